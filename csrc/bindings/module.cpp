@@ -1,0 +1,9 @@
+#include "bindings/register.hpp"
+
+PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
+  module.doc() = "The kernels of pyinit. Private: pyinit checks every argument before it calls here.";
+  register_machine(module);
+  register_stream(module);
+  register_fill(module);
+  register_dlpack(module);
+}

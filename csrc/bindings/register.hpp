@@ -1,0 +1,9 @@
+// One function a file: each adds its part of the module.
+#pragma once
+
+#include "bindings/pybind.hpp"
+
+void register_machine(py::module_& module);
+void register_stream(py::module_& module);
+void register_fill(py::module_& module);
+void register_dlpack(py::module_& module);

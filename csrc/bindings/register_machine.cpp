@@ -1,0 +1,19 @@
+// What the machine gives: instruction sets and threads.
+#include "bindings/register.hpp"
+#include "dispatch.hpp"
+#include "parallel.hpp"
+
+void register_machine(py::module_& module) {
+  module.def(
+      "info",
+      [] {
+        py::dict facts;
+        facts["isa"] = pyinit::active_kernels().name;
+        facts["threads"] = pyinit::default_threads();
+        return facts;
+      },
+      "The active instruction set and the default number of threads.");
+  module.def("available_isas", &pyinit::available_isas, "Instruction sets this machine runs, widest first.");
+  module.def("use_isa", &pyinit::use_isa, py::arg("name"),
+             "Make an instruction set active; return the previous name. Not while another thread fills.");
+}

@@ -1,0 +1,43 @@
+// The element types a fill can write, and the width of the draws behind each.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace pyinit {
+
+enum class Dtype { kFloat32, kFloat64, kBfloat16, kFloat16 };
+
+// Storage of the two half types; their arithmetic is float32, rounded once on the way out.
+struct Bfloat16 {
+  uint16_t bits;
+};
+struct Float16 {
+  uint16_t bits;
+};
+
+constexpr size_t itemsize(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::kFloat32:
+      return 4;
+    case Dtype::kFloat64:
+      return 8;
+    case Dtype::kBfloat16:
+    case Dtype::kFloat16:
+      return 2;
+  }
+  return 0;
+}
+
+struct NamedDtype {
+  std::string_view name;
+  Dtype dtype;
+};
+
+inline constexpr NamedDtype kDtypes[] = {{"float32", Dtype::kFloat32},
+                                         {"float64", Dtype::kFloat64},
+                                         {"bfloat16", Dtype::kBfloat16},
+                                         {"float16", Dtype::kFloat16}};
+
+}  // namespace pyinit

@@ -1,0 +1,126 @@
+#include "fill/fill.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "dispatch.hpp"
+#include "fill/kernels.hpp"
+#include "float_environment.hpp"
+#include "memory.hpp"
+#include "parallel.hpp"
+
+namespace pyinit::fill {
+namespace {
+
+// A thread costs some 20 us to start: about what 256 KiB take to fill.
+constexpr size_t kBytesPerThread = size_t{256} << 10;
+// Tiles end on huge-page borders, so that no page is first touched by two threads.
+constexpr size_t kLargeTile = size_t{2} << 20;
+constexpr size_t kSmallTile = size_t{64} << 10;
+constexpr size_t kLargeFill = size_t{16} << 20;
+// A larger constant would push everything else out of the cache, and is written around it at twice the rate.
+constexpr size_t kStreamBytes = size_t{8} << 20;
+// Column zeros: a permutation is set up once for a band of columns and a strip of rows.
+constexpr uint64_t kBandColumns = 256;
+constexpr uint64_t kStripRows = 4096;
+
+size_t useful_threads(size_t bytes, int threads) {
+  const auto wanted = static_cast<size_t>(threads > 0 ? threads : default_threads());
+  return std::clamp<size_t>(bytes / kBytesPerThread, 1, wanted);
+}
+
+// Calls draw(begin, end) for byte ranges that cover the output; edges depend on the address and the size
+// alone.
+template <class Draw>
+void for_each_tile(void* out, size_t bytes, int threads, const Draw& draw) {
+  if (bytes == 0) return;
+  advise_huge_pages(out, bytes);
+  const size_t tile = bytes >= kLargeFill ? kLargeTile : kSmallTile;
+  const size_t before = reinterpret_cast<uintptr_t>(out) % tile;
+  const size_t tiles = (before + bytes + tile - 1) / tile;
+  parallel_for(tiles, useful_threads(bytes, threads), [&](size_t index) {
+    const FloatEnvironment environment;
+    const size_t begin = index == 0 ? 0 : index * tile - before;
+    const size_t end = (index + 1) * tile - before;
+    draw(begin, end < bytes ? end : bytes);
+  });
+}
+
+template <class Kernel, class Numbers>
+void draw_region(const Target& target, const Region& region, rng::Key key, const Numbers& numbers,
+                 Kernel kernel) {
+  const size_t item = itemsize(target.dtype);
+  const size_t bytes = region.size() * item;
+  auto* out = static_cast<char*>(target.out);
+  for_each_tile(out, bytes, target.threads, [&](size_t begin, size_t end) {
+    // `out` is aligned to its element, so tile borders fall between elements.
+    region.runs(begin / item, end / item, [&](const Runs& runs, uint64_t passed) {
+      kernel(target.dtype, numbers, key, runs, out + begin + passed * item);
+    });
+  });
+}
+
+void repeat_line(void* out, size_t bytes, const void* line, bool stream, int threads) {
+  const auto kernel = active_kernels().constant;
+  for_each_tile(out, bytes, threads, [&](size_t begin, size_t end) {
+    kernel(line, static_cast<char*>(out) + begin, end - begin, stream);
+  });
+}
+
+}  // namespace
+
+void uniform(const Target& target, const Region& region, rng::Key key, const rng::UniformNumbers& numbers) {
+  draw_region(target, region, key, numbers, active_kernels().uniform);
+}
+
+void normal(const Target& target, const Region& region, rng::Key key, const rng::NormalNumbers& numbers) {
+  draw_region(target, region, key, numbers, active_kernels().normal);
+}
+
+void truncated_normal(const Target& target, const Region& region, rng::Key key,
+                      const rng::TruncatedNumbers& numbers) {
+  draw_region(target, region, key, numbers, active_kernels().truncated_normal);
+}
+
+void sparse(const Target& target, const Region& region, rng::Key key, const rng::NormalNumbers& numbers,
+            const rng::ColumnZeros& zeros, const MatrixPlace& place) {
+  normal(target, region, key, numbers);
+  if (region.size() == 0) return;
+  const size_t item = itemsize(target.dtype);
+  const auto kernel = active_kernels().zero_in_columns;
+  const size_t bands = (place.columns + kBandColumns - 1) / kBandColumns;
+  const size_t strips = (place.rows + kStripRows - 1) / kStripRows;
+  const size_t threads = useful_threads(region.size() * item, target.threads);
+  parallel_for(bands * strips, threads, [&](size_t index) {
+    const uint64_t row = index / bands * kStripRows;
+    const uint64_t column = index % bands * kBandColumns;
+    const Rectangle area{place.first_row + row, place.first_column + column,
+                         std::min(kStripRows, place.rows - row),
+                         std::min(kBandColumns, place.columns - column), place.columns};
+    kernel(target.dtype, zeros, area, static_cast<char*>(target.out) + (row * place.columns + column) * item);
+  });
+}
+
+void bernoulli_sparse(const Target& target, const Region& region, rng::Key key,
+                      const rng::NormalNumbers& numbers, const rng::ChanceZeros& zeros) {
+  const Kernels& kernels = active_kernels();
+  draw_region(target, region, key, numbers,
+              [&](Dtype dtype, const rng::NormalNumbers& n, rng::Key k, const Runs& runs, void* out) {
+                kernels.normal(dtype, n, k, runs, out);
+                kernels.zero_by_chance(dtype, zeros, runs, out);
+              });
+}
+
+void constant(void* out, size_t bytes, const void* element, size_t element_bytes, int threads) {
+  alignas(64) char line[64];
+  for (size_t i = 0; i < sizeof(line); i += element_bytes) std::memcpy(line + i, element, element_bytes);
+  repeat_line(out, bytes, line, bytes >= kStreamBytes, threads);
+}
+
+void stream_constant(void* out, size_t bytes, int threads) {
+  alignas(64) char line[64];
+  std::memset(line, 1, sizeof(line));
+  repeat_line(out, bytes, line, true, threads);
+}
+
+}  // namespace pyinit::fill

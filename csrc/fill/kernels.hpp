@@ -1,0 +1,37 @@
+// The kernels of one instruction set, behind plain functions: what dispatch.cpp chooses among.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "dtype.hpp"
+#include "fill/runs.hpp"
+#include "rng/numbers.hpp"
+
+namespace pyinit::fill {
+
+// A rectangle of a matrix: its place, and where it lies in memory, `pitch` elements from row to row.
+struct Rectangle {
+  uint64_t first_row, first_column, rows, columns, pitch;
+};
+
+// Each fills the output of `runs`.
+struct Kernels {
+  const char* name;
+  void (*uniform)(Dtype, const rng::UniformNumbers&, rng::Key, const Runs&, void* out);
+  void (*normal)(Dtype, const rng::NormalNumbers&, rng::Key, const Runs&, void* out);
+  void (*truncated_normal)(Dtype, const rng::TruncatedNumbers&, rng::Key, const Runs&, void* out);
+  // Put zeros into what has been drawn; `out` is where the rectangle or the runs begin.
+  void (*zero_in_columns)(Dtype, const rng::ColumnZeros&, const Rectangle&, void* out);
+  void (*zero_by_chance)(Dtype, const rng::ChanceZeros&, const Runs&, void* out);
+  // Repeats a line of 64 bytes; `stream` sends whole lines past the cache.
+  void (*constant)(const void* line, void* out, size_t bytes, bool stream);
+};
+
+// Null where the build has no such kernels; whether the CPU can run them is dispatch's question.
+const Kernels* avx512_kernels();
+const Kernels* avx2_kernels();
+const Kernels* neon_kernels();
+const Kernels* scalar_kernels();
+
+}  // namespace pyinit::fill

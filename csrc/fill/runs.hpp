@@ -1,0 +1,17 @@
+// A rectangle of a tensor as runs of consecutive elements.
+// The window is C-contiguous in the output; in the stream it is `count` runs of `length` elements, `stride`
+// apart.
+#pragma once
+
+#include <cstdint>
+
+namespace pyinit::fill {
+
+struct Runs {
+  uint64_t first;   // global index of the first element
+  uint64_t stride;  // global elements from one run to the next
+  uint64_t length;
+  uint64_t count;
+};
+
+}  // namespace pyinit::fill

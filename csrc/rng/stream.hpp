@@ -1,0 +1,27 @@
+// Stream version 1: element index -> block and word. The only such mapping in the project.
+//   block(b) = philox4x32-10(key = (lo seed, hi seed), counter = (lo(offset + b), hi(offset + b), 0, 0))
+//   32-bit draws: element i is word i mod 4 of block i div 4.
+//   64-bit draws: element i is (w0 << 32 | w1) for even i, (w2 << 32 | w3) for odd i, of block i div 2.
+// Source: design of torch.func._random (PyTorch 2.14); checked by tests/test_stream.py.
+#pragma once
+
+#include <cstdint>
+
+#include "rng/numbers.hpp"
+#include "rng/philox.hpp"
+
+namespace pyinit::rng {
+
+// Elements of one block, by the width of the draw.
+template <class Value>
+inline constexpr uint64_t kPerBlock = 16 / sizeof(Value);
+
+// The words of one block. S only names the translation unit: see fill/instantiate.hpp.
+template <class S>
+Block block(Key key, uint64_t b) {
+  const uint64_t counter = key.offset + b;
+  return philox4x32<S>({{static_cast<uint32_t>(counter), static_cast<uint32_t>(counter >> 32), 0, 0}},
+                       {{static_cast<uint32_t>(key.seed), static_cast<uint32_t>(key.seed >> 32)}});
+}
+
+}  // namespace pyinit::rng

@@ -1,0 +1,336 @@
+// The vector operations kernels are written in, in plain C++: the meaning of each name, and the fallback.
+// A vector is kLanes lanes of 32 bits or kBlocks = kLanes / 2 of 64. Each operation works lane by lane and is
+// exact or rounds once to nearest even, so the width may differ between instruction sets and the bits cannot.
+// fma is IEEE 754 fusedMultiplyAdd: one rounding, in hardware or not.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#define PYINIT_INLINE [[gnu::always_inline]] static inline
+
+namespace pyinit::simd {
+
+struct Scalar {
+  static constexpr const char* kName = "scalar";
+  // Groups of kBlocks Philox blocks in flight.
+  static constexpr int kGroups = 1;
+  static constexpr int kLanes = 16;
+  static constexpr int kBlocks = 8;
+
+  template <class T, int kLanes>
+  struct Vector {
+    T v[kLanes];
+  };
+  struct F32 : Vector<float, 16> {};
+  struct F64 : Vector<double, 8> {};
+  struct U32 : Vector<uint32_t, 16> {};
+  struct U64 : Vector<uint64_t, 8> {};
+  struct M32 : Vector<bool, 16> {};
+  struct M64 : Vector<bool, 8> {};
+
+  template <class R, class Function>
+  PYINIT_INLINE R each(Function function) {
+    R result;
+    for (size_t i = 0; i < sizeof(result.v) / sizeof(result.v[0]); ++i) result.v[i] = function(i);
+    return result;
+  }
+
+  // Philox blocks. A group is kBlocks blocks, one to a 64-bit lane; of a word only the low 32 bits of its
+  // lane count.
+
+  // Counters first, first + 1 and so on, in the lane order that in_order and store_alternating undo.
+  PYINIT_INLINE U64 block_counters(uint64_t first) {
+    return each<U64>([=](size_t i) { return first + i; });
+  }
+  // kBlocks counters from memory, in the same lane order.
+  PYINIT_INLINE U64 load_counters(const uint64_t* blocks) {
+    return each<U64>([=](size_t i) { return blocks[i]; });
+  }
+  PYINIT_INLINE U64 all64(uint64_t x) {
+    return each<U64>([=](size_t) { return x; });
+  }
+  PYINIT_INLINE U64 multiply_low32(U64 a, U64 b) {
+    return each<U64>([&](size_t i) { return (a.v[i] & 0xFFFFFFFF) * (b.v[i] & 0xFFFFFFFF); });
+  }
+  PYINIT_INLINE U64 high32(U64 a) {
+    return each<U64>([&](size_t i) { return a.v[i] >> 32; });
+  }
+  PYINIT_INLINE U64 xor2(U64 a, U64 b) {
+    return each<U64>([&](size_t i) { return a.v[i] ^ b.v[i]; });
+  }
+  PYINIT_INLINE U64 xor3(U64 a, U64 b, U64 c) { return xor2(xor2(a, b), c); }
+  // The low words of `even` and `odd`, lane by lane side by side.
+  PYINIT_INLINE U32 pair32(U64 even, U64 odd) {
+    return each<U32>(
+        [&](size_t i) { return static_cast<uint32_t>(i % 2 == 0 ? even.v[i / 2] : odd.v[i / 2]); });
+  }
+  // high << 32 | low.
+  PYINIT_INLINE U64 pair64(U64 low, U64 high) {
+    return each<U64>([&](size_t i) { return high.v[i] << 32 | (low.v[i] & 0xFFFFFFFF); });
+  }
+  // From words 0 1 and words 2 3 of each block to the words of the group in stream order: half k of them, 0
+  // or 1.
+  PYINIT_INLINE U32 in_order(int k, U32 words01, U32 words23) {
+    return each<U32>([&](size_t i) {
+      const size_t word = static_cast<size_t>(k) * 16 + i;
+      return (word % 4 < 2 ? words01 : words23).v[word / 4 * 2 + word % 2];
+    });
+  }
+  // even[0] odd[0] even[1] odd[1] ... in stream order.
+  PYINIT_INLINE void store_alternating(float* out, F32 even, F32 odd) {
+    for (size_t i = 0; i < 32; ++i) out[i] = (i % 2 == 0 ? even : odd).v[i / 2];
+  }
+  PYINIT_INLINE void store_alternating(double* out, F64 even, F64 odd) {
+    for (size_t i = 0; i < 16; ++i) out[i] = (i % 2 == 0 ? even : odd).v[i / 2];
+  }
+
+  // 32 bits
+
+  PYINIT_INLINE F32 all(float x) {
+    return each<F32>([=](size_t) { return x; });
+  }
+  PYINIT_INLINE U32 all(uint32_t x) {
+    return each<U32>([=](size_t) { return x; });
+  }
+  PYINIT_INLINE F32 load(const float* p) {
+    return each<F32>([=](size_t i) { return p[i]; });
+  }
+  PYINIT_INLINE void store(float* p, F32 x) { std::memcpy(p, x.v, sizeof(x.v)); }
+  PYINIT_INLINE F32 add(F32 a, F32 b) {
+    return each<F32>([&](size_t i) { return a.v[i] + b.v[i]; });
+  }
+  PYINIT_INLINE F32 mul(F32 a, F32 b) {
+    return each<F32>([&](size_t i) { return a.v[i] * b.v[i]; });
+  }
+  PYINIT_INLINE F32 div(F32 a, F32 b) {
+    return each<F32>([&](size_t i) { return a.v[i] / b.v[i]; });
+  }
+  // a * b + c, rounded once.
+  PYINIT_INLINE F32 fma(F32 a, F32 b, F32 c) {
+    return each<F32>([&](size_t i) { return __builtin_fmaf(a.v[i], b.v[i], c.v[i]); });
+  }
+  PYINIT_INLINE F32 sqrt(F32 a) {
+    return each<F32>([&](size_t i) { return __builtin_sqrtf(a.v[i]); });
+  }
+  PYINIT_INLINE F32 clamp(F32 x, F32 low, F32 high) {
+    return each<F32>([&](size_t i) {
+      const float raised = x.v[i] > low.v[i] ? x.v[i] : low.v[i];
+      return raised < high.v[i] ? raised : high.v[i];
+    });
+  }
+  // -x where the top bit of `sign` is set.
+  PYINIT_INLINE F32 negate_where(F32 x, U32 sign) {
+    return as_float(bit_xor(bits(x), bit_and(sign, all(0x80000000U))));
+  }
+  PYINIT_INLINE F32 negate_where(F32 x, M32 m) {
+    return each<F32>([&](size_t i) { return m.v[i] ? -x.v[i] : x.v[i]; });
+  }
+  // -yes where m, no elsewhere; `yes` is not zero.
+  PYINIT_INLINE F32 choose_negated(M32 m, F32 yes, F32 no) { return choose(m, negate_where(yes, m), no); }
+  PYINIT_INLINE F32 choose(M32 m, F32 yes, F32 no) {
+    return each<F32>([&](size_t i) { return m.v[i] ? yes.v[i] : no.v[i]; });
+  }
+  // The integer as a float, rounded once.
+  PYINIT_INLINE F32 from_unsigned(U32 x) {
+    return each<F32>([&](size_t i) { return static_cast<float>(x.v[i]); });
+  }
+  PYINIT_INLINE F32 from_signed(U32 x) {
+    return each<F32>([&](size_t i) { return static_cast<float>(static_cast<int32_t>(x.v[i])); });
+  }
+  PYINIT_INLINE U32 bits(F32 x) {
+    U32 result;
+    std::memcpy(result.v, x.v, sizeof(x.v));
+    return result;
+  }
+  PYINIT_INLINE F32 as_float(U32 x) {
+    F32 result;
+    std::memcpy(result.v, x.v, sizeof(x.v));
+    return result;
+  }
+  PYINIT_INLINE U32 add(U32 a, U32 b) {
+    return each<U32>([&](size_t i) { return a.v[i] + b.v[i]; });
+  }
+  PYINIT_INLINE U32 sub(U32 a, U32 b) {
+    return each<U32>([&](size_t i) { return a.v[i] - b.v[i]; });
+  }
+  PYINIT_INLINE U32 bit_and(U32 a, U32 b) {
+    return each<U32>([&](size_t i) { return a.v[i] & b.v[i]; });
+  }
+  PYINIT_INLINE U32 bit_or(U32 a, U32 b) {
+    return each<U32>([&](size_t i) { return a.v[i] | b.v[i]; });
+  }
+  PYINIT_INLINE U32 bit_xor(U32 a, U32 b) {
+    return each<U32>([&](size_t i) { return a.v[i] ^ b.v[i]; });
+  }
+  template <int kCount>
+  PYINIT_INLINE U32 shift_left(U32 a) {
+    return each<U32>([&](size_t i) { return a.v[i] << kCount; });
+  }
+  template <int kCount>
+  PYINIT_INLINE U32 shift_right(U32 a) {
+    return each<U32>([&](size_t i) { return a.v[i] >> kCount; });
+  }
+  // The low 32 bits of the product.
+  PYINIT_INLINE U32 multiply(U32 a, U32 b) {
+    return each<U32>([&](size_t i) { return a.v[i] * b.v[i]; });
+  }
+  PYINIT_INLINE U32 choose(M32 m, U32 yes, U32 no) {
+    return each<U32>([&](size_t i) { return m.v[i] ? yes.v[i] : no.v[i]; });
+  }
+  PYINIT_INLINE U32 load(const uint32_t* p) {
+    return each<U32>([=](size_t i) { return p[i]; });
+  }
+  PYINIT_INLINE void store(uint32_t* p, U32 x) { std::memcpy(p, x.v, sizeof(x.v)); }
+  // ~a where m, a elsewhere.
+  PYINIT_INLINE U32 complement_where(M32 m, U32 a) {
+    return each<U32>([&](size_t i) { return m.v[i] ? ~a.v[i] : a.v[i]; });
+  }
+  PYINIT_INLINE M32 below(U32 a, U32 b) {
+    return each<M32>([&](size_t i) { return a.v[i] < b.v[i]; });
+  }
+  PYINIT_INLINE M32 below(F32 a, F32 b) {
+    return each<M32>([&](size_t i) { return a.v[i] < b.v[i]; });
+  }
+  // Whether the one bit of `bit` is set in a.
+  PYINIT_INLINE M32 has_bit(U32 a, U32 bit) {
+    return each<M32>([&](size_t i) { return (a.v[i] & bit.v[i]) != 0; });
+  }
+  PYINIT_INLINE M32 negate(M32 m) {
+    return each<M32>([&](size_t i) { return !m.v[i]; });
+  }
+  PYINIT_INLINE bool every(M32 m) {
+    bool result = true;
+    for (bool lane : m.v) result &= lane;
+    return result;
+  }
+
+  // 64 bits: the same names, the same meanings
+
+  PYINIT_INLINE F64 all(double x) {
+    return each<F64>([=](size_t) { return x; });
+  }
+  PYINIT_INLINE F64 load(const double* p) {
+    return each<F64>([=](size_t i) { return p[i]; });
+  }
+  PYINIT_INLINE void store(double* p, F64 x) { std::memcpy(p, x.v, sizeof(x.v)); }
+  PYINIT_INLINE F64 add(F64 a, F64 b) {
+    return each<F64>([&](size_t i) { return a.v[i] + b.v[i]; });
+  }
+  PYINIT_INLINE F64 mul(F64 a, F64 b) {
+    return each<F64>([&](size_t i) { return a.v[i] * b.v[i]; });
+  }
+  PYINIT_INLINE F64 div(F64 a, F64 b) {
+    return each<F64>([&](size_t i) { return a.v[i] / b.v[i]; });
+  }
+  PYINIT_INLINE F64 fma(F64 a, F64 b, F64 c) {
+    return each<F64>([&](size_t i) { return __builtin_fma(a.v[i], b.v[i], c.v[i]); });
+  }
+  PYINIT_INLINE F64 sqrt(F64 a) {
+    return each<F64>([&](size_t i) { return __builtin_sqrt(a.v[i]); });
+  }
+  PYINIT_INLINE F64 clamp(F64 x, F64 low, F64 high) {
+    return each<F64>([&](size_t i) {
+      const double raised = x.v[i] > low.v[i] ? x.v[i] : low.v[i];
+      return raised < high.v[i] ? raised : high.v[i];
+    });
+  }
+  PYINIT_INLINE F64 negate_where(F64 x, U64 sign) {
+    return as_float(xor2(bits(x), bit_and(sign, all64(uint64_t{1} << 63))));
+  }
+  PYINIT_INLINE F64 negate_where(F64 x, M64 m) {
+    return each<F64>([&](size_t i) { return m.v[i] ? -x.v[i] : x.v[i]; });
+  }
+  PYINIT_INLINE F64 choose_negated(M64 m, F64 yes, F64 no) { return choose(m, negate_where(yes, m), no); }
+  PYINIT_INLINE F64 choose(M64 m, F64 yes, F64 no) {
+    return each<F64>([&](size_t i) { return m.v[i] ? yes.v[i] : no.v[i]; });
+  }
+  PYINIT_INLINE F64 from_unsigned(U64 x) {
+    return each<F64>([&](size_t i) { return static_cast<double>(x.v[i]); });
+  }
+  PYINIT_INLINE F64 from_signed(U64 x) {
+    return each<F64>([&](size_t i) { return static_cast<double>(static_cast<int64_t>(x.v[i])); });
+  }
+  PYINIT_INLINE U64 bits(F64 x) {
+    U64 result;
+    std::memcpy(result.v, x.v, sizeof(x.v));
+    return result;
+  }
+  PYINIT_INLINE F64 as_float(U64 x) {
+    F64 result;
+    std::memcpy(result.v, x.v, sizeof(x.v));
+    return result;
+  }
+  PYINIT_INLINE U64 add(U64 a, U64 b) {
+    return each<U64>([&](size_t i) { return a.v[i] + b.v[i]; });
+  }
+  PYINIT_INLINE U64 sub(U64 a, U64 b) {
+    return each<U64>([&](size_t i) { return a.v[i] - b.v[i]; });
+  }
+  PYINIT_INLINE U64 bit_and(U64 a, U64 b) {
+    return each<U64>([&](size_t i) { return a.v[i] & b.v[i]; });
+  }
+  PYINIT_INLINE U64 bit_or(U64 a, U64 b) {
+    return each<U64>([&](size_t i) { return a.v[i] | b.v[i]; });
+  }
+  template <int kCount>
+  PYINIT_INLINE U64 shift_left(U64 a) {
+    return each<U64>([&](size_t i) { return a.v[i] << kCount; });
+  }
+  PYINIT_INLINE U64 complement_where(M64 m, U64 a) {
+    return each<U64>([&](size_t i) { return m.v[i] ? ~a.v[i] : a.v[i]; });
+  }
+  PYINIT_INLINE M64 below(U64 a, U64 b) {
+    return each<M64>([&](size_t i) { return a.v[i] < b.v[i]; });
+  }
+  PYINIT_INLINE M64 below(F64 a, F64 b) {
+    return each<M64>([&](size_t i) { return a.v[i] < b.v[i]; });
+  }
+  PYINIT_INLINE M64 has_bit(U64 a, U64 bit) {
+    return each<M64>([&](size_t i) { return (a.v[i] & bit.v[i]) != 0; });
+  }
+  PYINIT_INLINE M64 negate(M64 m) {
+    return each<M64>([&](size_t i) { return !m.v[i]; });
+  }
+  PYINIT_INLINE bool every(M64 m) {
+    bool result = true;
+    for (bool lane : m.v) result &= lane;
+    return result;
+  }
+
+  // Narrowing and streaming
+
+  // bfloat16, to nearest even, subnormals kept. The values are never NaN.
+  PYINIT_INLINE void store_bfloat16(uint16_t* out, F32 x) {
+    const U32 b = bits(x);
+    for (size_t i = 0; i < 16; ++i)
+      out[i] = static_cast<uint16_t>((b.v[i] + 0x7FFF + (b.v[i] >> 16 & 1)) >> 16);
+  }
+  // float16 (IEEE binary16), to nearest even, subnormals kept; past 65520 infinity. Never NaN.
+  PYINIT_INLINE void store_float16(uint16_t* out, F32 x) {
+    for (size_t i = 0; i < 16; ++i) out[i] = to_float16(x.v[i]);
+  }
+  PYINIT_INLINE uint16_t to_float16(float x) {
+    uint32_t b;
+    std::memcpy(&b, &x, sizeof(b));
+    const auto sign = static_cast<uint16_t>(b >> 16 & 0x8000);
+    const uint32_t magnitude = b & 0x7FFFFFFF;
+    if (magnitude >= 0x47800000) return static_cast<uint16_t>(sign | 0x7C00);
+    if (magnitude < 0x38800000) {
+      // Adding 1/2 puts the rounding where a float16 subnormal ends, at 2^-24.
+      float shifted;
+      std::memcpy(&shifted, &magnitude, sizeof(shifted));
+      shifted += 0.5F;
+      std::memcpy(&b, &shifted, sizeof(b));
+      return static_cast<uint16_t>(sign | (b - 0x3F000000));
+    }
+    const uint32_t rebiased = magnitude - (uint32_t{112} << 23);
+    return static_cast<uint16_t>(sign | (rebiased + 0xFFF + (rebiased >> 13 & 1)) >> 13);
+  }
+  // Copies one line of 64 bytes to an address that is a multiple of 64, past the cache where the CPU can.
+  PYINIT_INLINE void stream_line(void* out, const void* from) { std::memcpy(out, from, 64); }
+  PYINIT_INLINE void stream_fence() {}
+};
+
+}  // namespace pyinit::simd

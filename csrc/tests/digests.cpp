@@ -1,0 +1,205 @@
+// Golden digests of stream version 1 (R7): every distribution and dtype, on every instruction set of this
+// machine. `digests FILE` compares with the file and fails on any difference; `digests` prints the lines of
+// the file.
+#include <cinttypes>
+#include <cstdio>
+#include <cstring>
+#include <functional>
+#include <limits>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "dispatch.hpp"
+#include "fill/fill.hpp"
+
+namespace {
+
+using namespace pyinit;
+using fill::Region;
+using fill::Target;
+
+// 64-bit FNV-1a.
+uint64_t digest(const std::vector<unsigned char>& bytes) {
+  uint64_t hash = 0xCBF29CE484222325;
+  for (const unsigned char byte : bytes) hash = (hash ^ byte) * 0x100000001B3;
+  return hash;
+}
+
+struct Place {
+  const char* name;
+  rng::Key key;
+  std::vector<uint64_t> global_shape, start, shape;
+};
+
+const std::vector<Place> kPlaces = {
+    {"line", {0, 0}, {40013}, {0}, {40013}},
+    {"rows", {42, 7}, {300, 251}, {100, 0}, {120, 251}},
+    {"block", {0xDEADBEEFCAFEF00D, 1}, {40, 50, 60}, {3, 5, 7}, {30, 41, 47}},
+    {"column", {1, 0}, {3001, 17}, {0, 3}, {3001, 1}},
+    {"carry", {3, 0xFFFFFFFF - 1001}, {20000}, {1}, {19001}},
+    {"far", {2, 0xFFFFFFFFFFFFFF00}, {uint64_t{1} << 44}, {(uint64_t{1} << 43) + 5}, {9001}},
+};
+
+using Draw = std::function<void(const Target&, const Region&, rng::Key, const Place&)>;
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+// [-2, 2], [-1/2, inf), [6, 7] and [-8, -7], as pyinit/truncation.py works them out; for 32-bit and 64-bit
+// draws.
+rng::TruncatedNumbers truncated(int which, Dtype dtype) {
+  const bool wide = dtype == Dtype::kFloat64;
+  switch (which) {
+    case 0:
+      return {0.5,
+              2.0,
+              -3.5,
+              4.5,
+              false,
+              0,
+              wide ? 9223372036854775808U : 2147483648U,
+              wide ? 0x1.e8b4307d3627ap-65 : 0x1.e8b4307d3627ap-33,
+              wide ? 0x1.74bcf82c9d860p-6 : 0x1.74bcf84b28c90p-6,
+              wide ? 0x1.74bcf82c9d860p-6 : 0x1.74bcf84b28c90p-6,
+              wide ? 0x1.e8b4307d3627ap-64 : 0x1.e8b4307d3627ap-32,
+              wide ? 0x1.e8b4307d3627ap-65 : 0x1.e8b4307d3627ap-33,
+              wide ? 0x1.e8b4307d3627ap-65 : 0x1.e8b4307d3627ap-33};
+    case 1:
+      return {0.0,
+              1.0,
+              -0.5,
+              kInfinity,
+              false,
+              0,
+              wide ? 5107810214797240913U : 1189254740U,
+              wide ? 0x1.62075e232ac77p-65 : 0x1.62075e232ac77p-33,
+              wide ? 0x1.3bf143b9aa712p-2 : 0x1.3bf143bb0c788p-2,
+              wide ? 0x1.62075e232ac77p-66 : 0x1.62075e232ac77p-34,
+              wide ? 0x1.62075e232ac77p-64 : 0x1.62075e232ac77p-32,
+              wide ? 0x1.1959521016e8ap-66 : 0x1.4ef2a4824cb61p-33,
+              wide ? 0x1.1bb1099f250d4p-64 : 0x1.751c17c408d8dp-33};
+    case 2:
+      return {0.0,
+              1.0,
+              6.0,
+              7.0,
+              false,
+              30,
+              0,
+              wide ? 0x1.0ed6dff2f56dfp-64 : 0x1.0ed6dff2f56dfp-32,
+              0.0,
+              wide ? 0x1.683c36759a444p-10 : 0x1.683c389348043p-10,
+              wide ? 0x1.0ed6dff2f56dfp-93 : 0x1.0ed6dff2f56dfp-61,
+              -0x1.ffffffef0cf11p-1,
+              0x1.ffffffef0cf11p-1};
+    default:
+      return {0.0,
+              1.0,
+              -8.0,
+              -7.0,
+              true,
+              40,
+              0,
+              wide ? 0x1.680f62d008299p-64 : 0x1.680f62d008299p-32,
+              0.0,
+              wide ? 0x1.669d2c90d55cfp-11 : 0x1.669d323112e82p-11,
+              wide ? 0x1.680f62d008299p-103 : 0x1.680f62d008299p-71,
+              -0x1.fffffffffa5f1p-1,
+              0x1.fffffffffa5f1p-1};
+  }
+}
+
+const std::vector<std::pair<const char*, Draw>> kDraws = {
+    {"uniform", [](const Target& t, const Region& r, rng::Key k,
+                   const Place&) { fill::uniform(t, r, k, {-0.3, 0.7, -kInfinity, 0.6875}); }},
+    {"normal",
+     [](const Target& t, const Region& r, rng::Key k, const Place&) { fill::normal(t, r, k, {0.0, 1.0}); }},
+    {"normal_shifted",
+     [](const Target& t, const Region& r, rng::Key k, const Place&) { fill::normal(t, r, k, {0.1, 0.02}); }},
+    // Near the smallest float32: subnormals are kept, whatever the caller's mode.
+    {"normal_tiny", [](const Target& t, const Region& r, rng::Key k,
+                       const Place&) { fill::normal(t, r, k, {0.0, 0x1p-127}); }},
+    {"truncated_two", [](const Target& t, const Region& r, rng::Key k,
+                         const Place&) { fill::truncated_normal(t, r, k, truncated(0, t.dtype)); }},
+    {"truncated_half", [](const Target& t, const Region& r, rng::Key k,
+                          const Place&) { fill::truncated_normal(t, r, k, truncated(1, t.dtype)); }},
+    {"truncated_far", [](const Target& t, const Region& r, rng::Key k,
+                         const Place&) { fill::truncated_normal(t, r, k, truncated(2, t.dtype)); }},
+    {"truncated_mirrored", [](const Target& t, const Region& r, rng::Key k,
+                              const Place&) { fill::truncated_normal(t, r, k, truncated(3, t.dtype)); }},
+    {"bernoulli_sparse",
+     [](const Target& t, const Region& r, rng::Key k, const Place&) {
+       fill::bernoulli_sparse(t, r, k, {0.0, 0.01}, {{k.offset, k.seed}, uint64_t{3} << 30});
+     }},
+    {"sparse",
+     [](const Target& t, const Region& r, rng::Key k, const Place& p) {
+       if (p.shape.size() != 2) return;
+       const rng::ColumnZeros zeros{{k.offset, k.seed},
+                                    static_cast<uint32_t>(p.global_shape[0]),
+                                    static_cast<uint32_t>(p.global_shape[0] * 9 / 10)};
+       fill::sparse(t, r, k, {0.0, 0.01}, zeros, {p.start[0], p.start[1], p.shape[0], p.shape[1]});
+     }},
+};
+
+std::map<std::string, uint64_t> digests_of(const std::string& isa, int threads) {
+  use_isa(isa);
+  std::map<std::string, uint64_t> found;
+  for (const Place& place : kPlaces) {
+    const Region region(place.global_shape, place.start, place.shape);
+    for (const auto& [name, draw] : kDraws) {
+      if (std::strcmp(name, "sparse") == 0 && place.shape.size() != 2) continue;
+      for (const NamedDtype& dtype : kDtypes) {
+        std::vector<unsigned char> bytes(region.size() * itemsize(dtype.dtype));
+        draw({bytes.data(), dtype.dtype, threads}, region, place.key, place);
+        found[std::string(name) + " " + place.name + " " + std::string(dtype.name)] = digest(bytes);
+      }
+    }
+  }
+  return found;
+}
+
+std::map<std::string, uint64_t> read(const char* path) {
+  std::map<std::string, uint64_t> lines;
+  std::FILE* file = std::fopen(path, "r");
+  if (file == nullptr) return lines;
+  char name[64], place[64], dtype[64];
+  uint64_t value;
+  while (std::fscanf(file, "%63s %63s %63s %" SCNx64, name, place, dtype, &value) == 4) {
+    lines[std::string(name) + " " + place + " " + dtype] = value;
+  }
+  std::fclose(file);
+  return lines;
+}
+
+int compare(const std::map<std::string, uint64_t>& golden, const std::map<std::string, uint64_t>& found,
+            const std::string& isa) {
+  int wrong = golden.size() == found.size() ? 0 : 1;
+  if (wrong > 0) std::printf("%s: %zu digests, the file has %zu\n", isa.c_str(), found.size(), golden.size());
+  for (const auto& [name, value] : found) {
+    const auto line = golden.find(name);
+    if (line != golden.end() && line->second == value) continue;
+    ++wrong;
+    std::printf("%s: %s is %016" PRIx64 "\n", isa.c_str(), name.c_str(), value);
+  }
+  return wrong;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  const std::vector<std::string> isas = available_isas();
+  if (count < 2) {
+    for (const auto& [name, value] : digests_of("scalar", 1))
+      std::printf("%s %016" PRIx64 "\n", name.c_str(), value);
+    return 0;
+  }
+  const auto golden = read(arguments[1]);
+  int wrong = golden.empty() ? 1 : 0;
+  for (const std::string& isa : isas) {
+    // More threads than tiles here and there; windows.cpp compares one thread with several.
+    wrong += compare(golden, digests_of(isa, 3), isa);
+    std::printf("%s: %zu digests\n", isa.c_str(), golden.size());
+  }
+  if (wrong > 0) std::printf("%d wrong\n", wrong);
+  return wrong > 0 ? 1 : 0;
+}
