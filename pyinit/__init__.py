@@ -1,0 +1,120 @@
+"""What a weight should be, turned into bytes: as fast as memory accepts them, the same bytes everywhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._fill import fill
+from ._gain import gain
+from .distributions import constant, normal, ones, truncated_normal, uniform, zeros
+from .errors import (
+    DTypeError,
+    FormatError,
+    LayoutError,
+    PyinitError,
+    RecipeError,
+    SeedError,
+    ShapeError,
+    SpecError,
+)
+from .famous import (
+    glorot_normal,
+    glorot_uniform,
+    he_normal,
+    he_uniform,
+    kaiming_normal,
+    kaiming_uniform,
+    lecun_normal,
+    lecun_uniform,
+    xavier_normal,
+    xavier_uniform,
+)
+from .params import init_params
+from .plan import Plan
+from .recipe import Recipe
+from .recipe import from_dict as recipe_from_dict
+from .recipe import from_json as recipe_from_json
+from .release import version as _version
+from .scaling import variance_scaling
+from .sparsity import sparse
+from .stream import STREAM_VERSION, Key, key
+from .structured import bilinear, dirac, identity, pretrained
+from .window import Window
+
+if TYPE_CHECKING:
+    from .checkpoint import write_checkpoint as write_checkpoint
+
+__all__ = [
+    "DTypeError",
+    "FormatError",
+    "Key",
+    "LayoutError",
+    "Plan",
+    "PyinitError",
+    "Recipe",
+    "RecipeError",
+    "SeedError",
+    "ShapeError",
+    "SpecError",
+    "Window",
+    "bilinear",
+    "constant",
+    "dirac",
+    "fill",
+    "gain",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "identity",
+    "info",
+    "init_params",
+    "kaiming_normal",
+    "kaiming_uniform",
+    "key",
+    "lecun_normal",
+    "lecun_uniform",
+    "normal",
+    "ones",
+    "pretrained",
+    "recipe_from_dict",
+    "recipe_from_json",
+    "sparse",
+    "truncated_normal",
+    "uniform",
+    "variance_scaling",
+    "write_checkpoint",
+    "xavier_normal",
+    "xavier_uniform",
+    "zeros",
+]
+
+
+def info() -> dict[str, Any]:
+    """Return what decides speed on this machine, and what decides bits anywhere.
+
+    Returns
+    -------
+    dict
+        ``version``, ``stream_version``, ``isa`` (the active instruction set) and ``threads`` (the default).
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> pi.info()["stream_version"]
+    1
+    """
+    from . import _core
+
+    return {"version": _version(), "stream_version": STREAM_VERSION, **_core.info()}
+
+
+def __getattr__(name: str) -> Any:
+    # both take longer than importing all the rest
+    if name == "__version__":
+        return _version()
+    if name == "write_checkpoint":
+        from .checkpoint import write_checkpoint
+
+        return write_checkpoint
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,276 @@
+"""Plans become bytes: borrow the caller's memory, check everything, hand both to the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _core, patterns, source
+from .dtypes import encode, resolve
+from .errors import DTypeError, LayoutError, RecipeError
+from .plan import Plan
+from .stream import Key, as_key
+from .window import Shape, Window, check_window
+
+__all__ = ["check_threads", "execute", "fill"]
+
+Array = npt.NDArray[Any]
+Buffer = TypeVar("Buffer")
+
+
+class Plannable(Protocol):
+    """What `fill` needs of a recipe."""
+
+    def plan_for(self, shape: Shape, dtype: str) -> Plan:
+        """Return the plan of a checked shape and a format's name."""
+
+
+def fill(
+    out: Buffer,
+    recipe: Plannable,
+    *,
+    key: int | Key,
+    window: Window | None = None,
+    threads: int | None = None,
+) -> Buffer:
+    """Fill a buffer in place with what a recipe makes under a key.
+
+    Parameters
+    ----------
+    out : ndarray, memmap, torch CPU tensor, DLPack object, bytearray or memoryview
+        Writable and C-contiguous, of float32, float64, bfloat16 or float16. Raw bytes hold float32;
+        an array of uint16 holds the bits of bfloat16.
+    recipe : Recipe
+        What the weights should be.
+    key : int or Key
+        The parameter's key; an int is a seed.
+    window : Window, optional
+        Where `out` sits in the whole tensor, when it is a part of one.
+    threads : int, optional
+        At most this many threads; by default PYINIT_NUM_THREADS, else the CPUs of this process. The
+        values do not depend on it.
+
+    Returns
+    -------
+    out
+        The same object.
+
+    Raises
+    ------
+    LayoutError
+        If the memory is read-only, strided, unaligned or not in CPU memory.
+    DTypeError
+        If the buffer holds another dtype.
+    ShapeError
+        If the window does not fit, or the recipe cannot count fans on this shape.
+    RecipeError, SeedError
+        If the recipe cannot be drawn in this dtype, or the key is not one. Nothing is written then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pyinit as pi
+    >>> out = np.empty((2, 3), np.float32)
+    >>> pi.fill(out, pi.constant(0.5), key=0) is out
+    True
+    >>> out
+    array([[0.5, 0.5, 0.5],
+           [0.5, 0.5, 0.5]], dtype=float32)
+    """
+    array, dtype = _borrow(out)
+    try:
+        plan_for = recipe.plan_for
+    except AttributeError:
+        raise RecipeError(
+            f"fill needs a recipe; got {recipe!r}. Use pyinit.normal(), pyinit.he_normal() or another recipe."
+        ) from None
+    if window is None:
+        plan = plan_for(array.shape, dtype)
+    else:
+        check_window(window, array.shape)
+        plan = plan_for(window.global_shape, dtype)
+    execute(plan, array, as_key(key), None if window is None else window.start, threads)
+    return out
+
+
+def execute(plan: Plan, array: Array, key: Key, start: Shape | None, threads: int | None) -> None:
+    """Run a plan's kernel on memory that was borrowed and a window that was checked."""
+    count = check_threads(threads)
+    if start is None:
+        start = (0,) * array.ndim
+    _KERNELS[plan.distribution](array, plan, key, start, count or 0)
+
+
+_MOST_THREADS = 1 << 16
+
+
+def check_threads(threads: Any) -> int | None:
+    """Return the most threads to use as an int, or None as it is."""
+    if threads is None:
+        return None
+    if isinstance(threads, bool) or not hasattr(threads, "__index__") or threads < 1:
+        raise RecipeError(f"threads must be a positive integer; got {threads!r}. Leave it out for all CPUs.")
+    return min(int(threads), _MOST_THREADS)
+
+
+_NAMES: dict[np.dtype[Any], str] = {np.dtype(name): name for name in ("float32", "float64", "float16")}
+_NAMES[np.dtype(np.uint16)] = "bfloat16"
+
+
+def _borrow(out: Any) -> tuple[Array, str]:
+    """Return the memory of `out` as an array, and the name of its format."""
+    if isinstance(out, np.ndarray):
+        array = out
+    elif hasattr(out, "__dlpack__"):
+        return _borrow_dlpack(out)
+    else:
+        array = _borrow_bytes(out)
+    if not array.flags.carray:
+        raise LayoutError(_why_not(array))
+    name = _NAMES.get(array.dtype)
+    return array, name if name is not None else _name(array)
+
+
+def _name(array: Array) -> str:
+    if array.dtype.kind in "biuSVOU" and array.dtype.name != "bfloat16":
+        raise DTypeError(
+            f"fill needs an array of float32, float64, bfloat16 or float16; got {array.dtype}. "
+            "Use .view(numpy.float32) on raw bytes, or make the array with another dtype."
+        )
+    return resolve(array.dtype).name
+
+
+def _borrow_dlpack(out: Any) -> tuple[Array, str]:
+    library = type(out).__module__.partition(".")[0]
+    if library in _IMMUTABLE:
+        raise LayoutError(
+            f"fill needs memory that may change; a {library} array is immutable. "
+            "Call the recipe and convert what it returns."
+        )
+    try:
+        device = tuple(int(part) for part in out.__dlpack_device__())
+    except ValueError as error:
+        # torch's meta tensors have no memory at all
+        raise LayoutError(
+            f"fill needs memory of the CPU; got a buffer that says: {error}. Make it on the CPU first."
+        ) from None
+    if device[0] != source.DLPACK_CPU:
+        raise LayoutError(
+            f"fill needs memory of the CPU; got a buffer on DLPack device {device}. "
+            "Fill a CPU buffer and copy it over."
+        )
+    if getattr(out, "requires_grad", False):
+        # a parameter exports its memory only outside autograd
+        out = out.detach()
+    try:
+        array, name = _core.dlpack_view(out)
+    except BufferError as error:
+        raise LayoutError(
+            f"fill needs plain strided memory; got a buffer that says: {error}. Copy it."
+        ) from None
+    except ValueError:
+        held = getattr(out, "dtype", "another dtype")
+        raise DTypeError(
+            f"fill needs a tensor of float32, float64, bfloat16 or float16; got {held}. Use another dtype."
+        ) from None
+    if not array.flags.carray:
+        raise LayoutError(_why_not(array))
+    return array, resolve(name).name
+
+
+# DLPack's first version cannot say that memory is read-only.
+_IMMUTABLE = ("jax", "jaxlib", "tensorflow")
+
+
+def _borrow_bytes(out: Any) -> Array:
+    try:
+        view = memoryview(out)
+    except TypeError:
+        raise LayoutError(
+            f"fill needs a writable buffer: an array, a CPU tensor, a bytearray or a memoryview; got "
+            f"{type(out).__name__}. Use numpy.empty(shape, dtype) for new memory."
+        ) from None
+    if view.format not in ("B", "b", "c") or not view.c_contiguous:
+        return np.asarray(view)
+    if view.nbytes % 4:
+        raise LayoutError(
+            f"raw bytes hold float32, so their length must be a multiple of 4; got {view.nbytes}. "
+            "Use a NumPy view for another dtype."
+        )
+    return np.frombuffer(view, np.float32)
+
+
+def _why_not(array: Array) -> str:
+    if not array.flags.writeable:
+        return "fill needs writable memory; got a read-only buffer. Copy it, or open the file with mode 'r+'."
+    if not array.flags.c_contiguous:
+        return (
+            f"fill needs C-contiguous memory; got strides {array.strides} for shape {array.shape}. "
+            "Fill a contiguous array and copy it, or give its rows one by one with a window."
+        )
+    return (
+        f"fill needs memory aligned to {array.dtype.alignment} bytes; got address {array.ctypes.data:#x}. "
+        "Begin the buffer at a multiple of the item size."
+    )
+
+
+def _constant(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
+    dtype = resolve(plan.dtype)
+    element = encode(np.array(plan.numbers, dtype.compute), dtype)
+    _core.fill_constant(out, element.tobytes(), threads)
+
+
+def _uniform(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
+    low, high, lowest, highest = plan.numbers
+    where = (plan.shape, start)
+    _core.fill_uniform(out, plan.dtype, key.seed, key.offset, *where, low, high, lowest, highest, threads)
+
+
+def _normal(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
+    mean, std = plan.numbers
+    where = (plan.shape, start)
+    _core.fill_normal(out, plan.dtype, key.seed, key.offset, *where, mean, std, threads)
+
+
+def _truncated_normal(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
+    mean, std, lowest, highest, numbers = plan.numbers
+    where = (plan.shape, start)
+    _core.fill_truncated(
+        out, plan.dtype, key.seed, key.offset, *where, mean, std, lowest, highest, numbers, threads
+    )
+
+
+MASK = "sparse.mask"
+"""The part of a sparse tensor's key that decides which elements are zero."""
+
+
+def _sparse(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
+    kernel = _core.fill_sparse if plan.distribution == "sparse" else _core.fill_bernoulli_sparse
+    mask, (mean, std, zeros) = key.fold_in(MASK), plan.numbers
+    where = (plan.shape, start, mean, std, mask.seed, mask.offset, zeros, threads)
+    kernel(out, plan.dtype, key.seed, key.offset, *where)
+
+
+def _pattern(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
+    patterns.WRITERS[plan.distribution](out, resolve(plan.dtype), plan.shape, start, *plan.numbers)
+
+
+def _pretrained(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
+    source.copy(out, resolve(plan.dtype), plan.source, start)
+
+
+_KERNELS: dict[str, Callable[[Array, Plan, Key, Shape, int], None]] = {
+    "constant": _constant,
+    "uniform": _uniform,
+    "normal": _normal,
+    "truncated_normal": _truncated_normal,
+    "sparse": _sparse,
+    "bernoulli_sparse": _sparse,
+    "identity": _pattern,
+    "dirac": _pattern,
+    "bilinear": _pattern,
+    "pretrained": _pretrained,
+}

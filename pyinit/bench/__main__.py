@@ -1,0 +1,7 @@
+"""`python -m pyinit.bench`."""
+
+import sys
+
+from .command import main
+
+sys.exit(main())

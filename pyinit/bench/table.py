@@ -1,0 +1,77 @@
+"""The run as text: ratios next to the issue's targets, then what each contender reached."""
+
+from __future__ import annotations
+
+import statistics
+
+from .record import Record
+
+
+def _columns(rows: list[list[str]], right: set[int]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    rule = ["-" * width for width in widths]
+    shown = [rows[0], rule, *rows[1:]]
+    return [
+        "  ".join(
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in shown
+    ]
+
+
+def ratios(record: Record) -> list[str]:
+    """Return the table of ratios: median, extremes over the rounds, target and whether it is met."""
+    rows = [["case", "memory", "against", "isa", "ratio", "min - max", "target", "met"]]
+    for ratio in record.ratios():
+        met = {True: "yes", False: "NO", None: ""}[ratio.met]
+        target = "" if ratio.target is None else ratio.show(ratio.target)
+        extremes = f"{ratio.show(min(ratio.rounds))} - {ratio.show(max(ratio.rounds))}"
+        rows.append(
+            [
+                ratio.race,
+                ratio.memory,
+                ratio.against,
+                ratio.isa,
+                ratio.show(ratio.median),
+                extremes,
+                target,
+                met,
+            ]
+        )
+    return _columns(rows, right={4, 5, 6})
+
+
+def rates(record: Record) -> list[str]:
+    """Return the table of rates at each contender's median."""
+    rows = [["case", "memory", "contender", "seconds", "rate"]]
+    for race in record.races:
+        for sample in race.samples:
+            middle = statistics.median(sample.seconds)
+            name = f"{sample.contender} {sample.detail}".strip()
+            unit = "GB/s" if sample.rate_unit == "B/s" else "Gelem/s"
+            rows.append([race.name, race.memory, name, f"{middle:.3g}", f"{sample.rate / 1e9:.3f} {unit}"])
+    return _columns(rows, right={3, 4})
+
+
+def render(record: Record) -> str:
+    """Return the whole report as text."""
+    machine = record.machine
+    absent = [name for name, version in machine["peers"].items() if version is None]
+    present = [f"{name} {version}" for name, version in machine["peers"].items() if version]
+    lines = [
+        f"pyinit {machine['pyinit']} ({machine['isa']}, {record.threads} threads) on {machine['processor']}",
+        f"{record.elements} elements; peers: {', '.join(present)}",
+    ]
+    if absent:
+        lines.append(f"absent: {', '.join(absent)}")
+    lines += ["", "Seconds of the peer over seconds of pyinit, median of the rounds:", "", *ratios(record)]
+    lines += ["", "Rates at the median:", "", *rates(record)]
+    for race in record.races:
+        if "peak_mib" in race.notes:
+            peak = race.notes["peak_mib"]
+            lines += [
+                "",
+                f"{race.name}: peak memory {peak:.1f} MiB above the imported interpreter (at most 256)",
+            ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,250 @@
+"""Every number that decides a checkpoint, known before a byte is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .distributions import Constant
+from .errors import PyinitError, RecipeError
+from .fans import Axes
+from .plan import Plan
+from .recipe import Recipe
+from .rules import Rule, as_rules, fitted
+from .safetensors import TensorInfo
+from .spec import Spec, TensorSpec, spec_from_shapes
+from .stream import Key, as_key
+
+__all__ = ["Blueprint", "Draft", "draw_up"]
+
+
+@dataclass(frozen=True)
+class Draft:
+    """One tensor, decided.
+
+    Parameters
+    ----------
+    name, shape, dtype
+        As in the spec.
+    key : Key
+        ``key(seed).fold_in(name)``.
+    recipe : Recipe or None
+        What it should be; None for bytes that are copied.
+    plan : Plan or None
+        The recipe's numbers; None for integers.
+    fans : tuple of int, or None
+        (fan_in, fan_out) of a kernel, whether or not the recipe counts them.
+    zero_rows : tuple of int
+        Rows that are zero all the same.
+    copied_from : (Path, TensorInfo), optional
+        The bytes to copy.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    key: Key
+    recipe: Recipe | None
+    plan: Plan | None
+    fans: tuple[int, int] | None
+    zero_rows: tuple[int, ...]
+    copied_from: tuple[Path, TensorInfo] | None
+    nbytes: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the entry of the receipt."""
+        content: dict[str, Any] = {
+            "shape": list(self.shape),
+            "dtype": self.dtype,
+            "bytes": self.nbytes,
+            "recipe": "copied" if self.recipe is None else self.recipe.to_dict(),
+        }
+        if self.zero_rows:
+            content["zero_rows"] = list(self.zero_rows)
+        if self.fans is not None:
+            content["fan_in"], content["fan_out"] = self.fans
+        if self.plan is not None:
+            content["gain"], content["std"] = self.plan.gain, self.plan.std
+            content["bounds"] = None if self.plan.bounds is None else list(self.plan.bounds)
+        content["key"] = [self.key.seed, self.key.offset]
+        return content
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """A whole checkpoint, decided: its spec, the rules, the key and a `Draft` for each tensor."""
+
+    spec: Spec
+    rules: tuple[Rule, ...]
+    key: Key
+    drafts: tuple[Draft, ...]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all tensors."""
+        return self.spec.nbytes
+
+    def table(self) -> Iterator[str]:
+        """Yield the lines of a table: each tensor's shape, fans, std, bounds, stream key and bytes."""
+        heads = (
+            "tensor",
+            "shape",
+            "dtype",
+            "distribution",
+            "fan_in",
+            "fan_out",
+            "std",
+            "bounds",
+            "key",
+            "bytes",
+        )
+        rows = [heads, *(_row(draft) for draft in self.drafts)]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
+        for row in rows:
+            # names to the left, numbers to the right
+            cells = [cell.ljust(width) for cell, width in zip(row[:4], widths[:4], strict=True)]
+            cells += [cell.rjust(width) for cell, width in zip(row[4:], widths[4:], strict=True)]
+            yield "  ".join(cells).rstrip()
+        for alias, owner in self.spec.ties.items():
+            yield f"{alias} shares {owner}"
+
+
+def draw_up(
+    spec: Spec | Mapping[str, Any], recipes: object, key: int | Key, dtype: str | None = None
+) -> Blueprint:
+    """Decide every tensor of a checkpoint.
+
+    Parameters
+    ----------
+    spec : Spec or mapping of str to shape
+        The model.
+    recipes : Recipe, mapping or sequence of (pattern, recipe), or None
+        The first pattern that matches a tensor's name decides; None asks for the spec's own rules.
+    key : int or Key
+        The seed; each tensor's key is folded in from its name.
+    dtype : str, optional
+        For all floating tensors; by default the spec's.
+
+    Returns
+    -------
+    Blueprint
+        The tensors in the spec's order.
+
+    Raises
+    ------
+    RecipeError
+        If no rule matches a tensor, or its recipe cannot make it. The message names the tensor.
+    """
+    model = spec if isinstance(spec, Spec) else spec_from_shapes(spec)
+    if dtype is not None:
+        model = model.with_dtype(dtype)
+    if recipes is not None:
+        rules = as_rules(recipes)
+    elif model.rules is not None:
+        rules = model.rules
+    else:
+        raise RecipeError(f"{model.source} says no recipe of its own; give one, such as he_normal")
+    root = as_key(key)
+    return Blueprint(model, rules, root, tuple(_draft(tensor, rules, root) for tensor in model.tensors))
+
+
+def _draft(tensor: TensorSpec, rules: tuple[Rule, ...], root: Key) -> Draft:
+    rule = next((rule for rule in rules if rule.matches(tensor.name, is_kernel=tensor.is_kernel)), None)
+    recipe: Recipe | None
+    plan = None
+    if not tensor.is_float:
+        # random numbers have no integer form: constants are written, everything else is copied
+        recipe = rule.recipe if rule is not None and isinstance(rule.recipe, Constant) else None
+        if recipe is None and tensor.copied_from is None:
+            raise RecipeError(
+                f"tensor '{tensor.name}' is {tensor.dtype}, which only a constant can fill; "
+                f'add a rule such as {{"match": "{tensor.name}", "recipe": "zeros"}} before the others'
+            )
+        if recipe is not None:
+            _check_integer(tensor, recipe)
+        zero_rows: tuple[int, ...] = ()
+    elif rule is None:
+        raise RecipeError(
+            f"no rule matches tensor '{tensor.name}' of shape {tensor.shape}; add one, "
+            'or end the rules with the pattern "*"'
+        )
+    else:
+        recipe, zero_rows = fitted(rule.recipe, tensor.layout, tensor.groups), rule.zero_rows
+        try:
+            plan = recipe.plan(tensor.shape, tensor.dtype)
+        except PyinitError as error:
+            raise type(error)(f"tensor '{tensor.name}': {error}") from None
+        rows = tensor.shape[0] if tensor.shape else 0
+        for row in zero_rows:
+            if not 0 <= row < rows:
+                raise RecipeError(
+                    f"tensor '{tensor.name}' of shape {tensor.shape} has no row {row} to keep zero; "
+                    "count from 0, or leave zero_rows out"
+                )
+    return Draft(
+        tensor.name,
+        tensor.shape,
+        tensor.dtype,
+        root.fold_in(tensor.name),
+        recipe,
+        plan,
+        _fans(tensor, plan),
+        zero_rows,
+        tensor.copied_from if recipe is None else None,
+        tensor.nbytes,
+    )
+
+
+def _check_integer(tensor: TensorSpec, recipe: Constant) -> None:
+    """Refuse a constant that the dtype does not hold exactly."""
+    # NumPy knows no 8-bit floats: for them and for what has no range, zero is enough
+    low, high = 0, int(tensor.dtype == "bool")
+    if tensor.dtype.startswith(("int", "uint")):
+        info = np.iinfo(tensor.dtype)
+        low, high = int(info.min), int(info.max)
+    if not (low <= recipe.value <= high and recipe.value == int(recipe.value)):
+        raise RecipeError(
+            f"tensor '{tensor.name}' is {tensor.dtype}, which cannot hold {recipe.value}; use zeros or ones"
+        )
+
+
+def _fans(tensor: TensorSpec, plan: Plan | None) -> tuple[int, int] | None:
+    if plan is not None and plan.fan_in is not None and plan.fan_out is not None:
+        return plan.fan_in, plan.fan_out
+    if not tensor.is_kernel or prod(tensor.shape) == 0:
+        return None
+    try:
+        return Axes(layout=tensor.layout, groups=tensor.groups).fans(tensor.shape)
+    except PyinitError as error:
+        raise type(error)(f"tensor '{tensor.name}': {error}") from None
+
+
+def _row(draft: Draft) -> tuple[str, ...]:
+    fan_in, fan_out = draft.fans or ("-", "-")
+    std, bounds = "-", "-"
+    if draft.plan is not None:
+        std = "-" if draft.plan.std is None else f"{draft.plan.std:.6g}"
+        bounds = "-" if draft.plan.bounds is None else "[{:.4g}, {:.4g}]".format(*draft.plan.bounds)
+    if draft.recipe is None:
+        distribution = "copied"
+    elif draft.plan is None:
+        distribution = "constant"
+    else:
+        distribution = draft.plan.distribution
+    return (
+        draft.name,
+        "x".join(map(str, draft.shape)) or "scalar",
+        draft.dtype,
+        distribution + (" (zero rows)" if draft.zero_rows else ""),
+        str(fan_in),
+        str(fan_out),
+        std,
+        bounds,
+        f"{draft.key.seed:016x}:{draft.key.offset:016x}",
+        str(draft.nbytes),
+    )

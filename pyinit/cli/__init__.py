@@ -1,0 +1,100 @@
+"""The command ``pyinit``: init, info, bench."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+from typing import NoReturn
+
+from ..errors import PyinitError
+from . import init
+
+__all__ = ["main"]
+
+_INTERRUPTED = 128 + signal.SIGINT
+_TERMINATED = 128 + signal.SIGTERM
+
+
+class _Terminated(BaseException):
+    """SIGTERM: unwinds like an interrupt, so that temporary files are removed."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the line and leave with exit status 2."""
+        print(f"pyinit: error: {message} (see {self.prog} --help)", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command and return its exit status: 0, 2 for an error, 130 when interrupted.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        The arguments; by default those of the process.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    parser = _Parser(prog="pyinit", description="Weights for neural networks, at memory speed.")
+    commands = parser.add_subparsers(dest="command", metavar="{init,info,bench}", required=True)
+    init.add_arguments(commands.add_parser("init", help="write a model's weights", description=init.__doc__))
+    commands.add_parser("info", help="show version, stream version, instruction set and threads")
+    bench = commands.add_parser("bench", help="measure speed against numpy, torch, jax and oneMKL")
+    if argv[:1] == ["bench"]:
+        # the benchmark's arguments name its cases, which are costly to import
+        from ..bench import add_arguments
+
+        add_arguments(bench)
+    # only the main thread hears signals
+    is_main = threading.current_thread() is threading.main_thread()
+    former = signal.signal(signal.SIGTERM, _terminate) if is_main else None
+    try:
+        return _run(parser.parse_args(argv))
+    except BrokenPipeError:
+        # the reader has what it wanted, as in `pyinit init gpt2 --dry-run | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (PyinitError, OSError, ValueError) as error:
+        # the core's own ValueError says which environment variable it could not follow
+        print(f"pyinit: error: {_one_line(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("pyinit: interrupted; unfinished files were removed", file=sys.stderr)
+        return _INTERRUPTED
+    except _Terminated:
+        print("pyinit: terminated; unfinished files were removed", file=sys.stderr)
+        return _TERMINATED
+    finally:
+        if is_main:
+            signal.signal(signal.SIGTERM, former)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.command == "init":
+        return init.execute(arguments)
+    if arguments.command == "bench":
+        from ..bench import execute
+
+        return execute(arguments)
+    from .. import info
+
+    for name, value in info().items():
+        print(f"{name:<15} {value}")
+    return 0
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise _Terminated
+
+
+def _one_line(error: Exception) -> str:
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror is not None:
+        text = error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+    return " ".join(text.split())

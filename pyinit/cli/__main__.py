@@ -1,0 +1,5 @@
+"""``python -m pyinit.cli``."""
+
+from . import main
+
+raise SystemExit(main())

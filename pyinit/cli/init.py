@@ -1,0 +1,141 @@
+"""Write a model's weights as safetensors, with its config.json and the receipt init.json."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import time
+from decimal import Decimal
+from pathlib import Path
+
+from ..blueprint import draw_up
+from ..checkpoint import write_blueprint
+from ..errors import RecipeError
+from ..families.builtin import BUILTIN
+from ..families.lookup import find_spec
+from ..recipe import from_dict
+from ..rules import CONVENTIONS, Rule, redrawn, rules_from_json
+from ..spec import FLOATS, Spec
+from ..staging import readable_size
+from ..stream import key
+from ..strict_json import parsed
+from .meter import Meter, peak_memory
+
+__all__ = ["add_arguments", "execute", "rules_from_option", "size"]
+
+_UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
+_BINARY = {"ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30, "ti": 1 << 40}
+
+
+def size(text: str) -> int:
+    """Return the number of bytes that `text` names: "5GB", "500MB", "2GiB", "1000000"."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?", text.strip().lower())
+    # Decimal: a float would overflow, or lose the last bytes of a large size
+    number = int(Decimal(match[1]) * {**_UNITS, **_BINARY}[match[2] or ""]) if match else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"needs a size such as 5GB, 500MB or 2GiB; got {text!r}")
+    return number
+
+
+def _seed(text: str) -> int:
+    try:
+        return int(text, 0)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"needs an integer in [0, 2**64); got {text!r}") from None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``pyinit init`` to `parser`."""
+    parser.add_argument(
+        "spec",
+        metavar="SPEC",
+        help=f"a built-in model ({', '.join(BUILTIN)}), a config.json or a directory with one, "
+        "a .safetensors file or its index (same names, shapes and dtypes, new values), or a plain JSON spec",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="where to write, made if needed; a name ending in .safetensors means that file alone",
+    )
+    parser.add_argument(
+        "--recipe",
+        metavar="RECIPE",
+        help="a recipe, by name (he_normal) or as JSON, for the kernels that the model draws at random: "
+        "matrices, embeddings, convolutions; norms, biases and buffers keep the model's values. Or a JSON "
+        'file of ordered rules: [{"match": "*.weight", "recipe": "he_normal"}, "default"]. '
+        "By default the model's own",
+    )
+    parser.add_argument("--dtype", choices=FLOATS, help="of all floating tensors (default: the model's own)")
+    parser.add_argument("--seed", type=_seed, default=0, help="an integer in [0, 2**64) (default 0)")
+    parser.add_argument(
+        "--shard-size", type=size, metavar="SIZE", help="cut into files of at most this, such as 5GB"
+    )
+    parser.add_argument("--threads", type=int, help="threads (default: the CPUs of this process)")
+    parser.add_argument("--digest", action="store_true", help="put a CRC-32 of every tensor into init.json")
+    parser.add_argument("--force", action="store_true", help="replace existing files")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print every number of every tensor; write nothing"
+    )
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Run ``pyinit init``."""
+    spec = find_spec(arguments.spec)
+    rules = None if arguments.recipe is None else rules_from_option(arguments.recipe, spec)
+    blueprint = draw_up(spec, rules, key(arguments.seed), arguments.dtype)
+    model = blueprint.spec
+    amount = f"{len(model.tensors)} tensors, {model.parameters} parameters, {readable_size(model.nbytes)}"
+    if arguments.dry_run:
+        for line in blueprint.table():
+            print(line)
+        print(f"{model.source}: {amount}")
+        return 0
+    if arguments.out is None:
+        raise RecipeError("init needs --out DIR, where to write; or --dry-run to see the plan")
+    print(f"{model.source}: {amount} -> {arguments.out}", file=sys.stderr)
+    start = time.perf_counter()
+    with Meter(sys.stderr) as meter:
+        receipt = write_blueprint(
+            blueprint,
+            arguments.out,
+            shard_size=arguments.shard_size,
+            threads=arguments.threads,
+            overwrite=arguments.force,
+            digest=arguments.digest,
+            progress=meter,
+        )
+    seconds = time.perf_counter() - start
+    files = ", ".join([*(shard.name for shard in receipt.shards)][:3]) + (
+        ", ..." if len(receipt.shards) > 3 else ""
+    )
+    print(f"wrote {files} in {arguments.out}: {amount}")
+    speed, rate = receipt.nbytes / seconds / 1e9, model.parameters / seconds / 1e9
+    print(
+        f"{seconds:.2f} s, {speed:.2f} GB/s, {rate:.3f} Gparam/s, peak memory {readable_size(peak_memory())}"
+    )
+    return 0
+
+
+def rules_from_option(text: str, spec: Spec) -> tuple[Rule, ...]:
+    """Return the rules that ``--recipe`` means for a model.
+
+    A recipe applies to the kernels that the model draws at random, or, where it has no recipe of its
+    own, to all kernels beside the usual norms, biases and buffers.
+    """
+    content: object = text
+    where = "--recipe"
+    if text.lstrip().startswith(("{", "[")):
+        content = parsed(text, where, RecipeError)
+    elif text.endswith(".json") or Path(text).is_file():
+        if not Path(text).is_file():
+            raise RecipeError(f"--recipe: there is no file '{text}'; name a recipe or a JSON file of rules")
+        where = text
+        content = parsed(Path(text).read_bytes(), where, RecipeError)
+    if isinstance(content, list):
+        return rules_from_json(content, spec.rules if spec.rules is not None else CONVENTIONS, where)
+    recipe = from_dict(content)
+    if spec.rules is not None:
+        return redrawn(spec.rules, recipe)
+    return (*CONVENTIONS, Rule("*", recipe, kernels_only=True))

@@ -1,0 +1,57 @@
+"""CRC-32 of a whole from the CRC-32 of its parts, so that parts can be summed in any order.
+
+Why CRC-32: of the standard library's checksums it is the fastest (2.2 GB/s a core here; SHA-256 1.2, BLAKE2b
+0.6), and it can be put together from parts. It finds accidents, not malice; the bytes themselves can be made
+again from the receipt.
+Source: zlib's crc32_combine (Mark Adler).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from zlib import crc32
+
+__all__ = ["combine", "crc32"]
+
+_POLYNOMIAL = 0xEDB88320  # of CRC-32, bits reversed: the top bit is x^0
+_ONE = 1 << 31
+_X8 = _ONE >> 8  # x^8: one byte
+
+
+def combine(parts: Iterable[tuple[int, int]]) -> int:
+    """Return the CRC-32 of parts put one after the other, each given as (CRC-32, bytes).
+
+    Examples
+    --------
+    >>> from pyinit.digest import combine, crc32
+    >>> combine([(crc32(b"pyi"), 3), (crc32(b"nit"), 3)]) == crc32(b"pyinit")
+    True
+    """
+    whole = 0
+    for crc, nbytes in parts:
+        whole = _multiply(_shift(nbytes), whole) ^ crc
+    return whole
+
+
+def _multiply(a: int, b: int) -> int:
+    """Product of two polynomials modulo the generator."""
+    product = 0
+    while a:
+        if a & _ONE:
+            product ^= b
+        a = (a << 1) & 0xFFFFFFFF
+        b = b >> 1 ^ _POLYNOMIAL if b & 1 else b >> 1
+    return product
+
+
+@lru_cache(maxsize=4096)
+def _shift(nbytes: int) -> int:
+    """x^(8 nbytes) modulo the generator, by repeated squaring."""
+    power, square = _ONE, _X8
+    while nbytes:
+        if nbytes & 1:
+            power = _multiply(square, power)
+        square = _multiply(square, square)
+        nbytes >>= 1
+    return power

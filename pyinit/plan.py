@@ -1,0 +1,137 @@
+"""The numbers that decide a fill, readable before a byte is written."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from .errors import RecipeError
+from .strict_json import finite
+from .window import Shape
+
+__all__ = ["NUMBERS", "Plan"]
+
+NUMBERS: dict[str, tuple[str, ...]] = {
+    "constant": ("value",),
+    "uniform": ("low", "high", "lowest", "highest"),
+    "normal": ("mean", "std"),
+    "truncated_normal": ("mean", "std", "lowest", "highest", "truncation"),
+    "sparse": ("mean", "std", "zeros"),
+    "bernoulli_sparse": ("mean", "std", "sparsity"),
+    "identity": ("gain",),
+    "dirac": ("groups", "in_axis", "out_axis"),
+    "bilinear": ("in_axis", "out_axis"),
+    "pretrained": (),
+}
+"""The kernels by the name of their distribution, and what each takes, in order."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every number that decides a fill, for one shape and one dtype.
+
+    Parameters
+    ----------
+    distribution : str
+        The kernel: a name in ``pyinit.plan.NUMBERS``.
+    shape : tuple of int
+        Shape of the whole tensor.
+    dtype : str
+        "float32", "float64", "bfloat16" or "float16".
+    mean, std : float or None
+        Of the weights themselves, after truncation and zeros; None for what is not drawn.
+    bounds : tuple of float, or None
+        Smallest and largest value that can occur, in `dtype`; None where only the format ends them.
+    fan_in, fan_out : int or None
+        None when the recipe counts no fans.
+    gain : float or None
+        What multiplies 1 / sqrt(fan).
+    numbers : tuple
+        What the kernel takes, in the order of ``NUMBERS[distribution]``.
+    source : object
+        What a pretrained tensor is copied from.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> print(pi.he_normal().plan((784, 256)))
+    normal (784, 256) float32: mean 0, std 0.0505076, fan_in 784, fan_out 256, gain 1.41421
+    >>> plan = pi.uniform(-1, 1).plan((3,), "float16")
+    >>> plan.bounds
+    (-1.0, 0.99951171875)
+    >>> pi.Plan.from_json(plan.to_json()) == plan
+    True
+    """
+
+    distribution: str
+    shape: Shape
+    dtype: str
+    mean: float | None = None
+    std: float | None = None
+    bounds: tuple[float, float] | None = None
+    fan_in: int | None = None
+    fan_out: int | None = None
+    gain: float | None = None
+    numbers: tuple[Any, ...] = ()
+    source: Any = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        parts = []
+        for name in ("mean", "std", "bounds", "fan_in", "fan_out", "gain"):
+            value = getattr(self, name)
+            if isinstance(value, tuple):
+                parts.append(f"{name} [{value[0]:.6g}, {value[1]:.6g}]")
+            elif value is not None:
+                parts.append(f"{name} {value:.6g}" if isinstance(value, float) else f"{name} {value}")
+        if not parts:
+            named = zip(NUMBERS[self.distribution], self.numbers, strict=True)
+            parts = [f"{name} {value}" for name, value in named]
+        if self.source is not None:
+            parts.append(f"from {self.source}")
+        return f"{self.distribution} {self.shape} {self.dtype}: {', '.join(parts)}"
+
+    def to_json(self) -> str:
+        """Return the plan as one JSON object; floats keep all their bits, infinities become strings.
+
+        Examples
+        --------
+        >>> import pyinit as pi
+        >>> pi.zeros().plan((2,)).to_json()
+        '{"distribution": "constant", "shape": [2], "dtype": "float32", "mean": 0.0, "std": 0.0, \
+"bounds": [0.0, 0.0], "fan_in": null, "fan_out": null, "gain": null, "numbers": {"value": 0.0}}'
+        """
+        content = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("numbers", "source")}
+        content["numbers"] = dict(zip(NUMBERS[self.distribution], self.numbers, strict=True))
+        if self.source is not None:
+            content["source"] = str(self.source)
+        return json.dumps(finite(content), allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Plan:
+        """Return the plan that `to_json` wrote; the source of a pretrained tensor stays a description.
+
+        Raises
+        ------
+        RecipeError
+            If the text is not a plan.
+        """
+        try:
+            content = json.loads(text)
+            names = NUMBERS[content["distribution"]]
+            values = content.pop("numbers")
+            content["numbers"] = [values[name] for name in names]
+            return cls(**{name: _tupled(value) for name, value in content.items()})
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise RecipeError(
+                f"a plan is the JSON object that to_json writes; got {text[:60]!r} ({error}). Plan it again."
+            ) from None
+
+
+def _tupled(value: Any) -> Any:
+    """Undo `finite`, with tuples for lists."""
+    if value in ("inf", "-inf"):
+        return float(value)
+    if isinstance(value, list):
+        return tuple(_tupled(item) for item in value)
+    return value

@@ -1,0 +1,293 @@
+"""What a weight should be: frozen, printable, written as JSON, turned into a plan for any shape."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
+from functools import lru_cache
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ._fill import check_threads, execute
+from .dtypes import DType, resolve, storage
+from .errors import RecipeError
+from .plan import Plan
+from .stream import Key, as_key
+from .strict_json import parsed
+from .window import Shape, Window, check_window, normal_shape
+
+__all__ = ["Recipe", "flag", "from_dict", "from_json", "named", "number"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a weight should be; call it to draw one.
+
+    Two recipes that print the same make the same bytes. ``eval(repr(recipe))`` is the recipe again
+    where pyinit's names are imported.
+    """
+
+    verb: ClassVar[str] = ""
+
+    def __call__(
+        self,
+        shape: int | tuple[int, ...],
+        *,
+        key: int | Key,
+        dtype: Any = "float32",
+        window: Window | None = None,
+        threads: int | None = None,
+    ) -> npt.NDArray[Any]:
+        """Return a new array.
+
+        Parameters
+        ----------
+        shape : int or tuple of int
+            Shape of the array; with a window, of the rectangle.
+        key : int or Key
+            The parameter's key; an int is a seed.
+        dtype : str, numpy.dtype or type
+            "float32", "float64", "float16", "bfloat16" (needs ml_dtypes) or "uint16", the bits of bfloat16.
+        window : Window, optional
+            Where the rectangle sits in the whole tensor.
+        threads : int, optional
+            At most this many threads. The values do not depend on it.
+
+        Returns
+        -------
+        ndarray
+            Of `shape` and `dtype`.
+
+        Raises
+        ------
+        ShapeError, DTypeError, RecipeError, SeedError
+            Before any memory is allocated.
+
+        Examples
+        --------
+        >>> import pyinit as pi
+        >>> pi.ones()((2, 2), key=0)
+        array([[1., 1.],
+               [1., 1.]], dtype=float32)
+        """
+        found = resolve(dtype)
+        extent = normal_shape(shape, found.itemsize)
+        where = as_key(key)
+        kept = storage(dtype)
+        check_threads(threads)
+        if window is None:
+            plan = self.plan_for(extent, found.name)
+            start = None
+        else:
+            check_window(window, extent)
+            plan = self.plan_for(window.global_shape, found.name)
+            start = window.start
+        out = np.empty(extent, kept)
+        execute(plan, out, where, start, threads)
+        return out
+
+    def plan(self, shape: int | tuple[int, ...], dtype: Any = "float32") -> Plan:
+        """Return every number that would decide a fill of the whole tensor of `shape`.
+
+        Parameters
+        ----------
+        shape : int or tuple of int
+            Shape of the whole tensor.
+        dtype : str, numpy.dtype or type
+            As in a call.
+
+        Returns
+        -------
+        Plan
+            Printable, and written as JSON by ``to_json``.
+
+        Raises
+        ------
+        ShapeError, DTypeError, RecipeError
+            Exactly when filling such a tensor would be refused; only the values of a pretrained tensor are
+            looked at later, as they are copied.
+
+        Examples
+        --------
+        >>> import pyinit as pi
+        >>> pi.glorot_uniform().plan((300, 100)).fan_in
+        300
+        """
+        found = resolve(dtype)
+        return self.plan_for(normal_shape(shape, found.itemsize), found.name)
+
+    def plan_for(self, shape: Shape, dtype: str) -> Plan:
+        """Return the plan of a checked shape and a format's name; plans are remembered."""
+        return _remembered(self, shape, dtype)
+
+    def make_plan(self, shape: Shape, dtype: DType) -> Plan:
+        """Turn the wish into numbers: what each recipe defines."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        said = (f"{name}={_literal(value)}" for name, value in self._said().items())
+        return f"{self.verb}({', '.join(said)})"
+
+    def _said(self) -> dict[str, Any]:
+        """Return the parameters that differ from their defaults."""
+        said = {}
+        for f in fields(self):
+            if f.repr:
+                value = getattr(self, f.name)
+                if f.default is MISSING or value != f.default:
+                    said[f.name] = value
+        return said
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the recipe as a dict of JSON values: its name under "recipe", and its parameters.
+
+        Examples
+        --------
+        >>> import pyinit as pi
+        >>> pi.normal(std=0.02).to_dict()
+        {'recipe': 'normal', 'std': 0.02}
+        """
+        return {"recipe": self.verb, **{name: _json_value(value) for name, value in self._said().items()}}
+
+    def to_json(self) -> str:
+        """Return the recipe as one JSON object.
+
+        Examples
+        --------
+        >>> import pyinit as pi
+        >>> pi.recipe_from_json(pi.sparse(0.9).to_json())
+        sparse(sparsity=0.9)
+        """
+        return json.dumps(self.to_dict(), allow_nan=False)
+
+
+@lru_cache(maxsize=4096)
+def _remembered(recipe: Recipe, shape: Shape, dtype: str) -> Plan:
+    return recipe.make_plan(shape, resolve(dtype))
+
+
+def _literal(value: Any) -> str:
+    """Return the text that evaluates to the value without any name but Python's own."""
+    if isinstance(value, float) and math.isinf(value):
+        return f"float({str(value)!r})"
+    return repr(value)
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, float) and math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    return list(value) if isinstance(value, tuple) else value
+
+
+_MAKERS: dict[str, Callable[..., Recipe]] = {}
+
+
+def named(maker: Callable[..., Recipe], *names: str) -> None:
+    """Let JSON say a recipe by these names."""
+    for name in names:
+        _MAKERS[name] = maker
+
+
+def from_dict(content: Any) -> Recipe:
+    """Return the recipe of a name, or of a dict with the name under "recipe" and parameters beside it.
+
+    Parameters
+    ----------
+    content : str or dict
+        Such as ``"he_normal"`` or ``{"recipe": "normal", "std": 0.02}``; aliases and famous names count.
+
+    Returns
+    -------
+    Recipe
+        The recipe.
+
+    Raises
+    ------
+    RecipeError
+        If the name or a parameter is unknown, or a value cannot be meant.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> pi.recipe_from_dict({"recipe": "xavier_uniform", "layout": "torch"})
+    variance_scaling(mode='fan_avg', distribution='uniform', layout='torch')
+    """
+    if isinstance(content, str):
+        content = {"recipe": content}
+    if not isinstance(content, dict) or not isinstance(content.get("recipe"), str):
+        raise RecipeError(
+            f'a recipe needs a name under "recipe"; got {content!r}. Write {{"recipe": "normal"}}.'
+        )
+    parameters = {str(name): value for name, value in content.items() if name != "recipe"}
+    maker = _MAKERS.get(content["recipe"])
+    if maker is None:
+        raise RecipeError(f"unknown recipe {content['recipe']!r}. Known are {', '.join(sorted(_MAKERS))}.")
+    values = {
+        name: float(value) if value in ("inf", "-inf") else tuple(value) if isinstance(value, list) else value
+        for name, value in parameters.items()
+    }
+    try:
+        return maker(**values)
+    except TypeError as error:
+        signature = ", ".join(inspect.signature(maker).parameters)
+        raise RecipeError(
+            f"{content['recipe']} takes ({signature}); got {parameters!r}: {error}. Correct the parameters."
+        ) from None
+
+
+def from_json(text: str) -> Recipe:
+    """Return the recipe that a JSON text describes, as `to_json` writes it.
+
+    Parameters
+    ----------
+    text : str
+        A JSON object or string, as `recipe_from_dict` takes it.
+
+    Returns
+    -------
+    Recipe
+        The recipe.
+
+    Raises
+    ------
+    RecipeError
+        If the text is not JSON, names something twice, holds NaN or an infinity (write "inf"), or is not
+        a recipe.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> pi.recipe_from_json('"zeros"')
+    constant(value=0.0)
+    """
+    return from_dict(parsed(text, "a recipe", RecipeError))
+
+
+def number(what: str, value: Any, *, finite: bool = True) -> float:
+    """Return a parameter as a float, without a negative zero; NaN is never meant."""
+    if type(value) is float and value - value == 0.0:
+        return value + 0.0
+    # NumPy's complex numbers are floats, too, but for half of what they say
+    is_other = isinstance(value, bool | np.bool_ | np.complexfloating)
+    if is_other or not (hasattr(value, "__float__") or hasattr(value, "__index__")):
+        raise RecipeError(f"{what} must be a number; got {value!r}. Use a float.")
+    try:
+        result = float(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise RecipeError(f"{what} must be a number; got {value!r} ({error}). Use a float.") from None
+    if math.isnan(result) or (finite and math.isinf(result)):
+        kind = "a finite number" if finite else "a number"
+        raise RecipeError(f"{what} must be {kind}; got {result}. Correct the recipe.")
+    return result + 0.0
+
+
+def flag(what: str, value: Any) -> bool:
+    """Return a parameter that is True or False, and nothing that only counts as one of them."""
+    if not isinstance(value, bool):
+        raise RecipeError(f"{what} is True or False; got {value!r}. Use a bool.")
+    return value

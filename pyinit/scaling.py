@@ -1,0 +1,159 @@
+"""The recipe that counts fans, over which every famous name is a single line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, TypedDict
+
+from .distributions import Normal, TruncatedNormal, Uniform
+from .dtypes import DType
+from .errors import RecipeError
+from .fans import Axes
+from .plan import Plan
+from .recipe import Recipe, named, number
+from .window import Shape
+
+__all__ = ["AxesOptions", "VarianceScaling", "variance_scaling"]
+
+_FANS: dict[str, Callable[[int, int], float]] = {
+    "fan_in": lambda fan_in, fan_out: fan_in,
+    "fan_out": lambda fan_in, fan_out: fan_out,
+    "fan_avg": lambda fan_in, fan_out: (fan_in + fan_out) / 2,
+    "fan_geo_avg": lambda fan_in, fan_out: math.sqrt(fan_in * fan_out),
+}
+_DISTRIBUTIONS = ("normal", "truncated_normal", "uniform")
+
+
+class AxesOptions(TypedDict, total=False):
+    """How the weight is stored: what every recipe that counts fans takes."""
+
+    layout: str | None
+    in_axis: int | tuple[int, ...] | None
+    out_axis: int | tuple[int, ...] | None
+    batch_axis: int | tuple[int, ...]
+    groups: int
+    transposed: bool
+    depthwise: bool
+    compat: str | None
+
+
+@dataclass(frozen=True, repr=False)
+class VarianceScaling(Recipe):
+    """Draws of mean 0 and variance scale / fan, the fan counted from the global shape.
+
+    Parameters
+    ----------
+    scale : float
+        Finite, at least 0: the square of the gain.
+    mode : {"fan_in", "fan_out", "fan_avg", "fan_geo_avg"}
+        Which fan, or which mean of both.
+    distribution : {"normal", "truncated_normal", "uniform"}
+        Truncation is at 2 std of a normal widened so that the variance of the weights is exact, as in
+        Keras and JAX; "uniform" is on [-limit, limit), limit = sqrt(3 scale / fan).
+    layout : {"torch", "keras", "jax"}, optional
+        [out, in / groups, k...] or [k..., in / groups, out]; by default the last two axes are (in, out).
+    in_axis, out_axis, batch_axis : int or tuple of int, optional
+        The axes themselves, instead of a layout; axes not listed are receptive field, and those of
+        `batch_axis` count in neither fan.
+    groups : int
+        Groups of channels, each connected only to itself.
+    transposed : bool
+        The weight of a transposed convolution: torch stores [in, out / groups, k...], Keras [k..., out, in].
+    depthwise : bool
+        With layout="keras": the kernel is [k..., in, multiplier].
+    compat : {"torch", "mxnet", "caffe", "keras", "jax", "paddle"}, optional
+        The fans that this peer counts, its known mistakes included; it brings its own layout.
+
+    Raises
+    ------
+    RecipeError
+        If an option is unknown or the scale cannot be meant.
+    LayoutError, ShapeError
+        If the axes do not describe the weight, or it has no fans.
+
+    References
+    ----------
+    LeCun, Bottou, Orr, Müller, "Efficient BackProp", 1998; Glorot and Bengio, AISTATS 2010, eq. 16;
+    He, Zhang, Ren, Sun, ICCV 2015, eq. 10.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> pi.variance_scaling(2.0, layout="torch", groups=4).plan((32, 16, 3, 3)).fan_out
+    72
+    >>> pi.variance_scaling(2.0, layout="torch", transposed=True).plan((8, 32, 4, 4)).fan_in
+    128
+    >>> pi.variance_scaling(2.0, compat="torch").plan((8, 32, 4, 4)).fan_in
+    512
+    """
+
+    verb: ClassVar[str] = "variance_scaling"
+    scale: float = 1.0
+    mode: str = "fan_in"
+    distribution: str = "normal"
+    layout: str | None = None
+    in_axis: int | tuple[int, ...] | None = None
+    out_axis: int | tuple[int, ...] | None = None
+    batch_axis: int | tuple[int, ...] = ()
+    groups: int = 1
+    transposed: bool = False
+    depthwise: bool = False
+    compat: str | None = None
+    # the name that messages use
+    called: str = field(default="variance_scaling", repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        scale = number(f"{self.called}'s scale", self.scale)
+        if scale < 0:
+            raise RecipeError(f"{self.called}'s scale must be at least 0; got {scale!r}. Correct the recipe.")
+        object.__setattr__(self, "scale", scale)
+        if self.mode not in tuple(_FANS):
+            raise RecipeError(
+                f"{self.called}'s mode is one of {', '.join(_FANS)}; got {self.mode!r}. Name one."
+            )
+        if self.distribution not in _DISTRIBUTIONS:
+            raise RecipeError(
+                f"{self.called}'s distribution is one of {', '.join(_DISTRIBUTIONS)}; "
+                f"got {self.distribution!r}. Name one."
+            )
+        axes = self.axes()
+        for name in ("in_axis", "out_axis", "batch_axis", "groups"):
+            object.__setattr__(self, name, getattr(axes, name))
+
+    def axes(self) -> Axes:
+        """Return how the weight is stored."""
+        return Axes(
+            layout=self.layout,
+            in_axis=self.in_axis,
+            out_axis=self.out_axis,
+            batch_axis=self.batch_axis,
+            groups=self.groups,
+            transposed=self.transposed,
+            depthwise=self.depthwise,
+            compat=self.compat,
+        )
+
+    def make_plan(self, shape: Shape, dtype: DType) -> Plan:
+        """Count the fans and plan the distribution with the std that follows."""
+        fan_in, fan_out = self.axes().fans(shape, self.called)
+        # an empty tensor has no fan, and needs none
+        fan = max(_FANS[self.mode](fan_in, fan_out), 1)
+        std = math.sqrt(self.scale / fan)
+        kind: Recipe
+        if std == 0:
+            kind = Normal(0.0, 0.0)
+        elif self.distribution == "normal":
+            kind = Normal(0.0, std)
+        elif self.distribution == "truncated_normal":
+            kind = TruncatedNormal(0.0, std, correct=True)
+        else:
+            limit = math.sqrt(3 * self.scale / fan)
+            kind = Uniform(-limit, limit)
+        plan = kind.make_plan(shape, dtype)
+        return replace(plan, std=std, fan_in=fan_in, fan_out=fan_out, gain=math.sqrt(self.scale))
+
+
+variance_scaling = VarianceScaling
+named(VarianceScaling, VarianceScaling.verb)

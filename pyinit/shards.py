@@ -1,0 +1,87 @@
+"""How a checkpoint is cut into files, and the names they get."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .blueprint import Draft
+from .errors import SpecError
+from .safetensors import TensorInfo, build_header, storage_order
+
+__all__ = ["Shard", "contradicting", "cut", "index_content", "index_name"]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One file: its header, and the drafts in the order of their bytes."""
+
+    name: str
+    header: bytes
+    drafts: tuple[Draft, ...]
+    tensors: Mapping[str, TensorInfo]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the file."""
+        return len(self.header) + sum(draft.nbytes for draft in self.drafts)
+
+
+def cut(drafts: Sequence[Draft], stem: str, shard_size: int | None = None) -> list[Shard]:
+    """Put drafts, in order, into files of at most `shard_size` bytes of tensors.
+
+    A tensor larger than that has a file of its own. One file is ``stem.safetensors``; several are
+    ``stem-00001-of-0000N.safetensors``, as transformers names them.
+    """
+    if shard_size is not None and shard_size < 1:
+        raise SpecError(f"shard_size must be at least 1 byte; got {shard_size}. Leave it out for one file")
+    parts: list[list[Draft]] = [[]]
+    room = shard_size
+    for draft in drafts:
+        if room is not None and shard_size is not None:
+            if draft.nbytes > room and parts[-1]:
+                parts.append([])
+                room = shard_size
+            room -= draft.nbytes
+        parts[-1].append(draft)
+    count = len(parts)
+    return [
+        _shard(
+            f"{stem}.safetensors" if count == 1 else f"{stem}-{number:05d}-of-{count:05d}.safetensors", part
+        )
+        for number, part in enumerate(parts, 1)
+    ]
+
+
+def _shard(name: str, drafts: Iterable[Draft]) -> Shard:
+    by_name = {draft.name: draft for draft in drafts}
+    ordered = storage_order((draft.name, draft.dtype, draft.shape) for draft in by_name.values())
+    header, tensors = build_header(ordered)
+    return Shard(name, header, tuple(by_name[tensor] for tensor, _, _ in ordered), tensors)
+
+
+def index_name(stem: str) -> str:
+    """Return the name of the index beside the shards."""
+    return f"{stem}.safetensors.index.json"
+
+
+def index_content(shards: Iterable[Shard]) -> bytes:
+    """Return the index that tells loaders which shard holds which tensor."""
+    weight_map = {draft.name: shard.name for shard in shards for draft in shard.drafts}
+    total = sum(draft.nbytes for shard in shards for draft in shard.drafts)
+    content = {"metadata": {"total_size": total}, "weight_map": dict(sorted(weight_map.items()))}
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def contradicting(directory: Path, stem: str, names: Iterable[str]) -> list[str]:
+    """Return the files of a former checkpoint that loaders would take for part of the new one."""
+    shard = re.compile(re.escape(stem) + r"(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?")
+    kept = set(names)
+    if not directory.is_dir():
+        return []
+    return sorted(
+        path.name for path in directory.iterdir() if shard.fullmatch(path.name) and path.name not in kept
+    )

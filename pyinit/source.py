@@ -1,0 +1,191 @@
+"""Weights that are copied: where they come from, and the part of them that a window needs."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _core
+from .dtypes import BFLOAT16, DType, decode, encode, resolve
+from .errors import DTypeError, LayoutError, RecipeError, ShapeError
+from .window import Shape, contiguous_blocks
+
+__all__ = ["DLPACK_CPU", "ArraySource", "FileSource", "Source", "check_shape", "copy", "open_source"]
+
+Array = npt.NDArray[Any]
+
+DLPACK_CPU = 1
+"""DLPack's number for memory of the CPU."""
+
+# Elements that are converted at a time.
+_BLOCK = 1 << 20
+
+
+class Source(Protocol):
+    """Values to copy, with the names of where they are."""
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of the whole source."""
+
+    @property
+    def dtype(self) -> DType:
+        """Format of its values."""
+
+    def values(self) -> Array:
+        """Return all values without copying; bfloat16 as its bits."""
+
+
+@dataclass(frozen=True, eq=False)
+class ArraySource:
+    """Values in memory."""
+
+    array: Array
+    dtype: DType
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of the array."""
+        return self.array.shape
+
+    def values(self) -> Array:
+        """Return the array."""
+        return self.array
+
+    def __str__(self) -> str:
+        return f"an array of {self.dtype.name}"
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """A tensor of a safetensors file, read where it is needed."""
+
+    path: str
+    tensor: str
+    shape: Shape
+    dtype: DType
+    start: int
+
+    def values(self) -> Array:
+        """Return the tensor as a read-only map of the file."""
+        kind = np.uint16 if self.dtype is BFLOAT16 else np.dtype(self.dtype.name)
+        return np.memmap(self.path, kind, "r", self.start, self.shape)
+
+    def __str__(self) -> str:
+        return f"{self.path}[{self.tensor}]"
+
+
+def open_source(source: Any, tensor: str | None) -> Source:
+    """Return the values of an array, or of a tensor of a safetensors file or sharded index."""
+    if isinstance(source, str | os.PathLike):
+        if tensor is None:
+            raise RecipeError(
+                f"pretrained needs the name of a tensor in {os.fspath(source)!r}; got none. Give tensor=..."
+            )
+        return _open_file(os.fspath(source), tensor)
+    if tensor is not None:
+        raise RecipeError(f"pretrained takes a tensor name for a file only; got {tensor!r}. Leave it out.")
+    if not isinstance(source, np.ndarray) and hasattr(source, "__dlpack__"):
+        return _from_dlpack(source.detach() if hasattr(source, "detach") else source)
+    array = np.asarray(source)
+    if array.dtype.name == "bfloat16":
+        array = array.view(np.uint16)
+    return ArraySource(array, _floating(array.dtype, "the array"))
+
+
+def _from_dlpack(tensor: Any) -> ArraySource:
+    if str(getattr(tensor, "device", "")) == "meta":
+        raise LayoutError(
+            "pretrained needs memory of the CPU; got a meta tensor, which has none. Load its values first."
+        )
+    device = tuple(int(part) for part in tensor.__dlpack_device__())
+    if device[0] != DLPACK_CPU:
+        raise LayoutError(
+            f"pretrained needs memory of the CPU; got a tensor on DLPack device {device}. Copy it there."
+        )
+    try:
+        array, name = _core.dlpack_view(tensor)
+    except BufferError as error:
+        raise LayoutError(
+            f"pretrained needs plain strided memory; got a tensor that says: {error}. Copy it."
+        ) from None
+    except ValueError:
+        held = getattr(tensor, "dtype", "another dtype")
+        raise DTypeError(
+            f"pretrained needs float32, float64, bfloat16 or float16; the tensor holds {held}. "
+            "Convert it first."
+        ) from None
+    return ArraySource(array, resolve(name))
+
+
+def _floating(dtype: Any, what: str) -> DType:
+    try:
+        return resolve(dtype)
+    except DTypeError:
+        raise DTypeError(
+            f"pretrained needs float32, float64, bfloat16 or float16; {what} holds {dtype}. Convert it first."
+        ) from None
+
+
+def _open_file(path: str, tensor: str) -> FileSource:
+    # few programs read weights: importing pyinit stays quick for the others
+    from .safetensors import read_header, read_index
+
+    if path.endswith(".index.json"):
+        files = read_index(path)
+        tensors = {name: info for name, (_, info) in files.items()}
+        path = os.fspath(files[tensor][0]) if tensor in files else path
+    else:
+        tensors = read_header(path).tensors
+    if tensor not in tensors:
+        known = ", ".join(list(tensors)[:8]) + (", ..." if len(tensors) > 8 else "")
+        raise RecipeError(f"{path} has no tensor {tensor!r}. It has {known or 'none'}.")
+    info = tensors[tensor]
+    return FileSource(path, tensor, tuple(info.shape), _floating(info.dtype, repr(tensor)), info.start)
+
+
+def check_shape(source: Source, shape: Shape) -> None:
+    """Raise ShapeError unless `shape` is the source's, or a leading slice of it."""
+    if len(shape) != len(source.shape) or any(n > m for n, m in zip(shape, source.shape, strict=True)):
+        raise ShapeError(
+            f"pretrained copies {source}, shape {source.shape}, exactly or a leading slice; got {shape}. "
+            "Slice or reshape the source."
+        )
+
+
+def copy(out: Array, dtype: DType, source: Source, start: Shape) -> None:
+    """Copy the window at `start` into `out`, each value rounded once."""
+    if out.size == 0:
+        return
+    part = source.values()[tuple(slice(i, i + n) for i, n in zip(start, out.shape, strict=True))]
+    kept = out.view(np.uint16) if dtype is BFLOAT16 else out
+    if source.dtype is dtype:
+        kept[...] = part
+        return
+    blocks = [
+        tuple(slice(i, i + n) for i, n in zip(block.start, extent, strict=True))
+        for block, extent in contiguous_blocks(out.shape, _BLOCK)
+    ]
+    if source.dtype.largest > dtype.largest:
+        for block in blocks:
+            _check_range(_decoded(part[block], source.dtype), dtype, source)
+    for block in blocks:
+        kept[block] = encode(_decoded(part[block], source.dtype), dtype)
+
+
+def _decoded(part: Array, dtype: DType) -> Array:
+    return decode(part) if dtype is BFLOAT16 else part
+
+
+def _check_range(values: Array, dtype: DType, source: Source) -> None:
+    rounded = encode(values, dtype)
+    large = np.isinf(decode(rounded) if dtype is BFLOAT16 else rounded) & np.isfinite(values)
+    if large.any():
+        raise RecipeError(
+            f"{dtype.name} holds values up to {dtype.largest:.6g}; {source} holds "
+            f"{float(values[large][0]):.6g}. Use a wider dtype."
+        )

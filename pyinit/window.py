@@ -1,0 +1,158 @@
+"""Where a rectangle sits in a whole tensor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import ShapeError
+
+__all__ = ["Shape", "Window", "check_window", "contiguous_blocks", "normal_shape"]
+
+Shape = tuple[int, ...]
+
+_MOST = 2**63 - 1
+
+
+def normal_shape(shape: Any, itemsize: int = 1) -> Shape:
+    """Return `shape` as a tuple of ints; an int is a vector. A tensor must have less than 2**63 bytes."""
+    try:
+        dims = (shape.__index__(),) if _is_index(shape) else tuple(d.__index__() for d in shape)
+    except (AttributeError, TypeError):
+        raise ShapeError(f"a shape is a tuple of integers; got {shape!r}. Use () for a scalar.") from None
+    size = itemsize
+    for dim in dims:
+        if dim < 0:
+            raise ShapeError(f"a shape holds no negative sizes; got {dims}. Name every size.")
+        size *= dim or 1
+    if size > _MOST:
+        raise ShapeError(f"a tensor must have less than 2**63 bytes; shape {dims} needs {size}. Split it.")
+    return dims
+
+
+def _is_index(value: Any) -> bool:
+    """Tell an integer from an array of them, which has __index__ too."""
+    return hasattr(value, "__index__") and getattr(value, "ndim", 0) == 0
+
+
+@dataclass(frozen=True)
+class Window:
+    """Says where a rectangle sits in the whole tensor.
+
+    The values of a rectangle are those that the whole tensor has there: shards, rows read back from
+    a file and a tensor made at once agree bit for bit.
+
+    Parameters
+    ----------
+    start : sequence of int
+        Index of the rectangle's first element along each axis.
+    global_shape : sequence of int
+        Shape of the whole tensor, from which fans are counted.
+
+    Raises
+    ------
+    ShapeError
+        If the two differ in length or `start` is outside the tensor.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pyinit as pi
+    >>> whole = pi.normal()((6, 4), key=0)
+    >>> shard = pi.normal()((2, 4), key=0, window=pi.Window(start=(3, 0), global_shape=(6, 4)))
+    >>> bool(np.array_equal(shard, whole[3:5]))
+    True
+    """
+
+    start: Shape
+    global_shape: Shape
+
+    def __post_init__(self) -> None:
+        whole = normal_shape(self.global_shape)
+        try:
+            start = tuple(int(i.__index__()) for i in self.start)
+        except (AttributeError, TypeError):
+            raise ShapeError(
+                f"a window's start is a tuple of integers; got {self.start!r}. Give one index per axis."
+            ) from None
+        if len(start) != len(whole):
+            raise ShapeError(
+                f"a window needs one start per axis of {whole}; got {start}. Use 0 for an axis taken whole."
+            )
+        if any(not 0 <= i <= n for i, n in zip(start, whole, strict=True)):
+            raise ShapeError(
+                f"a window must start inside {whole}; got start {start}. Count from 0; no negative indices."
+            )
+        object.__setattr__(self, "start", start)
+        object.__setattr__(self, "global_shape", whole)
+
+    @property
+    def offset(self) -> int:
+        """Global index, in C order, of the first element."""
+        index = 0
+        for i, n in zip(self.start, self.global_shape, strict=True):
+            index = index * n + i
+        return index
+
+
+def check_window(window: Any, extent: Shape) -> None:
+    """Raise ShapeError unless `window` is a Window with room for a rectangle of shape `extent`."""
+    if not isinstance(window, Window):
+        raise ShapeError(f"window must be a Window; got {window!r}. Use pyinit.Window(start, global_shape).")
+    if len(extent) != len(window.start):
+        raise ShapeError(
+            f"a window of {window.global_shape} needs {len(window.start)} axes; got shape {extent}. "
+            "Reshape it without copying."
+        )
+    if any(i + e > n for i, e, n in zip(window.start, extent, window.global_shape, strict=True)):
+        raise ShapeError(
+            f"the window at {window.start} with shape {extent} reaches beyond the tensor "
+            f"{window.global_shape}. Make the rectangle or the start smaller."
+        )
+
+
+def contiguous_blocks(shape: Sequence[int], max_elements: int) -> Iterator[tuple[Window, Shape]]:
+    """Split a tensor, in C order, into rectangles that are contiguous in memory.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Shape of the whole tensor.
+    max_elements : int
+        Most elements a rectangle may have, at least 1.
+
+    Yields
+    ------
+    window : Window
+        Where the rectangle starts; ``window.offset`` counts the elements before it.
+    extent : tuple of int
+        Its shape.
+    """
+    whole = normal_shape(shape)
+    if max_elements < 1:
+        raise ShapeError(
+            f"a block needs room for at least 1 element; got {max_elements}. Use a larger block."
+        )
+    if 0 in whole:
+        return
+    # `axis` is cut into runs of `rows`; axes before it are taken one index at a time, those after it whole.
+    axis, inner = len(whole), 1
+    while axis > 0 and inner * whole[axis - 1] <= max_elements:
+        axis -= 1
+        inner *= whole[axis]
+    if axis == 0:
+        yield Window((0,) * len(whole), whole), whole
+        return
+    axis -= 1
+    rows = max_elements // inner
+    tail = whole[axis + 1 :]
+    for outer in range(math.prod(whole[:axis])):
+        index, leading = outer, []
+        for n in reversed(whole[:axis]):
+            index, i = divmod(index, n)
+            leading.append(i)
+        for first in range(0, whole[axis], rows):
+            start = (*reversed(leading), first, *(0 for _ in tail))
+            yield Window(start, whole), (*(1 for _ in leading), min(rows, whole[axis] - first), *tail)
