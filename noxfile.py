@@ -1,0 +1,72 @@
+"""Sessions: tests, lint, typecheck, stubs, sanitize, bench. `nox -l` lists them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.4"
+nox.options.sessions = ["lint", "typecheck", "stubs", "tests"]
+nox.options.error_on_missing_interpreters = False
+
+SOURCES = ("pyinit", "tests", "benchmarks", "tools", "noxfile.py")
+SANITIZERS = ("address", "undefined", "thread")
+
+
+@nox.session(python=["3.10", "3.11", "3.12", "3.13"])
+def tests(session: nox.Session) -> None:
+    """Run the suite on the installed package."""
+    session.install(".[test]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check Python with ruff, C++ with clang-format."""
+    session.install(*pinned("ruff", "clang-format"))
+    session.run("ruff", "check", *SOURCES)
+    session.run("ruff", "format", "--check", *SOURCES)
+    cpp = [str(path) for path in sorted(Path("csrc").rglob("*.[chi]*pp"))]
+    session.run("clang-format", "--dry-run", "-Werror", *cpp)
+
+
+@nox.session
+def typecheck(session: nox.Session) -> None:
+    """Run mypy in strict mode over the package."""
+    session.install(*pinned("mypy"), "numpy>=2.2")
+    session.run("mypy")
+
+
+@nox.session
+def stubs(session: nox.Session) -> None:
+    """Write pyinit/_core.pyi anew from the compiled module."""
+    session.install(".", *pinned("pybind11-stubgen", "ruff"))
+    session.run("python", "tools/stub.py")
+
+
+@nox.session
+@nox.parametrize("sanitizer", SANITIZERS, ids=SANITIZERS)
+def sanitize(session: nox.Session, sanitizer: str) -> None:
+    """Build the core's own tests with a sanitizer and run them."""
+    build = str(Path(session.create_tmp()) / sanitizer)
+    options = ["PYTHON=OFF", "TESTS=ON", "WERROR=ON", f"SANITIZE={sanitizer}"]
+    session.run("cmake", "-S", ".", "-B", build, *(f"-DPYINIT_{option}" for option in options), external=True)
+    session.run("cmake", "--build", build, "--parallel", external=True)
+    session.run("ctest", "--test-dir", build, "--output-on-failure", external=True)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Run the speed table beside whichever peers are named: `nox -s bench -- torch jax mkl`."""
+    session.install(".[test,plot]", *session.posargs)
+    session.run("pyinit", "bench", "--json", "bench.json", "--plot", "bench.png")
+
+
+def pinned(*names: str) -> list[str]:
+    """Return the requirements of the extra "dev" that begin with `names`."""
+    project = nox.project.load_toml("pyproject.toml")["project"]
+    wanted = [need for need in project["optional-dependencies"]["dev"] if need.startswith(names)]
+    if len(wanted) != len(names):
+        raise ValueError(f'extra "dev" in pyproject.toml needs one entry for each of {names}; got {wanted}')
+    return wanted

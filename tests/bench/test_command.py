@@ -1,0 +1,106 @@
+"""`pyinit bench`, end to end on a small case, and its refusals."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pyinit as pi
+from pyinit import _core
+from pyinit.bench import main
+from pyinit.bench.answer import DIGEST_ELEMENTS, digest
+from pyinit.bench.cases import LIMITS, races
+from pyinit.bench.contender import NUMPY_STORAGE
+from pyinit.bench.engine import KEY, KNOWN, forced
+
+
+def test_small_race_gives_a_table_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "bench.json"
+    assert main(["--quick", "--only", "normal_64x64", "--json", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "normal_64x64" in out
+    data = json.loads(path.read_text())
+    (race,) = data["races"]
+    assert race["elements"] == 64 * 64
+    assert {sample["contender"] for sample in race["samples"]} >= {"pyinit", "numpy"}
+    assert all(len(ratio["rounds"]) >= 3 and min(ratio["rounds"]) > 0 for ratio in race["ratios"])
+
+
+def test_writing_race_measures_its_peak(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--quick", "--only", "write_checkpoint", "--directory", str(tmp_path)]
+    assert main(arguments) == 0
+    assert "plain write" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--elements", "many"], "needs a number of elements from 1 to 2^33, like 2^26; got 'many'"),
+        (["--elements", "0"], "needs a number of elements from 1 to 2^33, like 2^26; got '0'"),
+        (["--elements", "2^40"], "needs a number of elements from 1 to 2^33, like 2^26; got '2^40'"),
+        (["--elements", "2^99999999999"], "needs a number of elements from 1 to 2^33, like 2^26; got '2^99"),
+        (["--elements", "2^-1"], "needs a number of elements from 1 to 2^33, like 2^26; got '2^-1'"),
+        (["--json", "absent/bench.json"], "needs a file in a directory that exists; got 'absent/bench.json'"),
+        (["--plot", "absent/speed.svg"], "needs a file in a directory that exists; got 'absent/speed.svg'"),
+        (["--plot", "speed.txt"], "needs a name ending in .png or .svg; got 'speed.txt'"),
+        (["--only", "nothing"], "invalid choice: 'nothing'"),
+        (["--threads", "-1"], "needs 0 or more threads; got '-1'"),
+    ],
+)
+def test_refusals(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert message in capsys.readouterr().err
+
+
+def test_a_picture_without_matplotlib_is_refused_before_the_run() -> None:
+    code = """
+import sys
+sys.modules["matplotlib"] = None  # what an import finds when the package is absent
+from pyinit.bench import main
+main(["--plot", "speed.svg", "--only", "normal_64x64"])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "needs matplotlib, which is not installed. Run `pip install matplotlib`, or use" in done.stderr
+    assert done.stdout == ""
+
+
+def test_every_job_in_memory_has_a_known_answer() -> None:
+    jobs = {(race.job.distribution, race.job.dtype) for race in races(1, 0) if race.job.memory != "disk"}
+    assert jobs == set(KNOWN)
+
+
+@pytest.mark.parametrize("isa", _core.available_isas())
+@pytest.mark.parametrize(("distribution", "dtype"), list(KNOWN))
+def test_known_answers_hold_on_every_isa(distribution: str, dtype: str, isa: str) -> None:
+    recipe = getattr(pi, distribution)()
+    with forced(isa):
+        made = recipe((DIGEST_ELEMENTS,), key=KEY, dtype=NUMPY_STORAGE[dtype])
+    assert digest(made) == KNOWN[distribution, dtype]
+
+
+def test_targets_are_those_asked_for() -> None:
+    asked = {
+        ("normal", "torch"): 9,
+        ("uniform", "torch"): 9,
+        ("truncated_normal", "torch"): 14,
+        ("normal_bfloat16", "torch"): 9,
+        ("normal_float64", "torch"): 12,
+        ("normal", "numpy"): 20,
+        ("normal", "jax"): 25,
+        ("normal", "write roofline"): 0.33,
+        ("normal_64x64", "torch.nn.init"): 1,
+        ("write_checkpoint", "plain write"): 1 / 1.15,
+    }
+    found = {(race.name, peer): value for race in races(1, 0) for peer, value in race.targets.items()}
+    assert found == asked
+    normal = races(1, 0)[0]
+    assert normal.target("torch", "avx2") == 4.5
+    assert normal.target("oneMKL", None) is None
+    assert set(LIMITS) == {"write roofline", "plain write"}

@@ -1,0 +1,80 @@
+"""Options and rules of the whole suite."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+# Reasons for which a test may be skipped even where every peer is installed.
+_ALLOWED_REASONS = (
+    "slow: run with --slow",
+    "needs an aarch64 machine",
+    "needs an AVX-512 machine",
+    "needs an AVX2 machine",
+    "needs an x86-64 machine",
+    "needs permission to mount",
+)
+
+hypothesis.settings.register_profile(
+    "pyinit",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+)
+hypothesis.settings.load_profile("pyinit")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _away_from_the_sources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Run where there is no folder `pyinit`: a child process must import the package that is installed."""
+    sources = Path.cwd()
+    os.chdir(tmp_path_factory.mktemp("elsewhere"))
+    yield
+    os.chdir(sources)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="also run tests marked slow")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--slow"):
+        return
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.skip(reason=_ALLOWED_REASONS[0]))
+
+
+def _forbidden(report: pytest.TestReport | pytest.CollectReport) -> str | None:
+    """Return why a skip may not stand where PYINIT_NO_SKIP=1, or None."""
+    if os.environ.get("PYINIT_NO_SKIP") != "1" or not report.skipped or hasattr(report, "wasxfail"):
+        return None
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    plain = reason.removeprefix("Skipped: ")
+    if plain.startswith(_ALLOWED_REASONS):
+        return None
+    return f"PYINIT_NO_SKIP=1 allows this skip nowhere: {plain}. Install what it needs, or list the reason."
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  # type: ignore[no-untyped-def]
+    report = yield
+    complaint = _forbidden(report)
+    if complaint is not None:
+        report.outcome = "failed"
+        report.longrepr = complaint
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector):  # type: ignore[no-untyped-def]
+    report = yield
+    complaint = _forbidden(report)
+    if complaint is not None:
+        report.outcome = "failed"
+        report.longrepr = complaint
+    return report

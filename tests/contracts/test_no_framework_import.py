@@ -1,0 +1,54 @@
+"""R6: the core needs NumPy alone; importing it loads no framework."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FRAMEWORKS = (
+    "torch",
+    "jax",
+    "jaxlib",
+    "tensorflow",
+    "keras",
+    "flax",
+    "transformers",
+    "safetensors",
+    "scipy",
+    "ml_dtypes",
+    "matplotlib",
+    "pandas",
+    "mpmath",
+)
+
+
+def loaded_by(statements: str, directory: Path) -> set[str]:
+    """Return the frameworks in a fresh interpreter's memory after `statements`, away from the sources."""
+    script = f"{statements}\nimport sys\nprint(*(name for name in {FRAMEWORKS!r} if name in sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, cwd=directory
+    )
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        "import pyinit",
+        "import pyinit.cli",
+        "import pyinit.reference",
+        "import pyinit as pi; pi.he_normal()((8, 4), key=0)",
+        "import pyinit as pi; pi.fill(bytearray(64), pi.normal(), key=0)",
+    ],
+    ids=["import", "cli", "reference", "recipe", "fill"],
+)
+def test_loads_no_framework(statements: str, tmp_path: Path) -> None:
+    assert loaded_by(statements, tmp_path) == set()
+
+
+def test_check_can_fail(tmp_path: Path) -> None:
+    pytest.importorskip("scipy")
+    assert "scipy" in loaded_by("import pyinit, scipy", tmp_path)

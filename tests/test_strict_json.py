@@ -1,0 +1,44 @@
+"""What other readers of JSON let pass in silence is refused, with its place."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from pyinit.errors import FormatError, RecipeError
+from pyinit.strict_json import finite, parsed, shown
+
+
+def test_values() -> None:
+    assert parsed('{"a": [1, 2.5, null]}', "it", RecipeError) == {"a": [1, 2.5, None]}
+    assert parsed('"漢"'.encode(), "it", RecipeError) == "漢"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"a": 1, "b": {"c": 1, "c": 1}}', r'^it names "c" twice; keep one of them$'),
+        ("[NaN]", r"^it holds NaN, which JSON does not have; write a finite number$"),
+        ("-Infinity", r"^it holds -Infinity"),
+        ("[", r"^it is not valid JSON: Expecting value"),
+        ("[" * 100_000, r"^it is not valid JSON: nested too deeply$"),
+        ("9" * 5000, r"^it is not valid JSON: Exceeds the limit"),
+        (b"\xff\xfe{", r"^it is not valid JSON: 'utf-8' codec can't decode"),
+    ],
+)
+@pytest.mark.parametrize("error", [RecipeError, FormatError])
+def test_refusals(text: str | bytes, message: str, error: type[RecipeError | FormatError]) -> None:
+    with pytest.raises(error, match=message) as caught:
+        parsed(text, "it", error)
+    assert "\n" not in str(caught.value)
+
+
+def test_shown_is_one_short_line() -> None:
+    assert shown({"a": "é\n"}) == '{"a": "é\\n"}'
+    assert shown("x" * 100) == '"' + "x" * 56 + "..."
+    assert shown({1, 2}) == '"{1, 2}"'
+
+
+def test_infinities_become_strings() -> None:
+    assert finite({"a": (math.inf, [-math.inf, 1.5])}) == {"a": ["inf", ["-inf", 1.5]]}
