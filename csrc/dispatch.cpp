@@ -27,51 +27,69 @@ bool runs_avx512() { return false; }
 bool runs_avx2() { return false; }
 #endif
 
-std::vector<const fill::Kernels*> available() {
-  std::vector<const fill::Kernels*> found;
-  const auto add = [&](const fill::Kernels* kernels, bool runs) {
-    if (kernels != nullptr && runs) found.push_back(kernels);
+// Null where the build has none.
+const fill::Kernels* kernels_of(Isa isa) {
+  switch (isa) {
+    case Isa::kAvx512:
+      return fill::avx512_kernels();
+    case Isa::kAvx2:
+      return fill::avx2_kernels();
+    case Isa::kNeon:
+      return fill::neon_kernels();
+    case Isa::kScalar:
+      break;
+  }
+  return fill::scalar_kernels();
+}
+
+std::vector<Isa> available() {
+  std::vector<Isa> found;
+  const auto add = [&](Isa isa, bool runs) {
+    if (kernels_of(isa) != nullptr && runs) found.push_back(isa);
   };
-  add(fill::avx512_kernels(), runs_avx512());
-  add(fill::avx2_kernels(), runs_avx2());
-  add(fill::neon_kernels(), true);
-  add(fill::scalar_kernels(), true);
+  add(Isa::kAvx512, runs_avx512());
+  add(Isa::kAvx2, runs_avx2());
+  add(Isa::kNeon, true);
+  add(Isa::kScalar, true);
   return found;
 }
 
-const fill::Kernels* find(std::string_view name) {
+Isa find(std::string_view name) {
   std::string known;
-  for (const fill::Kernels* kernels : available()) {
-    if (kernels->name == name) return kernels;
-    known += (known.empty() ? "" : ", ") + std::string(kernels->name);
+  for (const std::string& isa : available_isas()) known += (known.empty() ? "" : ", ") + isa;
+  for (const Isa isa : available()) {
+    if (kernels_of(isa)->name == name) return isa;
   }
   throw std::invalid_argument("an instruction set must be one of " + known + " on this machine; got " +
                               std::string(name) + ". Unset PYINIT_ISA, or name one of them.");
 }
 
-std::atomic<const fill::Kernels*> active{nullptr};
+constexpr int kUndecided = -1;
+std::atomic<int> active{kUndecided};
 
 }  // namespace
 
 std::vector<std::string> available_isas() {
   std::vector<std::string> names;
-  for (const fill::Kernels* kernels : available()) names.emplace_back(kernels->name);
+  for (const Isa isa : available()) names.emplace_back(kernels_of(isa)->name);
   return names;
 }
 
-const fill::Kernels& active_kernels() {
-  const fill::Kernels* kernels = active.load(std::memory_order_acquire);
-  if (kernels == nullptr) {
+Isa active_isa() {
+  int isa = active.load(std::memory_order_relaxed);
+  if (isa == kUndecided) {
     const char* forced = std::getenv("PYINIT_ISA");
-    kernels = forced != nullptr && *forced != '\0' ? find(forced) : available().front();
-    active.store(kernels, std::memory_order_release);
+    isa = static_cast<int>(forced != nullptr && *forced != '\0' ? find(forced) : available().front());
+    active.store(isa, std::memory_order_relaxed);
   }
-  return *kernels;
+  return static_cast<Isa>(isa);
 }
+
+const fill::Kernels& active_kernels() { return *kernels_of(active_isa()); }
 
 std::string use_isa(std::string_view name) {
   const std::string previous = active_kernels().name;
-  active.store(find(name), std::memory_order_release);
+  active.store(static_cast<int>(find(name)), std::memory_order_relaxed);
   return previous;
 }
 
