@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._fill import fill
 from ._gain import gain
+from .activation import Activation
 from .distributions import constant, normal, ones, truncated_normal, uniform, zeros
 from .errors import (
     DTypeError,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from .checkpoint import write_checkpoint as write_checkpoint
 
 __all__ = [
+    "Activation",
     "DTypeError",
     "FormatError",
     "Key",
