@@ -111,6 +111,9 @@ struct Avx2 {
   PYINIT_INLINE F32 add(F32 a, F32 b) {
     return PYINIT_BOTH(_mm256_add_ps(a.v[0], b.v[0]), _mm256_add_ps(a.v[1], b.v[1]));
   }
+  PYINIT_INLINE F32 sub(F32 a, F32 b) {
+    return PYINIT_BOTH(_mm256_sub_ps(a.v[0], b.v[0]), _mm256_sub_ps(a.v[1], b.v[1]));
+  }
   PYINIT_INLINE F32 mul(F32 a, F32 b) {
     return PYINIT_BOTH(_mm256_mul_ps(a.v[0], b.v[0]), _mm256_mul_ps(a.v[1], b.v[1]));
   }
@@ -124,6 +127,13 @@ struct Avx2 {
   PYINIT_INLINE F32 clamp(F32 x, F32 low, F32 high) {
     return PYINIT_BOTH(_mm256_min_ps(_mm256_max_ps(x.v[0], low.v[0]), high.v[0]),
                        _mm256_min_ps(_mm256_max_ps(x.v[1], low.v[1]), high.v[1]));
+  }
+  // These instructions return their second operand where one is NaN and where both are zero.
+  PYINIT_INLINE F32 at_least(F32 x, F32 low) {
+    return PYINIT_BOTH(_mm256_max_ps(low.v[0], x.v[0]), _mm256_max_ps(low.v[1], x.v[1]));
+  }
+  PYINIT_INLINE F32 at_most(F32 x, F32 high) {
+    return PYINIT_BOTH(_mm256_min_ps(high.v[0], x.v[0]), _mm256_min_ps(high.v[1], x.v[1]));
   }
   PYINIT_INLINE F32 negate_where(F32 x, U32 sign) {
     return as_float(bit_xor(bits(x), bit_and(sign, all(0x80000000U))));
@@ -161,9 +171,6 @@ struct Avx2 {
   }
   PYINIT_INLINE U32 bit_and(U32 a, U32 b) {
     return PYINIT_BOTH(_mm256_and_si256(a.v[0], b.v[0]), _mm256_and_si256(a.v[1], b.v[1]));
-  }
-  PYINIT_INLINE U32 bit_or(U32 a, U32 b) {
-    return PYINIT_BOTH(_mm256_or_si256(a.v[0], b.v[0]), _mm256_or_si256(a.v[1], b.v[1]));
   }
   PYINIT_INLINE U32 bit_xor(U32 a, U32 b) {
     return PYINIT_BOTH(_mm256_xor_si256(a.v[0], b.v[0]), _mm256_xor_si256(a.v[1], b.v[1]));
@@ -282,9 +289,6 @@ struct Avx2 {
   }
   PYINIT_INLINE U64 bit_and(U64 a, U64 b) {
     return PYINIT_BOTH(_mm256_and_si256(a.v[0], b.v[0]), _mm256_and_si256(a.v[1], b.v[1]));
-  }
-  PYINIT_INLINE U64 bit_or(U64 a, U64 b) {
-    return PYINIT_BOTH(_mm256_or_si256(a.v[0], b.v[0]), _mm256_or_si256(a.v[1], b.v[1]));
   }
   template <int kCount>
   PYINIT_INLINE U64 shift_left(U64 a) {

@@ -127,6 +127,9 @@ struct Avx512 {
   PYINIT_INLINE F32 add(F32 a, F32 b) {
     return each<F32>([&](int i) { return _mm512_add_ps(a.v[i], b.v[i]); });
   }
+  PYINIT_INLINE F32 sub(F32 a, F32 b) {
+    return each<F32>([&](int i) { return _mm512_sub_ps(a.v[i], b.v[i]); });
+  }
   PYINIT_INLINE F32 mul(F32 a, F32 b) {
     return each<F32>([&](int i) { return _mm512_mul_ps(a.v[i], b.v[i]); });
   }
@@ -141,6 +144,13 @@ struct Avx512 {
   }
   PYINIT_INLINE F32 clamp(F32 x, F32 low, F32 high) {
     return each<F32>([&](int i) { return _mm512_min_ps(_mm512_max_ps(x.v[i], low.v[i]), high.v[i]); });
+  }
+  // These instructions return their second operand where one is NaN and where both are zero.
+  PYINIT_INLINE F32 at_least(F32 x, F32 low) {
+    return each<F32>([&](int i) { return _mm512_max_ps(low.v[i], x.v[i]); });
+  }
+  PYINIT_INLINE F32 at_most(F32 x, F32 high) {
+    return each<F32>([&](int i) { return _mm512_min_ps(high.v[i], x.v[i]); });
   }
   PYINIT_INLINE F32 negate_where(F32 x, U32 sign) {
     return each<F32>([&](int i) {
@@ -181,9 +191,6 @@ struct Avx512 {
   }
   PYINIT_INLINE U32 bit_and(U32 a, U32 b) {
     return each<U32>([&](int i) { return _mm512_and_si512(a.v[i], b.v[i]); });
-  }
-  PYINIT_INLINE U32 bit_or(U32 a, U32 b) {
-    return each<U32>([&](int i) { return _mm512_or_si512(a.v[i], b.v[i]); });
   }
   PYINIT_INLINE U32 bit_xor(U32 a, U32 b) {
     return each<U32>([&](int i) { return _mm512_xor_si512(a.v[i], b.v[i]); });
@@ -298,9 +305,6 @@ struct Avx512 {
   }
   PYINIT_INLINE U64 bit_and(U64 a, U64 b) {
     return each<U64>([&](int i) { return _mm512_and_si512(a.v[i], b.v[i]); });
-  }
-  PYINIT_INLINE U64 bit_or(U64 a, U64 b) {
-    return each<U64>([&](int i) { return _mm512_or_si512(a.v[i], b.v[i]); });
   }
   template <int kCount>
   PYINIT_INLINE U64 shift_left(U64 a) {

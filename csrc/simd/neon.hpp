@@ -119,6 +119,9 @@ struct Neon {
   PYINIT_INLINE F32 add(F32 a, F32 b) {
     return each<F32>([&](int i) { return vaddq_f32(a.v[i], b.v[i]); });
   }
+  PYINIT_INLINE F32 sub(F32 a, F32 b) {
+    return each<F32>([&](int i) { return vsubq_f32(a.v[i], b.v[i]); });
+  }
   PYINIT_INLINE F32 mul(F32 a, F32 b) {
     return each<F32>([&](int i) { return vmulq_f32(a.v[i], b.v[i]); });
   }
@@ -137,6 +140,12 @@ struct Neon {
       const auto raised = vbslq_f32(vcgtq_f32(x.v[i], low.v[i]), x.v[i], low.v[i]);
       return vbslq_f32(vcltq_f32(raised, high.v[i]), raised, high.v[i]);
     });
+  }
+  PYINIT_INLINE F32 at_least(F32 x, F32 low) {
+    return each<F32>([&](int i) { return vbslq_f32(vcgtq_f32(low.v[i], x.v[i]), low.v[i], x.v[i]); });
+  }
+  PYINIT_INLINE F32 at_most(F32 x, F32 high) {
+    return each<F32>([&](int i) { return vbslq_f32(vcltq_f32(high.v[i], x.v[i]), high.v[i], x.v[i]); });
   }
   PYINIT_INLINE F32 negate_where(F32 x, U32 sign) {
     return as_float(bit_xor(bits(x), bit_and(sign, all(0x80000000U))));
@@ -168,9 +177,6 @@ struct Neon {
   }
   PYINIT_INLINE U32 bit_and(U32 a, U32 b) {
     return each<U32>([&](int i) { return vandq_u32(a.v[i], b.v[i]); });
-  }
-  PYINIT_INLINE U32 bit_or(U32 a, U32 b) {
-    return each<U32>([&](int i) { return vorrq_u32(a.v[i], b.v[i]); });
   }
   PYINIT_INLINE U32 bit_xor(U32 a, U32 b) {
     return each<U32>([&](int i) { return veorq_u32(a.v[i], b.v[i]); });
@@ -276,9 +282,6 @@ struct Neon {
   }
   PYINIT_INLINE U64 bit_and(U64 a, U64 b) {
     return each<U64>([&](int i) { return vandq_u64(a.v[i], b.v[i]); });
-  }
-  PYINIT_INLINE U64 bit_or(U64 a, U64 b) {
-    return each<U64>([&](int i) { return vorrq_u64(a.v[i], b.v[i]); });
   }
   template <int kCount>
   PYINIT_INLINE U64 shift_left(U64 a) {

@@ -101,6 +101,9 @@ struct Scalar {
   PYINIT_INLINE F32 add(F32 a, F32 b) {
     return each<F32>([&](size_t i) { return a.v[i] + b.v[i]; });
   }
+  PYINIT_INLINE F32 sub(F32 a, F32 b) {
+    return each<F32>([&](size_t i) { return a.v[i] - b.v[i]; });
+  }
   PYINIT_INLINE F32 mul(F32 a, F32 b) {
     return each<F32>([&](size_t i) { return a.v[i] * b.v[i]; });
   }
@@ -119,6 +122,13 @@ struct Scalar {
       const float raised = x.v[i] > low.v[i] ? x.v[i] : low.v[i];
       return raised < high.v[i] ? raised : high.v[i];
     });
+  }
+  // The larger of the two and the smaller; NaN where x is NaN, x where both are zero. The bound is not NaN.
+  PYINIT_INLINE F32 at_least(F32 x, F32 low) {
+    return each<F32>([&](size_t i) { return low.v[i] > x.v[i] ? low.v[i] : x.v[i]; });
+  }
+  PYINIT_INLINE F32 at_most(F32 x, F32 high) {
+    return each<F32>([&](size_t i) { return high.v[i] < x.v[i] ? high.v[i] : x.v[i]; });
   }
   // -x where the top bit of `sign` is set.
   PYINIT_INLINE F32 negate_where(F32 x, U32 sign) {
@@ -157,9 +167,6 @@ struct Scalar {
   }
   PYINIT_INLINE U32 bit_and(U32 a, U32 b) {
     return each<U32>([&](size_t i) { return a.v[i] & b.v[i]; });
-  }
-  PYINIT_INLINE U32 bit_or(U32 a, U32 b) {
-    return each<U32>([&](size_t i) { return a.v[i] | b.v[i]; });
   }
   PYINIT_INLINE U32 bit_xor(U32 a, U32 b) {
     return each<U32>([&](size_t i) { return a.v[i] ^ b.v[i]; });
@@ -270,9 +277,6 @@ struct Scalar {
   }
   PYINIT_INLINE U64 bit_and(U64 a, U64 b) {
     return each<U64>([&](size_t i) { return a.v[i] & b.v[i]; });
-  }
-  PYINIT_INLINE U64 bit_or(U64 a, U64 b) {
-    return each<U64>([&](size_t i) { return a.v[i] | b.v[i]; });
   }
   template <int kCount>
   PYINIT_INLINE U64 shift_left(U64 a) {
