@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ._fill import fill
@@ -9,6 +10,7 @@ from ._gain import gain
 from .activation import Activation
 from .distributions import constant, normal, ones, truncated_normal, uniform, zeros
 from .errors import (
+    DataError,
     DTypeError,
     FormatError,
     LayoutError,
@@ -43,11 +45,13 @@ from .structured import bilinear, dirac, identity, pretrained
 from .window import Window
 
 if TYPE_CHECKING:
+    from . import data as data
     from .checkpoint import write_checkpoint as write_checkpoint
 
 __all__ = [
     "Activation",
     "DTypeError",
+    "DataError",
     "FormatError",
     "Key",
     "LayoutError",
@@ -112,11 +116,13 @@ def info() -> dict[str, Any]:
 
 
 def __getattr__(name: str) -> Any:
-    # both take longer than importing all the rest
+    # these take longer than importing all the rest
     if name == "__version__":
         return _version()
     if name == "write_checkpoint":
         from .checkpoint import write_checkpoint
 
         return write_checkpoint
+    if name == "data":
+        return import_module(f"{__name__}.data")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

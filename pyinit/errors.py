@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "DTypeError",
+    "DataError",
     "FormatError",
     "LayoutError",
     "PyinitError",
@@ -44,3 +45,7 @@ class SpecError(PyinitError, ValueError):
 
 class FormatError(PyinitError, ValueError):
     """A file that is not what its name or header claims."""
+
+
+class DataError(PyinitError, ValueError):
+    """A data set, file or row that cannot be read, or cannot be trained on."""

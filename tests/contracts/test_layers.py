@@ -37,6 +37,7 @@ PYTHON_LAYERS = [
     "shards",
     "receipt writer",
     "params",
+    "data",
     "families",
     "checkpoint",
     "__init__",

@@ -1,0 +1,60 @@
+"""What a data set's arrays must be: finite numbers, class numbers, row numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DataError
+from .order import Rows
+
+__all__ = ["labels", "numbers", "row_numbers"]
+
+Array = npt.NDArray[Any]
+
+
+def numbers(values: Any, what: str, dtype: Any) -> Array:
+    """Return a copy as finite numbers of a dtype, or of their own."""
+    try:
+        # what overflows is refused below, by name
+        with np.errstate(over="ignore", invalid="ignore"):
+            array = np.array(values, dtype=dtype, order="C")
+    except (TypeError, ValueError):
+        raise DataError(
+            f"{what} must be an array of numbers; got {type(values).__name__}. Convert them."
+        ) from None
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{what} must be an array of numbers; got dtype {array.dtype}. Convert them.")
+    finite = np.isfinite(array)
+    if not finite.all():
+        first = tuple(int(i) for i in np.argwhere(~finite)[0])
+        at = first[0] if len(first) == 1 else first
+        raise DataError(
+            f"{what} must be finite; got {array[first]} at [{at}] and {np.sum(~finite)} such in all. "
+            "Drop or replace them."
+        )
+    return array
+
+
+def labels(values: Array, count: int, name: str) -> npt.NDArray[np.int64]:
+    """Return class numbers as int64, or refuse what is not in [0, count)."""
+    if values.dtype.kind not in "iu" or values.min() < 0 or values.max() >= count:
+        raise DataError(
+            f"{name} has {count} classes, so its targets must be integers in [0, {count}); got "
+            f"{values.dtype} in [{values.min()}, {values.max()}]. Number the classes from 0."
+        )
+    return values.astype(np.int64)
+
+
+def row_numbers(values: Any, rows: int, what: str) -> Rows:
+    """Return row numbers as intp, or refuse what is not in [0, rows)."""
+    array = np.array(values)
+    if array.size == 0:
+        return np.empty(0, dtype=np.intp)
+    if array.ndim != 1 or array.dtype.kind not in "iu" or array.min() < 0 or array.max() >= rows:
+        raise DataError(
+            f"{what} must be row numbers in [0, {rows}); got {values!r:.60}. Use an array of ints."
+        )
+    return array.astype(np.intp)

@@ -1,0 +1,135 @@
+"""The order of rows: a keyed permutation, the batches of an epoch, a split into training and test rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from operator import index
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..distributions import uniform
+from ..errors import DataError
+from ..stream import Key, as_key
+
+__all__ = ["Rows", "batches", "permutation", "split", "whole"]
+
+Rows = npt.NDArray[np.intp]
+
+
+def whole(value: Any, what: str, least: int) -> int:
+    """Return an integer of at least `least`, or refuse it under the name `what`."""
+    try:
+        number = least - 1 if isinstance(value, bool) else index(value)
+    except TypeError:
+        number = least - 1
+    if number < least:
+        raise DataError(f"{what} must be an integer of at least {least}; got {value!r}. Use an int.")
+    return number
+
+
+def permutation(n: int, *, key: int | Key) -> Rows:
+    """Return the integers 0 to n - 1 in an order that the key determines, the same on every machine.
+
+    Row i gets element i of ``uniform()((n,), key=key, dtype="float64")``; rows are sorted by it, equal
+    draws by row.
+
+    Parameters
+    ----------
+    n : int
+        At least 0.
+    key : int or Key
+        An int is a seed.
+
+    Returns
+    -------
+    ndarray of intp, shape (n,)
+
+    Raises
+    ------
+    DataError
+        If `n` is not such an integer.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> pi.data.permutation(6, key=0).tolist()
+    [2, 3, 0, 5, 1, 4]
+    """
+    draws = uniform()((whole(n, "n", 0),), key=key, dtype="float64")
+    return np.argsort(draws, kind="stable")
+
+
+def batches(rows: Rows, size: int, *, key: int | Key, epoch: int = 0) -> Iterator[Rows]:
+    """Yield `rows` once, in batches of `size`, in the order of one epoch; the last batch may be smaller.
+
+    The order is the permutation under ``key.fold_in("batches").fold_in(epoch)``, so that epoch 7 needs no
+    epoch 6, and two trainings with one key see the same batches whatever else they draw.
+
+    Parameters
+    ----------
+    rows : ndarray of intp
+        Row numbers, such as ``dataset.train``.
+    size : int
+        Rows in a batch, at least 1.
+    key : int or Key
+        An int is a seed.
+    epoch : int
+        At least 0.
+
+    Yields
+    ------
+    ndarray of intp
+
+    Raises
+    ------
+    DataError
+        If `size` or `epoch` is not such an integer; at the first batch.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pyinit as pi
+    >>> [batch.tolist() for batch in pi.data.batches(np.arange(5), 2, key=0)]
+    [[2, 0], [3, 4], [1]]
+    """
+    step = whole(size, "a batch's size", 1)
+    order = permutation(len(rows), key=as_key(key).fold_in("batches").fold_in(whole(epoch, "epoch", 0)))
+    for start in range(0, len(rows), step):
+        yield rows[order[start : start + step]]
+
+
+def split(n: int, test: float, *, key: int | Key) -> tuple[Rows, Rows]:
+    """Return training and test rows, each ascending: the last floor(n * test) of the keyed order are test.
+
+    Parameters
+    ----------
+    n : int
+        Rows in all.
+    test : float
+        The part that is for testing, in [0, 1).
+    key : int or Key
+        An int is a seed.
+
+    Returns
+    -------
+    train, test : ndarray of intp
+
+    Raises
+    ------
+    DataError
+        If `test` is not such a number.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> train, test = pi.data.split(10, 0.2, key=0)
+    >>> len(train), len(test)
+    (8, 2)
+    """
+    if isinstance(test, bool) or not isinstance(test, int | float) or not 0 <= test < 1:
+        raise DataError(f"test is the part of rows to test on, in [0, 1); got {test!r}. Use 0.2 for a fifth.")
+    order = permutation(n, key=as_key(key).fold_in("split"))
+    kept = n - int(n * test)
+    return np.sort(order[:kept]), np.sort(order[kept:])
