@@ -17,6 +17,7 @@ _ALLOWED_REASONS = (
     "needs an AVX2 machine",
     "needs an x86-64 machine",
     "needs permission to mount",
+    "needs PYINIT_DATA_PACKAGES",
 )
 
 hypothesis.settings.register_profile(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -22,6 +22,10 @@ Per = Literal["feature", "all"]
 Array = npt.NDArray[Any]
 
 
+def _no_rows() -> Rows:
+    return np.empty(0, dtype=np.intp)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """Inputs and targets to train on; frozen, and its arrays are read-only.
@@ -37,7 +41,7 @@ class Dataset:
     feature_names : tuple of str
         One a feature; empty for "feature 1", "feature 2" and so on.
     train, test : ndarray of intp, optional
-        Row numbers, no row twice; by default every row trains.
+        Row numbers, no row twice. Where none are for training, all that are not for testing train.
     classes : tuple of str
         Names of the classes; empty for a regression.
     licence : str
@@ -62,8 +66,8 @@ class Dataset:
     inputs: npt.NDArray[np.float32]
     targets: Array
     feature_names: tuple[str, ...] = ()
-    train: Rows | None = None
-    test: Rows | None = None
+    train: Rows = field(default_factory=_no_rows)
+    test: Rows = field(default_factory=_no_rows)
     classes: tuple[str, ...] = ()
     licence: str = ""
     per: Per = "feature"
@@ -89,10 +93,10 @@ class Dataset:
             raise DataError(
                 f"{self.name} needs {features} feature names; got {len(names)}. Name each or none."
             )
-        train = row_numbers(
-            np.arange(rows) if self.train is None else self.train, rows, f"{self.name}'s train"
-        )
-        test = row_numbers(() if self.test is None else self.test, rows, f"{self.name}'s test")
+        train = row_numbers(self.train, rows, f"{self.name}'s train")
+        test = row_numbers(self.test, rows, f"{self.name}'s test")
+        if not len(train):
+            train = np.setdiff1d(np.arange(rows), test)
         if len(np.unique(np.concatenate((train, test)))) != len(train) + len(test):
             raise DataError(f"{self.name} names a row twice in train and test. Give each row to one of them.")
         if not len(train):
@@ -101,9 +105,9 @@ class Dataset:
             )
         if self.per not in ("feature", "all"):
             raise DataError(f"per must be 'feature' or 'all'; got {self.per!r}. Choose one.")
-        for field, value in (("inputs", inputs), ("targets", targets), ("train", train), ("test", test)):
+        for name, value in (("inputs", inputs), ("targets", targets), ("train", train), ("test", test)):
             value.setflags(write=False)
-            object.__setattr__(self, field, value)
+            object.__setattr__(self, name, value)
         object.__setattr__(self, "feature_names", names)
         object.__setattr__(self, "classes", tuple(self.classes))
 

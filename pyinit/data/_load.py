@@ -39,10 +39,10 @@ def load(
 ) -> Dataset:
     r"""Read a CSV or npz file; what cannot be read is named by line and column before anything is made of it.
 
-    A CSV file is UTF-8 text with one example a line. Cells that are empty or say NA, N/A, NaN, null, none or
-    ? are missing. A column with more words than numbers is categorical. An npz file holds arrays ``x`` and
-    ``y`` (or ``inputs``/``targets``, ``X``/``y``, ``data``/``target``, ``images``/``labels``), rows first, or
-    ``x_train``, ``y_train``, ``x_test``, ``y_test``, whose split is then kept.
+    A CSV file is UTF-8 text with one example a line; blank lines are passed over. Cells that are empty or
+    say NA, N/A, NaN, null, none or ? are missing. A column with more words than numbers is categorical. An
+    npz file holds arrays ``x`` and ``y`` (or ``inputs``/``targets``, ``X``/``y``, ``data``/``target``,
+    ``images``/``labels``), rows first; or ``x_train``, ``y_train``, ``x_test`` and ``y_test``.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def load(
     task : {"regression", "classification"}, optional
         By default words are classes, and so are the integers of an npz file; other numbers are a regression.
     test : float
-        The part of the rows to test on, in [0, 1).
+        The part of the rows to test on, in [0, 1). An npz file's own test rows come before it.
     key : int or Key
         Decides which rows, see `pyinit.data.split`; an int is a seed.
     missing : {"refuse", "drop", "mean"}

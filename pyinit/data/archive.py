@@ -63,7 +63,7 @@ def _arrays(raw: bytes, where: str) -> dict[str, Array]:
     try:
         with np.load(io.BytesIO(raw), allow_pickle=False) as archive:
             found = {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+    except (ValueError, OSError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         reason = "arrays of objects, which only a pickle holds" if "pickle" in str(error) else str(error)
         raise DataError(
             f"{where} must be an npz file of arrays; got {reason}. Write it with numpy.savez."

@@ -35,11 +35,10 @@ def read_table(raw: bytes, where: str, header: bool | None, delimiter: str | Non
     """Return the cells of a file's bytes.
 
     A delimiter of None is found: the one that cuts the first 20 rows into equally many columns, most of
-    them. A header of None is found: the first row is one unless it has a number. Blank lines are passed over.
+    them. A header of None is found: the first row is one unless it has a number. Lines of blank cells are
+    passed over.
     """
     text = _decoded(raw, where)
-    if not text.strip():
-        raise DataError(f"{where} is empty; a row for each example is needed. Check what wrote it.")
     if delimiter is None:
         delimiter = _delimiter(text, where)
     elif not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '"\r\n':
@@ -52,6 +51,8 @@ def read_table(raw: bytes, where: str, header: bool | None, delimiter: str | Non
     for line, row in _records(text, delimiter, where):
         lines.append(line)
         rows.append(row)
+    if not rows:
+        raise DataError(f"{where} is empty; a row for each example is needed. Check what wrote it.")
     if header is None:
         header = not any(is_number(cell) for cell in rows[0])
     width = len(rows[0])
