@@ -1,7 +1,8 @@
-// What a fill asks of the memory it writes.
+// What kernels ask of memory.
 #pragma once
 
 #include <cstddef>
+#include <new>
 
 namespace pyinit {
 
@@ -9,5 +10,28 @@ namespace pyinit {
 // is what limits a fill of fresh memory. Leaves small and touched memory alone; for the mapping of a
 // file it is a hint that the kernel may ignore. Never fails.
 void advise_huge_pages(void* out, size_t bytes);
+
+// Uninitialized memory for one call, on a cache line's border; on huge pages where it is large.
+// Throws std::bad_alloc.
+template <class Value>
+class Scratch {
+ public:
+  explicit Scratch(size_t count)
+      : alignment_(count * sizeof(Value) < static_cast<size_t>(kHugePage) ? kLine : kHugePage),
+        data_(static_cast<Value*>(::operator new(count * sizeof(Value), alignment_))) {
+    advise_huge_pages(data_, count * sizeof(Value));
+  }
+  ~Scratch() { ::operator delete(data_, alignment_); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+
+  Value* data() const { return data_; }
+
+ private:
+  static constexpr std::align_val_t kLine{64}, kHugePage{2 << 20};
+
+  std::align_val_t alignment_;
+  Value* data_;
+};
 
 }  // namespace pyinit

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <atomic>
+#include <barrier>
 #include <cstddef>
+#include <optional>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -52,6 +54,54 @@ void parallel_for(size_t count, size_t threads, const Work& work) {
   } catch (const std::system_error&) {
   }
   run();
+}
+
+// Threads that take the same steps together, the work of each step shared among them.
+class Team {
+ public:
+  explicit Team(size_t size) : size_(size), end_of_step_(static_cast<std::ptrdiff_t>(size), Reset{&next_}) {}
+
+  size_t size() const { return size_; }
+
+  // Calls work(i) for every i below `count`, each once, on whichever member is free; returns when all are done.
+  // Every member calls it with the same count.
+  template <class Work>
+  void each(size_t count, const Work& work) {
+    for (size_t i = next_++; i < count; i = next_++) work(i);
+    end_of_step_.arrive_and_wait();
+  }
+
+ private:
+  struct Reset {
+    std::atomic<size_t>* next;
+    void operator()() noexcept { *next = 0; }
+  };
+
+  size_t size_;
+  std::atomic<size_t> next_{0};
+  std::barrier<Reset> end_of_step_;
+};
+
+// Calls work(team, member) on each of at most `threads` threads, this one among them; members are numbered
+// from 0. `work` does not throw. Where the system refuses a thread the team is smaller.
+template <class Work>
+void run_team(size_t threads, const Work& work) {
+  std::optional<Team> team;
+  std::atomic<Team*> formed{nullptr};
+  Helpers helpers(threads);
+  size_t size = 1;
+  try {
+    for (; size < threads; ++size) {
+      helpers.start([&formed, &work, member = size] {
+        formed.wait(nullptr);
+        work(*formed.load(), member);
+      });
+    }
+  } catch (const std::system_error&) {
+  }
+  formed = &team.emplace(size);
+  formed.notify_all();
+  work(*team, size_t{0});
 }
 
 }  // namespace pyinit

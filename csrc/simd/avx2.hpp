@@ -18,6 +18,8 @@ struct Avx2 {
   static constexpr int kGroups = 1;
   static constexpr int kLanes = 16;
   static constexpr int kBlocks = 8;
+  // 12 registers of sums, 2 of a row, 1 of a factor.
+  static constexpr int kTileRows = 6;
 
   struct F32 {
     __m256 v[2];

@@ -19,6 +19,8 @@ struct Avx512 {
   static constexpr int kRegisters = 2;
   static constexpr int kLanes = 16 * kRegisters;
   static constexpr int kBlocks = 8 * kRegisters;
+  // 24 registers of sums, 2 of a row, 1 of a factor.
+  static constexpr int kTileRows = 12;
   // Two groups of 16 blocks are the four chains of Philox that measured best.
   static constexpr int kGroups = 2;
 

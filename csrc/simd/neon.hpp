@@ -17,6 +17,8 @@ struct Neon {
   static constexpr int kGroups = 1;
   static constexpr int kLanes = 16;
   static constexpr int kBlocks = 8;
+  // 24 registers of sums, 4 of a row, 1 of a factor.
+  static constexpr int kTileRows = 6;
 
   struct F32 {
     float32x4_t v[4];

@@ -18,6 +18,8 @@ struct Scalar {
   static constexpr int kGroups = 1;
   static constexpr int kLanes = 16;
   static constexpr int kBlocks = 8;
+  // Rows of a matrix product's tile: as many vectors of sums as the registers hold.
+  static constexpr int kTileRows = 6;
 
   template <class T, int kLanes>
   struct Vector {

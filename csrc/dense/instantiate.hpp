@@ -1,0 +1,11 @@
+// Every dense kernel for one instruction set S. Included by the one translation unit compiled for it.
+#pragma once
+
+#include "dense/product.hpp"
+
+namespace pyinit::dense {
+
+template <class S>
+inline constexpr Kernels kKernels = {kProductKernels<S, float>, kProductKernels<S, double>};
+
+}  // namespace pyinit::dense
