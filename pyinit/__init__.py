@@ -21,7 +21,6 @@ from .errors import (
     SpecError,
 )
 from .famous import (
-    critical_normal,
     glorot_normal,
     glorot_uniform,
     he_normal,
@@ -47,7 +46,6 @@ from .window import Window
 
 if TYPE_CHECKING:
     from . import data as data
-    from . import theory as theory
     from .checkpoint import write_checkpoint as write_checkpoint
 
 __all__ = [
@@ -67,7 +65,6 @@ __all__ = [
     "Window",
     "bilinear",
     "constant",
-    "critical_normal",
     "data",
     "dirac",
     "fill",
@@ -90,7 +87,6 @@ __all__ = [
     "recipe_from_dict",
     "recipe_from_json",
     "sparse",
-    "theory",
     "truncated_normal",
     "uniform",
     "variance_scaling",
@@ -128,6 +124,6 @@ def __getattr__(name: str) -> Any:
         from .checkpoint import write_checkpoint
 
         return write_checkpoint
-    if name in ("data", "theory"):
-        return import_module(f"{__name__}.{name}")
+    if name == "data":
+        return import_module(f"{__name__}.data")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
