@@ -21,6 +21,7 @@ from .errors import (
     SpecError,
 )
 from .famous import (
+    critical_normal,
     glorot_normal,
     glorot_uniform,
     he_normal,
@@ -46,6 +47,7 @@ from .window import Window
 
 if TYPE_CHECKING:
     from . import data as data
+    from . import theory as theory
     from .checkpoint import write_checkpoint as write_checkpoint
 
 __all__ = [
@@ -65,6 +67,7 @@ __all__ = [
     "Window",
     "bilinear",
     "constant",
+    "critical_normal",
     "data",
     "dirac",
     "fill",
@@ -87,6 +90,7 @@ __all__ = [
     "recipe_from_dict",
     "recipe_from_json",
     "sparse",
+    "theory",
     "truncated_normal",
     "uniform",
     "variance_scaling",
@@ -124,6 +128,6 @@ def __getattr__(name: str) -> Any:
         from .checkpoint import write_checkpoint
 
         return write_checkpoint
-    if name == "data":
-        return import_module(f"{__name__}.data")
+    if name in ("data", "theory"):
+        return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import RecipeError
 from .recipe import flag, named, number
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 __all__ = [
+    "critical_normal",
     "glorot_normal",
     "glorot_uniform",
     "he_normal",
@@ -40,11 +41,68 @@ def _he_scale(a: float) -> float:
     return 2.0 / (1.0 + _square("he's slope a", a))
 
 
+def _critical_scale(activation: Any, sigma_b: float) -> float:
+    # takes longer to import than all recipes
+    from .theory import critical
+
+    return float(critical(activation, number("sigma_b", sigma_b)).weight_variance)
+
+
 def _square(what: str, value: float) -> float:
     base = number(what, value)
     if abs(base) > _LARGEST_SQUARED:
         raise RecipeError(f"{what} must have a finite square; got {base!r}. Correct the recipe.")
     return base**2
+
+
+def critical_normal(
+    activation: Any, sigma_b: float = 0.0, *, truncated: bool = False, **axes: Unpack[AxesOptions]
+) -> VarianceScaling:
+    """Return the recipe of normal draws with std sigma_w / sqrt(fan_in), sigma_w at the edge of chaos.
+
+    Signals and gradients then pass through any number of wide layers: chi_1 = sigma_w^2 E[phi'^2] = 1 at the
+    fixed point of the variance. The biases belong to it: draw them with ``normal(std=sigma_b)``.
+
+    Parameters
+    ----------
+    activation : str, (str, float), Activation or callable
+        "tanh", ("leaky_relu", 0.2), a NumPy function, ...
+    sigma_b : float
+        Standard deviation of the biases; for relu and leaky relu, where this is `he_normal`, only 0.
+    truncated : bool
+        Truncate at 2 std and correct the variance.
+    **axes
+        How the weight is stored: `layout`, `in_axis`, ... as `variance_scaling` takes them.
+
+    Returns
+    -------
+    Recipe
+        With the number sigma_w^2 as its scale, so that it prints and reads back without the activation.
+
+    Raises
+    ------
+    RecipeError
+        If the activation is unknown or has no edge of chaos at this sigma_b.
+
+    References
+    ----------
+    Schoenholz, Gilmer, Ganguli, Sohl-Dickstein, "Deep information propagation", ICLR 2017;
+    `pyinit.theory.critical`.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> plan = pi.critical_normal("tanh", sigma_b=0.05**0.5).plan((400, 400))
+    >>> round(plan.std * 20, 6)
+    1.32701
+    """
+    return VarianceScaling(
+        _critical_scale(activation, sigma_b),
+        "fan_in",
+        _normal_kind(truncated),
+        **axes,
+        called="critical_normal",
+    )
 
 
 def glorot_normal(
@@ -239,6 +297,7 @@ xavier_uniform = glorot_uniform
 kaiming_normal = he_normal
 kaiming_uniform = he_uniform
 
+named(critical_normal, "critical_normal")
 named(glorot_normal, "glorot_normal", "xavier_normal")
 named(glorot_uniform, "glorot_uniform", "xavier_uniform")
 named(he_normal, "he_normal", "kaiming_normal")

@@ -18,7 +18,9 @@ _DEEPEST = 60
 _MOST_PANELS = 1 << 16
 
 
-def integrals(f: Callable[[Array, Array], Array], edges: Array, precision: float = 0.0) -> Array | None:
+def integrals(
+    f: Callable[[Array, Array], Array], edges: Array, precision: float = 0.0, floor: Array | None = None
+) -> Array | None:
     """Return the integral of every row, by Gauss-Legendre on panels, halved where halving changes the sum.
 
     A kink or a jump inside a panel costs one panel a level, so sixty levels leave nothing of it; at an edge
@@ -33,6 +35,8 @@ def integrals(f: Callable[[Array, Array], Array], edges: Array, precision: float
         Of shape (rows, panels + 1), ascending in each row: the first panels.
     precision : float
         The relative error that values of f have: no attempt is made to integrate it.
+    floor : ndarray, optional
+        Of shape (rows,): differences below it are rounding errors, too.
 
     Returns
     -------
@@ -53,6 +57,8 @@ def integrals(f: Callable[[Array, Array], Array], edges: Array, precision: float
     coarse, sizes = sums(left, width, row)
     relative, absolute = max(1e-12, precision), max(1e-13, precision / 10)
     allowed = absolute * np.bincount(row, sizes, rows)
+    if floor is not None:
+        allowed += floor
     most = max(_MOST_PANELS, 2 * len(left))
     total = np.zeros(rows)
     for _ in range(_DEEPEST):
