@@ -105,7 +105,7 @@ def _decoded(raw: bytes, where: str) -> str:
 def _records(text: str, delimiter: str, where: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the line on which a record begins, and its cells; a space stands for any run of blanks."""
     if delimiter == " ":
-        for i, line in enumerate(io.StringIO(text)):
+        for i, line in enumerate(io.StringIO(text, newline=None)):
             if line.strip():
                 yield i + 1, line.split()
         return
