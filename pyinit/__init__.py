@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ._fill import fill
 from ._gain import gain
 from .activation import Activation
+from .dense import Dense
 from .distributions import constant, normal, ones, truncated_normal, uniform, zeros
 from .errors import (
     DataError,
@@ -33,6 +34,7 @@ from .famous import (
     xavier_normal,
     xavier_uniform,
 )
+from .network import Network, mlp
 from .params import init_params
 from .plan import Plan
 from .recipe import Recipe
@@ -54,9 +56,11 @@ __all__ = [
     "Activation",
     "DTypeError",
     "DataError",
+    "Dense",
     "FormatError",
     "Key",
     "LayoutError",
+    "Network",
     "Plan",
     "PyinitError",
     "Recipe",
@@ -84,6 +88,7 @@ __all__ = [
     "key",
     "lecun_normal",
     "lecun_uniform",
+    "mlp",
     "normal",
     "ones",
     "pretrained",

@@ -1,0 +1,209 @@
+"""One layer before it has weights: what its weight, bias, normalization and activation should be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from .activation import Activation
+from .activation import activation as resolved
+from .distributions import ones, zeros
+from .errors import RecipeError, ShapeError
+from .famous import glorot_normal, he_normal, lecun_normal
+from .recipe import Recipe, from_dict, number
+from .structured import pretrained
+
+__all__ = ["Dense", "Norm", "default_recipe", "width_of"]
+
+Norm: TypeAlias = Literal["batch", "layer"]
+
+_NORMS = ("batch", "layer")
+_RECTIFIERS = ("relu", "elu", "gelu", "gelu_tanh", "silu", "mish")
+
+
+def default_recipe(activation: Any) -> Recipe:
+    """Return the recipe that weights before an activation get unless told.
+
+    he_normal for relu, leaky_relu (with its slope), elu, gelu, gelu_tanh, silu and mish; lecun_normal for
+    selu; glorot_normal for all others, a user's function among them.
+
+    Parameters
+    ----------
+    activation : str, (str, float), Activation or callable
+        As `pyinit.activation.activation` takes it.
+
+    Returns
+    -------
+    Recipe
+
+    Examples
+    --------
+    >>> from pyinit.dense import default_recipe
+    >>> default_recipe("relu")
+    variance_scaling(scale=2.0)
+    """
+    phi = resolved(activation)
+    if phi.name == "leaky_relu" and phi.parameter is not None:
+        return he_normal(a=phi.parameter)
+    if phi.name in _RECTIFIERS:
+        return he_normal()
+    return lecun_normal() if phi.name == "selu" else glorot_normal()
+
+
+@dataclass(frozen=True)
+class Dense:
+    """A layer: z = x W + b, normalized where it says so, then phi(z).
+
+    With a branch, z = s + branch (x W + b), s the z of the layer before: z is a stream that each layer adds to,
+    and normalization stands between the stream and phi.
+
+    Parameters
+    ----------
+    inputs, units : int
+        W has shape (inputs, units).
+    activation : str, (str, float), Activation or callable
+        phi.
+    recipe : Recipe, str or ndarray, optional
+        What W should be, or W itself; by default `default_recipe` of the activation.
+    bias : Recipe, str or ndarray, optional
+        What b should be, of shape (units,), or b itself; None for no bias.
+    norm : {"batch", "layer"}, optional
+        Normalization of z: each unit over the rows, or each row over the units. It begins as the
+        identity after normalization: its own weight is 1, its own bias 0.
+    branch : float, optional
+        What x W + b is multiplied by before it is added to the skip; None for no skip.
+
+    Raises
+    ------
+    ShapeError
+        If a number of units is not a positive integer, a given array has another shape, or a branch has not
+        as many units as inputs.
+    RecipeError
+        If the activation, recipe, norm or branch cannot be meant.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> pi.Dense(8, 16, "tanh", pi.normal(std=0.1))
+    Dense(8, 16, activation='tanh', recipe=normal(std=0.1))
+    """
+
+    inputs: int
+    units: int
+    activation: Activation = "linear"  # type: ignore[assignment]
+    recipe: Recipe = None  # type: ignore[assignment]
+    bias: Recipe | None = None
+    norm: Norm | None = None
+    branch: float | None = None
+
+    def __post_init__(self) -> None:
+        inputs, units = width_of("inputs", self.inputs), width_of("units", self.units)
+        phi = resolved(self.activation)
+        weight = default_recipe(phi) if self.recipe is None else self.recipe
+        made = {
+            "inputs": inputs,
+            "units": units,
+            "activation": phi,
+            "recipe": _as_recipe("recipe", weight, (inputs, units)),
+            "bias": None if self.bias is None else _as_recipe("bias", self.bias, (units,)),
+        }
+        if self.norm not in (None, *_NORMS):
+            raise RecipeError(f"norm is 'batch', 'layer' or None; got {self.norm!r}. Choose one.")
+        if self.branch is not None:
+            made["branch"] = number("branch", self.branch)
+            if inputs != units:
+                raise ShapeError(
+                    f"a layer with a skip needs as many units as inputs; got {inputs} inputs and {units} "
+                    "units. Make them equal or leave the branch out."
+                )
+        for name, value in made.items():
+            object.__setattr__(self, name, value)
+
+    def parameters(self) -> dict[str, tuple[tuple[int, ...], Recipe]]:
+        """Return shape and recipe of each parameter: weight, bias, norm.weight, norm.bias.
+
+        Examples
+        --------
+        >>> import pyinit as pi
+        >>> list(pi.Dense(8, 16, norm="batch").parameters())
+        ['weight', 'norm.weight', 'norm.bias']
+        """
+        found: dict[str, tuple[tuple[int, ...], Recipe]] = {
+            "weight": ((self.inputs, self.units), self.recipe)
+        }
+        if self.bias is not None:
+            found["bias"] = ((self.units,), self.bias)
+        if self.norm is not None:
+            found["norm.weight"] = ((self.units,), ones())
+            found["norm.bias"] = ((self.units,), zeros())
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the layer as a dict of JSON values.
+
+        Raises
+        ------
+        RecipeError
+            If the activation is a function, or weights are an array: JSON has neither.
+
+        Examples
+        --------
+        >>> import pyinit as pi
+        >>> pi.Dense(2, 1, "sin", "zeros").to_dict()
+        {'inputs': 2, 'units': 1, 'activation': 'sin', 'recipe': {'recipe': 'constant', 'value': 0.0}}
+        """
+        said = _said(self.activation)
+        if isinstance(said, Activation):
+            raise RecipeError(
+                f"JSON can name an activation only; {said.name} is a function. Use one of pyinit's names."
+            )
+        content: dict[str, Any] = {"inputs": self.inputs, "units": self.units}
+        content["activation"] = list(said) if isinstance(said, tuple) else said
+        content["recipe"] = self.recipe.to_dict()
+        if self.bias is not None:
+            content["bias"] = self.bias.to_dict()
+        rest = {"norm": self.norm, "branch": self.branch}
+        return content | {name: value for name, value in rest.items() if value is not None}
+
+    def __repr__(self) -> str:
+        parts = [str(self.inputs), str(self.units), f"activation={_said(self.activation)!r}"]
+        parts.append(f"recipe={self.recipe!r}")
+        for name in ("bias", "norm", "branch"):
+            value = getattr(self, name)
+            if value is not None:
+                parts.append(f"{name}={value!r}")
+        return f"Dense({', '.join(parts)})"
+
+
+def width_of(what: str, value: Any) -> int:
+    """Return a number of units, a whole number above 0."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < 1:
+        raise ShapeError(f"{what} must be an integer above 0; got {value!r}. Use an int.")
+    return int(value.__index__())
+
+
+def _as_recipe(what: str, value: Any, shape: tuple[int, ...]) -> Recipe:
+    if isinstance(value, Recipe):
+        return value
+    if isinstance(value, str | dict):
+        return from_dict(value)
+    if not hasattr(value, "__array__"):
+        raise RecipeError(f"{what} is a recipe or an array; got {value!r}. Use pyinit.normal().")
+    array = np.asarray(value)
+    if array.shape != shape:
+        raise ShapeError(
+            f"{what} needs shape {shape} here; got an array of shape {array.shape}. "
+            "A weight has shape (inputs, units)."
+        )
+    return pretrained(array)
+
+
+def _said(phi: Activation) -> str | tuple[str, float] | Activation:
+    """Return what stands for an activation of the registry; any other as it is."""
+    said = phi.name if phi.parameter is None else (phi.name, phi.parameter)
+    try:
+        return said if resolved(said) is phi else phi
+    except RecipeError:
+        return phi
