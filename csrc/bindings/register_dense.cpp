@@ -1,6 +1,10 @@
 // The dense kernels: check what memory safety needs, release the GIL, call, return.
+#include <algorithm>
+
+#include "bindings/buffer.hpp"
 #include "bindings/register.hpp"
 #include "dense/matmul.hpp"
+#include "dense/orthogonal.hpp"
 
 namespace {
 
@@ -32,6 +36,47 @@ void matmul(const py::array_t<Value>& a, const py::array_t<Value>& b, py::array_
   pyinit::dense::matmul(shape, rows, columns, to, threads);
 }
 
+using pyinit::dense::OrthogonalOutput;
+using pyinit::dense::OrthogonalTask;
+using Indices = std::vector<uint64_t>;
+
+void check_picked(const char* side, const Indices& index, const Indices& offset, uint64_t size) {
+  if (index.size() != offset.size())
+    throw py::value_error(std::string(side) + " and their offsets differ in number");
+  for (size_t i = 0; i < index.size(); ++i) {
+    if (index[i] >= size || (i > 0 && index[i] <= index[i - 1]))
+      throw py::value_error(std::string(side) + " must ascend inside the matrix");
+  }
+}
+
+// The largest offset of an element must lie inside `out`.
+uint64_t reach(const Indices& offset) {
+  return offset.empty() ? 0 : *std::max_element(offset.begin(), offset.end());
+}
+
+void orthogonal(py::array& out, std::string_view dtype, const std::vector<std::array<uint64_t, 2>>& keys,
+                const Indices& starts, uint64_t length, uint64_t count, const std::array<Indices, 2>& rows,
+                const std::array<Indices, 2>& columns, double gain, int threads) {
+  const pyinit::Dtype known = dtype_named(dtype);
+  const size_t item = pyinit::itemsize(known);
+  auto* to = static_cast<char*>(writable(out, item));
+  if (count > length || count == 0) throw py::value_error("orthogonal needs length >= count > 0");
+  check_picked("rows", rows[0], rows[1], length);
+  check_picked("columns", columns[0], columns[1], count);
+  if (keys.size() != starts.size()) throw py::value_error("keys and starts differ in number");
+  const auto size = static_cast<uint64_t>(out.size());
+  std::vector<OrthogonalOutput> matrices;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const uint64_t last = reach(rows[1]) + reach(columns[1]);
+    if (!rows[0].empty() && !columns[0].empty() && (starts[i] >= size || last >= size - starts[i]))
+      throw py::value_error("an offset leaves out");
+    matrices.push_back({{keys[i][0], keys[i][1]}, to + starts[i] * item});
+  }
+  const OrthogonalTask task{length, count, {rows[0], rows[1]}, {columns[0], columns[1]}, gain};
+  const py::gil_scoped_release release;
+  pyinit::dense::orthogonal(task, matrices, known, threads);
+}
+
 }  // namespace
 
 void register_dense(py::module_& module) {
@@ -39,4 +84,8 @@ void register_dense(py::module_& module) {
              py::arg("out").noconvert(), py::arg("threads"), "out = a b, in the fixed order.");
   module.def("matmul", &matmul<double>, py::arg("a").noconvert(), py::arg("b").noconvert(),
              py::arg("out").noconvert(), py::arg("threads"));
+  module.def("orthogonal", &orthogonal, py::arg("out"), py::arg("dtype"), py::arg("keys"), py::arg("starts"),
+             py::arg("length"), py::arg("count"), py::arg("rows"), py::arg("columns"), py::arg("gain"),
+             py::arg("threads"),
+             "Parts of matrices with orthonormal columns; rows and columns are (index, offset) in elements.");
 }

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+
+#include "dtype.hpp"
 
 namespace pyinit::dense {
 
@@ -28,9 +31,47 @@ struct ProductKernels {
                    size_t columns, Value* c, size_t c_stride, Start start);
 };
 
+// Reflectors of a block; what their V is kept in, row after row.
+inline constexpr size_t kBlock = 96;
+
+// A matrix's columns, as many as a tile has, row after row: where reflections are applied.
+template <class Value>
+struct Slivers {
+  Value* data;
+  size_t count, stride;  // numbers from sliver to sliver
+};
+
+// Where a sliver's values go: the element of row i and column j at offset rows[i] + columns[j], times scale[j].
+template <class Value>
+struct Delivery {
+  void* out;
+  Dtype dtype;
+  const uint64_t* picked_rows;  // rows of the sliver
+  const uint64_t* row_offsets;
+  size_t rows;
+  const uint64_t* column_offsets;
+  const Value* scale;  // a tile's columns of them
+  size_t columns;
+};
+
+template <class Value>
+struct ReflectorKernels {
+  // Adds the squares of `rows` rows of V, in ascending order, to kBlock sums.
+  void (*add_squares)(const Value* v, size_t rows, double* sums);
+  // The tile of V'V (kBlock x kBlock) that begins at (row, column).
+  void (*gram)(const Value* v, size_t rows, size_t row, size_t column, Value* gram);
+  // C += V Y in every sliver, Y = -T V'C, by `width` reflectors of a block of `rows` rows, a multiple of
+  // tile_rows; the first `zero_rows` rows of C are zero. `scratch` holds kBlock rows for each sliver.
+  void (*reflect)(const Value* v, const Value* gram, const Value* tau, size_t width, size_t rows,
+                  size_t zero_rows, const Slivers<Value>& slivers, Value* scratch);
+  void (*deliver)(const Value* sliver, const Delivery<Value>& delivery);
+};
+
 struct Kernels {
   ProductKernels<float> product32;
   ProductKernels<double> product64;
+  ReflectorKernels<float> reflector32;
+  ReflectorKernels<double> reflector64;
 };
 
 // Null where the build has no such kernels.
@@ -44,5 +85,7 @@ const Kernels& active_kernels();
 
 template <class Value>
 const ProductKernels<Value>& product_kernels();
+template <class Value>
+const ReflectorKernels<Value>& reflector_kernels();
 
 }  // namespace pyinit::dense

@@ -1,0 +1,223 @@
+#include "dense/orthogonal.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <type_traits>
+
+#include "dense/kernels.hpp"
+#include "dispatch.hpp"
+#include "float_environment.hpp"
+#include "memory.hpp"
+#include "parallel.hpp"
+
+namespace pyinit::dense {
+namespace {
+
+// Rows of V that are drawn at once, and whose squares are summed in one chain: the sums' order is part of the
+// stream.
+constexpr size_t kChunk = 192;
+// A panel, for each thread; more columns at once share the drawing of V.
+constexpr size_t kPanelBytes = size_t{16} << 20;
+// Slivers a thread takes at once, so that V is read from the cache more than once.
+constexpr size_t kUnitSlivers = 4;
+constexpr size_t kUnitsPerThread = 8;
+constexpr size_t kFmaPerThread = size_t{1} << 20;
+
+constexpr size_t parts(size_t n, size_t size) { return (n + size - 1) / size; }
+constexpr size_t round_up(size_t n, size_t multiple) { return parts(n, multiple) * multiple; }
+
+// Makes parts of matrices of one shape, one after the other, in memory of its own.
+template <class Value>
+class Maker {
+ public:
+  Maker(const OrthogonalTask& task, Dtype dtype, size_t members)
+      : task_(task),
+        dtype_(dtype),
+        width_(product_.tile_columns),
+        length_(round_up(task.length, product_.tile_rows)),
+        slivers_(parts(task.columns.index.size(), width_)),
+        at_once_(std::min(slivers_, members * panel_slivers(members))),
+        unit_(std::clamp<size_t>(at_once_ / (members * kUnitsPerThread), 1, kUnitSlivers)),
+        v_(length_ * kBlock),
+        sums_(parts(task.length, kChunk) * kBlock),
+        gram_(kBlock * kBlock),
+        scratch_(members * kUnitSlivers * kBlock * width_),
+        panels_(at_once_ * length_ * width_),
+        signs_(task.count) {}
+
+  // Every member of the team calls it.
+  void make(Team& team, size_t member, const OrthogonalOutput& output) {
+    for (size_t first = 0; first < slivers_; first += at_once_) {
+      const size_t count = std::min(at_once_, slivers_ - first);
+      team.each(count, [&](size_t s) { begin(first + s, panel(s)); });
+      for (uint64_t block = last_column(first + count - 1) / kBlock + 1; block > 0;) {
+        --block;
+        build(team, block * kBlock, output.key);
+        team.each(parts(count, unit_),
+                  [&](size_t unit) { reflect(first, unit, count, block * kBlock, member); });
+      }
+      team.each(count, [&](size_t s) { deliver(first + s, panel(s), output.out); });
+    }
+  }
+
+ private:
+  size_t panel_slivers(size_t members) const {
+    const size_t most = std::max<size_t>(1, kPanelBytes / (length_ * width_ * sizeof(Value)));
+    return std::min(most, parts(slivers_, members));
+  }
+  Value* panel(size_t s) const { return panels_.data() + s * length_ * width_; }
+  uint64_t first_column(size_t sliver) const { return task_.columns.index[sliver * width_]; }
+  uint64_t last_column(size_t sliver) const {
+    return task_.columns.index[std::min((sliver + 1) * width_, task_.columns.index.size()) - 1];
+  }
+
+  // Columns of the identity.
+  void begin(size_t sliver, Value* panel) const {
+    std::fill(panel, panel + length_ * width_, Value{0});
+    const size_t columns = std::min(width_, task_.columns.index.size() - sliver * width_);
+    for (size_t j = 0; j < columns; ++j)
+      panel[task_.columns.index[sliver * width_ + j] * width_ + j] = Value{1};
+  }
+
+  // The block of reflectors that begins at column `start`: V, V'V, tau and D.
+  void build(Team& team, uint64_t start, rng::Key key) {
+    const auto rows = static_cast<size_t>(task_.length - start);
+    const auto width = static_cast<size_t>(std::min<uint64_t>(kBlock, task_.count - start));
+    team.each(parts(rows, kChunk), [&](size_t chunk) { draw(chunk, start, rows, width, key); });
+    team.each(1, [&](size_t) { finish(start, rows, width); });
+    const size_t down = parts(width, product_.tile_rows);
+    const size_t across = parts(width, width_);
+    team.each(down * across, [&](size_t tile) {
+      const size_t row = tile % down * product_.tile_rows;
+      const size_t column = tile / down * width_;
+      if (row < column + width_) reflector_.gram(v_.data(), rows, row, column, gram_.data());
+    });
+  }
+
+  void draw(size_t chunk, uint64_t start, size_t rows, size_t width, rng::Key key) {
+    const size_t first = chunk * kChunk;
+    const size_t count = std::min(kChunk, rows - first);
+    Value* v = v_.data() + first * kBlock;
+    const fill::Runs runs{(start + first) * task_.count + start, task_.count, width, count};
+    pyinit::active_kernels().normal(std::is_same_v<Value, double> ? Dtype::kFloat64 : Dtype::kFloat32,
+                                    {0.0, 1.0}, key, runs, v);
+    if (width < kBlock) {
+      // The last block may be narrow: rows go to their places from the last one on.
+      for (size_t i = count; i-- > 0;) {
+        std::memmove(v + i * kBlock, v + i * width, width * sizeof(Value));
+        std::fill(v + i * kBlock + width, v + (i + 1) * kBlock, Value{0});
+      }
+    }
+    if (chunk == 0) {
+      for (size_t k = 0; k < width; ++k) {
+        heads_[k] = v[k * kBlock + k];
+        for (size_t i = 0; i <= k; ++i) v[i * kBlock + k] = Value{0};
+      }
+    }
+    if (first + count == rows)
+      std::fill(v + count * kBlock, v_.data() + round_up(rows, product_.tile_rows) * kBlock, Value{0});
+    double* sums = sums_.data() + chunk * kBlock;
+    std::fill(sums, sums + kBlock, 0.0);
+    reflector_.add_squares(v, count, sums);
+  }
+
+  void finish(uint64_t start, size_t rows, size_t width) {
+    std::fill(tau_, tau_ + kBlock, Value{0});
+    for (size_t k = 0; k < width; ++k) {
+      const auto x = static_cast<double>(heads_[k]);
+      double below = 0;
+      for (size_t chunk = 0; chunk < parts(rows, kChunk); ++chunk) below += sums_.data()[chunk * kBlock + k];
+      if (k + 1 == rows) {
+        signs_[start + k] = std::copysign(Value{1}, heads_[k]);
+        continue;
+      }
+      const double norm = std::sqrt(x * x + below);
+      const auto head = static_cast<Value>(x + std::copysign(norm, x));
+      const double square = below + static_cast<double>(head) * static_cast<double>(head);
+      v_.data()[k * kBlock + k] = head;
+      tau_[k] = square > 0 ? static_cast<Value>(2 / square) : Value{0};
+      signs_[start + k] = -std::copysign(Value{1}, heads_[k]);
+    }
+  }
+
+  void reflect(size_t first, size_t unit, size_t count, uint64_t start, size_t member) {
+    const size_t begin = unit * unit_;
+    const size_t end = std::min(begin + unit_, count);
+    if (last_column(first + end - 1) < start) return;
+    const uint64_t leading = first_column(first + begin);
+    const auto zero_rows =
+        static_cast<size_t>(leading > start ? std::min<uint64_t>(leading - start, kBlock) : 0);
+    const auto width = static_cast<size_t>(std::min<uint64_t>(kBlock, task_.count - start));
+    const size_t rows = round_up(static_cast<size_t>(task_.length - start), product_.tile_rows);
+    const Slivers<Value> slivers{panel(begin) + start * width_, end - begin, length_ * width_};
+    reflector_.reflect(v_.data(), gram_.data(), tau_, width, rows, zero_rows, slivers,
+                       scratch_.data() + member * kUnitSlivers * kBlock * width_);
+  }
+
+  void deliver(size_t sliver, const Value* panel, void* out) const {
+    const size_t first = sliver * width_;
+    const size_t columns = std::min(width_, task_.columns.index.size() - first);
+    Value scale[kMostColumns] = {};
+    for (size_t j = 0; j < columns; ++j)
+      scale[j] = signs_[task_.columns.index[first + j]] * static_cast<Value>(task_.gain);
+    reflector_.deliver(panel, {out, dtype_, task_.rows.index.data(), task_.rows.offset.data(),
+                               task_.rows.index.size(), task_.columns.offset.data() + first, scale, columns});
+  }
+
+  static constexpr size_t kMostColumns = 64;
+
+  const OrthogonalTask& task_;
+  Dtype dtype_;
+  const ProductKernels<Value>& product_ = product_kernels<Value>();
+  const ReflectorKernels<Value>& reflector_ = reflector_kernels<Value>();
+  // Columns of a sliver, rows of V and of a panel, slivers in all, in memory at once and in a unit of work.
+  size_t width_, length_, slivers_, at_once_, unit_;
+  Scratch<Value> v_;
+  Scratch<double> sums_;
+  Scratch<Value> gram_, scratch_, panels_;
+  std::vector<Value> signs_;
+  Value heads_[kBlock], tau_[kBlock];
+};
+
+template <class Value>
+void make_all(const OrthogonalTask& task, const std::vector<OrthogonalOutput>& matrices, Dtype dtype,
+              int threads) {
+  const auto wanted = static_cast<size_t>(threads > 0 ? threads : default_threads());
+  const uint64_t fma = task.length * task.columns.index.size() / 64 * task.count / 32;
+  if (matrices.size() >= 2 * wanted) {
+    // A matrix for each thread.
+    const size_t members = std::clamp<uint64_t>(fma * matrices.size() / kFmaPerThread, 1, wanted);
+    std::vector<std::unique_ptr<Maker<Value>>> makers(members);
+    for (auto& maker : makers) maker = std::make_unique<Maker<Value>>(task, dtype, 1);
+    run_team(members, [&](Team& team, size_t member) {
+      const FloatEnvironment environment;
+      team.each(matrices.size(), [&](size_t index) {
+        Team alone(1);
+        makers[member]->make(alone, 0, matrices[index]);
+      });
+    });
+    return;
+  }
+  const size_t members = std::clamp<uint64_t>(fma / kFmaPerThread, 1, wanted);
+  Maker<Value> maker(task, dtype, members);
+  run_team(members, [&](Team& team, size_t member) {
+    const FloatEnvironment environment;
+    for (const OrthogonalOutput& matrix : matrices) maker.make(team, member, matrix);
+  });
+}
+
+}  // namespace
+
+void orthogonal(const OrthogonalTask& task, const std::vector<OrthogonalOutput>& matrices, Dtype dtype,
+                int threads) {
+  if (matrices.empty() || task.rows.index.empty() || task.columns.index.empty()) return;
+  if (dtype == Dtype::kFloat64) {
+    make_all<double>(task, matrices, dtype, threads);
+  } else {
+    make_all<float>(task, matrices, dtype, threads);
+  }
+}
+
+}  // namespace pyinit::dense

@@ -1,0 +1,46 @@
+// Haar-distributed orthonormal columns: Q = H_1 H_2 ... H_n D of an m x n matrix, m >= n, from reflectors that are
+// drawn.
+// Why: in the QR of a Gaussian matrix the k-th reflector is made of a vector that, given the reflectors before it,
+// is again Gaussian, of length m - k. So the vectors are drawn: no matrix is factored, and column j needs only
+// the reflectors up to j. H_k = I - tau_k v_k v_k', v_k = x_k + sign(x_kk) |x_k| e_k, tau_k = 2 / (v_k'v_k), and
+// D_k = -sign(x_kk), so that the distribution is that of the QR whose R has a positive diagonal.
+// Draws: x_ik is element i n + k of the key's normal stream, i >= k. A reflector of one number is the identity,
+// with D = sign(x). Blocks of kBlock reflectors begin at multiples of kBlock.
+// Contract: element (i, j) depends on (key, m, n, i, j, gain, dtype); not on what else is made, nor on threads or
+// instruction set. float32 inside for the half types, rounded once.
+// Error: max |Q'Q - I| below that of LAPACK's geqrf and orgqr at the same size (tests/kernels/test_orthogonal.py).
+// Source: Stewart, "The efficient generation of random orthogonal matrices", SIAM J. Numer. Anal. 1980; Mezzadri,
+// "How to generate random matrices from the classical compact groups", Notices AMS 2007.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "dtype.hpp"
+#include "rng/numbers.hpp"
+
+namespace pyinit::dense {
+
+// The rows, or the columns, of Q that are wanted, ascending, and what each adds to an element's offset in `out`.
+struct Picked {
+  std::vector<uint64_t> index, offset;
+};
+
+struct OrthogonalTask {
+  uint64_t length, count;  // m and n
+  Picked rows, columns;
+  double gain;
+};
+
+// One matrix and where it goes; `out` has room for every offset.
+struct OrthogonalOutput {
+  rng::Key key;
+  void* out;
+};
+
+// Makes the same part of every matrix. threads 0: default_threads(). Throws std::bad_alloc.
+void orthogonal(const OrthogonalTask& task, const std::vector<OrthogonalOutput>& matrices, Dtype dtype,
+                int threads);
+
+}  // namespace pyinit::dense

@@ -1,0 +1,153 @@
+// A block of Householder reflectors applied to columns: C - V T V'C, H_1 H_2 ... = I - V T V'.
+// Why blocked: two matrix products instead of one pass over C for every reflector. Why T is not formed: its
+// inverse, striu(V'V) + diag(1/tau), is at hand, and solving with it costs what multiplying by T does.
+// Contract: every number of C depends on its own column alone, by chains of fine order: V'C and V Y are chains of
+// fma in ascending row and reflector, the solution one in descending reflector. So the bits depend neither on how
+// columns are grouped nor on the instruction set, and a reflection of zeros leaves zeros.
+// Source: Schreiber and Van Loan, "A storage-efficient WY representation", SIAM J. Sci. Stat. Comput. 1989; the
+// inverse of T: Puglisi 1992, Joffrain et al. 2006.
+#pragma once
+
+#include <cstring>
+#include <type_traits>
+
+#include "dense/tile.hpp"
+#include "dtype.hpp"
+
+namespace pyinit::dense {
+
+template <class S, class Value>
+void add_squares(const Value* v, size_t rows, double* sums) {
+  constexpr size_t kAtOnce = 16;
+  static_assert(kBlock % kAtOnce == 0);
+  for (size_t first = 0; first < kBlock; first += kAtOnce) {
+    double chain[kAtOnce];
+    for (size_t k = 0; k < kAtOnce; ++k) chain[k] = sums[first + k];
+    const Value* row = v + first;
+    for (size_t i = 0; i < rows; ++i, row += kBlock) {
+      for (size_t k = 0; k < kAtOnce; ++k) {
+        const auto x = static_cast<double>(row[k]);
+        chain[k] += x * x;
+      }
+    }
+    for (size_t k = 0; k < kAtOnce; ++k) sums[first + k] = chain[k];
+  }
+}
+
+template <class S, class Value>
+void gram(const Value* v, size_t rows, size_t row, size_t column, Value* gram) {
+  multiply_tile<S, Strides<1, kBlock>>(rows, v + row, v + column, kBlock, gram + row * kBlock + column,
+                                       kBlock, Start::kZero);
+}
+
+// Y = -T W in place: row k becomes -tau_k (w_k + G[k][last] y_last + ... + G[k][k + 1] y_(k + 1)).
+template <class S, class Value>
+[[gnu::always_inline]] inline void solve(const Value* gram, const Value* tau, size_t width, Value* w) {
+  using Vector = VectorOf<S, Value>;
+  constexpr size_t kColumns = kTileColumns<S, Value>;
+  constexpr size_t kRows = 4;
+  static_assert(kBlock % kRows == 0);
+  const size_t end = (width + kRows - 1) / kRows * kRows;
+  for (size_t top = end; top > 0;) {
+    top -= kRows;
+    Vector sums[kRows];
+#pragma GCC unroll 4
+    for (size_t r = 0; r < kRows; ++r) sums[r] = S::load(w + (top + r) * kColumns);
+    for (size_t k = end; k > top + kRows;) {
+      --k;
+      const Vector y = S::load(w + k * kColumns);
+#pragma GCC unroll 4
+      for (size_t r = 0; r < kRows; ++r) sums[r] = S::fma(S::all(gram[(top + r) * kBlock + k]), y, sums[r]);
+    }
+#pragma GCC unroll 4
+    for (size_t r = kRows; r > 0;) {
+      --r;
+      const Vector y = S::mul(sums[r], S::all(-tau[top + r]));
+      S::store(w + (top + r) * kColumns, y);
+#pragma GCC unroll 4
+      for (size_t above = 0; above < r; ++above)
+        sums[above] = S::fma(S::all(gram[(top + above) * kBlock + top + r]), y, sums[above]);
+    }
+  }
+}
+
+template <class S, class Value>
+void reflect(const Value* v, const Value* gram, const Value* tau, size_t width, size_t rows, size_t zero_rows,
+             const Slivers<Value>& slivers, Value* scratch) {
+  constexpr size_t kRows = kTileRows<S>;
+  constexpr size_t kColumns = kTileColumns<S, Value>;
+  constexpr size_t kScratch = kBlock * kColumns;
+  // As many rows of V stay in the second-level cache, and of a sliver in the first.
+  constexpr size_t kChunk = 20 * kRows;
+  const size_t tiles = (width + kRows - 1) / kRows;
+  for (size_t first = zero_rows; first < rows; first += kChunk) {
+    const size_t count = rows - first < kChunk ? rows - first : kChunk;
+    for (size_t s = 0; s < slivers.count; ++s) {
+      const Value* c = slivers.data + s * slivers.stride + first * kColumns;
+      for (size_t t = 0; t < tiles; ++t) {
+        multiply_tile<S, Strides<1, kBlock>>(count, v + first * kBlock + t * kRows, c, kColumns,
+                                             scratch + s * kScratch + t * kRows * kColumns, kColumns,
+                                             first == zero_rows ? Start::kZero : Start::kStored);
+      }
+    }
+  }
+  for (size_t s = 0; s < slivers.count; ++s) solve<S>(gram, tau, width, scratch + s * kScratch);
+  for (size_t first = 0; first < rows; first += kChunk) {
+    const size_t count = rows - first < kChunk ? rows - first : kChunk;
+    for (size_t s = 0; s < slivers.count; ++s) {
+      Value* c = slivers.data + s * slivers.stride + first * kColumns;
+      for (size_t i = 0; i < count; i += kRows) {
+        multiply_tile<S, Strides<kBlock, 1>>(width, v + (first + i) * kBlock, scratch + s * kScratch,
+                                             kColumns, c + i * kColumns, kColumns, Start::kStored);
+      }
+    }
+  }
+}
+
+template <class S, class Value, class Out>
+void deliver_as(const Value* sliver, const Delivery<Value>& to) {
+  constexpr size_t kColumns = kTileColumns<S, Value>;
+  bool adjacent = true;
+  for (size_t j = 1; j < to.columns; ++j) adjacent &= to.column_offsets[j] == to.column_offsets[0] + j;
+  const auto scale = S::load(to.scale);
+  auto* out = static_cast<Out*>(to.out);
+  for (size_t i = 0; i < to.rows; ++i) {
+    const auto values = S::mul(S::load(sliver + to.picked_rows[i] * kColumns), scale);
+    Out rounded[kColumns];
+    if constexpr (std::is_same_v<Out, Value>) S::store(rounded, values);
+    if constexpr (std::is_same_v<Out, Bfloat16>) S::store_bfloat16(&rounded[0].bits, values);
+    if constexpr (std::is_same_v<Out, Float16>) S::store_float16(&rounded[0].bits, values);
+    Out* row = out + to.row_offsets[i];
+    if (adjacent) {
+      std::memcpy(row + to.column_offsets[0], rounded, to.columns * sizeof(Out));
+    } else {
+      for (size_t j = 0; j < to.columns; ++j) row[to.column_offsets[j]] = rounded[j];
+    }
+  }
+}
+
+template <class S, class Value>
+void deliver(const Value* sliver, const Delivery<Value>& to) {
+  if constexpr (std::is_same_v<Value, double>) {
+    deliver_as<S, double, double>(sliver, to);
+  } else {
+    switch (to.dtype) {
+      case Dtype::kBfloat16:
+        return deliver_as<S, float, Bfloat16>(sliver, to);
+      case Dtype::kFloat16:
+        return deliver_as<S, float, Float16>(sliver, to);
+      default:
+        return deliver_as<S, float, float>(sliver, to);
+    }
+  }
+}
+
+template <class S, class Value>
+inline constexpr ReflectorKernels<Value> kReflectorKernels = {
+    add_squares<S, Value>,
+    gram<S, Value>,
+    reflect<S, Value>,
+    deliver<S, Value>,
+};
+
+}  // namespace pyinit::dense
