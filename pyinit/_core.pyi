@@ -5,6 +5,14 @@ import typing
 
 import numpy.typing
 
+def activate(
+    name: str,
+    parameter: float,
+    x: numpy.typing.NDArray[numpy.float32],
+    out: numpy.typing.NDArray[numpy.float32],
+) -> None:
+    """out = phi(x), element by element; out may be x."""
+
 def available_isas() -> list[str]:
     """Instruction sets this machine runs, widest first."""
 
@@ -84,10 +92,32 @@ def fill_uniform(
 def info() -> dict[str, typing.Any]:
     """The active instruction set and the default number of threads."""
 
+def matmul(
+    a: numpy.typing.NDArray[numpy.float32],
+    b: numpy.typing.NDArray[numpy.float32],
+    out: numpy.typing.NDArray[numpy.float32],
+    threads: int,
+) -> None:
+    """out = a b, in the fixed order."""
+
+def matmul(
+    a: numpy.typing.NDArray[numpy.float64],
+    b: numpy.typing.NDArray[numpy.float64],
+    out: numpy.typing.NDArray[numpy.float64],
+    threads: int,
+) -> None: ...
 def philox4x32(
     counter: collections.abc.Sequence[int], key: collections.abc.Sequence[int]
 ) -> tuple[int, int, int, int]:
     """The four words of one Philox4x32-10 block."""
+
+def slope(
+    name: str,
+    parameter: float,
+    x: numpy.typing.NDArray[numpy.float32],
+    out: numpy.typing.NDArray[numpy.float32],
+) -> None:
+    """out = phi'(x), element by element."""
 
 def use_isa(name: str) -> str:
     """Make an instruction set active; return the previous name. Not while another thread fills."""

@@ -57,6 +57,7 @@ def plain(source: str) -> str:
         doc = ast.get_docstring(function)
         arguments = _PlainTypes().visit(function.args)
         returns = _PlainTypes().visit(function.returns) if function.returns else ast.Constant(None)
+        lines += [f"@{ast.unparse(decorator)}" for decorator in function.decorator_list]
         lines.append(f"def {function.name}({ast.unparse(arguments)}) -> {ast.unparse(returns)}:")
         lines.append(f'    """{inspect.cleandoc(doc)}"""' if doc else "    ...")
     return "\n".join(lines) + "\n"

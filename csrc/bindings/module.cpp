@@ -6,5 +6,6 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   register_stream(module);
   register_fill(module);
   register_dense(module);
+  register_activation(module);
   register_dlpack(module);
 }

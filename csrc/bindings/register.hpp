@@ -7,4 +7,5 @@ void register_machine(py::module_& module);
 void register_stream(py::module_& module);
 void register_fill(py::module_& module);
 void register_dense(py::module_& module);
+void register_activation(py::module_& module);
 void register_dlpack(py::module_& module);
