@@ -21,6 +21,7 @@ __all__ = ["Critical", "FixedPoint", "critical", "fixed_point"]
 
 # variances between which fixed points are looked for
 _GRID = np.logspace(-24.0, 24.0, 193)
+_OSCILLATING = 1e5
 # what rounding and quadrature leave of an equality
 _EQUAL = 1e-10
 # inputs nearer than this are one
@@ -139,7 +140,14 @@ def _depth(slope: Values) -> Values:
 @lru_cache(maxsize=32)
 def _moments_on_grid(phi: Activation) -> tuple[Values, Values]:
     """Return E phi^2 and E phi'^2 on the grid; what overflows is infinite."""
-    found = second_moment(phi, _GRID), slope_moment(phi, _GRID)
+    try:
+        found = second_moment(phi, _GRID), slope_moment(phi, _GRID)
+    except RecipeError:
+        # what oscillates for ever settles in the mean, long before it cannot be integrated
+        inside = _GRID <= _OSCILLATING
+        beyond = (0, int((~inside).sum()))
+        reached = second_moment(phi, _GRID[inside]), slope_moment(phi, _GRID[inside])
+        found = np.pad(reached[0], beyond, "edge"), np.pad(reached[1], beyond, "edge")
     seconds, slopes = (np.where(np.isnan(values), np.inf, values) for values in found)
     return seconds, slopes
 

@@ -80,9 +80,17 @@ def covariance(
 
 
 def spread(
-    f: Function, q: Values, distance: Values, kinks: tuple[float, ...] = (), precision: float = 0.0
+    f: Function,
+    q: Values,
+    distance: Values,
+    floor: Values,
+    kinks: tuple[float, ...] = (),
+    precision: float = 0.0,
 ) -> Values:
-    """Return E[f(u)^2] - E[f(u1) f(u2)] at correlation 1 - distance, distance in [0, 1]."""
+    """Return E[f(u)^2] - E[f(u1) f(u2)] at correlation 1 - distance, distance in [0, 1].
+
+    `floor` is what rounding f leaves of the result: no digits are looked for below it.
+    """
     shared = np.sqrt(q * (1.0 - distance))
 
     def at(x: Values, row: Rows) -> Values:
@@ -96,12 +104,12 @@ def spread(
 
         # f - mean keeps the rounding errors of f, which are much where f saturates
         rounded = 1e-14 * np.abs(mean)
-        floor = rounded * (np.abs(f(middle + sd) - f(middle - sd)) + rounded)
+        lost = rounded * (np.abs(f(middle + sd) - f(middle - sd)) + rounded)
         edges = _edges(sd, middle, kinks)
-        return _averaged(square, edges, max(precision, _NESTED), floor).reshape(x.shape)
+        return _averaged(square, edges, max(precision, _NESTED), lost).reshape(x.shape)
 
     edges = _edges(shared, np.zeros_like(q), kinks, _blur(1.0 - distance))
-    return _averaged(at, edges, max(precision, 10 * _NESTED))
+    return _averaged(at, edges, max(precision, 10 * _NESTED), floor)
 
 
 def _averaged(
