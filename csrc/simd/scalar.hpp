@@ -151,15 +151,12 @@ struct Scalar {
   PYINIT_INLINE F32 from_signed(U32 x) {
     return each<F32>([&](size_t i) { return static_cast<float>(static_cast<int32_t>(x.v[i])); });
   }
+  // Lane by lane: GCC 12 for aarch64, at -O3, moves other accesses past a memcpy of all of them.
   PYINIT_INLINE U32 bits(F32 x) {
-    U32 result;
-    std::memcpy(result.v, x.v, sizeof(x.v));
-    return result;
+    return each<U32>([&](size_t i) { return __builtin_bit_cast(uint32_t, x.v[i]); });
   }
   PYINIT_INLINE F32 as_float(U32 x) {
-    F32 result;
-    std::memcpy(result.v, x.v, sizeof(x.v));
-    return result;
+    return each<F32>([&](size_t i) { return __builtin_bit_cast(float, x.v[i]); });
   }
   PYINIT_INLINE U32 add(U32 a, U32 b) {
     return each<U32>([&](size_t i) { return a.v[i] + b.v[i]; });
@@ -262,14 +259,10 @@ struct Scalar {
     return each<F64>([&](size_t i) { return static_cast<double>(static_cast<int64_t>(x.v[i])); });
   }
   PYINIT_INLINE U64 bits(F64 x) {
-    U64 result;
-    std::memcpy(result.v, x.v, sizeof(x.v));
-    return result;
+    return each<U64>([&](size_t i) { return __builtin_bit_cast(uint64_t, x.v[i]); });
   }
   PYINIT_INLINE F64 as_float(U64 x) {
-    F64 result;
-    std::memcpy(result.v, x.v, sizeof(x.v));
-    return result;
+    return each<F64>([&](size_t i) { return __builtin_bit_cast(double, x.v[i]); });
   }
   PYINIT_INLINE U64 add(U64 a, U64 b) {
     return each<U64>([&](size_t i) { return a.v[i] + b.v[i]; });
