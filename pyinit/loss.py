@@ -77,7 +77,7 @@ def cross_entropy(output: Array, targets: Array) -> tuple[float, Array]:
             f"a cross entropy needs {rows} class numbers, integers; got {wanted.dtype} of shape "
             f"{wanted.shape}. Number the classes from 0."
         )
-    if rows and not (0 <= wanted.min() and wanted.max() < classes):
+    if rows and not (wanted.min() >= 0 and wanted.max() < classes):
         raise DataError(
             f"a cross entropy over {classes} outputs needs classes in [0, {classes}); got "
             f"{int(wanted.min())} to {int(wanted.max())}. Give the last layer a unit a class."

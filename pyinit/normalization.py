@@ -1,4 +1,4 @@
-"""Batch and layer normalization of a matrix of rows, forward and backward, without their learned parameters."""
+"""Batch and layer normalization of a matrix of rows, forward and backward, without learned parameters."""
 
 from __future__ import annotations
 
