@@ -35,6 +35,7 @@ from .famous import (
     xavier_uniform,
 )
 from .network import Network, mlp
+from .orthogonality import delta_orthogonal, haar, orthogonal
 from .params import init_params
 from .plan import Plan
 from .recipe import Recipe
@@ -49,6 +50,7 @@ from .window import Window
 
 if TYPE_CHECKING:
     from . import data as data
+    from . import linalg as linalg
     from . import theory as theory
     from .checkpoint import write_checkpoint as write_checkpoint
 
@@ -73,11 +75,13 @@ __all__ = [
     "constant",
     "critical_normal",
     "data",
+    "delta_orthogonal",
     "dirac",
     "fill",
     "gain",
     "glorot_normal",
     "glorot_uniform",
+    "haar",
     "he_normal",
     "he_uniform",
     "identity",
@@ -88,9 +92,11 @@ __all__ = [
     "key",
     "lecun_normal",
     "lecun_uniform",
+    "linalg",
     "mlp",
     "normal",
     "ones",
+    "orthogonal",
     "pretrained",
     "recipe_from_dict",
     "recipe_from_json",
@@ -133,6 +139,6 @@ def __getattr__(name: str) -> Any:
         from .checkpoint import write_checkpoint
 
         return write_checkpoint
-    if name in ("data", "theory"):
+    if name in ("data", "linalg", "theory"):
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

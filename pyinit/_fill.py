@@ -11,6 +11,7 @@ import numpy.typing as npt
 from . import _core, patterns, source
 from .dtypes import encode, resolve
 from .errors import DTypeError, LayoutError, RecipeError
+from .flattening import Flattening
 from .plan import Plan
 from .stream import Key, as_key
 from .window import Shape, Window, check_window
@@ -254,6 +255,49 @@ def _sparse(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> Non
     kernel(out, plan.dtype, key.seed, key.offset, *where)
 
 
+def _orthogonal(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
+    gain, out_axis, stack = plan.numbers
+    others = tuple(axis for axis in range(out.ndim) if axis != out_axis and axis not in stack)
+    flattening = Flattening(others, (out_axis,), stack)
+    numbers, starts = flattening.lines(plan.shape, start, out.shape)[2].lists()
+    keys = [key.fold_in(number) for number in numbers] if stack else [key]
+    _draw_orthogonal(out, plan, keys, starts, gain, flattening, start, threads)
+
+
+def _delta_orthogonal(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
+    gain, in_axis, out_axis = plan.numbers
+    _core.fill_constant(out, bytes(out.itemsize), threads)
+    offset = 0
+    for axis, step in enumerate(out.strides):
+        if axis not in (in_axis, out_axis):
+            centre = (plan.shape[axis] - 1) // 2 - start[axis]
+            if not 0 <= centre < out.shape[axis]:
+                return
+            offset += centre * (step // out.itemsize)
+    flattening = Flattening((in_axis,), (out_axis,))
+    _draw_orthogonal(out, plan, [key], [offset], gain, flattening, start, threads)
+
+
+def _draw_orthogonal(
+    out: Array,
+    plan: Plan,
+    keys: list[Key],
+    starts: list[int],
+    gain: float,
+    flattening: Flattening,
+    start: Shape,
+    threads: int,
+) -> None:
+    rows, columns, _ = flattening.lines(plan.shape, start, out.shape)
+    length, count = flattening.size(plan.shape)
+    if length < count:
+        length, count, rows, columns = count, length, columns, rows
+    words = [(key.seed, key.offset) for key in keys]
+    _core.orthogonal(
+        out, plan.dtype, words, starts, length, count, rows.lists(), columns.lists(), gain, threads
+    )
+
+
 def _pattern(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
     patterns.WRITERS[plan.distribution](out, resolve(plan.dtype), plan.shape, start, *plan.numbers)
 
@@ -269,6 +313,8 @@ _KERNELS: dict[str, Callable[[Array, Plan, Key, Shape, int], None]] = {
     "truncated_normal": _truncated_normal,
     "sparse": _sparse,
     "bernoulli_sparse": _sparse,
+    "orthogonal": _orthogonal,
+    "delta_orthogonal": _delta_orthogonal,
     "identity": _pattern,
     "dirac": _pattern,
     "bilinear": _pattern,

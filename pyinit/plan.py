@@ -10,7 +10,7 @@ from .errors import RecipeError
 from .strict_json import finite
 from .window import Shape
 
-__all__ = ["NUMBERS", "Plan"]
+__all__ = ["DRAWN_WHOLE", "NUMBERS", "Plan"]
 
 NUMBERS: dict[str, tuple[str, ...]] = {
     "constant": ("value",),
@@ -19,12 +19,17 @@ NUMBERS: dict[str, tuple[str, ...]] = {
     "truncated_normal": ("mean", "std", "lowest", "highest", "truncation"),
     "sparse": ("mean", "std", "zeros"),
     "bernoulli_sparse": ("mean", "std", "sparsity"),
+    "orthogonal": ("gain", "out_axis", "batch_axis"),
+    "delta_orthogonal": ("gain", "in_axis", "out_axis"),
     "identity": ("gain",),
     "dirac": ("groups", "in_axis", "out_axis"),
     "bilinear": ("in_axis", "out_axis"),
     "pretrained": (),
 }
 """The kernels by the name of their distribution, and what each takes, in order."""
+
+DRAWN_WHOLE = frozenset({"orthogonal", "delta_orthogonal"})
+"""Kernels that take as long for some rows as for all: a file's writer asks them for a tensor at once."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ the disk busy meanwhile: half again the speed of a plain sequential write and fs
 from __future__ import annotations
 
 import errno
+import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +25,7 @@ from .blueprint import Draft
 from .digest import combine, crc32
 from .distributions import Constant
 from .errors import FormatError
+from .plan import DRAWN_WHOLE
 from .safetensors import ITEMSIZE
 from .shards import Shard
 from .staging import no_room
@@ -113,7 +115,10 @@ class _Writer:
                 self.sums[draft.name] = {}
                 start = file.shard.tensors[draft.name].start
                 itemsize = ITEMSIZE[draft.dtype]
-                for window, extent in contiguous_blocks(draft.shape, self.block_bytes // itemsize):
+                most = self.block_bytes // itemsize
+                if draft.plan is not None and draft.plan.distribution in DRAWN_WHOLE:
+                    most = max(most, math.prod(draft.shape))
+                for window, extent in contiguous_blocks(draft.shape, most):
                     nbytes = int(np.prod(extent, dtype=np.int64)) * itemsize
                     file.pending += 1
                     yield _Block(file, start + window.offset * itemsize, nbytes, draft, window, extent)
@@ -124,7 +129,7 @@ class _Writer:
         if block.draft is None or block.window is None:
             self._put(block, memoryview(block.file.shard.header))
             return 0
-        data = buffer[: block.nbytes]
+        data = buffer[: block.nbytes] if block.nbytes <= len(buffer) else np.empty(block.nbytes, np.uint8)
         view = data.data
         if block.draft.copied_from is not None:
             _copy(block.draft, block.window, data)

@@ -12,28 +12,37 @@ using pyinit::dense::Factor;
 
 // A factor whose lines lie along `axis` of a matrix.
 template <class Value>
-Factor<Value> factor(const py::array_t<Value>& matrix, py::ssize_t axis) {
+Factor<Value> factor(const py::array& matrix, py::ssize_t axis) {
   constexpr auto kItem = static_cast<py::ssize_t>(sizeof(Value));
   for (const py::ssize_t d : {0, 1}) {
     if (matrix.strides(d) % kItem != 0) throw py::value_error("strides must be whole elements");
   }
-  return {matrix.data(), matrix.strides(axis) / kItem, matrix.strides(1 - axis) / kItem};
+  return {static_cast<const Value*>(matrix.data()), matrix.strides(axis) / kItem,
+          matrix.strides(1 - axis) / kItem};
 }
 
 template <class Value>
-void matmul(const py::array_t<Value>& a, const py::array_t<Value>& b, py::array_t<Value>& out, int threads) {
+void matmul_as(const py::array& a, const py::array& b, py::array& out, int threads) {
+  const pyinit::dense::ProductShape shape{static_cast<size_t>(out.shape(0)),
+                                          static_cast<size_t>(out.shape(1)), static_cast<size_t>(a.shape(1))};
+  const Factor<Value> rows = factor<Value>(a, 0);
+  const Factor<Value> columns = factor<Value>(b, 1);
+  auto* to = static_cast<Value*>(writable(out, sizeof(Value)));
+  const py::gil_scoped_release release;
+  pyinit::dense::matmul(shape, rows, columns, to, threads);
+}
+
+void matmul(const py::array& a, const py::array& b, py::array& out, int threads) {
   if (a.ndim() != 2 || b.ndim() != 2 || out.ndim() != 2 || a.shape(1) != b.shape(0) ||
       out.shape(0) != a.shape(0) || out.shape(1) != b.shape(1)) {
     throw py::value_error("matmul needs (m, k), (k, n) and out (m, n)");
   }
-  if ((out.flags() & py::array::c_style) == 0) throw py::value_error("out must be C-contiguous");
-  const pyinit::dense::ProductShape shape{static_cast<size_t>(out.shape(0)),
-                                          static_cast<size_t>(out.shape(1)), static_cast<size_t>(a.shape(1))};
-  const Factor<Value> rows = factor(a, 0);
-  const Factor<Value> columns = factor(b, 1);
-  Value* to = out.mutable_data();
-  const py::gil_scoped_release release;
-  pyinit::dense::matmul(shape, rows, columns, to, threads);
+  const auto all = [&](const auto& dtype) {
+    return a.dtype().is(dtype) && b.dtype().is(dtype) && out.dtype().is(dtype);
+  };
+  if (all(py::dtype::of<float>())) return matmul_as<float>(a, b, out, threads);
+  if (all(py::dtype::of<double>())) return matmul_as<double>(a, b, out, threads);
+  throw py::value_error("matmul needs three arrays of float32 or three of float64");
 }
 
 using pyinit::dense::OrthogonalOutput;
@@ -80,10 +89,8 @@ void orthogonal(py::array& out, std::string_view dtype, const std::vector<std::a
 }  // namespace
 
 void register_dense(py::module_& module) {
-  module.def("matmul", &matmul<float>, py::arg("a").noconvert(), py::arg("b").noconvert(),
-             py::arg("out").noconvert(), py::arg("threads"), "out = a b, in the fixed order.");
-  module.def("matmul", &matmul<double>, py::arg("a").noconvert(), py::arg("b").noconvert(),
-             py::arg("out").noconvert(), py::arg("threads"));
+  module.def("matmul", &matmul, py::arg("a"), py::arg("b"), py::arg("out"), py::arg("threads"),
+             "out = a b, in the fixed order.");
   module.def("orthogonal", &orthogonal, py::arg("out"), py::arg("dtype"), py::arg("keys"), py::arg("starts"),
              py::arg("length"), py::arg("count"), py::arg("rows"), py::arg("columns"), py::arg("gain"),
              py::arg("threads"),

@@ -17,7 +17,7 @@ PYTHON_LAYERS = [
     "_core",
     "errors release",
     "dtypes strict_json",
-    "stream",
+    "stream reference_dense",
     "window",
     "fans",
     "curves loss normalization quadrature",
@@ -26,7 +26,7 @@ PYTHON_LAYERS = [
     "plan safetensors",
     "truncation patterns source reference flattening",
     "_fill",
-    "recipe",
+    "linalg recipe",
     "distributions",
     "scaling",
     "famous sparsity structured orthogonality",
@@ -47,7 +47,7 @@ PYTHON_LAYERS = [
     "__main__",
 ]
 # reference is the specification: it may know nothing of plans or kernels.
-REFERENCE_IMPORTS = {"errors", "dtypes", "stream"}
+REFERENCE_IMPORTS = {"errors", "dtypes", "reference_dense", "stream"}
 
 # A directory of csrc may include what stands before it and its own level; a file beside the directories goes
 # by its stem. dispatch picks one of fill's kernel tables and fill asks it which: they share a level.

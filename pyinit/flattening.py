@@ -1,0 +1,58 @@
+"""A tensor as a stack of matrices: which axes are flattened into rows, which into columns."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .window import Shape
+
+__all__ = ["Flattening", "Lines"]
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Lines of a matrix that a window holds: their indices, ascending, and what each adds to an offset."""
+
+    index: npt.NDArray[np.uint64]
+    offset: npt.NDArray[np.uint64]
+
+    def lists(self) -> tuple[list[int], list[int]]:
+        """Return both as lists."""
+        return self.index.tolist(), self.offset.tolist()
+
+
+@dataclass(frozen=True)
+class Flattening:
+    """Axes of a tensor, counted from 0: flattened in C order into rows and columns, the others a stack."""
+
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+    stack: tuple[int, ...] = ()
+
+    def size(self, shape: Shape) -> tuple[int, int]:
+        """Return the number of rows and of columns."""
+        return math.prod(shape[axis] for axis in self.rows), math.prod(shape[axis] for axis in self.columns)
+
+    def lines(self, shape: Shape, start: Shape, extent: Shape) -> tuple[Lines, Lines, Lines]:
+        """Return the rows, the columns and the members of the stack in a C-contiguous window of `extent`."""
+        return (
+            _lines(self.rows, shape, start, extent),
+            _lines(self.columns, shape, start, extent),
+            _lines(self.stack, shape, start, extent),
+        )
+
+
+def _lines(axes: tuple[int, ...], shape: Shape, start: Shape, extent: Shape) -> Lines:
+    index: npt.NDArray[Any] = np.zeros(1, np.uint64)
+    offset: npt.NDArray[Any] = np.zeros(1, np.uint64)
+    for axis in axes:
+        along = np.arange(extent[axis], dtype=np.uint64)
+        step = np.uint64(math.prod(extent[axis + 1 :]))
+        index = (index[:, None] * np.uint64(shape[axis]) + along + np.uint64(start[axis])).reshape(-1)
+        offset = (offset[:, None] + along * step).reshape(-1)
+    return Lines(index, offset)
