@@ -15,13 +15,17 @@ import numpy as np
 import numpy.typing as npt
 
 from .dtypes import DType, encode, resolve
+from .reference_dense import fma, matmul, reflected
 from .stream import Key, philox4x32
 
 __all__ = [
     "block",
     "constant",
+    "fma",
     "indices",
+    "matmul",
     "normal",
+    "orthogonal",
     "permuted",
     "philox4x32",
     "sparse",
@@ -295,3 +299,15 @@ def sparse(
     else:
         where = words32(mask, index) < np.uint64(round(zeros * 2**32))
     return np.where(where, values.dtype.type(0), values)
+
+
+def orthogonal(key: Key, rows: int, columns: int, gain: float = 1.0, dtype: str = "float32") -> Array:
+    """Return gain times the orthonormal columns, or rows where they are fewer, of drawn reflectors.
+
+    With m >= n the two sizes, number i of vector k is the normal draw of element i n + k.
+    """
+    found = resolve(dtype)
+    shape = (max(rows, columns), min(rows, columns))
+    q = reflected(normal(key, indices(shape, (0, 0), shape), dtype=found.compute))
+    kind = np.dtype(found.compute).type
+    return encode((q if rows >= columns else q.T) * float(kind(gain)), found)
