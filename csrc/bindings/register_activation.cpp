@@ -11,7 +11,7 @@ using Array = py::array_t<float, py::array::c_style>;
 bool aligned(const float* data) { return reinterpret_cast<uintptr_t>(data) % alignof(float) == 0; }
 
 template <auto kKernel>
-void apply(std::string_view name, float parameter, const Array& x, Array& out) {
+void apply(std::string_view name, double parameter, const Array& x, Array& out) {
   const auto activation = pyinit::probe::find_activation(name);
   if (!activation) throw py::value_error("unknown activation " + std::string(name));
   const auto count = static_cast<size_t>(x.size());
@@ -20,9 +20,11 @@ void apply(std::string_view name, float parameter, const Array& x, Array& out) {
   if (x.size() != out.size() || !aligned(from) || !aligned(to))
     throw py::value_error("x and out must be aligned and of one size");
   const Kernels& kernels = pyinit::probe::active_kernels();
+  // Read after the environment is entered, so that it is rounded there.
+  const volatile double given = parameter;
   const py::gil_scoped_release release;
   const pyinit::FloatEnvironment environment;
-  (kernels.*kKernel)(*activation, parameter, from, count, to);
+  (kernels.*kKernel)(*activation, static_cast<float>(given), from, count, to);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-"""Fills do not depend on the caller's rounding mode, nor on whether it keeps subnormal numbers.
+"""Fills and activations do not depend on the caller's rounding mode, nor on its keeping subnormal numbers.
 
 What a recipe computes in Python before the fill (the root behind the std of `he_normal`) follows Python's own
 rounding, so the recipes here have their numbers given.
@@ -21,6 +21,7 @@ import ctypes, sys
 from hashlib import blake2b
 import numpy as np
 import pyinit as pi
+from pyinit import _core
 
 libm = ctypes.CDLL("libm.so.6")
 mode, x86 = sys.argv[1], {x86}
@@ -65,7 +66,17 @@ for recipe in (
         made = [recipe((701, 700), key=1, dtype=dtype, threads=threads).tobytes() for threads in (1, 3)]
         assert made[0] == made[1], (recipe, dtype)
         found.update(made[0])
-# a fill leaves the caller's mode as it was
+# arguments of every exponent, made without arithmetic
+x = np.arange(0, 2**32, 65_537, dtype=np.uint32).view(np.float32)
+out = np.empty_like(x)
+for activation in (
+    "linear", "relu", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "silu", "mish", "tanh", "sigmoid",
+    "hardtanh", "softplus", "softsign", "erf", "sin",
+):
+    for kernel in (_core.activate, _core.slope):
+        kernel(activation, 0.1, x, out)
+        found.update(out)
+# a kernel leaves the caller's mode as it was
 assert entered()
 print(found.hexdigest())
 """
