@@ -92,20 +92,65 @@ def fill_uniform(
 def info() -> dict[str, typing.Any]:
     """The active instruction set and the default number of threads."""
 
+def layer_backward(
+    x: numpy.typing.NDArray[numpy.float32],
+    weight: numpy.typing.NDArray[numpy.float32] | tuple[str, int, int, tuple[typing.Any, ...]],
+    activation: str,
+    parameter: float,
+    z: numpy.typing.NDArray[numpy.float32],
+    dy: numpy.typing.NDArray[numpy.float32],
+    dz: numpy.typing.NDArray[numpy.float32],
+    dx: numpy.typing.NDArray[numpy.float32] | None,
+    dw: numpy.typing.NDArray[numpy.float32] | None,
+    db: numpy.typing.NDArray[numpy.float32] | None,
+    ask_dz: tuple[str, float, float, int, float, float] | None,
+    ask_dw: tuple[str, float, float, int, float, float] | None,
+    threads: int,
+) -> tuple[typing.Any, ...]:
+    """The gradients of a layer; the statistics of dz and dW that were asked for."""
+
+def layer_forward(
+    x: numpy.typing.NDArray[numpy.float32],
+    weight: numpy.typing.NDArray[numpy.float32] | tuple[str, int, int, tuple[typing.Any, ...]],
+    bias: numpy.typing.NDArray[numpy.float32] | None,
+    activation: str,
+    parameter: float,
+    z: numpy.typing.NDArray[numpy.float32] | None,
+    y: numpy.typing.NDArray[numpy.float32],
+    ask_z: tuple[str, float, float, int, float, float] | None,
+    ask_y: tuple[str, float, float, int, float, float] | None,
+    ask_weight: tuple[str, float, float, int, float, float] | None,
+    threads: int,
+) -> tuple[typing.Any, ...]:
+    """y = phi(x W + b); the statistics of z, y and W that were asked for."""
+
 def matmul(
-    a: numpy.typing.NDArray[numpy.float32],
-    b: numpy.typing.NDArray[numpy.float32],
-    out: numpy.typing.NDArray[numpy.float32],
+    a: numpy.typing.NDArray[typing.Any],
+    b: numpy.typing.NDArray[typing.Any],
+    out: numpy.typing.NDArray[typing.Any],
     threads: int,
 ) -> None:
     """out = a b, in the fixed order."""
 
-def matmul(
-    a: numpy.typing.NDArray[numpy.float64],
-    b: numpy.typing.NDArray[numpy.float64],
-    out: numpy.typing.NDArray[numpy.float64],
+def moments(
+    x: numpy.typing.NDArray[numpy.float32], asked: tuple[str, float, float, int, float, float], threads: int
+) -> dict[str, typing.Any]:
+    """The statistics of a matrix."""
+
+def orthogonal(
+    out: numpy.typing.NDArray[typing.Any],
+    dtype: str,
+    keys: collections.abc.Sequence[collections.abc.Sequence[int]],
+    starts: collections.abc.Sequence[int],
+    length: int,
+    count: int,
+    rows: collections.abc.Sequence[collections.abc.Sequence[int]],
+    columns: collections.abc.Sequence[collections.abc.Sequence[int]],
+    gain: float,
     threads: int,
-) -> None: ...
+) -> None:
+    """Parts of matrices with orthonormal columns; rows and columns are (index, offset) in elements."""
+
 def philox4x32(
     counter: collections.abc.Sequence[int], key: collections.abc.Sequence[int]
 ) -> tuple[int, int, int, int]:

@@ -7,5 +7,6 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   register_fill(module);
   register_dense(module);
   register_activation(module);
+  register_layer(module);
   register_dlpack(module);
 }

@@ -8,4 +8,5 @@ void register_stream(py::module_& module);
 void register_fill(py::module_& module);
 void register_dense(py::module_& module);
 void register_activation(py::module_& module);
+void register_layer(py::module_& module);
 void register_dlpack(py::module_& module);

@@ -1,10 +1,11 @@
-// Every activation for one instruction set S, in a loop. Included by the one translation unit compiled for it.
+// Every kernel of the probe for one instruction set S. Included by the one translation unit compiled for it.
 #pragma once
 
 #include <cstring>
 
 #include "probe/activations.hpp"
 #include "probe/kernels.hpp"
+#include "probe/summary.hpp"
 
 namespace pyinit::probe {
 
@@ -74,6 +75,6 @@ void slope(Activation activation, float parameter, const float* x, size_t n, flo
 }
 
 template <class S>
-inline constexpr Kernels kKernels = {activate<S>, slope<S>};
+inline constexpr Kernels kKernels = {activate<S>, slope<S>, summarize<S>};
 
 }  // namespace pyinit::probe

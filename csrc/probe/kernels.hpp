@@ -1,4 +1,4 @@
-// The activations of one instruction set, behind plain functions; and what activations there are.
+// The probe's kernels of one instruction set, behind plain functions; and what activations there are.
 #pragma once
 
 #include <array>
@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+
+#include "probe/moments.hpp"
 
 namespace pyinit::probe {
 
@@ -36,10 +38,12 @@ inline constexpr std::array<std::string_view, 16> kActivationNames = {
 // Empty where no activation has this name.
 std::optional<Activation> find_activation(std::string_view name);
 
-// Each reads x[0..n) and writes y[0..n), which may be x. `parameter` is the negative slope of leaky_relu.
 struct Kernels {
+  // Each reads x[0..n) and writes y[0..n), which may be x. `parameter` is the negative slope of leaky_relu.
   void (*activate)(Activation, float parameter, const float* x, size_t n, float* y);
   void (*slope)(Activation, float parameter, const float* x, size_t n, float* y);
+  // The statistics of one block; its counts are added to the tally.
+  BlockMoments (*summarize)(const Question& question, const Matrix& block, Tally& tally);
 };
 
 // Null where the build has no such kernels.

@@ -231,6 +231,12 @@ struct Avx2 {
     _mm256_storeu_pd(p, x.v[0]);
     _mm256_storeu_pd(p + 4, x.v[1]);
   }
+  PYINIT_INLINE F64 widen_low(F32 x) { return widen(x.v[0]); }
+  PYINIT_INLINE F64 widen_high(F32 x) { return widen(x.v[1]); }
+  PYINIT_INLINE F64 widen(__m256 x) {
+    return PYINIT_BOTH(_mm256_cvtps_pd(_mm256_castps256_ps128(x)),
+                       _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1)));
+  }
   PYINIT_INLINE F64 add(F64 a, F64 b) {
     return PYINIT_BOTH(_mm256_add_pd(a.v[0], b.v[0]), _mm256_add_pd(a.v[1], b.v[1]));
   }

@@ -250,6 +250,11 @@ struct Avx512 {
   PYINIT_INLINE void store(double* p, F64 x) {
     for (int i = 0; i < kRegisters; ++i) _mm512_storeu_pd(p + 8 * i, x.v[i]);
   }
+  PYINIT_INLINE F64 widen_low(F32 x) { return widen(x.v[0]); }
+  PYINIT_INLINE F64 widen_high(F32 x) { return widen(x.v[1]); }
+  PYINIT_INLINE F64 widen(__m512 x) {
+    return {{_mm512_cvtps_pd(_mm512_castps512_ps256(x)), _mm512_cvtps_pd(_mm512_extractf32x8_ps(x, 1))}};
+  }
   PYINIT_INLINE F64 add(F64 a, F64 b) {
     return each<F64>([&](int i) { return _mm512_add_pd(a.v[i], b.v[i]); });
   }

@@ -221,6 +221,13 @@ struct Scalar {
     return each<F64>([=](size_t i) { return p[i]; });
   }
   PYINIT_INLINE void store(double* p, F64 x) { std::memcpy(p, x.v, sizeof(x.v)); }
+  // The lower half of the lanes as doubles, and the upper half: exact.
+  PYINIT_INLINE F64 widen_low(F32 x) {
+    return each<F64>([&](size_t i) { return static_cast<double>(x.v[i]); });
+  }
+  PYINIT_INLINE F64 widen_high(F32 x) {
+    return each<F64>([&](size_t i) { return static_cast<double>(x.v[i + 8]); });
+  }
   PYINIT_INLINE F64 add(F64 a, F64 b) {
     return each<F64>([&](size_t i) { return a.v[i] + b.v[i]; });
   }

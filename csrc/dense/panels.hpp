@@ -1,0 +1,112 @@
+// The loops around the packed product: panels of columns, parts of the depth, units of rows, shared by a team.
+// Why panels and parts by functions: whoever makes the second factor may draw it straight into a panel, and
+// whoever wants the product may look at a panel while it is near.
+// Contract: the order of each element's chain is ascending depth, whatever the cuts.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+
+#include "dense/matmul.hpp"
+#include "float_environment.hpp"
+#include "memory.hpp"
+#include "parallel.hpp"
+
+namespace pyinit::dense {
+
+// A sliver of b this deep fills two thirds of a first-level cache (32 KiB), beside a tile of a.
+inline constexpr size_t kPartDepth = 256;
+// Parts of the depth begin at multiples of this.
+inline constexpr size_t kDepthUnit = 64;
+// Columns of b packed at once, for all threads.
+inline constexpr size_t kPanelColumns = 4096;
+// Rows of a unit of work: its part of a, packed by the thread that takes it, stays in the second-level cache.
+inline constexpr size_t kUnitRows = 480;
+// A thread costs some 20 us to start: what as many fma take.
+inline constexpr size_t kFmaPerThread = size_t{1} << 20;
+// Units a thread can expect, so that none waits long for the last.
+inline constexpr size_t kUnitsPerThread = 4;
+
+// n cut into parts of at most `most`, multiples of `unit`, and at least `parts` of them where that is possible.
+inline size_t part_size(size_t n, size_t most, size_t unit, size_t parts) {
+  const size_t count = std::max((n + most - 1) / most, parts);
+  return std::max(unit, ((n + count - 1) / count + unit - 1) / unit * unit);
+}
+
+template <class Value>
+Factor<Value> part_of(const Factor<Value>& factor, size_t line, size_t depth) {
+  return {factor.data + static_cast<ptrdiff_t>(line) * factor.line_stride +
+              static_cast<ptrdiff_t>(depth) * factor.depth_stride,
+          factor.line_stride, factor.depth_stride};
+}
+
+// Threads that are worth their start; threads 0: default_threads().
+inline size_t product_members(const ProductShape& shape, int threads) {
+  const size_t work = shape.rows * shape.columns / 64 * shape.depth / (kFmaPerThread / 64);
+  const auto wanted = static_cast<size_t>(threads > 0 ? threads : default_threads());
+  return std::clamp<size_t>(work, 1, wanted);
+}
+
+// A part of the second factor: columns [column, column + columns), numbers [first, first + depth) of each, to
+// be packed in slivers; the sliver of column j begins at packed + (j - column) depth.
+template <class Value>
+struct PanelPart {
+  size_t column, columns, first, depth;
+  Value* packed;
+};
+
+// c = a b with rows of c `c_stride` apart, by the members of a team. Every member calls pack(team, member, part)
+// before a part is used, and finish(team, member, column, columns) when these columns of c are complete; each
+// shares its work with team.each and returns when it is done. The depth is not 0.
+template <class Value, class Pack, class Finish>
+void multiply_in_panels(const ProductShape& shape, const Factor<Value>& a, const Pack& pack, Value* c,
+                        size_t c_stride, size_t members, const Finish& finish) {
+  const ProductKernels<Value>& kernels = product_kernels<Value>();
+  const size_t depth_part = part_size(shape.depth, kPartDepth, kDepthUnit, 1);
+  const size_t column_part =
+      std::min(kPanelColumns, part_size(shape.columns, shape.columns, kernels.tile_columns, 1));
+  const size_t row_part = part_size(shape.rows, kUnitRows, kernels.tile_rows, kUnitsPerThread * members);
+  const size_t down = (shape.rows + row_part - 1) / row_part;
+  // Few rows: the columns are shared out too.
+  const size_t unit_columns = part_size(column_part, column_part, kernels.tile_columns,
+                                        (kUnitsPerThread * members + down - 1) / down);
+  const Scratch<Value> packed_a(members * row_part * depth_part);
+  const Scratch<Value> packed_b(column_part * depth_part);
+
+  run_team(members, [&](Team& team, size_t member) {
+    const FloatEnvironment environment;
+    Value* rows_of_unit = packed_a.data() + member * row_part * depth_part;
+    for (size_t j0 = 0; j0 < shape.columns; j0 += column_part) {
+      const size_t columns = std::min(column_part, shape.columns - j0);
+      const size_t across = (columns + unit_columns - 1) / unit_columns;
+      for (size_t p0 = 0; p0 < shape.depth; p0 += depth_part) {
+        const size_t depth = std::min(depth_part, shape.depth - p0);
+        pack(team, member, PanelPart<Value>{j0, columns, p0, depth, packed_b.data()});
+        team.each(down * across, [&](size_t unit) {
+          const size_t i = unit % down * row_part;
+          const size_t j = unit / down * unit_columns;
+          const size_t rows = std::min(row_part, shape.rows - i);
+          kernels.pack_rows(part_of(a, i, p0), rows, depth, rows_of_unit);
+          kernels.multiply(depth, rows_of_unit, rows, packed_b.data() + j * depth,
+                           std::min(unit_columns, columns - j), c + i * c_stride + j0 + j, c_stride,
+                           p0 == 0 ? Start::kZero : Start::kStored);
+        });
+      }
+      finish(team, member, j0, columns);
+    }
+  });
+}
+
+// Packs a part of a factor that lies in memory, a sliver at a time.
+template <class Value>
+void pack_part(Team& team, const Factor<Value>& b, const PanelPart<Value>& part) {
+  const ProductKernels<Value>& kernels = product_kernels<Value>();
+  team.each((part.columns + kernels.tile_columns - 1) / kernels.tile_columns, [&](size_t sliver) {
+    const size_t j = sliver * kernels.tile_columns;
+    kernels.pack_columns(part_of(b, part.column + j, part.first),
+                         std::min(kernels.tile_columns, part.columns - j), part.depth,
+                         part.packed + j * part.depth);
+  });
+}
+
+}  // namespace pyinit::dense

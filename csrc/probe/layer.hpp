@@ -1,0 +1,66 @@
+// One dense layer of a probed network, forward and backward, with its statistics.
+//
+//     z = x W + b, y = phi(z);    dz = dy phi'(z), dx = dz W^T, dW = x^T dz, db = the column sums of dz
+//
+// Why fused: the weights may be drawn straight into the product's panels, so that a layer needs no more memory
+// than its panels; and the statistics look at a panel of the product while it is near.
+// Contract: each product is one chain of fma an element in ascending depth (dense/matmul.hpp); the bias is added
+// by one rounding after it, dz is one rounding of a product, db is one chain of double additions in ascending
+// row order, rounded once. Bits depend on neither threads nor instruction set. Matrices are row-major without
+// gaps; outputs overlap nothing else but z and y, which may be one.
+#pragma once
+
+#include <optional>
+
+#include "probe/kernels.hpp"
+#include "probe/weight.hpp"
+
+namespace pyinit::probe {
+
+struct Layer {
+  size_t batch;
+  Weight weight;
+  Activation activation;
+  float parameter;
+  // 0: default_threads()
+  int threads;
+};
+
+struct Forward {
+  const float* x;
+  // Null: none.
+  const float* bias;
+  // z and y may be the same memory, which then holds y.
+  float* z;
+  float* y;
+  std::optional<Question> ask_z, ask_y, ask_weight;
+};
+
+struct ForwardMoments {
+  std::optional<Moments> z, y, weight;
+};
+
+// A unit of y is dead where it is zero, or its slope is, in every row. Throws std::bad_alloc.
+ForwardMoments forward(const Layer& layer, const Forward& task);
+
+struct Backward {
+  // x is needed for dw and its statistics.
+  const float* x;
+  const float* z;
+  const float* dy;
+  float* dz;
+  // Null: not wanted.
+  float* dx;
+  float* dw;
+  float* db;
+  std::optional<Question> ask_dz, ask_dw;
+};
+
+struct BackwardMoments {
+  std::optional<Moments> dz, dw;
+};
+
+// A unit of dz is dead where it is zero in every row. Throws std::bad_alloc.
+BackwardMoments backward(const Layer& layer, const Backward& task);
+
+}  // namespace pyinit::probe

@@ -1,0 +1,118 @@
+#include "probe/moments.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+
+#include "float_environment.hpp"
+#include "parallel.hpp"
+#include "probe/kernels.hpp"
+
+namespace pyinit::probe {
+namespace {
+
+constexpr size_t kBlock = 4096;
+constexpr size_t kMostRows = 64;
+// A thread costs some 20 us to start: what as many numbers take.
+constexpr size_t kNumbersPerThread = size_t{1} << 15;
+
+}  // namespace
+
+uint32_t Axis::bins() const {
+  switch (scale) {
+    case Scale::kNone:
+      return 0;
+    case Scale::kLinear:
+      return linear_bins;
+    case Scale::kSignedLog:
+      break;
+  }
+  return 2 * (static_cast<uint32_t>(highest - lowest) << cuts) + 1;
+}
+
+Blocks::Blocks(size_t rows, size_t columns)
+    : block_rows(std::bit_ceil(std::min(rows, kMostRows))),
+      block_columns(kBlock / block_rows),
+      down((rows + block_rows - 1) / block_rows),
+      across((columns + block_columns - 1) / block_columns) {}
+
+BlockMoments join(const BlockMoments& left, const BlockMoments& right) {
+  if (left.count == 0) return right;
+  if (right.count == 0) return left;
+  const double count = left.count + right.count;
+  const double apart = right.mean - left.mean;
+  const double share = right.count / count;
+  return {count, left.mean + apart * share, left.m2 + right.m2 + apart * apart * (left.count * share),
+          std::min(left.minimum, right.minimum), std::max(left.maximum, right.maximum)};
+}
+
+Recorder::Recorder(size_t rows, size_t columns, const Question& question, size_t members)
+    : question_(question),
+      blocks_(rows, columns),
+      records_(blocks_.down * blocks_.across),
+      slots_(question.axis.scale == Axis::Scale::kNone ? 0 : question.axis.bins() + 2) {
+  // A cache line between the tables of two threads.
+  const size_t tables = Tally::kCopies * slots_ + 8;
+  counts_.assign(members * tables, 0);
+  for (size_t member = 0; member < members; ++member)
+    tallies_.push_back({0, 0, counts_.data() + member * tables});
+}
+
+void Recorder::record(size_t member, size_t row, size_t column, const Matrix& part) {
+  const auto summarize = active_kernels().summarize;
+  for (size_t i = 0; i < part.rows; i += blocks_.block_rows) {
+    for (size_t j = 0; j < part.columns; j += blocks_.block_columns) {
+      const Matrix block{part.data + i * part.stride + j, std::min(blocks_.block_rows, part.rows - i),
+                         std::min(blocks_.block_columns, part.columns - j), part.stride};
+      const size_t number =
+          (row + i) / blocks_.block_rows * blocks_.across + (column + j) / blocks_.block_columns;
+      records_[number] = summarize(question_, block, tallies_[member]);
+    }
+  }
+}
+
+Moments Recorder::result() {
+  const FloatEnvironment environment;
+  for (size_t count = records_.size(); count > 1; count = (count + 1) / 2) {
+    for (size_t i = 0; i < count / 2; ++i) records_[i] = join(records_[2 * i], records_[2 * i + 1]);
+    if (count % 2 == 1) records_[count / 2] = records_[count - 1];
+  }
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const BlockMoments whole = records_.empty() ? BlockMoments{0, 0, 0, kInfinity, -kInfinity} : records_[0];
+  Moments result;
+  result.count = static_cast<uint64_t>(whole.count);
+  result.mean = whole.mean;
+  result.m2 = whole.m2;
+  result.minimum = whole.minimum;
+  result.maximum = whole.maximum;
+  result.histogram.assign(slots_, 0);
+  for (const Tally& tally : tallies_) {
+    result.nonfinite += tally.nonfinite;
+    result.saturated += tally.saturated;
+    for (size_t copy = 0; copy < Tally::kCopies; ++copy) {
+      for (size_t k = 0; k < slots_; ++k) result.histogram[k] += tally.slots[copy * slots_ + k];
+    }
+  }
+  return result;
+}
+
+Moments moments(const Matrix& matrix, const Question& question, int threads) {
+  const auto wanted = static_cast<size_t>(threads > 0 ? threads : default_threads());
+  const size_t members = std::clamp<size_t>(matrix.rows * matrix.columns / kNumbersPerThread, 1, wanted);
+  Recorder recorder(matrix.rows, matrix.columns, question, members);
+  const Blocks& blocks = recorder.blocks();
+  run_team(members, [&](Team& team, size_t member) {
+    const FloatEnvironment environment;
+    team.each(blocks.down * blocks.across, [&](size_t number) {
+      const size_t row = number / blocks.across * blocks.block_rows;
+      const size_t column = number % blocks.across * blocks.block_columns;
+      recorder.record(
+          member, row, column,
+          {matrix.data + row * matrix.stride + column, std::min(blocks.block_rows, matrix.rows - row),
+           std::min(blocks.block_columns, matrix.columns - column), matrix.stride});
+    });
+  });
+  return recorder.result();
+}
+
+}  // namespace pyinit::probe

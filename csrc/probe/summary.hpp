@@ -1,0 +1,222 @@
+// The statistics of one block, 32 lanes side by side: lane j holds the columns j, j + 32 and so on of a block.
+// Contract: moments.hpp.
+#pragma once
+
+#include <cstring>
+#include <limits>
+#include <type_traits>
+
+#include "probe/moments.hpp"
+
+namespace pyinit::probe {
+
+inline constexpr size_t kStatisticLanes = 32;
+
+// Which slot of a histogram a finite number falls into: 0 below, 1 and on the bins, bins + 1 above.
+template <class S>
+class LinearSlots {
+  using F32 = typename S::F32;
+  using F64 = typename S::F64;
+
+ public:
+  explicit LinearSlots(const Axis& axis)
+      : low_(axis.low),
+        high_(axis.high),
+        scale_(axis.linear_bins / (high_ - low_)),
+        last_(axis.linear_bins - 1.0),
+        above_(axis.linear_bins) {}
+
+  // Of S::kLanes numbers.
+  [[gnu::always_inline]] void operator()(F32 x, int32_t* slots) const {
+    double at[S::kLanes];
+    S::store(at, position(S::widen_low(x)));
+    S::store(at + S::kLanes / 2, position(S::widen_high(x)));
+    for (int i = 0; i < S::kLanes; ++i) slots[i] = static_cast<int32_t>(at[i]) + 1;
+  }
+
+ private:
+  [[gnu::always_inline]] F64 position(F64 x) const {
+    const F64 at = S::mul(S::add(x, S::all(-low_)), S::all(scale_));
+    const F64 inside = S::clamp(at, S::all(0.0), S::all(last_));
+    const F64 from_low = S::choose(S::below(x, S::all(low_)), S::all(-1.0), inside);
+    return S::choose(S::below(x, S::all(high_)), from_low, S::all(above_));
+  }
+
+  double low_, high_, scale_, last_, above_;
+};
+
+template <class S>
+class SignedLogSlots {
+ public:
+  explicit SignedLogSlots(const Axis& axis)
+      : shift_(23 - axis.cuts),
+        first_((axis.lowest + 127) << axis.cuts),
+        side_((axis.highest - axis.lowest) << axis.cuts) {}
+
+  [[gnu::always_inline]] void operator()(typename S::F32 x, int32_t* slots) const {
+    uint32_t bits[S::kLanes];
+    S::store(bits, S::bits(x));
+    for (int i = 0; i < S::kLanes; ++i) {
+      int32_t from_centre = static_cast<int32_t>((bits[i] & 0x7FFFFFFFU) >> shift_) - first_ + 1;
+      from_centre = from_centre > 0 ? from_centre : 0;
+      from_centre = from_centre < side_ + 1 ? from_centre : side_ + 1;
+      const auto sign = static_cast<int32_t>(bits[i]) >> 31;
+      slots[i] = side_ + 1 + ((from_centre ^ sign) - sign);
+    }
+  }
+
+ private:
+  int shift_;
+  int32_t first_, side_;
+};
+
+template <class S>
+struct NoSlots {};
+
+template <class S, class Slots>
+class Summary {
+  using F32 = typename S::F32;
+  using F64 = typename S::F64;
+  using U32 = typename S::U32;
+  static constexpr size_t kLanes = S::kLanes;
+  static constexpr size_t kVectors = kStatisticLanes / kLanes;
+  static constexpr bool kCounts = !std::is_same_v<Slots, NoSlots<S>>;
+
+ public:
+  Summary(const Question& question, const Slots& slots, float shift)
+      : question_(question), slots_(slots), shift_(shift) {
+    for (size_t v = 0; v < kVectors; ++v) {
+      minimum_[v] = maximum_[v] = S::all(shift);
+      finite_[v] = saturated_[v] = S::all(0U);
+      sum_[2 * v] = sum_[2 * v + 1] = square_[2 * v] = square_[2 * v + 1] = S::all(0.0);
+    }
+  }
+
+  // A number that is not finite is taken for the shift, and taken out again at the end.
+  [[gnu::always_inline]] void add(const float* x, uint64_t* counts) {
+    int32_t slot[kStatisticLanes];
+#pragma GCC unroll 2
+    for (size_t v = 0; v < kVectors; ++v) {
+      const F32 given = S::load(x + v * kLanes);
+      const auto finite = S::below(S::bit_and(S::bits(given), S::all(0x7FFFFFFFU)), S::all(0x7F800000U));
+      const F32 value = S::choose(finite, given, S::all(shift_));
+      finite_[v] = S::add(finite_[v], S::choose(finite, S::all(1U), S::all(0U)));
+      const auto inside = S::below(S::all(question_.saturated_low), value);
+      const auto low_half = S::choose(inside, S::all(0U), S::all(1U));
+      const auto below = S::below(value, S::all(question_.saturated_high));
+      saturated_[v] = S::add(saturated_[v], S::choose(below, low_half, S::all(1U)));
+      minimum_[v] = S::at_most(value, minimum_[v]);
+      maximum_[v] = S::at_least(value, maximum_[v]);
+      add_wide(2 * v, S::widen_low(value));
+      add_wide(2 * v + 1, S::widen_high(value));
+      if constexpr (kCounts) slots_(value, slot + v * kLanes);
+    }
+    if constexpr (kCounts) {
+      const size_t table = question_.axis.bins() + 2;
+#pragma GCC unroll 32
+      for (size_t i = 0; i < kStatisticLanes; ++i)
+        ++counts[i % Tally::kCopies * table + static_cast<size_t>(slot[i])];
+    }
+  }
+
+  // `added` numbers were given to add, `numbers` of them from the block.
+  BlockMoments result(uint64_t numbers, uint64_t added, Tally& tally) {
+    uint32_t finite[kStatisticLanes], saturated[kStatisticLanes];
+    float minimum[kStatisticLanes], maximum[kStatisticLanes];
+    double sum[kStatisticLanes], square[kStatisticLanes];
+    for (size_t v = 0; v < kVectors; ++v) {
+      S::store(finite + v * kLanes, finite_[v]);
+      S::store(saturated + v * kLanes, saturated_[v]);
+      S::store(minimum + v * kLanes, minimum_[v]);
+      S::store(maximum + v * kLanes, maximum_[v]);
+      for (size_t half = 0; half < 2; ++half) {
+        S::store(sum + v * kLanes + half * kLanes / 2, sum_[2 * v + half]);
+        S::store(square + v * kLanes + half * kLanes / 2, square_[2 * v + half]);
+      }
+    }
+    for (size_t width = kStatisticLanes / 2; width > 0; width /= 2) {
+      for (size_t i = 0; i < width; ++i) {
+        finite[i] += finite[i + width];
+        saturated[i] += saturated[i + width];
+        sum[i] += sum[i + width];
+        square[i] += square[i + width];
+        minimum[i] = minimum[i + width] < minimum[i] ? minimum[i + width] : minimum[i];
+        maximum[i] = maximum[i + width] > maximum[i] ? maximum[i + width] : maximum[i];
+      }
+    }
+    const uint64_t replaced = added - finite[0];
+    tally.nonfinite += numbers - finite[0];
+    const bool shift_saturated = !(question_.saturated_low < shift_ && shift_ < question_.saturated_high);
+    tally.saturated += saturated[0] - (shift_saturated ? replaced : 0);
+    if constexpr (kCounts) {
+      int32_t slot[kLanes];
+      slots_(S::all(shift_), slot);
+      tally.slots[static_cast<size_t>(slot[0])] -= replaced;
+    }
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    if (finite[0] == 0) return {0, 0, 0, kInfinity, -kInfinity};
+    const auto count = static_cast<double>(finite[0]);
+    const double m2 = square[0] - sum[0] * sum[0] / count;
+    return {count, static_cast<double>(shift_) + sum[0] / count, m2 > 0 ? m2 : 0.0, minimum[0], maximum[0]};
+  }
+
+ private:
+  [[gnu::always_inline]] void add_wide(size_t half, F64 value) {
+    const F64 apart = S::add(value, S::all(-static_cast<double>(shift_)));
+    sum_[half] = S::add(sum_[half], apart);
+    square_[half] = S::add(square_[half], S::mul(apart, apart));
+  }
+
+  Question question_;
+  Slots slots_;
+  float shift_;
+  F64 sum_[2 * kVectors], square_[2 * kVectors];
+  F32 minimum_[kVectors], maximum_[kVectors];
+  U32 finite_[kVectors], saturated_[kVectors];
+};
+
+template <class S>
+float first_finite(const Matrix& block) {
+  for (size_t i = 0; i < block.rows; ++i) {
+    for (size_t j = 0; j < block.columns; ++j) {
+      const float x = block.data[i * block.stride + j];
+      uint32_t bits;
+      std::memcpy(&bits, &x, sizeof(bits));
+      if ((bits & 0x7FFFFFFFU) < 0x7F800000U) return x;
+    }
+  }
+  return 0;
+}
+
+template <class S, class Slots>
+BlockMoments summarize_in(const Question& question, const Slots& slots, const Matrix& block, Tally& tally) {
+  constexpr size_t kLanes = kStatisticLanes;
+  Summary<S, Slots> summary(question, slots, first_finite<S>(block));
+  const size_t whole = block.columns / kLanes * kLanes;
+  const size_t rest = block.columns - whole;
+  float last[kLanes];
+  for (float& x : last) x = std::numeric_limits<float>::quiet_NaN();
+  for (size_t i = 0; i < block.rows; ++i) {
+    const float* row = block.data + i * block.stride;
+    for (size_t j = 0; j < whole; j += kLanes) summary.add(row + j, tally.slots);
+    if (rest == 0) continue;
+    std::memcpy(last, row + whole, rest * sizeof(float));
+    summary.add(last, tally.slots);
+  }
+  return summary.result(block.rows * block.columns, block.rows * (whole + (rest == 0 ? 0 : kLanes)), tally);
+}
+
+template <class S>
+BlockMoments summarize(const Question& question, const Matrix& block, Tally& tally) {
+  switch (question.axis.scale) {
+    case Axis::Scale::kLinear:
+      return summarize_in<S>(question, LinearSlots<S>(question.axis), block, tally);
+    case Axis::Scale::kSignedLog:
+      return summarize_in<S>(question, SignedLogSlots<S>(question.axis), block, tally);
+    case Axis::Scale::kNone:
+      break;
+  }
+  return summarize_in<S>(question, NoSlots<S>{}, block, tally);
+}
+
+}  // namespace pyinit::probe
