@@ -104,7 +104,7 @@ def _computed(function: Callable[[Any], Any]) -> float:
         return result
 
     with np.errstate(all="ignore"):
-        found = integrals(density, _EDGES, _precision(on_elements(function, np.zeros(1)).dtype))
+        found = integrals(density, _EDGES, _precision(on_elements(function, np.zeros(1)).dtype), wary=True)
     if found is None:
         raise RecipeError(
             f"gain needs an activation that is piecewise smooth and always gives the same values; "

@@ -201,12 +201,10 @@ def _of_function(
     # truncation grows as the square of the step, rounding as its inverse: they meet at the cube root
     step = epsilon ** (1 / 3)
 
-    def value(x: Array) -> Array:
-        return on_elements(function, x).astype(np.float64)
+    def in_float64(of: Callable[[Any], Any]) -> Function:
+        return lambda x: on_elements(of, x).astype(np.float64)
 
-    def supplied(x: Array) -> Array:
-        assert slope is not None
-        return on_elements(slope, x).astype(np.float64)
+    value = in_float64(function)
 
     def difference(x: Array) -> Array:
         h = step * np.maximum(1.0, np.abs(x))
@@ -221,7 +219,7 @@ def _of_function(
     return Activation(
         str(getattr(function, "__name__", type(function).__name__)),
         value,
-        difference if slope is None else supplied,
+        difference if slope is None else in_float64(slope),
         kinks=tuple(sorted(float(kink) for kink in kinks)),
         precision=rounded if slope is not None else 16 * epsilon / step,
     )

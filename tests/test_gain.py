@@ -53,7 +53,7 @@ def test_closed_forms() -> None:
     assert abs(pi.gain(lambda x: x**5) - 1 / math.sqrt(945)) < 1e-12
 
 
-@pytest.mark.parametrize("kink", [0.0, 0.3, math.pi / 7, -2.7182818])
+@pytest.mark.parametrize("kink", [0.0, 0.3, math.pi / 7, -2.7182818, 0.501, 0.003, 1e-6])
 def test_kinks_and_jumps_anywhere(kink: float) -> None:
     tail = math.erfc(kink / math.sqrt(2)) / 2
     assert abs(pi.gain(lambda x: np.heaviside(x - kink, 0.0)) - 1 / math.sqrt(tail)) < 1e-9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -85,6 +86,8 @@ class Critical:
 def fixed_point(activation: Any, sigma_w: Any, sigma_b: Any = 0.0, start: float = 1.0) -> FixedPoint:
     """Return the variance and the correlation that layers of one kind lead to, and how fast.
 
+    For activations whose E[phi^2] grows with the variance, as all named ones' does.
+
     Parameters
     ----------
     activation : str, (str, float), Activation or callable
@@ -117,8 +120,8 @@ def fixed_point(activation: Any, sigma_w: Any, sigma_b: Any = 0.0, start: float 
     shape, (w, b) = together(nonnegative("sigma_w", sigma_w), nonnegative("sigma_b", sigma_b))
     q = _variance(phi, w, b, float(nonnegative("start", start)))
     finite = np.isfinite(q)
-    held = np.where(finite, q, _GRID[-1])
-    chi_1 = chi(phi, held, w)
+    held = np.where(finite, q, 1.0)
+    chi_1 = np.where(finite, chi(phi, held, w), w**2 * _moments_on_grid(phi)[1][-1])
     c = np.where(finite & (q > 0), 1.0, np.nan)
     apart = (c == 1.0) & (chi_1 > 1.0 + _EQUAL)
     if apart.any():
@@ -140,16 +143,17 @@ def _depth(slope: Values) -> Values:
 @lru_cache(maxsize=32)
 def _moments_on_grid(phi: Activation) -> tuple[Values, Values]:
     """Return E phi^2 and E phi'^2 on the grid; what overflows is infinite."""
+    return _on_grid(second_moment, phi), _on_grid(slope_moment, phi)
+
+
+def _on_grid(moment: Callable[[Activation, Values], Values], phi: Activation) -> Values:
     try:
-        found = second_moment(phi, _GRID), slope_moment(phi, _GRID)
+        found = moment(phi, _GRID)
     except RecipeError:
         # what oscillates for ever settles in the mean, long before it cannot be integrated
         inside = _GRID <= _OSCILLATING
-        beyond = (0, int((~inside).sum()))
-        reached = second_moment(phi, _GRID[inside]), slope_moment(phi, _GRID[inside])
-        found = np.pad(reached[0], beyond, "edge"), np.pad(reached[1], beyond, "edge")
-    seconds, slopes = (np.where(np.isnan(values), np.inf, values) for values in found)
-    return seconds, slopes
+        found = np.pad(moment(phi, _GRID[inside]), (0, int((~inside).sum())), "edge")
+    return np.where(np.isnan(found), np.inf, found)
 
 
 def _variance(phi: Activation, w: Values, b: Values, start: float) -> Values:

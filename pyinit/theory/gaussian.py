@@ -37,8 +37,11 @@ _NESTED = 1e-11
 def expectation(
     f: Function, variance: Values, mean: Values, kinks: tuple[float, ...] = (), precision: float = 0.0
 ) -> Values:
-    """Return E[f(mean + sqrt(variance) z)], z standard normal, of flat arrays of one shape."""
-    return expectation_of_rows(lambda u, row: f(u), variance, mean, kinks, precision)
+    """Return E[f(mean + sqrt(variance) z)], z standard normal, of flat arrays of one shape.
+
+    Without kinks, they are looked for: who wrote the function may not have said where they are.
+    """
+    return expectation_of_rows(lambda u, row: f(u), variance, mean, kinks, precision, wary=not kinks)
 
 
 def expectation_of_rows(
@@ -47,6 +50,8 @@ def expectation_of_rows(
     mean: Values,
     kinks: tuple[float, ...] = (),
     precision: float = 0.0,
+    *,
+    wary: bool = False,
 ) -> Values:
     """Return the same of f(u, row), where each row has a function of its own."""
     sd = np.sqrt(variance)
@@ -54,7 +59,7 @@ def expectation_of_rows(
     def at(z: Values, row: Rows) -> Values:
         return f(mean[row, None] + sd[row, None] * z, row)
 
-    return _averaged(at, _edges(sd, mean, kinks), precision)
+    return _averaged(at, _edges(sd, mean, kinks), precision, wary=wary)
 
 
 def covariance(
@@ -68,7 +73,8 @@ def covariance(
     def smoothed(x: Values, row: Rows, q: Values, part: Values) -> Values:
         mean = (np.sqrt(q) * part)[row, None] * x
         own = np.broadcast_to((q * rest)[row, None], x.shape)
-        return expectation(f, own.ravel(), mean.ravel(), kinks, precision).reshape(x.shape)
+        found = expectation_of_rows(lambda u, _: f(u), own.ravel(), mean.ravel(), kinks, precision)
+        return found.reshape(x.shape)
 
     def at(x: Values, row: Rows) -> Values:
         first = smoothed(x, row, q1, shared)
@@ -96,7 +102,7 @@ def spread(
     def at(x: Values, row: Rows) -> Values:
         middle = (shared[row, None] * x).ravel()
         own = np.broadcast_to((q * distance)[row, None], x.shape).ravel()
-        sd, mean = np.sqrt(own), expectation(f, own, middle, kinks, precision)
+        sd, mean = np.sqrt(own), expectation_of_rows(lambda u, _: f(u), own, middle, kinks, precision)
 
         def square(y: Values, inner: Rows) -> Values:
             result: Values = (f(middle[inner, None] + sd[inner, None] * y) - mean[inner, None]) ** 2
@@ -113,7 +119,12 @@ def spread(
 
 
 def _averaged(
-    f: Callable[[Values, Rows], Values], edges: Values, precision: float, floor: Values | None = None
+    f: Callable[[Values, Rows], Values],
+    edges: Values,
+    precision: float,
+    floor: Values | None = None,
+    *,
+    wary: bool = False,
 ) -> Values:
     """Return the mean of f(z, row) over a standard normal z, on each row's panels."""
     result = np.empty(len(edges))
@@ -125,7 +136,8 @@ def _averaged(
             return f(z, row + start) * density
 
         with np.errstate(all="ignore"):
-            found = integrals(integrand, edges[block], precision, None if floor is None else floor[block])
+            lost = None if floor is None else floor[block]
+            found = integrals(integrand, edges[block], precision, lost, wary=wary)
         if found is None:
             raise RecipeError(
                 "theory needs an activation that is piecewise smooth and always gives the same values; "

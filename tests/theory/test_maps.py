@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -121,3 +123,9 @@ def test_a_real_layer_with_another_sigma_w_is_noticed() -> None:
 def test_refusals(make, message: str) -> None:
     with pytest.raises(pi.RecipeError, match=message):
         make()
+
+
+def test_theory_is_loaded_when_it_is_asked_for() -> None:
+    script = "import sys, pyinit; before = 'pyinit.theory' in sys.modules; pyinit.theory.mean; print(before)"
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["False"]
