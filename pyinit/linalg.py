@@ -106,7 +106,7 @@ def matmul(a: Any, b: Any, *, out: Array | None = None, threads: int | None = No
         product = np.empty(shape, a.dtype)
     else:
         _check_out(out, shape, a, b)
-        product = out
+        product = out.view(a.dtype)
     _multiply(rows, columns, product.reshape(stack + matrix), count)
     # a product of two vectors is a number, as NumPy's is
     return product[()] if out is None else out
@@ -128,6 +128,8 @@ def _factor(value: Any, name: str) -> Array:
         )
     if array.ndim == 0:
         raise ShapeError(f"matmul needs at least 1-D factors; got {name} of shape (). Use * for a number.")
+    # one object a dtype: an equal one may carry metadata
+    array = array.view(_DTYPES[_DTYPES.index(array.dtype)])
     whole = all(stride % array.itemsize == 0 for stride in array.strides)
     return array if whole and array.flags.aligned else array.copy()
 
