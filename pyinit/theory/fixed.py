@@ -21,8 +21,9 @@ from .roots import bracketed
 __all__ = ["Critical", "FixedPoint", "critical", "fixed_point"]
 
 # variances between which fixed points are looked for
-_GRID = np.logspace(-24.0, 24.0, 193)
-_OSCILLATING = 1e5
+_PER_DECADE = 4
+_GRID = np.logspace(-24.0, 24.0, 48 * _PER_DECADE + 1)
+_OSCILLATING = 1e4
 # what rounding and quadrature leave of an equality
 _EQUAL = 1e-10
 # inputs nearer than this are one
@@ -150,9 +151,11 @@ def _on_grid(moment: Callable[[Activation, Values], Values], phi: Activation) ->
     try:
         found = moment(phi, _GRID)
     except RecipeError:
-        # what oscillates for ever settles in the mean, long before it cannot be integrated
+        # what oscillates for ever follows a power in the mean, long before it cannot be integrated
         inside = _GRID <= _OSCILLATING
-        found = np.pad(moment(phi, _GRID[inside]), (0, int((~inside).sum())), "edge")
+        held = moment(phi, _GRID[inside])
+        power = round(math.log10(held[-1] / held[-1 - _PER_DECADE]))
+        found = np.append(held, held[-1] * (_GRID[~inside] / _GRID[inside][-1]) ** power)
     return np.where(np.isnan(found), np.inf, found)
 
 

@@ -217,3 +217,11 @@ def test_critical_normal_keeps_variance_and_gradients_in_a_deep_network() -> Non
 def test_refusals_of_the_recipe(make, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         make()
+
+
+def test_functions_of_ones_own() -> None:
+    assert theory.fixed_point(np.tanh, 2.5, 0.3).c == pytest.approx(POOLE[1][3], abs=6e-6)
+    # its slope oscillates for ever, and the variance explodes
+    snake = theory.fixed_point(lambda x: x + np.sin(x) ** 2, 1.2)
+    assert np.isinf(snake.q)
+    assert snake.chi_1 == pytest.approx(1.44 * 1.5, rel=1e-2)
