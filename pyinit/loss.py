@@ -1,4 +1,8 @@
-"""What a network's output is compared by: a number, and its gradient by the output."""
+"""What a network's output is compared by: a number, and its gradient by the output.
+
+Both are computed in float64, in sums of one order and without a vendor's exp and log: the same bits on every
+machine.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import DataError
+from .exponential import exp, log
 
-__all__ = ["LOSSES", "cross_entropy", "loss_of", "mean_squared_error"]
+__all__ = ["LOSSES", "cross_entropy", "logistic", "loss_of", "mean_squared_error"]
 
 Array = npt.NDArray[Any]
 
@@ -47,7 +52,7 @@ def mean_squared_error(output: Array, targets: Array) -> tuple[float, Array]:
         raise DataError("a squared error needs finite targets; got a nan or an infinity. Drop those rows.")
     apart = output.astype(np.float64) - wanted
     gradient = (2.0 / apart.size * apart).astype(output.dtype)
-    return float(np.square(apart).mean()), gradient
+    return _mean(np.square(apart).ravel()), gradient
 
 
 def cross_entropy(output: Array, targets: Array) -> tuple[float, Array]:
@@ -84,17 +89,64 @@ def cross_entropy(output: Array, targets: Array) -> tuple[float, Array]:
         )
     shifted = output.astype(np.float64)
     shifted -= shifted.max(axis=1, keepdims=True)
-    log_sum = np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     each = np.arange(rows)
-    loss = float((log_sum[:, 0] - shifted[each, wanted]).mean())
-    gradient = np.exp(shifted - log_sum)
+    powers = exp(shifted)
+    sums = np.add.accumulate(powers, axis=1)[:, -1:]
+    loss = _mean(log(sums[:, 0]) - shifted[each, wanted])
+    gradient = powers / sums
     gradient[each, wanted] -= 1.0
     return loss, (gradient / rows).astype(output.dtype)
+
+
+def logistic(output: Array, targets: Array) -> tuple[float, Array]:
+    """Return the mean of ln(1 + e^y) - t y over rows, as torch's binary_cross_entropy_with_logits.
+
+    Parameters
+    ----------
+    output : ndarray, shape (rows, 1)
+    targets : ndarray of int, shape (rows,)
+        0 or 1.
+
+    Returns
+    -------
+    loss : float
+    gradient : ndarray
+        Of shape and dtype of `output`.
+
+    Raises
+    ------
+    DataError
+        If there is more than one unit, or targets are not 0 or 1, one a row.
+    """
+    wanted = np.asarray(targets)
+    rows, units = output.shape
+    if units != 1 or wanted.shape != (rows,) or wanted.dtype.kind not in "iu":
+        raise DataError(
+            f"a logistic loss needs one output unit and {rows} integers; got {units} units, {wanted.dtype} "
+            f"of shape {wanted.shape}. Use cross_entropy for a unit a class."
+        )
+    if rows and not (wanted.min() >= 0 and wanted.max() <= 1):
+        raise DataError(
+            f"a logistic loss needs classes 0 and 1; got {int(wanted.min())} to {int(wanted.max())}. "
+            "Use cross_entropy with a unit a class."
+        )
+    y = output[:, 0].astype(np.float64)
+    # e^-|y| cannot overflow
+    power = exp(-np.abs(y))
+    loss = _mean(np.maximum(y, 0.0) + log(1.0 + power) - wanted * y)
+    probability = np.where(y >= 0, 1.0, power) / (1.0 + power)
+    return loss, ((probability - wanted) / rows).astype(output.dtype)[:, None]
+
+
+def _mean(values: Array) -> float:
+    # np.sum chooses its own order
+    return float(np.add.accumulate(values)[-1]) / len(values) if len(values) else float("nan")
 
 
 LOSSES: dict[str, Callable[[Array, Array], tuple[float, Array]]] = {
     "mse": mean_squared_error,
     "cross_entropy": cross_entropy,
+    "logistic": logistic,
 }
 """Losses by name."""
 

@@ -27,8 +27,8 @@ class Normalized:
     def backward(self, gradient: Array) -> Array:
         """Return the gradient by what was normalized: (g - mean(g) - y mean(g y)) / sd."""
         axis = self.axis
-        along = gradient.mean(axis, np.float64, keepdims=True)
-        across = (gradient * self.values).mean(axis, np.float64, keepdims=True)
+        along = _mean(gradient, axis)
+        across = _mean(gradient * self.values, axis)
         dtype = gradient.dtype
         result: Array = self.inverse_sd * (
             gradient - along.astype(dtype) - self.values * across.astype(dtype)
@@ -44,8 +44,15 @@ def normalize(z: Array, norm: Literal["batch", "layer"]) -> Normalized:
     Ioffe and Szegedy, ICML 2015; Ba, Kiros, Hinton, 2016.
     """
     axis = 0 if norm == "batch" else 1
-    mean = z.mean(axis, np.float64, keepdims=True)
+    mean = _mean(z, axis)
     apart = z - mean.astype(z.dtype)
-    variance = np.square(apart).mean(axis, np.float64, keepdims=True)
+    variance = _mean(np.square(apart), axis)
     inverse = (1.0 / np.sqrt(variance + EPSILON)).astype(z.dtype)
     return Normalized(apart * inverse, inverse, axis)
+
+
+def _mean(x: Array, axis: int) -> Array:
+    # one order of sums on every machine, which np.mean does not promise
+    total = np.take(np.add.accumulate(x, axis, np.float64), [-1], axis)
+    mean: Array = total / x.shape[axis]
+    return mean
