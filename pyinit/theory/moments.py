@@ -39,7 +39,7 @@ def mean(activation: Any, q: Any) -> Values:
     phi, variance = resolved(activation), nonnegative("q", q)
     form = closed(phi).mean
     if form is not None:
-        return form(variance)
+        return form(variance)[()]
     flat = variance.ravel()
     found = expectation(phi.value, flat, np.zeros_like(flat), phi.kinks, phi.precision)
     return found.reshape(variance.shape)[()]
@@ -74,7 +74,7 @@ def second_moment(activation: Any, q: Any) -> Values:
     phi, variance = resolved(activation), nonnegative("q", q)
     form = closed(phi).second
     if form is not None:
-        return form(variance)
+        return form(variance)[()]
     flat = variance.ravel()
     found = expectation(lambda u: phi.value(u) ** 2, flat, np.zeros_like(flat), phi.kinks, phi.precision)
     return found.reshape(variance.shape)[()]
