@@ -8,7 +8,7 @@
 // Contract: every x. NaN gives NaN, but for a slope that is one of two numbers. At infinity the value is the
 // limit. At a kink the slope is the one torch's backward pass takes: that of the left side, and 0 at both ends
 // of hardtanh. Max error in ULP, value and slope, checked by csrc/tests/activations.cpp; of a slope that is a
-// sum of two terms, in ULP of the larger one; where e is subnormal a value is off by at most |x| 2^-149:
+// sum of two terms, in ULP of the larger one; where e is subnormal, in units of |x| 2^-149:
 //
 //     linear relu hardtanh  0    0       gelu       5.5  5.5     sigmoid    3    5
 //     leaky_relu            0.5  0       gelu_tanh  below        softplus   2    3
