@@ -96,9 +96,8 @@ class Orthogonal(Recipe):
     >>> import numpy as np
     >>> import pyinit as pi
     >>> w = pi.orthogonal()((4, 2), key=0)
-    >>> np.round(w.T @ w, 6) + 0.0
-    array([[1., 0.],
-           [0., 1.]], dtype=float32)
+    >>> bool(np.allclose(w.T @ w, np.eye(2), atol=1e-6))
+    True
     >>> pi.orthogonal(gain=2.0, batch_axis=0)((3, 8, 8), key=0).shape
     (3, 8, 8)
     """
@@ -185,8 +184,8 @@ class DeltaOrthogonal(Recipe):
     >>> import numpy as np
     >>> import pyinit as pi
     >>> w = pi.delta_orthogonal()((3, 3, 2, 4), key=0)
-    >>> np.count_nonzero(w), np.round(w[1, 1] @ w[1, 1].T, 6).tolist()
-    (8, [[1.0, 0.0], [0.0, 1.0]])
+    >>> int(np.count_nonzero(w)), bool(np.allclose(w[1, 1] @ w[1, 1].T, np.eye(2), atol=1e-6))
+    (8, True)
     """
 
     verb: ClassVar[str] = "delta_orthogonal"
