@@ -12,7 +12,6 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-import pyinit as pi
 from pyinit import _core, reference
 from pyinit.linalg import matmul
 
@@ -207,7 +206,6 @@ def test_a_product_after_a_fork() -> None:
     code = """
 import os, sys
 import numpy as np
-import pyinit as pi
 a = np.random.default_rng(0).standard_normal((300, 300))
 whole = pi.linalg.matmul(a, a.T, threads=2)
 child = os.fork()
@@ -223,7 +221,6 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 MODES = """
 import ctypes, sys
 import numpy as np
-import pyinit as pi
 
 libm = ctypes.CDLL("libm.so.6")
 x86 = {x86}
