@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "bindings/register.hpp"
+#include "float_environment.hpp"
 #include "probe/layer.hpp"
 
 namespace {
@@ -12,7 +13,7 @@ using Array = py::array_t<float, py::array::c_style>;
 using Strided = py::array_t<float>;
 // Scale, low, high, bins of a histogram ("", ... for none; "signed_log": lowest, highest octave, cuts); the two
 // thresholds of saturation.
-using Asked = std::tuple<std::string, double, double, int, float, float>;
+using Asked = std::tuple<std::string, double, double, int, double, double>;
 // Kernel, seed, offset and numbers of weights that are drawn.
 using DrawnNumbers = std::tuple<std::string, uint64_t, uint64_t, py::tuple>;
 
@@ -41,9 +42,18 @@ size_t length(const Array& array) {
   return extent(array, 0);
 }
 
+// To nearest, in whatever mode the caller's thread is. Volatile, so that it is done between entering the mode and
+// leaving it.
+float rounded(double number) {
+  const pyinit::FloatEnvironment environment;
+  const volatile double given = number;
+  const volatile float result = static_cast<float>(given);
+  return result;
+}
+
 Question question(const Asked& asked) {
   const auto& [scale, low, high, bins, saturated_low, saturated_high] = asked;
-  Question result{{}, saturated_low, saturated_high};
+  Question result{{}, rounded(saturated_low), rounded(saturated_high)};
   Axis& axis = result.axis;
   if (scale == "linear") {
     axis.scale = Axis::Scale::kLinear;
@@ -104,12 +114,12 @@ Weight weight(const std::variant<Strided, DrawnNumbers>& given, size_t inputs, s
 }
 
 Layer layer(const Array& x, const Array& y, const std::variant<Strided, DrawnNumbers>& given,
-            std::string_view activation, float parameter, int threads) {
+            std::string_view activation, double parameter, int threads) {
   const auto known = find_activation(activation);
   if (!known) throw py::value_error("unknown activation " + std::string(activation));
   if (x.ndim() != 2 || y.ndim() != 2 || x.size() == 0 || y.size() == 0 || x.shape(0) != y.shape(0))
     throw py::value_error("a layer needs (batch, inputs) and (batch, outputs), none of them empty");
-  return {extent(x, 0), weight(given, extent(x, 1), extent(y, 1)), *known, parameter, threads};
+  return {extent(x, 0), weight(given, extent(x, 1), extent(y, 1)), *known, rounded(parameter), threads};
 }
 
 py::object statistics(const std::optional<Moments>& moments) {
@@ -129,7 +139,7 @@ py::object statistics(const std::optional<Moments>& moments) {
 }
 
 py::tuple layer_forward(const Array& x, const std::variant<Strided, DrawnNumbers>& given,
-                        const std::optional<Array>& bias, std::string_view activation, float parameter,
+                        const std::optional<Array>& bias, std::string_view activation, double parameter,
                         std::optional<Array> z, Array y, const std::optional<Asked>& ask_z,
                         const std::optional<Asked>& ask_y, const std::optional<Asked>& ask_weight,
                         int threads) {
@@ -154,7 +164,7 @@ py::tuple layer_forward(const Array& x, const std::variant<Strided, DrawnNumbers
 }
 
 py::tuple layer_backward(const Array& x, const std::variant<Strided, DrawnNumbers>& given,
-                         std::string_view activation, float parameter, const Array& z, const Array& dy,
+                         std::string_view activation, double parameter, const Array& z, const Array& dy,
                          Array dz, std::optional<Array> dx, std::optional<Array> dw, std::optional<Array> db,
                          const std::optional<Asked>& ask_dz, const std::optional<Asked>& ask_dw,
                          int threads) {

@@ -13,6 +13,8 @@ using dense::ProductShape;
 
 // Of a weight gradient that is looked at and not kept, this many numbers exist at once.
 constexpr size_t kBandNumbers = size_t{1} << 22;
+// Columns that are summed at once: a cache line of chains eight times.
+constexpr size_t kSumColumns = 64;
 
 Factor<float> rows_of(const float* data, size_t columns) {
   return {data, static_cast<ptrdiff_t>(columns), 1};
@@ -82,8 +84,7 @@ void multiply(const Block& block, const float* dy, float* dz) {
 }
 
 void sum_columns(const float* matrix, size_t rows, size_t width, size_t column, size_t columns, float* sums) {
-  constexpr size_t kMost = 64;
-  double chains[kMost] = {};
+  double chains[kSumColumns] = {};
   for (size_t i = 0; i < rows; ++i) {
     const float* row = matrix + i * width + column;
     for (size_t j = 0; j < columns; ++j) chains[j] += static_cast<double>(row[j]);
@@ -178,7 +179,6 @@ BackwardMoments backward(const Layer& layer, const Backward& task) {
   std::optional<LiveUnits> live;
   if (record) live.emplace(blocks, outputs);
   const Kernels& kernels = active_kernels();
-  constexpr size_t kColumns = 64;
   run_team(members, [&](Team& team, size_t member) {
     const FloatEnvironment environment;
     each_block(team, blocks, layer.batch, outputs, 0, outputs, [&](const Block& block) {
@@ -190,9 +190,9 @@ BackwardMoments backward(const Layer& layer, const Backward& task) {
                  [&](size_t i) { return task.dz + block.first() + i * outputs; });
     });
     if (task.db == nullptr) return;
-    team.each((outputs + kColumns - 1) / kColumns, [&](size_t part) {
-      const size_t j = part * kColumns;
-      sum_columns(task.dz, layer.batch, outputs, j, std::min(kColumns, outputs - j), task.db);
+    team.each((outputs + kSumColumns - 1) / kSumColumns, [&](size_t part) {
+      const size_t j = part * kSumColumns;
+      sum_columns(task.dz, layer.batch, outputs, j, std::min(kSumColumns, outputs - j), task.db);
     });
   });
   BackwardMoments moments{result(record), std::nullopt};

@@ -1,4 +1,4 @@
-"""Fills and activations do not depend on the caller's rounding mode, nor on its keeping subnormal numbers.
+"""Fills, activations and layers do not depend on the caller's rounding mode, nor on subnormals being kept.
 
 What a recipe computes in Python before the fill (the root behind the std of `he_normal`) follows Python's own
 rounding, so the recipes here have their numbers given.
@@ -76,6 +76,20 @@ for activation in (
     for kernel in (_core.activate, _core.slope):
         kernel(activation, 0.1, x, out)
         found.update(out)
+# a layer, whose numbers reach the subnormal ones, and its statistics
+from pyinit.layer import Drawn, backward, forward
+from pyinit.moments import LinearAxis, Question
+lazy = Drawn(pi.normal(0.1, 0.02).plan_for((70, 90), "float32"), pi.key(3))
+ask = Question(LinearAxis(-0.3, 0.7, 30), (-0.1, 0.1))
+x = pi.normal(0.0, 2.0**-120)((80, 70), key=2)
+for threads in (1, 3):
+    leaky = ("leaky_relu", 0.1)
+    made = forward(x, lazy, leaky, keep_z=True, ask_z=ask, ask_y=ask, ask_weight=ask, threads=threads)
+    back = backward(x, lazy, leaky, made.z, made.y, ask_dz=ask, ask_dw=ask, threads=threads)
+    for array in (made.y, made.z, *back[:4]):
+        found.update(array.tobytes())
+    for moments in (*made[2:], *back[4:]):
+        found.update(repr((moments.mean.hex(), moments.minimum.hex(), moments.histogram.counts)).encode())
 # a kernel leaves the caller's mode as it was
 assert entered()
 print(found.hexdigest())
