@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from . import data as data
     from . import linalg as linalg
     from . import theory as theory
+    from ._probe import Report as Report
+    from ._probe import probe as probe
     from .checkpoint import write_checkpoint as write_checkpoint
 
 __all__ = [
@@ -67,6 +69,7 @@ __all__ = [
     "PyinitError",
     "Recipe",
     "RecipeError",
+    "Report",
     "SeedError",
     "ShapeError",
     "SpecError",
@@ -98,6 +101,7 @@ __all__ = [
     "ones",
     "orthogonal",
     "pretrained",
+    "probe",
     "recipe_from_dict",
     "recipe_from_json",
     "sparse",
@@ -135,6 +139,8 @@ def __getattr__(name: str) -> Any:
     # these take longer than importing all the rest
     if name == "__version__":
         return _version()
+    if name in ("Report", "probe"):
+        return getattr(import_module(f"{__name__}._probe"), name)
     if name == "write_checkpoint":
         from .checkpoint import write_checkpoint
 

@@ -15,7 +15,7 @@ from .famous import glorot_normal, he_normal, lecun_normal
 from .recipe import Recipe, from_dict, number
 from .structured import pretrained
 
-__all__ = ["Dense", "Norm", "default_recipe", "width_of"]
+__all__ = ["Dense", "Norm", "default_recipe", "said", "width_of"]
 
 Norm: TypeAlias = Literal["batch", "layer"]
 
@@ -56,8 +56,8 @@ def default_recipe(activation: Any) -> Recipe:
 class Dense:
     """A layer: z = x W + b, normalized where it says so, then phi(z).
 
-    With a branch, z = s + branch (x W + b), s the z of the layer before: z is a stream that each layer adds to,
-    and normalization stands between the stream and phi.
+    With a branch, z = s + branch (x W + b), s the z of the layer before: z is a stream that each layer adds
+    to, and normalization stands between the stream and phi.
 
     Parameters
     ----------
@@ -154,13 +154,13 @@ class Dense:
         >>> pi.Dense(2, 1, "sin", "zeros").to_dict()
         {'inputs': 2, 'units': 1, 'activation': 'sin', 'recipe': {'recipe': 'constant', 'value': 0.0}}
         """
-        said = _said(self.activation)
-        if isinstance(said, Activation):
+        name = said(self.activation)
+        if isinstance(name, Activation):
             raise RecipeError(
-                f"JSON can name an activation only; {said.name} is a function. Use one of pyinit's names."
+                f"JSON can name an activation only; {name.name} is a function. Use one of pyinit's names."
             )
         content: dict[str, Any] = {"inputs": self.inputs, "units": self.units}
-        content["activation"] = list(said) if isinstance(said, tuple) else said
+        content["activation"] = list(name) if isinstance(name, tuple) else name
         content["recipe"] = self.recipe.to_dict()
         if self.bias is not None:
             content["bias"] = self.bias.to_dict()
@@ -168,7 +168,7 @@ class Dense:
         return content | {name: value for name, value in rest.items() if value is not None}
 
     def __repr__(self) -> str:
-        parts = [str(self.inputs), str(self.units), f"activation={_said(self.activation)!r}"]
+        parts = [str(self.inputs), str(self.units), f"activation={said(self.activation)!r}"]
         parts.append(f"recipe={self.recipe!r}")
         for name in ("bias", "norm", "branch"):
             value = getattr(self, name)
@@ -200,10 +200,10 @@ def _as_recipe(what: str, value: Any, shape: tuple[int, ...]) -> Recipe:
     return pretrained(array)
 
 
-def _said(phi: Activation) -> str | tuple[str, float] | Activation:
+def said(phi: Activation) -> str | tuple[str, float] | Activation:
     """Return what stands for an activation of the registry; any other as it is."""
-    said = phi.name if phi.parameter is None else (phi.name, phi.parameter)
+    name = phi.name if phi.parameter is None else (phi.name, phi.parameter)
     try:
-        return said if resolved(said) is phi else phi
+        return name if resolved(name) is phi else phi
     except RecipeError:
         return phi

@@ -1,4 +1,4 @@
-"""The command ``pyinit``: init, info, bench."""
+"""The command ``pyinit``: init, probe, info, bench."""
 
 from __future__ import annotations
 
@@ -42,8 +42,14 @@ def main(argv: list[str] | None = None) -> int:
     """
     argv = sys.argv[1:] if argv is None else argv
     parser = _Parser(prog="pyinit", description="Weights for neural networks, at memory speed.")
-    commands = parser.add_subparsers(dest="command", metavar="{init,info,bench}", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="{init,probe,info,bench}", required=True)
     init.add_arguments(commands.add_parser("init", help="write a model's weights", description=init.__doc__))
+    probing = commands.add_parser("probe", help="see what initializations do to data, layer by layer")
+    if argv[:1] == ["probe"]:
+        # what the probe imports takes longer than all of init
+        from . import probe
+
+        probe.add_arguments(probing)
     commands.add_parser("info", help="show version, stream version, instruction set and threads")
     bench = commands.add_parser("bench", help="measure speed against numpy, torch, jax and oneMKL")
     if argv[:1] == ["bench"]:
@@ -78,6 +84,10 @@ def main(argv: list[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "init":
         return init.execute(arguments)
+    if arguments.command == "probe":
+        from . import probe
+
+        return probe.execute(arguments)
     if arguments.command == "bench":
         from ..bench import execute
 

@@ -40,6 +40,7 @@ PYTHON_LAYERS = [
     "params",
     "network",
     "data",
+    "_probe",
     "families",
     "checkpoint",
     "__init__",

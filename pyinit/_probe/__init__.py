@@ -1,0 +1,21 @@
+"""What a network does before it has learned anything: activations and gradients, layer by layer."""
+
+from __future__ import annotations
+
+from ..moments import Histogram, LinearAxis, LogAxis, Moments
+from ._report import LayerReport, Report
+from ._run import probe
+from .prediction import Prediction
+from .verdict import Verdict
+
+__all__ = [
+    "Histogram",
+    "LayerReport",
+    "LinearAxis",
+    "LogAxis",
+    "Moments",
+    "Prediction",
+    "Report",
+    "Verdict",
+    "probe",
+]

@@ -1,0 +1,204 @@
+"""What a probe returns: numbers, predictions and verdicts, layer by layer; printed, plotted, written."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, fields
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from ..errors import FormatError
+from ..moments import Axis, Histogram, LinearAxis, LogAxis, Moments
+from ..strict_json import finite, parsed
+from .prediction import Prediction
+from .verdict import Verdict
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["LayerReport", "Report"]
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """What a probe says of one layer.
+
+    Parameters
+    ----------
+    name : str
+        "layers.3", as its parameters' names begin.
+    inputs, units : int
+        Its weight has shape (inputs, units).
+    activation, recipe, bias : str
+        As they print; bias is empty for none.
+    norm : str or None
+    branch : float or None
+    moments : dict of str to Moments
+        Measured, by kind: "pre-activation" is what enters phi (z, or z normalized), "activation" is phi of
+        it, "gradient" is by z, "weight", "weight gradient".
+    predictions : dict of str to Prediction
+        By kind; empty where theory cannot follow the activation.
+    verdict : Verdict
+    """
+
+    name: str
+    inputs: int
+    units: int
+    activation: str
+    recipe: str
+    bias: str
+    norm: str | None
+    branch: float | None
+    moments: dict[str, Moments]
+    predictions: dict[str, Prediction]
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a network does before it has learned anything, layer by layer; `print` shows a table.
+
+    Parameters
+    ----------
+    title : str
+        What it is called in tables and plots.
+    rows : int
+        Rows that went through.
+    seed, offset : int
+        The key.
+    inputs : Moments
+        Of the data.
+    layers : tuple of LayerReport
+    verdict : Verdict
+        On the network.
+    loss : float or None
+        Of the targets, where there were any.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> report = pi.probe(pi.mlp([8, 16, 16, 1], "tanh"), pi.data.abalone().inputs, key=0)
+    >>> report.verdict.kind
+    'healthy'
+    >>> pi.Report.from_json(report.to_json()) == report
+    True
+    """
+
+    title: str
+    rows: int
+    seed: int
+    offset: int
+    inputs: Moments
+    layers: tuple[LayerReport, ...]
+    verdict: Verdict
+    loss: float | None = None
+
+    def __str__(self) -> str:
+        from .table import table
+
+        return table(self)
+
+    def plot(self, path: str | PathLike[str] | None = None) -> Figure:
+        """Draw histograms layer by layer, rms by depth beside theory, and a heat map; needs matplotlib.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            Where to save the picture; its ending says the format (png, svg, pdf).
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        from .picture import plot
+
+        return plot([self], path)
+
+    def to_html(self) -> str:
+        """Return the report as one HTML page that needs nothing else; needs matplotlib for its picture."""
+        from .page import page
+
+        return page([self])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as a dict of JSON values; infinities become strings."""
+        content: dict[str, Any] = {"report": _FORMAT}
+        content |= {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+        result: dict[str, Any] = finite(content)
+        return result
+
+    def to_json(self) -> str:
+        """Return the report as one JSON object."""
+        return json.dumps(self.to_dict(), allow_nan=False)
+
+    @classmethod
+    def from_dict(cls, content: Any) -> Report:
+        """Return the report that `to_dict` wrote.
+
+        Raises
+        ------
+        FormatError
+            If it is not one.
+        """
+        if not isinstance(content, dict) or content.get("report") != _FORMAT:
+            raise FormatError(
+                f'a report needs "report": {_FORMAT}; got {content!r:.60}. Read what to_json wrote.'
+            )
+        try:
+            values = {name: value for name, value in content.items() if name != "report"}
+            values["inputs"] = _moments(values["inputs"])
+            values["verdict"] = Verdict(**values["verdict"])
+            values["layers"] = tuple(_layer(layer) for layer in values["layers"])
+            return cls(**values)
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            reason = " ".join(str(error).split())
+            raise FormatError(f"not a report that to_json wrote: {reason}. Write it again.") from None
+
+    @classmethod
+    def from_json(cls, text: str) -> Report:
+        """Return the report that `to_json` wrote.
+
+        Raises
+        ------
+        FormatError
+            If it is not one.
+        """
+        return cls.from_dict(parsed(text, "a report", FormatError))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if hasattr(value, "__dataclass_fields__"):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    return value
+
+
+def _layer(content: Any) -> LayerReport:
+    values = dict(content)
+    values["moments"] = {kind: _moments(item) for kind, item in values["moments"].items()}
+    values["predictions"] = {
+        kind: Prediction(**{name: _number(number) for name, number in item.items()})
+        for kind, item in values["predictions"].items()
+    }
+    values["verdict"] = Verdict(**values["verdict"])
+    return LayerReport(**values)
+
+
+def _moments(content: Any) -> Moments:
+    values = {name: _number(value) for name, value in content.items() if name != "histogram"}
+    bars = content["histogram"]
+    if bars is None:
+        return Moments(**values, histogram=None)
+    axis: Axis = (LogAxis if "cuts" in bars["axis"] else LinearAxis)(**bars["axis"])
+    counts = tuple(int(count) for count in bars["counts"])
+    return Moments(**values, histogram=Histogram(axis, bars["below"], counts, bars["above"]))
+
+
+def _number(value: Any) -> Any:
+    return math.inf if value == "inf" else -math.inf if value == "-inf" else value

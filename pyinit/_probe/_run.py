@@ -1,0 +1,227 @@
+"""`pi.probe`: a network and rows of data in, a report out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .._fill import check_threads
+from ..activation import Activation
+from ..data.arrays import numbers
+from ..dense import Dense, said
+from ..errors import RecipeError, ShapeError
+from ..loss import LOSSES, loss_of
+from ..network import Network, as_network
+from ..stream import Key, as_key
+from ._report import LayerReport, Report
+from .axes import axes_of
+from .measure import Measured, Output, Progress, measured
+from .prediction import Entering, Prediction, predicted
+from .verdict import Verdict, judged
+
+__all__ = ["probe"]
+
+Array = npt.NDArray[Any]
+
+
+def probe(
+    network: Network | Sequence[Dense],
+    x: npt.ArrayLike,
+    *,
+    key: int | Key = 0,
+    backward: bool = True,
+    dy: Any = None,
+    targets: npt.ArrayLike | None = None,
+    loss: str | None = None,
+    bins: int = 64,
+    range: Any = None,
+    log: bool = False,
+    threads: int | None = None,
+    title: str = "",
+    progress: Progress | None = None,
+) -> Report:
+    """Run a network once on real rows, forward and back, and report what each layer does to them.
+
+    z = x W + b (plus a skip, where the layer has one), phi of z or of z normalized; then the gradients of
+    sum(dy * output), or of a loss, by each z and W. Beside each number stands what mean-field theory predicts
+    from the second moment of the real input.
+
+    Parameters
+    ----------
+    network : Network or sequence of Dense
+        Such as ``pi.mlp([8, 16, 1], "tanh")``.
+    x : array_like, shape (rows, inputs)
+        Finite numbers; float32 is used as it is.
+    key : int or Key
+        The network's key; each parameter is drawn under its name in it.
+    backward : bool
+        False leaves gradients out, and keeps no more than two layers in memory.
+    dy : ndarray or "normal", optional
+        The gradient by the output: an array of its shape, or independent normal numbers; by default ones.
+        Theory's gradients are for rows that pull in independent directions; ones pull all rows in one, which
+        batch normalization takes out.
+    targets : array_like, optional
+        For a loss in place of `dy`.
+    loss : {"mse", "cross_entropy"}, optional
+        By default cross entropy for integer targets, else the mean squared error.
+    bins : int
+        Bins of each histogram on a linear axis.
+    range : (float, float) or mapping of str to (float, float), optional
+        Ends of the histograms of pre-activation and activation, or of each kind that a mapping names; by
+        default they follow the numbers.
+    log : bool
+        Histograms over powers of two from 2^-30 to 2^30 and their negatives, each octave halved.
+    threads : int, optional
+        At most this many threads. The values do not depend on it.
+    title : str
+        What the report is called.
+    progress : callable, optional
+        Called with (layers done, layers in all), each counted once forward and once backward.
+
+    Returns
+    -------
+    Report
+        Per layer and kind the moments, the prediction, and a verdict, on the layer and on the network:
+        "exploding" (not finite; or rms or gradient norm above 10 times the input's or last layer's),
+        "vanishing" (below a tenth), "saturated" (25 % where a tanh-like activation is flat), "dead" (90 % of
+        units silent for every row, or no gradient), "symmetric" (all weights one number) or "healthy".
+
+    Raises
+    ------
+    ShapeError
+        If `x` is empty or has not as many columns as the network has inputs, `dy` has another shape, or batch
+        normalization gets one row.
+    DataError
+        If `x` or `targets` are not finite numbers, or do not go together with the loss.
+    RecipeError
+        If an option cannot be meant.
+
+    References
+    ----------
+    Glorot and Bengio, AISTATS 2010; He et al., ICCV 2015; Poole et al., NeurIPS 2016; Schoenholz et al.,
+    ICLR 2017.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> x = pi.data.abalone().inputs
+    >>> report = pi.probe(pi.mlp([8] + [16] * 7 + [1], "tanh", pi.normal()), x, key=0)
+    >>> report.verdict.kind
+    'saturated'
+    >>> report.layers[3].verdict.fix
+    'pi.glorot_normal(), gain 1: std 0.25 where this is 1.'
+    """
+    net = as_network(network)
+    rows = _rows(net, x)
+    where, axes = as_key(key), axes_of(bins, range, log)
+    check_threads(threads)
+    output = _output(net, len(rows), where, dy, targets, loss) if backward else None
+    if not backward and (dy is not None or targets is not None):
+        raise RecipeError("dy and targets are for the way back; got backward=False. Leave one of them out.")
+    found = measured(net, rows, where, output, axes, threads, progress)
+    verdicts, verdict = judged(net, found)
+    theory = _theory(net, rows, found)
+    layers = tuple(_layer(at, layer, found, theory, verdicts[at]) for at, layer in enumerate(net.layers))
+    return Report(title, len(rows), where.seed, where.offset, found.inputs, layers, verdict, found.loss)
+
+
+def _rows(network: Network, x: npt.ArrayLike) -> Array:
+    array = x if isinstance(x, np.ndarray) else np.asarray(x)
+    width = network.widths[0]
+    if array.ndim != 2 or 0 in array.shape:
+        raise ShapeError(
+            f"a probe needs x of shape (rows, {width}), not empty; got {array.shape}. Reshape it."
+        )
+    if array.shape[1] != width:
+        raise ShapeError(
+            f"the network has {width} inputs; got x with {array.shape[1]} columns. Make the first width "
+            f"{array.shape[1]}."
+        )
+    if any(layer.norm == "batch" for layer in network.layers) and len(array) < 2:
+        raise ShapeError("batch normalization needs at least 2 rows; got 1. Give more rows or norm='layer'.")
+    if array.dtype == np.float32 and array.flags.carray and np.isfinite(array).all():
+        return array
+    return numbers(array, "x", np.float32)
+
+
+def _output(
+    network: Network, rows: int, key: Key, dy: Any, targets: npt.ArrayLike | None, loss: str | None
+) -> Output:
+    shape = rows, network.widths[-1]
+    if targets is not None:
+        if dy is not None:
+            raise RecipeError("dy and targets both say what comes back; got both. Leave one of them out.")
+        wanted = np.asarray(targets)
+        name = loss_of(wanted) if loss is None else loss
+        if name not in LOSSES:
+            raise RecipeError(f"loss is one of {', '.join(LOSSES)}; got {name!r}. Choose one.")
+        # refused now, not after the run
+        LOSSES[name](np.zeros(shape, np.float32), wanted)
+        return lambda y: LOSSES[name](y, wanted)
+    if loss is not None:
+        raise RecipeError(f"a loss needs targets; got {loss!r} without. Give targets.")
+    gradient = _gradient(shape, key, dy)
+    return lambda y: (None, gradient)
+
+
+def _gradient(shape: tuple[int, int], key: Key, dy: Any) -> Array:
+    if dy is None:
+        return np.ones(shape, np.float32)
+    if isinstance(dy, str):
+        if dy != "normal":
+            raise RecipeError(f"dy is an array or 'normal'; got {dy!r}. Leave it out for ones.")
+        from ..distributions import normal
+
+        return normal()(shape, key=key.fold_in("dy"))
+    array = numbers(dy, "dy", np.float32)
+    if array.shape != shape:
+        raise ShapeError(f"dy needs shape {shape}, as the output; got {array.shape}. Reshape it.")
+    return array
+
+
+def _theory(network: Network, x: Array, found: Measured) -> tuple[dict[str, Prediction], ...]:
+    last = found.layers[-1]
+    anchor = None
+    if "gradient" in last:
+        anchor = {
+            "gradient": last["gradient"].second_moment,
+            "gradient mean": last["gradient"].mean,
+            "weight gradient": last["weight gradient"].second_moment,
+            "entering": (
+                found.layers[-2]["activation"] if len(found.layers) > 1 else found.inputs
+            ).second_moment,
+        }
+    batch = 0.0
+    if any(layer.norm == "batch" for layer in network.layers):
+        batch = float(x.var(axis=0, dtype=np.float64).mean())
+    inputs = found.inputs
+    try:
+        return predicted(network, Entering(inputs.second_moment, inputs.mean, batch), anchor)
+    except RecipeError:
+        # a function that is too rough to integrate still has its measurements
+        return tuple({} for _ in network.layers)
+
+
+def _layer(
+    at: int, layer: Dense, found: Measured, theory: tuple[dict[str, Prediction], ...], verdict: Verdict
+) -> LayerReport:
+    name = said(layer.activation)
+    if isinstance(name, tuple):
+        name = f"{name[0]}({name[1]:g})"
+    return LayerReport(
+        f"layers.{at}",
+        layer.inputs,
+        layer.units,
+        name.name if isinstance(name, Activation) else name,
+        repr(layer.recipe),
+        "" if layer.bias is None else repr(layer.bias),
+        layer.norm,
+        layer.branch,
+        found.layers[at],
+        {kind: one for kind, one in theory[at].items() if math.isfinite(one.second_moment)},
+        verdict,
+    )

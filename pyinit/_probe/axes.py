@@ -1,0 +1,100 @@
+"""Where histograms lie unless told: what a matrix should hold, seen from what enters it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..activation import Activation
+from ..errors import RecipeError
+from ..moments import Axis, LinearAxis, LogAxis
+
+__all__ = ["KINDS", "Axes", "axes_of", "reached", "spanning"]
+
+KINDS = ("pre-activation", "activation", "gradient", "weight", "weight gradient")
+"""What a report says of each layer."""
+
+# about 1e-9 to 1e9, which shows a second moment of 1e-18, too
+_LOG = LogAxis(-30, 30, 1)
+_MOST_BINS = 4096
+# float32 holds no more
+_MOST = 3e38
+
+
+@dataclass(frozen=True)
+class Axes:
+    """How many bins, over which range, on which scale."""
+
+    bins: int
+    ranges: Mapping[str, tuple[float, float]]
+    log: bool
+
+    def fixed(self, kind: str) -> Axis | None:
+        """Return the axis that was asked for, or None where it follows the numbers."""
+        if kind in self.ranges:
+            return LinearAxis(*self.ranges[kind], self.bins)
+        return _LOG if self.log else None
+
+    def around(self, kind: str, x: npt.NDArray[Any]) -> Axis:
+        """Return the axis of numbers that are there."""
+        axis = self.fixed(kind)
+        if axis is not None:
+            return axis
+        low, high = float(x.min(initial=np.inf)), float(x.max(initial=-np.inf))
+        if not (math.isfinite(low) and math.isfinite(high)):
+            kept = x[np.isfinite(x)]
+            low, high = (float(kept.min()), float(kept.max())) if kept.size else (0.0, 0.0)
+        return spanning(low, high, self.bins)
+
+
+def axes_of(bins: Any, range_: Any, log: Any) -> Axes:
+    """Return the axes that the arguments of a probe mean."""
+    if isinstance(bins, bool) or not hasattr(bins, "__index__") or not 1 <= bins <= _MOST_BINS:
+        raise RecipeError(f"bins must be an integer in [1, {_MOST_BINS}]; got {bins!r}. Use 64.")
+    if not isinstance(log, bool):
+        raise RecipeError(f"log is True or False; got {log!r}. Use a bool.")
+    if range_ is None:
+        ranges: dict[str, tuple[float, float]] = {}
+    elif isinstance(range_, Mapping):
+        unknown = [kind for kind in range_ if kind not in KINDS]
+        if unknown:
+            raise RecipeError(f"a range is of {', '.join(KINDS)}; got {unknown[0]!r}. Name one of them.")
+        ranges = {kind: _pair(pair) for kind, pair in range_.items()}
+    else:
+        ranges = dict.fromkeys(KINDS[:2], _pair(range_))
+    return Axes(int(bins), ranges, log)
+
+
+def _pair(value: Any) -> tuple[float, float]:
+    try:
+        low, high = (float(end) for end in value)
+    except (TypeError, ValueError):
+        low, high = 0.0, 0.0
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise RecipeError(f"a range is two finite numbers, low < high; got {value!r}. Write (-3, 3).")
+    return low, high
+
+
+def reached(phi: Activation, low: float, high: float) -> tuple[float, float]:
+    """Return between what an activation's values lie where low <= x <= high."""
+    x = np.unique(np.concatenate((np.linspace(low, high, 129), np.clip([0.0, *phi.kinks], low, high))))
+    with np.errstate(all="ignore"):
+        values = phi.value(x)
+    kept = values[np.isfinite(values)]
+    return (float(kept.min()), float(kept.max())) if kept.size else (0.0, 0.0)
+
+
+def spanning(low: float, high: float, bins: int) -> LinearAxis:
+    """Return an axis that holds low and high and their rounding, wide enough where they are one."""
+    low, high = max(low, -_MOST), min(high, _MOST)
+    middle, half = (low + high) / 2.0, (high - low) / 2.0
+    most = max(abs(low), abs(high))
+    if half <= 1e-6 * most:
+        half = 0.5 * most
+    half = half * (1.0 + 1e-6) + 1e-6 * most or 0.5
+    return LinearAxis(middle - half, middle + half, bins)

@@ -1,0 +1,162 @@
+"""Running a network once, forward and back, and keeping of each layer only what is said of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..dense import Dense
+from ..layer import DRAWN, Drawn, Weight
+from ..moments import Axis, Moments, Question, statistics
+from ..network import Network
+from ..plan import Plan
+from ..stream import Key
+from .axes import Axes, reached, spanning
+from .step import Asked, Step, backward, forward
+from .weights import Spread, spread_of
+
+__all__ = ["Measured", "Output", "Progress", "measured"]
+
+Array = npt.NDArray[Any]
+Progress = Callable[[int, int], None]
+Output = Callable[[Array], tuple[float | None, Array]]
+"""From what the last layer made to a loss and the gradient by it."""
+
+# where histograms end, in standard deviations
+_REACH = 5.0
+# weights of up to so many numbers stay in memory from forward to back
+_SMALL = 1 << 20
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a run has shown: moments of the input, of each layer by kind, and the loss where there is one."""
+
+    inputs: Moments
+    layers: tuple[dict[str, Moments], ...]
+    loss: float | None
+
+
+def measured(
+    network: Network,
+    x: Array,
+    key: Key,
+    output: Output | None,
+    axes: Axes,
+    threads: int | None,
+    progress: Progress | None,
+) -> Measured:
+    """Run a network on rows of float32, and back where there is an output's gradient."""
+    layers, keep = network.layers, output is not None
+    total = len(layers) * (2 if keep else 1)
+    inputs = statistics(x, Question(axes.around("activation", x)), threads)
+    found: list[dict[str, Moments]] = []
+    kept: list[tuple[Array, Weight, Step]] = []
+    entering, before, stream = x, inputs, None
+    for at, layer in enumerate(layers):
+        weight, bias = _weight(layer, at, key, threads), _bias(layer, at, key)
+        asked = _asked(layer, axes, weight, entering, before, found[-1] if found else None)
+        step = forward(layer, entering, weight, bias, stream, asked, keep or _skips(layers, at), threads)
+        found.append(step.moments)
+        if keep:
+            kept.append((entering, weight, step))
+        entering, before, stream = step.y, step.moments["activation"], step.z
+        if progress is not None:
+            progress(at + 1, total)
+    if output is None:
+        return Measured(inputs, tuple(found), None)
+    loss, dy = output(entering)
+    skip: Array | None = None
+    for at in reversed(range(len(layers))):
+        entering, weight, step = kept.pop()
+        gradients = backward(layers[at], entering, weight, step, dy, skip, at > 0, threads)
+        for kind, values in (("gradient", gradients.z), ("weight gradient", gradients.weight)):
+            found[at][kind] = statistics(values, Question(axes.around(kind, values)), threads)
+        if gradients.inputs is not None:
+            dy, skip = gradients.inputs, gradients.skip
+        if progress is not None:
+            progress(2 * len(layers) - at, total)
+    return Measured(inputs, tuple(found), loss)
+
+
+def _skips(layers: tuple[Dense, ...], at: int) -> bool:
+    """Return whether the next layer needs this one's z."""
+    return at + 1 < len(layers) and layers[at + 1].branch is not None
+
+
+def _weight(layer: Dense, at: int, key: Key, threads: int | None) -> Weight:
+    """Return a small weight, or one that needs the whole; and how to draw any other where it is used."""
+    shape, name = (layer.inputs, layer.units), key.fold_in(f"layers.{at}.weight")
+    plan = layer.recipe.plan_for(shape, "float32")
+    if plan.distribution in DRAWN and layer.inputs * layer.units > _SMALL:
+        return Drawn(plan, name)
+    return layer.recipe(shape, key=name, threads=threads)
+
+
+def _bias(layer: Dense, at: int, key: Key) -> Array | None:
+    if layer.bias is None:
+        return None
+    return layer.bias((layer.units,), key=key.fold_in(f"layers.{at}.bias"))
+
+
+def _asked(
+    layer: Dense,
+    axes: Axes,
+    weight: Weight,
+    x: Array,
+    entering: Moments,
+    before: dict[str, Moments] | None,
+) -> Asked:
+    values = None if isinstance(weight, Drawn) else weight
+    spread = spread_of(layer.recipe, (layer.inputs, layer.units), values)
+    z_axis = _expected(layer, axes, x, entering, spread, before)
+    if isinstance(weight, Drawn):
+        w_axis = axes.fixed("weight") or spanning(*_ends(weight.plan), axes.bins)
+    else:
+        w_axis = axes.around("weight", weight)
+    return Asked(z_axis, _image(layer, axes, z_axis), w_axis)
+
+
+def _ends(plan: Plan) -> tuple[float, float]:
+    if plan.bounds is not None:
+        return plan.bounds
+    mean, std = plan.mean or 0.0, plan.std or 0.0
+    return mean - _REACH * std, mean + _REACH * std
+
+
+def _expected(
+    layer: Dense, axes: Axes, x: Array, entering: Moments, weight: Spread, before: dict[str, Moments] | None
+) -> Axis:
+    """Return the axis of what enters the activation, before it is there."""
+    fixed = axes.fixed("pre-activation")
+    if fixed is not None:
+        return fixed
+    if layer.norm is not None:
+        return spanning(-_REACH, _REACH, axes.bins)
+    bias = spread_of(layer.bias, (layer.units,), None)
+    square = weight.std**2 * layer.inputs * entering.second_moment + bias.std**2
+    low = high = bias.mean
+    if weight.mean:
+        shared = weight.mean * x.sum(axis=1, dtype=np.float64)
+        low, high = low + float(shared.min()), high + float(shared.max())
+    if layer.branch is not None and before is not None:
+        square = layer.branch**2 * square + before["pre-activation"].second_moment
+        low, high = layer.branch * low, layer.branch * high
+    reach = _REACH * math.sqrt(square)
+    if not (math.isfinite(low - reach) and math.isfinite(high + reach)):
+        low, high, reach = -1e30, 1e30, 0.0
+    return spanning(low - reach, high + reach, axes.bins)
+
+
+def _image(layer: Dense, axes: Axes, z_axis: Axis) -> Axis:
+    """Return the axis of the activation from that of what enters it."""
+    fixed = axes.fixed("activation")
+    if fixed is not None:
+        return fixed
+    edges = z_axis.edges
+    return spanning(*reached(layer.activation, float(edges[0]), float(edges[-1])), axes.bins)

@@ -1,0 +1,264 @@
+"""What mean-field theory says of every layer of a network, norms and skips included, with finite-width bands.
+
+Forward, q = sigma_w^2 E[phi^2] + sigma_b^2, added to the skip's q where there is one; after normalization
+phi sees variance 1. Backward, a gradient's second moment by sigma_w^2 E[phi'^2] n_(l+1) / n_l, divided by the
+variance that normalization divided by, plus what comes along the skip. A stack without either is
+`pyinit.theory.propagate`, up to what a mean of the weights does to gradients.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..activation import Activation
+from ..dense import Dense
+from ..network import Network
+from ..normalization import EPSILON
+from ..theory.domain import Values
+from ..theory.gaussian import expectation, expectation_of_rows
+from ..theory.moments import second_moment
+from .weights import Spread, spread_of
+
+__all__ = ["Entering", "Prediction", "predicted"]
+
+_TINY = 1e-300
+# its square is not 0
+_SMALL = 1e-150
+_HUGE = 1e300
+_SIGMAS = 2.0
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What theory predicts of one kind of one layer.
+
+    Parameters
+    ----------
+    mean, variance : float or None
+        None for gradients, of which theory knows the second moment alone.
+    second_moment : float
+        For infinite widths.
+    low, high : float
+        Between which the second moment of a network of these widths lies, within 2 standard deviations of its
+        logarithm: to first order in 1 / width, for one row.
+    """
+
+    mean: float | None
+    variance: float | None
+    second_moment: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Entering:
+    """What theory needs of the real input: second moment, mean, and variance of a feature over the rows."""
+
+    second_moment: float
+    mean: float
+    batch_variance: float
+
+
+@dataclass
+class _State:
+    """One layer, while the recursion passes it."""
+
+    layer: Dense
+    weight: Spread
+    mean: float
+    variance: float
+    # of z over the rows, of what enters phi
+    batch: float = 0.0
+    inner_mean: float = 0.0
+    inner: float = 0.0
+    # of phi: E, E^2
+    average: float = 0.0
+    square: float = 0.0
+    passed: float = 0.0
+    skipped: float = 0.0
+    numbers: dict[str, float] = field(default_factory=dict)
+
+
+def predicted(
+    network: Network, entering: Entering, anchor: dict[str, float] | None
+) -> tuple[dict[str, Prediction], ...]:
+    """Return the predictions of each layer by kind; `anchor` is what was measured at the last layer.
+
+    Gradients are predicted relative to the last layer's measured one, weights by their plan. Of the weight
+    gradient the prediction is for one row, and for more where rows are as alike in every layer.
+
+    Raises
+    ------
+    RecipeError
+        If an activation is too rough to be integrated.
+    """
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        states = _forward(network, entering)
+        _fluctuations(states)
+        found = [_of_forward(state) for state in states]
+        if anchor is not None:
+            _gradients(states, found, anchor, entering)
+    return tuple(found)
+
+
+def _forward(network: Network, entering: Entering) -> list[_State]:
+    average, square, batch = entering.mean, entering.second_moment, entering.batch_variance
+    states: list[_State] = []
+    for layer in network.layers:
+        weight = spread_of(layer.recipe, (layer.inputs, layer.units), None)
+        bias = spread_of(layer.bias, (layer.units,), None)
+        fan, before = layer.inputs, states[-1] if states else None
+        mean = weight.mean * fan * average + bias.mean
+        passed = weight.std**2 * fan * square
+        variance, over_rows = passed + bias.std**2, weight.std**2 * fan * batch
+        state = _State(layer, weight, mean, variance)
+        if layer.branch is not None and before is not None:
+            scale = layer.branch**2
+            state.mean = before.mean + layer.branch * mean
+            state.variance = before.variance + scale * variance
+            over_rows = before.batch + scale * over_rows
+            passed *= scale
+            state.skipped = before.variance
+        state.mean = max(-(_HUGE**0.5), min(state.mean, _HUGE**0.5))
+        state.variance, state.batch = min(state.variance, _HUGE), min(over_rows, _HUGE)
+        state.passed = min(passed, _HUGE)
+        _normalize(state)
+        phi, at = layer.activation, (np.array([state.inner]), np.array([state.inner_mean]))
+        if state.inner_mean or layer.norm == "batch":
+            state.average = float(expectation(phi.value, *at, phi.kinks, phi.precision)[0])
+        if state.inner_mean:
+            state.square = float(_square(phi, *at)[0])
+        else:
+            state.square = float(second_moment(phi, state.inner))
+        average, square = state.average, state.square
+        # rows that normalization has made independent share the mean only
+        batch = square - average**2 if layer.norm == "batch" else square
+        states.append(state)
+    return states
+
+
+def _square(phi: Activation, variance: Values, mean: Values) -> Values:
+    return expectation(lambda u: phi.value(u) ** 2, variance, mean, phi.kinks, phi.precision)
+
+
+def _normalize(state: _State) -> None:
+    norm, state.inner_mean, state.inner = state.layer.norm, state.mean, state.variance
+    if norm is None:
+        return
+    divisor = (state.batch if norm == "batch" else state.variance) + EPSILON
+    state.numbers["divisor"] = divisor
+    state.inner_mean, state.inner = 0.0, (divisor - EPSILON) / divisor
+
+
+def _fluctuations(states: list[_State]) -> None:
+    """Fill in E phi, E phi'^2 and the variances of logarithms, activation by activation."""
+    for phi in {state.layer.activation for state in states}:
+        chosen = [state for state in states if state.layer.activation is phi]
+        _integrate(phi, chosen)
+    z = h = 0.0
+    for state in states:
+        n, q = state.layer.units, max(state.variance + state.mean**2, _TINY)
+        own, stream = state.passed / q, state.skipped / q
+        # given its input, a unit's square is that of a normal number; z and h before it move together
+        given = (own * math.sqrt(h) + stream * math.sqrt(z)) ** 2
+        fresh = 2.0 / n * max((state.variance / q) ** 2 - stream**2, 0.0)
+        z = given + fresh
+        response = 0.0 if state.layer.norm is not None else state.numbers["response"]
+        h = state.numbers["kurtosis"] / n + response**2 * given
+        if stream:
+            h = max(h, response**2 * z)
+        state.numbers |= {"log z": z, "log h": h}
+
+
+def _integrate(phi: Activation, states: list[_State]) -> None:
+    mean, variance = (np.array([getattr(s, name) for s in states]) for name in ("inner_mean", "inner"))
+    at = variance, mean, phi.kinks, phi.precision
+    square = np.maximum([state.square for state in states], _TINY)
+    scale, held = np.sqrt(square), np.maximum(variance, _TINY)
+    integrals = {
+        "average": expectation(phi.value, *at),
+        "slope": expectation(phi.slope, *at),
+        "slope square": expectation(lambda u: phi.slope(u) ** 2, *at),
+        "slope fourth": expectation(lambda u: phi.slope(u) ** 4, *at),
+        "kurtosis": expectation_of_rows(lambda u, row: (phi.value(u) / scale[row, None]) ** 4, *at) - 1.0,
+        # d ln E phi^2 / d ln q
+        "response": expectation_of_rows(
+            lambda u, row: phi.value(u) * phi.slope(u) * (u - mean[row, None]) / square[row, None], *at
+        )
+        * variance
+        / held,
+    }
+    for row, state in enumerate(states):
+        state.numbers |= {name: float(values[row]) for name, values in integrals.items()}
+        state.numbers["kurtosis"] = max(state.numbers["kurtosis"], 0.0)
+        state.average = state.numbers["average"]
+
+
+def _of_forward(state: _State) -> dict[str, Prediction]:
+    numbers, layer = state.numbers, state.layer
+    inner = state.inner + state.inner_mean**2
+    spread = 0.0 if layer.norm is not None else numbers["log z"]
+    count = layer.inputs * layer.units
+    weight = state.weight
+    sampling = _SIGMAS * weight.second_moment * math.sqrt(2.0 / count) if weight.drawn else 0.0
+    return {
+        "pre-activation": Prediction(state.inner_mean, state.inner, inner, *_band(inner, spread)),
+        "activation": Prediction(
+            state.average,
+            max(state.square - state.average**2, 0.0),
+            state.square,
+            *_band(state.square, numbers["log h"]),
+        ),
+        "weight": Prediction(
+            weight.mean,
+            weight.std**2,
+            weight.second_moment,
+            max(weight.second_moment - sampling, 0.0),
+            weight.second_moment + sampling,
+        ),
+    }
+
+
+def _gradients(
+    states: list[_State], found: list[dict[str, Prediction]], anchor: dict[str, float], entering: Entering
+) -> None:
+    squares = [entering.second_moment, *(state.square for state in states[:-1])]
+    square, mean, log = anchor["gradient"], anchor["gradient mean"], 0.0
+    by_weight = anchor["weight gradient"]
+    # what entered the last layer was measured, too
+    last = square * anchor["entering"] * (states[-1].layer.branch or 1.0) ** 2
+    skipped = skipped_log = 0.0
+    for at in reversed(range(len(states))):
+        state, layer = states[at], states[at].layer
+        if at < len(states) - 1:
+            after, weight = states[at + 1].layer, states[at + 1].weight
+            branch = 1.0 if after.branch is None else after.branch
+            skipped, skipped_log = (0.0, 0.0) if after.branch is None else (square, log)
+            back = branch**2 * after.units * weight.std**2 * square
+            coherent = branch * after.units * weight.mean * mean
+            slope, slope2, slope4 = (state.numbers[f"slope{power}"] for power in ("", " square", " fourth"))
+            divisor = state.numbers.get("divisor", 1.0)
+            own = (back + coherent**2) * slope2 / divisor
+            # a unit's gradient squared: a normal number's times the slope's
+            fresh = max(3.0 * slope4 / max(slope2, _SMALL) ** 2 - 1.0, 0.0) / layer.units
+            mean = coherent * slope / math.sqrt(divisor)
+            if after.branch is not None:
+                mean += anchor["gradient mean"]
+            square = min(own + skipped, _HUGE)
+            share = own / max(square, _TINY)
+            log = (share * math.sqrt(log) + (1 - share) * math.sqrt(skipped_log)) ** 2 + share**2 * fresh
+        ratio = square * squares[at] * (layer.branch or 1.0) ** 2 / last if last else 0.0
+        of_weight = min(by_weight * ratio, _HUGE)
+        both = log + (states[at - 1].numbers["log h"] if at else 0.0)
+        found[at]["gradient"] = Prediction(None, None, square, *_band(square, log))
+        found[at]["weight gradient"] = Prediction(None, None, of_weight, *_band(of_weight, both))
+
+
+def _band(middle: float, log_variance: float) -> tuple[float, float]:
+    spread = _SIGMAS * math.sqrt(log_variance)
+    centre = math.log(max(middle, _TINY)) - log_variance / 2.0
+    low, high = (math.exp(min(centre + side * spread, 690.0)) for side in (-1.0, 1.0))
+    return min(low, middle), max(high, middle)

@@ -1,0 +1,45 @@
+"""From where on an activation is flat: beyond, a unit no longer answers to its input."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+
+from ..activation import Activation
+
+__all__ = ["FLAT", "flat_ends"]
+
+FLAT = 0.05
+"""An activation is flat where its slope is at most this share of its steepest."""
+
+_FAR = np.concatenate((np.arange(0.0, 64.0, 1.0 / 64.0), [100.0, 300.0, 1e3, 1e4]))
+
+
+@lru_cache(maxsize=64)
+def flat_ends(phi: Activation) -> tuple[float, float]:
+    """Return the pre-activations at and beyond which an activation is flat.
+
+    (-inf, inf) unless it is flat at both ends: what is flat at one only, as relu, is not saturated there but
+    switched off.
+    """
+    with np.errstate(all="ignore"):
+        right, left = np.abs(phi.slope(_FAR)), np.abs(phi.slope(-_FAR))
+    most = FLAT * float(np.nanmax([right, left]))
+    steep_right, steep_left = (np.flatnonzero(~(side <= most)) for side in (right, left))
+    last = len(_FAR) - 1
+    if not len(steep_right) or not len(steep_left) or last in (steep_right[-1], steep_left[-1]):
+        return -math.inf, math.inf
+    return -_end(phi, -1.0, steep_left[-1], most), _end(phi, 1.0, steep_right[-1], most)
+
+
+def _end(phi: Activation, side: float, steep: int, most: float) -> float:
+    low, high = float(_FAR[steep]), float(_FAR[steep + 1])
+    for _ in range(60):
+        middle = (low + high) / 2.0
+        if abs(float(phi.slope(np.array([side * middle]))[0])) <= most:
+            high = middle
+        else:
+            low = middle
+    return high

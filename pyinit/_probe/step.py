@@ -1,0 +1,153 @@
+"""One layer, forward and back: the fused kernel, or the kernel's product with NumPy around it.
+
+Norms, skips and activations that are functions are NumPy's; the products, which take the time, never are, so
+that bits depend on threads and instruction set in no case.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _core
+from .. import layer as kernel
+from ..activation import Activation
+from ..dense import Dense, said
+from ..moments import Axis, Moments, Question, statistics
+from ..normalization import Normalized, normalize
+from .saturation import flat_ends
+
+__all__ = ["Asked", "Gradients", "Step", "backward", "forward"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Where the histograms of a layer lie."""
+
+    entering: Axis
+    activation: Axis
+    weight: Axis
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a layer made; `z`, what entered phi and the norm are kept for the way back only."""
+
+    y: Array
+    z: Array | None
+    entering: Array | None
+    normalized: Normalized | None
+    moments: dict[str, Moments]
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """By z, by the weight, by what the layer got; by z again where the layer has a skip."""
+
+    z: Array
+    weight: Array
+    inputs: Array | None
+    skip: Array | None
+
+
+def forward(
+    layer: Dense,
+    x: Array,
+    weight: kernel.Weight,
+    bias: Array | None,
+    skip: Array | None,
+    asked: Asked,
+    keep: bool,
+    threads: int | None,
+) -> Step:
+    """Run a layer on rows of float32; `skip` is the z of the layer before."""
+    ask_z = Question(asked.entering, flat_ends(layer.activation))
+    ask_y, ask_weight = Question(asked.activation), Question(asked.weight)
+    if _is_fused(layer):
+        made = kernel.forward(
+            x,
+            weight,
+            layer.activation,
+            bias=bias,
+            keep_z=keep,
+            ask_z=ask_z,
+            ask_y=ask_y,
+            ask_weight=ask_weight,
+            threads=threads,
+        )
+        found = {"pre-activation": made.of_z, "activation": made.of_y, "weight": made.of_weight}
+        return Step(made.y, made.z, made.z, None, _all(found))
+    made = kernel.forward(x, weight, "linear", bias=bias, ask_weight=ask_weight, threads=threads)
+    z, normalized = made.y, None
+    with np.errstate(over="ignore", invalid="ignore"):
+        if layer.branch is not None and skip is not None:
+            z = skip + np.float32(layer.branch) * z
+        if layer.norm is not None:
+            normalized = normalize(z, layer.norm)
+    entering = z if normalized is None else normalized.values
+    y = _applied(layer.activation, entering, slope=False)
+    silent = (y == 0).all(axis=0) | (_applied(layer.activation, entering, slope=True) == 0).all(axis=0)
+    of_y = statistics(y, ask_y, threads)
+    found = {
+        "pre-activation": statistics(entering, ask_z, threads),
+        "activation": replace(of_y, dead=float(silent.mean())),
+        "weight": made.of_weight,
+    }
+    return Step(y, z, entering, normalized, _all(found))
+
+
+def backward(
+    layer: Dense,
+    x: Array,
+    weight: kernel.Weight,
+    step: Step,
+    dy: Array,
+    stream: Array | None,
+    want_inputs: bool,
+    threads: int | None,
+) -> Gradients:
+    """Return the gradients of a layer from that of its activation; `stream` comes by a skip after it."""
+    assert step.z is not None
+    assert step.entering is not None
+    if _is_fused(layer) and stream is None:
+        made = kernel.backward(x, weight, layer.activation, step.z, dy, want_dx=want_inputs, threads=threads)
+        assert made.dw is not None
+        return Gradients(made.dz, made.dw, made.dx, None)
+    with np.errstate(over="ignore", invalid="ignore"):
+        dz = dy * _applied(layer.activation, step.entering, slope=True)
+        if step.normalized is not None:
+            dz = step.normalized.backward(dz)
+        if stream is not None:
+            dz = dz + stream
+        branch = dz if layer.branch is None else np.float32(layer.branch) * dz
+    made = kernel.backward(x, weight, "linear", step.z, branch, want_dx=want_inputs, threads=threads)
+    assert made.dw is not None
+    return Gradients(dz, made.dw, made.dx, None if layer.branch is None else dz)
+
+
+def _is_fused(layer: Dense) -> bool:
+    return layer.norm is None and layer.branch is None and _is_named(layer.activation)
+
+
+def _is_named(phi: Activation) -> bool:
+    return not isinstance(said(phi), Activation)
+
+
+def _applied(phi: Activation, x: Array, *, slope: bool) -> Array:
+    if _is_named(phi):
+        out = np.empty_like(x, order="C")
+        kernel_of = _core.slope if slope else _core.activate
+        kernel_of(phi.name, phi.parameter or 0.0, np.ascontiguousarray(x), out)
+        return out
+    function = phi.slope if slope else phi.value
+    with np.errstate(all="ignore"):
+        return function(x.astype(np.float64)).astype(np.float32)
+
+
+def _all(found: dict[str, Moments | None]) -> dict[str, Moments]:
+    return {kind: moments for kind, moments in found.items() if moments is not None}

@@ -1,0 +1,83 @@
+"""A report as text of at most 100 columns."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._report import LayerReport, Report
+
+__all__ = ["WIDTH", "number", "table"]
+
+WIDTH = 100
+_COLUMNS = (
+    ("layer", 9, "<"),
+    ("shape", 11, "<"),
+    ("phi", 10, "<"),
+    ("z mean", 8, ">"),
+    ("z rms", 8, ">"),
+    ("theory", 8, ">"),
+    ("h rms", 8, ">"),
+    ("flat", 5, ">"),
+    ("dead", 5, ">"),
+    ("dz rms", 8, ">"),
+    ("verdict", 9, "<"),
+)
+
+
+def number(value: float | None) -> str:
+    """Return a number in at most 8 characters."""
+    if value is None:
+        return ""
+    texts = (f"{value:.{digits}g}" for digits in (4, 3, 2))
+    plain = next((text for text in texts if len(text) <= 8 and "e" not in text), None)
+    return f"{value:.1e}" if plain is None else plain
+
+
+def table(report: Report) -> str:
+    """Return head, a line a layer, and the verdict."""
+    title = f"{report.title}: " if report.title else ""
+    inputs = report.inputs
+    head = (
+        f"{title}{report.rows} rows, input mean {number(inputs.mean)}, "
+        f"rms {number(inputs.second_moment**0.5)}, seed {report.seed}"
+    )
+    if report.offset:
+        head += f", offset {report.offset}"
+    if report.loss is not None:
+        head += f", loss {number(report.loss)}"
+    lines = [*textwrap.wrap(head, WIDTH), _line([name for name, _, _ in _COLUMNS])]
+    lines += [_line(_cells(layer)) for layer in report.layers]
+    return "\n".join([*lines, *textwrap.wrap(str(report.verdict), WIDTH, subsequent_indent="  ")])
+
+
+def _cells(layer: LayerReport) -> list[str]:
+    z, h = layer.moments["pre-activation"], layer.moments["activation"]
+    gradient, theory = layer.moments.get("gradient"), layer.predictions.get("pre-activation")
+    marks = ("n" if layer.norm else "") + ("+" if layer.branch is not None else "")
+    return [
+        layer.name.replace("layers.", "") + (f" {marks}" if marks else ""),
+        f"{layer.inputs}x{layer.units}",
+        layer.activation,
+        number(z.mean),
+        number(z.second_moment**0.5),
+        number(None if theory is None else theory.second_moment**0.5),
+        number(h.second_moment**0.5),
+        _share(z.saturated),
+        _share(h.dead),
+        number(None if gradient is None else gradient.second_moment**0.5),
+        layer.verdict.kind,
+    ]
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.0%}"
+
+
+def _line(cells: list[str]) -> str:
+    padded = []
+    for cell, (_, width, side) in zip(cells, _COLUMNS, strict=True):
+        text = cell if len(cell) <= width else cell[: width - 1] + "…"
+        padded.append(f"{text:{side}{width}}")
+    return " ".join(padded).rstrip()

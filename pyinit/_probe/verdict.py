@@ -1,0 +1,159 @@
+"""Is a layer fit to learn, if not, why, and what to do: thresholds on what was measured.
+
+Checked in this order; the first that holds is a layer's verdict, and the first that holds of any layer is the
+network's:
+
+========== ===============================================================================================
+exploding  numbers that are not finite
+dead       the activation is 0 for every row; or at least 90 % of units are 0, or flat, for every row; or no
+           gradient comes back
+symmetric  all weights are one number: units that are the same stay the same
+saturated  an activation that is flat at both ends, and at least 25 % of what enters it where its slope is at
+           most 5 % of the steepest
+exploding  rms of what enters the activation more than 10 times that of the input, or the gradient's norm more
+           than 10 times that of the last layer's
+vanishing  the same, less than a tenth
+healthy    none of these
+========== ===============================================================================================
+
+Only relu, leaky_relu and linear know no scale; for any other activation the input's rms counts as 1 where
+that speaks against the verdict, and behind a normalization it is 1. Of fewer than 8 units the rms is largely
+chance: of those the rms counts that their weights and inputs lead one to expect.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from ..moments import Moments
+from ..network import Network
+from .measure import Measured
+from .remedy import remedy, scale_free
+from .weights import spread_of
+
+__all__ = ["DEAD", "EXPLODED", "SATURATED", "VANISHED", "Kind", "Verdict", "judged"]
+
+Kind: TypeAlias = Literal["healthy", "vanishing", "exploding", "saturated", "dead", "symmetric"]
+
+SATURATED = 0.25
+"""Share of numbers on flat ends from which a layer is saturated."""
+DEAD = 0.9
+"""Share of silent units from which a layer is dead."""
+VANISHED = 0.1
+"""Ratio of rms below which a signal, or of norms below which a gradient, has vanished."""
+EXPLODED = 10.0
+"""Ratio above which it has exploded."""
+
+_FEW = 8
+_ORDER: tuple[Kind, ...] = ("dead", "symmetric", "saturated", "exploding", "vanishing")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One word, the reason in words, and what to do."""
+
+    kind: Kind
+    reason: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.reason}" + (f" Fix: {self.fix}" if self.fix else "")
+
+
+def judged(network: Network, measured: Measured) -> tuple[tuple[Verdict, ...], Verdict]:
+    """Return a verdict on each layer, and one on the network."""
+    layers = []
+    scale = math.sqrt(measured.inputs.second_moment)
+    free = scale_free(network)
+    low, high = (scale, scale) if free else (min(scale, 1.0), max(scale, 1.0))
+    if scale == 0.0:
+        low = high = 1.0
+    last = _norm(measured, network, len(network.layers) - 1)
+    for at in range(len(network.layers)):
+        if network.layers[at].norm is not None:
+            low = high = 1.0
+        kind, reason = _of_layer(network, measured, at, (low, high), last)
+        layers.append(Verdict(kind, reason, remedy(kind, network, measured, at)))
+    return tuple(layers), _of_network(network, layers, measured)
+
+
+def _of_layer(
+    network: Network, measured: Measured, at: int, scale: tuple[float, float], last: float | None
+) -> tuple[Kind, str]:
+    layer, found = network.layers[at], measured.layers[at]
+    for kind, numbers in found.items():
+        if numbers.nonfinite:
+            return "exploding", f"{numbers.nonfinite} numbers of its {kind} are not finite."
+    entering, made, weight = found["pre-activation"], found["activation"], found["weight"]
+    if made.second_moment == 0.0:
+        return "dead", "it makes 0 for every row."
+    if made.dead is not None and made.dead >= DEAD:
+        return "dead", f"{made.dead:.0%} of its units are silent for every row."
+    if weight.minimum == weight.maximum and layer.units > 1 and weight.count > 1:
+        return "symmetric", f"all its weights are {weight.mean:.4g}, so all units are and stay the same."
+    if entering.saturated is not None and entering.saturated >= SATURATED:
+        reason = f"{entering.saturated:.0%} of what enters {layer.activation.name} is where it is flat"
+        return "saturated", f"{reason} (rms {_rms(entering):.3g})."
+    size, (low, high) = _size(network, measured, at), scale
+    if size > EXPLODED * high:
+        return "exploding", f"what enters {layer.activation.name} has rms {size:.3g}, the input {high:.3g}."
+    if size < VANISHED * low:
+        return "vanishing", f"what enters {layer.activation.name} has rms {size:.3g}, the input {low:.3g}."
+    norm = _norm(measured, network, at)
+    if norm is not None and last:
+        ratio = norm / last
+        if ratio == 0.0:
+            return "dead", "no gradient comes back to it."
+        if ratio > EXPLODED:
+            return "exploding", f"the gradient that comes back is {ratio:.3g} times the last layer's."
+        if ratio < VANISHED:
+            return "vanishing", f"the gradient that comes back is {ratio:.2g} of the last layer's."
+    return "healthy", "what enters it and what comes back keep their size."
+
+
+def _of_network(network: Network, layers: list[Verdict], measured: Measured) -> Verdict:
+    for at, found in enumerate(measured.layers):
+        if any(numbers.nonfinite for numbers in found.values()):
+            return Verdict(
+                "exploding", f"not finite from layers.{at} on: {layers[at].reason}", layers[at].fix
+            )
+    for kind in _ORDER:
+        hit = [at for at, verdict in enumerate(layers) if verdict.kind == kind]
+        if hit:
+            worst = hit[0] if kind in ("saturated", "dead", "symmetric") else _worst(network, measured, hit)
+            reason = f"{len(hit)} of {len(layers)} layers; layers.{worst}: {layers[worst].reason}"
+            return Verdict(kind, reason, layers[worst].fix)
+    return Verdict("healthy", "signal and gradient keep their size in every layer.")
+
+
+def _worst(network: Network, measured: Measured, hit: list[int]) -> int:
+    def off(at: int) -> float:
+        signal = math.log(max(_size(network, measured, at), 1e-300))
+        norm = _norm(measured, network, at)
+        return max(abs(signal), abs(math.log(norm)) if norm else 0.0)
+
+    return max(hit, key=off)
+
+
+def _size(network: Network, measured: Measured, at: int) -> float:
+    """Return the rms of what enters an activation; of few units, the one to expect."""
+    layer, found = network.layers[at], measured.layers[at]
+    if layer.units >= _FEW or layer.norm is not None or layer.branch is not None:
+        return _rms(found["pre-activation"])
+    entering = measured.layers[at - 1]["activation"] if at else measured.inputs
+    weight, bias = found["weight"], spread_of(layer.bias, (layer.units,), None)
+    spread = layer.inputs * weight.variance * entering.second_moment
+    shared = layer.inputs * weight.mean * entering.mean
+    return math.sqrt(spread + shared**2 + bias.second_moment)
+
+
+def _rms(numbers: Moments) -> float:
+    return math.sqrt(numbers.second_moment)
+
+
+def _norm(measured: Measured, network: Network, at: int) -> float | None:
+    """Return the norm of a row's gradient, or None where the run did not go back."""
+    found = measured.layers[at].get("gradient")
+    return None if found is None else math.sqrt(found.second_moment * network.layers[at].units)

@@ -1,0 +1,41 @@
+"""What a recipe makes of a layer's weight: its moments by the plan, which theory and axes start from."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..recipe import Recipe
+
+__all__ = ["Spread", "spread_of"]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and standard deviation that weights have, by their plan or, where it has none, by themselves."""
+
+    mean: float
+    std: float
+    drawn: bool
+
+    @property
+    def second_moment(self) -> float:
+        """Mean of the squares."""
+        return self.std**2 + self.mean**2
+
+
+def spread_of(recipe: Recipe | None, shape: tuple[int, ...], values: npt.NDArray[Any] | None) -> Spread:
+    """Return the spread of a parameter that a recipe makes; of none, zeros."""
+    if recipe is None:
+        return Spread(0.0, 0.0, False)
+    plan = recipe.plan_for(shape, "float32")
+    if plan.mean is not None and plan.std is not None and math.isfinite(plan.std):
+        return Spread(plan.mean, plan.std, plan.std > 0)
+    if values is None:
+        values = recipe(shape, key=0)
+    # a pattern such as the identity has no mean that each row sees
+    return Spread(0.0, math.sqrt(float(np.square(values, dtype=np.float64).mean())), False)

@@ -1,0 +1,175 @@
+"""The probe reproduces known numbers: exact chains, and recursions within what finite widths allow.
+
+Statistical checks allow four standard deviations of a mean over keys, from the finite-width theory that
+stands beside them; each has a mutant that must fall outside.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import pyinit as pi
+from pyinit.network import Network
+
+SIGMAS = 4.0
+
+
+def unit_rows(rows: int, features: int) -> np.ndarray:
+    """Return rows whose mean square is 1 each."""
+    x = pi.normal()((rows, features), key=99)
+    return np.asarray(x / np.sqrt(np.square(x).mean(axis=1, keepdims=True)), np.float32)
+
+
+def squares(
+    network: Network, x: np.ndarray, keys: int, kind: str = "pre-activation", **options: object
+) -> np.ndarray:
+    """Return the mean squares of a kind, of shape (keys, layers)."""
+    reports = [pi.probe(network, x, key=key, **options) for key in range(keys)]  # type: ignore[arg-type]
+    return np.array([[layer.moments[kind].second_moment for layer in report.layers] for report in reports])
+
+
+@pytest.mark.parametrize(("scale", "reached"), [(1.5, 57.6650390625), (0.5, 0.0009765625)])
+@pytest.mark.parametrize("form", ["recipe", "array"])
+def test_linear_chains_are_exact(scale: float, reached: float, form: str) -> None:
+    recipe = pi.identity(scale) if form == "recipe" else scale * np.eye(4)
+    report = pi.probe([pi.Dense(4, 4, recipe=recipe)] * 10, np.ones((3, 4)))
+    for at, layer in enumerate(report.layers):
+        made, gradient = layer.moments["activation"], layer.moments["gradient"]
+        assert made.minimum == made.maximum == made.mean == scale ** (at + 1)
+        assert made.variance == 0.0
+        assert gradient.minimum == gradient.maximum == gradient.mean == scale ** (9 - at)
+        # each of 3 rows brings its input times its gradient
+        assert layer.moments["weight gradient"].mean == 3.0 * scale**9
+    assert report.layers[-1].moments["activation"].mean == reached
+    assert report.layers[-1].predictions["activation"].second_moment == pytest.approx(reached**2, rel=1e-12)
+    assert report.verdict.kind == ("exploding" if scale > 1 else "vanishing")
+
+
+def spread_of_250_ones(std: float) -> float:
+    """Return how far the sd of 20000 pre-activations is from sqrt(250), in its own sd, 1 / sqrt(2 n)."""
+    report = pi.probe([pi.Dense(250, 20000, recipe=pi.normal(std=std))], np.ones((1, 250)), backward=False)
+    sd = report.layers[0].moments["pre-activation"].std
+    assert report.layers[0].predictions["pre-activation"].variance == pytest.approx(250.0 * std**2)
+    return abs(sd / math.sqrt(250.0) - 1.0) * math.sqrt(2.0 * 20000)
+
+
+def test_250_ones() -> None:
+    # 4 sd are 2 % of 15.811
+    assert spread_of_250_ones(1.0) < SIGMAS
+    assert spread_of_250_ones(1.03) > SIGMAS
+    assert spread_of_250_ones(0.97) > SIGMAS
+
+
+def torch_default_error(scale: float, n: int = 512, keys: int = 6) -> np.ndarray:
+    """Return ln of measured over 1/3-uniform theory, layer by layer, over four of its sd."""
+    bias = pi.uniform(-1 / math.sqrt(n), 1 / math.sqrt(n))
+    recipe = pi.variance_scaling(scale, "fan_in", "uniform")
+    network = pi.mlp([n] * 6, "relu", recipe, bias)
+    found = np.log(squares(network, unit_rows(4, n), keys, backward=False)).mean(axis=0)
+    theory = pi.theory.torch_linear([n] * 6)
+    # Var ln grows by 5/n a layer, and the unit's own 2/n comes on top
+    allowed = SIGMAS * np.sqrt((5.0 * np.arange(5) + 2.0) / n / keys)
+    return np.asarray(np.abs(found - np.log(theory)) / allowed)
+
+
+def test_torch_default_linear_decays_to_its_floor() -> None:
+    theory = pi.theory.torch_linear([512] * 6)
+    np.testing.assert_allclose(theory, [0.3340, 0.0563, 0.0100, 0.0023, 0.0010], atol=5e-5)
+    assert (torch_default_error(1 / 3) < 1.0).all()
+    # a tenth more weight variance
+    assert (torch_default_error(1.1 / 3) > 1.0).any()
+
+
+def test_prediction_of_torch_default_is_the_recursion() -> None:
+    n = 512
+    bias = pi.uniform(-1 / math.sqrt(n), 1 / math.sqrt(n))
+    network = pi.mlp([n] * 6, "relu", pi.variance_scaling(1 / 3, "fan_in", "uniform"), bias)
+    report = pi.probe(network, unit_rows(2, n), backward=False)
+    predicted = [layer.predictions["pre-activation"].second_moment for layer in report.layers]
+    np.testing.assert_allclose(predicted, pi.theory.torch_linear([n] * 6), rtol=1e-5)
+
+
+def gradient_growth(norm: str, n: int = 256, depth: int = 14, keys: int = 3) -> float:
+    """Return by what a gradient's mean square grows a layer, going back through the middle of a network."""
+    network = pi.mlp([n] * depth + [n], "relu", pi.he_normal(), norm=norm)  # type: ignore[arg-type]
+    found = squares(network, pi.normal()((512, n), key=5), keys, "gradient", dy="normal")
+    logs = np.log(found).mean(axis=0)
+    return float(math.exp((logs[2] - logs[depth - 4]) / (depth - 6)))
+
+
+def test_batch_norm_gradients_explode() -> None:
+    # pi/(pi - 1) for wide layers and large batches; a layer's ln has sd sqrt(5/n), so the mean over 8 layers
+    # and 3 keys 0.028, were all rows alike: rows that differ leave less. 4 sd of a half of it are 6 %.
+    assert gradient_growth("batch") == pytest.approx(math.pi / (math.pi - 1), rel=0.06)
+    # with layer normalization it is 1
+    assert gradient_growth("layer") == pytest.approx(1.0, rel=0.06)
+
+
+def residual_growth(residual: object, scale: float = 2.0, n: int = 256, keys: int = 6) -> tuple[float, float]:
+    """Return by what 8 blocks multiply the mean square of z, and a gradient's going back."""
+    blocks, recipe = 8, pi.variance_scaling(scale)
+    network = pi.mlp([n] * (blocks + 3), "relu", recipe, residual=residual)  # type: ignore[arg-type]
+    x = unit_rows(4, n)
+    z = np.log(squares(network, x, keys)).mean(axis=0)
+    g = np.log(squares(network, x, keys, "gradient", dy="normal")).mean(axis=0)
+    # layer 0 is the stem, the last one the head
+    return math.exp(z[blocks] - z[0]), math.exp(g[0] - g[blocks])
+
+
+def test_residual_blocks_double_or_stay_below_e() -> None:
+    # Var ln of a block is at most (1/2)^2 5/n + 2/n = 0.0127 for n = 256: 8 blocks of 6 keys have sd 0.13
+    forward, back = residual_growth(True)
+    assert forward == pytest.approx(2.0**8, rel=0.5)
+    assert back == pytest.approx(2.0**8, rel=0.5)
+    assert residual_growth(True, scale=2.5)[0] != pytest.approx(2.0**8, rel=0.5)
+    forward, back = residual_growth("scaled")
+    assert forward == pytest.approx((1 + 1 / 8) ** 8, rel=0.2)
+    assert back == pytest.approx((1 + 1 / 8) ** 8, rel=0.2)
+
+
+def inside_the_bands(width: float, keys: int = 40) -> float:
+    """Return how often mean squares of networks of width 32 lie within bands made `width` times as wide."""
+    network = pi.mlp([32] * 9, "relu", pi.he_normal())
+    x = unit_rows(1, 32)
+    inside = []
+    for key in range(keys):
+        for layer in pi.probe(network, x, key=key, backward=False).layers[1:-1]:
+            for kind in ("pre-activation", "activation"):
+                one = layer.predictions[kind]
+                middle, half = math.log(one.low * one.high) / 2, math.log(one.high / one.low) / 2
+                found = math.log(layer.moments[kind].second_moment)
+                inside.append(abs(found - middle) <= width * half)
+    return float(np.mean(inside))
+
+
+def test_bands_hold_95_percent() -> None:
+    # layers of one key go together: of 40 keys some 38 +- 1.4 lie within 2 sd
+    assert 0.88 < inside_the_bands(1.0) <= 1.0
+    # a band of 1 sd holds 68 %
+    assert inside_the_bands(0.5) < 0.85
+
+
+def test_second_moment_of_the_input_counts_not_its_variance() -> None:
+    x = 3.0 + unit_rows(50, 400)
+    report = pi.probe(pi.mlp([400, 400, 1], "tanh", pi.lecun_normal()), x)
+    theory = report.layers[0].predictions["pre-activation"]
+    assert theory.second_moment == pytest.approx(float(np.square(x).mean()), rel=1e-6)
+    assert theory.low < report.layers[0].moments["pre-activation"].second_moment < theory.high
+
+
+def test_a_mean_of_the_weights_is_followed() -> None:
+    # ln of the square of a sum over 16 weights, each 1/2 +- 0.289, has sd 2 * 0.577 / 16 over 16 units, 0.29
+    # over the output's one: 0.35 after 8 layers
+    report = pi.probe(pi.mlp([8] + [16] * 7 + [1], "relu", pi.uniform()), pi.data.abalone().inputs)
+    for kind in ("pre-activation", "gradient"):
+        off = [
+            math.log(layer.moments[kind].second_moment / layer.predictions[kind].second_moment)
+            for layer in report.layers
+        ]
+        assert np.abs(off).max() < 1.0
+    # without the mean, a layer multiplies by 16 / 12 / 2, not by 8^2
+    spread_alone = pi.theory.propagate("relu", [8] + [16] * 7 + [1], 0.41, sigma_w=(16 / 12) ** 0.5)
+    assert report.layers[-1].moments["pre-activation"].second_moment > 1e6 * spread_alone.q[-1]
