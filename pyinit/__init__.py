@@ -54,16 +54,28 @@ if TYPE_CHECKING:
     from . import theory as theory
     from ._probe import Report as Report
     from ._probe import probe as probe
+    from ._train import SGD as SGD
+    from ._train import Adam as Adam
+    from ._train import Comparison as Comparison
+    from ._train import History as History
+    from ._train import Momentum as Momentum
+    from ._train import compare as compare
+    from ._train import train as train
     from .checkpoint import write_checkpoint as write_checkpoint
 
 __all__ = [
+    "SGD",
     "Activation",
+    "Adam",
+    "Comparison",
     "DTypeError",
     "DataError",
     "Dense",
     "FormatError",
+    "History",
     "Key",
     "LayoutError",
+    "Momentum",
     "Network",
     "Plan",
     "PyinitError",
@@ -75,6 +87,7 @@ __all__ = [
     "SpecError",
     "Window",
     "bilinear",
+    "compare",
     "constant",
     "critical_normal",
     "data",
@@ -106,6 +119,7 @@ __all__ = [
     "recipe_from_json",
     "sparse",
     "theory",
+    "train",
     "truncated_normal",
     "uniform",
     "variance_scaling",
@@ -141,6 +155,8 @@ def __getattr__(name: str) -> Any:
         return _version()
     if name in ("Report", "probe"):
         return getattr(import_module(f"{__name__}._probe"), name)
+    if name in ("Adam", "Comparison", "History", "Momentum", "SGD", "compare", "train"):
+        return getattr(import_module(f"{__name__}._train"), name)
     if name == "write_checkpoint":
         from .checkpoint import write_checkpoint
 

@@ -21,8 +21,14 @@ class Normalized:
     """Values of mean 0 and variance 1 along an axis, and what they were multiplied by to be so."""
 
     values: Array
+    mean: Array
     inverse_sd: Array
     axis: int
+
+    def same(self, z: Array) -> Array:
+        """Return other numbers, less this mean and over this standard deviation."""
+        result: Array = (z - self.mean) * self.inverse_sd
+        return result
 
     def backward(self, gradient: Array) -> Array:
         """Return the gradient by what was normalized: (g - mean(g) - y mean(g y)) / sd."""
@@ -44,11 +50,11 @@ def normalize(z: Array, norm: Literal["batch", "layer"]) -> Normalized:
     Ioffe and Szegedy, ICML 2015; Ba, Kiros, Hinton, 2016.
     """
     axis = 0 if norm == "batch" else 1
-    mean = _mean(z, axis)
-    apart = z - mean.astype(z.dtype)
+    mean = _mean(z, axis).astype(z.dtype)
+    apart = z - mean
     variance = _mean(np.square(apart), axis)
     inverse = (1.0 / np.sqrt(variance + EPSILON)).astype(z.dtype)
-    return Normalized(apart * inverse, inverse, axis)
+    return Normalized(apart * inverse, mean, inverse, axis)
 
 
 def _mean(x: Array, axis: int) -> Array:

@@ -41,6 +41,7 @@ PYTHON_LAYERS = [
     "network",
     "data",
     "_probe",
+    "_train",
     "families",
     "checkpoint",
     "__init__",

@@ -1,0 +1,187 @@
+"""`pi.compare`: one network, one order of the data, several initializations side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from ..data import Dataset
+from ..dense import Norm
+from ..errors import RecipeError
+from ..network import Network, mlp
+from ..recipe import Recipe
+from .history import History
+from .run import Progress, train
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Comparison", "compare"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """Trainings by label; `print` shows a table, and ``comparison["he_normal"]`` is a `History`.
+
+    Parameters
+    ----------
+    histories : mapping of str to History
+        At least one.
+
+    Raises
+    ------
+    RecipeError
+        If there is none.
+    """
+
+    histories: Mapping[str, History]
+
+    def __post_init__(self) -> None:
+        if not self.histories:
+            raise RecipeError("a comparison needs a training; got none. Give at least one recipe.")
+        object.__setattr__(self, "histories", dict(self.histories))
+
+    def __getitem__(self, label: str) -> History:
+        try:
+            return self.histories[label]
+        except KeyError:
+            known = ", ".join(self.histories)
+            raise RecipeError(f"there is no training {label!r}. There are {known}.") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.histories)
+
+    def __len__(self) -> int:
+        return len(self.histories)
+
+    def final_scores(self) -> dict[str, float]:
+        """Return the last score of each training."""
+        return {label: history.final_score for label, history in self.histories.items()}
+
+    def __str__(self) -> str:
+        from .table import comparison_table
+
+        return comparison_table(self.histories)
+
+    def __repr__(self) -> str:
+        scores = ", ".join(f"{label}: {score:.4g}" for label, score in self.final_scores().items())
+        return f"Comparison({scores})"
+
+    def plot(self, path: str | PathLike[str] | None = None) -> Figure:
+        """Draw losses, scores and the layers' standard deviations and gradients; needs matplotlib.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            Where to save the picture; its ending says the format (png, svg, pdf).
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        from .picture import plot
+
+        return plot(self.histories, path)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return every history, without parameters, as a dict of JSON values."""
+        return {label: history.to_dict() for label, history in self.histories.items()}
+
+    def to_json(self) -> str:
+        """Return every history, without parameters, as one JSON object."""
+        return json.dumps(self.to_dict(), allow_nan=False)
+
+
+def compare(
+    recipes: Iterable[Any] | Mapping[str, Any],
+    data: Dataset,
+    *,
+    widths: Sequence[int] | None = None,
+    activation: Any = "relu",
+    bias: Any = "zeros",
+    norm: Norm | None = None,
+    residual: Any = False,
+    output_activation: Any = "linear",
+    progress: Progress | None = None,
+    **options: Any,
+) -> Comparison:
+    """Train one network from several initializations, on the same rows in the same order.
+
+    All draw under the same key, so that normal(std=0.1) and he_normal() start from the same numbers, scaled.
+
+    Parameters
+    ----------
+    recipes : iterable, or mapping of str
+        Of what `mlp` takes as recipe, or of whole networks, by label; without labels they are called by their
+        names.
+    data : Dataset
+    widths : sequence of int
+        As `mlp` takes it; needed unless all are networks.
+    activation, bias, norm, residual, output_activation
+        As `mlp` takes them; biases are there, and zero, unless told.
+    progress : callable, optional
+        Called with (steps done, steps in all), over all trainings.
+    **options
+        As `train` takes them.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    RecipeError
+        If there is no recipe, two have one label, or widths are missing; before anything is trained.
+    ShapeError, DataError, RecipeError
+        As `mlp` and `train`.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> data = pi.data.abalone().standardized()
+    >>> found = pi.compare(["zeros", "he_normal"], data, widths=[8, 16, 16, 1], optimizer=pi.Adam(0.01))
+    >>> scores = found.final_scores()
+    >>> scores["zeros"] > 3.0 and scores["he_normal"] < 2.5
+    True
+    """
+    starts = dict(_labelled(recipes))
+    networks = {
+        label: start
+        if isinstance(start, Network)
+        else mlp(_widths(widths, label), activation, start, bias, norm, residual, output_activation)
+        for label, start in starts.items()
+    }
+    histories: dict[str, History] = {}
+    for at, (label, network) in enumerate(networks.items()):
+        histories[label] = train(network, data, progress=_shifted(progress, at, len(networks)), **options)
+    return Comparison(histories)
+
+
+def _labelled(recipes: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(recipes, Mapping):
+        yield from ((str(label), start) for label, start in recipes.items())
+        return
+    if isinstance(recipes, str | Recipe | Network) or not isinstance(recipes, Iterable):
+        raise RecipeError(f"several recipes are compared; got {recipes!r}. Write them as a list.")
+    seen: set[str] = set()
+    for start in recipes:
+        label = start if isinstance(start, str) else repr(start)
+        if label in seen:
+            raise RecipeError(f"two recipes are called {label}. Give a dict with a label for each.")
+        seen.add(label)
+        yield label, start
+
+
+def _widths(widths: Sequence[int] | None, label: str) -> Sequence[int]:
+    if widths is None:
+        raise RecipeError(f"{label} is a recipe and needs the network's widths. Give widths=[8, 16, 1].")
+    return widths
+
+
+def _shifted(progress: Progress | None, at: int, trainings: int) -> Progress | None:
+    if progress is None:
+        return None
+    return lambda done, steps: progress(at * steps + done, trainings * steps)

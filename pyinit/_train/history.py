@@ -1,0 +1,189 @@
+"""What a training returns: curves, scores, statistics of layers, and the parameters it ended with."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .._probe.axes import KINDS
+from ..errors import PyinitError, RecipeError
+from ..network import Network
+from ..strict_json import finite
+from .optimizers import Optimizer
+from .records import Divergence, Score, Snapshot
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["History"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class History:
+    """One training, from the first loss to the last score; `print` shows a table.
+
+    Parameters
+    ----------
+    data : str
+        Name of the data set.
+    network : Network
+        What was trained: layers and recipes.
+    optimizer : Optimizer
+    loss : str
+        Which loss: "mse" (of a regression's targets in standard deviations), "cross_entropy", "logistic".
+    metric : {"rmse", "accuracy"}
+        What scores are: the error in the targets' own unit, or the share of right classes.
+    batch_size : int
+    losses : ndarray of float64, (steps,)
+        Of each step's batch, before the step.
+    scores : tuple of Score
+        Before training, after each epoch, and at the end.
+    snapshots : tuple of Snapshot
+        Moments of layers at the steps that were recorded.
+    parameters : dict of str to ndarray of float32
+        As they were at the end; where training diverged, before the step that was not finite.
+    divergence : Divergence or None
+        Where a number was not finite, which ended the training.
+    """
+
+    data: str
+    network: Network
+    optimizer: Optimizer
+    loss: str
+    metric: str
+    batch_size: int
+    losses: npt.NDArray[np.float64]
+    scores: tuple[Score, ...]
+    snapshots: tuple[Snapshot, ...]
+    parameters: dict[str, npt.NDArray[np.float32]]
+    divergence: Divergence | None
+
+    @property
+    def steps(self) -> int:
+        """How many batches were looked at."""
+        return len(self.losses)
+
+    @property
+    def final_score(self) -> float:
+        """The last score on test rows, or on training rows where there are no others."""
+        last = self.scores[-1]
+        return last.train if last.test is None else last.test
+
+    def series(
+        self, layer: int, kind: str = "activation", of: str = "std"
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """Return a statistic of one layer over the recorded steps.
+
+        Parameters
+        ----------
+        layer : int
+            Counted from 0, or from the end when negative.
+        kind : {"pre-activation", "activation", "gradient", "weight", "weight gradient"}
+        of : str
+            Such as "mean", "variance", "std", "second_moment", "minimum", "saturated", "dead".
+
+        Returns
+        -------
+        steps : ndarray of int64
+        values : ndarray of float64
+            NaN where the statistic does not apply.
+
+        Raises
+        ------
+        RecipeError
+            If there is no such layer, kind or statistic.
+
+        Examples
+        --------
+        >>> import pyinit as pi
+        >>> history = pi.train(pi.mlp([2, 8, 2]), pi.data.moons(100), steps=4, record=2)
+        >>> history.series(0, "weight", "std")[0].tolist()
+        [0, 2, 3]
+        """
+        depth = len(self.network.layers)
+        if kind not in KINDS or not -depth <= layer < depth:
+            raise RecipeError(
+                f"series are of {', '.join(KINDS)} in {depth} layers; got {kind!r} of layer {layer!r}. "
+                "Choose one."
+            )
+        try:
+            found = [getattr(one.layers[layer][kind], of) for one in self.snapshots]
+        except AttributeError:
+            raise RecipeError(f"moments have no {of!r}. Use std, mean, saturated or dead.") from None
+        steps = np.array([one.step for one in self.snapshots], np.int64)
+        return steps, np.array([math.nan if value is None else value for value in found], np.float64)
+
+    def gradient_norms(self) -> npt.NDArray[np.float64]:
+        """Return the norm of each layer's weight gradient, of shape (recorded steps, layers)."""
+        norms = [one.gradient_norms() for one in self.snapshots]
+        return np.array(norms, np.float64).reshape(-1, len(self.network.layers))
+
+    def __str__(self) -> str:
+        from .table import history_table
+
+        return history_table(self)
+
+    def __repr__(self) -> str:
+        return (
+            f"History({self.data!r}: {self.steps} steps of {self.optimizer!r}; "
+            f"{self.metric} {self.final_score:.4g})"
+        )
+
+    def plot(self, path: str | PathLike[str] | None = None) -> Figure:
+        """Draw the loss, the score and the layers' standard deviations and gradients; needs matplotlib.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            Where to save the picture; its ending says the format (png, svg, pdf).
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        from .picture import plot
+
+        return plot({"": self}, path)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all but the parameters as a dict of JSON values; infinities become strings."""
+        content = {
+            "data": self.data,
+            "network": _said(self.network),
+            "optimizer": self.optimizer.to_dict(),
+            "loss": self.loss,
+            "metric": self.metric,
+            "batch_size": self.batch_size,
+            "losses": _plain(self.losses.tolist()),
+            "scores": [_plain(asdict(score)) for score in self.scores],
+            "snapshots": [_plain(asdict(one)) for one in self.snapshots],
+            "divergence": None if self.divergence is None else asdict(self.divergence),
+        }
+        result: dict[str, Any] = finite(content)
+        return result
+
+    def to_json(self) -> str:
+        """Return all but the parameters as one JSON object."""
+        return json.dumps(self.to_dict(), allow_nan=False)
+
+
+def _said(network: Network) -> Any:
+    try:
+        return network.to_dict()
+    except PyinitError:
+        # an activation that is a function has no JSON
+        return str(network)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

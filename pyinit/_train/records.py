@@ -1,0 +1,104 @@
+"""What is kept of a training: scores, statistics of layers at some steps, where it broke."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .._probe.axes import Axes
+from .._probe.saturation import flat_ends
+from ..moments import Moments, Question, statistics
+from ..network import Network
+from .passes import Gradients, Parameters, Pass, slopes
+
+__all__ = ["Divergence", "Score", "Snapshot", "broken_at", "snapshot"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well the network did after `step` steps, `epoch` epochs begun; test is None without test rows."""
+
+    epoch: int
+    step: int
+    train: float
+    test: float | None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Moments of each layer, by kind, on the batch of one step, before the parameters change."""
+
+    step: int
+    layers: tuple[dict[str, Moments], ...]
+
+    def gradient_norms(self) -> tuple[float, ...]:
+        """Return the Euclidean norm of each layer's weight gradient."""
+        found = (layer["weight gradient"] for layer in self.layers)
+        return tuple(math.sqrt(one.second_moment * one.count) for one in found)
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """The first number that was not finite: at which step, in which layer, of which kind.
+
+    `layer` is None for the loss itself.
+    """
+
+    step: int
+    layer: int | None
+    kind: str
+
+    def __str__(self) -> str:
+        where = "the loss" if self.layer is None else f"layers.{self.layer}'s {self.kind}"
+        return f"diverged at step {self.step}: {where} is not finite"
+
+
+def snapshot(
+    step: int,
+    network: Network,
+    parameters: Parameters,
+    made: list[Pass],
+    gradients: list[Gradients],
+    axes: Axes,
+    threads: int | None,
+) -> Snapshot:
+    """Return the moments of every layer on this batch."""
+    layers = []
+    for at, (layer, forth, back) in enumerate(zip(network.layers, made, gradients, strict=True)):
+        weight = f"layers.{at}.weight"
+        kinds = {
+            "pre-activation": forth.entering,
+            "activation": forth.activation,
+            "gradient": back.z,
+            "weight": parameters[weight],
+            "weight gradient": back.parameters[weight],
+        }
+        found = {}
+        for kind, values in kinds.items():
+            flat = flat_ends(layer.activation) if kind == "pre-activation" else None
+            found[kind] = statistics(values, Question(axes.around(kind, values), flat), threads)
+        silent = (forth.activation == 0).all(axis=0) | (slopes(layer, forth.entering) == 0).all(axis=0)
+        dead = int(np.count_nonzero(silent)) / layer.units
+        found["activation"] = Moments(**(vars(found["activation"]) | {"dead": dead}))
+        layers.append(found)
+    return Snapshot(step, tuple(layers))
+
+
+def broken_at(step: int, made: list[Pass], gradients: list[Gradients] | None) -> Divergence:
+    """Return where numbers stopped being finite, in the order in which they were computed."""
+    for at, forth in enumerate(made):
+        for kind, values in (("pre-activation", forth.entering), ("activation", forth.activation)):
+            if not np.isfinite(values).all():
+                return Divergence(step, at, kind)
+    for at, back in reversed(list(enumerate(gradients or ()))):
+        if not np.isfinite(back.z).all():
+            return Divergence(step, at, "gradient")
+        if not all(np.isfinite(values).all() for values in back.parameters.values()):
+            return Divergence(step, at, "weight gradient")
+    return Divergence(step, None, "loss")

@@ -1,0 +1,272 @@
+"""`pi.train`: a network and a data set in, a history out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from .._fill import check_threads
+from .._probe.axes import Axes, axes_of
+from ..data import Dataset, batches
+from ..data.order import whole
+from ..dense import Dense
+from ..errors import DataError, RecipeError, ShapeError
+from ..network import Network, as_network
+from ..stream import Key, as_key
+from .history import History
+from .objective import Objective, objective_of
+from .optimizers import Optimizer, optimizer_of
+from .passes import Gradients, backward, forward, outputs
+from .records import Divergence, Score, Snapshot, broken_at, snapshot
+
+__all__ = ["Progress", "train"]
+
+Array = npt.NDArray[Any]
+Progress: TypeAlias = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class _Length:
+    """How long a training is, in steps and epochs."""
+
+    steps: int
+    per_epoch: int
+
+
+def train(
+    network: Network | Sequence[Dense],
+    data: Dataset,
+    *,
+    optimizer: str | Optimizer = "sgd",
+    learning_rate: float | None = None,
+    epochs: int | None = None,
+    steps: int | None = None,
+    batch_size: int = 128,
+    loss: str | None = None,
+    key: int | Key = 0,
+    record: int | Literal["step", "epoch"] | None = "epoch",
+    score: Literal["epoch", "end"] = "epoch",
+    bins: int = 32,
+    range: Any = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> History:
+    """Train a network from its recipes, and keep what initializations are compared by.
+
+    Each epoch goes through all training rows in an order that the key determines. A loss or gradient that is
+    not finite ends the training, and the history says where it began.
+
+    Parameters
+    ----------
+    network : Network or sequence of Dense
+        Such as ``pi.mlp([8, 16, 1], "relu", bias="zeros")``; each parameter is drawn under its name.
+    data : Dataset
+        Used as it is: see `Dataset.standardized`. A regression's targets are trained as (t - mean) / sd of
+        the training rows, so that an output of 0 predicts their mean.
+    optimizer : {"sgd", "momentum", "adam"} or SGD, Momentum, Adam
+    learning_rate : float, optional
+        In place of the optimizer's own: 0.1, 0.01 and 0.001.
+    epochs, steps : int, optional
+        How long, one of them; 5 epochs by default.
+    batch_size : int
+        The last batch of an epoch may have fewer rows.
+    loss : {"mse", "cross_entropy", "logistic"}, optional
+        By default a squared error for a regression, cross entropy for classes, and the logistic loss for two
+        classes and one output. A squared error on classes takes one-hot targets.
+    key : int or Key
+        Determines parameters and the order of rows; an int is a seed.
+    record : int, "step", "epoch" or None
+        At which steps to keep moments of layers: every so many, every one, the first of each epoch; the last
+        step besides; None for never.
+    score : {"epoch", "end"}
+        When to predict all rows.
+    bins : int
+        Bins of each histogram.
+    range : (float, float) or mapping of str to (float, float), optional
+        Ends of the histograms, as `probe` takes it.
+    threads : int, optional
+        At most this many threads.
+    progress : callable, optional
+        Called with (steps done, steps in all).
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    ShapeError
+        If the network does not fit the data.
+    DataError
+        If the data is no Dataset, or a batch has a single row where there is batch normalization.
+    RecipeError
+        If an option cannot be meant.
+
+    Guarantees
+    ----------
+    Losses, scores, statistics and parameters are the same bits on every machine, for any number of threads
+    and any instruction set: each product and sum has one order, and no exp, log or power is a vendor's.
+    Activations that are functions are as reproducible as their function.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> data = pi.data.abalone().standardized()
+    >>> network = pi.mlp([8, 16, 1], "relu", bias="zeros")
+    >>> history = pi.train(network, data, optimizer="adam", learning_rate=0.01, epochs=3)
+    >>> history.final_score < 2.3
+    True
+    """
+    net, where = as_network(network), as_key(key)
+    if not isinstance(data, Dataset):
+        raise DataError(
+            f"training needs a Dataset; got {type(data).__name__}. Use pyinit.data.abalone(), or "
+            "pyinit.data.Dataset(name, inputs, targets)."
+        )
+    features = data.inputs.shape[1]
+    if net.widths[0] != features:
+        raise ShapeError(
+            f"{data.name} has {features} features; got a network of {net.widths[0]} inputs. Make the first "
+            f"width {features}."
+        )
+    goal = objective_of(data, net.widths[-1], loss)
+    how = optimizer_of(optimizer, learning_rate)
+    rows = len(data.train)
+    size = min(whole(batch_size, "batch_size", 1), rows)
+    length = _length(-(-rows // size), epochs, steps)
+    if any(layer.norm == "batch" for layer in net.layers) and (size == 1 or rows % size == 1):
+        raise DataError(
+            f"batch normalization needs at least 2 rows in a batch; {rows} rows in batches of {size} leave "
+            "1. Choose another batch_size."
+        )
+    every = _every(record, length.per_epoch)
+    if score not in ("epoch", "end"):
+        raise RecipeError(f"score is 'epoch' or 'end'; got {score!r}. Choose one.")
+    axes = axes_of(bins, range, False)
+    check_threads(threads)
+    training = _Training(net, data, goal, how, where, threads)
+    return training.run(length, size, every, score == "epoch", axes, progress)
+
+
+class _Training:
+    """Parameters on their way: one vector, with a view for each name."""
+
+    def __init__(
+        self,
+        network: Network,
+        data: Dataset,
+        goal: Objective,
+        optimizer: Optimizer,
+        key: Key,
+        threads: int | None,
+    ) -> None:
+        self._network, self._data, self._goal = network, data, goal
+        self._optimizer, self._key, self._threads = optimizer, key, threads
+        drawn = network.init(key, threads=threads)
+        self._vector = np.concatenate([values.ravel() for values in drawn.values()])
+        self._gradient = np.zeros_like(self._vector)
+        shapes = {name: values.shape for name, values in drawn.items()}
+        self.parameters = _views(self._vector, shapes)
+        self._gradients = _views(self._gradient, shapes)
+        self._parts = [data.part("train")] + ([data.part("test")] if len(data.test) else [])
+
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore")
+    def run(
+        self, length: _Length, size: int, every: int, each_epoch: bool, axes: Axes, progress: Progress | None
+    ) -> History:
+        """Train, and return the history."""
+        update = self._optimizer.start(len(self._vector))
+        losses: list[float] = []
+        snapshots: list[Snapshot] = []
+        scores = [self._score(0, 0)]
+        divergence: Divergence | None = None
+        for step, rows in enumerate(self._rows(length, size)):
+            made = forward(self._network, self.parameters, self._data.inputs[rows], self._threads)
+            loss, dy = self._goal(made[-1].activation, rows)
+            losses.append(loss)
+            gradients: list[Gradients] | None = None
+            if np.isfinite(loss):
+                gradients = backward(self._network, self.parameters, made, dy, self._threads)
+                self._gather(gradients)
+            if gradients is None or not np.isfinite(self._gradient).all():
+                divergence = broken_at(step, made, gradients)
+                break
+            if every and (step % every == 0 or step == length.steps - 1):
+                snapshots.append(
+                    snapshot(step, self._network, self.parameters, made, gradients, axes, self._threads)
+                )
+            update(self._vector, self._gradient)
+            done = step + 1
+            if done == length.steps or (each_epoch and done % length.per_epoch == 0):
+                scores.append(self._score(-(-done // length.per_epoch), done))
+            if progress is not None:
+                progress(done, length.steps)
+        taken = 0 if divergence is None else divergence.step
+        if taken > scores[-1].step:
+            scores.append(self._score(-(-taken // length.per_epoch), taken))
+        return History(
+            self._data.name,
+            self._network,
+            self._optimizer,
+            self._goal.loss,
+            self._goal.metric,
+            size,
+            np.array(losses, np.float64),
+            tuple(scores),
+            tuple(snapshots),
+            self.parameters,
+            divergence,
+        )
+
+    def _rows(self, length: _Length, size: int) -> Iterator[npt.NDArray[np.intp]]:
+        """Yield the rows of each step."""
+        left = length.steps
+        for epoch in range(-(-length.steps // length.per_epoch)):
+            for rows in batches(self._data.train, size, key=self._key, epoch=epoch):
+                if not left:
+                    return
+                yield rows
+                left -= 1
+
+    def _gather(self, gradients: list[Gradients]) -> None:
+        for one in gradients:
+            for name, values in one.parameters.items():
+                # a layer without bias has a gradient of none
+                if name in self._gradients:
+                    self._gradients[name][...] = values
+
+    def _score(self, epoch: int, step: int) -> Score:
+        made = outputs(self._network, self.parameters, [inputs for inputs, _ in self._parts], self._threads)
+        train, *test = (self._goal.score(y, t) for y, (_, t) in zip(made, self._parts, strict=True))
+        return Score(epoch, step, train, test[0] if test else None)
+
+
+def _views(vector: Array, shapes: dict[str, tuple[int, ...]]) -> dict[str, Array]:
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()]).tolist()
+    parts = np.split(vector, ends[:-1])
+    return {name: part.reshape(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
+
+
+def _length(per_epoch: int, epochs: int | None, steps: int | None) -> _Length:
+    if epochs is not None and steps is not None:
+        raise RecipeError("epochs and steps both say how long; got both. Leave one of them out.")
+    if steps is not None:
+        return _Length(whole(steps, "steps", 1), per_epoch)
+    return _Length(per_epoch * (5 if epochs is None else whole(epochs, "epochs", 1)), per_epoch)
+
+
+def _every(record: Any, per_epoch: int) -> int:
+    """Return after how many steps to record again; 0 for never."""
+    if record is None:
+        return 0
+    if isinstance(record, str) and record in ("step", "epoch"):
+        return 1 if record == "step" else per_epoch
+    if isinstance(record, bool) or not hasattr(record, "__index__") or record < 1:
+        raise RecipeError(
+            f"record is a number of steps, 'step', 'epoch' or None; got {record!r}. Use 10 for every tenth."
+        )
+    return int(record)

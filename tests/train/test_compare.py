@@ -1,0 +1,110 @@
+"""`pi.compare`: the same rows for all, labels, table, picture, refusals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pyinit as pi
+
+MOONS = pi.data.moons(200)
+WIDTHS = [2, 12, 12, 2]
+
+
+def test_each_training_is_the_one_it_would_be_alone() -> None:
+    found = pi.compare(["he_normal", "zeros"], MOONS, widths=WIDTHS, steps=5, key=4)
+    alone = pi.train(pi.mlp(WIDTHS, "relu", "he_normal", bias="zeros"), MOONS, steps=5, key=4)
+    np.testing.assert_array_equal(found["he_normal"].losses, alone.losses)
+    assert list(found) == ["he_normal", "zeros"]
+    assert len(found) == 2
+    assert found.final_scores() == {label: found[label].final_score for label in found}
+
+
+def test_recipes_labels_and_networks() -> None:
+    network = pi.mlp([2, 5, 2], "tanh")
+    found = pi.compare([pi.normal(std=0.1), "orthogonal"], MOONS, widths=WIDTHS, steps=1)
+    assert list(found) == ["normal(std=0.1)", "orthogonal"]
+    found = pi.compare({"small": pi.normal(std=0.1), "own": network}, MOONS, widths=WIDTHS, steps=1)
+    assert found["own"].network == network
+    # networks need no widths
+    assert len(pi.compare({"own": network}, MOONS, steps=1)) == 1
+
+
+def test_options_reach_network_and_training() -> None:
+    found = pi.compare(
+        ["he_normal"],
+        MOONS,
+        widths=[2, 6, 6, 6, 1],
+        activation="silu",
+        norm="layer",
+        residual="scaled",
+        bias=None,
+        output_activation="tanh",
+        steps=2,
+        optimizer=pi.Momentum(0.05),
+    )
+    history = found["he_normal"]
+    assert history.network == pi.mlp(
+        [2, 6, 6, 6, 1], "silu", "he_normal", None, "layer", "scaled", output_activation="tanh"
+    )
+    assert history.optimizer == pi.Momentum(0.05)
+    assert history.loss == "logistic"
+
+
+def test_a_comparison_prints_plots_and_becomes_json(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    wild = pi.normal(std=1e15)
+    found = pi.compare({"He": "he_normal", "wild": wild}, MOONS, widths=WIDTHS, epochs=2, learning_rate=0.5)
+    lines = str(found).splitlines()
+    assert lines[0] == "moons: SGD(learning_rate=0.5), batches of 128, cross_entropy; scores are accuracy"
+    assert [line.split()[0] for line in lines[1:4]] == ["start", "He", "wild"]
+    assert any(line.startswith("wild: diverged at step") for line in lines)
+    assert max(map(len, lines)) <= 100
+    assert repr(found).startswith("Comparison(He: 0.")
+    content = json.loads(found.to_json())
+    assert content["He"]["losses"] == found["He"].losses.tolist()
+    found.plot(tmp_path / "both.png")
+    assert (tmp_path / "both.png").read_bytes()[:4] == b"\x89PNG"
+    pi.compare(["zeros"], MOONS, widths=WIDTHS, steps=1, record=None).plot(tmp_path / "curves.svg")
+    assert "<svg" in (tmp_path / "curves.svg").read_text()
+
+
+def test_progress_counts_all_trainings() -> None:
+    told: list[tuple[int, int]] = []
+    pi.compare(
+        ["zeros", "ones"],
+        MOONS,
+        widths=WIDTHS,
+        steps=2,
+        progress=lambda done, steps: told.append((done, steps)),
+    )
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+@pytest.mark.parametrize(
+    ("recipes", "options", "message"),
+    [
+        ([], {"widths": WIDTHS}, "a comparison needs a training; got none. Give at least one recipe."),
+        (
+            "he_normal",
+            {"widths": WIDTHS},
+            "several recipes are compared; got 'he_normal'. Write them as a list.",
+        ),
+        (["zeros", "zeros"], {"widths": WIDTHS}, "two recipes are called zeros. Give a dict with a label"),
+        (["zeros"], {}, r"zeros is a recipe and needs the network's widths. Give widths=\[8, 16, 1\]."),
+        (["zeros", "hee"], {"widths": WIDTHS}, "unknown recipe 'hee'"),
+    ],
+)
+def test_refusals(recipes: Any, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(pi.RecipeError, match=message):
+        pi.compare(recipes, MOONS, **options)
+
+
+def test_a_label_that_is_not_there() -> None:
+    found = pi.compare(["zeros"], MOONS, widths=WIDTHS, steps=1)
+    with pytest.raises(pi.RecipeError, match=r"there is no training 'he'. There are zeros."):
+        found["he"]
