@@ -11,7 +11,6 @@
 namespace pyinit::probe {
 namespace {
 
-constexpr size_t kBlock = 4096;
 constexpr size_t kMostRows = 64;
 // A thread costs some 20 us to start: what as many numbers take.
 constexpr size_t kNumbersPerThread = size_t{1} << 15;
@@ -32,7 +31,7 @@ uint32_t Axis::bins() const {
 
 Blocks::Blocks(size_t rows, size_t columns)
     : block_rows(std::bit_ceil(std::min(rows, kMostRows))),
-      block_columns(kBlock / block_rows),
+      block_columns(kBlockNumbers / block_rows),
       down((rows + block_rows - 1) / block_rows),
       across((columns + block_columns - 1) / block_columns) {}
 
@@ -90,7 +89,7 @@ Moments Recorder::result() {
     result.nonfinite += tally.nonfinite;
     result.saturated += tally.saturated;
     for (size_t copy = 0; copy < Tally::kCopies; ++copy) {
-      for (size_t k = 0; k < slots_; ++k) result.histogram[k] += tally.slots[copy * slots_ + k];
+      for (size_t k = 0; k < slots_; ++k) result.histogram[k] += tally.slots[k * Tally::kCopies + copy];
     }
   }
   return result;

@@ -50,8 +50,7 @@ struct BlockMoments {
 // Integer counts, which add up in any order.
 struct alignas(64) Tally {
   uint64_t nonfinite, saturated;
-  // kCopies tables of bins() + 2: below, the bins, above. Copies, so that equal neighbours do not wait for each
-  // other.
+  // Below, the bins, above: kCopies of each side by side, so that equal neighbours do not wait for each other.
   static constexpr size_t kCopies = 4;
   uint64_t* slots;
 };
@@ -73,7 +72,9 @@ struct Moments {
   std::vector<uint64_t> histogram;
 };
 
-// 4096 numbers where the matrix has them: 64 rows, or fewer rows and more columns.
+// Blocks of so many numbers, where the matrix has them: 64 rows, or fewer rows and more columns.
+inline constexpr size_t kBlockNumbers = 4096;
+
 struct Blocks {
   Blocks(size_t rows, size_t columns);
   size_t block_rows, block_columns, down, across;

@@ -27,11 +27,11 @@ class LinearSlots {
         above_(axis.linear_bins) {}
 
   // Of S::kLanes numbers.
-  [[gnu::always_inline]] void operator()(F32 x, int32_t* slots) const {
+  [[gnu::always_inline]] void operator()(F32 x, uint32_t* slots) const {
     double at[S::kLanes];
     S::store(at, position(S::widen_low(x)));
     S::store(at + S::kLanes / 2, position(S::widen_high(x)));
-    for (int i = 0; i < S::kLanes; ++i) slots[i] = static_cast<int32_t>(at[i]) + 1;
+    for (int i = 0; i < S::kLanes; ++i) slots[i] = static_cast<uint32_t>(static_cast<int32_t>(at[i]) + 1);
   }
 
  private:
@@ -53,7 +53,7 @@ class SignedLogSlots {
         first_((axis.lowest + 127) << axis.cuts),
         side_((axis.highest - axis.lowest) << axis.cuts) {}
 
-  [[gnu::always_inline]] void operator()(typename S::F32 x, int32_t* slots) const {
+  [[gnu::always_inline]] void operator()(typename S::F32 x, uint32_t* slots) const {
     uint32_t bits[S::kLanes];
     S::store(bits, S::bits(x));
     for (int i = 0; i < S::kLanes; ++i) {
@@ -61,7 +61,7 @@ class SignedLogSlots {
       from_centre = from_centre > 0 ? from_centre : 0;
       from_centre = from_centre < side_ + 1 ? from_centre : side_ + 1;
       const auto sign = static_cast<int32_t>(bits[i]) >> 31;
-      slots[i] = side_ + 1 + ((from_centre ^ sign) - sign);
+      slots[i] = static_cast<uint32_t>(side_ + 1 + ((from_centre ^ sign) - sign));
     }
   }
 
@@ -93,8 +93,7 @@ class Summary {
   }
 
   // A number that is not finite is taken for the shift, and taken out again at the end.
-  [[gnu::always_inline]] void add(const float* x, uint64_t* counts) {
-    int32_t slot[kStatisticLanes];
+  [[gnu::always_inline]] void add(const float* x, uint32_t* slots) {
 #pragma GCC unroll 2
     for (size_t v = 0; v < kVectors; ++v) {
       const F32 given = S::load(x + v * kLanes);
@@ -109,13 +108,7 @@ class Summary {
       maximum_[v] = S::at_least(value, maximum_[v]);
       add_wide(2 * v, S::widen_low(value));
       add_wide(2 * v + 1, S::widen_high(value));
-      if constexpr (kCounts) slots_(value, slot + v * kLanes);
-    }
-    if constexpr (kCounts) {
-      const size_t table = question_.axis.bins() + 2;
-#pragma GCC unroll 32
-      for (size_t i = 0; i < kStatisticLanes; ++i)
-        ++counts[i % Tally::kCopies * table + static_cast<size_t>(slot[i])];
+      if constexpr (kCounts) slots_(value, slots + v * kLanes);
     }
   }
 
@@ -149,9 +142,9 @@ class Summary {
     const bool shift_saturated = !(question_.saturated_low < shift_ && shift_ < question_.saturated_high);
     tally.saturated += saturated[0] - (shift_saturated ? replaced : 0);
     if constexpr (kCounts) {
-      int32_t slot[kLanes];
-      slots_(S::all(shift_), slot);
-      tally.slots[static_cast<size_t>(slot[0])] -= replaced;
+      uint32_t slots[kLanes];
+      slots_(S::all(shift_), slots);
+      tally.slots[slots[0] * Tally::kCopies] -= replaced;
     }
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     if (finite[0] == 0) return {0, 0, 0, kInfinity, -kInfinity};
@@ -188,22 +181,37 @@ float first_finite(const Matrix& block) {
   return 0;
 }
 
+// Apart from the loop that finds the slots, or they would pass from vectors to counters one by one through the
+// vector unit's port for permutations, a third slower.
+template <class S>
+[[gnu::noinline]] void count_slots(const uint32_t* slots, size_t n, uint64_t* counts) {
+  static_assert(kStatisticLanes % Tally::kCopies == 0);
+  for (size_t j = 0; j < n; j += Tally::kCopies) {
+#pragma GCC unroll 4
+    for (size_t k = 0; k < Tally::kCopies; ++k) ++counts[size_t{slots[j + k]} * Tally::kCopies + k];
+  }
+}
+
 template <class S, class Slots>
 BlockMoments summarize_in(const Question& question, const Slots& slots, const Matrix& block, Tally& tally) {
   constexpr size_t kLanes = kStatisticLanes;
   Summary<S, Slots> summary(question, slots, first_finite<S>(block));
   const size_t whole = block.columns / kLanes * kLanes;
   const size_t rest = block.columns - whole;
+  const size_t added = whole + (rest == 0 ? 0 : kLanes);
+  uint32_t slots_of_row[kBlockNumbers];
   float last[kLanes];
   for (float& x : last) x = std::numeric_limits<float>::quiet_NaN();
   for (size_t i = 0; i < block.rows; ++i) {
     const float* row = block.data + i * block.stride;
-    for (size_t j = 0; j < whole; j += kLanes) summary.add(row + j, tally.slots);
-    if (rest == 0) continue;
-    std::memcpy(last, row + whole, rest * sizeof(float));
-    summary.add(last, tally.slots);
+    for (size_t j = 0; j < whole; j += kLanes) summary.add(row + j, slots_of_row + j);
+    if (rest != 0) {
+      std::memcpy(last, row + whole, rest * sizeof(float));
+      summary.add(last, slots_of_row + whole);
+    }
+    if constexpr (!std::is_same_v<Slots, NoSlots<S>>) count_slots<S>(slots_of_row, added, tally.slots);
   }
-  return summary.result(block.rows * block.columns, block.rows * (whole + (rest == 0 ? 0 : kLanes)), tally);
+  return summary.result(block.rows * block.columns, block.rows * added, tally);
 }
 
 template <class S>
