@@ -1,4 +1,4 @@
-"""The command ``pyinit``: init, probe, info, bench."""
+"""The command ``pyinit``: init, probe, train, info, bench."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     """
     argv = sys.argv[1:] if argv is None else argv
     parser = _Parser(prog="pyinit", description="Weights for neural networks, at memory speed.")
-    commands = parser.add_subparsers(dest="command", metavar="{init,probe,info,bench}", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="{init,probe,train,info,bench}", required=True)
     init.add_arguments(commands.add_parser("init", help="write a model's weights", description=init.__doc__))
     probing = commands.add_parser("probe", help="see what initializations do to data, layer by layer")
     if argv[:1] == ["probe"]:
@@ -50,6 +50,11 @@ def main(argv: list[str] | None = None) -> int:
         from . import probe
 
         probe.add_arguments(probing)
+    training = commands.add_parser("train", help="train from several initializations side by side")
+    if argv[:1] == ["train"]:
+        from . import train
+
+        train.add_arguments(training)
     commands.add_parser("info", help="show version, stream version, instruction set and threads")
     bench = commands.add_parser("bench", help="measure speed against numpy, torch, jax and oneMKL")
     if argv[:1] == ["bench"]:
@@ -88,6 +93,10 @@ def _run(arguments: argparse.Namespace) -> int:
         from . import probe
 
         return probe.execute(arguments)
+    if arguments.command == "train":
+        from . import train
+
+        return train.execute(arguments)
     if arguments.command == "bench":
         from ..bench import execute
 
