@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import pyinit as pi
 from pyinit import _core, reference_layer
@@ -97,6 +100,27 @@ def test_weights_drawn_on_the_way_are_those_that_fill_makes(
     assert lost.dw is None
     same_bits((lost.dx, kept.dx), (kept.dx, matmul(kept.dz, w.T)), (kept.dw, matmul(x.T, kept.dz)))
     assert kept.of_dw == lost.of_dw == statistics(kept.dw, LOG)
+
+
+@settings(max_examples=40)
+@given(
+    sizes=st.tuples(st.integers(1, 140), st.integers(1, 300), st.integers(1, 200)),
+    seed=st.integers(0, 2**64 - 1),
+    threads=st.integers(1, 4),
+)
+def test_any_layer_is_its_parts(sizes: tuple[int, int, int], seed: int, threads: int) -> None:
+    batch, inputs, outputs = sizes
+    recipe = pi.normal(0.0, 0.2)
+    x, b = recipe((batch, inputs), key=1), recipe((outputs,), key=2)
+    x.flags.writeable = False
+    got = forward(
+        x, on_the_way(recipe, (inputs, outputs), seed), "tanh", bias=b, ask_y=LINEAR, threads=threads
+    )
+    w = recipe((inputs, outputs), key=seed)
+    y = kernel("activate", "tanh")(matmul(x, w) + b)
+    same_bits((got.y, y))
+    assert got.of_y is not None
+    assert got.of_y == replace(statistics(y, LINEAR), dead=got.of_y.dead)
 
 
 def test_bits_do_not_depend_on_threads(isa: str) -> None:
