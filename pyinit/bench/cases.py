@@ -9,15 +9,20 @@ from pathlib import Path
 from .contender import Contender, Job, Place, Trial
 from .engine import Engine, forced
 from .mkl import OneMKL
+from .orthonormal import Drawn, JaxQR, OwnProduct, ScipyQR, TorchQR
 from .peers import Jax, NumPy, Torch
+from .product import TorchProduct, fixed_order, numpys
 from .roofline import Roofline
 from .writing import CheckpointWriter, PlainWriter
 
 #: Peers that are limits of the machine: a ratio to one is a share of it.
-LIMITS = ("write roofline", "plain write")
+LIMITS = ("write roofline", "plain write", "own product")
 
 # A narrower instruction set has to reach this share of each target.
 _FORCED_SHARE = 0.5
+
+# Products and orthogonal matrices of more elements are left to full runs.
+_QUICK_MATRIX = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,8 @@ class Race:
     peers : tuple of Contender
     targets : mapping of str to float
         Peer name to the least median of peer's seconds over pyinit's.
+    quick : bool
+        Whether a quick run has it; any run has it when it is named.
     """
 
     name: str
@@ -41,6 +48,7 @@ class Race:
     engines: tuple[Contender, ...]
     peers: tuple[Contender, ...]
     targets: Mapping[str, float] = field(default_factory=dict)
+    quick: bool = True
 
     def target(self, peer: str, isa: str | None) -> float | None:
         """Return the least ratio asked for against `peer`, or None."""
@@ -89,7 +97,54 @@ def races(elements: int, threads: int) -> tuple[Race, ...]:
             (PlainWriter(),),
             {"plain write": 1 / 1.15},
         ),
+        *_products(threads),
+        *_orthogonals(threads),
     )
+
+
+def _products(threads: int) -> tuple[Race, ...]:
+    """Return the races of square products."""
+    jobs = [Job("matmul", "float32", (n, n), "warm", threads) for n in (1024, 2048, 4096)]
+    return tuple(
+        Race(
+            f"matmul_{job.shape[0]}",
+            job,
+            (fixed_order(),),
+            (numpys(), TorchProduct()),
+            {"numpy": 0.9},
+            quick=job.elements <= _QUICK_MATRIX,
+        )
+        for job in jobs
+    )
+
+
+def _orthogonals(threads: int) -> tuple[Race, ...]:
+    """Return the races of orthogonal matrices: square, large, tall, wide, and many small ones."""
+    wanted = {
+        (1024, 1024): {"torch.nn.init": 2.0},
+        (64, 128, 128): {"torch.nn.init": 5.0},
+        (4096, 4096): {"torch.nn.init": 3.0, "own product": 1 / 1.4},
+        (16384, 1024): {"torch.nn.init": 3.0},
+        (1024, 16384): {"torch.nn.init": 3.0},
+    }
+    races = []
+    for shape, targets in wanted.items():
+        job = Job("orthogonal", "float32", shape, "warm", threads)
+        peers: tuple[Contender, ...] = (TorchQR(), ScipyQR(), JaxQR())
+        if "own product" in targets:
+            peers = (*peers, OwnProduct())
+        name = "orthogonal_" + "x".join(map(str, shape))
+        races.append(
+            Race(
+                name,
+                job,
+                (Drawn(),),
+                peers,
+                targets,
+                quick=job.elements <= _QUICK_MATRIX,
+            )
+        )
+    return tuple(races)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ _COLOURS = {
     "oneMKL": "#CC79A7",
     "write roofline": "#56B4E9",
     "plain write": "#56B4E9",
+    "own product": "#56B4E9",
 }
 _OTHER = "#999999"
 _LIMIT_RANGE = (0.0, 1.15)

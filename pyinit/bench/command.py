@@ -70,7 +70,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--plot", type=picture, metavar="FILE", help="also draw the ratios, .png or .svg")
     parser.add_argument(
-        "--quick", action="store_true", help="2^22 elements and 3 rounds: a look, not a result"
+        "--quick",
+        action="store_true",
+        help="2^22 elements, no large matrix, 3 rounds: a look, not a result",
     )
     parser.add_argument(
         "--only",
@@ -91,7 +93,9 @@ def execute(arguments: argparse.Namespace) -> int:
     """
     count = arguments.elements or (_QUICK_ELEMENTS if arguments.quick else _FULL_ELEMENTS)
     wanted = [
-        race for race in races(count, arguments.threads) if race.name in (arguments.only or [race.name])
+        race
+        for race in races(count, arguments.threads)
+        if (race.name in arguments.only if arguments.only else not arguments.quick or race.quick)
     ]
 
     def progress(line: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,8 +22,9 @@ class Job:
 
     Parameters
     ----------
-    distribution : {"normal", "uniform", "truncated_normal"}
-        Standard parameters: N(0, 1), U[0, 1), N(0, 1) cut at two sigma.
+    distribution : {"normal", "uniform", "truncated_normal", "matmul", "orthogonal"}
+        Standard parameters: N(0, 1), U[0, 1), N(0, 1) cut at two sigma; or the product of two matrices of
+        normals, or matrices with orthonormal lines.
     dtype : {"float32", "float64", "bfloat16", "float16"}
     shape : tuple of int
     memory : {"warm", "fresh", "disk"}
@@ -46,6 +48,19 @@ class Job:
     def nbytes(self) -> int:
         """Bytes made in one pass."""
         return self.elements * np.dtype(NUMPY_STORAGE[self.dtype]).itemsize
+
+    @property
+    def flops(self) -> float | None:
+        """Floating-point operations of a pass, where they limit it: a fused one is two.
+
+        2 n^3 of a square product; 2 m n^2 - 2/3 n^3 of each orthogonal matrix, the least that a QR takes.
+        """
+        if self.distribution == "matmul":
+            return 2.0 * self.shape[0] ** 3
+        if self.distribution == "orthogonal":
+            m, n = max(self.shape[-2:]), min(self.shape[-2:])
+            return math.prod(self.shape[:-2]) * (2.0 * m * n * n - 2 / 3 * n**3)
+        return None
 
     def buffer(self) -> np.ndarray[Any, Any]:
         """Return a buffer of the job's shape whose pages have all been touched."""

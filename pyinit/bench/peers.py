@@ -136,11 +136,21 @@ class Jax:
         return Trial(lambda: draw(key).block_until_ready(), moments_check(job, self.name))
 
 
+class SciPy:
+    """Named in the table's head; `orthonormal` races its QR."""
+
+    @staticmethod
+    def version() -> str | None:
+        """Return the installed version, or None."""
+        return _version("scipy")
+
+
 def installed() -> dict[str, str | None]:
     """Return the version of each peer by name, None for one that is absent."""
     return {
         "torch": Torch.version(),
         "numpy": NumPy.version(),
         "jax": Jax.version(),
+        "scipy": SciPy.version(),
         "oneMKL": OneMKL.version(),
     }

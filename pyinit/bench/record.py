@@ -58,7 +58,7 @@ class Sample:
     Parameters
     ----------
     rate : float
-        Elements (or bytes, for a race on disk) per second at the median.
+        Elements per second at the median; bytes for a race on disk, floating-point operations for a product.
     """
 
     contender: str

@@ -62,11 +62,11 @@ def summarize(race: Race, entrants: Sequence[Entrant], table: list[list[float]],
     result = RaceRecord(race.name, race.job.memory, race.job.dtype, race.job.elements)
     columns = list(zip(*table, strict=True))
     on_disk = race.job.memory == "disk"
-    units = race.job.nbytes if on_disk else race.job.elements
+    units = race.job.nbytes if on_disk else race.job.flops or race.job.elements
     for entrant, seconds in zip(entrants, columns, strict=True):
         contender = entrant.contender
         rate = units / statistics.median(seconds)
-        unit = "B/s" if on_disk else "elements/s"
+        unit = "B/s" if on_disk else "flop/s" if race.job.flops else "elements/s"
         result.samples.append(
             Sample(contender.name, entrant.trial.detail, contender.isa, seconds, rate, unit)
         )

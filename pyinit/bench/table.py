@@ -49,7 +49,7 @@ def rates(record: Record) -> list[str]:
         for sample in race.samples:
             middle = statistics.median(sample.seconds)
             name = f"{sample.contender} {sample.detail}".strip()
-            unit = "GB/s" if sample.rate_unit == "B/s" else "Gelem/s"
+            unit = {"B/s": "GB/s", "flop/s": "Gflop/s"}.get(sample.rate_unit, "Gelem/s")
             rows.append([race.name, race.memory, name, f"{middle:.3g}", f"{sample.rate / 1e9:.3f} {unit}"])
     return _columns(rows, right={3, 4})
 

@@ -71,9 +71,9 @@ main(["--plot", "speed.svg", "--only", "normal_64x64"])
     assert done.stdout == ""
 
 
-def test_every_job_in_memory_has_a_known_answer() -> None:
-    jobs = {(race.job.distribution, race.job.dtype) for race in races(1, 0) if race.job.memory != "disk"}
-    assert jobs == set(KNOWN)
+def test_every_draw_in_memory_has_a_known_answer() -> None:
+    draws = [race.job for race in races(1, 0) if race.job.flops is None and race.job.memory != "disk"]
+    assert {(job.distribution, job.dtype) for job in draws} == set(KNOWN)
 
 
 @pytest.mark.parametrize("isa", _core.available_isas())
@@ -97,10 +97,36 @@ def test_targets_are_those_asked_for() -> None:
         ("normal", "write roofline"): 0.33,
         ("normal_64x64", "torch.nn.init"): 1,
         ("write_checkpoint", "plain write"): 1 / 1.15,
+        ("matmul_1024", "numpy"): 0.9,
+        ("matmul_2048", "numpy"): 0.9,
+        ("matmul_4096", "numpy"): 0.9,
+        ("orthogonal_1024x1024", "torch.nn.init"): 2,
+        ("orthogonal_64x128x128", "torch.nn.init"): 5,
+        ("orthogonal_4096x4096", "torch.nn.init"): 3,
+        ("orthogonal_4096x4096", "own product"): 1 / 1.4,
+        ("orthogonal_16384x1024", "torch.nn.init"): 3,
+        ("orthogonal_1024x16384", "torch.nn.init"): 3,
     }
     found = {(race.name, peer): value for race in races(1, 0) for peer, value in race.targets.items()}
     assert found == asked
     normal = races(1, 0)[0]
     assert normal.target("torch", "avx2") == 4.5
     assert normal.target("oneMKL", None) is None
-    assert set(LIMITS) == {"write roofline", "plain write"}
+    assert set(LIMITS) == {"write roofline", "plain write", "own product"}
+
+
+def test_a_quick_run_has_no_large_matrix() -> None:
+    dense = [race for race in races(1, 0) if race.job.flops]
+    assert [race.name for race in dense if race.quick] == [
+        "matmul_1024",
+        "orthogonal_1024x1024",
+        "orthogonal_64x128x128",
+    ]
+    assert all(race.quick for race in races(1, 0) if not race.job.flops)
+    # 4/3 n^3 of a square, and its own product has as many
+    flops = {race.name: race.job.flops for race in dense}
+    assert flops["orthogonal_4096x4096"] == pytest.approx(4 / 3 * 4096**3)
+    assert pytest.approx(flops["orthogonal_4096x4096"], rel=1e-3) == 2 * 4096 * (2 * 4096 // 3) * 4096
+    assert flops["orthogonal_1024x16384"] == flops["orthogonal_16384x1024"]
+    assert flops["orthogonal_64x128x128"] == pytest.approx(64 * 4 / 3 * 128**3)
+    assert flops["matmul_2048"] == 2 * 2048**3

@@ -56,7 +56,9 @@ def test_contenders_take_turns_and_the_ring_is_rotated(clock: Clock) -> None:
     assert table == [pytest.approx([0.1, 0.2, 0.4])] * 3
 
 
-@pytest.mark.parametrize(("duration", "repeats"), [(0.004, 25), (0.04, 2), (0.07, 1), (1.0, 1), (1e-6, 10_000)])
+@pytest.mark.parametrize(
+    ("duration", "repeats"), [(0.004, 25), (0.04, 2), (0.07, 1), (1.0, 1), (1e-6, 10_000)]
+)
 def test_short_steps_are_repeated(clock: Clock, duration: float, repeats: int) -> None:
     calls: list[str] = []
     table = interleave([Turn(lambda: (calls.append("x"), clock.sleep(duration)))], least=1, most=1)
