@@ -38,7 +38,8 @@ class LayerReport:
     branch : float or None
     moments : dict of str to Moments
         Measured, by kind: "pre-activation" is what enters phi (z, or z normalized), "activation" is phi of
-        it, "gradient" is by z, "weight", "weight gradient".
+        it, "gradient" is by what enters phi (all of it, the skip's part too, where that is z), "weight" and
+        "weight gradient".
     predictions : dict of str to Prediction
         By kind; empty where theory cannot follow the activation.
     verdict : Verdict

@@ -47,8 +47,8 @@ def probe(
     """Run a network once on real rows, forward and back, and report what each layer does to them.
 
     z = x W + b (plus a skip, where the layer has one), phi of z or of z normalized; then the gradients of
-    sum(dy * output), or of a loss, by each z and W. Beside each number stands what mean-field theory predicts
-    from the second moment of the real input.
+    sum(dy * output), or of a loss, by what enters each phi and by each W. Beside each number stands what
+    mean-field theory predicts from the second moment of the real input.
 
     Parameters
     ----------

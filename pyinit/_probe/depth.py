@@ -22,7 +22,7 @@ __all__ = ["draw_depth", "draw_heat_map"]
 _GREY = "#666666"
 _TITLES = {
     "pre-activation": "mean square of what enters $\\varphi$",
-    "gradient": "mean square of the gradient by $z$",
+    "gradient": "mean square of its gradient",
     "weight gradient": "mean square of the gradient by $W$",
 }
 _CELLS = 240

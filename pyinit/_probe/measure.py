@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,9 @@ Output = Callable[[Array], tuple[float | None, Array]]
 
 # where histograms end, in standard deviations
 _REACH = 5.0
+# of an axis, and outside it
+_FILLED = 0.25
+_OUTSIDE = 0.01
 # weights of up to so many numbers stay in memory from forward to back
 _SMALL = 1 << 20
 
@@ -61,7 +64,8 @@ def measured(
     for at, layer in enumerate(layers):
         weight, bias = _weight(layer, at, key, threads), _bias(layer, at, key)
         asked = _asked(layer, axes, weight, entering, before, found[-1] if found else None)
-        step = forward(layer, entering, weight, bias, stream, asked, keep or _skips(layers, at), threads)
+        step = forward(layer, entering, weight, bias, stream, asked, threads)
+        _refine(step, axes, threads)
         found.append(step.moments)
         if keep:
             kept.append((entering, weight, step))
@@ -75,7 +79,7 @@ def measured(
     for at in reversed(range(len(layers))):
         entering, weight, step = kept.pop()
         gradients = backward(layers[at], entering, weight, step, dy, skip, at > 0, threads)
-        for kind, values in (("gradient", gradients.z), ("weight gradient", gradients.weight)):
+        for kind, values in (("gradient", gradients.entering), ("weight gradient", gradients.weight)):
             found[at][kind] = statistics(values, Question(axes.around(kind, values)), threads)
         if gradients.inputs is not None:
             dy, skip = gradients.inputs, gradients.skip
@@ -84,9 +88,19 @@ def measured(
     return Measured(inputs, tuple(found), loss)
 
 
-def _skips(layers: tuple[Dense, ...], at: int) -> bool:
-    """Return whether the next layer needs this one's z."""
-    return at + 1 < len(layers) and layers[at + 1].branch is not None
+def _refine(step: Step, axes: Axes, threads: int | None) -> None:
+    """Take histograms again whose numbers fill little of the axis they were expected on, or left it."""
+    for kind, values in (("pre-activation", step.entering), ("activation", step.y)):
+        found = step.moments[kind]
+        bars = found.histogram
+        if bars is None or axes.fixed(kind) is not None or not found.count:
+            continue
+        low, high = found.minimum, found.maximum
+        edges = bars.axis.edges
+        is_filled = high - low >= _FILLED * (edges[-1] - edges[0])
+        if not is_filled or bars.below + bars.above > _OUTSIDE * found.count:
+            again = statistics(values, Question(spanning(low, high, axes.bins)), threads)
+            step.moments[kind] = replace(found, histogram=again.histogram)
 
 
 def _weight(layer: Dense, at: int, key: Key, threads: int | None) -> Weight:

@@ -226,35 +226,45 @@ def _gradients(
     states: list[_State], found: list[dict[str, Prediction]], anchor: dict[str, float], entering: Entering
 ) -> None:
     squares = [entering.second_moment, *(state.square for state in states[:-1])]
-    square, mean, log = anchor["gradient"], anchor["gradient mean"], 0.0
-    by_weight = anchor["weight gradient"]
+    last = len(states) - 1
+    divisor = states[last].numbers.get("divisor", 1.0)
+    inner, mean, log = anchor["gradient"], anchor["gradient mean"] / math.sqrt(divisor), 0.0
+    z = inner / divisor
     # what entered the last layer was measured, too
-    last = square * anchor["entering"] * (states[-1].layer.branch or 1.0) ** 2
-    skipped = skipped_log = 0.0
+    reference = z * anchor["entering"] * _branch(states[last]) ** 2
     for at in reversed(range(len(states))):
-        state, layer = states[at], states[at].layer
-        if at < len(states) - 1:
-            after, weight = states[at + 1].layer, states[at + 1].weight
-            branch = 1.0 if after.branch is None else after.branch
-            skipped, skipped_log = (0.0, 0.0) if after.branch is None else (square, log)
-            back = branch**2 * after.units * weight.std**2 * square
-            coherent = branch * after.units * weight.mean * mean
-            slope, slope2, slope4 = (state.numbers[f"slope{power}"] for power in ("", " square", " fourth"))
-            divisor = state.numbers.get("divisor", 1.0)
-            own = (back + coherent**2) * slope2 / divisor
-            # a unit's gradient squared: a normal number's times the slope's
-            fresh = max(3.0 * slope4 / max(slope2, _SMALL) ** 2 - 1.0, 0.0) / layer.units
-            mean = coherent * slope / math.sqrt(divisor)
-            if after.branch is not None:
-                mean += anchor["gradient mean"]
-            square = min(own + skipped, _HUGE)
-            share = own / max(square, _TINY)
-            log = (share * math.sqrt(log) + (1 - share) * math.sqrt(skipped_log)) ** 2 + share**2 * fresh
-        ratio = square * squares[at] * (layer.branch or 1.0) ** 2 / last if last else 0.0
-        of_weight = min(by_weight * ratio, _HUGE)
+        state = states[at]
+        if at < last:
+            inner, z, mean, log = _passed_back(states[at + 1], state, z, mean, log)
+        ratio = z * squares[at] * _branch(state) ** 2 / reference if reference else 0.0
+        of_weight = min(anchor["weight gradient"] * ratio, _HUGE)
         both = log + (states[at - 1].numbers["log h"] if at else 0.0)
-        found[at]["gradient"] = Prediction(None, None, square, *_band(square, log))
+        seen = z if state.layer.norm is None else inner
+        found[at]["gradient"] = Prediction(None, None, seen, *_band(seen, log))
         found[at]["weight gradient"] = Prediction(None, None, of_weight, *_band(of_weight, both))
+
+
+def _passed_back(
+    after: _State, state: _State, z: float, mean: float, log: float
+) -> tuple[float, float, float, float]:
+    """Return the square of the gradient by what enters phi, then its square, mean and log variance by z."""
+    numbers, divisor = state.numbers, state.numbers.get("divisor", 1.0)
+    spread = _branch(after) ** 2 * after.layer.units * after.weight.std**2 * z
+    shared = _branch(after) * after.layer.units * after.weight.mean * mean
+    inner = min((spread + shared**2) * numbers["slope square"], _HUGE)
+    # a unit's gradient squared is that of a normal number, times the slope's
+    fresh = 3.0 * numbers["slope fourth"] / max(numbers["slope square"], _SMALL) ** 2 - 1.0
+    by_skip = after.layer.branch is not None
+    total = min(inner / divisor + (z if by_skip else 0.0), _HUGE)
+    share = inner / divisor / max(total, _TINY)
+    # both ways carry the same fluctuations
+    log = log + share**2 * max(fresh, 0.0) / state.layer.units
+    mean = shared * numbers["slope"] / math.sqrt(divisor) + (mean if by_skip else 0.0)
+    return inner, total, mean, log
+
+
+def _branch(state: _State) -> float:
+    return 1.0 if state.layer.branch is None else state.layer.branch
 
 
 def _band(middle: float, log_variance: float) -> tuple[float, float]:

@@ -36,20 +36,20 @@ class Asked:
 
 @dataclass(frozen=True)
 class Step:
-    """What a layer made; `z`, what entered phi and the norm are kept for the way back only."""
+    """What a layer made: phi, z, what entered phi (z, or z normalized), and statistics."""
 
     y: Array
-    z: Array | None
-    entering: Array | None
+    z: Array
+    entering: Array
     normalized: Normalized | None
     moments: dict[str, Moments]
 
 
 @dataclass(frozen=True)
 class Gradients:
-    """By z, by the weight, by what the layer got; by z again where the layer has a skip."""
+    """By what enters phi, by the weight, by what the layer got, and by the z that its skip starts from."""
 
-    z: Array
+    entering: Array
     weight: Array
     inputs: Array | None
     skip: Array | None
@@ -62,7 +62,6 @@ def forward(
     bias: Array | None,
     skip: Array | None,
     asked: Asked,
-    keep: bool,
     threads: int | None,
 ) -> Step:
     """Run a layer on rows of float32; `skip` is the z of the layer before."""
@@ -74,13 +73,14 @@ def forward(
             weight,
             layer.activation,
             bias=bias,
-            keep_z=keep,
+            keep_z=True,
             ask_z=ask_z,
             ask_y=ask_y,
             ask_weight=ask_weight,
             threads=threads,
         )
         found = {"pre-activation": made.of_z, "activation": made.of_y, "weight": made.of_weight}
+        assert made.z is not None
         return Step(made.y, made.z, made.z, None, _all(found))
     made = kernel.forward(x, weight, "linear", bias=bias, ask_weight=ask_weight, threads=threads)
     z, normalized = made.y, None
@@ -112,22 +112,20 @@ def backward(
     threads: int | None,
 ) -> Gradients:
     """Return the gradients of a layer from that of its activation; `stream` comes by a skip after it."""
-    assert step.z is not None
-    assert step.entering is not None
     if _is_fused(layer) and stream is None:
         made = kernel.backward(x, weight, layer.activation, step.z, dy, want_dx=want_inputs, threads=threads)
         assert made.dw is not None
         return Gradients(made.dz, made.dw, made.dx, None)
     with np.errstate(over="ignore", invalid="ignore"):
-        dz = dy * _applied(layer.activation, step.entering, slope=True)
-        if step.normalized is not None:
-            dz = step.normalized.backward(dz)
+        inner = dy * _applied(layer.activation, step.entering, slope=True)
+        dz = inner if step.normalized is None else step.normalized.backward(inner)
         if stream is not None:
             dz = dz + stream
         branch = dz if layer.branch is None else np.float32(layer.branch) * dz
     made = kernel.backward(x, weight, "linear", step.z, branch, want_dx=want_inputs, threads=threads)
     assert made.dw is not None
-    return Gradients(dz, made.dw, made.dx, None if layer.branch is None else dz)
+    entering = dz if step.normalized is None else inner
+    return Gradients(entering, made.dw, made.dx, None if layer.branch is None else dz)
 
 
 def _is_fused(layer: Dense) -> bool:

@@ -21,7 +21,7 @@ _COLUMNS = (
     ("h rms", 8, ">"),
     ("flat", 5, ">"),
     ("dead", 5, ">"),
-    ("dz rms", 8, ">"),
+    ("grad rms", 8, ">"),
     ("verdict", 9, "<"),
 )
 

@@ -1,0 +1,158 @@
+"""``pyinit probe``: tables, files, progress, and errors in one line."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pyinit as pi
+from pyinit.cli import main
+from pyinit.cli.meter import Meter
+from pyinit.cli.probe import inits_of
+
+WIDTHS = "8,16,16,16,16,16,16,16,1"
+SMALL = ["probe", "--data", "moons", "--widths", "2,8,8,1"]
+
+
+def test_the_experiment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
+    plot = tmp_path / "new" / "out.png"
+    command = ["probe", "--data", "abalone", "--widths", WIDTHS, "--activation", "tanh"]
+    assert main([*command, "--init", "normal,xavier,he", "--plot", str(plot)]) == 0
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert [path.name for path in plot.parent.iterdir()] == ["out.png"]
+    out, err = capsys.readouterr()
+    assert err.splitlines()[-1] == f"wrote {plot}"
+    tables = out.split("\n\n")
+    assert [table.split(":")[0] for table in tables] == ["normal", "xavier", "he"]
+    verdicts = [" ".join(table.splitlines()[10:]).split(":")[0] for table in tables]
+    assert verdicts == ["saturated", "healthy", "healthy"]
+    network = pi.mlp([8, *[16] * 7, 1], "tanh", pi.normal())
+    assert tables[0] == str(pi.probe(network, pi.data.abalone().inputs, title="normal"))
+
+
+def test_numbers_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "a.json"
+    assert (
+        main([*SMALL, "--init", "he", "--init", '{"recipe": "normal", "std": 0.5}', "--json", str(file)]) == 0
+    )
+    first, second = (pi.Report.from_dict(one) for one in json.loads(file.read_text())["reports"])
+    assert (first.title, second.title) == ("he", '{"recipe": "normal", "std": 0.5}')
+    assert second.layers[0].recipe == "normal(std=0.5)"
+    capsys.readouterr()
+    assert main([*SMALL, "--init", "he", "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["reports"] == [first.to_dict()]
+
+
+def test_options_reach_the_probe(capsys: pytest.CaptureFixture[str]) -> None:
+    options = (
+        "--activation leaky_relu:0.2 --norm layer --residual scaled --bias zeros --forward --standardize"
+    )
+    settings = "--seed 0x10 --bins 9 --threads 1 --init lecun --json -"
+    assert (
+        main(["probe", "--data", "abalone", "--widths", "8,6,6,6,1", *options.split(), *settings.split()])
+        == 0
+    )
+    found = pi.Report.from_dict(json.loads(capsys.readouterr().out)["reports"][0])
+    network = pi.mlp(
+        [8, 6, 6, 6, 1], ("leaky_relu", 0.2), pi.lecun_normal(), pi.zeros(), "layer", residual="scaled"
+    )
+    x = pi.data.abalone().standardized().inputs
+    assert found == pi.probe(network, x, key=16, backward=False, bins=9, title="lecun")
+    assert main([*SMALL, "--loss", "mse", "--log", "--json", "-"]) == 0
+    found = pi.Report.from_dict(json.loads(capsys.readouterr().out)["reports"][0])
+    data = pi.data.moons()
+    plain = pi.mlp([2, 8, 8, 1], "tanh")
+    assert found == pi.probe(plain, data.inputs, targets=data.targets, loss="mse", log=True, title="default")
+    assert found.loss is not None
+
+
+def test_a_page(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    page = tmp_path / "a.html"
+    assert main([*SMALL, "--html", str(page)]) == 0
+    assert page.read_text().startswith("<!DOCTYPE html>")
+    assert main([*SMALL, "--html", str(page)]) == 2
+    assert main([*SMALL, "--html", str(page), "--force"]) == 0
+
+
+def test_a_file_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.savez(tmp_path / "a.npz", inputs=np.eye(4, dtype=np.float32), targets=np.arange(4.0))
+    assert main(["probe", "--data", str(tmp_path / "a.npz"), "--widths", "4,3,1"]) == 0
+    assert "4 rows, input mean 0.25" in capsys.readouterr().out
+
+
+def test_names_of_inits() -> None:
+    assert inits_of(None, "relu") == {"default": pi.he_normal()}
+    found = inits_of(["normal, critical", "orthogonal"], "tanh")
+    assert found == {
+        "normal": pi.normal(),
+        "critical": pi.critical_normal("tanh"),
+        "orthogonal": pi.orthogonal(),
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--widths", "8,x"],
+            "argument --widths: needs widths such as 8,16,16,1; got '8,x' (see pyinit probe",
+        ),
+        (["--widths", "3,1"], "the network has 3 inputs; got x with 2 columns. Make the first width 2."),
+        (
+            ["--widths", "2"],
+            "a network needs the width of its input and of each layer; got [2]. Write [8, 16, 1].",
+        ),
+        (["--data", "moon"], "'moon' is neither a data set nor a file. Names are abalone"),
+        (["--init", "hee"], "unknown recipe 'hee'. Known are"),
+        (["--init", "he,he"], "--init names he twice. Name each recipe once."),
+        (["--init", '{"recipe":'], "--init is not valid JSON"),
+        (["--activation", "tan"], "unknown activation 'tan'. Known are"),
+        (
+            ["--activation", "leaky_relu:x"],
+            "argument --activation: needs a name such as tanh or leaky_relu:0.2",
+        ),
+        (["--seed", "x"], "argument --seed: needs an integer in [0, 2**64); got 'x'"),
+        (["--plot", "a.gif"], "--plot needs a name ending in .png, .svg, .pdf, .jpg, .webp; got 'a.gif'"),
+        (["--loss", "cross_entropy"], "a cross entropy over 1 outputs needs classes in [0, 1); got 0 to 1."),
+        (["--norm", "group"], "argument --norm: invalid choice: 'group'"),
+    ],
+)
+def test_errors_are_one_line(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try:
+        status = main([*SMALL, *arguments])
+    except SystemExit as left:
+        status = int(str(left.code))
+    out, err = capsys.readouterr()
+    assert status == 2
+    assert out == ""
+    assert err.startswith(f"pyinit: error: {message}")
+    assert err.count("\n") == 1
+
+
+def test_files_are_refused_before_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.png").touch()
+    assert main([*SMALL, "--plot", str(tmp_path / "a.png")]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "a.png exists; use --force" in err
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_meter_in_other_words() -> None:
+    stream = Terminal()
+    with Meter(stream, lambda done, total, seconds: f"{done} of {total} layers") as meter:
+        meter(1, 4)
+        meter(4, 4)
+    assert stream.getvalue() == "\r 25%  1 of 4 layers\r100%  4 of 4 layers\r" + " " * 19 + "\r"

@@ -1,0 +1,117 @@
+"""Predictions: those of pi.theory where it has them, and what norms and skips add."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pyinit as pi
+from pyinit import theory
+from pyinit._probe.prediction import Entering, Prediction, predicted
+
+ENTERING = Entering(0.3, 0.0, 0.3)
+ONES = {"gradient": 1.0, "gradient mean": 0.0, "weight gradient": 1.0, "entering": 1.0}
+
+
+def of(network: pi.Network, kind: str, entering: Entering = ENTERING) -> np.ndarray:
+    found = predicted(network, entering, ONES)
+    return np.array([layer[kind].second_moment for layer in found])
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu", "gelu", "softplus", "hardtanh", ("leaky_relu", 0.2)])
+def test_plain_stacks_are_propagated(activation: Any) -> None:
+    widths = [40, 30, 50, 30]
+    recipe, bias = pi.variance_scaling(1.7), pi.normal(std=0.2)
+    network = pi.mlp(widths, activation, recipe, bias, output_activation=activation)
+    theirs = theory.propagate(activation, widths, 0.3, sigma_w=1.7**0.5, sigma_b=0.2)
+    ours = predicted(network, ENTERING, ONES)
+    np.testing.assert_allclose(of(network, "pre-activation"), theirs.q, rtol=1e-9)
+    np.testing.assert_allclose(of(network, "activation"), theirs.activation_square, rtol=1e-9)
+    np.testing.assert_allclose(of(network, "gradient"), theirs.gradient, rtol=1e-9)
+    np.testing.assert_allclose([one["activation"].mean for one in ours], theirs.activation_mean, atol=1e-12)
+    bands = np.array([(one["activation"].low, one["activation"].high) for one in ours]).T
+    np.testing.assert_allclose(bands, theirs.band(), rtol=1e-6)
+    np.testing.assert_allclose(of(network, "weight gradient"), theirs.weight_gradient, rtol=1e-9)
+
+
+def test_means_of_weights_are_propagated() -> None:
+    widths = [40, 30, 50, 30]
+    network = pi.mlp(widths, "tanh", pi.uniform(0, 0.02), output_activation="tanh")
+    theirs = theory.propagate(
+        "tanh", widths, 0.3, sigma_w=0.02 / 12**0.5 * np.sqrt(widths[:-1]), weight_mean=0.01, input_mean=0.2
+    )
+    found = of(network, "pre-activation", Entering(0.3, 0.2, 0.3))
+    np.testing.assert_allclose(found, theirs.q, rtol=1e-5)
+
+
+@pytest.mark.parametrize("branch", [True, "scaled"])
+def test_skips_are_residual_variances(branch: Any) -> None:
+    blocks, width = 6, 50
+    network = pi.mlp([width] * (blocks + 3), "tanh", pi.variance_scaling(2.0), residual=branch)
+    factor = 1.0 if branch is True else blocks**-0.5
+    first = 2.0 * 0.3
+    after = theory.residual_variance("tanh", blocks, first, sigma_w=2**0.5, branch=factor)
+    np.testing.assert_allclose(of(network, "pre-activation")[1:-1], after, rtol=1e-9)
+    q = np.concatenate(([first], after[:-1]))
+    growth = theory.residual_gradient("tanh", q, sigma_w=2**0.5, branch=factor)
+    gradient = of(network, "gradient")
+    np.testing.assert_allclose(gradient[:-2] / gradient[1:-1], growth, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("norm", "growth"), [("batch", math.pi / (math.pi - 1)), ("layer", 1.0)])
+def test_norms_have_their_factors(norm: Any, growth: float) -> None:
+    network = pi.mlp([50] * 8, "relu", pi.normal(), norm=norm)
+    assert growth == pytest.approx(getattr(theory, f"{norm}_norm_gradient")("relu"))
+    gradient = of(network, "gradient")
+    # EPSILON of 25 is what normalization leaves off
+    np.testing.assert_allclose(gradient[1:-2] / gradient[2:-1], growth, rtol=1e-5)
+    np.testing.assert_allclose(of(network, "pre-activation")[:-1], 1.0, rtol=1e-4)
+
+
+def test_networks_of_several_kinds_of_layers() -> None:
+    layers = [
+        pi.Dense(30, 40, "relu", pi.he_normal()),
+        pi.Dense(40, 50, "tanh", pi.lecun_normal()),
+        pi.Dense(50, 50, "sin", pi.lecun_normal(), branch=0.5),
+        pi.Dense(50, 10, "linear", pi.lecun_normal()),
+    ]
+    relu = theory.propagate("relu", [30, 40], 0.3, sigma_w=2**0.5)
+    tanh = theory.propagate("tanh", [40, 50], relu.activation_square[0], sigma_w=1.0)
+    q = tanh.q[0] + 0.25 * tanh.activation_square[0]
+    sin = theory.second_moment("sin", q)
+    expected = [relu.q[0], tanh.q[0], q, sin]
+    np.testing.assert_allclose(of(pi.Network(tuple(layers)), "pre-activation"), expected, rtol=1e-9)
+
+
+def test_weights_are_those_of_the_plan() -> None:
+    found = predicted(pi.mlp([100, 400, 3], "relu", pi.he_uniform()), ENTERING, None)
+    assert set(found[0]) == {"pre-activation", "activation", "weight"}
+    weight = found[0]["weight"]
+    assert weight.variance == pytest.approx(0.02, rel=1e-6)
+    assert weight.high - weight.second_moment == pytest.approx(2 * 0.02 * math.sqrt(2 / 40000), rel=1e-6)
+    given = predicted(pi.Network((pi.Dense(4, 4, recipe=1.5 * np.eye(4)),)), ENTERING, None)
+    assert given[0]["weight"].low == given[0]["weight"].high == pytest.approx(2.25 / 4)
+
+
+def test_explosions_stay_finite() -> None:
+    network = pi.mlp([16] * 120, "relu", pi.normal(std=1e5))
+    for layer in predicted(network, ENTERING, ONES):
+        for one in layer.values():
+            assert isinstance(one, Prediction)
+            assert math.isfinite(one.second_moment)
+            assert one.low <= one.second_moment <= one.high
+
+
+def test_rough_functions_are_measured_without_theory() -> None:
+    noise = np.random.default_rng(0)
+
+    def dropout(x: np.ndarray) -> np.ndarray:
+        return x * (noise.random(x.shape) < 0.5)
+
+    report = pi.probe(pi.mlp([30, 30, 1], dropout), np.ones((4, 30)), backward=False)
+    assert all(layer.predictions == {} for layer in report.layers)
+    assert report.layers[0].activation == "dropout"
+    assert "dropout" in str(report)

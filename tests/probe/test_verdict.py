@@ -1,0 +1,224 @@
+"""Verdicts: clear cases, and each threshold from both sides, on networks whose numbers are exact."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pyinit as pi
+from pyinit._probe.saturation import flat_ends
+from pyinit._probe.verdict import DEAD, EXPLODED, SATURATED, VANISHED, Verdict
+from pyinit.activation import activation
+
+ABALONE = [8, 16, 16, 16, 16, 16, 16, 16, 1]
+NARROW = [pi.Dense(10, 10, recipe=np.eye(10))]
+
+
+def judged(layers: Any, x: Any, **options: Any) -> tuple[list[str], Verdict]:
+    report = pi.probe(layers, x, **options)
+    return [layer.verdict.kind for layer in report.layers], report.verdict
+
+
+@pytest.mark.parametrize(
+    ("activation", "recipe", "kind", "fix"),
+    [
+        ("tanh", pi.normal(), "saturated", "pi.glorot_normal(), gain 1: std 0.25 where this is 1."),
+        ("tanh", pi.glorot_normal(), "healthy", ""),
+        ("tanh", pi.he_normal(), "healthy", ""),
+        (
+            "tanh",
+            pi.normal(std=0.01),
+            "vanishing",
+            "pi.glorot_normal(), gain 1: std 0.25 where this is 0.01.",
+        ),
+        ("tanh", pi.zeros(), "dead", "pi.glorot_normal(), gain 1: std 0.289 where this is 0."),
+        (
+            "tanh",
+            pi.constant(0.1),
+            "symmetric",
+            "pi.glorot_normal(), gain 1: std 0.289 where this is 0 about a mean of 0.1.",
+        ),
+        (
+            "tanh",
+            pi.uniform(),
+            "saturated",
+            "pi.glorot_normal(), gain 1: std 0.25 where this is 0.289 about a mean of 0.5.",
+        ),
+        ("relu", pi.normal(), "exploding", "pi.he_normal(), gain 1.414: std 0.354 where this is 1."),
+        (
+            "relu",
+            pi.glorot_normal(),
+            "vanishing",
+            "pi.he_normal(), gain 1.414: std 0.354 where this is 0.25.",
+        ),
+        ("relu", pi.he_normal(), "healthy", ""),
+        ("sigmoid", pi.glorot_normal(), "vanishing", '"tanh" or "relu" for sigmoid'),
+        ("selu", pi.normal(std=2), "exploding", "pi.lecun_normal(), gain 1: std 0.25 where this is 2."),
+        (
+            ("leaky_relu", 0.5),
+            pi.normal(std=2),
+            "exploding",
+            "pi.variance_scaling(scale=1.6), gain 1.265: std 0.316 where this is 2.",
+        ),
+        (np.arctan, pi.normal(std=0.01), "vanishing", "gain 1.491: std 0.373 where this is 0.01."),
+    ],
+    ids=str,
+)
+def test_abalone_through_eight_layers(activation: Any, recipe: Any, kind: str, fix: str) -> None:
+    report = pi.probe(pi.mlp(ABALONE, activation, recipe), pi.data.abalone().inputs)
+    assert report.verdict.kind == kind
+    assert fix in report.verdict.fix
+    assert bool(report.verdict.fix) == (kind != "healthy")
+    assert report.verdict.reason
+
+
+def test_suggestions_heal() -> None:
+    """What the fix names, applied, is healthy."""
+    x = pi.data.abalone().inputs
+    for phi, recipe in (("tanh", pi.glorot_normal()), ("relu", pi.he_normal()), ("selu", pi.lecun_normal())):
+        for key in range(3):
+            assert pi.probe(pi.mlp(ABALONE, phi, recipe), x, key=key).verdict.kind == "healthy"
+
+
+@pytest.mark.parametrize(
+    ("scale", "kinds"),
+    [
+        (1.01 * VANISHED, ["healthy"]),
+        (0.99 * VANISHED, ["vanishing"]),
+        (0.99 * EXPLODED, ["healthy"]),
+        (1.01 * EXPLODED, ["exploding"]),
+    ],
+)
+def test_limits_of_the_signal(scale: float, kinds: list[str]) -> None:
+    x = 3.0 * np.ones((2, 10))
+    found, verdict = judged([pi.Dense(10, 10, recipe=scale * np.eye(10))], x)
+    assert found == kinds
+    assert verdict.kind == kinds[0]
+
+
+@pytest.mark.parametrize(
+    ("scale", "kind"),
+    [
+        (1.01 * VANISHED, "healthy"),
+        (0.99 * VANISHED, "vanishing"),
+        (0.99 * EXPLODED, "healthy"),
+        (1.01 * EXPLODED, "exploding"),
+    ],
+)
+def test_limits_of_the_gradient(scale: float, kind: str) -> None:
+    # the first layer's signal is that of its bias and input, whatever the second one does
+    network = [
+        pi.Dense(10, 10, recipe=np.eye(10), bias=pi.constant(1.0)),
+        pi.Dense(10, 10, recipe=scale * np.eye(10), bias=pi.constant(1.0)),
+    ]
+    found, _ = judged(network, np.ones((2, 10)))
+    assert found[0] == kind
+
+
+@pytest.mark.parametrize(("flat", "kind"), [(24, "healthy"), (25, "saturated")])
+def test_limit_of_saturation(flat: int, kind: str) -> None:
+    assert SATURATED == 0.25
+    x = np.where(np.arange(100) < flat, 1.0, 0.5)[:, None] * np.ones(10)
+    found, verdict = judged([pi.Dense(10, 10, "hardtanh", np.eye(10))], x)
+    assert found == [kind]
+    if kind == "saturated":
+        assert verdict.reason.startswith(
+            "1 of 1 layers; layers.0: 25% of what enters hardtanh is where it is flat"
+        )
+
+
+@pytest.mark.parametrize(("silent", "kind"), [(8, "healthy"), (9, "dead")])
+def test_limit_of_death(silent: int, kind: str) -> None:
+    assert DEAD == 0.9
+    x = np.where(np.arange(10) < silent, -1.0, 1.0) * np.ones((3, 1))
+    found, verdict = judged([pi.Dense(10, 10, "relu", np.eye(10)), *NARROW], x)
+    assert found[0] == kind
+    if kind == "dead":
+        assert "90% of its units are silent for every row." in verdict.reason
+
+
+def test_gradients_that_do_not_come_back_are_dead() -> None:
+    network = [pi.Dense(10, 10, recipe=np.eye(10)), pi.Dense(10, 4, recipe=pi.zeros(), bias=pi.ones())]
+    found, verdict = judged(network, np.ones((2, 10)))
+    assert found == ["dead", "symmetric"]
+    assert "no gradient comes back to it." in verdict.reason
+    # forward alone shows nothing of it
+    assert judged(network, np.ones((2, 10)), backward=False)[0] == ["healthy", "symmetric"]
+
+
+def test_what_is_not_finite_is_named_where_it_begins() -> None:
+    report = pi.probe(pi.mlp([16] * 10, "relu", pi.normal(std=1e6)), np.ones((4, 16)))
+    assert report.verdict.kind == "exploding"
+    assert report.verdict.reason.startswith("not finite from layers.5 on: ")
+    assert report.layers[5].moments["pre-activation"].nonfinite > 0
+    assert report.layers[4].moments["pre-activation"].nonfinite == 0
+    assert "std 0.354 where this is 1e+06." in report.verdict.fix
+
+
+def test_the_input_is_blamed_where_it_is_to_blame() -> None:
+    x = 100.0 * np.random.default_rng(0).normal(size=(50, 16))
+    report = pi.probe(pi.mlp([16, 16, 16, 1], "tanh", pi.glorot_normal()), x)
+    assert report.layers[0].verdict.kind == "saturated"
+    assert report.layers[1].verdict.kind == "healthy"
+    assert report.verdict.fix.startswith("standardize the input, whose rms is 1")
+
+
+def test_normalization_and_skips_have_their_own_remedies() -> None:
+    x = np.random.default_rng(0).normal(size=(256, 32))
+    normed = pi.probe(pi.mlp([32] * 22, "relu", pi.normal(), norm="batch"), x, dy="normal")
+    assert normed.verdict.kind == "exploding"
+    assert normed.verdict.fix.startswith('fewer layers, or residual="scaled": behind a normalization')
+    skips = pi.probe(pi.mlp([32] * 22, "relu", pi.he_normal(), residual=True), x)
+    assert skips.verdict.kind == "exploding"
+    assert skips.verdict.fix.startswith('residual="scaled"')
+    assert pi.probe(pi.mlp([32] * 22, "relu", residual="scaled"), x).verdict.kind == "healthy"
+    # large inputs, or small, do not count behind a normalization
+    for scale in (1e-3, 1e3):
+        assert pi.probe(pi.mlp([32] * 5, "relu", norm="layer"), scale * x).verdict.kind == "healthy"
+
+
+def test_scale_matters_only_to_activations_that_have_one() -> None:
+    x = 1e4 * np.random.default_rng(0).normal(size=(64, 64))
+    assert pi.probe(pi.mlp([64] * 6, "relu"), x).verdict.kind == "healthy"
+    small = pi.probe(pi.mlp([64] * 6, "relu", pi.normal(std=1e-2)), x)
+    assert small.verdict.kind == "vanishing"
+
+
+def test_a_narrow_output_is_judged_by_what_to_expect() -> None:
+    # one unit: its rms is chance, and may be 100 times smaller than that
+    found = [pi.probe(pi.mlp([64, 64, 1], "relu"), np.ones((1, 64)), key=key) for key in range(60)]
+    rms = np.array([math.sqrt(report.layers[1].moments["activation"].second_moment) for report in found])
+    assert (rms < VANISHED).sum() >= 2
+    assert all(report.verdict.kind == "healthy" for report in found)
+
+
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        ("tanh", math.atanh(math.sqrt(0.95))),
+        ("erf", math.sqrt(math.log(20.0))),
+        ("sigmoid", 2 * math.atanh(math.sqrt(0.95))),
+        ("softsign", math.sqrt(20.0) - 1.0),
+        ("hardtanh", 1.0),
+        ("relu", math.inf),
+        ("linear", math.inf),
+        ("gelu", math.inf),
+        ("softplus", math.inf),
+        ("sin", math.inf),
+    ],
+)
+def test_where_activations_are_flat(name: str, end: float) -> None:
+    assert flat_ends(activation(name)) == pytest.approx((-end, end), rel=1e-9)
+
+
+def test_where_a_function_is_flat() -> None:
+    low, high = flat_ends(activation(lambda x: np.arctan(x - 1.0)))
+    assert (low, high) == pytest.approx((1.0 - math.sqrt(19.0), 1.0 + math.sqrt(19.0)), rel=1e-4)
+
+
+def test_verdicts_print() -> None:
+    assert str(Verdict("healthy", "all is well.")) == "healthy: all is well."
+    assert str(Verdict("dead", "nothing.", "something.")) == "dead: nothing. Fix: something."
