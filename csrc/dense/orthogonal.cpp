@@ -23,7 +23,8 @@ constexpr size_t kPanelBytes = size_t{16} << 20;
 // Slivers a thread takes at once, so that V is read from the cache more than once.
 constexpr size_t kUnitSlivers = 4;
 constexpr size_t kUnitsPerThread = 8;
-constexpr size_t kFmaPerThread = size_t{1} << 20;
+// A thread costs some 20 us to start, and a step of the team some more.
+constexpr double kFmaPerThread = 1 << 23;
 
 constexpr size_t parts(size_t n, size_t size) { return (n + size - 1) / size; }
 constexpr size_t round_up(size_t n, size_t multiple) { return parts(n, multiple) * multiple; }
@@ -185,10 +186,14 @@ template <class Value>
 void make_all(const OrthogonalTask& task, const std::vector<OrthogonalOutput>& matrices, Dtype dtype,
               int threads) {
   const auto wanted = static_cast<size_t>(threads > 0 ? threads : default_threads());
-  const uint64_t fma = task.length * task.columns.index.size() / 64 * task.count / 32;
+  const double fma = static_cast<double>(task.length) * static_cast<double>(task.columns.index.size()) *
+                     static_cast<double>(task.count);
+  const auto useful = [&](double work) {
+    return static_cast<size_t>(std::clamp(work / kFmaPerThread, 1.0, static_cast<double>(wanted)));
+  };
   if (matrices.size() >= 2 * wanted) {
     // A matrix for each thread.
-    const size_t members = std::clamp<uint64_t>(fma * matrices.size() / kFmaPerThread, 1, wanted);
+    const size_t members = useful(fma * static_cast<double>(matrices.size()));
     std::vector<std::unique_ptr<Maker<Value>>> makers(members);
     for (auto& maker : makers) maker = std::make_unique<Maker<Value>>(task, dtype, 1);
     run_team(members, [&](Team& team, size_t member) {
@@ -200,7 +205,7 @@ void make_all(const OrthogonalTask& task, const std::vector<OrthogonalOutput>& m
     });
     return;
   }
-  const size_t members = std::clamp<uint64_t>(fma / kFmaPerThread, 1, wanted);
+  const size_t members = useful(fma);
   Maker<Value> maker(task, dtype, members);
   run_team(members, [&](Team& team, size_t member) {
     const FloatEnvironment environment;
