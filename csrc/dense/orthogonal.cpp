@@ -24,7 +24,7 @@ constexpr size_t kPanelBytes = size_t{16} << 20;
 constexpr size_t kUnitSlivers = 4;
 constexpr size_t kUnitsPerThread = 8;
 // A thread costs some 20 us to start, and a step of the team some more.
-constexpr double kFmaPerThread = 1 << 21;
+constexpr double kFmaPerThread = 1 << 20;
 
 constexpr size_t parts(size_t n, size_t size) { return (n + size - 1) / size; }
 constexpr size_t round_up(size_t n, size_t multiple) { return parts(n, multiple) * multiple; }
