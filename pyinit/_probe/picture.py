@@ -21,7 +21,7 @@ __all__ = ["plot"]
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _DEPTHS = ("pre-activation", "gradient", "weight gradient")
 # inches
-_STRIP, _DEPTH, _MARGIN, _SIDE, _GAP = 2.05, 2.3, 0.35, 0.55, 0.75
+_STRIP, _DEPTH, _MARGIN, _SIDE, _GAP = 2.05, 2.3, 0.45, 0.55, 0.75
 _MAP_ROW, _LEAST_MAP, _MOST_MAP = 0.16, 1.2, 4.0
 
 

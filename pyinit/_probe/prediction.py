@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..activation import Activation
-from ..dense import Dense
+from ..dense import Dense, said
 from ..network import Network
 from ..normalization import EPSILON
 from ..theory.domain import Values
@@ -29,6 +29,7 @@ _TINY = 1e-300
 _SMALL = 1e-150
 _HUGE = 1e300
 _SIGMAS = 2.0
+_BENT = ("linear", "relu", "leaky_relu")
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,10 @@ def _fluctuations(states: list[_State]) -> None:
     """Fill in E phi, E phi'^2 and the variances of logarithms, activation by activation."""
     for phi in {state.layer.activation for state in states}:
         chosen = [state for state in states if state.layer.activation is phi]
-        _integrate(phi, chosen)
+        if said(phi) is not phi and phi.name in _BENT and not any(state.inner_mean for state in chosen):
+            _bend(phi, chosen)
+        else:
+            _integrate(phi, chosen)
     z = h = 0.0
     for state in states:
         n, q = state.layer.units, max(state.variance + state.mean**2, _TINY)
@@ -171,6 +175,22 @@ def _fluctuations(states: list[_State]) -> None:
         if stream:
             h = max(h, response**2 * z)
         state.numbers |= {"log z": z, "log h": h}
+
+
+def _bend(phi: Activation, states: list[_State]) -> None:
+    """The same as `_integrate` for two lines that meet at 0, where z has no mean: no integrals are needed."""
+    left, right = (float(slope) for slope in phi.slope(np.array([-1.0, 1.0])))
+    second, fourth = (left**2 + right**2) / 2.0, (left**4 + right**4) / 2.0
+    for state in states:
+        state.average = (right - left) * math.sqrt(state.inner / (2.0 * math.pi))
+        state.numbers |= {
+            "average": state.average,
+            "slope": (left + right) / 2.0,
+            "slope square": second,
+            "slope fourth": fourth,
+            "kurtosis": 3.0 * fourth / second**2 - 1.0 if state.inner else 0.0,
+            "response": 1.0 if state.inner else 0.0,
+        }
 
 
 def _integrate(phi: Activation, states: list[_State]) -> None:

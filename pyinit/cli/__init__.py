@@ -7,8 +7,9 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from ..errors import PyinitError
 from . import init
@@ -66,7 +67,11 @@ def main(argv: list[str] | None = None) -> int:
     is_main = threading.current_thread() is threading.main_thread()
     former = signal.signal(signal.SIGTERM, _terminate) if is_main else None
     try:
-        return _run(parser.parse_args(argv))
+        arguments = parser.parse_args(argv)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", UserWarning)
+            warnings.showwarning = _warn
+            return _run(arguments)
     except BrokenPipeError:
         # the reader has what it wanted, as in `pyinit init gpt2 --dry-run | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -110,6 +115,18 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _terminate(number: int, frame: FrameType | None) -> None:
     raise _Terminated
+
+
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Print a warning as one line: where it was raised says nothing to who types commands."""
+    print(f"pyinit: warning: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _one_line(error: Exception) -> str:

@@ -86,6 +86,15 @@ def test_a_file_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "4 rows, input mean 0.25" in capsys.readouterr().out
 
 
+def test_warnings_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.csv").write_text("x,same,y\n1,5,0.5\n2,5,0.7\n3,5,0.1\n4,5,0.2\n")
+    assert main(["probe", "--data", str(tmp_path / "a.csv"), "--widths", "2,3,1", "--standardize"]) == 0
+    warning, *rest = capsys.readouterr().err.splitlines()
+    assert warning.startswith("pyinit: warning: ")
+    assert "constant in the training rows and teach nothing: same." in warning
+    assert rest == []
+
+
 def test_names_of_inits() -> None:
     assert inits_of(None, "relu") == {"default": pi.he_normal()}
     found = inits_of(["normal, critical", "orthogonal"], "tanh")

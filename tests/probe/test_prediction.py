@@ -37,6 +37,26 @@ def test_plain_stacks_are_propagated(activation: Any) -> None:
     np.testing.assert_allclose(of(network, "weight gradient"), theirs.weight_gradient, rtol=1e-9)
 
 
+def test_lines_that_meet_at_zero_need_no_integrals() -> None:
+    """The same network through the quadrature, as a user's activation."""
+    bent = pi.Activation(
+        "bent", lambda x: np.where(x > 0, x, 0.3 * x), lambda x: np.where(x > 0, 1.0, 0.3), kinks=(0.0,)
+    )
+    widths = [40, 30, 50, 30]
+    for norm in (None, "batch"):
+        known = pi.mlp(widths, ("leaky_relu", 0.3), pi.he_normal(), pi.normal(std=0.3), norm)
+        other = pi.mlp(widths, bent, pi.he_normal(), pi.normal(std=0.3), norm)
+        for ours, theirs in zip(
+            predicted(known, ENTERING, ONES), predicted(other, ENTERING, ONES), strict=True
+        ):
+            for kind in ours:
+                a, b = ours[kind], theirs[kind]
+                np.testing.assert_allclose(
+                    [a.second_moment, a.low, a.high], [b.second_moment, b.low, b.high], rtol=1e-9
+                )
+                assert a.mean == pytest.approx(b.mean, abs=1e-12)
+
+
 def test_means_of_weights_are_propagated() -> None:
     widths = [40, 30, 50, 30]
     network = pi.mlp(widths, "tanh", pi.uniform(0, 0.02), output_activation="tanh")
