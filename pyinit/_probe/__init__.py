@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..moments import Histogram, LinearAxis, LogAxis, Moments
-from ._report import LayerReport, Report
-from ._run import probe
 from .prediction import Prediction
+from .report import LayerReport, Report
+from .run import probe
 from .verdict import Verdict
 
 __all__ = [

@@ -15,7 +15,7 @@ from .strip import common_range
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ._report import Report
+    from .report import Report
 
 __all__ = ["draw_depth", "draw_heat_map"]
 

@@ -13,7 +13,7 @@ from .picture import plot
 from .table import number
 
 if TYPE_CHECKING:
-    from ._report import LayerReport, Report
+    from .report import LayerReport, Report
 
 __all__ = ["page"]
 

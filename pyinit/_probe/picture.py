@@ -13,7 +13,7 @@ from .strip import MOST_PANELS, draw_strip
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ._report import Report
+    from .report import Report
 
 __all__ = ["plot"]
 

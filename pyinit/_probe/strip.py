@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ._report import LayerReport, Report
+    from .report import LayerReport, Report
 
 __all__ = ["MOST_PANELS", "common_range", "draw_strip"]
 

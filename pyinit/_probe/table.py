@@ -6,7 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._report import LayerReport, Report
+    from .report import LayerReport, Report
 
 __all__ = ["WIDTH", "number", "table"]
 

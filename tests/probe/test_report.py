@@ -12,17 +12,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import pyinit as pi
 from pyinit._probe.depth import _grid, _resampled
 from pyinit._probe.picture import plot
 from pyinit._probe.strip import MOST_PANELS, common_range
 from pyinit._probe.table import WIDTH, number, table
+from pyinit.activation import NAMES
 
 matplotlib = pytest.importorskip("matplotlib")
 
 X = pi.data.abalone().inputs[:200]
-NAMES = {"normal": pi.normal(), "xavier": pi.glorot_normal()}
+RECIPES = {"normal": pi.normal(), "xavier": pi.glorot_normal()}
 
 
 def report(
@@ -109,6 +112,35 @@ def test_json_says_all(name: str) -> None:
     assert "Infinity" not in text
 
 
+@settings(max_examples=30)
+@given(
+    widths=st.lists(st.integers(1, 12), min_size=1, max_size=6),
+    activation=st.sampled_from([*NAMES, ("leaky_relu", 0.5)]),
+    recipe=st.sampled_from(
+        [None, pi.normal(), pi.uniform(), pi.zeros(), pi.normal(std=1e15), pi.normal(std=1e-15)]
+    ),
+    bias=st.sampled_from([None, pi.normal(), pi.constant(-3.0)]),
+    norm=st.sampled_from([None, "batch", "layer"]),
+    backward=st.booleans(),
+    log=st.booleans(),
+)
+def test_any_network_has_a_report(
+    widths: list[int], activation: Any, recipe: Any, bias: Any, norm: Any, backward: bool, log: bool
+) -> None:
+    network = pi.mlp([8, *widths], activation, recipe, bias, norm)
+    one = pi.probe(network, X[:20], backward=backward, log=log)
+    assert pi.Report.from_json(one.to_json()) == one
+    assert max(map(len, str(one).splitlines())) <= WIDTH
+    for layer in one.layers:
+        assert bool(layer.verdict.fix) == (layer.verdict.kind != "healthy")
+        for kind, moments in layer.moments.items():
+            assert moments.count + moments.nonfinite in (20 * layer.units, layer.inputs * layer.units)
+            bars = moments.histogram
+            if bars is not None:
+                assert bars.below + sum(bars.counts) + bars.above == moments.count
+            assert kind in layer.predictions
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -187,7 +219,7 @@ def test_pictures_are_drawn(name: str) -> None:
 
 
 def test_pictures_are_saved_side_by_side(tmp_path: Path) -> None:
-    found = [report(recipe, name) for name, recipe in NAMES.items()]
+    found = [report(recipe, name) for name, recipe in RECIPES.items()]
     figure = plot(found, tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     # histograms of each, three panels for both, a map of each

@@ -17,10 +17,10 @@ from ..errors import RecipeError, ShapeError
 from ..loss import LOSSES, loss_of
 from ..network import Network, as_network
 from ..stream import Key, as_key
-from ._report import LayerReport, Report
 from .axes import axes_of
 from .measure import Measured, Output, Progress, measured
 from .prediction import Entering, Prediction, predicted
+from .report import LayerReport, Report
 from .verdict import Verdict, judged
 
 __all__ = ["probe"]
