@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from ..network import Network
 from ..recipe import Recipe
 from ..scaling import variance_scaling
 from .measure import Measured
-from .weights import spread_of
+from .weights import Spread, spread_of
 
 __all__ = ["remedy", "scale_free"]
 
@@ -50,29 +51,45 @@ def remedy(kind: str, network: Network, measured: Measured, at: int) -> str:
         return (
             'fewer layers, or residual="scaled": behind a normalization the scale of weights changes nothing.'
         )
-    return _rescaled(kind, _judged_by(kind, network, at))
+    return _rescaled(kind, network, at)
 
 
-def _judged_by(kind: str, network: Network, at: int) -> Dense:
-    """Return the layer whose weights to change: the output's are not what lost the signal."""
-    return (
-        network.layers[max(at - 1, 0)]
-        if at == len(network.layers) - 1 and kind != "dead"
-        else network.layers[at]
-    )
-
-
-def _rescaled(kind: str, layer: Dense) -> str:
+def _rescaled(kind: str, network: Network, at: int) -> str:
+    to_blame = _to_blame(network, at) if kind in ("vanishing", "exploding") else at
+    layer = network.layers[to_blame]
     recipe, gain = suggested(layer.activation)
-    std = spread_of(recipe, (layer.inputs, layer.units), None).std
-    now = spread_of(layer.recipe, (layer.inputs, layer.units), None)
-    name = _written(recipe)
-    if kind != "symmetric" and now.mean == 0.0 and abs(now.std - std) <= _SAME * std:
+    std, now = _stds(layer)
+    if kind != "symmetric" and _excess(layer) <= _SAME:
         return _deeper(kind, layer.activation)
-    text = f"{name}, gain {gain:.4g}: std {std:.3g} where this is {now.std:.3g}"
+    text = f"{_written(recipe)}, gain {gain:.4g}: std {std:.3g} where this is {now.std:.3g}"
     if now.mean:
         text += f" about a mean of {now.mean:.3g}"
-    return text + "."
+    return (f"in layers.{to_blame}, " if to_blame != at else "") + text + "."
+
+
+def _to_blame(network: Network, at: int) -> int:
+    """Return the nearest layer whose weights are far from what suits, at least half as far as any.
+
+    The output's count only where all others suit: it cannot make up for them.
+    """
+    excess = [_excess(layer) for layer in network.layers]
+    hidden = range(len(excess) - 1)
+    pool = hidden if any(excess[one] > _SAME for one in hidden) else range(len(excess))
+    most = max(excess[one] for one in pool)
+    return min((one for one in pool if excess[one] >= most / 2), key=lambda one: abs(one - at))
+
+
+def _excess(layer: Dense) -> float:
+    """Return |ln| of a layer's std over the one that suits; a mean of the weights is beyond any."""
+    std, now = _stds(layer)
+    return abs(math.log(now.std / std)) if now.std > 0.0 and now.mean == 0.0 else math.inf
+
+
+@lru_cache(maxsize=256)
+def _stds(layer: Dense) -> tuple[float, Spread]:
+    """Return the std that suits a layer, and the spread that it has."""
+    shape = layer.inputs, layer.units
+    return spread_of(suggested(layer.activation)[0], shape, None).std, spread_of(layer.recipe, shape, None)
 
 
 def _deeper(kind: str, phi: Activation) -> str:

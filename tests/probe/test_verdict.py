@@ -166,6 +166,23 @@ def test_the_input_is_blamed_where_it_is_to_blame() -> None:
     assert report.verdict.fix.startswith("standardize the input, whose rms is 1")
 
 
+def test_the_layer_to_blame_is_named() -> None:
+    x = np.random.default_rng(0).normal(size=(64, 64))
+    he = pi.Dense(64, 64, "relu")
+    small = pi.Dense(64, 64, "relu", pi.normal(std=1e-3))
+    report = pi.probe([he, small, he, he, pi.Dense(64, 8)], x)
+    assert [layer.verdict.kind for layer in report.layers] == ["vanishing"] * 4 + ["vanishing"]
+    assert report.layers[1].verdict.fix == "pi.he_normal(), gain 1.414: std 0.177 where this is 0.001."
+    assert report.layers[3].verdict.fix.startswith("in layers.1, pi.he_normal()")
+    # an output alone
+    report = pi.probe([he, he, pi.Dense(64, 8, recipe=pi.normal(std=10))], x)
+    assert report.layers[2].verdict.fix == "pi.glorot_normal(), gain 1: std 0.167 where this is 10."
+    # nothing but depth
+    report = pi.probe(pi.mlp([64] * 60, "tanh", pi.glorot_normal()), x)
+    assert report.verdict.kind == "vanishing"
+    assert report.verdict.fix.startswith("wider or fewer layers")
+
+
 def test_normalization_and_skips_have_their_own_remedies() -> None:
     x = np.random.default_rng(0).normal(size=(256, 32))
     normed = pi.probe(pi.mlp([32] * 22, "relu", pi.normal(), norm="batch"), x, dy="normal")
