@@ -47,6 +47,8 @@ EXPLODED = 10.0
 """Ratio above which it has exploded."""
 
 _FEW = 8
+# float32 ends at 1.4e-45
+_LOST = 1e-30
 _ORDER: tuple[Kind, ...] = ("dead", "symmetric", "saturated", "exploding", "vanishing")
 
 
@@ -87,9 +89,11 @@ def _of_layer(
         if numbers.nonfinite:
             return "exploding", f"{numbers.nonfinite} numbers of its {kind} are not finite."
     entering, made, weight = found["pre-activation"], found["activation"], found["weight"]
-    if made.second_moment == 0.0:
-        return "dead", "it makes 0 for every row."
-    if made.dead is not None and made.dead >= DEAD:
+    if made.second_moment == 0.0 or (made.dead is not None and made.dead >= DEAD):
+        if any(_is_lost(_rms(one["activation"])) for one in measured.layers[:at]):
+            return "vanishing", "what layers before it left is below float32's range."
+        if made.second_moment == 0.0:
+            return "dead", "it makes 0 for every row."
         return "dead", f"{made.dead:.0%} of its units are silent for every row."
     if weight.minimum == weight.maximum and layer.units > 1 and weight.count > 1:
         return "symmetric", f"all its weights are {weight.mean:.4g}, so all units are and stay the same."
@@ -105,12 +109,20 @@ def _of_layer(
     if norm is not None and last:
         ratio = norm / last
         if ratio == 0.0:
+            deeper = (_norm(measured, network, one) or 0.0 for one in range(at + 1, len(network.layers)))
+            if any(_is_lost(one / last) for one in deeper):
+                return "vanishing", "the gradient that comes back is below float32's range."
             return "dead", "no gradient comes back to it."
         if ratio > EXPLODED:
             return "exploding", f"the gradient that comes back is {ratio:.3g} times the last layer's."
         if ratio < VANISHED:
             return "vanishing", f"the gradient that comes back is {ratio:.2g} of the last layer's."
     return "healthy", "what enters it and what comes back keep their size."
+
+
+def _is_lost(size: float) -> bool:
+    """Return whether one more layer may round a number to 0."""
+    return 0.0 < size < _LOST
 
 
 def _of_network(network: Network, layers: list[Verdict], measured: Measured) -> Verdict:

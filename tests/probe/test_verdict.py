@@ -149,6 +149,16 @@ def test_gradients_that_do_not_come_back_are_dead() -> None:
     assert judged(network, np.ones((2, 10)), backward=False)[0] == ["healthy", "symmetric"]
 
 
+def test_what_float32_rounds_to_zero_has_vanished() -> None:
+    x = np.random.default_rng(0).normal(size=(32, 32))
+    for recipe in (pi.normal(std=1e-3), pi.normal(std=1e-12)):
+        report = pi.probe(pi.mlp([32] * 30, "tanh", recipe), x)
+        assert report.layers[-1].moments["activation"].second_moment == 0.0
+        assert report.layers[0].moments["gradient"].second_moment == 0.0
+        assert {layer.verdict.kind for layer in report.layers} == {"vanishing"}
+        assert report.verdict.kind == "vanishing"
+
+
 def test_what_is_not_finite_is_named_where_it_begins() -> None:
     report = pi.probe(pi.mlp([16] * 10, "relu", pi.normal(std=1e6)), np.ones((4, 16)))
     assert report.verdict.kind == "exploding"
