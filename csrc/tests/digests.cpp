@@ -1,30 +1,21 @@
 // Golden digests of stream version 1 (R7): every distribution and dtype, on every instruction set of this
 // machine. `digests FILE` compares with the file and fails on any difference; `digests` prints the lines of
 // the file.
-#include <cinttypes>
-#include <cstdio>
 #include <cstring>
 #include <functional>
 #include <limits>
-#include <map>
 #include <string>
 #include <vector>
 
-#include "dispatch.hpp"
 #include "fill/fill.hpp"
+#include "golden.hpp"
 
 namespace {
 
 using namespace pyinit;
 using fill::Region;
 using fill::Target;
-
-// 64-bit FNV-1a.
-uint64_t digest(const std::vector<unsigned char>& bytes) {
-  uint64_t hash = 0xCBF29CE484222325;
-  for (const unsigned char byte : bytes) hash = (hash ^ byte) * 0x100000001B3;
-  return hash;
-}
+using tests::Digests;
 
 struct Place {
   const char* name;
@@ -141,9 +132,8 @@ const std::vector<std::pair<const char*, Draw>> kDraws = {
      }},
 };
 
-std::map<std::string, uint64_t> digests_of(const std::string& isa, int threads) {
-  use_isa(isa);
-  std::map<std::string, uint64_t> found;
+Digests digests_of(int threads) {
+  Digests found;
   for (const Place& place : kPlaces) {
     const Region region(place.global_shape, place.start, place.shape);
     for (const auto& [name, draw] : kDraws) {
@@ -151,55 +141,13 @@ std::map<std::string, uint64_t> digests_of(const std::string& isa, int threads) 
       for (const NamedDtype& dtype : kDtypes) {
         std::vector<unsigned char> bytes(region.size() * itemsize(dtype.dtype));
         draw({bytes.data(), dtype.dtype, threads}, region, place.key, place);
-        found[std::string(name) + " " + place.name + " " + std::string(dtype.name)] = digest(bytes);
+        found[std::string(name) + " " + place.name + " " + std::string(dtype.name)] = tests::digest(bytes);
       }
     }
   }
   return found;
 }
 
-std::map<std::string, uint64_t> read(const char* path) {
-  std::map<std::string, uint64_t> lines;
-  std::FILE* file = std::fopen(path, "r");
-  if (file == nullptr) return lines;
-  char name[64], place[64], dtype[64];
-  uint64_t value;
-  while (std::fscanf(file, "%63s %63s %63s %" SCNx64, name, place, dtype, &value) == 4) {
-    lines[std::string(name) + " " + place + " " + dtype] = value;
-  }
-  std::fclose(file);
-  return lines;
-}
-
-int compare(const std::map<std::string, uint64_t>& golden, const std::map<std::string, uint64_t>& found,
-            const std::string& isa) {
-  int wrong = golden.size() == found.size() ? 0 : 1;
-  if (wrong > 0) std::printf("%s: %zu digests, the file has %zu\n", isa.c_str(), found.size(), golden.size());
-  for (const auto& [name, value] : found) {
-    const auto line = golden.find(name);
-    if (line != golden.end() && line->second == value) continue;
-    ++wrong;
-    std::printf("%s: %s is %016" PRIx64 "\n", isa.c_str(), name.c_str(), value);
-  }
-  return wrong;
-}
-
 }  // namespace
 
-int main(int count, char** arguments) {
-  const std::vector<std::string> isas = available_isas();
-  if (count < 2) {
-    for (const auto& [name, value] : digests_of("scalar", 1))
-      std::printf("%s %016" PRIx64 "\n", name.c_str(), value);
-    return 0;
-  }
-  const auto golden = read(arguments[1]);
-  int wrong = golden.empty() ? 1 : 0;
-  for (const std::string& isa : isas) {
-    // More threads than tiles here and there; windows.cpp compares one thread with several.
-    wrong += compare(golden, digests_of(isa, 3), isa);
-    std::printf("%s: %zu digests\n", isa.c_str(), golden.size());
-  }
-  if (wrong > 0) std::printf("%d wrong\n", wrong);
-  return wrong > 0 ? 1 : 0;
-}
+int main(int count, char** arguments) { return tests::golden_digests(count, arguments, digests_of); }
