@@ -14,7 +14,7 @@ from ..activation import Activation
 from ..errors import RecipeError
 from ..moments import Axis, LinearAxis, LogAxis
 
-__all__ = ["KINDS", "Axes", "axes_of", "reached", "spanning"]
+__all__ = ["KINDS", "Axes", "axes_of", "ends", "reached", "spanning"]
 
 KINDS = ("pre-activation", "activation", "gradient", "weight", "weight gradient")
 """What a report says of each layer."""
@@ -82,11 +82,18 @@ def _pair(value: Any) -> tuple[float, float]:
 
 def reached(phi: Activation, low: float, high: float) -> tuple[float, float]:
     """Return between what an activation's values lie where low <= x <= high."""
-    x = np.unique(np.concatenate((np.linspace(low, high, 129), np.clip([0.0, *phi.kinks], low, high))))
+    x = np.concatenate((np.linspace(low, high, 129), np.clip([0.0, *phi.kinks], low, high)))
     with np.errstate(all="ignore"):
         values = phi.value(x)
     kept = values[np.isfinite(values)]
     return (float(kept.min()), float(kept.max())) if kept.size else (0.0, 0.0)
+
+
+def ends(axis: Axis) -> tuple[float, float]:
+    """Return where an axis begins and ends."""
+    if isinstance(axis, LinearAxis):
+        return axis.low, axis.high
+    return float(axis.edges[0]), float(axis.edges[-1])
 
 
 def spanning(low: float, high: float, bins: int) -> LinearAxis:

@@ -16,7 +16,7 @@ from ..moments import Axis, Moments, Question, statistics
 from ..network import Network
 from ..plan import Plan
 from ..stream import Key
-from .axes import Axes, reached, spanning
+from .axes import Axes, ends, reached, spanning
 from .step import Asked, Step, backward, forward
 from .weights import Spread, spread_of
 
@@ -96,8 +96,8 @@ def _refine(step: Step, axes: Axes, threads: int | None) -> None:
         if bars is None or axes.fixed(kind) is not None or not found.count:
             continue
         low, high = found.minimum, found.maximum
-        edges = bars.axis.edges
-        is_filled = high - low >= _FILLED * (edges[-1] - edges[0])
+        first, last = ends(bars.axis)
+        is_filled = high - low >= _FILLED * (last - first)
         if not is_filled or bars.below + bars.above > _OUTSIDE * found.count:
             again = statistics(values, Question(spanning(low, high, axes.bins)), threads)
             step.moments[kind] = replace(found, histogram=again.histogram)
@@ -130,13 +130,13 @@ def _asked(
     spread = spread_of(layer.recipe, (layer.inputs, layer.units), values)
     z_axis = _expected(layer, axes, x, entering, spread, before)
     if isinstance(weight, Drawn):
-        w_axis = axes.fixed("weight") or spanning(*_ends(weight.plan), axes.bins)
+        w_axis = axes.fixed("weight") or spanning(*_bounds(weight.plan), axes.bins)
     else:
         w_axis = axes.around("weight", weight)
     return Asked(z_axis, _image(layer, axes, z_axis), w_axis)
 
 
-def _ends(plan: Plan) -> tuple[float, float]:
+def _bounds(plan: Plan) -> tuple[float, float]:
     if plan.bounds is not None:
         return plan.bounds
     mean, std = plan.mean or 0.0, plan.std or 0.0
@@ -172,5 +172,4 @@ def _image(layer: Dense, axes: Axes, z_axis: Axis) -> Axis:
     fixed = axes.fixed("activation")
     if fixed is not None:
         return fixed
-    edges = z_axis.edges
-    return spanning(*reached(layer.activation, float(edges[0]), float(edges[-1])), axes.bins)
+    return spanning(*reached(layer.activation, *ends(z_axis)), axes.bins)
