@@ -9,18 +9,18 @@ variance that normalization divided by, plus what comes along the skip. A stack 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..activation import Activation
-from ..dense import Dense, said
+from ..dense import Dense
 from ..network import Network
 from ..normalization import EPSILON
-from ..theory.domain import Rows, Values
-from ..theory.gaussian import expectation, expectation_of_rows
+from ..theory.domain import Values
+from ..theory.gaussian import expectation
 from ..theory.moments import second_moment
+from .integrals import integrals
 from .weights import Spread, spread_of
 
 __all__ = ["Entering", "Prediction", "predicted"]
@@ -30,7 +30,6 @@ _TINY = 1e-300
 _SMALL = 1e-150
 _HUGE = 1e300
 _SIGMAS = 2.0
-_BENT = ("linear", "relu", "leaky_relu")
 
 
 @dataclass(frozen=True)
@@ -109,8 +108,9 @@ def predicted(
 def _forward(network: Network, entering: Entering) -> list[_State]:
     average, square, batch = entering.mean, entering.second_moment, entering.batch_variance
     states: list[_State] = []
-    for layer in network.layers:
-        weight = spread_of(layer.recipe, (layer.inputs, layer.units), None)
+    spreads = [spread_of(layer.recipe, (layer.inputs, layer.units), None) for layer in network.layers]
+    is_shared = any(spread.mean for spread in spreads)
+    for layer, weight in zip(network.layers, spreads, strict=True):
         bias = spread_of(layer.bias, (layer.units,), None)
         fan, before = layer.inputs, states[-1] if states else None
         mean = weight.mean * fan * average + bias.mean
@@ -129,7 +129,7 @@ def _forward(network: Network, entering: Entering) -> list[_State]:
         state.passed = min(passed, _HUGE)
         _normalize(state)
         phi, at = layer.activation, (np.array([state.inner]), np.array([state.inner_mean]))
-        if state.inner_mean or layer.norm == "batch":
+        if is_shared or state.inner_mean or layer.norm == "batch":
             state.average = float(expectation(phi.value, *at, phi.kinks, phi.precision)[0])
         if state.inner_mean:
             state.square = float(_square(phi, *at)[0])
@@ -158,11 +158,14 @@ def _normalize(state: _State) -> None:
 def _fluctuations(states: list[_State]) -> None:
     """Fill in E phi, E phi'^2 and the variances of logarithms, activation by activation."""
     for phi in {state.layer.activation for state in states}:
-        chosen = [state for state in states if state.layer.activation is phi]
-        if said(phi) is not phi and phi.name in _BENT and not any(state.inner_mean for state in chosen):
-            _bend(phi, chosen)
-        else:
-            _integrate(phi, chosen)
+        chosen = [state for state in states if state.layer.activation == phi]
+        variance, mean, square = (
+            np.array([getattr(state, name) for state in chosen]) for name in ("inner", "inner_mean", "square")
+        )
+        found = integrals(phi, variance, mean, square)
+        for row, state in enumerate(chosen):
+            state.numbers |= {name: float(values[row]) for name, values in found.items()}
+            state.average = state.numbers["average"]
     z = h = 0.0
     for state in states:
         n, q = state.layer.units, max(state.variance + state.mean**2, _TINY)
@@ -176,56 +179,6 @@ def _fluctuations(states: list[_State]) -> None:
         if stream:
             h = max(h, response**2 * z)
         state.numbers |= {"log z": z, "log h": h}
-
-
-def _bend(phi: Activation, states: list[_State]) -> None:
-    """The same as `_integrate` for two lines that meet at 0, where z has no mean: no integrals are needed."""
-    left, right = (float(slope) for slope in phi.slope(np.array([-1.0, 1.0])))
-    second, fourth = (left**2 + right**2) / 2.0, (left**4 + right**4) / 2.0
-    for state in states:
-        state.average = (right - left) * math.sqrt(state.inner / (2.0 * math.pi))
-        state.numbers |= {
-            "average": state.average,
-            "slope": (left + right) / 2.0,
-            "slope square": second,
-            "slope fourth": fourth,
-            "kurtosis": 3.0 * fourth / second**2 - 1.0 if state.inner else 0.0,
-            "response": 1.0 if state.inner else 0.0,
-        }
-
-
-def _integrate(phi: Activation, states: list[_State]) -> None:
-    """Fill in six integrals of each state, all in one sweep of the quadrature."""
-    mean, variance = (np.array([getattr(s, name) for s in states]) for name in ("inner_mean", "inner"))
-    square = np.maximum([state.square for state in states], _TINY)
-    scale, count = np.sqrt(square), len(states)
-    integrands: dict[str, Callable[[Values, Values, Values, Rows], Values]] = {
-        "average": lambda u, value, slope, at: value,
-        "slope": lambda u, value, slope, at: slope,
-        "slope square": lambda u, value, slope, at: slope**2,
-        "slope fourth": lambda u, value, slope, at: slope**4,
-        "kurtosis": lambda u, value, slope, at: (value / scale[at]) ** 4,
-        # d ln E phi^2 / d ln q
-        "response": lambda u, value, slope, at: value * slope * (u - mean[at]) / square[at],
-    }
-
-    def all_of_them(u: Values, row: Rows) -> Values:
-        value, slope, result = phi.value(u), phi.slope(u), np.empty_like(u)
-        which, at = row // count, row[:, None] % count
-        for number, integrand in enumerate(integrands.values()):
-            here = which == number
-            result[here] = integrand(u[here], value[here], slope[here], at[here])
-        return result
-
-    times = len(integrands)
-    at_all = np.tile(variance, times), np.tile(mean, times)
-    found = expectation_of_rows(all_of_them, *at_all, phi.kinks, phi.precision).reshape(times, count)
-    for state, values in zip(states, found.T, strict=True):
-        state.numbers |= dict(zip(integrands, values.tolist(), strict=True))
-        state.average = state.numbers["average"]
-        state.numbers["kurtosis"] = max(state.numbers["kurtosis"] - 1.0, 0.0)
-        if state.inner <= _TINY:
-            state.numbers["response"] = 0.0
 
 
 def _of_forward(state: _State) -> dict[str, Prediction]:

@@ -67,6 +67,23 @@ def test_means_of_weights_are_propagated() -> None:
     np.testing.assert_allclose(found, theirs.q, rtol=1e-5)
 
 
+def test_a_mean_may_begin_in_any_layer() -> None:
+    layers = (pi.Dense(40, 50, "relu", pi.normal(std=0.2)), pi.Dense(50, 30, recipe=pi.constant(0.1)))
+    found = predicted(pi.Network(layers), ENTERING, None)
+    q = 0.04 * 40 * 0.3
+    assert found[0]["activation"].mean == pytest.approx(math.sqrt(q / (2 * math.pi)))
+    assert found[1]["pre-activation"].mean == pytest.approx(5.0 * math.sqrt(q / (2 * math.pi)))
+    # constant weights spread nothing; what they sum does, which is a sum over units
+    assert found[1]["pre-activation"].variance == 0.0
+
+
+def test_activations_that_are_equal_are_one() -> None:
+    layers = [pi.Dense(8, 8, pi.Activation("sine", np.sin, np.cos), pi.normal(std=0.3)) for _ in range(3)]
+    known = pi.mlp([8, 8, 8, 8], "sin", pi.normal(std=0.3), output_activation="sin")
+    ours, theirs = (of(network, "gradient") for network in (pi.Network(tuple(layers)), known))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-9)
+
+
 @pytest.mark.parametrize("branch", [True, "scaled"])
 def test_skips_are_residual_variances(branch: Any) -> None:
     blocks, width = 6, 50
