@@ -1,0 +1,22 @@
+"""The experiments of docs/gallery: each runs in seconds, measures its figures and draws its picture.
+
+    python -m tools.gallery            writes every page and picture
+    python -m tools.gallery zeros      writes this one
+
+An experiment is a module with ``run(draw)``, which returns a `Page`; tests/train/test_gallery.py holds the
+figures to their bounds.
+"""
+
+EXPERIMENTS = (
+    "abalone_layers",
+    "abalone_training",
+    "mnist_training",
+    "zeros",
+    "small_weights",
+    "linear_chain",
+    "saturation",
+    "orthogonal_depth",
+    "batch_norm",
+    "patterns",
+    "fine_tuning",
+)
