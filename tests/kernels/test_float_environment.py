@@ -59,7 +59,7 @@ for recipe in (
     pi.normal(0.0, 2.0**-127), pi.normal(0.0, 1e-6),
     pi.truncated_normal(), pi.truncated_normal(0.3, 0.02, -1.7, 2.3), pi.truncated_normal(low=6.0, high=7.0),
     pi.truncated_normal(0.0, 2.0**-126, 0.0, 1.0),
-    pi.sparse(0.3, std=0.1), pi.sparse(0.3, std=0.1, exact=False),
+    pi.sparse(0.3, std=0.1), pi.sparse(0.3, std=0.1, exact=False), pi.orthogonal(),
 ):
     for dtype in ("float32", "float64", "bfloat16", "float16"):
         # threads of the core inherit the mode

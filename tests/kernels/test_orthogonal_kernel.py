@@ -99,6 +99,19 @@ def test_gain_and_the_wide_twin(dtype: str) -> None:
     np.testing.assert_array_equal(made(50, 30, "float32", gain=0.1)[0], plain * np.float32(0.1))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_first_column_is_the_first_vector_of_length_one(dtype: str) -> None:
+    # known without either: H_1 turns x_1 into -sign(x_11) |x_1| e_1, so Q's first column is x_1 / |x_1|
+    for length, count in ((2, 1), (50, 50), (200, 97)):
+        index = reference.indices((length, count), (0, 0), (length, count))
+        x = reference.normal(pi.Key(7, 3), index, dtype=dtype)[:, 0].astype(np.float64)
+        for q in (
+            made(length, count, dtype)[0],
+            reference.orthogonal(pi.Key(7, 3), length, count, dtype=dtype),
+        ):
+            assert np.abs(q[:, 0] - x / np.linalg.norm(x)).max() < ERROR[dtype]
+
+
 @pytest.mark.parametrize("mutant", ["another key", "a sign left out", "one reflector left out", "scaled"])
 def test_the_comparison_can_fail(mutant: str) -> None:
     key, shape = pi.Key(7, 3), (97, 60)
