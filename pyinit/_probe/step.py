@@ -20,7 +20,7 @@ from ..moments import Axis, Moments, Question, statistics
 from ..normalization import Normalized, normalize
 from .saturation import flat_ends
 
-__all__ = ["Asked", "Gradients", "Step", "backward", "forward"]
+__all__ = ["Asked", "Gradients", "Step", "applied", "backward", "forward", "is_fused"]
 
 Array = npt.NDArray[Any]
 
@@ -67,7 +67,7 @@ def forward(
     """Run a layer on rows of float32; `skip` is the z of the layer before."""
     ask_z = Question(asked.entering, flat_ends(layer.activation))
     ask_y, ask_weight = Question(asked.activation), Question(asked.weight)
-    if _is_fused(layer):
+    if is_fused(layer):
         made = kernel.forward(
             x,
             weight,
@@ -90,8 +90,8 @@ def forward(
         if layer.norm is not None:
             normalized = normalize(z, layer.norm)
     entering = z if normalized is None else normalized.values
-    y = _applied(layer.activation, entering, slope=False)
-    silent = (y == 0).all(axis=0) | (_applied(layer.activation, entering, slope=True) == 0).all(axis=0)
+    y = applied(layer.activation, entering, slope=False)
+    silent = (y == 0).all(axis=0) | (applied(layer.activation, entering, slope=True) == 0).all(axis=0)
     of_y = statistics(y, ask_y, threads)
     found = {
         "pre-activation": statistics(entering, ask_z, threads),
@@ -112,12 +112,12 @@ def backward(
     threads: int | None,
 ) -> Gradients:
     """Return the gradients of a layer from that of its activation; `stream` comes by a skip after it."""
-    if _is_fused(layer) and stream is None:
+    if is_fused(layer) and stream is None:
         made = kernel.backward(x, weight, layer.activation, step.z, dy, want_dx=want_inputs, threads=threads)
         assert made.dw is not None
         return Gradients(made.dz, made.dw, made.dx, None)
     with np.errstate(over="ignore", invalid="ignore"):
-        inner = dy * _applied(layer.activation, step.entering, slope=True)
+        inner = dy * applied(layer.activation, step.entering, slope=True)
         dz = inner if step.normalized is None else step.normalized.backward(inner)
         if stream is not None:
             dz = dz + stream
@@ -128,7 +128,8 @@ def backward(
     return Gradients(entering, made.dw, made.dx, None if layer.branch is None else dz)
 
 
-def _is_fused(layer: Dense) -> bool:
+def is_fused(layer: Dense) -> bool:
+    """Return whether the kernel runs the whole layer."""
     return layer.norm is None and layer.branch is None and _is_named(layer.activation)
 
 
@@ -136,7 +137,8 @@ def _is_named(phi: Activation) -> bool:
     return not isinstance(said(phi), Activation)
 
 
-def _applied(phi: Activation, x: Array, *, slope: bool) -> Array:
+def applied(phi: Activation, x: Array, *, slope: bool) -> Array:
+    """Return phi of float32, or phi', by the kernel where it has phi."""
     if _is_named(phi):
         out = np.empty_like(x, order="C")
         kernel_of = _core.slope if slope else _core.activate

@@ -9,14 +9,13 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from .. import _core
 from .. import layer as fused
-from ..activation import Activation
-from ..dense import Dense, said
+from .._probe.step import applied, is_fused
+from ..dense import Dense
 from ..network import Network
 from ..normalization import Normalized, normalize
 
-__all__ = ["Gradients", "Parameters", "Pass", "backward", "forward", "outputs", "slopes"]
+__all__ = ["Gradients", "Parameters", "Pass", "backward", "forward", "outputs"]
 
 Array: TypeAlias = npt.NDArray[np.float32]
 Parameters: TypeAlias = Mapping[str, Array]
@@ -56,7 +55,7 @@ def _forward(
     layer: Dense, name: str, parameters: Parameters, x: Array, before: Pass | None, threads: int | None
 ) -> Pass:
     weight, bias = parameters[f"{name}.weight"], parameters.get(f"{name}.bias")
-    if _is_plain(layer):
+    if is_fused(layer):
         made = fused.forward(x, weight, layer.activation, bias=bias, keep_z=True, threads=threads)
         assert made.z is not None
         return Pass(x, made.z, made.z, made.y, None)
@@ -65,7 +64,7 @@ def _forward(
     if layer.norm is not None:
         normalized = normalize(z, layer.norm)
         entering = _learned(normalized.values, name, parameters)
-    return Pass(x, z, entering, _applied(layer.activation, entering, slope=False), normalized)
+    return Pass(x, z, entering, applied(layer.activation, entering, slope=False), normalized)
 
 
 def backward(
@@ -79,7 +78,7 @@ def backward(
         assert incoming is not None
         layer, step, name = network.layers[at], made[at], f"layers.{at}"
         weight = parameters[f"{name}.weight"]
-        if _is_plain(layer) and stream is None:
+        if is_fused(layer) and stream is None:
             back = fused.backward(
                 step.x, weight, layer.activation, step.z, incoming, want_dx=at > 0, threads=threads
             )
@@ -102,7 +101,7 @@ def _backward(
     wanted: bool,
     threads: int | None,
 ) -> Gradients:
-    dz = dy * slopes(layer, step.entering)
+    dz = dy * applied(layer.activation, step.entering, slope=True)
     own: dict[str, Array] = {}
     if step.normalized is not None:
         own[f"{name}.norm.weight"] = _down(dz * step.normalized.values)
@@ -127,7 +126,7 @@ def outputs(network: Network, parameters: Parameters, parts: list[Array], thread
     for at, layer in enumerate(network.layers):
         name = f"layers.{at}"
         weight, bias = parameters[f"{name}.weight"], parameters.get(f"{name}.bias")
-        if _is_plain(layer):
+        if is_fused(layer):
             ran = [
                 fused.forward(x, weight, layer.activation, bias=bias, keep_z=True, threads=threads)
                 for x in parts
@@ -143,17 +142,8 @@ def outputs(network: Network, parameters: Parameters, parts: list[Array], thread
             again = first.same if layer.norm == "batch" else lambda z: normalize(z, "layer").values
             values = [first.values, *(again(z) for z in entering[1:])]
             entering = [_learned(one, name, parameters) for one in values]
-        parts = [_applied(layer.activation, one, slope=False) for one in entering]
+        parts = [applied(layer.activation, one, slope=False) for one in entering]
     return parts
-
-
-def slopes(layer: Dense, entering: Array) -> Array:
-    """Return phi' of what enters a layer's activation."""
-    return _applied(layer.activation, entering, slope=True)
-
-
-def _is_plain(layer: Dense) -> bool:
-    return layer.norm is None and layer.branch is None and not isinstance(said(layer.activation), Activation)
 
 
 def _affine(
@@ -175,12 +165,3 @@ def _down(x: Array) -> Array:
     """Return the column sums, in float64 from the first row to the last, as the fused layer's."""
     total: Array = np.add.accumulate(x, 0, np.float64)[-1].astype(np.float32)
     return total
-
-
-def _applied(phi: Activation, x: Array, *, slope: bool) -> Array:
-    if not isinstance(said(phi), Activation):
-        out = np.empty_like(x, order="C")
-        kernel = _core.slope if slope else _core.activate
-        kernel(phi.name, phi.parameter or 0.0, np.ascontiguousarray(x), out)
-        return out
-    return (phi.slope if slope else phi.value)(x.astype(np.float64)).astype(np.float32)

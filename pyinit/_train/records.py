@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from .._probe.axes import Axes
 from .._probe.saturation import flat_ends
+from .._probe.step import applied
 from ..moments import Moments, Question, statistics
 from ..network import Network
-from .passes import Gradients, Parameters, Pass, slopes
+from .passes import Gradients, Parameters, Pass
 
 __all__ = ["Divergence", "Score", "Snapshot", "broken_at", "snapshot"]
 
@@ -83,9 +84,10 @@ def snapshot(
         for kind, values in kinds.items():
             flat = flat_ends(layer.activation) if kind == "pre-activation" else None
             found[kind] = statistics(values, Question(axes.around(kind, values), flat), threads)
-        silent = (forth.activation == 0).all(axis=0) | (slopes(layer, forth.entering) == 0).all(axis=0)
+        slopes = applied(layer.activation, forth.entering, slope=True)
+        silent = (forth.activation == 0).all(axis=0) | (slopes == 0).all(axis=0)
         dead = int(np.count_nonzero(silent)) / layer.units
-        found["activation"] = Moments(**(vars(found["activation"]) | {"dead": dead}))
+        found["activation"] = replace(found["activation"], dead=dead)
         layers.append(found)
     return Snapshot(step, tuple(layers))
 
