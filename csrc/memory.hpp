@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <new>
 
 namespace pyinit {
@@ -17,9 +18,9 @@ template <class Value>
 class Scratch {
  public:
   explicit Scratch(size_t count)
-      : alignment_(count * sizeof(Value) < static_cast<size_t>(kHugePage) ? kLine : kHugePage),
-        data_(static_cast<Value*>(::operator new(count * sizeof(Value), alignment_))) {
-    advise_huge_pages(data_, count * sizeof(Value));
+      : alignment_(bytes(count) < static_cast<size_t>(kHugePage) ? kLine : kHugePage),
+        data_(static_cast<Value*>(::operator new(bytes(count), alignment_))) {
+    advise_huge_pages(data_, bytes(count));
   }
   ~Scratch() { ::operator delete(data_, alignment_); }
   Scratch(const Scratch&) = delete;
@@ -28,6 +29,11 @@ class Scratch {
   Value* data() const { return data_; }
 
  private:
+  static size_t bytes(size_t count) {
+    if (count > SIZE_MAX / sizeof(Value)) throw std::bad_array_new_length();
+    return count * sizeof(Value);
+  }
+
   static constexpr std::align_val_t kLine{64}, kHugePage{2 << 20};
 
   std::align_val_t alignment_;

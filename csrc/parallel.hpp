@@ -4,7 +4,7 @@
 #include <atomic>
 #include <barrier>
 #include <cstddef>
-#include <optional>
+#include <new>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -52,6 +52,7 @@ void parallel_for(size_t count, size_t threads, const Work& work) {
   try {
     for (size_t i = 1; i < threads; ++i) helpers.start(run);
   } catch (const std::system_error&) {
+  } catch (const std::bad_alloc&) {
   }
   run();
 }
@@ -59,17 +60,26 @@ void parallel_for(size_t count, size_t threads, const Work& work) {
 // Threads that take the same steps together, the work of each step shared among them.
 class Team {
  public:
+  // Throws std::bad_alloc.
   explicit Team(size_t size) : size_(size), end_of_step_(static_cast<std::ptrdiff_t>(size), Reset{&next_}) {}
 
+  // Members it was made for.
   size_t size() const { return size_; }
 
   // Calls work(i) for every i below `count`, each once, on whichever member is free; returns when all are done.
   // Every member calls it with the same count.
   template <class Work>
   void each(size_t count, const Work& work) {
+    if (size_ == 1) {
+      for (size_t i = 0; i < count; ++i) work(i);
+      return;
+    }
     for (size_t i = next_++; i < count; i = next_++) work(i);
     end_of_step_.arrive_and_wait();
   }
+
+  // Does without a member that never came.
+  void leave() { end_of_step_.arrive_and_drop(); }
 
  private:
   struct Reset {
@@ -83,25 +93,23 @@ class Team {
 };
 
 // Calls work(team, member) on each of at most `threads` threads, this one among them; members are numbered
-// from 0. `work` does not throw. Where the system refuses a thread the team is smaller.
+// from 0. `work` does not throw. Where the system refuses a thread the others do its share. Throws
+// std::bad_alloc before any work has begun.
 template <class Work>
 void run_team(size_t threads, const Work& work) {
-  std::optional<Team> team;
-  std::atomic<Team*> formed{nullptr};
+  Team team(threads);
   Helpers helpers(threads);
-  size_t size = 1;
+  size_t members = 1;
   try {
-    for (; size < threads; ++size) {
-      helpers.start([&formed, &work, member = size] {
-        formed.wait(nullptr);
-        work(*formed.load(), member);
-      });
+    for (; members < threads; ++members) {
+      helpers.start([&team, &work, member = members] { work(team, member); });
     }
   } catch (const std::system_error&) {
+  } catch (const std::bad_alloc&) {
   }
-  formed = &team.emplace(size);
-  formed.notify_all();
-  work(*team, size_t{0});
+  // None of them can end a step before this thread has: the missing are counted out in time.
+  for (size_t missing = members; missing < threads; ++missing) team.leave();
+  work(team, size_t{0});
 }
 
 }  // namespace pyinit

@@ -11,7 +11,7 @@ def activate(
     x: numpy.typing.NDArray[numpy.float32],
     out: numpy.typing.NDArray[numpy.float32],
 ) -> None:
-    """out = phi(x), element by element; out may be x."""
+    """Write out = phi(x), element by element; out may be x."""
 
 def available_isas() -> list[str]:
     """Instruction sets this machine runs, widest first."""
@@ -122,7 +122,7 @@ def layer_forward(
     ask_weight: tuple[str, float, float, int, float, float] | None,
     threads: int,
 ) -> tuple[typing.Any, ...]:
-    """y = phi(x W + b); the statistics of z, y and W that were asked for."""
+    """Write y = phi(x W + b); return the statistics of z, y and W that were asked for."""
 
 def matmul(
     a: numpy.typing.NDArray[typing.Any],
@@ -130,7 +130,7 @@ def matmul(
     out: numpy.typing.NDArray[typing.Any],
     threads: int,
 ) -> None:
-    """out = a b, in the fixed order."""
+    """The product out = a b, in the fixed order."""
 
 def moments(
     x: numpy.typing.NDArray[numpy.float32], asked: tuple[str, float, float, int, float, float], threads: int
@@ -162,7 +162,7 @@ def slope(
     x: numpy.typing.NDArray[numpy.float32],
     out: numpy.typing.NDArray[numpy.float32],
 ) -> None:
-    """out = phi'(x), element by element."""
+    """Write out = phi'(x), element by element."""
 
 def use_isa(name: str) -> str:
     """Make an instruction set active; return the previous name. Not while another thread fills."""

@@ -36,7 +36,8 @@ def write_checkpoint(
     digest: bool = False,
     progress: Progress | None = None,
 ) -> Receipt:
-    """Draw a model's tensors and write them as safetensors, without ever holding one of them whole.
+    """Draw a model's tensors and write them as safetensors, without ever holding one of them whole
+    (but matrices that are drawn whole, as orthogonal ones: one at a time).
 
     A tensor's bytes depend on its name, the seed, its recipe and its shape alone: not on shards,
     threads or blocks.

@@ -81,10 +81,11 @@ class Orthogonal(Recipe):
 
     Notes
     -----
-    Any window equals the slice of the whole, bit for bit. The time of a column window (of the side that has
-    fewer lines) is proportional to its columns; a row window takes the time of all rows, in the memory of
-    the window and one panel a thread. float32 inside for bfloat16 and float16, rounded once; float64 in
-    float64. max |Q'Q - I| is below that of LAPACK's QR of the same size.
+    Any window equals the slice of the whole, bit for bit. A window of the side that has fewer lines takes the
+    time of its lines, and of drawing the reflectors up to its last one; of the longer side, the time of all
+    its lines. Memory, beside the result: 96 numbers for each line of the longer side, and a panel of 1 to
+    16 MiB for each thread. float32 inside for bfloat16 and float16, rounded once; float64 in float64.
+    max |Q'Q - I| is at most that of LAPACK's QR of the same size in float32, and of its size in float64.
 
     References
     ----------

@@ -71,8 +71,9 @@ class _Block:
 class _Writer:
     """The state that the threads share."""
 
-    def __init__(self, files: Sequence[_File], block_bytes: int, digest: bool) -> None:
+    def __init__(self, files: Sequence[_File], block_bytes: int, digest: bool, threads: int) -> None:
         self.block_bytes = block_bytes
+        self.threads = threads
         self.digest = digest
         self.written = 0
         self.error: BaseException | None = None
@@ -81,6 +82,7 @@ class _Writer:
         self.sums: dict[str, dict[int, tuple[int, int]]] = {}
         self._files = files
         self._lock = threading.Lock()
+        self._large = threading.Lock()
         self._blocks = self._all_blocks()
 
     def run(self) -> None:
@@ -115,9 +117,7 @@ class _Writer:
                 self.sums[draft.name] = {}
                 start = file.shard.tensors[draft.name].start
                 itemsize = ITEMSIZE[draft.dtype]
-                most = self.block_bytes // itemsize
-                if draft.plan is not None and draft.plan.distribution in DRAWN_WHOLE:
-                    most = max(most, math.prod(draft.shape))
+                most = max(self.block_bytes // itemsize, _at_once(draft))
                 for window, extent in contiguous_blocks(draft.shape, most):
                     nbytes = int(np.prod(extent, dtype=np.int64)) * itemsize
                     file.pending += 1
@@ -129,12 +129,23 @@ class _Writer:
         if block.draft is None or block.window is None:
             self._put(block, memoryview(block.file.shard.header))
             return 0
-        data = buffer[: block.nbytes] if block.nbytes <= len(buffer) else np.empty(block.nbytes, np.uint8)
+        if block.nbytes > len(buffer):
+            return self._write_large(block)
+        return self._write_from(block, buffer[: block.nbytes], 1)
+
+    def _write_large(self, block: _Block) -> int:
+        # one at a time, by all threads: memory is that of the largest tensor, not of several
+        with self._large:
+            return self._write_from(block, np.empty(block.nbytes, np.uint8), self.threads)
+
+    def _write_from(self, block: _Block, data: Array, threads: int) -> int:
+        assert block.draft is not None
+        assert block.window is not None
         view = data.data
         if block.draft.copied_from is not None:
             _copy(block.draft, block.window, data)
         else:
-            _draw(block.draft, block.window, block.extent, data)
+            _draw(block.draft, block.window, block.extent, data, threads)
         self._put(block, view)
         return crc32(view) if self.digest else 0
 
@@ -206,7 +217,7 @@ def write_shards(
     block_bytes = max(_SMALLEST_BLOCK_BYTES, min(_BLOCK_BYTES, _ALL_BUFFERS_BYTES // threads))
     files = [_File(shard, path) for shard, path in zip(shards, paths, strict=True)]
     total = sum(shard.nbytes for shard in shards)
-    writer = _Writer(files, block_bytes, digest)
+    writer = _Writer(files, block_bytes, digest, threads)
     workers = [
         threading.Thread(target=writer.run, name=f"pyinit-writer-{number}") for number in range(threads)
     ]
@@ -235,7 +246,16 @@ def write_shards(
     return {name: combine(parts[offset] for offset in sorted(parts)) for name, parts in writer.sums.items()}
 
 
-def _draw(draft: Draft, window: Window, extent: tuple[int, ...], data: Array) -> None:
+def _at_once(draft: Draft) -> int:
+    """Return how many elements of a tensor must be drawn at once: its matrices one by one, if not whole."""
+    if draft.plan is None or draft.plan.distribution not in DRAWN_WHOLE:
+        return 0
+    stack = draft.plan.numbers[-1] if draft.plan.distribution == "orthogonal" else ()
+    leading = len(stack) if stack == tuple(range(len(stack))) else 0
+    return math.prod(draft.shape[leading:])
+
+
+def _draw(draft: Draft, window: Window, extent: tuple[int, ...], data: Array, threads: int) -> None:
     if draft.plan is None:
         # integers: a constant, checked when the blueprint was drawn up
         assert isinstance(draft.recipe, Constant)
@@ -246,8 +266,7 @@ def _draw(draft: Draft, window: Window, extent: tuple[int, ...], data: Array) ->
         return
     storage = np.dtype(np.uint16 if draft.dtype == "bfloat16" else draft.dtype)
     out = data.view(storage).reshape(extent)
-    # one thread here: the writers are the threads
-    execute(draft.plan, out, draft.key, window.start, 1)
+    execute(draft.plan, out, draft.key, window.start, threads)
     if draft.zero_rows:
         first = window.start[0]
         for row in draft.zero_rows:

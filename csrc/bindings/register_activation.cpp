@@ -32,7 +32,7 @@ void apply(std::string_view name, double parameter, const Array& x, Array& out) 
 void register_activation(py::module_& module) {
   module.def("activate", &apply<&Kernels::activate>, py::arg("name"), py::arg("parameter"),
              py::arg("x").noconvert(), py::arg("out").noconvert(),
-             "out = phi(x), element by element; out may be x.");
+             "Write out = phi(x), element by element; out may be x.");
   module.def("slope", &apply<&Kernels::slope>, py::arg("name"), py::arg("parameter"),
-             py::arg("x").noconvert(), py::arg("out").noconvert(), "out = phi'(x), element by element.");
+             py::arg("x").noconvert(), py::arg("out").noconvert(), "Write out = phi'(x), element by element.");
 }

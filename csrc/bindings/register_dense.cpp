@@ -58,9 +58,11 @@ void check_picked(const char* side, const Indices& index, const Indices& offset,
   }
 }
 
-// The largest offset of an element must lie inside `out`.
-uint64_t reach(const Indices& offset) {
-  return offset.empty() ? 0 : *std::max_element(offset.begin(), offset.end());
+// The largest of the offsets, which must lie inside `out`.
+uint64_t reach(const Indices& offset, uint64_t size) {
+  const uint64_t last = offset.empty() ? 0 : *std::max_element(offset.begin(), offset.end());
+  if (last >= size) throw py::value_error("an offset leaves out");
+  return last;
 }
 
 void orthogonal(py::array& out, std::string_view dtype, const std::vector<std::array<uint64_t, 2>>& keys,
@@ -75,10 +77,10 @@ void orthogonal(py::array& out, std::string_view dtype, const std::vector<std::a
   if (keys.size() != starts.size()) throw py::value_error("keys and starts differ in number");
   const auto size = static_cast<uint64_t>(out.size());
   std::vector<OrthogonalOutput> matrices;
+  if (keys.empty() || rows[0].empty() || columns[0].empty()) return;
+  const uint64_t last = reach(rows[1], size) + reach(columns[1], size);
   for (size_t i = 0; i < keys.size(); ++i) {
-    const uint64_t last = reach(rows[1]) + reach(columns[1]);
-    if (!rows[0].empty() && !columns[0].empty() && (starts[i] >= size || last >= size - starts[i]))
-      throw py::value_error("an offset leaves out");
+    if (starts[i] >= size || last >= size - starts[i]) throw py::value_error("an offset leaves out");
     matrices.push_back({{keys[i][0], keys[i][1]}, to + starts[i] * item});
   }
   const OrthogonalTask task{length, count, {rows[0], rows[1]}, {columns[0], columns[1]}, gain};
@@ -90,7 +92,7 @@ void orthogonal(py::array& out, std::string_view dtype, const std::vector<std::a
 
 void register_dense(py::module_& module) {
   module.def("matmul", &matmul, py::arg("a"), py::arg("b"), py::arg("out"), py::arg("threads"),
-             "out = a b, in the fixed order.");
+             "The product out = a b, in the fixed order.");
   module.def("orthogonal", &orthogonal, py::arg("out"), py::arg("dtype"), py::arg("keys"), py::arg("starts"),
              py::arg("length"), py::arg("count"), py::arg("rows"), py::arg("columns"), py::arg("gain"),
              py::arg("threads"),

@@ -208,7 +208,7 @@ void register_layer(py::module_& module) {
              py::arg("bias").noconvert(), py::arg("activation"), py::arg("parameter"),
              py::arg("z").noconvert(), py::arg("y").noconvert(), py::arg("ask_z"), py::arg("ask_y"),
              py::arg("ask_weight"), py::arg("threads"),
-             "y = phi(x W + b); the statistics of z, y and W that were asked for.");
+             "Write y = phi(x W + b); return the statistics of z, y and W that were asked for.");
   module.def("layer_backward", &layer_backward, py::arg("x").noconvert(), py::arg("weight").noconvert(),
              py::arg("activation"), py::arg("parameter"), py::arg("z").noconvert(), py::arg("dy").noconvert(),
              py::arg("dz").noconvert(), py::arg("dx").noconvert(), py::arg("dw").noconvert(),

@@ -33,6 +33,10 @@ struct ProductKernels {
 
 // Reflectors of a block; what their V is kept in, row after row.
 inline constexpr size_t kBlock = 96;
+// Reflectors that the triangular system is solved for at once: a block's rows are needed up to a multiple of it.
+inline constexpr size_t kSolvedAtOnce = 4;
+// Rows of V whose squares are summed together: the sums' order is part of the stream.
+inline constexpr size_t kSquareRows = 192;
 
 // A matrix's columns, as many as a tile has, row after row: where reflections are applied.
 template <class Value>
@@ -56,8 +60,8 @@ struct Delivery {
 
 template <class Value>
 struct ReflectorKernels {
-  // Adds the squares of `rows` rows of V, in ascending order, to kBlock sums.
-  void (*add_squares)(const Value* v, size_t rows, double* sums);
+  // The kBlock sums of the squares of at most kSquareRows rows of V.
+  void (*sum_squares)(const Value* v, size_t rows, double* sums);
   // The tile of V'V (kBlock x kBlock) that begins at (row, column).
   void (*gram)(const Value* v, size_t rows, size_t row, size_t column, Value* gram);
   // C += V Y in every sliver, Y = -T V'C, by `width` reflectors of a block of `rows` rows, a multiple of

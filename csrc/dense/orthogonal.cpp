@@ -15,16 +15,17 @@
 namespace pyinit::dense {
 namespace {
 
-// Rows of V that are drawn at once, and whose squares are summed in one chain: the sums' order is part of the
-// stream.
-constexpr size_t kChunk = 192;
-// A panel, for each thread; more columns at once share the drawing of V.
-constexpr size_t kPanelBytes = size_t{16} << 20;
+// A panel, for each thread: half of the matrix over all threads, within these bounds. More columns at once share
+// the drawing of V.
+constexpr size_t kLeastPanelBytes = size_t{1} << 20;
+constexpr size_t kMostPanelBytes = size_t{16} << 20;
 // Slivers a thread takes at once, so that V is read from the cache more than once.
 constexpr size_t kUnitSlivers = 4;
 constexpr size_t kUnitsPerThread = 8;
 // A thread costs some 20 us to start, and a step of the team some more.
 constexpr double kFmaPerThread = 1 << 20;
+// More than any memory holds: sizes beyond would wrap.
+constexpr uint64_t kMostLength = uint64_t{1} << 48;
 
 constexpr size_t parts(size_t n, size_t size) { return (n + size - 1) / size; }
 constexpr size_t round_up(size_t n, size_t multiple) { return parts(n, multiple) * multiple; }
@@ -42,7 +43,7 @@ class Maker {
         at_once_(std::min(slivers_, members * panel_slivers(members))),
         unit_(std::clamp<size_t>(at_once_ / (members * kUnitsPerThread), 1, kUnitSlivers)),
         v_(length_ * kBlock),
-        sums_(parts(task.length, kChunk) * kBlock),
+        sums_(parts(task.length, kSquareRows) * kBlock),
         gram_(kBlock * kBlock),
         scratch_(members * kUnitSlivers * kBlock * width_),
         panels_(at_once_ * length_ * width_),
@@ -65,8 +66,9 @@ class Maker {
 
  private:
   size_t panel_slivers(size_t members) const {
-    const size_t most = std::max<size_t>(1, kPanelBytes / (length_ * width_ * sizeof(Value)));
-    return std::min(most, parts(slivers_, members));
+    const size_t bytes = length_ * width_ * sizeof(Value);
+    const size_t share = std::clamp(bytes * slivers_ / (2 * members), kLeastPanelBytes, kMostPanelBytes);
+    return std::min(std::max<size_t>(1, share / bytes), parts(slivers_, members));
   }
   Value* panel(size_t s) const { return panels_.data() + s * length_ * width_; }
   uint64_t first_column(size_t sliver) const { return task_.columns.index[sliver * width_]; }
@@ -86,10 +88,11 @@ class Maker {
   void build(Team& team, uint64_t start, rng::Key key) {
     const auto rows = static_cast<size_t>(task_.length - start);
     const auto width = static_cast<size_t>(std::min<uint64_t>(kBlock, task_.count - start));
-    team.each(parts(rows, kChunk), [&](size_t chunk) { draw(chunk, start, rows, width, key); });
+    team.each(parts(rows, kSquareRows), [&](size_t chunk) { draw(chunk, start, rows, width, key); });
     team.each(1, [&](size_t) { finish(start, rows, width); });
-    const size_t down = parts(width, product_.tile_rows);
-    const size_t across = parts(width, width_);
+    const size_t solved = round_up(width, kSolvedAtOnce);
+    const size_t down = parts(solved, product_.tile_rows);
+    const size_t across = parts(solved, width_);
     team.each(down * across, [&](size_t tile) {
       const size_t row = tile % down * product_.tile_rows;
       const size_t column = tile / down * width_;
@@ -98,8 +101,8 @@ class Maker {
   }
 
   void draw(size_t chunk, uint64_t start, size_t rows, size_t width, rng::Key key) {
-    const size_t first = chunk * kChunk;
-    const size_t count = std::min(kChunk, rows - first);
+    const size_t first = chunk * kSquareRows;
+    const size_t count = std::min(kSquareRows, rows - first);
     Value* v = v_.data() + first * kBlock;
     const fill::Runs runs{(start + first) * task_.count + start, task_.count, width, count};
     pyinit::active_kernels().normal(std::is_same_v<Value, double> ? Dtype::kFloat64 : Dtype::kFloat32,
@@ -119,9 +122,7 @@ class Maker {
     }
     if (first + count == rows)
       std::fill(v + count * kBlock, v_.data() + round_up(rows, product_.tile_rows) * kBlock, Value{0});
-    double* sums = sums_.data() + chunk * kBlock;
-    std::fill(sums, sums + kBlock, 0.0);
-    reflector_.add_squares(v, count, sums);
+    reflector_.sum_squares(v, count, sums_.data() + chunk * kBlock);
   }
 
   void finish(uint64_t start, size_t rows, size_t width) {
@@ -129,7 +130,8 @@ class Maker {
     for (size_t k = 0; k < width; ++k) {
       const auto x = static_cast<double>(heads_[k]);
       double below = 0;
-      for (size_t chunk = 0; chunk < parts(rows, kChunk); ++chunk) below += sums_.data()[chunk * kBlock + k];
+      for (size_t chunk = 0; chunk < parts(rows, kSquareRows); ++chunk)
+        below += sums_.data()[chunk * kBlock + k];
       if (k + 1 == rows) {
         signs_[start + k] = std::copysign(Value{1}, heads_[k]);
         continue;
@@ -140,6 +142,16 @@ class Maker {
       v_.data()[k * kBlock + k] = head;
       tau_[k] = square > 0 ? static_cast<Value>(2 / square) : Value{0};
       signs_[start + k] = -std::copysign(Value{1}, heads_[k]);
+    }
+  }
+
+  // Chunks' sums in pairs, into the first.
+  void join_sums(size_t chunks) {
+    double* sums = sums_.data();
+    for (size_t step = 1; step < chunks; step *= 2) {
+      for (size_t chunk = 0; chunk + step < chunks; chunk += 2 * step) {
+        for (size_t k = 0; k < kBlock; ++k) sums[chunk * kBlock + k] += sums[(chunk + step) * kBlock + k];
+      }
     }
   }
 
@@ -188,24 +200,28 @@ void make_all(const OrthogonalTask& task, const std::vector<OrthogonalOutput>& m
   const auto wanted = static_cast<size_t>(threads > 0 ? threads : default_threads());
   const double fma = static_cast<double>(task.length) * static_cast<double>(task.columns.index.size()) *
                      static_cast<double>(task.count);
-  const auto useful = [&](double work) {
-    return static_cast<size_t>(std::clamp(work / kFmaPerThread, 1.0, static_cast<double>(wanted)));
+  const auto useful = [&](double work, size_t units) {
+    const auto worth =
+        static_cast<size_t>(std::clamp(work / kFmaPerThread, 1.0, static_cast<double>(wanted)));
+    return std::min(worth, units);
   };
   if (matrices.size() >= 2 * wanted) {
     // A matrix for each thread.
-    const size_t members = useful(fma * static_cast<double>(matrices.size()));
+    const size_t members = useful(fma * static_cast<double>(matrices.size()), matrices.size());
     std::vector<std::unique_ptr<Maker<Value>>> makers(members);
+    std::vector<std::unique_ptr<Team>> alone(members);
     for (auto& maker : makers) maker = std::make_unique<Maker<Value>>(task, dtype, 1);
+    for (auto& team : alone) team = std::make_unique<Team>(1);
     run_team(members, [&](Team& team, size_t member) {
       const FloatEnvironment environment;
-      team.each(matrices.size(), [&](size_t index) {
-        Team alone(1);
-        makers[member]->make(alone, 0, matrices[index]);
-      });
+      team.each(matrices.size(),
+                [&](size_t index) { makers[member]->make(*alone[member], 0, matrices[index]); });
     });
     return;
   }
-  const size_t members = useful(fma);
+  const size_t chunks = parts(static_cast<size_t>(task.length), kSquareRows);
+  const size_t slivers = parts(task.columns.index.size(), product_kernels<Value>().tile_columns);
+  const size_t members = useful(fma, std::max(chunks, slivers));
   Maker<Value> maker(task, dtype, members);
   run_team(members, [&](Team& team, size_t member) {
     const FloatEnvironment environment;
@@ -218,6 +234,7 @@ void make_all(const OrthogonalTask& task, const std::vector<OrthogonalOutput>& m
 void orthogonal(const OrthogonalTask& task, const std::vector<OrthogonalOutput>& matrices, Dtype dtype,
                 int threads) {
   if (matrices.empty() || task.rows.index.empty() || task.columns.index.empty()) return;
+  if (task.length > kMostLength) throw std::bad_alloc();
   if (dtype == Dtype::kFloat64) {
     make_all<double>(task, matrices, dtype, threads);
   } else {

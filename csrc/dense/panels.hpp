@@ -40,11 +40,14 @@ Factor<Value> part_of(const Factor<Value>& factor, size_t line, size_t depth) {
           factor.line_stride, factor.depth_stride};
 }
 
-// Threads that are worth their start; threads 0: default_threads().
+// Threads that are worth their start, and have a tile each; threads 0: default_threads().
 inline size_t product_members(const ProductShape& shape, int threads) {
   const size_t work = shape.rows * shape.columns / 64 * shape.depth / (kFmaPerThread / 64);
   const auto wanted = static_cast<size_t>(threads > 0 ? threads : default_threads());
-  return std::clamp<size_t>(work, 1, wanted);
+  const ProductKernels<float>& kernels = product_kernels<float>();
+  const size_t tiles = ((shape.rows + kernels.tile_rows - 1) / kernels.tile_rows) *
+                       ((shape.columns + kernels.tile_columns - 1) / kernels.tile_columns);
+  return std::min(std::clamp<size_t>(work, 1, wanted), tiles);
 }
 
 // A part of the second factor: columns [column, column + columns), numbers [first, first + depth) of each, to
