@@ -34,5 +34,6 @@ void register_activation(py::module_& module) {
              py::arg("x").noconvert(), py::arg("out").noconvert(),
              "Write out = phi(x), element by element; out may be x.");
   module.def("slope", &apply<&Kernels::slope>, py::arg("name"), py::arg("parameter"),
-             py::arg("x").noconvert(), py::arg("out").noconvert(), "Write out = phi'(x), element by element.");
+             py::arg("x").noconvert(), py::arg("out").noconvert(),
+             "Write out = phi'(x), element by element.");
 }
