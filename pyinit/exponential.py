@@ -64,5 +64,6 @@ def log(x: npt.NDArray[Any]) -> Array:
 def _horner(coefficients: tuple[float, ...], x: Array) -> Array:
     total = np.full_like(x, coefficients[0])
     for coefficient in coefficients[1:]:
-        total = total * x + coefficient
+        np.multiply(total, x, out=total)
+        np.add(total, coefficient, out=total)
     return total

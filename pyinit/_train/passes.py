@@ -1,4 +1,8 @@
-"""A network's way forward and back on a batch, with normalization that is learned and every gradient."""
+"""A network's way forward and back on a batch, with normalization that is learned and every gradient.
+
+Arrays are those of a training, float32 and without gaps, so that the kernels are called without the checks of
+`pyinit.layer`: in a step of small layers these take as long as a product.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +13,19 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from .. import layer as fused
+from .. import _core
 from .._probe.step import applied, is_fused
 from ..dense import Dense
 from ..network import Network
 from ..normalization import Normalized, normalize
 
-__all__ = ["Gradients", "Parameters", "Pass", "backward", "forward", "outputs"]
+__all__ = ["Parameters", "Pass", "backward", "forward", "outputs", "threads_for"]
 
 Array: TypeAlias = npt.NDArray[np.float32]
 Parameters: TypeAlias = Mapping[str, Array]
+
+# fma from which sharing a product saves more than starting threads costs
+_SHARED = 1 << 25
 
 
 @dataclass(frozen=True)
@@ -32,111 +39,75 @@ class Pass:
     normalized: Normalized | None
 
 
-@dataclass(frozen=True)
-class Gradients:
-    """By z, by what the layer got, and by its parameters."""
-
-    z: Array
-    inputs: Array | None
-    parameters: dict[str, Array]
+def threads_for(network: Network, rows: int, threads: int | None) -> int:
+    """Return the threads for batches of so many rows, 0 for all there are; bits do not depend on it."""
+    largest = max(layer.inputs * layer.units for layer in network.layers)
+    return 1 if rows * largest < _SHARED else threads or 0
 
 
-def forward(network: Network, parameters: Parameters, x: Array, threads: int | None) -> list[Pass]:
+def forward(network: Network, parameters: Parameters, x: Array, threads: int) -> list[Pass]:
     """Run every layer on a batch."""
     made: list[Pass] = []
     for at, layer in enumerate(network.layers):
-        before = made[-1] if made else None
-        made.append(_forward(layer, f"layers.{at}", parameters, x, before, threads))
+        name, before = f"layers.{at}", made[-1].z if made else None
+        if is_fused(layer):
+            z, y = _products(layer, name, parameters, x, threads, keep_z=True)
+            made.append(Pass(x, z, z, y, None))
+        else:
+            z = _affine(layer, name, parameters, x, before, threads)
+            normalized = None if layer.norm is None else normalize(z, layer.norm)
+            entering = z if normalized is None else _learned(normalized.values, name, parameters)
+            y = applied(layer.activation, entering, slope=False)
+            made.append(Pass(x, z, entering, y, normalized))
         x = made[-1].activation
     return made
 
 
-def _forward(
-    layer: Dense, name: str, parameters: Parameters, x: Array, before: Pass | None, threads: int | None
-) -> Pass:
-    weight, bias = parameters[f"{name}.weight"], parameters.get(f"{name}.bias")
-    if is_fused(layer):
-        made = fused.forward(x, weight, layer.activation, bias=bias, keep_z=True, threads=threads)
-        assert made.z is not None
-        return Pass(x, made.z, made.z, made.y, None)
-    z = _affine(layer, x, weight, bias, None if before is None else before.z, threads)
-    normalized, entering = None, z
-    if layer.norm is not None:
-        normalized = normalize(z, layer.norm)
-        entering = _learned(normalized.values, name, parameters)
-    return Pass(x, z, entering, applied(layer.activation, entering, slope=False), normalized)
-
-
 def backward(
-    network: Network, parameters: Parameters, made: list[Pass], dy: Array, threads: int | None
-) -> list[Gradients]:
-    """Return the gradients of every layer from that of the output."""
-    found: list[Gradients] = []
+    network: Network, parameters: Parameters, made: list[Pass], dy: Array, into: Parameters, threads: int
+) -> list[Array]:
+    """Write every parameter's gradient into its place, and return the gradients by each layer's z.
+
+    `dy` is the gradient by the network's output.
+    """
+    found: list[Array] = []
     stream: Array | None = None
-    incoming: Array | None = dy
     for at in reversed(range(len(network.layers))):
-        assert incoming is not None
         layer, step, name = network.layers[at], made[at], f"layers.{at}"
-        weight = parameters[f"{name}.weight"]
-        if is_fused(layer) and stream is None:
-            back = fused.backward(
-                step.x, weight, layer.activation, step.z, incoming, want_dx=at > 0, threads=threads
-            )
-            assert back.dw is not None
-            gradients = Gradients(back.dz, back.dx, {f"{name}.weight": back.dw, f"{name}.bias": back.db})
-        else:
-            gradients = _backward(layer, name, parameters, step, incoming, stream, at > 0, threads)
-        found.append(gradients)
-        incoming, stream = gradients.inputs, gradients.z if layer.branch is not None else None
+        x, weight = step.x, parameters[f"{name}.weight"]
+        dx = np.empty_like(x)
+        dw, db = into[f"{name}.weight"], into.get(f"{name}.bias")
+        phi, parameter, z = layer.activation.name, layer.activation.parameter or 0.0, step.z
+        dz = inner = np.empty_like(z)
+        if not is_fused(layer) or stream is not None:
+            dz = _through_activation(layer, name, parameters, step, dy, stream, into)
+            dy = dz if layer.branch is None else np.float32(layer.branch) * dz
+            phi, parameter = "linear", 0.0
+        wanted = dx if at else None
+        _core.layer_backward(x, weight, phi, parameter, z, dy, inner, wanted, dw, db, None, None, threads)
+        found.append(dz)
+        dy, stream = dx, None if layer.branch is None else dz
     return found[::-1]
 
 
-def _backward(
-    layer: Dense,
-    name: str,
-    parameters: Parameters,
-    step: Pass,
-    dy: Array,
-    stream: Array | None,
-    wanted: bool,
-    threads: int | None,
-) -> Gradients:
-    dz = dy * applied(layer.activation, step.entering, slope=True)
-    own: dict[str, Array] = {}
-    if step.normalized is not None:
-        own[f"{name}.norm.weight"] = _down(dz * step.normalized.values)
-        own[f"{name}.norm.bias"] = _down(dz)
-        dz = step.normalized.backward(dz * parameters[f"{name}.norm.weight"])
-    if stream is not None:
-        dz = dz + stream
-    branch = dz if layer.branch is None else np.float32(layer.branch) * dz
-    weight = parameters[f"{name}.weight"]
-    back = fused.backward(step.x, weight, "linear", step.z, branch, want_dx=wanted, threads=threads)
-    assert back.dw is not None
-    own |= {f"{name}.weight": back.dw, f"{name}.bias": back.db}
-    return Gradients(dz, back.dx, own)
-
-
-def outputs(network: Network, parameters: Parameters, parts: list[Array], threads: int | None) -> list[Array]:
+def outputs(network: Network, parameters: Parameters, parts: list[Array], threads: int) -> list[Array]:
     """Return the outputs for each part of the data, keeping one layer at a time.
 
     Batch normalization takes mean and variance from the first part, and uses them for the others.
     """
     streams: list[Array | None] = [None] * len(parts)
+    skips = any(layer.branch is not None for layer in network.layers)
     for at, layer in enumerate(network.layers):
         name = f"layers.{at}"
-        weight, bias = parameters[f"{name}.weight"], parameters.get(f"{name}.bias")
         if is_fused(layer):
-            ran = [
-                fused.forward(x, weight, layer.activation, bias=bias, keep_z=True, threads=threads)
-                for x in parts
-            ]
-            parts, streams = [one.y for one in ran], [one.z for one in ran]
+            ran = [_products(layer, name, parameters, x, threads, keep_z=skips) for x in parts]
+            streams, parts = [z for z, _ in ran], [y for _, y in ran]
             continue
-        streams = [
-            _affine(layer, x, weight, bias, before, threads) for x, before in zip(parts, streams, strict=True)
+        entering = [
+            _affine(layer, name, parameters, x, before, threads)
+            for x, before in zip(parts, streams, strict=True)
         ]
-        entering = [z for z in streams if z is not None]
+        streams = list(entering)
         if layer.norm is not None:
             first = normalize(entering[0], layer.norm)
             again = first.same if layer.norm == "batch" else lambda z: normalize(z, "layer").values
@@ -146,14 +117,46 @@ def outputs(network: Network, parameters: Parameters, parts: list[Array], thread
     return parts
 
 
+def _products(
+    layer: Dense, name: str, parameters: Parameters, x: Array, threads: int, keep_z: bool
+) -> tuple[Array, Array]:
+    """Return z, which is y where it is not kept, and y of a layer that the kernel runs whole."""
+    phi = layer.activation
+    y = np.empty((len(x), layer.units), np.float32)
+    z = np.empty_like(y) if keep_z else None
+    weight, bias = parameters[f"{name}.weight"], parameters.get(f"{name}.bias")
+    _core.layer_forward(x, weight, bias, phi.name, phi.parameter or 0.0, z, y, None, None, None, threads)
+    return y if z is None else z, y
+
+
 def _affine(
-    layer: Dense, x: Array, weight: Array, bias: Array | None, before: Array | None, threads: int | None
+    layer: Dense, name: str, parameters: Parameters, x: Array, before: Array | None, threads: int
 ) -> Array:
-    z: Array = fused.forward(x, weight, "linear", bias=bias, threads=threads).y
+    z = np.empty((len(x), layer.units), np.float32)
+    weight, bias = parameters[f"{name}.weight"], parameters.get(f"{name}.bias")
+    _core.layer_forward(x, weight, bias, "linear", 0.0, None, z, None, None, None, threads)
     if layer.branch is not None:
         assert before is not None
         z = before + np.float32(layer.branch) * z
     return z
+
+
+def _through_activation(
+    layer: Dense,
+    name: str,
+    parameters: Parameters,
+    step: Pass,
+    dy: Array,
+    stream: Array | None,
+    into: Parameters,
+) -> Array:
+    """Return the gradient by z, and write that of the normalization's parameters."""
+    dz: Array = dy * applied(layer.activation, step.entering, slope=True)
+    if step.normalized is not None:
+        into[f"{name}.norm.weight"][...] = _down(dz * step.normalized.values)
+        into[f"{name}.norm.bias"][...] = _down(dz)
+        dz = step.normalized.backward(dz * parameters[f"{name}.norm.weight"])
+    return dz if stream is None else dz + stream
 
 
 def _learned(normalized: Array, name: str, parameters: Parameters) -> Array:
@@ -162,6 +165,6 @@ def _learned(normalized: Array, name: str, parameters: Parameters) -> Array:
 
 
 def _down(x: Array) -> Array:
-    """Return the column sums, in float64 from the first row to the last, as the fused layer's."""
+    """Return the column sums, in float64 from the first row to the last, as the kernel's."""
     total: Array = np.add.accumulate(x, 0, np.float64)[-1].astype(np.float32)
     return total

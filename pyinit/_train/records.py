@@ -14,7 +14,7 @@ from .._probe.saturation import flat_ends
 from .._probe.step import applied
 from ..moments import Moments, Question, statistics
 from ..network import Network
-from .passes import Gradients, Parameters, Pass
+from .passes import Parameters, Pass
 
 __all__ = ["Divergence", "Score", "Snapshot", "broken_at", "snapshot"]
 
@@ -65,20 +65,21 @@ def snapshot(
     network: Network,
     parameters: Parameters,
     made: list[Pass],
-    gradients: list[Gradients],
+    back: list[Array],
+    gradients: Parameters,
     axes: Axes,
     threads: int | None,
 ) -> Snapshot:
-    """Return the moments of every layer on this batch."""
+    """Return the moments of every layer on this batch; `back` are the gradients by each z."""
     layers = []
-    for at, (layer, forth, back) in enumerate(zip(network.layers, made, gradients, strict=True)):
+    for at, (layer, forth, dz) in enumerate(zip(network.layers, made, back, strict=True)):
         weight = f"layers.{at}.weight"
         kinds = {
             "pre-activation": forth.entering,
             "activation": forth.activation,
-            "gradient": back.z,
+            "gradient": dz,
             "weight": parameters[weight],
-            "weight gradient": back.parameters[weight],
+            "weight gradient": gradients[weight],
         }
         found = {}
         for kind, values in kinds.items():
@@ -92,15 +93,16 @@ def snapshot(
     return Snapshot(step, tuple(layers))
 
 
-def broken_at(step: int, made: list[Pass], gradients: list[Gradients] | None) -> Divergence:
+def broken_at(step: int, made: list[Pass], back: list[Array], gradients: Parameters) -> Divergence:
     """Return where numbers stopped being finite, in the order in which they were computed."""
     for at, forth in enumerate(made):
         for kind, values in (("pre-activation", forth.entering), ("activation", forth.activation)):
             if not np.isfinite(values).all():
                 return Divergence(step, at, kind)
-    for at, back in reversed(list(enumerate(gradients or ()))):
-        if not np.isfinite(back.z).all():
+    for at, dz in reversed(list(enumerate(back))):
+        if not np.isfinite(dz).all():
             return Divergence(step, at, "gradient")
-        if not all(np.isfinite(values).all() for values in back.parameters.values()):
+        own = (values for name, values in gradients.items() if name.startswith(f"layers.{at}."))
+        if not all(np.isfinite(values).all() for values in own):
             return Divergence(step, at, "weight gradient")
     return Divergence(step, None, "loss")

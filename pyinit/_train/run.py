@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -20,7 +21,7 @@ from ..stream import Key, as_key
 from .history import History
 from .objective import Objective, objective_of
 from .optimizers import Optimizer, optimizer_of
-from .passes import Gradients, backward, forward, outputs
+from .passes import backward, forward, outputs, threads_for
 from .records import Divergence, Score, Snapshot, broken_at, snapshot
 
 __all__ = ["Progress", "train"]
@@ -179,25 +180,26 @@ class _Training:
         self, length: _Length, size: int, every: int, each_epoch: bool, axes: Axes, progress: Progress | None
     ) -> History:
         """Train, and return the history."""
+        network, parameters, gradients = self._network, self.parameters, self._gradients
+        threads = threads_for(network, size, self._threads)
         update = self._optimizer.start(len(self._vector))
         losses: list[float] = []
         snapshots: list[Snapshot] = []
         scores = [self._score(0, 0)]
         divergence: Divergence | None = None
         for step, rows in enumerate(self._rows(length, size)):
-            made = forward(self._network, self.parameters, self._data.inputs[rows], self._threads)
+            made = forward(network, parameters, self._data.inputs.take(rows, axis=0), threads)
             loss, dy = self._goal(made[-1].activation, rows)
             losses.append(loss)
-            gradients: list[Gradients] | None = None
-            if np.isfinite(loss):
-                gradients = backward(self._network, self.parameters, made, dy, self._threads)
-                self._gather(gradients)
-            if gradients is None or not np.isfinite(self._gradient).all():
-                divergence = broken_at(step, made, gradients)
+            back: list[Array] = []
+            if math.isfinite(loss):
+                back = backward(network, parameters, made, dy, gradients, threads)
+            if not back or not np.isfinite(self._gradient).all():
+                divergence = broken_at(step, made, back, gradients)
                 break
             if every and (step % every == 0 or step == length.steps - 1):
                 snapshots.append(
-                    snapshot(step, self._network, self.parameters, made, gradients, axes, self._threads)
+                    snapshot(step, network, parameters, made, back, gradients, axes, self._threads)
                 )
             update(self._vector, self._gradient)
             done = step + 1
@@ -232,15 +234,10 @@ class _Training:
                 yield rows
                 left -= 1
 
-    def _gather(self, gradients: list[Gradients]) -> None:
-        for one in gradients:
-            for name, values in one.parameters.items():
-                # a layer without bias has a gradient of none
-                if name in self._gradients:
-                    self._gradients[name][...] = values
-
     def _score(self, epoch: int, step: int) -> Score:
-        made = outputs(self._network, self.parameters, [inputs for inputs, _ in self._parts], self._threads)
+        inputs = [x for x, _ in self._parts]
+        threads = threads_for(self._network, len(inputs[0]), self._threads)
+        made = outputs(self._network, self.parameters, inputs, threads)
         train, *test = (self._goal.score(y, t) for y, (_, t) in zip(made, self._parts, strict=True))
         return Score(epoch, step, train, test[0] if test else None)
 

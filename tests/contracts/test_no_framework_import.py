@@ -43,8 +43,9 @@ def loaded_by(statements: str, directory: Path) -> set[str]:
         "import pyinit as pi; pi.he_normal()((8, 4), key=0)",
         "import pyinit as pi; pi.fill(bytearray(64), pi.normal(), key=0)",
         "import pyinit as pi; print(end=str(pi.probe(pi.mlp([2, 1]), [[1, 2]]))[:0])",
+        "import pyinit as pi; str(pi.compare(['zeros'], pi.data.moons(20), widths=[2, 4, 2], steps=1))",
     ],
-    ids=["import", "cli", "reference", "recipe", "fill", "probe"],
+    ids=["import", "cli", "reference", "recipe", "fill", "probe", "train"],
 )
 def test_loads_no_framework(statements: str, tmp_path: Path) -> None:
     assert loaded_by(statements, tmp_path) == set()

@@ -14,6 +14,7 @@ import pytest
 
 import pyinit as pi
 from pyinit import _core
+from pyinit._train.passes import threads_for
 
 MOONS = pi.data.moons(200)
 ABALONE = pi.data.abalone().standardized()
@@ -58,6 +59,19 @@ def test_bits_depend_on_neither_instruction_set_nor_threads(
     assert (first.to_json(), second.to_json()) == statistics
     # what every machine gets
     assert (digest(first), digest(second)) == ("34281a487bfc185c", "753d7fd225ac9d5b")
+
+
+def test_products_that_threads_share_have_the_same_bits() -> None:
+    # 256 rows through 512 x 256: the smallest product that is shared
+    inputs = pi.normal()((256, 512), key=0)
+    wide = pi.data.Dataset("wide", inputs, inputs[:, 0])
+    network = pi.mlp([512, 256, 1], "tanh")
+    assert [threads_for(network, rows, 3) for rows in (255, 256)] == [1, 3]
+    one, three = (
+        pi.train(network, wide, steps=2, batch_size=256, threads=threads, record="step") for threads in (1, 3)
+    )
+    assert digest(one) == digest(three)
+    assert one.to_json() == three.to_json()
 
 
 def test_digests_can_fail() -> None:
