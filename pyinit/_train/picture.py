@@ -26,6 +26,7 @@ _ILL, _GREY = "#B00020", "#666666"
 _MOST_COLUMNS = 8
 _MOST_MOMENTS = 3
 _SHADES = (0.35, 0.6, 1.0)
+_TOWER = 2.0
 # where a logarithmic axis begins, so that zeros are seen at its foot
 _LEAST = 1e-12
 
@@ -133,7 +134,8 @@ def _histograms(figure: Any, histories: Mapping[str, History], colors: list[str]
             if row == 0:
                 axes.set_title(f"layer {shown[column]}", fontsize=8, pad=2)
         grid[row, 0].set_ylabel(label if len(label) <= 22 else label[:21] + "…", fontsize=7)
-    chosen = _chosen(next(iter(histories.values())).snapshots)
+    # of the longest: one that diverged was looked at less often
+    chosen = _chosen(max((one.snapshots for one in histories.values()), key=len))
     steps = ", ".join(str(one.step) for one in chosen)
     figure.suptitle(f"activations at step {steps} (darker is later)", fontsize=9, x=0.01, ha="left")
 
@@ -155,7 +157,9 @@ def _panel(axes: Any, snapshots: list[Snapshot], layer: int, color: str) -> None
         if bars is None or not moments.count or isinstance(bars.axis, LogAxis):
             continue
         heights: npt.NDArray[Any] = np.array(bars.counts, np.float64)
-        heights /= max(heights.max(), 1.0)
+        # a bin that towers over all, as relu's zeros do, would press the others to the ground
+        second, first = np.sort(np.append(heights, [0.0, 0.0]))[-2:]
+        heights /= max(min(first, _TOWER * second) if second else first, 1.0)
         axes.stairs(heights, bars.axis.edges, color=color, alpha=shade, linewidth=1.1)
         drawn = True
     if drawn:

@@ -193,6 +193,19 @@ def test_a_history_prints_plots_and_becomes_json(tmp_path: Path) -> None:
     assert math.isnan(history.series(0, "gradient", "dead")[1][0])
 
 
+def test_without_test_rows_training_rows_count() -> None:
+    pytest.importorskip("matplotlib")
+    line = pi.data.Dataset("line", [[0.0], [1.0], [2.0]], [0.0, 1.0, 3.0])
+    history = pi.train(pi.mlp([1, 4, 1]), line, epochs=2)
+    last = history.scores[-1]
+    assert last.test is None
+    assert history.final_score == last.train
+    titles = [axes.get_title() for axes in history.plot().get_axes()]
+    assert titles[:2] == ["mse of each batch", "RMSE on training rows"]
+    # below the four of the whole network, a panel a layer
+    assert titles[4:] == ["layer 0", "layer 1"]
+
+
 def test_functions_have_no_json_but_their_names() -> None:
     history = pi.train(pi.mlp([2, 4, 2], np.cos), MOONS, steps=1)
     assert "Activation(name='cos'" in json.loads(history.to_json())["network"]
