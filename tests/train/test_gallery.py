@@ -152,11 +152,32 @@ def test_every_page_has_bounds() -> None:
     assert sorted(package().EXPERIMENTS) == sorted(BOUNDS)
 
 
-def test_bounds_can_fail() -> None:
-    figures = dict(page("linear_chain").figures)
-    figures["up"] = [*figures["up"][:9], math.nextafter(figures["up"][9], 0.0)]
-    assert not BOUNDS["linear_chain"](figures)["ten layers"]
-    figures = dict(page("orthogonal_depth").figures)
-    assert not BOUNDS["orthogonal_depth"](figures | {"orthogonal": figures["gaussian"]})[
-        "learning time does not depend on depth"
-    ]
+@pytest.mark.parametrize(
+    ("name", "mutant", "claim"),
+    [
+        # one bit of a weight
+        ("zeros", {"constant_apart": 2.0**-27}, "hidden units stay identical"),
+        # as if a batch had been drawn from nine digits
+        ("zeros", {"zero_first": math.log(9)}, "begins at ln 10"),
+        ("mnist_training", {"xavier": 0.6}, "only Xavier learns"),
+        # the best line, which a network has to beat
+        ("abalone_training", {"relu_he": 2.126}, "the others beat least squares"),
+        # without the half that relu takes
+        ("small_weights", {"shrinks": 0.1}, "sd of 100 * 0.01^2 / 2 a layer"),
+        ("orthogonal_depth", {"orthogonal": [25, 38, 100]}, "learning time does not depend on depth"),
+        # relu of normal numbers that are not centred again: 1 / (1 - 1/2)
+        ("batch_norm", {"growth": 2.0}, "gradients grow by pi / (pi - 1)"),
+        ("fine_tuning", {"tuned_early": 0.74}, "pretrained is ahead early"),
+        # weights 3 % too large
+        ("saturation", {"sd": 1.03 * math.sqrt(250)}, "sqrt(250)"),
+        ("abalone_layers", {"ratio": math.sqrt(0.5) * 1.0001}, "by sqrt(1/2)"),
+        ("linear_chain", {"up_gradient": math.nextafter(1.5**9, 0.0)}, "and back"),
+        # 16 inputs for 15
+        ("patterns", {"sparse_1000": 4.0}, "15 inputs, whatever the width"),
+        ("patterns", {"ramp_error": 1e-3}, "a ramp stays a ramp"),
+    ],
+)
+def test_bounds_can_fail(name: str, mutant: dict[str, Any], claim: str) -> None:
+    figures = dict(page(name).figures)
+    assert BOUNDS[name](figures)[claim]
+    assert not BOUNDS[name](figures | mutant)[claim]
