@@ -154,6 +154,10 @@ def outputs_of(arguments: argparse.Namespace, kinds: Iterable[str]) -> dict[str,
         found[kind] = Path(path)
         if kind == "plot" and found[kind].suffix.lower() not in PICTURES:
             raise RecipeError(f"--plot needs a name ending in {', '.join(PICTURES)}; got '{path}'")
+        if not found[kind].parent.is_dir():
+            raise RecipeError(
+                f"--{kind} needs a directory that exists; got '{path}'. Make its directory first."
+            )
         Staging(found[kind].parent, [found[kind].name], overwrite=arguments.force)
     return found
 

@@ -20,7 +20,7 @@ SMALL = ["probe", "--data", "moons", "--widths", "2,8,8,1"]
 
 def test_the_experiment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("matplotlib")
-    plot = tmp_path / "new" / "out.png"
+    plot = tmp_path / "out.png"
     command = ["probe", "--data", "abalone", "--widths", WIDTHS, "--activation", "tanh"]
     assert main([*command, "--init", "normal,xavier,he", "--plot", str(plot)]) == 0
     assert plot.read_bytes().startswith(b"\x89PNG")
@@ -152,6 +152,17 @@ def test_files_are_refused_before_the_run(tmp_path: Path, capsys: pytest.Capture
     out, err = capsys.readouterr()
     assert out == ""
     assert "a.png exists; use --force" in err
+
+
+@pytest.mark.parametrize("kind", ["plot", "html", "json"])
+def test_files_need_their_directory(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "new" / "a.png"
+    assert main([*SMALL, f"--{kind}", str(path)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    message = f"--{kind} needs a directory that exists; got '{path}'. Make its directory first."
+    assert err == f"pyinit: error: {message}\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 class Terminal(io.StringIO):
