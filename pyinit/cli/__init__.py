@@ -80,6 +80,10 @@ def main(argv: list[str] | None = None) -> int:
         # the core's own ValueError says which environment variable it could not follow
         print(f"pyinit: error: {_one_line(error)}", file=sys.stderr)
         return 2
+    except MemoryError as error:
+        needed = _one_line(error) or "more was needed than there is"
+        print(f"pyinit: error: out of memory: {needed}; use smaller widths or less data", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("pyinit: interrupted; unfinished files were removed", file=sys.stderr)
         return _INTERRUPTED

@@ -165,6 +165,16 @@ def test_files_need_their_directory(kind: str, tmp_path: Path, capsys: pytest.Ca
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("command", ["probe", "train"])
+def test_more_than_there_is_memory_for_is_one_line(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--data", "abalone", "--widths", "8,99999999999999,1"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("pyinit: error: out of memory: Unable to allocate ")
+    assert err.endswith("; use smaller widths or less data\n")
+    assert err.count("\n") == 1
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
