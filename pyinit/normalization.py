@@ -52,7 +52,8 @@ def normalize(z: Array, norm: Literal["batch", "layer"]) -> Normalized:
     axis = 0 if norm == "batch" else 1
     mean = _mean(z, axis).astype(z.dtype)
     apart = z - mean
-    variance = _mean(np.square(apart), axis)
+    # float32 overflows from 1.9e19 on
+    variance = _mean(np.square(apart, dtype=np.float64), axis)
     inverse = (1.0 / np.sqrt(variance + EPSILON)).astype(z.dtype)
     return Normalized(apart * inverse, mean, inverse, axis)
 

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
+import pyinit as pi
 from pyinit.normalization import EPSILON, normalize
 
 Z = np.random.default_rng(0).normal(3.0, 2.0, (6, 4))
@@ -46,6 +47,17 @@ def test_equals_torch(norm: Literal["batch", "layer"]) -> None:
     np.testing.assert_allclose(
         made.backward(GRADIENT.astype(np.float32)), z.grad.numpy(), rtol=1e-4, atol=1e-6
     )
+
+
+@pytest.mark.parametrize("norm", ["batch", "layer"])
+@pytest.mark.parametrize("scale", [1e19, 1e30, 1e37])
+def test_squares_beyond_float32_are_no_infinity(norm: Literal["batch", "layer"], scale: float) -> None:
+    z = Z.astype(np.float32)
+    large = normalize(z * np.float32(scale), norm)
+    np.testing.assert_allclose(large.values, normalize(z * np.float32(1e3), norm).values, rtol=2e-4)
+    report = pi.probe(pi.mlp([4, 8, 8, 1], "tanh", pi.normal(std=scale), norm=norm), Z)
+    assert all(layer.moments["activation"].variance > 0.1 for layer in report.layers[:-1])
+    assert report.layers[0].verdict.kind != "dead"
 
 
 def test_constants_become_zero() -> None:
