@@ -177,12 +177,14 @@ def leaky_slope(value: Any = 0.01) -> float:
 
 def on_elements(function: Callable[[Any], Any], x: Array) -> Array:
     """Return a function's values, from a function of arrays or of one float."""
-    try:
-        values = np.asarray(function(x))
-    except (TypeError, ValueError):
-        values = np.empty(0)
-    if values.shape != x.shape or values.ndim == 0:
-        values = np.array([function(element) for element in x.ravel().tolist()]).reshape(x.shape)
+    # what is not finite is measured as such
+    with np.errstate(all="ignore"):
+        try:
+            values = np.asarray(function(x))
+        except (TypeError, ValueError):
+            values = np.empty(0)
+        if values.shape != x.shape or values.ndim == 0:
+            values = np.array([function(element) for element in x.ravel().tolist()]).reshape(x.shape)
     if values.dtype.kind not in "fiub":
         raise RecipeError(
             f"an activation needs real values; got {values.dtype} from {function!r}. Take the real part."
@@ -211,8 +213,10 @@ def _of_function(
         for kink in kinks:
             distance = np.abs(x - kink)
             h = np.where(distance > 0, np.minimum(h, distance), h)
-        above, below = x + h, x - h
-        result: Array = (value(above) - value(below)) / (above - below)
+        # beyond float64, or where the function is not finite, there is no slope
+        with np.errstate(all="ignore"):
+            above, below = x + h, x - h
+            result: Array = (value(above) - value(below)) / (above - below)
         return result
 
     rounded = 4 * epsilon if epsilon > np.finfo(np.float64).eps else 0.0

@@ -154,6 +154,17 @@ def test_a_supplied_slope_is_taken() -> None:
     assert found.precision == 0.0
 
 
+@pytest.mark.parametrize("function", [np.sqrt, np.log, np.exp], ids=["sqrt", "log", "exp"])
+def test_functions_are_not_finite_in_silence(function) -> None:
+    found, x = activation(function), np.array([-1.0, 0.0, 4.0, 1e4, 1e308, math.inf, math.nan])
+    with np.errstate(all="ignore"):
+        expected = function(x)
+    np.testing.assert_array_equal(found.value(x), expected)
+    assert math.isfinite(found.slope(x)[2])
+    # where warnings are errors
+    assert pi.probe(pi.mlp([8, 8, 1], function), np.eye(8), key=0).rows == 8
+
+
 def test_functions_of_float32() -> None:
     found = activation(lambda x: np.tanh(x.astype(np.float32)))
     np.testing.assert_allclose(found.slope(np.array([0.3])), 1 - math.tanh(0.3) ** 2, rtol=1e-4)
