@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from .errors import RecipeError
@@ -45,7 +46,16 @@ def _critical_scale(activation: Any, sigma_b: float) -> float:
     # takes longer to import than all recipes
     from .theory import critical
 
-    return float(critical(activation, number("sigma_b", sigma_b)).weight_variance)
+    edge = critical(activation, number("sigma_b", sigma_b))
+    if not edge.is_stable:
+        warnings.warn(
+            f"critical_normal: the variance runs away from its fixed point q = {float(edge.q):.4g}, whose "
+            f"slope is {float(edge.variance_slope):.4g} a layer, so deep networks explode. Use few layers, "
+            "norms, or another activation.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return float(edge.weight_variance)
 
 
 def _square(what: str, value: float) -> float:
@@ -60,8 +70,11 @@ def critical_normal(
 ) -> VarianceScaling:
     """Return the recipe of normal draws with std sigma_w / sqrt(fan_in), sigma_w at the edge of chaos.
 
-    Signals and gradients then pass through any number of wide layers: chi_1 = sigma_w^2 E[phi'^2] = 1 at the
-    fixed point of the variance. The biases belong to it: draw them with ``normal(std=sigma_b)``.
+    chi_1 = sigma_w^2 E[phi'^2] = 1 at a fixed point q of the variance. Where that is stable (tanh, erf, sin,
+    relu, elu, ...), signals and gradients pass through many wide layers. That of gelu, silu and mish is not:
+    the variance runs away from q, and deep networks explode; the recipe is made with a warning. Depth shrinks
+    signals slowly where q is 0, as with tanh at sigma_b = 0. The biases belong to it: draw them with
+    ``normal(std=sigma_b)``.
 
     Parameters
     ----------
@@ -83,6 +96,11 @@ def critical_normal(
     ------
     RecipeError
         If the activation is unknown or has no edge of chaos at this sigma_b.
+
+    Warns
+    -----
+    UserWarning
+        Once, when the recipe is made, if the fixed point is not stable; drawing with it is silent.
 
     References
     ----------

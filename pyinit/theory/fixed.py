@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..activation import Activation
 from ..activation import activation as resolved
@@ -26,6 +27,9 @@ _GRID = np.logspace(-24.0, 24.0, 48 * _PER_DECADE + 1)
 _OSCILLATING = 1e4
 # what rounding and quadrature leave of an equality
 _EQUAL = 1e-10
+# slopes nearer to 1 than this tell nothing of stability, and how far above q = 0 it is looked for instead
+_FLAT_SLOPE = 1e-4
+_NUDGE = 1e-2
 # inputs nearer than this are one
 _NEAREST = 1e-12
 
@@ -72,11 +76,18 @@ class Critical:
         Standard deviation of the biases.
     q : ndarray
         The variance that such layers keep; nan when they keep any.
+    variance_slope : ndarray
+        Slope of the variance map at q: each layer multiplies a small distance from q by it.
+    is_stable : ndarray of bool
+        Whether a variance just above q stays near it. Where it is False (gelu, silu, mish) the variance
+        runs away from q, and deep networks explode although chi_1 is 1 at q.
     """
 
     weight_variance: Values
     sigma_b: Values
     q: Values
+    variance_slope: Values
+    is_stable: npt.NDArray[np.bool_]
 
     @property
     def sigma_w(self) -> Values:
@@ -219,9 +230,11 @@ def _distance(phi: Activation, q: Values, w: Values) -> Values:
 
 
 def critical(activation: Any, sigma_b: Any = 0.0) -> Critical:
-    """Return the sigma_w of the edge of chaos: gradients and distances neither vanish nor explode.
+    """Return the sigma_w of the edge of chaos: at q, gradients and distances neither vanish nor explode.
 
-    chi_1 = sigma_w^2 E[phi'(sqrt(q) z)^2] = 1 where q = sigma_w^2 E[phi(sqrt(q) z)^2] + sigma_b^2.
+    chi_1 = sigma_w^2 E[phi'(sqrt(q) z)^2] = 1 where q = sigma_w^2 E[phi(sqrt(q) z)^2] + sigma_b^2. Layers
+    lead to this q only where `is_stable`: that of gelu, silu and mish is a repeller, which no deep network
+    keeps.
 
     Parameters
     ----------
@@ -233,7 +246,8 @@ def critical(activation: Any, sigma_b: Any = 0.0) -> Critical:
     Returns
     -------
     Critical
-        `sigma_w`, its square and `q`, of the shape of `sigma_b`; the smallest q where there are several.
+        `sigma_w`, its square, `q` and whether it is stable, of the shape of `sigma_b`; the smallest q where
+        there are several.
 
     Raises
     ------
@@ -251,6 +265,9 @@ def critical(activation: Any, sigma_b: Any = 0.0) -> Critical:
     >>> edge = pi.theory.critical("tanh", sigma_b=0.05**0.5)
     >>> round(float(edge.weight_variance), 5), round(float(edge.q), 5)
     (1.76095, 0.57005)
+    >>> edge = pi.theory.critical("silu", sigma_b=0.1)
+    >>> bool(edge.is_stable), round(float(edge.variance_slope), 3)
+    (False, 1.072)
     """
     phi = resolved(activation)
     biases = nonnegative("sigma_b", sigma_b)
@@ -285,4 +302,16 @@ def critical(activation: Any, sigma_b: Any = 0.0) -> Critical:
         q[solve] = np.exp(bracketed(missing, *ends, 1e-13))
     held = np.where(at_zero, _GRID[0], q)
     found = 1.0 / slope_moment(phi, held)
-    return Critical(*(values.reshape(biases.shape)[()] for values in (found, b, q)))
+    slope, stable = _stability(phi, q, found, b)
+    shaped: list[Any] = [values.reshape(biases.shape)[()] for values in (found, b, q, slope, stable)]
+    return Critical(*shaped)
+
+
+def _stability(phi: Activation, q: Values, square: Values, b: Values) -> tuple[Values, Any]:
+    """Return the slope of the variance map at q, and whether a variance above q does not grow."""
+    w, at = np.sqrt(square), np.nan_to_num(q, nan=1.0)
+    slope = variance_slope(phi, at, w)
+    # where the slope is 1, as it is at q = 0 of all that are smooth there, what follows it decides
+    above = at * 1.01 + _NUDGE * (at == 0)
+    grown = variance_map(phi, above, w, b) / above - 1.0
+    return slope, np.where(np.abs(slope - 1.0) > _FLAT_SLOPE, slope < 1.0, grown <= _EQUAL)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import pyinit as pi
+from pyinit.activation import activation
 
 from .references import without_formulas
 
@@ -190,6 +191,48 @@ def test_critical_normal_keeps_variance_and_gradients_in_a_deep_network() -> Non
     # the gain of tanh instead, 1.2 times as large, is told apart
     wrong = theory.propagate("tanh", [300] * 31, q, sigma_w=pi.gain(np.tanh), sigma_b=b)
     assert abs(math.log(np.mean(a**2) / wrong.activation_square[-1])) > 4 * math.sqrt(wrong.log_variance[-1])
+
+
+@pytest.mark.parametrize(
+    ("name", "slope"), [("gelu", 1.098), ("silu", 1.072), ("mish", 1.036), ("tanh", 0.678)]
+)
+def test_stability_of_the_edge(name: str, slope: float) -> None:
+    """The slope is that of the variance map, by differences."""
+    edge = theory.critical(name, [0.0, 0.1])
+    assert edge.variance_slope[1] == pytest.approx(slope, abs=5e-4)
+    q = edge.q[1] * np.array([1 - 1e-4, 1 + 1e-4])
+    rise = np.diff(theory.variance_map(name, q, edge.sigma_w[1], 0.1)) / np.diff(q)
+    assert edge.variance_slope[1] == pytest.approx(rise[0], rel=1e-6)
+    # at sigma_b = 0 the slope is 1 for all: what follows it decides
+    assert edge.variance_slope[0] == pytest.approx(1.0, abs=1e-5)
+    assert edge.is_stable.tolist() == [name == "tanh"] * 2
+
+
+def test_which_edges_are_stable() -> None:
+    for spec in ("relu", ("leaky_relu", 0.2), "linear", "erf", "sin", "softsign", "hardtanh", "elu", "selu"):
+        assert theory.critical(spec).is_stable, spec
+    assert theory.critical("sigmoid").is_stable
+    assert not theory.critical("gelu_tanh").is_stable
+    assert np.shape(theory.critical("gelu", np.ones((2, 3)) / 10).is_stable) == (2, 3)
+
+
+@pytest.mark.parametrize("name", ["gelu", "silu", "mish"])
+@pytest.mark.parametrize("b", [0.0, 0.1])
+def test_critical_normal_of_a_repeller_warns_and_explodes_with_depth(name: str, b: float) -> None:
+    with pytest.warns(UserWarning, match=r"^critical_normal: the variance runs away from .* explode") as seen:
+        recipe = pi.critical_normal(name, b)
+    assert len(seen) == 1
+    assert seen[0].filename == __file__
+    rng, value = np.random.default_rng(5), activation(name).value
+    z = rng.normal(size=(16, 200))
+    with np.errstate(over="ignore"):
+        sizes = []
+        for layer in range(60):
+            # warnings are errors here: drawing is silent
+            weights = recipe((200, 200), key=pi.key(1).fold_in(layer)).astype(np.float64)
+            z = value(z) @ weights + rng.normal(0, b, 200)
+            sizes.append(float(np.mean(z**2)))
+    assert sizes[-1] > 100 * sizes[0]
 
 
 @pytest.mark.parametrize(
