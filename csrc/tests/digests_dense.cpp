@@ -32,10 +32,10 @@ struct Place {
 const std::vector<Place> kPlaces = {
     {"one", {1, 0}, 1, 1, {0, 1}, {0, 1}, 1.0},
     {"square", {0, 0}, 97, 97, {0, 1}, {0, 1}, 1.0},
-    {"tall", {0xDEADBEEFCAFEF00D, 1}, 500, 40, {0, 1}, {0, 1}, 0.1},
+    {"tall", {0xDEADBEEFCAFEF00D, 1}, 300, 20, {0, 1}, {0, 1}, 0.1},
     // two blocks of reflectors and two chunks of rows
-    {"blocks", {42, 7}, 250, 150, {0, 1}, {0, 1}, -1.5},
-    {"part", {42, 7}, 250, 150, {1, 7}, {100, 3}, -1.5},
+    {"blocks", {42, 7}, 200, 126, {0, 1}, {0, 1}, -1.5},
+    {"part", {42, 7}, 200, 126, {1, 7}, {100, 3}, -1.5},
 };
 
 dense::Picked picked(const Part& part, uint64_t size, uint64_t stride) {
@@ -86,7 +86,7 @@ const std::vector<Product> kProducts = {
     {"tile", {13, 33, 65}, false},
     {"deep", {7, 50, 700}, false},
     {"wide", {3, 4101, 20}, false},
-    {"transposed", {61, 130, 257}, true},
+    {"transposed", {31, 70, 257}, true},
 };
 
 Digests digests_of(int threads) {
