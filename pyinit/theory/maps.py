@@ -32,7 +32,7 @@ def variance_map(activation: Any, q: Any, sigma_w: Any, sigma_b: Any = 0.0) -> V
     Returns
     -------
     ndarray
-        float64, of the shape they broadcast to.
+        float64, of the shape they broadcast to; inf where it is too large for a number.
 
     References
     ----------
@@ -47,7 +47,9 @@ def variance_map(activation: Any, q: Any, sigma_w: Any, sigma_b: Any = 0.0) -> V
     shape, (variance, w, b) = together(
         nonnegative("q", q), nonnegative("sigma_w", sigma_w), nonnegative("sigma_b", sigma_b)
     )
-    found: Values = w**2 * second_moment(activation, variance) + b**2
+    with np.errstate(over="ignore"):
+        # so that 0 stays 0 where w^2 is too large for a number
+        found: Values = w * (w * second_moment(activation, variance)) + b**2
     return found.reshape(shape)[()]
 
 
@@ -90,7 +92,8 @@ def variance_slope(activation: Any, q: Any, sigma_w: Any) -> Values:
     product = expectation(
         lambda u: phi.value(u) * phi.slope(u) * u, at, np.zeros_like(at), phi.kinks, phi.precision
     )
-    found: Values = w**2 * product / at
+    with np.errstate(over="ignore"):
+        found: Values = w * (w * (product / at))
     return found.reshape(shape)[()]
 
 
@@ -193,5 +196,6 @@ def chi(activation: Any, q: Any, sigma_w: Any, c: Any = 1.0) -> Values:
     shape, (variance, w, cosine) = together(
         nonnegative("q", q), nonnegative("sigma_w", sigma_w), correlation(c)
     )
-    found: Values = w**2 * slope_pair_moment(activation, variance, variance, cosine)
+    with np.errstate(over="ignore"):
+        found: Values = w * (w * slope_pair_moment(activation, variance, variance, cosine))
     return found.reshape(shape)[()]

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ..errors import RecipeError
 from .domain import count, nonnegative
 from .moments import slope_moment
@@ -71,7 +73,7 @@ def jacobian_spectrum(
     Returns
     -------
     Spectrum
-        Floats.
+        Floats; inf where one is too large for a number.
 
     Raises
     ------
@@ -103,14 +105,22 @@ def jacobian_spectrum(
                 f"a finite width is known for gaussian weights only; got {ensemble!r}. Leave width out."
             )
         return _finite(layers, count("width", width), weight, first, fourth)
-    mean = chi**layers
-    variance = mean**2 * layers * (fourth / first**2 - 1.0 - _ENSEMBLES[ensemble])
-    return Spectrum(mean, mean**2 + variance, variance, chi)
+    mean = _power(chi, layers)
+    square, each = _power(mean, 2), fourth / first**2 - 1.0 - _ENSEMBLES[ensemble]
+    # an isometry has no spread, however large its factor
+    variance = square * layers * each if each else 0.0
+    return Spectrum(mean, square + variance, variance, chi)
+
+
+def _power(base: float, exponent: int) -> float:
+    """Return base^exponent, inf where it is too large for a number."""
+    with np.errstate(over="ignore"):
+        return float(np.float64(base) ** exponent)
 
 
 def _finite(layers: int, n: int, weight: float, first: float, fourth: float) -> Spectrum:
     """Follow E tr M^2 / n and E (tr M)^2 / n^2 of M = J J^T through W, Gaussian, and D, independent of it."""
-    square, trace = 1.0, 1.0
+    square, trace, chi = 1.0, 1.0, weight * first
     for _ in range(layers):
         # of W M W^T: off the diagonal and on it, then the trace squared
         whole = (1.0 + 1.0 / n) * square + trace
@@ -118,8 +128,9 @@ def _finite(layers: int, n: int, weight: float, first: float, fourth: float) -> 
         trace += 2.0 / n**2 * square
         square = weight**2 * (first**2 * (whole - diagonal) + fourth * diagonal)
         trace = weight**2 * (first**2 * trace + (fourth - first**2) * diagonal / n)
-    chi = weight * first
-    return Spectrum(chi**layers, square, square - trace, chi)
+        if not math.isfinite(square):
+            return Spectrum(_power(chi, layers), math.inf, math.inf, chi)
+    return Spectrum(_power(chi, layers), square, square - trace, chi)
 
 
 def mean_singular_value(sigma_w: float = 1.0) -> float:

@@ -129,3 +129,15 @@ def test_theory_is_loaded_when_it_is_asked_for() -> None:
     script = "import sys, pyinit; before = 'pyinit.theory' in sys.modules; pyinit.theory.mean; print(before)"
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     assert done.stdout.split() == ["False"]
+
+
+@pytest.mark.parametrize("spec", ["relu", "linear", "gelu", ("leaky_relu", 0.1)])
+def test_what_is_too_large_for_a_number_is_infinite(spec) -> None:
+    # warnings are errors here
+    assert theory.variance_map(spec, 1e300, 1e10) == math.inf
+    assert theory.variance_map(spec, 1.0, 1e200) == math.inf
+    assert theory.variance_map(spec, 1.0, 1.0, 1e200) == math.inf
+    assert theory.variance_map(spec, 0.0, 1e200) == 0
+    assert theory.chi(spec, 1.0, 1e200) == math.inf
+    assert theory.variance_slope(spec, 1.0, 1e200) == math.inf
+    assert theory.variance_slope(spec, 1e300, 1.0) == pytest.approx(theory.variance_slope(spec, 1e9, 1.0))

@@ -138,3 +138,18 @@ def test_mean_singular_value_of_glorot() -> None:
 def test_refusals(make, message: str) -> None:
     with pytest.raises(pi.RecipeError, match=message):
         make()
+
+
+def test_what_is_too_large_for_a_number_is_infinite() -> None:
+    # warnings are errors here
+    for width in (None, 8):
+        found = theory.jacobian_spectrum("relu", 10**6, sigma_w=2, width=width)
+        assert (found.mean, found.second, found.variance) == (math.inf,) * 3
+        assert found.chi == 2
+    found = theory.jacobian_spectrum("linear", 10**6, sigma_w=2, ensemble="orthogonal")
+    assert (found.mean, found.second, found.variance) == (math.inf, math.inf, 0)
+    # the square alone is too large
+    found = theory.jacobian_spectrum("linear", 600, sigma_w=2**0.5)
+    assert math.isfinite(found.mean)
+    assert found.second == math.inf
+    assert theory.jacobian_spectrum("relu", 10**6, sigma_w=1).mean == 0
