@@ -24,6 +24,8 @@ _LOG = LogAxis(-30, 30, 1)
 _MOST_BINS = 4096
 # float32 holds no more
 _MOST = 3e38
+# of half an axis: steps of 1/64 to 1/128 of it
+_KEPT_BITS = 7
 
 
 @dataclass(frozen=True)
@@ -97,11 +99,19 @@ def ends(axis: Axis) -> tuple[float, float]:
 
 
 def spanning(low: float, high: float, bins: int) -> LinearAxis:
-    """Return an axis that holds low and high and their rounding, wide enough where they are one."""
+    """Return an axis that holds low and high and their rounding, wide enough where they are one.
+
+    Ends are rounded outward to at most a hundredth of its width: low and high come from sums and functions of
+    NumPy, whose last bits depend on the machine, and those of a histogram must not.
+    """
     low, high = max(low, -_MOST), min(high, _MOST)
     middle, half = (low + high) / 2.0, (high - low) / 2.0
     most = max(abs(low), abs(high))
     if half <= 1e-6 * most:
         half = 0.5 * most
     half = half * (1.0 + 1e-6) + 1e-6 * most or 0.5
-    return LinearAxis(middle - half, middle + half, bins)
+    # a power of two, so that ends are exact everywhere
+    step = math.ldexp(1.0, math.frexp(half)[1] - _KEPT_BITS)
+    return LinearAxis(
+        math.floor((middle - half) / step) * step, math.ceil((middle + half) / step) * step, bins
+    )

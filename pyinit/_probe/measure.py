@@ -156,7 +156,7 @@ def _expected(
     square = weight.std**2 * layer.inputs * entering.second_moment + bias.std**2
     low = high = bias.mean
     if weight.mean:
-        shared = weight.mean * x.sum(axis=1, dtype=np.float64)
+        shared = weight.mean * _row_sums(x)
         low, high = low + float(shared.min()), high + float(shared.max())
     if layer.branch is not None and before is not None:
         square = layer.branch**2 * square + before["pre-activation"].second_moment
@@ -165,6 +165,11 @@ def _expected(
     if not (math.isfinite(low - reach) and math.isfinite(high + reach)):
         low, high, reach = -1e30, 1e30, 0.0
     return spanning(low - reach, high + reach, axes.bins)
+
+
+def _row_sums(x: Array) -> Array:
+    sums: Array = x.sum(axis=1, dtype=np.float64)
+    return sums
 
 
 def _image(layer: Dense, axes: Axes, z_axis: Axis) -> Axis:

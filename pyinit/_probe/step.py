@@ -1,7 +1,8 @@
 """One layer, forward and back: the fused kernel, or the kernel's product with NumPy around it.
 
-Norms, skips and activations that are functions are NumPy's; the products, which take the time, never are, so
-that bits depend on threads and instruction set in no case.
+Norms and skips are NumPy's, in operations that round alike everywhere; the products, which take the time, and
+pyinit's own activations are the kernels'. So bits depend on neither threads nor instruction set, unless the
+activation is a user's function: its bits are those that it returns on this machine.
 """
 
 from __future__ import annotations

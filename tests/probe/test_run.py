@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pyinit as pi
-from pyinit._probe.axes import axes_of, spanning
+from pyinit._probe import measure
+from pyinit._probe.axes import axes_of, reached, spanning
 from pyinit.moments import LinearAxis, LogAxis
 
 NETWORK = pi.mlp([3, 8, 8, 2], "tanh")
@@ -147,6 +149,26 @@ def test_an_axis_spans_what_it_is_given(low: float, high: float, bins: int) -> N
     assert high < axis.high or axis.high > 0 == high
     # no wider than twice what it needs, or than the number itself
     assert axis.high - axis.low <= 2.2 * max(high - low, abs(low), abs(high)) + 1.0
+
+
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "gelu", "softplus", "relu"])
+def test_last_bits_of_numpy_do_not_move_an_axis(activation: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Functions and sums that NumPy rounds otherwise on another machine."""
+    network = pi.mlp([3, 8, 8, 2], activation, pi.uniform())
+    report = pi.probe(network, X)
+
+    def other(x: np.ndarray) -> np.ndarray:
+        return np.nextafter(phi.value(x), np.inf)
+
+    phi = network.layers[0].activation
+    low, high = reached(phi, -3.3, 4.4)
+    moved = reached(replace(phi, value=other), -3.3, 4.4)
+    # the mutant: these ends differ as they are
+    assert moved != (low, high)
+    assert spanning(*moved, 64) == spanning(low, high, 64)
+    exact = np.ndarray.sum
+    monkeypatch.setattr(measure, "_row_sums", lambda x: np.nextafter(exact(x, axis=1, dtype=float), np.inf))
+    assert pi.probe(network, X) == report
 
 
 def test_axes_of_defaults() -> None:
