@@ -213,15 +213,15 @@ def lapack(length: int, count: int, dtype: str, seed: int) -> np.ndarray:
 def test_as_orthogonal_as_lapack(length: int, count: int, dtype: str, seeds: int) -> None:
     """The largest entry of Q'Q - I, mean over seeds, beside that of geqrf and orgqr.
 
-    Seen: 0.5 to 1.01 times LAPACK's in float32, 0.85 to 1.42 times in float64 (at 300 x 100); noise from
-    seed to seed is 15 %, and LAPACK's figure varies with the CPU. The bounds detect an error grown by half.
+    Seen: 0.5 to 1.1 times LAPACK's in float32, 0.85 to 1.25 times in float64; noise from seed to seed is
+    15 %, and LAPACK's figure varies with the CPU. The bounds detect an error grown by half.
     """
     measure = departure if dtype == "float32" else departure_of_doubles
     ours = np.mean(
         [measure(made(length, count, dtype, keys=(pi.key(s),), threads=2)[0]) for s in range(seeds)]
     )
     theirs = np.mean([measure(lapack(length, count, dtype, s)) for s in range(seeds)])
-    bound = (1.3 if dtype == "float32" else 1.7) * theirs
+    bound = (1.3 if dtype == "float32" else 1.5) * theirs
     assert ours <= bound
     # columns too long by as little as the error itself
     wrong = made(length, count, dtype)[0] * np.dtype(dtype).type(1 + float(theirs))
