@@ -52,6 +52,11 @@ _LOST = 1e-30
 _ORDER: tuple[Kind, ...] = ("dead", "symmetric", "saturated", "exploding", "vanishing")
 
 
+# in the order in which a run makes them
+_FORWARD = ("weight", "pre-activation", "activation")
+_BACK = ("gradient", "weight gradient")
+
+
 @dataclass(frozen=True)
 class Verdict:
     """One word, the reason in words, and what to do."""
@@ -126,11 +131,11 @@ def _is_lost(size: float) -> bool:
 
 
 def _of_network(network: Network, layers: list[Verdict], measured: Measured) -> Verdict:
-    for at, found in enumerate(measured.layers):
-        if any(numbers.nonfinite for numbers in found.values()):
-            return Verdict(
-                "exploding", f"not finite from layers.{at} on: {layers[at].reason}", layers[at].fix
-            )
+    first = _first_not_finite(measured)
+    if first is not None:
+        at, count, kind = first
+        reason = f"not finite from layers.{at} on: {count} numbers of its {kind} are not finite."
+        return Verdict("exploding", reason, layers[at].fix)
     for kind in _ORDER:
         hit = [at for at, verdict in enumerate(layers) if verdict.kind == kind]
         if hit:
@@ -138,6 +143,17 @@ def _of_network(network: Network, layers: list[Verdict], measured: Measured) -> 
             reason = f"{len(hit)} of {len(layers)} layers; layers.{worst}: {layers[worst].reason}"
             return Verdict(kind, reason, layers[worst].fix)
     return Verdict("healthy", "signal and gradient keep their size in every layer.")
+
+
+def _first_not_finite(measured: Measured) -> tuple[int, int, str] | None:
+    """Return layer, count and kind of the first numbers that are not finite: forward, then back."""
+    forward = [(at, kind) for at in range(len(measured.layers)) for kind in _FORWARD]
+    back = [(at, kind) for at in reversed(range(len(measured.layers))) for kind in _BACK]
+    for at, kind in forward + back:
+        numbers = measured.layers[at].get(kind)
+        if numbers is not None and numbers.nonfinite:
+            return at, numbers.nonfinite, kind
+    return None
 
 
 def _worst(network: Network, measured: Measured, hit: list[int]) -> int:

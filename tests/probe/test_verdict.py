@@ -168,6 +168,22 @@ def test_what_is_not_finite_is_named_where_it_begins() -> None:
     assert "std 0.354 where this is 1e+06." in report.verdict.fix
 
 
+def test_what_breaks_forward_is_named_before_what_breaks_back() -> None:
+    rng = np.random.default_rng(0)
+    network = pi.mlp([784, 100, 10], "relu", pi.normal(std=1e20))
+    report = pi.probe(network, rng.normal(size=(16, 784)), targets=np.arange(16) % 10)
+    # the gradient of layers.0 is not finite either: it comes from layers.1
+    assert report.layers[0].moments["pre-activation"].nonfinite == 0
+    assert report.layers[0].moments["gradient"].nonfinite > 0
+    assert report.verdict.reason.startswith("not finite from layers.1 on: 160 numbers of its pre-activation")
+    # back alone: the last layer on the way is the first
+    deep = [pi.Dense(4, 4, recipe=1e10 * np.eye(4)) for _ in range(4)]
+    report = pi.probe(deep, 1e-30 * np.ones((2, 4)), dy=1e12 * np.ones((2, 4)))
+    broken = [layer.moments["gradient"].nonfinite > 0 for layer in report.layers]
+    assert broken == [True, False, False, False]
+    assert report.verdict.reason.startswith("not finite from layers.0 on: 8 numbers of its gradient")
+
+
 def test_the_input_is_blamed_where_it_is_to_blame() -> None:
     x = 100.0 * np.random.default_rng(0).normal(size=(50, 16))
     report = pi.probe(pi.mlp([16, 16, 16, 1], "tanh", pi.glorot_normal()), x)
