@@ -16,17 +16,24 @@ Array = npt.NDArray[Any]
 
 
 def numbers(values: Any, what: str, dtype: Any) -> Array:
-    """Return a copy as finite numbers of a dtype, or of their own."""
+    """Return a copy as finite real numbers of a dtype, or of their own."""
+    if np.ma.isMaskedArray(values):
+        # a copy would show what the mask hides
+        raise DataError(
+            f"{what} must be an array of numbers; got a masked array. Fill or drop what it masks."
+        )
     try:
-        # what overflows is refused below, by name
-        with np.errstate(over="ignore", invalid="ignore"):
-            array = np.array(values, dtype=dtype, order="C")
+        given = np.asarray(values)
     except (TypeError, ValueError):
         raise DataError(
             f"{what} must be an array of numbers; got {type(values).__name__}. Convert them."
         ) from None
-    if array.dtype.kind not in "biuf":
-        raise DataError(f"{what} must be an array of numbers; got dtype {array.dtype}. Convert them.")
+    # NumPy would convert most others, and lose an imaginary part or the unit of a date
+    if given.dtype.kind not in "biuf":
+        raise DataError(f"{what} must be an array of numbers; got dtype {given.dtype}. Convert them.")
+    # what overflows is refused below, by name
+    with np.errstate(over="ignore", invalid="ignore"):
+        array = np.array(given, dtype=dtype, order="C")
     finite = np.isfinite(array)
     if not finite.all():
         first = tuple(int(i) for i in np.argwhere(~finite)[0])

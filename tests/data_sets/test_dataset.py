@@ -102,7 +102,22 @@ def test_parts_and_batches() -> None:
             {"inputs": np.empty((0, 3))},
             "d's inputs need shape (rows, features), neither 0; got (0, 3). Reshape them.",
         ),
-        ({"inputs": [["a"]]}, "d's inputs must be an array of numbers; got list. Convert them."),
+        ({"inputs": [["1"]]}, "d's inputs must be an array of numbers; got dtype <U1. Convert them."),
+        ({"inputs": [[1], [2, 3]]}, "d's inputs must be an array of numbers; got list. Convert them."),
+        ({"inputs": X + 1j}, "d's inputs must be an array of numbers; got dtype complex64. Convert them."),
+        ({"inputs": [[None]]}, "d's inputs must be an array of numbers; got dtype object. Convert them."),
+        (
+            {"inputs": X.astype("datetime64[s]")},
+            "d's inputs must be an array of numbers; got dtype datetime64[s]. Convert them.",
+        ),
+        (
+            {"targets": X[:, 0].astype("timedelta64[s]")},
+            "d's targets must be an array of numbers; got dtype timedelta64[s]. Convert them.",
+        ),
+        (
+            {"inputs": np.ma.masked_less(X, 2)},
+            "d's inputs must be an array of numbers; got a masked array. Fill or drop what it masks.",
+        ),
         (
             {"inputs": [[1.0, 2.0], [3.0, np.nan], [1.0, 2.0], [np.inf, 1.0]]},
             "d's inputs must be finite; got nan at [(1, 1)] and 2 such in all. Drop or replace them.",
