@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -130,7 +130,7 @@ def probe(
 
 
 def _rows(network: Network, x: npt.ArrayLike) -> Array:
-    array = x if isinstance(x, np.ndarray) else np.asarray(x)
+    array = x if _is_fit(x) else numbers(x, "x", np.float32)
     width = network.widths[0]
     if array.ndim != 2 or 0 in array.shape:
         raise ShapeError(
@@ -143,9 +143,14 @@ def _rows(network: Network, x: npt.ArrayLike) -> Array:
         )
     if any(layer.norm == "batch" for layer in network.layers) and len(array) < 2:
         raise ShapeError("batch normalization needs at least 2 rows; got 1. Give more rows or norm='layer'.")
-    if array.dtype == np.float32 and array.flags.carray and np.isfinite(array).all():
-        return array
-    return numbers(array, "x", np.float32)
+    return array
+
+
+def _is_fit(x: Any) -> TypeGuard[Array]:
+    """Return whether rows can be read where they are."""
+    if not isinstance(x, np.ndarray) or np.ma.isMaskedArray(x) or x.dtype != np.float32:
+        return False
+    return x.flags.c_contiguous and x.flags.aligned and bool(np.isfinite(x).all())
 
 
 def _output(
@@ -155,7 +160,7 @@ def _output(
     if targets is not None:
         if dy is not None:
             raise RecipeError("dy and targets both say what comes back; got both. Leave one of them out.")
-        wanted = np.asarray(targets)
+        wanted = numbers(targets, "targets", None)
         name = loss_of(wanted) if loss is None else loss
         if name not in LOSSES:
             raise RecipeError(f"loss is one of {', '.join(LOSSES)}; got {name!r}. Choose one.")
