@@ -7,7 +7,8 @@ network's:
 exploding  numbers that are not finite
 dead       the activation is 0 for every row; or at least 90 % of units are 0, or flat, for every row; or no
            gradient comes back
-symmetric  all weights are one number: units that are the same stay the same
+symmetric  all weights are one number, and all of the next layer too, with no skip between: units that are
+           the same stay the same
 saturated  an activation that is flat at both ends, and at least 25 % of what enters it where its slope is at
            most 5 % of the steepest
 exploding  rms of what enters the activation more than 10 times that of the input, or the gradient's norm more
@@ -100,7 +101,7 @@ def _of_layer(
         if made.second_moment == 0.0:
             return "dead", "it makes 0 for every row."
         return "dead", f"{made.dead:.0%} of its units are silent for every row."
-    if weight.minimum == weight.maximum and layer.units > 1 and weight.count > 1:
+    if _is_symmetric(network, measured, at):
         return "symmetric", f"all its weights are {weight.mean:.4g}, so all units are and stay the same."
     if entering.saturated is not None and entering.saturated >= SATURATED:
         reason = f"{entering.saturated:.0%} of what enters {layer.activation.name} is where it is flat"
@@ -123,6 +124,21 @@ def _of_layer(
         if ratio < VANISHED:
             return "vanishing", f"the gradient that comes back is {ratio:.2g} of the last layer's."
     return "healthy", "what enters it and what comes back keep their size."
+
+
+def _is_symmetric(network: Network, measured: Measured, at: int) -> bool:
+    """Return whether units of a layer get the same from the layer before and from the one after it.
+
+    Targets tell the units of the last layer apart, a skip those of the layers it joins.
+    """
+    layer = network.layers[at]
+    if layer.units == 1 or at == len(network.layers) - 1:
+        return False
+    if layer.branch is not None or network.layers[at + 1].branch is not None:
+        return False
+    biases = spread_of(layer.bias, (layer.units,), None)
+    pair = (measured.layers[one]["weight"] for one in (at, at + 1))
+    return biases.std == 0.0 and all(weight.minimum == weight.maximum for weight in pair)
 
 
 def _is_lost(size: float) -> bool:

@@ -140,13 +140,48 @@ def test_limit_of_death(silent: int, kind: str) -> None:
         assert "90% of its units are silent for every row." in verdict.reason
 
 
+def units_differ(network: pi.Network, x: np.ndarray, t: np.ndarray, at: int) -> bool:
+    """Return whether columns of a layer's weight differ after training."""
+    data = pi.data.Dataset("four", x, t, classes=tuple("abcd"))
+    weight = pi.train(network, data, steps=20, learning_rate=0.1).parameters[f"layers.{at}.weight"]
+    return bool(np.ptp(weight, axis=1).max() > 1e-4)
+
+
+def test_symmetric_is_what_stays_so() -> None:
+    """Units that are told apart by what follows are not symmetric, and training shows it."""
+    rng = np.random.default_rng(0)
+    x, t = rng.normal(size=(64, 8)).astype(np.float32), rng.integers(0, 4, 64)
+    same, drawn = pi.constant(0.1), pi.glorot_normal()
+    cases = [
+        ([pi.Dense(8, 8, "tanh", same), pi.Dense(8, 8, "tanh", same), pi.Dense(8, 4)], [True, False, False]),
+        ([pi.Dense(8, 8, "tanh", same), pi.Dense(8, 4, recipe=same)], [True, False]),
+        ([pi.Dense(8, 8, "tanh", same), pi.Dense(8, 4, recipe=drawn)], [False, False]),
+        ([pi.Dense(8, 8, "tanh", same, pi.normal()), pi.Dense(8, 4, recipe=same)], [False, False]),
+        ([pi.Dense(8, 4, recipe=same)], [False]),
+    ]
+    for layers, symmetric in cases:
+        found, _ = judged(layers, x, targets=t)
+        assert [kind == "symmetric" for kind in found] == symmetric
+        for at, stays in enumerate(symmetric):
+            assert units_differ(pi.Network(layers), x, t, at) != stays
+
+
+def test_a_branch_from_zero_is_not_symmetric() -> None:
+    """Fixup: the last weight of every branch begins at 0; the skip tells its units apart."""
+    x = np.random.default_rng(0).normal(size=(64, 16))
+    branches = [pi.Dense(16, 16, "tanh", pi.zeros(), branch=1.0) for _ in range(3)]
+    found, verdict = judged([pi.Dense(16, 16, "tanh"), *branches, pi.Dense(16, 4)], x)
+    assert found == ["healthy"] * 5
+    assert verdict.kind == "healthy"
+
+
 def test_gradients_that_do_not_come_back_are_dead() -> None:
     network = [pi.Dense(10, 10, recipe=np.eye(10)), pi.Dense(10, 4, recipe=pi.zeros(), bias=pi.ones())]
     found, verdict = judged(network, np.ones((2, 10)))
-    assert found == ["dead", "symmetric"]
+    assert found == ["dead", "healthy"]
     assert "no gradient comes back to it." in verdict.reason
     # forward alone shows nothing of it
-    assert judged(network, np.ones((2, 10)), backward=False)[0] == ["healthy", "symmetric"]
+    assert judged(network, np.ones((2, 10)), backward=False)[0] == ["healthy", "healthy"]
 
 
 def test_what_float32_rounds_to_zero_has_vanished() -> None:
