@@ -8,7 +8,7 @@ from typing import Any
 
 from .errors import PyinitError
 
-__all__ = ["finite", "parsed", "shown"]
+__all__ = ["finite", "number", "parsed", "shown"]
 
 
 def parsed(text: str | bytes, where: str, error: type[PyinitError]) -> Any:
@@ -44,11 +44,16 @@ def shown(value: object) -> str:
 
 
 def finite(value: Any) -> Any:
-    """Return a value that JSON can say: infinities are strings, tuples are lists."""
-    if isinstance(value, float) and math.isinf(value):
-        return "inf" if value > 0 else "-inf"
+    """Return a value that JSON can say: "inf", "-inf" and "nan" are strings, tuples are lists."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(float(value))
     if isinstance(value, dict):
         return {name: finite(item) for name, item in value.items()}
     if isinstance(value, tuple | list):
         return [finite(item) for item in value]
     return value
+
+
+def number(value: Any) -> Any:
+    """Return the float that `finite` made a string, and anything else as it is."""
+    return float(value) if value in ("inf", "-inf", "nan") else value

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from pyinit.errors import FormatError, RecipeError
-from pyinit.strict_json import finite, parsed, shown
+from pyinit.strict_json import finite, number, parsed, shown
 
 
 def test_values() -> None:
@@ -40,5 +41,13 @@ def test_shown_is_one_short_line() -> None:
     assert shown({1, 2}) == '"{1, 2}"'
 
 
-def test_infinities_become_strings() -> None:
-    assert finite({"a": (math.inf, [-math.inf, 1.5])}) == {"a": ["inf", ["-inf", 1.5]]}
+def test_what_is_not_finite_becomes_a_string() -> None:
+    value = {"a": (math.inf, [-math.inf, 1.5, math.nan, np.float64("nan")])}
+    assert finite(value) == {"a": ["inf", ["-inf", 1.5, "nan", "nan"]]}
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan, 1.5, 3, None, "infinite", [1]])
+def test_numbers_come_back(value: object) -> None:
+    again = number(finite(value))
+    assert repr(again) == repr(value)
+    assert type(again) is type(value)

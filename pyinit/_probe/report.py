@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass, fields
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FormatError
 from ..moments import Axis, Histogram, LinearAxis, LogAxis, Moments
-from ..strict_json import finite, parsed
+from ..strict_json import finite, number, parsed
 from .prediction import Prediction
 from .verdict import Verdict
 
@@ -58,7 +57,7 @@ class LayerReport:
     verdict: Verdict
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Report:
     """What a network does before it has learned anything, layer by layer; `print` shows a table.
 
@@ -97,6 +96,12 @@ class Report:
     verdict: Verdict
     loss: float | None = None
 
+    def __eq__(self, other: object) -> bool:
+        # by what is written: a loss that is NaN is not equal to itself
+        return self.to_dict() == other.to_dict() if isinstance(other, Report) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __str__(self) -> str:
         from .table import table
 
@@ -125,7 +130,7 @@ class Report:
         return page([self])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as a dict of JSON values; infinities become strings."""
+        """Return the report as a dict of JSON values; infinities and NaN become strings."""
         content: dict[str, Any] = {"report": _FORMAT}
         content |= {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
         result: dict[str, Any] = finite(content)
@@ -152,6 +157,7 @@ class Report:
             values = {name: value for name, value in content.items() if name != "report"}
             values["inputs"] = _moments(values["inputs"])
             values["verdict"] = Verdict(**values["verdict"])
+            values["loss"] = number(values["loss"])
             values["layers"] = tuple(_layer(layer) for layer in values["layers"])
             return cls(**values)
         except (TypeError, ValueError, KeyError, AttributeError) as error:
@@ -184,7 +190,7 @@ def _layer(content: Any) -> LayerReport:
     values = dict(content)
     values["moments"] = {kind: _moments(item) for kind, item in values["moments"].items()}
     values["predictions"] = {
-        kind: Prediction(**{name: _number(number) for name, number in item.items()})
+        kind: Prediction(**{name: number(value) for name, value in item.items()})
         for kind, item in values["predictions"].items()
     }
     values["verdict"] = Verdict(**values["verdict"])
@@ -192,14 +198,10 @@ def _layer(content: Any) -> LayerReport:
 
 
 def _moments(content: Any) -> Moments:
-    values = {name: _number(value) for name, value in content.items() if name != "histogram"}
+    values = {name: number(value) for name, value in content.items() if name != "histogram"}
     bars = content["histogram"]
     if bars is None:
         return Moments(**values, histogram=None)
     axis: Axis = (LogAxis if "cuts" in bars["axis"] else LinearAxis)(**bars["axis"])
     counts = tuple(int(count) for count in bars["counts"])
     return Moments(**values, histogram=Histogram(axis, bars["below"], counts, bars["above"]))
-
-
-def _number(value: Any) -> Any:
-    return math.inf if value == "inf" else -math.inf if value == "-inf" else value

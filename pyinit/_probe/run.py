@@ -166,11 +166,17 @@ def _output(
             raise RecipeError(f"loss is one of {', '.join(LOSSES)}; got {name!r}. Choose one.")
         # refused now, not after the run
         LOSSES[name](np.zeros(shape, np.float32), wanted)
-        return lambda y: LOSSES[name](y, wanted)
+        return lambda y: _lost(name, y, wanted)
     if loss is not None:
         raise RecipeError(f"a loss needs targets; got {loss!r} without. Give targets.")
     gradient = _gradient(shape, key, dy)
     return lambda y: (None, gradient)
+
+
+def _lost(name: str, output: Array, targets: Array) -> tuple[float, Array]:
+    # a loss of what is not finite is NaN or infinite, and says so
+    with np.errstate(over="ignore", invalid="ignore"):
+        return LOSSES[name](output, targets)
 
 
 def _gradient(shape: tuple[int, int], key: Key, dy: Any) -> Array:

@@ -46,14 +46,13 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.standardize:
         data = data.standardized()
     reports = _run(arguments, networks, data)
-    numbers = json.dumps({"reports": [report.to_dict() for report in reports]}, allow_nan=False) + "\n"
     makers: dict[str, Callable[[Path], bytes]] = {
         "plot": lambda path: _picture(reports, path),
         "html": lambda path: page(reports).encode(),
-        "json": lambda path: numbers.encode(),
+        "json": lambda path: _numbers(reports).encode(),
     }
     if arguments.json == "-":
-        sys.stdout.write(numbers)
+        sys.stdout.write(_numbers(reports))
     else:
         print("\n\n".join(str(report) for report in reports))
     write(outputs, makers, overwrite=arguments.force)
@@ -96,6 +95,10 @@ def _run(arguments: argparse.Namespace, networks: dict[str, Network], data: Data
 
 def _layers(done: int, total: int, seconds: float) -> str:
     return f"{done} of {total} layers, {seconds:.1f} s"
+
+
+def _numbers(reports: list[Report]) -> str:
+    return json.dumps({"reports": [report.to_dict() for report in reports]}, allow_nan=False) + "\n"
 
 
 def _picture(reports: list[Report], path: Path) -> bytes:

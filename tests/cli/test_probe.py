@@ -71,6 +71,16 @@ def test_options_reach_the_probe(capsys: pytest.CaptureFixture[str]) -> None:
     assert found.loss is not None
 
 
+def test_a_loss_that_is_not_a_number(capsys: pytest.CaptureFixture[str]) -> None:
+    command = [*SMALL, "--activation", "relu", "--init", '{"recipe": "normal", "std": 1e30}', "--loss", "mse"]
+    assert main(command) == 0
+    out, err = capsys.readouterr()
+    assert ", loss nan\n" in out
+    assert err == ""
+    assert main([*command, "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["reports"][0]["loss"] == "nan"
+
+
 def test_a_page(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     page = tmp_path / "a.html"

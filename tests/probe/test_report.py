@@ -6,6 +6,7 @@ import base64
 import json
 import math
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -117,18 +118,41 @@ def test_json_says_all(name: str) -> None:
     widths=st.lists(st.integers(1, 12), min_size=1, max_size=6),
     activation=st.sampled_from([*NAMES, ("leaky_relu", 0.5)]),
     recipe=st.sampled_from(
-        [None, pi.normal(), pi.uniform(), pi.zeros(), pi.normal(std=1e15), pi.normal(std=1e-15)]
+        [
+            None,
+            pi.normal(),
+            pi.uniform(),
+            pi.zeros(),
+            pi.normal(std=1e15),
+            pi.normal(std=1e30),
+            pi.normal(std=1e-15),
+        ]
     ),
     bias=st.sampled_from([None, pi.normal(), pi.constant(-3.0)]),
     norm=st.sampled_from([None, "batch", "layer"]),
     backward=st.booleans(),
+    loss=st.sampled_from([None, "mse", "cross_entropy"]),
     log=st.booleans(),
 )
 def test_any_network_has_a_report(
-    widths: list[int], activation: Any, recipe: Any, bias: Any, norm: Any, backward: bool, log: bool
+    widths: list[int],
+    activation: Any,
+    recipe: Any,
+    bias: Any,
+    norm: Any,
+    backward: bool,
+    loss: Any,
+    log: bool,
 ) -> None:
     network = pi.mlp([8, *widths], activation, recipe, bias, norm)
-    one = pi.probe(network, X[:20], backward=backward, log=log)
+    options: dict[str, Any] = {"backward": backward, "log": log}
+    if backward and loss is not None:
+        options["loss"] = loss
+        options["targets"] = (
+            np.arange(20) % widths[-1] if loss == "cross_entropy" else np.ones((20, widths[-1]))
+        )
+    one = pi.probe(network, X[:20], **options)
+    assert (one.loss is None) == (loss is None or not backward)
     assert pi.Report.from_json(one.to_json()) == one
     assert max(map(len, str(one).splitlines())) <= WIDTH
     for layer in one.layers:
@@ -138,7 +162,31 @@ def test_any_network_has_a_report(
             bars = moments.histogram
             if bars is not None:
                 assert bars.below + sum(bars.counts) + bars.above == moments.count
-            assert kind in layer.predictions
+            # theory leaves out gradients that batch normalization takes out
+            assert kind in layer.predictions or (norm == "batch" and "gradient" in kind)
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf, 0.5, None])
+def test_a_loss_is_read_back_and_printed(loss: float | None) -> None:
+    one = replace(REPORTS["loss"], loss=loss)
+    again = pi.Report.from_json(one.to_json())
+    assert again == one
+    assert type(again.loss) is type(loss)
+    assert str(again) == str(one)
+    assert f", loss {number(loss)}\n" in str(one) or loss is None
+    # the check can fail
+    assert again != replace(one, loss=0.25)
+    assert again != "a report"
+
+
+def test_a_loss_of_what_is_not_finite() -> None:
+    digits = pi.data.mnist_5k()
+    network = pi.mlp([784, 100, 10], "relu", pi.normal(std=1e20))
+    one = pi.probe(network, digits.inputs[:50], targets=digits.targets[:50])
+    assert math.isnan(one.loss)
+    assert one.verdict.kind == "exploding"
+    assert pi.Report.from_json(one.to_json()) == one
+    assert str(one).splitlines()[0].endswith(", loss nan")
 
 
 @pytest.mark.parametrize(
