@@ -6,7 +6,8 @@ network's:
 ========== ===============================================================================================
 exploding  numbers that are not finite
 dead       the activation is 0 for every row; or at least 90 % of units are 0, or flat, for every row; or no
-           gradient comes back
+           gradient comes back. Weights of 0 that get a gradient are not dead, nor what waits for them; and
+           the last layer is dead only if its weights get none
 symmetric  all weights are one number, and all of the next layer too, with no skip between: units that are
            the same stay the same
 saturated  an activation that is flat at both ends, and at least 25 % of what enters it where its slope is at
@@ -53,6 +54,8 @@ _LOST = 1e-30
 _ORDER: tuple[Kind, ...] = ("dead", "symmetric", "saturated", "exploding", "vanishing")
 
 
+_AWAKES = "its weights are 0 but get a gradient: one step makes numbers of them."
+_UNSEEN = "its weights are 0; only a run back shows whether they get a gradient."
 # in the order in which a run makes them
 _FORWARD = ("weight", "pre-activation", "activation")
 _BACK = ("gradient", "weight gradient")
@@ -98,11 +101,19 @@ def _of_layer(
     if made.second_moment == 0.0 or (made.dead is not None and made.dead >= DEAD):
         if any(_is_lost(_rms(one["activation"])) for one in measured.layers[:at]):
             return "vanishing", "what layers before it left is below float32's range."
-        if made.second_moment == 0.0:
-            return "dead", "it makes 0 for every row."
-        return "dead", f"{made.dead:.0%} of its units are silent for every row."
+        if _waits(measured, at):
+            return (
+                "healthy",
+                "what enters it is 0 until a layer before it, whose weights are 0, has made a step.",
+            )
+        if not _learns(network, measured, at):
+            if made.second_moment == 0.0:
+                return "dead", "it makes 0 for every row."
+            return "dead", f"{made.dead:.0%} of its units are silent for every row."
     if _is_symmetric(network, measured, at):
         return "symmetric", f"all its weights are {weight.mean:.4g}, so all units are and stay the same."
+    if _is_zero(weight) and _learns(network, measured, at):
+        return "healthy", _AWAKES if "weight gradient" in found else _UNSEEN
     if entering.saturated is not None and entering.saturated >= SATURATED:
         reason = f"{entering.saturated:.0%} of what enters {layer.activation.name} is where it is flat"
         return "saturated", f"{reason} (rms {_rms(entering):.3g})."
@@ -118,12 +129,42 @@ def _of_layer(
             deeper = (_norm(measured, network, one) or 0.0 for one in range(at + 1, len(network.layers)))
             if any(_is_lost(one / last) for one in deeper):
                 return "vanishing", "the gradient that comes back is below float32's range."
+            if any(_awakes(one) for one in measured.layers[at + 1 :]):
+                return (
+                    "healthy",
+                    "no gradient comes back until a layer after it, whose weights are 0, has made a step.",
+                )
             return "dead", "no gradient comes back to it."
         if ratio > EXPLODED:
             return "exploding", f"the gradient that comes back is {ratio:.3g} times the last layer's."
         if ratio < VANISHED:
             return "vanishing", f"the gradient that comes back is {ratio:.2g} of the last layer's."
     return "healthy", "what enters it and what comes back keep their size."
+
+
+def _is_zero(weight: Moments) -> bool:
+    return weight.minimum == weight.maximum == 0.0
+
+
+def _awakes(found: dict[str, Moments]) -> bool:
+    """Return whether a layer's weights are 0 but get a gradient: one step makes numbers of them."""
+    gradient = found.get("weight gradient")
+    return gradient is not None and gradient.second_moment > 0.0 and _is_zero(found["weight"])
+
+
+def _waits(measured: Measured, at: int) -> bool:
+    """Return whether nothing but 0 reaches a layer only because one before it has to make a step."""
+    nothing = at > 0 and measured.layers[at - 1]["activation"].second_moment == 0.0
+    return nothing and any(_awakes(one) for one in measured.layers[:at])
+
+
+def _learns(network: Network, measured: Measured, at: int) -> bool:
+    """Return whether a layer that makes 0 gets a gradient all the same: from weights of 0, or as the last."""
+    found, is_last = measured.layers[at], at == len(network.layers) - 1
+    gradient = found.get("weight gradient")
+    if gradient is None:
+        return is_last and _is_zero(found["weight"])
+    return gradient.second_moment > 0.0 and (is_last or _is_zero(found["weight"]))
 
 
 def _is_symmetric(network: Network, measured: Measured, at: int) -> bool:
@@ -158,6 +199,9 @@ def _of_network(network: Network, layers: list[Verdict], measured: Measured) -> 
             worst = hit[0] if kind in ("saturated", "dead", "symmetric") else _worst(network, measured, hit)
             reason = f"{len(hit)} of {len(layers)} layers; layers.{worst}: {layers[worst].reason}"
             return Verdict(kind, reason, layers[worst].fix)
+    for at, found in enumerate(measured.layers):
+        if _awakes(found) or layers[at].reason == _UNSEEN:
+            return Verdict("healthy", f"layers.{at}: {layers[at].reason}")
     return Verdict("healthy", "signal and gradient keep their size in every layer.")
 
 

@@ -176,12 +176,51 @@ def test_a_branch_from_zero_is_not_symmetric() -> None:
 
 
 def test_gradients_that_do_not_come_back_are_dead() -> None:
-    network = [pi.Dense(10, 10, recipe=np.eye(10)), pi.Dense(10, 4, recipe=pi.zeros(), bias=pi.ones())]
+    off = pi.Dense(10, 10, "relu", np.eye(10), bias=pi.constant(-5.0))
+    network = [pi.Dense(10, 10, recipe=np.eye(10)), off, pi.Dense(10, 4, bias=pi.ones())]
     found, verdict = judged(network, np.ones((2, 10)))
-    assert found == ["dead", "healthy"]
+    assert found == ["dead", "dead", "healthy"]
     assert "no gradient comes back to it." in verdict.reason
     # forward alone shows nothing of it
-    assert judged(network, np.ones((2, 10)), backward=False)[0] == ["healthy", "healthy"]
+    assert judged(network, np.ones((2, 10)), backward=False)[0] == ["healthy", "dead", "healthy"]
+
+
+def test_what_learns_from_zero_weights_is_not_dead() -> None:
+    rng = np.random.default_rng(0)
+    x, t = rng.normal(size=(64, 8)), rng.integers(0, 4, 64)
+    regression = [pi.Dense(8, 4, recipe=pi.zeros())]
+    found, verdict = judged(regression, x, targets=t)
+    assert found == ["healthy"]
+    assert verdict.reason == "layers.0: its weights are 0 but get a gradient: one step makes numbers of them."
+    assert judged([pi.Dense(8, 1, recipe=pi.zeros())], x, targets=t % 2, loss="logistic")[0] == ["healthy"]
+    found, verdict = judged(regression, x, backward=False)
+    assert found == ["healthy"]
+    assert "only a run back shows" in verdict.reason
+    # a head that begins at 0, and a layer within
+    head = [pi.Dense(8, 16, "relu"), pi.Dense(16, 16, "relu"), pi.Dense(16, 4, recipe=pi.zeros())]
+    report = pi.probe(head, x, targets=t)
+    assert [layer.verdict.kind for layer in report.layers] == ["healthy"] * 3
+    assert report.layers[0].verdict.reason.startswith("no gradient comes back until a layer after it")
+    assert report.verdict.reason.startswith("layers.2: its weights are 0 but get a gradient")
+    within = [pi.Dense(8, 16, "tanh"), pi.Dense(16, 16, "tanh", pi.zeros()), pi.Dense(16, 4)]
+    report = pi.probe(within, x, targets=t)
+    assert [layer.verdict.kind for layer in report.layers] == ["healthy"] * 3
+    assert report.layers[2].verdict.reason.startswith("what enters it is 0 until a layer before it")
+
+
+def test_what_cannot_leave_zero_weights_is_dead() -> None:
+    rng = np.random.default_rng(0)
+    x, t = rng.normal(size=(64, 8)), rng.integers(0, 4, 64)
+    # two in a row wait for each other; relu has no slope at 0; an output that is off
+    twice = [pi.Dense(8, 16, "tanh", pi.zeros()), pi.Dense(16, 4, recipe=pi.zeros())]
+    assert judged(twice, x, targets=t)[0] == ["dead", "dead"]
+    relu = [pi.Dense(8, 16, "relu", pi.zeros()), pi.Dense(16, 4)]
+    assert judged(relu, x, targets=t)[0] == ["dead", "dead"]
+    off = [pi.Dense(8, 4, "relu", bias=pi.constant(-100.0))]
+    assert judged(off, x, targets=t)[0] == ["dead"]
+    # a head at 0 does not excuse what is off for a reason of its own
+    off = [pi.Dense(8, 16, "relu", bias=pi.constant(-100.0)), pi.Dense(16, 4, recipe=pi.zeros())]
+    assert judged(off, x, targets=t)[0] == ["dead", "dead"]
 
 
 def test_what_float32_rounds_to_zero_has_vanished() -> None:
