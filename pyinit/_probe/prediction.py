@@ -30,6 +30,8 @@ _TINY = 1e-300
 _SMALL = 1e-150
 _HUGE = 1e300
 _SIGMAS = 2.0
+# of a gradient's square: beyond, batch normalization takes out what theory takes for independent
+_SHARED = 0.1
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,10 @@ class _State:
     batch: float = 0.0
     inner_mean: float = 0.0
     inner: float = 0.0
-    # of phi: E, E^2
+    # of phi: E, E^2, and the part of E^2 that varies over the rows
     average: float = 0.0
     square: float = 0.0
+    apart: float = 0.0
     passed: float = 0.0
     skipped: float = 0.0
     numbers: dict[str, float] = field(default_factory=dict)
@@ -89,7 +92,9 @@ def predicted(
     """Return the predictions of each layer by kind; `anchor` is what was measured at the last layer.
 
     Gradients are predicted relative to the last layer's measured one, weights by their plan. Of the weight
-    gradient the prediction is for one row, and for more where rows are as alike in every layer.
+    gradient the prediction is for one row, and for more where rows are as alike in every layer. Gradients are
+    left out from a batch normalization back where the output's gradient has one sign, as ones have: there it
+    takes out what rows share, which is nearly all.
 
     Raises
     ------
@@ -137,7 +142,7 @@ def _forward(network: Network, entering: Entering) -> list[_State]:
             state.square = float(second_moment(phi, state.inner))
         average, square = state.average, state.square
         # rows that normalization has made independent share the mean only
-        batch = square - average**2 if layer.norm == "batch" else square
+        batch = state.apart = square - average**2 if layer.norm == "batch" else square
         states.append(state)
     return states
 
@@ -209,16 +214,20 @@ def _of_forward(state: _State) -> dict[str, Prediction]:
 def _gradients(
     states: list[_State], found: list[dict[str, Prediction]], anchor: dict[str, float], entering: Entering
 ) -> None:
-    squares = [entering.second_moment, *(state.square for state in states[:-1])]
     last = len(states) - 1
+    squares = _squares(states, entering)
     divisor = states[last].numbers.get("divisor", 1.0)
     inner, mean, log = anchor["gradient"], anchor["gradient mean"] / math.sqrt(divisor), 0.0
     z = inner / divisor
     # what entered the last layer was measured, too
-    reference = z * anchor["entering"] * _branch(states[last]) ** 2
+    whole = states[last - 1].square if last else entering.second_moment
+    reference = z * anchor["entering"] * (squares[last] / max(whole, _TINY)) * _branch(states[last]) ** 2
+    is_shared = anchor["gradient mean"] ** 2 > _SHARED * anchor["gradient"]
     for at in reversed(range(len(states))):
         state = states[at]
         if at < last:
+            if is_shared and state.layer.norm == "batch":
+                return
             inner, z, mean, log = _passed_back(states[at + 1], state, z, mean, log)
         ratio = z * squares[at] * _branch(state) ** 2 / reference if reference else 0.0
         of_weight = min(anchor["weight gradient"] * ratio, _HUGE)
@@ -226,6 +235,26 @@ def _gradients(
         seen = z if state.layer.norm is None else inner
         found[at]["gradient"] = Prediction(None, None, seen, *_band(seen, log))
         found[at]["weight gradient"] = Prediction(None, None, of_weight, *_band(of_weight, both))
+
+
+def _squares(states: list[_State], entering: Entering) -> list[float]:
+    """Return the mean square of what a gradient by each layer's z meets on its way to the weight.
+
+    Behind batch normalization that gradient sums to 0 over the rows, so of what entered only the part that
+    varies over them counts.
+    """
+    squares, is_centred = [], False
+    for at in reversed(range(len(states))):
+        layer, before = states[at].layer, states[at - 1] if at else None
+        by_skip = at + 1 < len(states) and states[at + 1].layer.branch is not None
+        is_centred = layer.norm == "batch" and (is_centred or not by_skip)
+        whole, apart = (
+            (entering.second_moment, entering.batch_variance)
+            if before is None
+            else (before.square, before.apart)
+        )
+        squares.append(apart if is_centred else whole)
+    return squares[::-1]
 
 
 def _passed_back(
