@@ -9,11 +9,14 @@ import numpy as np
 
 from ..activation import Activation
 
-__all__ = ["FLAT", "flat_ends"]
+__all__ = ["FLAT", "SATURATED", "flat_ends", "flat_share", "saturated_from"]
 
 FLAT = 0.05
 """An activation is flat where its slope is at most this share of its steepest."""
+SATURATED = 0.25
+"""Share of numbers on flat ends from which a layer is saturated; of some activations more."""
 
+_MOST = 0.9
 _FAR = np.concatenate((np.arange(0.0, 64.0, 1.0 / 64.0), [100.0, 300.0, 1e3, 1e4]))
 
 
@@ -32,6 +35,21 @@ def flat_ends(phi: Activation) -> tuple[float, float]:
     if not len(steep_right) or not len(steep_left) or last in (steep_right[-1], steep_left[-1]):
         return -math.inf, math.inf
     return -_end(phi, -1.0, steep_left[-1], most), _end(phi, 1.0, steep_right[-1], most)
+
+
+def flat_share(phi: Activation, std: float) -> float:
+    """Return the share of normal numbers of mean 0 at which an activation is flat."""
+    if std == 0.0:
+        return 0.0
+    return sum(math.erfc(abs(end) / (std * math.sqrt(2.0))) for end in flat_ends(phi)) / 2.0
+
+
+def saturated_from(phi: Activation) -> float:
+    """Return the share of numbers on flat ends from which a layer is saturated.
+
+    hardtanh is flat for 32 % of what has unit variance, and works: twice that is too much.
+    """
+    return min(max(SATURATED, 2.0 * flat_share(phi, 1.0)), _MOST)
 
 
 def _end(phi: Activation, side: float, steep: int, most: float) -> float:

@@ -11,7 +11,7 @@ dead       the activation is 0 for every row; or at least 90 % of units are 0, o
 symmetric  all weights are one number, and all of the next layer too, with no skip between: units that are
            the same stay the same
 saturated  an activation that is flat at both ends, and at least 25 % of what enters it where its slope is at
-           most 5 % of the steepest
+           most 5 % of the steepest; of hardtanh twice what unit variance puts there, 63 %
 exploding  rms of what enters the activation more than 10 times that of the input, or the gradient's norm more
            than 10 times that of the last layer's
 vanishing  the same, less than a tenth
@@ -33,14 +33,13 @@ from ..moments import Moments
 from ..network import Network
 from .measure import Measured
 from .remedy import remedy, scale_free
+from .saturation import SATURATED, saturated_from
 from .weights import spread_of
 
 __all__ = ["DEAD", "EXPLODED", "SATURATED", "VANISHED", "Kind", "Verdict", "judged"]
 
 Kind: TypeAlias = Literal["healthy", "vanishing", "exploding", "saturated", "dead", "symmetric"]
 
-SATURATED = 0.25
-"""Share of numbers on flat ends from which a layer is saturated."""
 DEAD = 0.9
 """Share of silent units from which a layer is dead."""
 VANISHED = 0.1
@@ -114,7 +113,7 @@ def _of_layer(
         return "symmetric", f"all its weights are {weight.mean:.4g}, so all units are and stay the same."
     if _is_zero(weight) and _learns(network, measured, at):
         return "healthy", _AWAKES if "weight gradient" in found else _UNSEEN
-    if entering.saturated is not None and entering.saturated >= SATURATED:
+    if entering.saturated is not None and entering.saturated >= saturated_from(layer.activation):
         reason = f"{entering.saturated:.0%} of what enters {layer.activation.name} is where it is flat"
         return "saturated", f"{reason} (rms {_rms(entering):.3g})."
     size, (low, high) = _size(network, measured, at), scale

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import pyinit as pi
-from pyinit._probe.saturation import flat_ends
+from pyinit._probe.saturation import flat_ends, flat_share
 from pyinit._probe.verdict import DEAD, EXPLODED, SATURATED, VANISHED, Verdict
 from pyinit.activation import activation
 
@@ -118,16 +118,33 @@ def test_limits_of_the_gradient(scale: float, kind: str) -> None:
     assert found[0] == kind
 
 
-@pytest.mark.parametrize(("flat", "kind"), [(24, "healthy"), (25, "saturated")])
-def test_limit_of_saturation(flat: int, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "flat", "kind"),
+    [
+        ("tanh", 24, "healthy"),
+        ("tanh", 25, "saturated"),
+        ("hardtanh", 63, "healthy"),
+        ("hardtanh", 64, "saturated"),
+    ],
+)
+def test_limit_of_saturation(name: str, flat: int, kind: str) -> None:
     assert SATURATED == 0.25
-    x = np.where(np.arange(100) < flat, 1.0, 0.5)[:, None] * np.ones(10)
-    found, verdict = judged([pi.Dense(10, 10, "hardtanh", np.eye(10))], x)
+    x = np.where(np.arange(100) < flat, 3.0, 0.5)[:, None] * np.ones(10)
+    found, verdict = judged([pi.Dense(10, 10, name, np.eye(10))], x)
     assert found == [kind]
     if kind == "saturated":
-        assert verdict.reason.startswith(
-            "1 of 1 layers; layers.0: 25% of what enters hardtanh is where it is flat"
-        )
+        expected = f"1 of 1 layers; layers.0: {flat}% of what enters {name} is where it is flat"
+        assert verdict.reason.startswith(expected)
+
+
+def test_hardtanh_is_healthy_on_standardized_data() -> None:
+    x = np.random.default_rng(0).normal(size=(256, 32))
+    report = pi.probe(pi.mlp([32] * 6, "hardtanh"), x)
+    assert report.verdict.kind == "healthy"
+    assert report.layers[0].moments["pre-activation"].saturated == pytest.approx(0.317, abs=0.03)
+    assert pi.probe(pi.mlp([32] * 6, "hardtanh", pi.normal()), x).verdict.kind == "saturated"
+    assert flat_share(activation("hardtanh"), 1.0) == pytest.approx(0.3173, abs=1e-4)
+    assert flat_share(activation("relu"), 1.0) == flat_share(activation("tanh"), 0.0) == 0.0
 
 
 @pytest.mark.parametrize(("silent", "kind"), [(8, "healthy"), (9, "dead")])
