@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from .._fill import check_threads
 from ..activation import Activation
-from ..data.arrays import numbers
+from ..data.arrays import numbers, warn_of_constants
 from ..dense import Dense, said
 from ..errors import RecipeError, ShapeError
 from ..loss import LOSSES, loss_of
@@ -100,6 +100,11 @@ def probe(
     RecipeError
         If an option cannot be meant.
 
+    Warns
+    -----
+    UserWarning
+        If features are one number in every row, and the rows are not all the same.
+
     References
     ----------
     Glorot and Bengio, AISTATS 2010; He et al., ICCV 2015; Poole et al., NeurIPS 2016; Schoenholz et al.,
@@ -122,6 +127,7 @@ def probe(
     output = _output(net, len(rows), where, dy, targets, loss) if backward else None
     if not backward and (dy is not None or targets is not None):
         raise RecipeError("dy and targets are for the way back; got backward=False. Leave one of them out.")
+    warn_of_constants(rows, "x", stacklevel=2)
     found = measured(net, rows, where, output, axes, threads, progress)
     verdicts, verdict = judged(net, found)
     theory = _theory(net, rows, found)

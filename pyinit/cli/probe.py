@@ -6,6 +6,7 @@ import argparse
 import io
 import json
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from .._probe import Report, probe
 from .._probe.page import page
 from .._probe.picture import plot
 from ..data import Dataset, dataset
+from ..data.arrays import warn_of_constants
 from ..network import Network, mlp
 from ..recipe import Recipe
 from .experiment import add_network, add_outputs, init_of, inits_of, outputs_of, residual_of, write
@@ -45,6 +47,9 @@ def execute(arguments: argparse.Namespace) -> int:
     data = dataset(arguments.data)
     if arguments.standardize:
         data = data.standardized()
+    elif data.per == "feature":
+        # where all features have one scale, as pixels have, some may well be constant
+        warn_of_constants(data.inputs, data.name, data.feature_names)
     reports = _run(arguments, networks, data)
     makers: dict[str, Callable[[Path], bytes]] = {
         "plot": lambda path: _picture(reports, path),
@@ -74,7 +79,9 @@ def _run(arguments: argparse.Namespace, networks: dict[str, Network], data: Data
         options |= {"targets": data.targets, "loss": arguments.loss}
     runs = len(networks)
     reports: list[Report] = []
-    with Meter(sys.stderr, _layers) as meter:
+    with Meter(sys.stderr, _layers) as meter, warnings.catch_warnings():
+        # said before, once for all recipes and by name
+        warnings.filterwarnings("ignore", "x has features that are constant")
         for title, network in networks.items():
 
             def progress(done: int, total: int) -> None:

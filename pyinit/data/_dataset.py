@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ..errors import DataError
 from ..stream import Key
-from .arrays import labels, numbers, row_numbers
+from .arrays import labels, listed, numbers, row_numbers
 from .order import Rows, batches
 
 __all__ = ["Dataset", "Part", "Per"]
@@ -252,11 +252,10 @@ class Dataset:
         mean, sd = self.scale(per)
         constant = np.flatnonzero(sd == 0)
         if len(constant):
-            named = ", ".join(self.feature_names[i] for i in constant[:3])
-            more = "" if len(constant) <= 3 else f" and {len(constant) - 3} more"
+            named = listed([self.feature_names[i] for i in constant[:3]], len(constant))
             warnings.warn(
                 f"{self.name} has features that are constant in the training rows and teach nothing: "
-                f"{named}{more}. They become 0 there; leave them out or use per='all'.",
+                f"{named}. They become 0 there; leave them out or use per='all'.",
                 stacklevel=2,
             )
         scaled = (self.inputs - mean) / np.where(sd == 0, 1.0, sd)

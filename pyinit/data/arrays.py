@@ -1,7 +1,9 @@
-"""What a data set's arrays must be: finite numbers, class numbers, row numbers."""
+"""What a data set's arrays must be: finite numbers, class numbers, row numbers; and should: not constant."""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import numpy.typing as npt
 from ..errors import DataError
 from .order import Rows
 
-__all__ = ["labels", "numbers", "row_numbers"]
+__all__ = ["labels", "listed", "numbers", "row_numbers", "warn_of_constants"]
 
 Array = npt.NDArray[Any]
 
@@ -65,3 +67,21 @@ def row_numbers(values: Any, rows: int, what: str) -> Rows:
             f"{what} must be row numbers in [0, {rows}); got {values!r:.60}. Use an array of ints."
         )
     return array.astype(np.intp)
+
+
+def warn_of_constants(inputs: Array, what: str, names: Sequence[str] = (), stacklevel: int = 2) -> None:
+    """Warn of features that are one number in every row, unless the rows are all the same."""
+    constant = np.flatnonzero((inputs == inputs[0]).all(axis=0))
+    if 0 < len(constant) < inputs.shape[1]:
+        named = [names[at] if names else f"feature {at + 1}" for at in constant[:3].tolist()]
+        warnings.warn(
+            f"{what} has features that are constant and teach nothing: {listed(named, len(constant))}. "
+            "Leave them out, unless all are of one kind, as pixels are.",
+            stacklevel=stacklevel + 1,
+        )
+
+
+def listed(first: Sequence[str], total: int) -> str:
+    """Return the first names of a list, and how many more there are."""
+    more = "" if total <= len(first) else f" and {total - len(first)} more"
+    return ", ".join(first) + more

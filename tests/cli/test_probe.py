@@ -103,6 +103,17 @@ def test_warnings_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert warning.startswith("pyinit: warning: ")
     assert "constant in the training rows and teach nothing: same." in warning
     assert rest == []
+    command = ["probe", "--data", str(tmp_path / "a.csv"), "--widths", "2,3,1", "--init", "he,xavier"]
+    assert main(command) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        "pyinit: warning: a has features that are constant and teach nothing: same. Leave them out, unless "
+        "all are of one kind, as pixels are."
+    ]
+
+
+def test_pixels_may_be_constant(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["probe", "--data", "mnist", "--widths", "784,3", "--forward"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_names_of_inits() -> None:

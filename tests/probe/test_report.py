@@ -179,6 +179,7 @@ def test_a_loss_is_read_back_and_printed(loss: float | None) -> None:
     assert again != "a report"
 
 
+@pytest.mark.filterwarnings("ignore:x has features that are constant")
 def test_a_loss_of_what_is_not_finite() -> None:
     digits = pi.data.mnist_5k()
     network = pi.mlp([784, 100, 10], "relu", pi.normal(std=1e20))

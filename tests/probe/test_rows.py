@@ -67,3 +67,32 @@ def test_what_is_no_real_number_is_refused(x: Any, message: str) -> None:
         pi.probe(NETWORK, x)
     with pytest.raises(pi.DataError, match=message.replace("x must", "targets must")):
         pi.probe(NETWORK, X, targets=x)
+
+
+@pytest.mark.parametrize(
+    ("constant", "named"),
+    [
+        ([1], "feature 2"),
+        ([0, 2, 3], "feature 1, feature 3, feature 4"),
+        ([0, 1, 2, 3, 4], "feature 1, feature 2, feature 3 and 2 more"),
+    ],
+)
+@pytest.mark.parametrize("value", [0.0, 0.1, -7.0])
+def test_constant_features_are_warned_of(constant: list[int], named: str, value: float) -> None:
+    x = np.random.default_rng(0).normal(size=(10, 6))
+    x[:, constant] = value
+    message = (
+        f"^x has features that are constant and teach nothing: {named}\\. Leave them out, unless all are"
+    )
+    with pytest.warns(UserWarning, match=message) as caught:
+        pi.probe(pi.mlp([6, 4, 1]), x)
+    assert [one.filename for one in caught] == [__file__]
+
+
+def test_features_that_differ_in_one_row_are_not_warned_of() -> None:
+    # nor are rows that are all the same: where warnings are errors
+    x = np.ones((10, 3))
+    pi.probe(NETWORK, x)
+    pi.probe(NETWORK, x[:1])
+    x[-1] = 2
+    pi.probe(NETWORK, x)

@@ -148,6 +148,7 @@ def test_forward_alone_leaves_gradients_out() -> None:
         assert layer.moments == {kind: other.moments[kind] for kind in layer.moments}
 
 
+@pytest.mark.filterwarnings("ignore:x has features that are constant")
 def test_dead_and_saturated_shares() -> None:
     x = np.array([[1.0, -1.0, 3.0, 0.0], [2.0, -2.0, 0.5, 0.0]])
     found = pi.probe([pi.Dense(4, 4, "relu", np.eye(4))], x).layers[0].moments
