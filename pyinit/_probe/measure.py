@@ -17,7 +17,7 @@ from ..network import Network
 from ..plan import Plan
 from ..stream import Key
 from .axes import Axes, ends, reached, spanning
-from .step import Asked, Step, backward, forward
+from .step import Asked, Step, again, backward, forward
 from .weights import Spread, spread_of
 
 __all__ = ["Measured", "Output", "Progress", "measured"]
@@ -54,12 +54,17 @@ def measured(
     threads: int | None,
     progress: Progress | None,
 ) -> Measured:
-    """Run a network on rows of float32, and back where there is an output's gradient."""
+    """Run a network on rows of float32, and back where there is an output's gradient.
+
+    Forward holds two layers' numbers, however many there are. Backward adds the pre-activations of every
+    layer, weights of up to 2^20 numbers and those that cannot be drawn on the way, and, one layer at a time,
+    the gradient by its weight; that is taken band by band where the ends of its histogram were asked for.
+    """
     layers, keep = network.layers, output is not None
     total = len(layers) * (2 if keep else 1)
     inputs = statistics(x, Question(axes.around("activation", x)), threads)
     found: list[dict[str, Moments]] = []
-    kept: list[tuple[Array, Weight, Step]] = []
+    kept: list[tuple[Array, Weight]] = []
     entering, before, stream = x, inputs, None
     for at, layer in enumerate(layers):
         weight, bias = _weight(layer, at, key, threads), _bias(layer, at, key)
@@ -68,24 +73,38 @@ def measured(
         _refine(step, axes, threads)
         found.append(step.moments)
         if keep:
-            kept.append((entering, weight, step))
+            kept.append((step.z, weight))
         entering, before, stream = step.y, step.moments["activation"], step.z
+        # nothing of this layer beside the next one's but these
+        del step, weight
         if progress is not None:
             progress(at + 1, total)
     if output is None:
         return Measured(inputs, tuple(found), None)
     loss, dy = output(entering)
+    del entering
     skip: Array | None = None
+    fixed = axes.fixed("weight gradient")
+    ask = None if fixed is None else Question(fixed)
     for at in reversed(range(len(layers))):
-        entering, weight, step = kept.pop()
-        gradients = backward(layers[at], entering, weight, step, dy, skip, at > 0, threads)
-        for kind, values in (("gradient", gradients.entering), ("weight gradient", gradients.weight)):
-            found[at][kind] = statistics(values, Question(axes.around(kind, values)), threads)
+        z, weight = kept.pop()
+        entering = again(layers[at - 1], kept[-1][0]) if at else x
+        gradients = backward(layers[at], entering, weight, z, dy, skip, at > 0, ask, threads)
+        values = gradients.entering
+        found[at]["gradient"] = statistics(values, Question(axes.around("gradient", values)), threads)
+        found[at]["weight gradient"] = gradients.of_weight or _of_weight(gradients.weight, axes, threads)
         if gradients.inputs is not None:
             dy, skip = gradients.inputs, gradients.skip
+        # before the next layer has its own
+        del gradients, values, entering, weight, z
         if progress is not None:
             progress(2 * len(layers) - at, total)
     return Measured(inputs, tuple(found), loss)
+
+
+def _of_weight(values: Array | None, axes: Axes, threads: int | None) -> Moments:
+    assert values is not None
+    return statistics(values, Question(axes.around("weight gradient", values)), threads)
 
 
 def _refine(step: Step, axes: Axes, threads: int | None) -> None:

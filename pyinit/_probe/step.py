@@ -21,7 +21,7 @@ from ..moments import Axis, Moments, Question, statistics
 from ..normalization import Normalized, normalize
 from .saturation import flat_ends
 
-__all__ = ["Asked", "Gradients", "Step", "applied", "backward", "forward", "is_fused"]
+__all__ = ["Asked", "Gradients", "Step", "again", "applied", "backward", "forward", "is_fused"]
 
 Array = npt.NDArray[Any]
 
@@ -42,16 +42,19 @@ class Step:
     y: Array
     z: Array
     entering: Array
-    normalized: Normalized | None
     moments: dict[str, Moments]
 
 
 @dataclass(frozen=True)
 class Gradients:
-    """By what enters phi, by the weight, by what the layer got, and by the z that its skip starts from."""
+    """By what enters phi, by the weight, by what the layer got, and by the z that its skip starts from.
+
+    Of the weight either the gradient, or its statistics where they were asked for.
+    """
 
     entering: Array
-    weight: Array
+    weight: Array | None
+    of_weight: Moments | None
     inputs: Array | None
     skip: Array | None
 
@@ -82,14 +85,13 @@ def forward(
         )
         found = {"pre-activation": made.of_z, "activation": made.of_y, "weight": made.of_weight}
         assert made.z is not None
-        return Step(made.y, made.z, made.z, None, _all(found))
+        return Step(made.y, made.z, made.z, _all(found))
     made = kernel.forward(x, weight, "linear", bias=bias, ask_weight=ask_weight, threads=threads)
-    z, normalized = made.y, None
+    z = made.y
     with np.errstate(over="ignore", invalid="ignore"):
         if layer.branch is not None and skip is not None:
             z = skip + np.float32(layer.branch) * z
-        if layer.norm is not None:
-            normalized = normalize(z, layer.norm)
+    normalized = _normalized(layer, z)
     entering = z if normalized is None else normalized.values
     y = applied(layer.activation, entering, slope=False)
     silent = (y == 0).all(axis=0) | (applied(layer.activation, entering, slope=True) == 0).all(axis=0)
@@ -99,34 +101,66 @@ def forward(
         "activation": replace(of_y, dead=float(silent.mean())),
         "weight": made.of_weight,
     }
-    return Step(y, z, entering, normalized, _all(found))
+    return Step(y, z, entering, _all(found))
+
+
+def again(layer: Dense, z: Array) -> Array:
+    """Return phi once more, bit for bit: to keep it would take as much memory as z."""
+    normalized = _normalized(layer, z)
+    return applied(layer.activation, z if normalized is None else normalized.values, slope=False)
 
 
 def backward(
     layer: Dense,
     x: Array,
     weight: kernel.Weight,
-    step: Step,
+    z: Array,
     dy: Array,
     stream: Array | None,
     want_inputs: bool,
+    ask_weight: Question | None,
     threads: int | None,
 ) -> Gradients:
     """Return the gradients of a layer from that of its activation; `stream` comes by a skip after it."""
+    keep = ask_weight is None
     if is_fused(layer) and stream is None:
-        made = kernel.backward(x, weight, layer.activation, step.z, dy, want_dx=want_inputs, threads=threads)
-        assert made.dw is not None
-        return Gradients(made.dz, made.dw, made.dx, None)
+        made = kernel.backward(
+            x,
+            weight,
+            layer.activation,
+            z,
+            dy,
+            want_dx=want_inputs,
+            keep_dw=keep,
+            ask_dw=ask_weight,
+            threads=threads,
+        )
+        return Gradients(made.dz, made.dw, made.of_dw, made.dx, None)
+    entering, dz = _to_z(layer, z, dy, stream)
     with np.errstate(over="ignore", invalid="ignore"):
-        inner = dy * applied(layer.activation, step.entering, slope=True)
-        dz = inner if step.normalized is None else step.normalized.backward(inner)
+        branch = dz if layer.branch is None else np.float32(layer.branch) * dz
+    made = kernel.backward(
+        x, weight, "linear", z, branch, want_dx=want_inputs, keep_dw=keep, ask_dw=ask_weight, threads=threads
+    )
+    return Gradients(entering, made.dw, made.of_dw, made.dx, None if layer.branch is None else dz)
+
+
+def _to_z(layer: Dense, z: Array, dy: Array, stream: Array | None) -> tuple[Array, Array]:
+    """Return the gradients by what enters phi and by z, which are one without a norm."""
+    normalized = _normalized(layer, z)
+    with np.errstate(over="ignore", invalid="ignore"):
+        inner = dy * applied(layer.activation, z if normalized is None else normalized.values, slope=True)
+        dz = inner if normalized is None else normalized.backward(inner)
         if stream is not None:
             dz = dz + stream
-        branch = dz if layer.branch is None else np.float32(layer.branch) * dz
-    made = kernel.backward(x, weight, "linear", step.z, branch, want_dx=want_inputs, threads=threads)
-    assert made.dw is not None
-    entering = dz if step.normalized is None else inner
-    return Gradients(entering, made.dw, made.dx, None if layer.branch is None else dz)
+    return dz if normalized is None else inner, dz
+
+
+def _normalized(layer: Dense, z: Array) -> Normalized | None:
+    if layer.norm is None:
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        return normalize(z, layer.norm)
 
 
 def is_fused(layer: Dense) -> bool:
