@@ -35,8 +35,12 @@ struct ProductKernels {
 inline constexpr size_t kBlock = 96;
 // Reflectors that the triangular system is solved for at once: a block's rows are needed up to a multiple of it.
 inline constexpr size_t kSolvedAtOnce = 4;
+// Rows whose products are one chain of a number of V'V; the chains' ends are added. One chain of all rows would
+// double the error of Q: V'V decides how well a block's reflectors fit together.
+inline constexpr size_t kGramRows = 48;
 // Rows of V whose squares are summed together: the sums' order is part of the stream.
 inline constexpr size_t kSquareRows = 192;
+static_assert(kSquareRows % kGramRows == 0);
 
 // A matrix's columns, as many as a tile has, row after row: where reflections are applied.
 template <class Value>
@@ -45,29 +49,37 @@ struct Slivers {
   size_t count, stride;  // numbers from sliver to sliver
 };
 
+// Columns of the widest tile there may be.
+inline constexpr size_t kMostColumns = 64;
+
 // Where a sliver's values go: the element of row i and column j at offset rows[i] + columns[j], times scale[j].
 template <class Value>
 struct Delivery {
   void* out;
   Dtype dtype;
-  const uint64_t* picked_rows;  // rows of the sliver
+  const uint64_t* picked_rows;  // of which the sliver's first is `first_row`
   const uint64_t* row_offsets;
   size_t rows;
+  uint64_t first_row;
   const uint64_t* column_offsets;
-  const Value* scale;  // a tile's columns of them
   size_t columns;
+  Value scale[kMostColumns];
 };
 
 template <class Value>
 struct ReflectorKernels {
-  // The kBlock sums of the squares of at most kSquareRows rows of V.
-  void (*sum_squares)(const Value* v, size_t rows, double* sums);
-  // The tile of V'V (kBlock x kBlock) that begins at (row, column).
-  void (*gram)(const Value* v, size_t rows, size_t row, size_t column, Value* gram);
+  // The kBlock sums of the squares of at most kSquareRows rows of V, zero beyond its `width`.
+  void (*sum_squares)(const Value* v, size_t rows, size_t width, double* sums);
+  // The tile of V'V (kBlock x kBlock) that begins at (row, column), or its sum with what is there;
+  // a sum goes on after a multiple of kGramRows rows.
+  void (*gram)(const Value* v, size_t rows, size_t row, size_t column, Value* gram, Start start);
   // C += V Y in every sliver, Y = -T V'C, by `width` reflectors of a block of `rows` rows, a multiple of
   // tile_rows; the first `zero_rows` rows of C are zero. `scratch` holds kBlock rows for each sliver.
   void (*reflect)(const Value* v, const Value* gram, const Value* tau, size_t width, size_t rows,
                   size_t zero_rows, const Slivers<Value>& slivers, Value* scratch);
+  // The last step of that alone, on a sliver of W = V'C; and C + V Y.
+  void (*solve)(const Value* gram, const Value* tau, size_t width, Value* w);
+  void (*combine)(const Value* v, size_t width, size_t rows, const Value* y, Value* c);
   void (*deliver)(const Value* sliver, const Delivery<Value>& delivery);
 };
 

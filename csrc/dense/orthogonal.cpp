@@ -1,13 +1,11 @@
 #include "dense/orthogonal.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
 #include <memory>
-#include <type_traits>
+#include <optional>
 
-#include "dense/kernels.hpp"
-#include "dispatch.hpp"
+#include "dense/block.hpp"
+#include "dense/thin.hpp"
 #include "float_environment.hpp"
 #include "memory.hpp"
 #include "parallel.hpp"
@@ -26,9 +24,6 @@ constexpr size_t kUnitsPerThread = 8;
 constexpr double kFmaPerThread = 1 << 20;
 // More than any memory holds: sizes beyond would wrap.
 constexpr uint64_t kMostLength = uint64_t{1} << 48;
-
-constexpr size_t parts(size_t n, size_t size) { return (n + size - 1) / size; }
-constexpr size_t round_up(size_t n, size_t multiple) { return parts(n, multiple) * multiple; }
 
 // Makes parts of matrices of one shape, one after the other, in memory of its own.
 template <class Value>
@@ -54,11 +49,12 @@ class Maker {
     for (size_t first = 0; first < slivers_; first += at_once_) {
       const size_t count = std::min(at_once_, slivers_ - first);
       team.each(count, [&](size_t s) { begin(first + s, panel(s)); });
-      for (uint64_t block = last_column(first + count - 1) / kBlock + 1; block > 0;) {
-        --block;
-        build(team, block * kBlock, output.key);
-        team.each(parts(count, unit_),
-                  [&](size_t unit) { reflect(first, unit, count, block * kBlock, member); });
+      for (uint64_t number = last_column(first + count - 1) / kBlock + 1; number > 0;) {
+        --number;
+        const uint64_t start = number * kBlock;
+        team.each(1, [&](size_t) { block_.emplace(task_, start, output.key); });
+        build(team, start);
+        team.each(parts(count, unit_), [&](size_t unit) { reflect(first, unit, count, start, member); });
       }
       team.each(count, [&](size_t s) { deliver(first + s, panel(s), output.out); });
     }
@@ -84,75 +80,32 @@ class Maker {
       panel[task_.columns.index[sliver * width_ + j] * width_ + j] = Value{1};
   }
 
-  // The block of reflectors that begins at column `start`: V, V'V, tau and D.
-  void build(Team& team, uint64_t start, rng::Key key) {
-    const auto rows = static_cast<size_t>(task_.length - start);
-    const auto width = static_cast<size_t>(std::min<uint64_t>(kBlock, task_.count - start));
-    team.each(parts(rows, kSquareRows), [&](size_t chunk) { draw(chunk, start, rows, width, key); });
-    team.each(1, [&](size_t) { finish(start, rows, width); });
-    const size_t solved = round_up(width, kSolvedAtOnce);
-    const size_t down = parts(solved, product_.tile_rows);
-    const size_t across = parts(solved, width_);
+  // V, V'V, tau and D of the block.
+  void build(Team& team, uint64_t start) {
+    Block<Value>& block = *block_;
+    team.each(block.chunks(), [&](size_t chunk) {
+      Value* v = v_.data() + chunk * kSquareRows * kBlock;
+      const size_t count = block.draw(chunk, v);
+      if (chunk + 1 == block.chunks()) {
+        std::fill(v + count * kBlock, v_.data() + round_up(block.rows(), product_.tile_rows) * kBlock,
+                  Value{0});
+      }
+      reflector_.sum_squares(v, count, block.width(), sums_.data() + chunk * kBlock);
+    });
+    team.each(1, [&](size_t) {
+      join_in_pairs(sums_.data(), block.chunks(), kBlock);
+      block.finish(sums_.data(), signs_.data() + start);
+      block.complete(v_.data());
+    });
+    const size_t down = parts(block.solved(), product_.tile_rows);
+    const size_t across = parts(block.solved(), width_);
     team.each(down * across, [&](size_t tile) {
       const size_t row = tile % down * product_.tile_rows;
       const size_t column = tile / down * width_;
-      if (row < column + width_) reflector_.gram(v_.data(), rows, row, column, gram_.data());
+      if (row < column + width_) {
+        reflector_.gram(v_.data(), block.rows(), row, column, gram_.data(), Start::kZero);
+      }
     });
-  }
-
-  void draw(size_t chunk, uint64_t start, size_t rows, size_t width, rng::Key key) {
-    const size_t first = chunk * kSquareRows;
-    const size_t count = std::min(kSquareRows, rows - first);
-    Value* v = v_.data() + first * kBlock;
-    const fill::Runs runs{(start + first) * task_.count + start, task_.count, width, count};
-    pyinit::active_kernels().normal(std::is_same_v<Value, double> ? Dtype::kFloat64 : Dtype::kFloat32,
-                                    {0.0, 1.0}, key, runs, v);
-    if (width < kBlock) {
-      // The last block may be narrow: rows go to their places from the last one on.
-      for (size_t i = count; i-- > 0;) {
-        std::memmove(v + i * kBlock, v + i * width, width * sizeof(Value));
-        std::fill(v + i * kBlock + width, v + (i + 1) * kBlock, Value{0});
-      }
-    }
-    if (chunk == 0) {
-      for (size_t k = 0; k < width; ++k) {
-        heads_[k] = v[k * kBlock + k];
-        for (size_t i = 0; i <= k; ++i) v[i * kBlock + k] = Value{0};
-      }
-    }
-    if (first + count == rows)
-      std::fill(v + count * kBlock, v_.data() + round_up(rows, product_.tile_rows) * kBlock, Value{0});
-    reflector_.sum_squares(v, count, sums_.data() + chunk * kBlock);
-  }
-
-  void finish(uint64_t start, size_t rows, size_t width) {
-    std::fill(tau_, tau_ + kBlock, Value{0});
-    for (size_t k = 0; k < width; ++k) {
-      const auto x = static_cast<double>(heads_[k]);
-      double below = 0;
-      for (size_t chunk = 0; chunk < parts(rows, kSquareRows); ++chunk)
-        below += sums_.data()[chunk * kBlock + k];
-      if (k + 1 == rows) {
-        signs_[start + k] = std::copysign(Value{1}, heads_[k]);
-        continue;
-      }
-      const double norm = std::sqrt(x * x + below);
-      const auto head = static_cast<Value>(x + std::copysign(norm, x));
-      const double square = below + static_cast<double>(head) * static_cast<double>(head);
-      v_.data()[k * kBlock + k] = head;
-      tau_[k] = square > 0 ? static_cast<Value>(2 / square) : Value{0};
-      signs_[start + k] = -std::copysign(Value{1}, heads_[k]);
-    }
-  }
-
-  // Chunks' sums in pairs, into the first.
-  void join_sums(size_t chunks) {
-    double* sums = sums_.data();
-    for (size_t step = 1; step < chunks; step *= 2) {
-      for (size_t chunk = 0; chunk + step < chunks; chunk += 2 * step) {
-        for (size_t k = 0; k < kBlock; ++k) sums[chunk * kBlock + k] += sums[(chunk + step) * kBlock + k];
-      }
-    }
   }
 
   void reflect(size_t first, size_t unit, size_t count, uint64_t start, size_t member) {
@@ -162,24 +115,18 @@ class Maker {
     const uint64_t leading = first_column(first + begin);
     const auto zero_rows =
         static_cast<size_t>(leading > start ? std::min<uint64_t>(leading - start, kBlock) : 0);
-    const auto width = static_cast<size_t>(std::min<uint64_t>(kBlock, task_.count - start));
-    const size_t rows = round_up(static_cast<size_t>(task_.length - start), product_.tile_rows);
+    const size_t rows = round_up(block_->rows(), product_.tile_rows);
     const Slivers<Value> slivers{panel(begin) + start * width_, end - begin, length_ * width_};
-    reflector_.reflect(v_.data(), gram_.data(), tau_, width, rows, zero_rows, slivers,
+    reflector_.reflect(v_.data(), gram_.data(), block_->tau(), block_->width(), rows, zero_rows, slivers,
                        scratch_.data() + member * kUnitSlivers * kBlock * width_);
   }
 
   void deliver(size_t sliver, const Value* panel, void* out) const {
     const size_t first = sliver * width_;
     const size_t columns = std::min(width_, task_.columns.index.size() - first);
-    Value scale[kMostColumns] = {};
-    for (size_t j = 0; j < columns; ++j)
-      scale[j] = signs_[task_.columns.index[first + j]] * static_cast<Value>(task_.gain);
-    reflector_.deliver(panel, {out, dtype_, task_.rows.index.data(), task_.rows.offset.data(),
-                               task_.rows.index.size(), task_.columns.offset.data() + first, scale, columns});
+    reflector_.deliver(panel, scaled_delivery<Value>(task_, dtype_, signs_, out, first, columns,
+                                                     {0, task_.rows.index.size()}, 0));
   }
-
-  static constexpr size_t kMostColumns = 64;
 
   const OrthogonalTask& task_;
   Dtype dtype_;
@@ -191,10 +138,10 @@ class Maker {
   Scratch<double> sums_;
   Scratch<Value> gram_, scratch_, panels_;
   std::vector<Value> signs_;
-  Value heads_[kBlock], tau_[kBlock];
+  std::optional<Block<Value>> block_;
 };
 
-template <class Value>
+template <class Value, class Making>
 void make_all(const OrthogonalTask& task, const std::vector<OrthogonalOutput>& matrices, Dtype dtype,
               int threads) {
   const auto wanted = static_cast<size_t>(threads > 0 ? threads : default_threads());
@@ -208,9 +155,9 @@ void make_all(const OrthogonalTask& task, const std::vector<OrthogonalOutput>& m
   if (matrices.size() >= 2 * wanted) {
     // A matrix for each thread.
     const size_t members = useful(fma * static_cast<double>(matrices.size()), matrices.size());
-    std::vector<std::unique_ptr<Maker<Value>>> makers(members);
+    std::vector<std::unique_ptr<Making>> makers(members);
     std::vector<std::unique_ptr<Team>> alone(members);
-    for (auto& maker : makers) maker = std::make_unique<Maker<Value>>(task, dtype, 1);
+    for (auto& maker : makers) maker = std::make_unique<Making>(task, dtype, 1);
     for (auto& team : alone) team = std::make_unique<Team>(1);
     run_team(members, [&](Team& team, size_t member) {
       const FloatEnvironment environment;
@@ -222,11 +169,21 @@ void make_all(const OrthogonalTask& task, const std::vector<OrthogonalOutput>& m
   const size_t chunks = parts(static_cast<size_t>(task.length), kSquareRows);
   const size_t slivers = parts(task.columns.index.size(), product_kernels<Value>().tile_columns);
   const size_t members = useful(fma, std::max(chunks, slivers));
-  Maker<Value> maker(task, dtype, members);
+  Making maker(task, dtype, members);
   run_team(members, [&](Team& team, size_t member) {
     const FloatEnvironment environment;
     for (const OrthogonalOutput& matrix : matrices) maker.make(team, member, matrix);
   });
+}
+
+template <class Value>
+void make_any(const OrthogonalTask& task, const std::vector<OrthogonalOutput>& matrices, Dtype dtype,
+              int threads) {
+  if (task.count <= kBlock) {
+    make_all<Value, ThinMaker<Value>>(task, matrices, dtype, threads);
+  } else {
+    make_all<Value, Maker<Value>>(task, matrices, dtype, threads);
+  }
 }
 
 }  // namespace
@@ -236,9 +193,9 @@ void orthogonal(const OrthogonalTask& task, const std::vector<OrthogonalOutput>&
   if (matrices.empty() || task.rows.index.empty() || task.columns.index.empty()) return;
   if (task.length > kMostLength) throw std::bad_alloc();
   if (dtype == Dtype::kFloat64) {
-    make_all<double>(task, matrices, dtype, threads);
+    make_any<double>(task, matrices, dtype, threads);
   } else {
-    make_all<float>(task, matrices, dtype, threads);
+    make_any<float>(task, matrices, dtype, threads);
   }
 }
 

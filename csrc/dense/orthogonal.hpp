@@ -6,14 +6,15 @@
 // D_k = -sign(x_kk), so that the distribution is that of the QR whose R has a positive diagonal.
 // Draws: x_ik is element i n + k of the key's normal stream, i >= k. A reflector of one number is the identity,
 // with D = sign(x). Blocks of kBlock reflectors begin at multiples of kBlock.
+// At most kBlock columns are one block (thin.hpp), more are several.
 // Contract: element (i, j) depends on (key, m, n, i, j, gain, dtype); not on what else is made, nor on threads or
 // instruction set. float32 inside for the half types, rounded once.
-// Error: max |Q'Q - I| is at most that of LAPACK's geqrf and orgqr at the same size in float32; in float64 it is as
-// large at square sizes, and up to three times as large, some 5e-16, where two columns are very long
-// (tests/kernels/test_orthogonal_kernel.py).
-// Memory, beside the output: V, 96 numbers a row; for each thread a panel of 1 to 16 MiB (never less than one
-// sliver), all of them together half of the part of the matrix that is made where that is more. Of a stack of at
-// least twice as many matrices as threads each thread makes its own, with its own V.
+// Error: max |Q'Q - I| is about that of LAPACK's geqrf and orgqr at the same size: 0.1 to 0.9 of it in float32, 0.7
+// to 1.2 in float64 (tests/kernels/test_orthogonal_kernel.py).
+// Memory, beside the output: V, 96 numbers a row, and for each thread a panel of 1 to 16 MiB (never less than one
+// sliver), all of them together half of what is made where that is more; at most 96 columns need a few hundred
+// KiB a thread. Of a stack of at least twice as many matrices as threads each thread makes its own, with its
+// own V.
 // Source: Stewart, "The efficient generation of random orthogonal matrices", SIAM J. Numer. Anal. 1980; Mezzadri,
 // "How to generate random matrices from the classical compact groups", Notices AMS 2007.
 #pragma once

@@ -19,11 +19,12 @@ namespace pyinit::dense {
 // Eight chains in float64, of every eighth row, joined in pairs: the error of |v|^2 is the one that grows with the
 // length, and with it the departure from orthogonality.
 template <class S, class Value>
-void sum_squares(const Value* v, size_t rows, double* sums) {
+void sum_squares(const Value* v, size_t rows, size_t width, double* sums) {
   constexpr size_t kAtOnce = 16;
   constexpr size_t kChains = 8;
   static_assert(kBlock % kAtOnce == 0);
-  for (size_t first = 0; first < kBlock; first += kAtOnce) {
+  for (size_t k = 0; k < kBlock; ++k) sums[k] = 0;
+  for (size_t first = 0; first < width; first += kAtOnce) {
     double chains[kChains][kAtOnce] = {};
     const Value* row = v + first;
     for (size_t i = 0; i < rows; ++i, row += kBlock) {
@@ -42,14 +43,28 @@ void sum_squares(const Value* v, size_t rows, double* sums) {
 }
 
 template <class S, class Value>
-void gram(const Value* v, size_t rows, size_t row, size_t column, Value* gram) {
-  multiply_tile<S, Strides<1, kBlock>>(rows, v + row, v + column, kBlock, gram + row * kBlock + column,
-                                       kBlock, Start::kZero);
+void gram(const Value* v, size_t rows, size_t row, size_t column, Value* gram, Start start) {
+  constexpr size_t kRows = kTileRows<S>;
+  constexpr size_t kColumns = kTileColumns<S, Value>;
+  Value* to = gram + row * kBlock + column;
+  for (size_t first = 0; first < rows; first += kGramRows) {
+    const size_t count = rows - first < kGramRows ? rows - first : kGramRows;
+    const Value* part = v + first * kBlock;
+    Value chain[kRows * kColumns];
+    multiply_tile<S, Strides<1, kBlock>>(count, part + row, part + column, kBlock, chain, kColumns,
+                                         Start::kZero);
+    const bool begins = first == 0 && start == Start::kZero;
+    for (size_t i = 0; i < kRows; ++i) {
+      Value* sums = to + i * kBlock;
+      const auto ends = S::load(chain + i * kColumns);
+      S::store(sums, begins ? ends : S::add(S::load(sums), ends));
+    }
+  }
 }
 
 // Y = -T W in place: row k becomes -tau_k (w_k + G[k][last] y_last + ... + G[k][k + 1] y_(k + 1)).
 template <class S, class Value>
-[[gnu::always_inline]] inline void solve(const Value* gram, const Value* tau, size_t width, Value* w) {
+void solve(const Value* gram, const Value* tau, size_t width, Value* w) {
   using Vector = VectorOf<S, Value>;
   constexpr size_t kColumns = kTileColumns<S, Value>;
   constexpr size_t kRows = kSolvedAtOnce;
@@ -75,6 +90,17 @@ template <class S, class Value>
       for (size_t above = 0; above < r; ++above)
         sums[above] = S::fma(S::all(gram[(top + above) * kBlock + top + r]), y, sums[above]);
     }
+  }
+}
+
+// C + V Y, C a sliver of `rows` rows.
+template <class S, class Value>
+void combine(const Value* v, size_t width, size_t rows, const Value* y, Value* c) {
+  constexpr size_t kRows = kTileRows<S>;
+  constexpr size_t kColumns = kTileColumns<S, Value>;
+  for (size_t i = 0; i < rows; i += kRows) {
+    multiply_tile<S, Strides<kBlock, 1>>(width, v + i * kBlock, y, kColumns, c + i * kColumns, kColumns,
+                                         Start::kStored);
   }
 }
 
@@ -105,10 +131,7 @@ void reflect(const Value* v, const Value* gram, const Value* tau, size_t width, 
     const size_t count = rows - first < kChunk ? rows - first : kChunk;
     for (size_t s = 0; s < slivers.count; ++s) {
       Value* c = slivers.data + s * slivers.stride + first * kColumns;
-      for (size_t i = 0; i < count; i += kRows) {
-        multiply_tile<S, Strides<kBlock, 1>>(width, v + (first + i) * kBlock, scratch + s * kScratch,
-                                             kColumns, c + i * kColumns, kColumns, Start::kStored);
-      }
+      combine<S>(v + first * kBlock, width, count, scratch + s * kScratch, c);
     }
   }
 }
@@ -116,12 +139,13 @@ void reflect(const Value* v, const Value* gram, const Value* tau, size_t width, 
 template <class S, class Value, class Out>
 void deliver_as(const Value* sliver, const Delivery<Value>& to) {
   constexpr size_t kColumns = kTileColumns<S, Value>;
+  static_assert(kColumns <= kMostColumns);
   bool adjacent = true;
   for (size_t j = 1; j < to.columns; ++j) adjacent &= to.column_offsets[j] == to.column_offsets[0] + j;
   const auto scale = S::load(to.scale);
   auto* out = static_cast<Out*>(to.out);
   for (size_t i = 0; i < to.rows; ++i) {
-    const auto values = S::mul(S::load(sliver + to.picked_rows[i] * kColumns), scale);
+    const auto values = S::mul(S::load(sliver + (to.picked_rows[i] - to.first_row) * kColumns), scale);
     Out rounded[kColumns];
     if constexpr (std::is_same_v<Out, Value>) S::store(rounded, values);
     if constexpr (std::is_same_v<Out, Bfloat16>) S::store_bfloat16(&rounded[0].bits, values);
@@ -153,10 +177,8 @@ void deliver(const Value* sliver, const Delivery<Value>& to) {
 
 template <class S, class Value>
 inline constexpr ReflectorKernels<Value> kReflectorKernels = {
-    sum_squares<S, Value>,
-    gram<S, Value>,
-    reflect<S, Value>,
-    deliver<S, Value>,
+    sum_squares<S, Value>, gram<S, Value>,    reflect<S, Value>,
+    solve<S, Value>,       combine<S, Value>, deliver<S, Value>,
 };
 
 }  // namespace pyinit::dense

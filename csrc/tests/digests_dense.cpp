@@ -36,6 +36,9 @@ const std::vector<Place> kPlaces = {
     // two blocks of reflectors and two chunks of rows
     {"blocks", {42, 7}, 200, 126, {0, 1}, {0, 1}, -1.5},
     {"part", {42, 7}, 200, 126, {1, 7}, {100, 3}, -1.5},
+    // more than two chunks of two blocks, and more than two spans of one
+    {"chunks", {3, 0}, 1300, 100, {0, 13}, {5, 9}, 1.0},
+    {"spans", {4, 1}, 13000, 5, {3, 101}, {0, 1}, 1.0},
 };
 
 dense::Picked picked(const Part& part, uint64_t size, uint64_t stride) {

@@ -53,6 +53,14 @@ def test_a_part_of_orthogonal() -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES[:2])
+def test_parts_of_long_matrices(dtype: str) -> None:
+    chunks = pi.orthogonal()((1300, 100), key=pi.Key(3, 0), dtype=dtype)
+    assert digest(chunks[::13, 5::9].tobytes()) == GOLDEN["orthogonal", "chunks", dtype]
+    spans = pi.orthogonal()((13000, 5), key=pi.Key(4, 1), dtype=dtype)
+    assert digest(spans[3::101].tobytes()) == GOLDEN["orthogonal", "spans", dtype]
+
+
+@pytest.mark.parametrize("dtype", DTYPES[:2])
 def test_matmul(dtype: str) -> None:
     tile = pi.linalg.matmul(factor(13, 65, dtype), factor(65, 33, dtype))
     assert digest(tile.tobytes()) == GOLDEN["matmul", "tile", dtype]
@@ -67,7 +75,9 @@ def test_a_changed_bit_changes_the_digest() -> None:
 
 
 def test_the_file_is_whole() -> None:
-    orthogonal = {("orthogonal", place) for place in ("one", "square", "tall", "blocks", "part")}
+    orthogonal = {
+        ("orthogonal", place) for place in ("one", "square", "tall", "blocks", "part", "chunks", "spans")
+    }
     products = {("matmul", place) for place in ("tile", "deep", "wide", "transposed")}
     assert set(GOLDEN) == {(*name, dtype) for name in orthogonal for dtype in DTYPES} | {
         (*name, dtype) for name in products for dtype in DTYPES[:2]
