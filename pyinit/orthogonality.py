@@ -84,8 +84,9 @@ class Orthogonal(Recipe):
     Any window equals the slice of the whole, bit for bit. A window of the side that has fewer lines takes the
     time of its lines, and of drawing the reflectors up to its last one; of the longer side, the time of all
     its lines. Memory, beside the result: 96 numbers for each line of the longer side, and a panel of 1 to
-    16 MiB for each thread; a few hundred KiB a thread for up to 96 lines of the shorter side. float32 inside for bfloat16 and float16, rounded once; float64 in float64.
-    max |Q'Q - I| is about that of LAPACK's QR of the same size: below it in float32, as large in float64.
+    16 MiB for each thread; where the shorter side has up to 96 lines, a few hundred KiB for each thread.
+    float32 inside for bfloat16 and float16, rounded once; float64 in float64. max |Q'Q - I| is about that of
+    LAPACK's QR of the same size: below it in float32, as large in float64.
 
     References
     ----------

@@ -23,7 +23,7 @@ interpolation. A ramp stays a ramp: doubled in both directions, its interior dif
 by {mean_change:.0e} of itself.
 
 ```python
-kernel = pi.bilinear(layout="torch")((1, 1, 8, 8), key=0)   # stride 4, padding 2
+kernel = pi.bilinear(layout="torch")((1, 1, 8, 8), key=0)  # stride 4, padding 2
 ```
 """
 
