@@ -7,14 +7,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from .. import _gain
-from ..activation import Activation
-from ..dense import Dense, default_recipe, said
-from ..errors import RecipeError
+from ..dense import Dense
 from ..network import Network
 from ..recipe import Recipe
-from ..scaling import variance_scaling
 from .measure import Measured
+from .way import Family, skips_heal, suggested, way_out
 from .weights import Spread, spread_of
 
 __all__ = ["remedy", "scale_free"]
@@ -23,6 +20,8 @@ __all__ = ["remedy", "scale_free"]
 _SAME = 0.05
 # an input of this rms saturates what unit inputs do not
 _LARGE = 3.0
+# units of a layer that is to blame for others that are dead
+_OFF = 0.9
 _FAMOUS = {
     "fan_in": {2.0: "pi.he_normal()", 1.0: "pi.lecun_normal()"},
     "fan_avg": {1.0: "pi.glorot_normal()"},
@@ -43,6 +42,10 @@ def remedy(kind: str, network: Network, measured: Measured, at: int) -> str:
     if kind == "healthy":
         return ""
     scale = math.sqrt(measured.inputs.second_moment)
+    if scale == 0.0:
+        return "rows that are not all 0: no weights tell these apart."
+    if kind == "dead":
+        return _revived(network, measured, at)
     if kind == "saturated" and at == 0 and scale > _LARGE:
         return f"standardize the input, whose rms is {scale:.3g}."
     if kind == "exploding" and any(one.branch == 1.0 for one in network.layers):
@@ -51,68 +54,102 @@ def remedy(kind: str, network: Network, measured: Measured, at: int) -> str:
         return (
             'fewer layers, or residual="scaled": behind a normalization the scale of weights changes nothing.'
         )
-    return _rescaled(kind, network, at)
+    return _rescaled(kind, network, measured.inputs.second_moment, at)
 
 
-def _rescaled(kind: str, network: Network, at: int) -> str:
-    to_blame = _to_blame(network, at) if kind in ("vanishing", "exploding") else at
+def _rescaled(kind: str, network: Network, square: float, at: int) -> str:
+    if kind == "symmetric":
+        return _drawn(network, square, at, at)
+    way = way_out(network, square)
+    if way is None:
+        return _other(network, square, at)
+    first = []
+    if way.standardized:
+        first.append(f"standardize the input, whose rms is {math.sqrt(square):.3g}")
+    if way.unbiased:
+        first.append("zero biases")
+    to_blame = _to_blame(network, at, way.recipe) if kind in ("vanishing", "exploding") else at
+    if _excess(network.layers[to_blame], way.recipe) <= _SAME:
+        return "; ".join(first or ["wider or fewer layers: the std is already the one that suits"]) + "."
+    return "; ".join([*first, _changed(network, to_blame, at, way.recipe)])
+
+
+def _drawn(network: Network, square: float, to_blame: int, at: int) -> str:
+    """Return what to draw in place of weights that are no draws, and what else it takes."""
+    way = way_out(network, square)
+    if way is not None:
+        return _changed(network, to_blame, at, way.recipe)
+    return f"{_changed(network, to_blame, at, suggested)} Then {_other(network, square, at)}"
+
+
+def _changed(network: Network, to_blame: int, at: int, family: Family) -> str:
     layer = network.layers[to_blame]
-    recipe, gain = suggested(layer.activation)
-    std, now = _stds(layer)
-    if kind != "symmetric" and _excess(layer) <= _SAME:
-        return _deeper(kind, layer.activation)
+    recipe, gain = family(layer.activation)
+    std, now = _stds(layer, family)
     text = f"{_written(recipe)}, gain {gain:.4g}: std {std:.3g} where this is {now.std:.3g}"
     if now.mean:
         text += f" about a mean of {now.mean:.3g}"
     return (f"in layers.{to_blame}, " if to_blame != at else "") + text + "."
 
 
-def _to_blame(network: Network, at: int) -> int:
+def _other(network: Network, square: float, at: int) -> str:
+    """Return what helps where no std does: skips, or another activation, if these do."""
+    named = network.layers[at if at < len(network.layers) - 1 else max(at - 1, 0)].activation.name
+    ways = []
+    if skips_heal(network, square):
+        ways.append('residual="scaled"')
+    heal = [
+        f'"{name}"'
+        for name in ("tanh", "relu")
+        if name != named and way_out(network, square, name) is not None
+    ]
+    if heal:
+        ways.append(f"{' or '.join(heal)} for {named}")
+    why = f"no std keeps both signal and gradient of {named} through {len(network.layers)} layers."
+    return f"{', or '.join(ways) or 'fewer layers'}: {why}"
+
+
+def _revived(network: Network, measured: Measured, at: int) -> str:
+    """Return what to do about layers that are off, or that none of a gradient reaches for one that is."""
+    made = [one["activation"] for one in measured.layers]
+    off = [i for i, one in enumerate(made) if one.second_moment == 0.0 or (one.dead or 0.0) >= _OFF]
+    to_blame = off[0] if off else at
+    layer = network.layers[to_blame]
+    where = f"in layers.{to_blame}, " if to_blame != at else ""
+    if _excess(layer, suggested) == math.inf:
+        return _drawn(network, measured.inputs.second_moment, to_blame, at)
+    if layer.bias is not None and spread_of(layer.bias, (layer.units,), None).second_moment > 0.0:
+        return f"{where}zero biases."
+    if to_blame == 0 and abs(measured.inputs.mean) > math.sqrt(measured.inputs.variance):
+        return f"standardize the input, whose mean is {measured.inputs.mean:.3g}."
+    if layer.activation.name == "relu":
+        return f'{where}("leaky_relu", 0.01): no unit of it is ever off.'
+    return f"{where}another activation than {layer.activation.name}: its weights and biases are not to blame."
+
+
+def _to_blame(network: Network, at: int, family: Family) -> int:
     """Return the nearest layer whose weights are far from what suits, at least half as far as any.
 
     The output's count only where all others suit: it cannot make up for them.
     """
-    excess = [_excess(layer) for layer in network.layers]
+    excess = [_excess(layer, family) for layer in network.layers]
     hidden = range(len(excess) - 1)
     pool = hidden if any(excess[one] > _SAME for one in hidden) else range(len(excess))
     most = max(excess[one] for one in pool)
     return min((one for one in pool if excess[one] >= most / 2), key=lambda one: abs(one - at))
 
 
-def _excess(layer: Dense) -> float:
+def _excess(layer: Dense, family: Family) -> float:
     """Return |ln| of a layer's std over the one that suits; a mean of the weights is beyond any."""
-    std, now = _stds(layer)
+    std, now = _stds(layer, family)
     return abs(math.log(now.std / std)) if now.std > 0.0 and now.mean == 0.0 else math.inf
 
 
 @lru_cache(maxsize=256)
-def _stds(layer: Dense) -> tuple[float, Spread]:
+def _stds(layer: Dense, family: Family) -> tuple[float, Spread]:
     """Return the std that suits a layer, and the spread that it has."""
     shape = layer.inputs, layer.units
-    return spread_of(suggested(layer.activation)[0], shape, None).std, spread_of(layer.recipe, shape, None)
-
-
-def _deeper(kind: str, phi: Activation) -> str:
-    """Return what helps where the weights already have the std that suits."""
-    if kind == "dead":
-        return 'zero biases, or ("leaky_relu", 0.01): no unit of it is ever off.'
-    if kind == "saturated":
-        return 'norm="layer" before the activation, or smaller inputs.'
-    if phi.name in ("sigmoid", "softplus"):
-        return f'"tanh" or "relu" for {phi.name}, which passes little on whatever the weights.'
-    return 'wider or fewer layers, residual="scaled" or norm="layer": the std is already the one that suits.'
-
-
-def suggested(phi: Activation) -> tuple[Recipe, float]:
-    """Return the recipe that suits an activation, and its gain over 1 / sqrt(fan)."""
-    if isinstance(said(phi), Activation):
-        try:
-            gain = _gain.gain(phi.value)
-        except RecipeError:
-            gain = 1.0
-        return variance_scaling(gain**2, "fan_in", "normal"), gain
-    recipe = default_recipe(phi)
-    return recipe, math.sqrt(getattr(recipe, "scale", 1.0))
+    return spread_of(family(layer.activation)[0], shape, None).std, spread_of(layer.recipe, shape, None)
 
 
 def _written(recipe: Recipe) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 import pyinit as pi
 from pyinit._probe.saturation import flat_ends, flat_share
 from pyinit._probe.verdict import DEAD, EXPLODED, SATURATED, VANISHED, Verdict
-from pyinit.activation import activation
+from pyinit.activation import NAMES, activation
 
 ABALONE = [8, 16, 16, 16, 16, 16, 16, 16, 1]
 NARROW = [pi.Dense(10, 10, recipe=np.eye(10))]
@@ -75,12 +76,72 @@ def test_abalone_through_eight_layers(activation: Any, recipe: Any, kind: str, f
     assert report.verdict.reason
 
 
-def test_suggestions_heal() -> None:
-    """What the fix names, applied, is healthy."""
-    x = pi.data.abalone().inputs
-    for phi, recipe in (("tanh", pi.glorot_normal()), ("relu", pi.he_normal()), ("selu", pi.lecun_normal())):
-        for key in range(3):
-            assert pi.probe(pi.mlp(ABALONE, phi, recipe), x, key=key).verdict.kind == "healthy"
+def mended(fix: str, widths: list[int], phi: Any) -> list[pi.Network]:
+    """Return the networks that a fix names: other weights, or skips and other activations."""
+    heal = [pi.mlp(widths, name) for name in ("tanh", "relu") if f'"{name}" ' in fix]
+    if 'residual="scaled"' in fix:
+        heal.append(pi.mlp(widths, phi, residual="scaled"))
+    recipe = re.match(r"(?:in layers.\d+, )?pi\.(.*?), gain", fix)
+    if recipe and not heal:
+        heal.append(pi.mlp(widths, phi, eval(recipe[1], vars(pi))))
+    return heal
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if name != "leaky_relu"] + [("leaky_relu", 0.2), np.arctan]
+)
+def test_suggestions_heal(name: Any) -> None:
+    """What the fix names, applied, is healthy; each activation gets what suits it."""
+    x, widths = np.random.default_rng(0).normal(size=(128, 64)), [64] * 9
+    bad = [None, pi.glorot_normal(), pi.normal(), pi.normal(std=0.01), pi.constant(0.1), pi.zeros()]
+    found = []
+    for recipe in bad:
+        verdict = pi.probe(pi.mlp(widths, name, recipe), x, key=1).verdict
+        found.append(verdict.kind)
+        if verdict.kind == "healthy":
+            continue
+        networks = mended(verdict.fix, widths, name)
+        assert networks, verdict.fix
+        for network in networks:
+            assert pi.probe(network, x, key=1).verdict.kind == "healthy", (recipe, verdict.fix, network)
+    assert "healthy" not in found[2:]
+
+
+@pytest.mark.parametrize("function", [np.exp, lambda x: np.sin(1000.0 * x)], ids=["exp", "fast sine"])
+def test_what_skips_do_not_heal_is_not_told_to_have_them(function: Any) -> None:
+    x, widths = np.random.default_rng(0).normal(size=(64, 16)), [16] * 9
+    report = pi.probe(pi.mlp(widths, function), x)
+    assert report.verdict.kind == "exploding"
+    assert report.verdict.fix.startswith('"tanh" or "relu" for ')
+    assert pi.probe(pi.mlp(widths, function, residual="scaled"), x).verdict.kind == "exploding"
+
+
+def test_suggestions_know_the_gain_the_biases_and_the_input() -> None:
+    x = np.random.default_rng(0).normal(size=(128, 64))
+    widths = [64] * 9
+    softsign = pi.probe(pi.mlp(widths, "softsign"), x)
+    assert "gain 2.338: std 0.292 where this is 0.125." in softsign.verdict.fix
+    # no std of sigmoid's weights helps: at the edge of chaos it saturates
+    edge = pi.probe(pi.mlp(widths, "sigmoid", pi.critical_normal("sigmoid")), x)
+    assert edge.verdict.kind == "saturated"
+    assert "glorot" not in edge.verdict.fix
+    assert "no std keeps both signal and gradient of sigmoid through 8 layers." in edge.verdict.fix
+    # a biased network that zero biases heal
+    biased = pi.probe(pi.mlp(widths, "tanh", bias=pi.constant(3.0)), x)
+    assert (biased.verdict.kind, biased.verdict.fix) == ("saturated", "zero biases.")
+    off = pi.probe(pi.mlp(widths, "relu", bias=pi.constant(-50.0)), x)
+    assert (off.verdict.kind, off.verdict.fix) == ("dead", "zero biases.")
+    assert off.layers[3].verdict.fix == "in layers.0, zero biases."
+    # the input is 0, or far from 0
+    for phi in ("relu", "tanh"):
+        empty = pi.probe(pi.mlp(widths, phi, bias="zeros"), 0.0 * x)
+        assert empty.verdict.kind == "dead"
+        assert empty.verdict.fix == "rows that are not all 0: no weights tell these apart."
+    ones = pi.probe([pi.Dense(4, 4, "relu", -np.eye(4)), pi.Dense(4, 2)], 3.0 + 0.1 * x[:, :4])
+    assert (ones.verdict.kind, ones.verdict.fix[:38]) == ("dead", "standardize the input, whose mean is 3")
+    rows = np.where(np.arange(4) < 2, -1.0, 1.0) * np.ones((3, 1))
+    off = pi.probe([pi.Dense(4, 4, "relu", np.diag([1.0, 1, -1, -1])), pi.Dense(4, 2)], rows)
+    assert (off.verdict.kind, off.verdict.fix) == ("dead", '("leaky_relu", 0.01): no unit of it is ever off.')
 
 
 @pytest.mark.parametrize(
@@ -297,7 +358,10 @@ def test_the_layer_to_blame_is_named() -> None:
     # nothing but depth
     report = pi.probe(pi.mlp([64] * 60, "tanh", pi.glorot_normal()), x)
     assert report.verdict.kind == "vanishing"
-    assert report.verdict.fix.startswith("wider or fewer layers")
+    assert report.verdict.fix == (
+        'residual="scaled", or "relu" for tanh: '
+        "no std keeps both signal and gradient of tanh through 59 layers."
+    )
 
 
 def test_normalization_and_skips_have_their_own_remedies() -> None:

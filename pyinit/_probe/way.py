@@ -1,0 +1,140 @@
+"""Whether other weights would heal a network: by theory, before anything is suggested."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import TypeAlias
+
+from .. import _gain
+from ..activation import Activation, activation
+from ..dense import Dense, default_recipe, said
+from ..errors import RecipeError
+from ..network import Network
+from ..recipe import Recipe
+from ..scaling import variance_scaling
+from ..theory.moments import second_moment, slope_moment
+from .saturation import flat_share, saturated_from
+from .weights import spread_of
+
+__all__ = ["Family", "Way", "skips_heal", "suggested", "way_out"]
+
+Family: TypeAlias = Callable[[Activation], tuple[Recipe, float]]
+"""From an activation to a recipe and its gain over 1 / sqrt(fan)."""
+
+# ratios of rms, and of gradients, within which a verdict is healthy with some room for chance
+_LOW, _HIGH = 0.15, 7.0
+# variances nearer than this have the same moments here
+_DIGITS = 3
+
+
+@dataclass(frozen=True)
+class Way:
+    """Weights by which a network is healthy, without biases or on a standardized input if it says so."""
+
+    recipe: Family
+    unbiased: bool = False
+    standardized: bool = False
+
+
+def suggested(phi: Activation) -> tuple[Recipe, float]:
+    """Return the recipe that suits an activation, and its gain."""
+    if isinstance(said(phi), Activation):
+        return _scaled(phi)
+    recipe = default_recipe(phi)
+    return recipe, math.sqrt(getattr(recipe, "scale", 1.0))
+
+
+@lru_cache(maxsize=64)
+def _scaled(phi: Activation) -> tuple[Recipe, float]:
+    """Return the recipe that keeps unit variance through an activation."""
+    try:
+        gain = _gain.gain(phi.value)
+    except RecipeError:
+        gain = 1.0
+    return variance_scaling(gain**2, "fan_in", "normal"), gain
+
+
+@lru_cache(maxsize=64)
+def way_out(network: Network, square: float, other: str | None = None) -> Way | None:
+    """Return the first way that theory finds healthy, or None; `square` is the input's second moment.
+
+    With `other`, in place of each hidden activation. Norms and skips are not followed: what suits without
+    them is taken to suit.
+    """
+    hidden = None if other is None else activation(other)
+    if any(layer.norm is not None or layer.branch is not None for layer in network.layers):
+        return Way(suggested)
+    is_biased = any(layer.bias is not None for layer in network.layers)
+    for standardized in (False, True):
+        for unbiased in (False, True) if is_biased else (False,):
+            for family in (suggested, _scaled):
+                way = Way(family, unbiased, standardized)
+                if _keeps(network, 1.0 if standardized else square, way, hidden):
+                    return way
+    return None
+
+
+def _keeps(network: Network, square: float, way: Way, hidden: Activation | None) -> bool:
+    """Return whether signal and gradient keep their size, and no layer saturates, in a wide network."""
+    last = len(network.layers) - 1
+    low, high = _LOW**2 * min(square, 1.0), _HIGH**2 * max(square, 1.0)
+    passed = []
+    for at, layer in enumerate(network.layers):
+        phi = layer.activation if hidden is None or at == last else hidden
+        weight = spread_of(way.recipe(phi)[0], (layer.inputs, layer.units), None).std ** 2
+        square = layer.inputs * weight * square
+        if not way.unbiased:
+            square += spread_of(layer.bias, (layer.units,), None).second_moment
+        if not low <= square <= high or flat_share(phi, math.sqrt(square)) >= saturated_from(phi):
+            return False
+        square, slope = _moments(phi, round(math.log(square), _DIGITS))
+        passed.append((weight, slope))
+    ratio = 1.0
+    for at in reversed(range(last)):
+        # squared norm of a row's gradient over that of the last layer's
+        ratio *= network.layers[at].units * passed[at + 1][0] * passed[at][1]
+        if not _LOW**2 <= ratio <= _HIGH**2:
+            return False
+    return True
+
+
+@lru_cache(maxsize=64)
+def skips_heal(network: Network, square: float) -> bool:
+    """Return whether scaled skips, with weights as they are by default, keep signal and gradient."""
+    layers, blocks = network.layers, len(network.layers) - 2
+    if blocks < 1 or len(set(network.widths[1:-1])) > 1:
+        return False
+    if any(layer.norm is not None or layer.branch is not None for layer in layers):
+        return False
+    low, high, ratio = _LOW**2 * min(square, 1.0), _HIGH**2 * max(square, 1.0), 1.0
+    # of the stream, and of what the next layer adds to it
+    stream, added = 0.0, square * _weight(layers[0])
+    for layer, after in pairwise(layers):
+        phi = layer.activation
+        stream += added
+        if not low <= stream <= high or flat_share(phi, math.sqrt(stream)) >= saturated_from(phi):
+            return False
+        made, slope = _moments(phi, round(math.log(stream), _DIGITS))
+        weight = _weight(after) / blocks
+        added, ratio = made * weight, ratio * (1.0 + slope * weight)
+    return ratio <= _HIGH**2
+
+
+def _weight(layer: Dense) -> float:
+    """Return by how much weights, as they are by default, multiply a second moment."""
+    std = spread_of(default_recipe(layer.activation), (layer.inputs, layer.units), None).std
+    return layer.inputs * std**2
+
+
+@lru_cache(maxsize=4096)
+def _moments(phi: Activation, log_variance: float) -> tuple[float, float]:
+    """Return E phi^2 and E phi'^2; nan of a function too rough for integrals, which nothing is said of."""
+    variance = math.exp(log_variance)
+    try:
+        return float(second_moment(phi, variance)), float(slope_moment(phi, variance))
+    except RecipeError:
+        return math.nan, math.nan
