@@ -66,7 +66,10 @@ def _lines(axes: Axes, report: Report, color: str, kind: str) -> None:
     if known:
         where, predictions = zip(*known, strict=True)
         axes.plot(where, [one.second_moment for one in predictions], color=color, linestyle="--", linewidth=1)
-        low, high = [one.low for one in predictions], [one.high for one in predictions]
+        low, high = (
+            [math.nan if end is None else end for end in ends]
+            for ends in ([one.low for one in predictions], [one.high for one in predictions])
+        )
         axes.fill_between(where, low, high, color=color, alpha=0.12, linewidth=0)
 
 

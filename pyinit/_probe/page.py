@@ -79,8 +79,10 @@ def _row(layer: LayerReport) -> str:
     z, theory = found["pre-activation"], layer.predictions.get("pre-activation")
     predicted = ""
     if theory is not None:
-        low, high = number(theory.low**0.5), number(theory.high**0.5)
-        predicted = f'{number(theory.second_moment**0.5)} <span class="band">{low} to {high}</span>'
+        predicted = number(theory.second_moment**0.5)
+        if theory.low is not None and theory.high is not None:
+            low, high = number(theory.low**0.5), number(theory.high**0.5)
+            predicted += f' <span class="band">{low} to {high}</span>'
     marks = [
         name
         for name in (layer.norm and f"{layer.norm} norm", layer.branch and f"skip, branch {layer.branch:.3g}")

@@ -32,6 +32,10 @@ _HUGE = 1e300
 _SIGMAS = 2.0
 # of a gradient's square: beyond, batch normalization takes out what theory takes for independent
 _SHARED = 0.1
+# of the square of what enters phi, by which rows may differ in what a mean of the weights makes of them
+_ALIKE = 0.25
+_WIDEST = 16.0
+_ROUNDING = 1e-4
 
 
 @dataclass(frozen=True)
@@ -44,25 +48,31 @@ class Prediction:
         None for gradients, of which theory knows the second moment alone.
     second_moment : float
         For infinite widths.
-    low, high : float
+    low, high : float or None
         Between which the second moment of a network of these widths lies, within 2 standard deviations of its
-        logarithm: to first order in 1 / width, for one row.
+        logarithm: to first order in 1 / width, for one row; and 1e-4 of it further, for rounding. None where
+        chance is not all that decides: behind weights that are not drawn or have a mean, and where the
+        logarithm's variance is beyond 16.
     """
 
     mean: float | None
     variance: float | None
     second_moment: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True)
 class Entering:
-    """What theory needs of the real input: second moment, mean, and variance of a feature over the rows."""
+    """What theory needs of the real input: second moment, mean, and variance of a feature over the rows.
+
+    `row_sum_square`, the mean over rows of the square of a row's sum, counts where weights have a mean.
+    """
 
     second_moment: float
     mean: float
     batch_variance: float
+    row_sum_square: float | None = None
 
 
 @dataclass
@@ -83,6 +93,13 @@ class _State:
     apart: float = 0.0
     passed: float = 0.0
     skipped: float = 0.0
+    # variance over rows of what a mean of the weights makes of them
+    between: float = 0.0
+    # whether it is known: z, what enters phi, phi; and whether only chance decides
+    knows_z: bool = True
+    knows_entering: bool = True
+    knows_phi: bool = True
+    is_drawn: bool = True
     numbers: dict[str, float] = field(default_factory=dict)
 
 
@@ -95,6 +112,9 @@ def predicted(
     gradient the prediction is for one row, and for more where rows are as alike in every layer. Gradients are
     left out from a batch normalization back where the output's gradient has one sign, as ones have: there it
     takes out what rows share, which is nearly all.
+
+    A mean of the weights passes on each row's sum: behind it nothing is predicted where rows differ in
+    theirs, until a layer normalization takes out what units share.
 
     Raises
     ------
@@ -132,6 +152,7 @@ def _forward(network: Network, entering: Entering) -> list[_State]:
         state.mean = max(-(_HUGE**0.5), min(state.mean, _HUGE**0.5))
         state.variance, state.batch = min(state.variance, _HUGE), min(over_rows, _HUGE)
         state.passed = min(passed, _HUGE)
+        _follow(state, before, bias, average, square, entering.row_sum_square)
         _normalize(state)
         phi, at = layer.activation, (np.array([state.inner]), np.array([state.inner_mean]))
         if is_shared or state.inner_mean or layer.norm == "batch":
@@ -147,15 +168,37 @@ def _forward(network: Network, entering: Entering) -> list[_State]:
     return states
 
 
+def _follow(
+    state: _State, before: _State | None, bias: Spread, average: float, square: float, sums: float | None
+) -> None:
+    """Fill in what rows differ in, and how far theory can follow."""
+    layer, weight = state.layer, state.weight
+    # of independent features or units
+    spread = layer.inputs * (square - average**2)
+    if before is None and sums is not None:
+        spread = sums - (layer.inputs * average) ** 2
+    state.between = min((_branch(state) * weight.mean) ** 2 * max(spread, 0.0), _HUGE)
+    whole = state.variance + state.mean**2 + state.between
+    is_alike = state.between <= _ALIKE * whole
+    follows = before is None or (before.knows_phi and (layer.branch is None or before.knows_z))
+    state.knows_z = follows and is_alike
+    state.knows_phi = layer.norm == "layer" or state.knows_z
+    is_measured = before is not None or sums is not None
+    state.knows_entering = layer.norm is not None or (follows and (is_alike or is_measured))
+    is_given = not weight.drawn or (bias.std > 0.0 and not bias.drawn)
+    state.is_drawn = not (is_given or weight.mean) and (before is None or before.is_drawn)
+
+
 def _square(phi: Activation, variance: Values, mean: Values) -> Values:
     return expectation(lambda u: phi.value(u) ** 2, variance, mean, phi.kinks, phi.precision)
 
 
 def _normalize(state: _State) -> None:
-    norm, state.inner_mean, state.inner = state.layer.norm, state.mean, state.variance
+    norm, state.inner_mean = state.layer.norm, state.mean
+    state.inner = min(state.variance + state.between, _HUGE)
     if norm is None:
         return
-    divisor = (state.batch if norm == "batch" else state.variance) + EPSILON
+    divisor = (state.batch + state.between if norm == "batch" else state.variance) + EPSILON
     state.numbers["divisor"] = divisor
     state.inner_mean, state.inner = 0.0, (divisor - EPSILON) / divisor
 
@@ -187,28 +230,29 @@ def _fluctuations(states: list[_State]) -> None:
 
 
 def _of_forward(state: _State) -> dict[str, Prediction]:
-    numbers, layer = state.numbers, state.layer
+    numbers, layer, weight = state.numbers, state.layer, state.weight
     inner = state.inner + state.inner_mean**2
-    spread = 0.0 if layer.norm is not None else numbers["log z"]
-    count = layer.inputs * layer.units
-    weight = state.weight
-    sampling = _SIGMAS * weight.second_moment * math.sqrt(2.0 / count) if weight.drawn else 0.0
-    return {
-        "pre-activation": Prediction(state.inner_mean, state.inner, inner, *_band(inner, spread)),
-        "activation": Prediction(
-            state.average,
-            max(state.square - state.average**2, 0.0),
-            state.square,
-            *_band(state.square, numbers["log h"]),
-        ),
-        "weight": Prediction(
-            weight.mean,
-            weight.std**2,
-            weight.second_moment,
-            max(weight.second_moment - sampling, 0.0),
-            weight.second_moment + sampling,
-        ),
+    # normalization leaves of it what EPSILON is of the variance
+    left = EPSILON / numbers["divisor"] if layer.norm is not None else 1.0
+    found = {
+        "weight": Prediction(weight.mean, weight.std**2, weight.second_moment, *_band_of_weight(state)),
     }
+    if state.knows_entering:
+        band = _band(inner, left**2 * numbers["log z"], state.is_drawn)
+        found["pre-activation"] = Prediction(state.inner_mean, state.inner, inner, *band)
+    if state.knows_phi:
+        variance = max(state.square - state.average**2, 0.0)
+        band = _band(state.square, numbers["log h"], state.is_drawn)
+        found["activation"] = Prediction(state.average, variance, state.square, *band)
+    return found
+
+
+def _band_of_weight(state: _State) -> tuple[float | None, float | None]:
+    weight, count = state.weight, state.layer.inputs * state.layer.units
+    if not weight.drawn:
+        return None, None
+    sampling = _SIGMAS * weight.second_moment * math.sqrt(2.0 / count)
+    return max(weight.second_moment - sampling, 0.0), weight.second_moment + sampling
 
 
 def _gradients(
@@ -222,19 +266,24 @@ def _gradients(
     # what entered the last layer was measured, too
     whole = states[last - 1].square if last else entering.second_moment
     reference = z * anchor["entering"] * (squares[last] / max(whole, _TINY)) * _branch(states[last]) ** 2
+    with_mean = any(state.weight.mean for state in states)
+    is_lost = not all(state.knows_phi for state in states[:-1]) or (
+        with_mean and any(state.layer.norm for state in states)
+    )
+    is_drawn = states[-1].is_drawn
     is_shared = anchor["gradient mean"] ** 2 > _SHARED * anchor["gradient"]
     for at in reversed(range(len(states))):
         state = states[at]
         if at < last:
-            if is_shared and state.layer.norm == "batch":
+            if is_lost or (is_shared and state.layer.norm == "batch"):
                 return
             inner, z, mean, log = _passed_back(states[at + 1], state, z, mean, log)
         ratio = z * squares[at] * _branch(state) ** 2 / reference if reference else 0.0
         of_weight = min(anchor["weight gradient"] * ratio, _HUGE)
         both = log + (states[at - 1].numbers["log h"] if at else 0.0)
         seen = z if state.layer.norm is None else inner
-        found[at]["gradient"] = Prediction(None, None, seen, *_band(seen, log))
-        found[at]["weight gradient"] = Prediction(None, None, of_weight, *_band(of_weight, both))
+        found[at]["gradient"] = Prediction(None, None, seen, *_band(seen, log, is_drawn))
+        found[at]["weight gradient"] = Prediction(None, None, of_weight, *_band(of_weight, both, is_drawn))
 
 
 def _squares(states: list[_State], entering: Entering) -> list[float]:
@@ -280,8 +329,10 @@ def _branch(state: _State) -> float:
     return 1.0 if state.layer.branch is None else state.layer.branch
 
 
-def _band(middle: float, log_variance: float) -> tuple[float, float]:
+def _band(middle: float, log_variance: float, is_drawn: bool) -> tuple[float | None, float | None]:
+    if not is_drawn or not log_variance <= _WIDEST:
+        return None, None
     spread = _SIGMAS * math.sqrt(log_variance)
     centre = math.log(max(middle, _TINY)) - log_variance / 2.0
     low, high = (math.exp(min(centre + side * spread, 690.0)) for side in (-1.0, 1.0))
-    return min(low, middle), max(high, middle)
+    return min(low, middle) * (1.0 - _ROUNDING), max(high, middle) * (1.0 + _ROUNDING)

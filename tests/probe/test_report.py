@@ -162,8 +162,11 @@ def test_any_network_has_a_report(
             bars = moments.histogram
             if bars is not None:
                 assert bars.below + sum(bars.counts) + bars.above == moments.count
-            # theory leaves out gradients that batch normalization takes out
-            assert kind in layer.predictions or (norm == "batch" and "gradient" in kind)
+            # theory leaves out gradients that batch normalization takes out, and what unlike rows' sums do
+            left_out = (norm == "batch" and "gradient" in kind) or (
+                recipe == pi.uniform() and kind != "weight"
+            )
+            assert kind in layer.predictions or left_out
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf, 0.5, None])
