@@ -11,7 +11,7 @@ from ..dense import Dense
 from ..network import Network
 from ..recipe import Recipe
 from .measure import Measured
-from .way import Family, skips_heal, suggested, way_out
+from .way import Family, is_weak, skips_heal, suggested, way_out
 from .weights import Spread, spread_of
 
 __all__ = ["remedy", "scale_free"]
@@ -51,10 +51,20 @@ def remedy(kind: str, network: Network, measured: Measured, at: int) -> str:
     if kind == "exploding" and any(one.branch == 1.0 for one in network.layers):
         return 'residual="scaled", which divides each branch by the root of their number.'
     if kind in ("vanishing", "exploding") and any(one.norm is not None for one in network.layers):
-        return (
-            'fewer layers, or residual="scaled": behind a normalization the scale of weights changes nothing.'
-        )
+        return _behind_norm(kind, network, scale, at)
     return _rescaled(kind, network, measured.inputs.second_moment, at)
+
+
+def _behind_norm(kind: str, network: Network, scale: float, at: int) -> str:
+    """Return what helps where the scale of weights does not count."""
+    has_skips = any(one.branch is not None for one in network.layers)
+    name = network.layers[at].activation.name
+    if kind == "vanishing" and is_weak(network.layers[at].activation):
+        return f'"tanh" or "relu" for {name}, which passes little on even of what is normalized.'
+    if has_skips and scale > _LARGE:
+        return f"standardize the input, whose rms is {scale:.3g}: beside it what branches add is little."
+    skips = "" if has_skips else ', or residual="scaled"'
+    return f"fewer layers{skips}: behind a normalization the scale of weights changes nothing."
 
 
 def _rescaled(kind: str, network: Network, square: float, at: int) -> str:
@@ -70,6 +80,8 @@ def _rescaled(kind: str, network: Network, square: float, at: int) -> str:
         first.append("zero biases")
     to_blame = _to_blame(network, at, way.recipe) if kind in ("vanishing", "exploding") else at
     if _excess(network.layers[to_blame], way.recipe) <= _SAME:
+        if not first and any(_has_bias(one) for one in network.layers):
+            return "zero biases."
         return "; ".join(first or ["wider or fewer layers: the std is already the one that suits"]) + "."
     return "; ".join([*first, _changed(network, to_blame, at, way.recipe)])
 
@@ -118,13 +130,17 @@ def _revived(network: Network, measured: Measured, at: int) -> str:
     where = f"in layers.{to_blame}, " if to_blame != at else ""
     if _excess(layer, suggested) == math.inf:
         return _drawn(network, measured.inputs.second_moment, to_blame, at)
-    if layer.bias is not None and spread_of(layer.bias, (layer.units,), None).second_moment > 0.0:
+    if _has_bias(layer):
         return f"{where}zero biases."
     if to_blame == 0 and abs(measured.inputs.mean) > math.sqrt(measured.inputs.variance):
         return f"standardize the input, whose mean is {measured.inputs.mean:.3g}."
     if layer.activation.name == "relu":
         return f'{where}("leaky_relu", 0.01): no unit of it is ever off.'
     return f"{where}another activation than {layer.activation.name}: its weights and biases are not to blame."
+
+
+def _has_bias(layer: Dense) -> bool:
+    return spread_of(layer.bias, (layer.units,), None).second_moment > 0.0
 
 
 def _to_blame(network: Network, at: int, family: Family) -> int:

@@ -20,7 +20,7 @@ from ..theory.moments import second_moment, slope_moment
 from .saturation import flat_share, saturated_from
 from .weights import spread_of
 
-__all__ = ["Family", "Way", "skips_heal", "suggested", "way_out"]
+__all__ = ["Family", "Way", "is_weak", "skips_heal", "suggested", "way_out"]
 
 Family: TypeAlias = Callable[[Activation], tuple[Recipe, float]]
 """From an activation to a recipe and its gain over 1 / sqrt(fan)."""
@@ -100,6 +100,12 @@ def _keeps(network: Network, square: float, way: Way, hidden: Activation | None)
         if not _LOW**2 <= ratio <= _HIGH**2:
             return False
     return True
+
+
+def is_weak(phi: Activation) -> bool:
+    """Return whether gradients lose half or more in each layer, though weights keep unit variance."""
+    made, slope = _moments(phi, 0.0)
+    return slope < made / 2.0
 
 
 @lru_cache(maxsize=64)

@@ -378,6 +378,32 @@ def test_normalization_and_skips_have_their_own_remedies() -> None:
         assert pi.probe(pi.mlp([32] * 5, "relu", norm="layer"), scale * x).verdict.kind == "healthy"
 
 
+@pytest.mark.parametrize(
+    ("name", "residual"), [("sigmoid", False), ("sigmoid", "scaled"), ("softplus", False)]
+)
+def test_what_passes_little_on_is_told_so_behind_a_normalization(name: str, residual: Any) -> None:
+    x, widths = np.random.default_rng(0).normal(size=(128, 32)), [32] * 12
+    report = pi.probe(pi.mlp(widths, name, norm="layer", residual=residual), x)
+    assert report.verdict.kind == "vanishing"
+    assert report.verdict.fix.startswith(f'"tanh" or "relu" for {name}, which passes little on')
+    for better in ("tanh", "relu"):
+        network = pi.mlp(widths, better, norm="layer", residual=residual)
+        assert pi.probe(network, x).verdict.kind == "healthy"
+
+
+@pytest.mark.parametrize("name", ["tanh", "relu"])
+def test_inputs_and_biases_are_blamed_where_skips_are(name: str) -> None:
+    x, widths = np.random.default_rng(0).normal(size=(128, 32)), [32] * 7
+    normed = pi.mlp(widths, name, norm="layer", residual="scaled")
+    large = pi.probe(normed, 100.0 * x).verdict
+    assert large.kind == "vanishing"
+    assert large.fix.startswith("standardize the input, whose rms is 99.")
+    assert pi.probe(normed, x).verdict.kind == "healthy"
+    biased = pi.probe(pi.mlp(widths, name, bias=pi.constant(3.0), residual="scaled"), x).verdict
+    assert (biased.kind, biased.fix) == ("saturated" if name == "tanh" else "exploding", "zero biases.")
+    assert pi.probe(pi.mlp(widths, name, bias="zeros", residual="scaled"), x).verdict.kind == "healthy"
+
+
 def test_scale_matters_only_to_activations_that_have_one() -> None:
     x = 1e4 * np.random.default_rng(0).normal(size=(64, 64))
     assert pi.probe(pi.mlp([64] * 6, "relu"), x).verdict.kind == "healthy"
