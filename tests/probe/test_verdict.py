@@ -378,9 +378,8 @@ def test_normalization_and_skips_have_their_own_remedies() -> None:
         assert pi.probe(pi.mlp([32] * 5, "relu", norm="layer"), scale * x).verdict.kind == "healthy"
 
 
-@pytest.mark.parametrize(
-    ("name", "residual"), [("sigmoid", False), ("sigmoid", "scaled"), ("softplus", False)]
-)
+@pytest.mark.parametrize("name", ["sigmoid", "softplus"])
+@pytest.mark.parametrize("residual", [False, "scaled"])
 def test_what_passes_little_on_is_told_so_behind_a_normalization(name: str, residual: Any) -> None:
     x, widths = np.random.default_rng(0).normal(size=(128, 32)), [32] * 12
     report = pi.probe(pi.mlp(widths, name, norm="layer", residual=residual), x)
