@@ -283,6 +283,8 @@ def _gradients(
         both = log + (states[at - 1].numbers["log h"] if at else 0.0)
         seen = z if state.layer.norm is None else inner
         found[at]["gradient"] = Prediction(None, None, seen, *_band(seen, log, is_drawn))
+        if at and not states[at - 1].knows_phi:
+            continue
         found[at]["weight gradient"] = Prediction(None, None, of_weight, *_band(of_weight, both, is_drawn))
 
 
