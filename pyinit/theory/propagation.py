@@ -103,7 +103,9 @@ def propagate(
         Weights have variance sigma_w^2 / fan_in, so sigma_w is std * sqrt(fan_in); biases sigma_b^2. One
         number, or one a layer.
     weight_mean : float or sequence of float
-        Mean of the weights, 0 but for initializations such as U(0, 1): units then share a large mean.
+        Mean of the weights, 0 but for initializations such as U(0, 1): units then share a large mean, that of
+        the weights times a row's sum. It is taken for rows whose sums are all alike: of standardized data,
+        whose sums differ in sign, neither mean nor variance is right.
     input_mean : float
         Mean of the input, which counts only where weights have a mean.
 
