@@ -20,6 +20,7 @@ from ..normalization import EPSILON
 from ..theory.domain import Values
 from ..theory.gaussian import expectation
 from ..theory.moments import second_moment
+from .band import band, band_of_weight
 from .integrals import integrals
 from .weights import Spread, spread_of
 
@@ -29,13 +30,10 @@ _TINY = 1e-300
 # its square is not 0
 _SMALL = 1e-150
 _HUGE = 1e300
-_SIGMAS = 2.0
 # of a gradient's square: beyond, batch normalization takes out what theory takes for independent
 _SHARED = 0.1
 # of the square of what enters phi, by which rows may differ in what a mean of the weights makes of them
 _ALIKE = 0.25
-_WIDEST = 16.0
-_ROUNDING = 1e-4
 
 
 @dataclass(frozen=True)
@@ -235,24 +233,21 @@ def _of_forward(state: _State) -> dict[str, Prediction]:
     # normalization leaves of it what EPSILON is of the variance
     left = EPSILON / numbers["divisor"] if layer.norm is not None else 1.0
     found = {
-        "weight": Prediction(weight.mean, weight.std**2, weight.second_moment, *_band_of_weight(state)),
+        "weight": Prediction(
+            weight.mean,
+            weight.std**2,
+            weight.second_moment,
+            *band_of_weight(weight, layer.inputs * layer.units),
+        ),
     }
     if state.knows_entering:
-        band = _band(inner, left**2 * numbers["log z"], state.is_drawn)
-        found["pre-activation"] = Prediction(state.inner_mean, state.inner, inner, *band)
+        ends = band(inner, left**2 * numbers["log z"], state.is_drawn)
+        found["pre-activation"] = Prediction(state.inner_mean, state.inner, inner, *ends)
     if state.knows_phi:
         variance = max(state.square - state.average**2, 0.0)
-        band = _band(state.square, numbers["log h"], state.is_drawn)
-        found["activation"] = Prediction(state.average, variance, state.square, *band)
+        ends = band(state.square, numbers["log h"], state.is_drawn)
+        found["activation"] = Prediction(state.average, variance, state.square, *ends)
     return found
-
-
-def _band_of_weight(state: _State) -> tuple[float | None, float | None]:
-    weight, count = state.weight, state.layer.inputs * state.layer.units
-    if not weight.drawn:
-        return None, None
-    sampling = _SIGMAS * weight.second_moment * math.sqrt(2.0 / count)
-    return max(weight.second_moment - sampling, 0.0), weight.second_moment + sampling
 
 
 def _gradients(
@@ -282,10 +277,10 @@ def _gradients(
         of_weight = min(anchor["weight gradient"] * ratio, _HUGE)
         both = log + (states[at - 1].numbers["log h"] if at else 0.0)
         seen = z if state.layer.norm is None else inner
-        found[at]["gradient"] = Prediction(None, None, seen, *_band(seen, log, is_drawn))
+        found[at]["gradient"] = Prediction(None, None, seen, *band(seen, log, is_drawn))
         if at and not states[at - 1].knows_phi:
             continue
-        found[at]["weight gradient"] = Prediction(None, None, of_weight, *_band(of_weight, both, is_drawn))
+        found[at]["weight gradient"] = Prediction(None, None, of_weight, *band(of_weight, both, is_drawn))
 
 
 def _squares(states: list[_State], entering: Entering) -> list[float]:
@@ -329,12 +324,3 @@ def _passed_back(
 
 def _branch(state: _State) -> float:
     return 1.0 if state.layer.branch is None else state.layer.branch
-
-
-def _band(middle: float, log_variance: float, is_drawn: bool) -> tuple[float | None, float | None]:
-    if not is_drawn or not log_variance <= _WIDEST:
-        return None, None
-    spread = _SIGMAS * math.sqrt(log_variance)
-    centre = math.log(max(middle, _TINY)) - log_variance / 2.0
-    low, high = (math.exp(min(centre + side * spread, 690.0)) for side in (-1.0, 1.0))
-    return min(low, middle) * (1.0 - _ROUNDING), max(high, middle) * (1.0 + _ROUNDING)
