@@ -59,11 +59,13 @@ def probe(
     key : int or Key
         The network's key; each parameter is drawn under its name in it.
     backward : bool
-        False leaves gradients out, and keeps no more than two layers in memory.
+        False leaves gradients out and keeps two layers in memory, however many there are; True keeps the
+        pre-activations of every layer (rows x units x 4 bytes each), weights of up to 2^20 numbers, and one
+        layer's weight gradient at a time.
     dy : ndarray or "normal", optional
         The gradient by the output: an array of its shape, or independent normal numbers; by default ones.
-        Theory's gradients are for rows that pull in independent directions; ones pull all rows in one, which
-        batch normalization takes out.
+        Theory's gradients are for rows that pull in independent directions. Behind batch normalization they
+        are not predicted where dy has one sign: it takes out what all rows share.
     targets : array_like, optional
         For a loss in place of `dy`.
     loss : {"mse", "cross_entropy"}, optional
@@ -216,8 +218,9 @@ def _theory(network: Network, x: Array, found: Measured) -> tuple[dict[str, Pred
     if any(layer.norm == "batch" for layer in network.layers):
         batch = float(x.var(axis=0, dtype=np.float64).mean())
     inputs = found.inputs
+    sums = float(np.square(x.sum(axis=1, dtype=np.float64)).mean())
     try:
-        return predicted(network, Entering(inputs.second_moment, inputs.mean, batch), anchor)
+        return predicted(network, Entering(inputs.second_moment, inputs.mean, batch, sums), anchor)
     except RecipeError:
         # a function that is too rough to integrate still has its measurements
         return tuple({} for _ in network.layers)
