@@ -66,13 +66,18 @@ struct Delivery {
   Value scale[kMostColumns];
 };
 
+// Tiles of V'V: a tile's columns from `column` on, rows from `row` to `end` or a little beyond.
+struct GramPart {
+  size_t row, end, column;
+};
+
 template <class Value>
 struct ReflectorKernels {
   // The kBlock sums of the squares of at most kSquareRows rows of V, zero beyond its `width`.
   void (*sum_squares)(const Value* v, size_t rows, size_t width, double* sums);
-  // The tile of V'V (kBlock x kBlock) that begins at (row, column), or its sum with what is there;
-  // a sum goes on after a multiple of kGramRows rows.
-  void (*gram)(const Value* v, size_t rows, size_t row, size_t column, Value* gram, Start start);
+  // A part of V'V (kBlock x kBlock), or its sum with what is there; a sum goes on after a multiple of kGramRows
+  // rows.
+  void (*gram)(const Value* v, size_t rows, const GramPart& part, Value* gram, Start start);
   // C += V Y in every sliver, Y = -T V'C, by `width` reflectors of a block of `rows` rows, a multiple of
   // tile_rows; the first `zero_rows` rows of C are zero. `scratch` holds kBlock rows for each sliver.
   void (*reflect)(const Value* v, const Value* gram, const Value* tau, size_t width, size_t rows,

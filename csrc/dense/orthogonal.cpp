@@ -19,7 +19,10 @@ constexpr size_t kLeastPanelBytes = size_t{1} << 20;
 constexpr size_t kMostPanelBytes = size_t{16} << 20;
 // Slivers a thread takes at once, so that V is read from the cache more than once.
 constexpr size_t kUnitSlivers = 4;
-constexpr size_t kUnitsPerThread = 8;
+// Units a thread can expect: more keep threads level, fewer read V less often where it is larger than a
+// second-level cache.
+constexpr size_t kUnitsPerThread = 8, kLongUnitsPerThread = 2;
+constexpr size_t kNearBytes = size_t{1} << 20;
 // A thread costs some 20 us to start, and a step of the team some more.
 constexpr double kFmaPerThread = 1 << 20;
 // More than any memory holds: sizes beyond would wrap.
@@ -36,7 +39,7 @@ class Maker {
         length_(round_up(task.length, product_.tile_rows)),
         slivers_(parts(task.columns.index.size(), width_)),
         at_once_(std::min(slivers_, members * panel_slivers(members))),
-        unit_(std::clamp<size_t>(at_once_ / (members * kUnitsPerThread), 1, kUnitSlivers)),
+        unit_(std::clamp<size_t>(at_once_ / (members * units_per_thread()), 1, kUnitSlivers)),
         v_(length_ * kBlock),
         sums_(parts(task.length, kSquareRows) * kBlock),
         gram_(kBlock * kBlock),
@@ -65,6 +68,9 @@ class Maker {
     const size_t bytes = length_ * width_ * sizeof(Value);
     const size_t share = std::clamp(bytes * slivers_ / (2 * members), kLeastPanelBytes, kMostPanelBytes);
     return std::min(std::max<size_t>(1, share / bytes), parts(slivers_, members));
+  }
+  size_t units_per_thread() const {
+    return length_ * kBlock * sizeof(Value) <= kNearBytes ? kUnitsPerThread : kLongUnitsPerThread;
   }
   Value* panel(size_t s) const { return panels_.data() + s * length_ * width_; }
   uint64_t first_column(size_t sliver) const { return task_.columns.index[sliver * width_]; }
@@ -97,14 +103,16 @@ class Maker {
       block.finish(sums_.data(), signs_.data() + start);
       block.complete(v_.data());
     });
-    const size_t down = parts(block.solved(), product_.tile_rows);
+    // What lies above the diagonal, a sliver of columns to a unit; in several parts where threads are many.
     const size_t across = parts(block.solved(), width_);
-    team.each(down * across, [&](size_t tile) {
-      const size_t row = tile % down * product_.tile_rows;
-      const size_t column = tile / down * width_;
-      if (row < column + width_) {
-        reflector_.gram(v_.data(), block.rows(), row, column, gram_.data(), Start::kZero);
-      }
+    const size_t down = parts(team.size(), across);
+    team.each(down * across, [&](size_t unit) {
+      const size_t column = unit / down * width_;
+      const size_t end = std::min(block.solved(), column + width_);
+      const size_t height = round_up(parts(end, down), product_.tile_rows);
+      const size_t row = unit % down * height;
+      const GramPart part{row, std::min(end, row + height), column};
+      reflector_.gram(v_.data(), block.rows(), part, gram_.data(), Start::kZero);
     });
   }
 

@@ -43,21 +43,23 @@ void sum_squares(const Value* v, size_t rows, size_t width, double* sums) {
 }
 
 template <class S, class Value>
-void gram(const Value* v, size_t rows, size_t row, size_t column, Value* gram, Start start) {
+void gram(const Value* v, size_t rows, const GramPart& part, Value* gram, Start start) {
   constexpr size_t kRows = kTileRows<S>;
   constexpr size_t kColumns = kTileColumns<S, Value>;
-  Value* to = gram + row * kBlock + column;
+  // The rows of a chain stay in the first-level cache for all tiles.
   for (size_t first = 0; first < rows; first += kGramRows) {
     const size_t count = rows - first < kGramRows ? rows - first : kGramRows;
-    const Value* part = v + first * kBlock;
-    Value chain[kRows * kColumns];
-    multiply_tile<S, Strides<1, kBlock>>(count, part + row, part + column, kBlock, chain, kColumns,
-                                         Start::kZero);
+    const Value* from = v + first * kBlock;
     const bool begins = first == 0 && start == Start::kZero;
-    for (size_t i = 0; i < kRows; ++i) {
-      Value* sums = to + i * kBlock;
-      const auto ends = S::load(chain + i * kColumns);
-      S::store(sums, begins ? ends : S::add(S::load(sums), ends));
+    for (size_t row = part.row; row < part.end; row += kRows) {
+      Value chain[kRows * kColumns];
+      multiply_tile<S, Strides<1, kBlock>>(count, from + row, from + part.column, kBlock, chain, kColumns,
+                                           Start::kZero);
+      for (size_t i = 0; i < kRows; ++i) {
+        Value* sums = gram + (row + i) * kBlock + part.column;
+        const auto ends = S::load(chain + i * kColumns);
+        S::store(sums, begins ? ends : S::add(S::load(sums), ends));
+      }
     }
   }
 }

@@ -68,9 +68,8 @@ class ThinMaker {
   // A chunk's part of its span's chains.
   void add_gram(const Value* v, size_t rows, size_t chunk, size_t member) {
     for (size_t column = 0; column < solved_; column += columns_) {
-      for (size_t row = 0; row < std::min(solved_, column + columns_); row += product_.tile_rows) {
-        reflector_.gram(v, rows, row, column, chain_of(member), chunk == 0 ? Start::kZero : Start::kStored);
-      }
+      reflector_.gram(v, rows, {0, std::min(solved_, column + columns_), column}, chain_of(member),
+                      chunk == 0 ? Start::kZero : Start::kStored);
     }
   }
 
