@@ -231,16 +231,24 @@ def test_info_shows_what_decides_speed_and_bits(capsys: pytest.CaptureFixture[st
     assert shown["stream_version"] == "1"
 
 
+# Whoever runs the tests in the background has the shell ignore interrupts, and children inherit that.
+COMMAND = """
+import signal, sys
+from pyinit.cli import main
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 def started(folder: Path) -> subprocess.Popen[str]:
     """A process in the middle of writing a model that takes seconds."""
     slow = ["--dtype", "float64", "--threads", "1"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "pyinit.cli", "init", "gpt2-medium", "--out", str(folder), *slow],
+        [sys.executable, "-c", COMMAND, "init", "gpt2-medium", "--out", str(folder), *slow],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # whoever runs the tests in the background has the shell ignore it, and children inherit that
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 30
     while not list(folder.glob(".model*.tmp")):
