@@ -1,8 +1,9 @@
 // A block of Householder reflectors applied to columns: C - V T V'C, H_1 H_2 ... = I - V T V'.
 // Why blocked: two matrix products instead of one pass over C for every reflector. Why T is not formed: its
 // inverse, striu(V'V) + diag(1/tau), is at hand, and solving with it costs what multiplying by T does.
-// Contract: every number of C depends on its own column alone, by chains of fine order: V'C and V Y are chains of
-// fma in ascending row and reflector, the solution one in descending reflector. So the bits depend neither on how
+// Contract: every number of C depends on its own column alone, by sums of one order: V'C and V Y are chains of
+// fma in ascending row and reflector, the solution one in descending reflector, V'V chains of kGramRows rows, added in
+// order. So the bits depend neither on how
 // columns are grouped nor on the instruction set, and a reflection of zeros leaves zeros.
 // Source: Schreiber and Van Loan, "A storage-efficient WY representation", SIAM J. Sci. Stat. Comput. 1989; the
 // inverse of T: Puglisi 1992, Joffrain et al. 2006.
