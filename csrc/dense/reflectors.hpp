@@ -3,8 +3,8 @@
 // inverse, striu(V'V) + diag(1/tau), is at hand, and solving with it costs what multiplying by T does.
 // Contract: every number of C depends on its own column alone, by sums of one order: V'C and V Y are chains of
 // fma in ascending row and reflector, the solution one in descending reflector, V'V chains of kGramRows rows, added in
-// order. So the bits depend neither on how
-// columns are grouped nor on the instruction set, and a reflection of zeros leaves zeros.
+// order. So the bits depend neither on how columns are grouped nor on the instruction set, and a reflection of
+// zeros leaves zeros.
 // Source: Schreiber and Van Loan, "A storage-efficient WY representation", SIAM J. Sci. Stat. Comput. 1989; the
 // inverse of T: Puglisi 1992, Joffrain et al. 2006.
 #pragma once
