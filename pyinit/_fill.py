@@ -16,7 +16,7 @@ from .plan import Plan
 from .stream import Key, as_key
 from .window import Shape, Window, check_window
 
-__all__ = ["check_threads", "execute", "fill"]
+__all__ = ["Plannable", "check_threads", "execute", "fill", "planned"]
 
 Array = npt.NDArray[Any]
 Buffer = TypeVar("Buffer")
@@ -82,6 +82,13 @@ def fill(
            [0.5, 0.5, 0.5]], dtype=float32)
     """
     array, dtype = _borrow(out)
+    plan, start = planned(recipe, array.shape, dtype, window)
+    execute(plan, array, as_key(key), start, threads)
+    return out
+
+
+def planned(recipe: Plannable, extent: Shape, dtype: str, window: Window | None) -> tuple[Plan, Shape | None]:
+    """Return the plan of the whole tensor, and where in it memory of shape `extent` starts."""
     try:
         plan_for = recipe.plan_for
     except AttributeError:
@@ -89,12 +96,9 @@ def fill(
             f"fill needs a recipe; got {recipe!r}. Use pyinit.normal(), pyinit.he_normal() or another recipe."
         ) from None
     if window is None:
-        plan = plan_for(array.shape, dtype)
-    else:
-        check_window(window, array.shape)
-        plan = plan_for(window.global_shape, dtype)
-    execute(plan, array, as_key(key), None if window is None else window.start, threads)
-    return out
+        return plan_for(extent, dtype), None
+    check_window(window, extent)
+    return plan_for(window.global_shape, dtype), window.start
 
 
 def execute(plan: Plan, array: Array, key: Key, start: Shape | None, threads: int | None) -> None:

@@ -44,6 +44,7 @@ PYTHON_LAYERS = [
     "_train",
     "families",
     "checkpoint",
+    "numpy torch jax keras",
     "__init__",
     "bench",
     "cli",

@@ -1,0 +1,169 @@
+"""The one way a recipe gets into a torch tensor: in place, whatever its strides."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from .._fill import Plannable, check_threads, execute, planned
+from ..plan import DRAWN_WHOLE, Plan
+from ..stream import Key, as_key
+from ..window import Shape, Window, contiguous_blocks
+from .errors import TensorDTypeError, TensorLayoutError
+
+__all__ = ["WRITTEN", "fill"]
+
+TensorType = TypeVar("TensorType", bound=torch.Tensor)
+Array = npt.NDArray[Any]
+
+WRITTEN = {
+    torch.float32: "float32",
+    torch.float64: "float64",
+    torch.bfloat16: "bfloat16",
+    torch.float16: "float16",
+}
+"""The dtypes that are written, and pyinit's names for them."""
+
+_BLOCK = 1 << 18
+"""Elements that are drawn at once for a strided tensor: they stay in a core's cache until they are copied."""
+
+
+def fill(
+    tensor: TensorType,
+    recipe: Plannable,
+    *,
+    key: int | Key,
+    window: Window | None = None,
+    threads: int | None = None,
+) -> TensorType:
+    """Fill a tensor in place with what a recipe makes under a key.
+
+    Gradients record nothing of it, as under ``torch.no_grad()``; the tensor's version is raised, so that a
+    backward pass that needs the old values says so.
+
+    Parameters
+    ----------
+    tensor : torch.Tensor
+        On the CPU, of float32, float64, bfloat16 or float16, with any strides: each element gets the value
+        of its logical index. A contiguous tensor is written without a copy, a strided one block by block.
+    recipe : Recipe
+        What the weights should be.
+    key : int or Key
+        The parameter's key; an int is a seed.
+    window : Window, optional
+        Where `tensor` sits in the whole tensor, when it is a part of one.
+    threads : int, optional
+        At most this many threads; by default PYINIT_NUM_THREADS, else the CPUs of this process. The
+        values do not depend on it.
+
+    Returns
+    -------
+    torch.Tensor
+        The same object.
+
+    Raises
+    ------
+    LayoutError
+        If the tensor is not in CPU memory, is sparse or quantized, has elements that share memory, or is of
+        inference mode outside of it. Also a RuntimeError, as torch's.
+    DTypeError
+        If the tensor holds another dtype. Also a RuntimeError, as torch's.
+    ShapeError, RecipeError, SeedError
+        As `pyinit.fill`. Nothing is written then.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> import torch
+    >>> w = torch.empty(2, 3, dtype=torch.bfloat16)
+    >>> fill(w, pi.constant(0.5), key=0) is w
+    True
+    >>> w
+    tensor([[0.5000, 0.5000, 0.5000],
+            [0.5000, 0.5000, 0.5000]], dtype=torch.bfloat16)
+    """
+    array, dtype = _borrow(tensor)
+    plan, start = planned(recipe, array.shape, dtype, window)
+    where = as_key(key)
+    check_threads(threads)
+    torch.autograd.graph.increment_version(tensor)
+    if array.flags.carray:
+        execute(plan, array, where, start, threads)
+    else:
+        _execute_strided(plan, array, where, start or (0,) * array.ndim, threads)
+    return tensor
+
+
+def _execute_strided(plan: Plan, array: Array, key: Key, start: Shape, threads: int | None) -> None:
+    """Run a plan's kernel on memory with gaps or in another order."""
+    most = max(array.size, 1) if plan.distribution in DRAWN_WHOLE else _BLOCK
+    drawn = np.empty(min(array.size, most), array.dtype)
+    for block, extent in contiguous_blocks(array.shape, most):
+        part = drawn[: math.prod(extent)].reshape(extent)
+        execute(plan, part, key, tuple(map(sum, zip(start, block.start, strict=True))), threads)
+        array[tuple(slice(i, i + n) for i, n in zip(block.start, extent, strict=True))] = part
+
+
+def _borrow(tensor: Any) -> tuple[Array, str]:
+    """Return a tensor's memory as an array, bfloat16 as its bits, and the name of its format."""
+    if not isinstance(tensor, torch.Tensor):
+        raise TensorLayoutError(
+            f"pyinit.torch.fill needs a torch.Tensor; got {type(tensor).__name__}. "
+            "Use pyinit.fill for other buffers."
+        )
+    if not tensor.is_cpu or tensor.layout is not torch.strided or tensor.is_quantized:
+        raise TensorLayoutError(_why_not(tensor))
+    name = WRITTEN.get(tensor.dtype)
+    if name is None:
+        raise TensorDTypeError(
+            f"pyinit.torch.fill needs a tensor of float32, float64, bfloat16 or float16; got {tensor.dtype}. "
+            "Fill one of these and convert: tensor.copy_(filled)."
+        )
+    if tensor.is_inference() and not torch.is_inference_mode_enabled():
+        raise TensorLayoutError(
+            "pyinit.torch.fill needs a tensor that may change; got one of inference mode, outside of it. "
+            "Fill it under torch.inference_mode(), or a clone()."
+        )
+    try:
+        plain = tensor.detach()
+        array = (plain if name != "bfloat16" else plain.view(torch.uint16)).numpy()
+    except (RuntimeError, TypeError) as error:
+        # wrappers: DTensor, FakeTensor, functorch's; and lazily negated memory
+        raise TensorLayoutError(
+            f"pyinit.torch.fill needs plain memory; got a {type(tensor).__name__} that says: {error} "
+            "Fill the plain tensor inside it, such as DTensor.to_local(), with a window."
+        ) from None
+    if not array.flags.c_contiguous and any(
+        step == 0 and n > 1 for step, n in zip(array.strides, array.shape, strict=True)
+    ):
+        raise TensorLayoutError(
+            "pyinit.torch.fill needs a memory location for each element; got an expanded tensor of shape "
+            f"{tuple(tensor.shape)} with strides {tuple(tensor.stride())}. Fill a clone() of it."
+        )
+    return array, name
+
+
+def _why_not(tensor: torch.Tensor) -> str:
+    if tensor.is_meta:
+        return (
+            "pyinit.torch.fill needs memory; got a meta tensor. Use torch.empty_like(tensor, device='cpu'), "
+            "or pyinit.torch.materialize for a module."
+        )
+    if not tensor.is_cpu:
+        return (
+            f"pyinit.torch.fill needs a CPU tensor; got one on {tensor.device}. "
+            "Fill a CPU tensor and copy it over: tensor.copy_(filled)."
+        )
+    if tensor.is_quantized:
+        return (
+            f"pyinit.torch.fill needs floating-point memory; got a quantized tensor of {tensor.dtype}. "
+            "Fill a float tensor and quantize it."
+        )
+    return (
+        f"pyinit.torch.fill needs strided memory; got a tensor of layout {tensor.layout}. "
+        "Fill a dense tensor and convert it."
+    )
