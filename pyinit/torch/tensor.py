@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any, TypeVar
 
 import numpy as np
@@ -50,6 +51,8 @@ def fill(
     tensor : torch.Tensor
         On the CPU, of float32, float64, bfloat16 or float16, with any strides: each element gets the value
         of its logical index. A contiguous tensor is written without a copy, a strided one block by block.
+        Of a DTensor each rank fills what it holds, without a collective: ``full_tensor()`` is what a plain
+        tensor gets, on any mesh and for every placement but Partial.
     recipe : Recipe
         What the weights should be.
     key : int or Key
@@ -86,6 +89,14 @@ def fill(
     tensor([[0.5000, 0.5000, 0.5000],
             [0.5000, 0.5000, 0.5000]], dtype=torch.bfloat16)
     """
+    distributed = sys.modules.get("torch.distributed.tensor")
+    if distributed is not None and isinstance(tensor, distributed.DTensor):
+        from .placement import local_parts
+
+        for part, place in local_parts(tensor, window):
+            fill(part, recipe, key=key, window=place, threads=threads)
+        torch.autograd.graph.increment_version(tensor)
+        return tensor
     array, dtype = _borrow(tensor)
     plan, start = planned(recipe, array.shape, dtype, window)
     where = as_key(key)

@@ -1,0 +1,151 @@
+"""Distributed tensors are filled by each rank alone, with the same bits on 1, 2 and 4 ranks."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import torch.distributed as dist  # noqa: E402
+from torch.distributed.device_mesh import DeviceMesh  # noqa: E402
+from torch.distributed.tensor import DTensor, Partial, Replicate, Shard  # noqa: E402
+from torch.distributed.tensor import empty as empty_distributed  # noqa: E402
+from torch.testing._internal.distributed.fake_pg import FakeStore  # noqa: E402
+
+import pyinit as pi  # noqa: E402
+import pyinit.torch as pit  # noqa: E402
+
+pytestmark = pytest.mark.interop
+
+PROGRAM = Path(__file__).with_name("distributed_rank.py")
+
+
+def program() -> ModuleType:
+    """Return what each rank runs, as a module."""
+    spec = importlib.util.spec_from_file_location(PROGRAM.stem, PROGRAM)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module", params=[1, 2, 4])
+def ranks(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """Launch so many processes once, and return what each of them saved."""
+    n = request.param
+    stem = tmp_path_factory.mktemp("ranks") / "rank"
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(n)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYINIT_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*launcher, str(PROGRAM), str(stem)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [torch.load(f"{stem}{rank}.pt") for rank in range(n)]
+
+
+def bits(tensor: Any) -> tuple[Any, ...]:
+    """Return all that two equal tensors have in common."""
+    return tensor.dtype, tuple(tensor.shape), tensor.contiguous().view(torch.uint8).numpy().tobytes()
+
+
+def test_every_placement_on_every_rank_holds_the_same_bits(ranks: list[dict[str, Any]]) -> None:
+    plain = {
+        name: bits(pit.fill(torch.empty(shape, dtype=dtype), recipe, key=7))
+        for name, (recipe, shape, dtype) in program().RECIPES.items()
+    }
+    seen = set()
+    for saved in ranks:
+        for (name, mesh, placed), tensor in saved["filled"].items():
+            assert bits(tensor) == plain[name], (name, mesh, placed)
+            seen.add((name, mesh, placed))
+    placements = {1: 4, 2: 4 + 5 + 5, 4: 4 + 5}[len(ranks)]
+    assert len(seen) == len(plain) * placements
+
+
+def test_ranks_are_heard_when_they_talk(ranks: list[dict[str, Any]]) -> None:
+    """The check for collectives sees those of full_tensor(), so that it could see one in a fill."""
+    assert all((saved["heard"] > 0) == (len(ranks) > 1) for saved in ranks)
+
+
+@contextmanager
+def one_of(world_size: int, rank: int = 0) -> Iterator[DeviceMesh]:
+    """Be one rank of a mesh of so many; nobody answers."""
+    dist.init_process_group("fake", rank=rank, world_size=world_size, store=FakeStore())
+    try:
+        yield DeviceMesh("cpu", list(range(world_size)))
+    finally:
+        dist.destroy_process_group()
+
+
+def test_a_rank_makes_its_own_rectangle_only() -> None:
+    """One of 65536 ranks makes its 2 MiB of a tensor of 128 GiB."""
+    with one_of(2**16, rank=0) as mesh:
+        tensor = empty_distributed(
+            2**18, 2**18, dtype=torch.bfloat16, device_mesh=mesh, placements=[Shard(1)]
+        )
+        pit.fill(tensor, pi.he_normal(layout="torch"), key=3)
+        window = pi.Window((0, 0), (2**18, 2**18))
+        alone = pi.he_normal(layout="torch")((2**18, 4), key=3, dtype="uint16", window=window)
+        assert (tensor.to_local().view(torch.uint16).numpy() == alone).all()
+
+
+def test_a_part_of_a_larger_tensor_may_be_distributed() -> None:
+    whole = pit.fill(torch.empty(9, 5), pi.normal(), key=1)
+    with one_of(2) as mesh:
+        tensor = empty_distributed(4, 5, device_mesh=mesh, placements=[Shard(0)])
+        assert pit.fill(tensor, pi.normal(), key=1, window=pi.Window((5, 0), (9, 5))) is tensor
+        assert torch.equal(tensor.to_local(), whole[5:7])
+        with pytest.raises(pi.ShapeError, match="reaches beyond the tensor"):
+            pit.fill(tensor, pi.normal(), key=1, window=pi.Window((6, 0), (9, 5)))
+
+
+def test_gradients_record_nothing_and_versions_rise() -> None:
+    with one_of(2) as mesh:
+        tensor = empty_distributed(4, 5, device_mesh=mesh, placements=[Shard(0)])
+        parameter = torch.nn.Parameter(tensor)
+        before = parameter._version, parameter.to_local()._version
+        pit.fill(parameter, pi.normal(), key=1)
+        assert parameter.grad_fn is None
+        assert parameter._version > before[0]
+        assert parameter.to_local()._version > before[1]
+
+
+def test_a_term_of_a_sum_is_refused() -> None:
+    with one_of(2) as mesh:
+        tensor = DTensor.from_local(torch.zeros(4), mesh, [Partial()])
+        with pytest.raises(pi.LayoutError, match=r"got Partial\(sum\) on mesh axis 0: terms of a reduction"):
+            pit.fill(tensor, pi.normal(), key=1)
+        assert not tensor.to_local().any()
+
+
+@pytest.mark.parametrize("rows", [2, 0])
+def test_a_rank_without_elements_says_what_is_wrong_with_a_recipe(rows: int) -> None:
+    with one_of(3, rank=2) as mesh:
+        tensor = empty_distributed(rows, device_mesh=mesh, placements=[Shard(0)])
+        assert tensor.to_local().numel() == 0
+        with pytest.raises(pi.ShapeError, match="needs at least 2 dimensions"):
+            pit.fill(tensor, pi.he_normal(), key=1)
+
+
+def test_meta_tensors_are_refused() -> None:
+    with one_of(2) as mesh:
+        for placement in (Shard(0), Replicate()):
+            tensor = DTensor.from_local(torch.zeros(4, device="meta"), mesh, [placement])
+            with pytest.raises(pi.LayoutError, match="got a meta tensor"):
+                pit.fill(tensor, pi.normal(), key=1)
