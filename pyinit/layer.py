@@ -149,6 +149,7 @@ def backward(
     *,
     want_dx: bool = True,
     keep_dw: bool = True,
+    reuse: bool = False,
     ask_dz: Question | None = None,
     ask_dw: Question | None = None,
     threads: int | None = None,
@@ -165,6 +166,8 @@ def backward(
     z, dy : ndarray of float32, (batch, outputs)
     want_dx, keep_dw : bool
         Whether to return dx and dW. The statistics of a dW that is not kept are taken band by band.
+    reuse : bool
+        Whether z and dy may be written over: by dz, and by dx where it has their shape.
     ask_dz, ask_dw : Question, optional
         Of dz a unit is dead that is zero in every row.
     threads : int, optional
@@ -191,8 +194,10 @@ def backward(
     x = _matrix("x", x)
     given, outputs = _weight(weight, x)
     z, dy = (_shaped(name, array, (len(x), outputs)) for name, array in (("z", z), ("dy", dy)))
-    dz, db = np.empty_like(z), np.empty(outputs, np.float32)
-    dx = np.empty_like(x) if want_dx else None
+    dz, db = z if reuse else np.empty_like(z), np.empty(outputs, np.float32)
+    dx = None
+    if want_dx:
+        dx = dy if reuse and dy.shape == x.shape else np.empty_like(x)
     dw = np.empty((x.shape[1], outputs), np.float32) if keep_dw else None
     count = check_threads(threads) or 0
     asked = _asked(ask_dz), _asked(ask_dw)

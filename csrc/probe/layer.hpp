@@ -7,7 +7,7 @@
 // Contract: each product is one chain of fma an element in ascending depth (dense/matmul.hpp); the bias is added
 // by one rounding after it, dz is one rounding of a product, db is one chain of double additions in ascending
 // row order, rounded once. Bits depend on neither threads nor instruction set. Matrices are row-major without
-// gaps; outputs overlap nothing else but z and y, which may be one.
+// gaps; outputs overlap nothing but that z and y may be one, and dz may be z, and dx dy.
 #pragma once
 
 #include <optional>
@@ -43,6 +43,7 @@ struct ForwardMoments {
 // A unit of y is dead where it is zero, or its slope is, in every row. Throws std::bad_alloc.
 ForwardMoments forward(const Layer& layer, const Forward& task);
 
+// dz and z may be the same memory, which then holds dz; and dx and dy.
 struct Backward {
   // x is needed for dw and its statistics.
   const float* x;

@@ -17,7 +17,8 @@ from ..network import Network
 from ..plan import Plan
 from ..stream import Key
 from .axes import Axes, ends, reached, spanning
-from .step import Asked, Step, again, backward, forward
+from .retrace import places_for, retraced, stops
+from .step import Asked, Step, again, backward, forward, z_again
 from .weights import Spread, spread_of
 
 __all__ = ["Measured", "Output", "Progress", "measured"]
@@ -25,7 +26,7 @@ __all__ = ["Measured", "Output", "Progress", "measured"]
 Array = npt.NDArray[Any]
 Progress = Callable[[int, int], None]
 Output = Callable[[Array], tuple[float | None, Array]]
-"""From what the last layer made to a loss and the gradient by it."""
+"""From what the last layer made to a loss and the gradient by it, which the run writes over."""
 
 # where histograms end, in standard deviations
 _REACH = 5.0
@@ -57,24 +58,32 @@ def measured(
     """Run a network on rows of float32, and back where there is an output's gradient.
 
     Forward holds two layers' numbers, however many there are. Backward adds the pre-activations of every
-    layer, weights of up to 2^20 numbers and those that cannot be drawn on the way, and, one layer at a time,
-    the gradient by its weight; that is taken band by band where the ends of its histogram were asked for.
+    layer, of many large ones of some (`retrace`); weights of up to 2^20 numbers and those that cannot be
+    drawn on the way; and, one layer at a time, the gradient by its weight, which is taken band by band where
+    the ends of its histogram were asked for.
     """
     layers, keep = network.layers, output is not None
     total = len(layers) * (2 if keep else 1)
     inputs = statistics(x, Question(axes.around("activation", x)), threads)
     found: list[dict[str, Moments]] = []
-    kept: list[tuple[Array, Weight]] = []
+    weights: list[Weight] = []
+    biases = [_bias(layer, at, key) for at, layer in enumerate(layers)]
+    places = places_for(len(layers), 4 * len(x) * max(layer.units for layer in layers))
+    to_keep = frozenset(stops(0, len(layers), places)) if keep else frozenset()
+    kept: dict[int, Array] = {}
     entering, before, stream = x, inputs, None
     for at, layer in enumerate(layers):
-        weight, bias = _weight(layer, at, key, threads), _bias(layer, at, key)
+        weight = _weight(layer, at, key, threads)
         asked = _asked(layer, axes, weight, entering, before, found[-1] if found else None)
-        step = forward(layer, entering, weight, bias, stream, asked, threads)
+        step = forward(layer, entering, weight, biases[at], stream, asked, threads)
         _refine(step, axes, threads)
         found.append(step.moments)
         if keep:
-            kept.append((step.z, weight))
-        entering, before, stream = step.y, step.moments["activation"], step.z
+            weights.append(weight)
+        if at in to_keep:
+            kept[at] = step.z
+        entering, before = step.y, step.moments["activation"]
+        stream = step.z if at + 1 < len(layers) and layers[at + 1].branch is not None else None
         # nothing of this layer beside the next one's but these
         del step, weight
         if progress is not None:
@@ -82,21 +91,31 @@ def measured(
     if output is None:
         return Measured(inputs, tuple(found), None)
     loss, dy = output(entering)
-    del entering
-    skip: Array | None = None
+    del entering, stream
+
+    def run(first: int, stop: int, z: Array | None) -> Array:
+        # no more than two matrices at once: this is when most are kept
+        got = x if z is None else again(layers[first - 1], z)
+        for at in range(first, stop):
+            z = z_again(layers[at], got, weights[at], biases[at], z, threads)
+            got = again(layers[at], z, over=layers[at + 1].branch is None)
+        return z_again(layers[stop], got, weights[stop], biases[stop], z, threads)
+
+    made = retraced(kept, places, run)
+    z, skip = next(made), None
     fixed = axes.fixed("weight gradient")
     ask = None if fixed is None else Question(fixed)
     for at in reversed(range(len(layers))):
-        z, weight = kept.pop()
-        entering = again(layers[at - 1], kept[-1][0]) if at else x
-        gradients = backward(layers[at], entering, weight, z, dy, skip, at > 0, ask, threads)
+        earlier = next(made, None)
+        entering = x if earlier is None else again(layers[at - 1], earlier)
+        gradients = backward(layers[at], entering, weights.pop(), z, dy, skip, at > 0, ask, threads)
         values = gradients.entering
         found[at]["gradient"] = statistics(values, Question(axes.around("gradient", values)), threads)
         found[at]["weight gradient"] = gradients.of_weight or _of_weight(gradients.weight, axes, threads)
-        if gradients.inputs is not None:
-            dy, skip = gradients.inputs, gradients.skip
+        if gradients.inputs is not None and earlier is not None:
+            dy, skip, z = gradients.inputs, gradients.skip, earlier
         # before the next layer has its own
-        del gradients, values, entering, weight, z
+        del gradients, values, entering, earlier
         if progress is not None:
             progress(2 * len(layers) - at, total)
     return Measured(inputs, tuple(found), loss)

@@ -13,6 +13,7 @@ from .._fill import check_threads
 from ..activation import Activation
 from ..data.arrays import numbers, warn_of_constants
 from ..dense import Dense, said
+from ..distributions import normal
 from ..errors import RecipeError, ShapeError
 from ..loss import LOSSES, loss_of
 from ..network import Network, as_network
@@ -59,9 +60,9 @@ def probe(
     key : int or Key
         The network's key; each parameter is drawn under its name in it.
     backward : bool
-        False leaves gradients out and keeps two layers in memory, however many there are; True keeps the
-        pre-activations of every layer (rows x units x 4 bytes each), weights of up to 2^20 numbers, and one
-        layer's weight gradient at a time.
+        False leaves gradients out and keeps two layers in memory, however many there are; True keeps 48 MiB
+        of pre-activations (rows x units x 4 bytes a layer; more, where a layer would be run over four times
+        to make the others again), weights of up to 2^20 numbers, and one layer's weight gradient at a time.
     dy : ndarray or "normal", optional
         The gradient by the output: an array of its shape, or independent normal numbers; by default ones.
         Theory's gradients are for rows that pull in independent directions. Behind batch normalization they
@@ -177,29 +178,22 @@ def _output(
         return lambda y: _lost(name, y, wanted)
     if loss is not None:
         raise RecipeError(f"a loss needs targets; got {loss!r} without. Give targets.")
-    gradient = _gradient(shape, key, dy)
-    return lambda y: (None, gradient)
+    if isinstance(dy, str):
+        if dy != "normal":
+            raise RecipeError(f"dy is an array or 'normal'; got {dy!r}. Leave it out for ones.")
+        return lambda y: (None, normal()(shape, key=key.fold_in("dy")))
+    if dy is None:
+        return lambda y: (None, np.ones(shape, np.float32))
+    given = numbers(dy, "dy", np.float32)
+    if given.shape != shape:
+        raise ShapeError(f"dy needs shape {shape}, as the output; got {given.shape}. Reshape it.")
+    return lambda y: (None, given.copy())
 
 
 def _lost(name: str, output: Array, targets: Array) -> tuple[float, Array]:
     # a loss of what is not finite is NaN or infinite, and says so
     with np.errstate(over="ignore", invalid="ignore"):
         return LOSSES[name](output, targets)
-
-
-def _gradient(shape: tuple[int, int], key: Key, dy: Any) -> Array:
-    if dy is None:
-        return np.ones(shape, np.float32)
-    if isinstance(dy, str):
-        if dy != "normal":
-            raise RecipeError(f"dy is an array or 'normal'; got {dy!r}. Leave it out for ones.")
-        from ..distributions import normal
-
-        return normal()(shape, key=key.fold_in("dy"))
-    array = numbers(dy, "dy", np.float32)
-    if array.shape != shape:
-        raise ShapeError(f"dy needs shape {shape}, as the output; got {array.shape}. Reshape it.")
-    return array
 
 
 def _theory(network: Network, x: Array, found: Measured) -> tuple[dict[str, Prediction], ...]:

@@ -21,7 +21,7 @@ from ..moments import Axis, Moments, Question, statistics
 from ..normalization import Normalized, normalize
 from .saturation import flat_ends
 
-__all__ = ["Asked", "Gradients", "Step", "again", "applied", "backward", "forward", "is_fused"]
+__all__ = ["Asked", "Gradients", "Step", "again", "applied", "backward", "forward", "is_fused", "z_again"]
 
 Array = npt.NDArray[Any]
 
@@ -87,10 +87,7 @@ def forward(
         assert made.z is not None
         return Step(made.y, made.z, made.z, _all(found))
     made = kernel.forward(x, weight, "linear", bias=bias, ask_weight=ask_weight, threads=threads)
-    z = made.y
-    with np.errstate(over="ignore", invalid="ignore"):
-        if layer.branch is not None and skip is not None:
-            z = skip + np.float32(layer.branch) * z
+    z = _joined(layer, made.y, skip)
     normalized = _normalized(layer, z)
     entering = z if normalized is None else normalized.values
     y = applied(layer.activation, entering, slope=False)
@@ -104,10 +101,28 @@ def forward(
     return Step(y, z, entering, _all(found))
 
 
-def again(layer: Dense, z: Array) -> Array:
-    """Return phi once more, bit for bit: to keep it would take as much memory as z."""
+def again(layer: Dense, z: Array, *, over: bool = False) -> Array:
+    """Return phi once more, bit for bit; `over` where z may be written over."""
     normalized = _normalized(layer, z)
-    return applied(layer.activation, z if normalized is None else normalized.values, slope=False)
+    if normalized is not None:
+        return applied(layer.activation, normalized.values, slope=False, over=True)
+    return applied(layer.activation, z, slope=False, over=over)
+
+
+def z_again(
+    layer: Dense, x: Array, weight: kernel.Weight, bias: Array | None, skip: Array | None, threads: int | None
+) -> Array:
+    """Return z once more, bit for bit."""
+    return _joined(layer, kernel.forward(x, weight, "linear", bias=bias, threads=threads).y, skip)
+
+
+def _joined(layer: Dense, made: Array, skip: Array | None) -> Array:
+    """Return z: what a layer's product made, added to the skip where there is one."""
+    if layer.branch is None or skip is None:
+        return made
+    with np.errstate(over="ignore", invalid="ignore"):
+        z: Array = skip + np.float32(layer.branch) * made
+    return z
 
 
 def backward(
@@ -121,7 +136,10 @@ def backward(
     ask_weight: Question | None,
     threads: int | None,
 ) -> Gradients:
-    """Return the gradients of a layer from that of its activation; `stream` comes by a skip after it."""
+    """Return the gradients of a layer from that of its activation; `stream` comes by a skip after it.
+
+    `z` and `dy` are written over.
+    """
     keep = ask_weight is None
     if is_fused(layer) and stream is None:
         made = kernel.backward(
@@ -132,6 +150,7 @@ def backward(
             dy,
             want_dx=want_inputs,
             keep_dw=keep,
+            reuse=True,
             ask_dw=ask_weight,
             threads=threads,
         )
@@ -172,12 +191,13 @@ def _is_named(phi: Activation) -> bool:
     return not isinstance(said(phi), Activation)
 
 
-def applied(phi: Activation, x: Array, *, slope: bool) -> Array:
-    """Return phi of float32, or phi', by the kernel where it has phi."""
+def applied(phi: Activation, x: Array, *, slope: bool, over: bool = False) -> Array:
+    """Return phi of float32, or phi', by the kernel where it has phi; `over` where x may be written over."""
     if _is_named(phi):
-        out = np.empty_like(x, order="C")
+        given = np.ascontiguousarray(x)
+        out = given if over else np.empty_like(given)
         kernel_of = _core.slope if slope else _core.activate
-        kernel_of(phi.name, phi.parameter or 0.0, np.ascontiguousarray(x), out)
+        kernel_of(phi.name, phi.parameter or 0.0, given, out)
         return out
     function = phi.slope if slope else phi.value
     with np.errstate(all="ignore"):

@@ -1,4 +1,4 @@
-"""What a probe keeps in memory: nothing by depth going forward, one matrix a layer to come back."""
+"""What a probe keeps in memory: nothing by depth going forward, small matrices of each layer to come back."""
 
 from __future__ import annotations
 
