@@ -6,17 +6,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import init as init
+    from .acceleration import accelerate as accelerate
     from .keys import from_key as from_key
     from .keys import key as key
     from .tensor import fill as fill
 
-__all__ = ["fill", "from_key", "key"]
+__all__ = ["accelerate", "fill", "from_key", "init", "key"]
 
 # where each name is defined; a submodule is imported when its name is asked for
-_HOMES = {"fill": "tensor", "from_key": "keys", "key": "keys"}
+_HOMES = {"accelerate": "acceleration", "fill": "tensor", "from_key": "keys", "key": "keys"}
 
 
 def __getattr__(name: str) -> Any:
+    if name == "init":
+        return import_module(f"{__name__}.init")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,7 +17,7 @@ from ..stream import Key, as_key
 from ..window import Shape, Window, contiguous_blocks
 from .errors import TensorDTypeError, TensorLayoutError
 
-__all__ = ["WRITTEN", "fill"]
+__all__ = ["WRITTEN", "fill", "fill_under"]
 
 TensorType = TypeVar("TensorType", bound=torch.Tensor)
 Array = npt.NDArray[Any]
@@ -89,18 +90,30 @@ def fill(
     tensor([[0.5000, 0.5000, 0.5000],
             [0.5000, 0.5000, 0.5000]], dtype=torch.bfloat16)
     """
+    return fill_under(tensor, recipe, lambda: as_key(key), window, threads)
+
+
+def fill_under(
+    tensor: TensorType,
+    recipe: Plannable,
+    key: Callable[[], Key],
+    window: Window | None = None,
+    threads: int | None = None,
+) -> TensorType:
+    """Fill a tensor under a key that is asked for once, when nothing else can be refused."""
     distributed = sys.modules.get("torch.distributed.tensor")
     if distributed is not None and isinstance(tensor, distributed.DTensor):
         from .placement import local_parts
 
-        for part, place in local_parts(tensor, window):
-            fill(part, recipe, key=key, window=place, threads=threads)
+        parts, where = local_parts(tensor, window), key()
+        for part, place in parts:
+            fill(part, recipe, key=where, window=place, threads=threads)
         torch.autograd.graph.increment_version(tensor)
         return tensor
     array, dtype = _borrow(tensor)
     plan, start = planned(recipe, array.shape, dtype, window)
-    where = as_key(key)
     check_threads(threads)
+    where = key()
     torch.autograd.graph.increment_version(tensor)
     if array.flags.carray:
         execute(plan, array, where, start, threads)
@@ -123,7 +136,7 @@ def _borrow(tensor: Any) -> tuple[Array, str]:
     """Return a tensor's memory as an array, bfloat16 as its bits, and the name of its format."""
     if not isinstance(tensor, torch.Tensor):
         raise TensorLayoutError(
-            f"pyinit.torch.fill needs a torch.Tensor; got {type(tensor).__name__}. "
+            f"pyinit.torch needs a torch.Tensor; got {type(tensor).__name__}. "
             "Use pyinit.fill for other buffers."
         )
     if not tensor.is_cpu or tensor.layout is not torch.strided or tensor.is_quantized:
@@ -131,12 +144,12 @@ def _borrow(tensor: Any) -> tuple[Array, str]:
     name = WRITTEN.get(tensor.dtype)
     if name is None:
         raise TensorDTypeError(
-            f"pyinit.torch.fill needs a tensor of float32, float64, bfloat16 or float16; got {tensor.dtype}. "
+            f"pyinit.torch needs a tensor of float32, float64, bfloat16 or float16; got {tensor.dtype}. "
             "Fill one of these and convert: tensor.copy_(filled)."
         )
     if tensor.is_inference() and not torch.is_inference_mode_enabled():
         raise TensorLayoutError(
-            "pyinit.torch.fill needs a tensor that may change; got one of inference mode, outside of it. "
+            "pyinit.torch needs a tensor that may change; got one of inference mode, outside of it. "
             "Fill it under torch.inference_mode(), or a clone()."
         )
     try:
@@ -145,14 +158,14 @@ def _borrow(tensor: Any) -> tuple[Array, str]:
     except (RuntimeError, TypeError) as error:
         # wrappers: DTensor, FakeTensor, functorch's; and lazily negated memory
         raise TensorLayoutError(
-            f"pyinit.torch.fill needs plain memory; got a {type(tensor).__name__} that says: {error} "
+            f"pyinit.torch needs plain memory; got a {type(tensor).__name__} that says: {error} "
             "Fill the plain tensor inside it, such as DTensor.to_local(), with a window."
         ) from None
     if not array.flags.c_contiguous and any(
         step == 0 and n > 1 for step, n in zip(array.strides, array.shape, strict=True)
     ):
         raise TensorLayoutError(
-            "pyinit.torch.fill needs a memory location for each element; got an expanded tensor of shape "
+            "pyinit.torch needs a memory location for each element; got an expanded tensor of shape "
             f"{tuple(tensor.shape)} with strides {tuple(tensor.stride())}. Fill a clone() of it."
         )
     return array, name
@@ -161,20 +174,20 @@ def _borrow(tensor: Any) -> tuple[Array, str]:
 def _why_not(tensor: torch.Tensor) -> str:
     if tensor.is_meta:
         return (
-            "pyinit.torch.fill needs memory; got a meta tensor. Use torch.empty_like(tensor, device='cpu'), "
+            "pyinit.torch needs memory; got a meta tensor. Use torch.empty_like(tensor, device='cpu'), "
             "or pyinit.torch.materialize for a module."
         )
     if not tensor.is_cpu:
         return (
-            f"pyinit.torch.fill needs a CPU tensor; got one on {tensor.device}. "
+            f"pyinit.torch needs a CPU tensor; got one on {tensor.device}. "
             "Fill a CPU tensor and copy it over: tensor.copy_(filled)."
         )
     if tensor.is_quantized:
         return (
-            f"pyinit.torch.fill needs floating-point memory; got a quantized tensor of {tensor.dtype}. "
+            f"pyinit.torch needs floating-point memory; got a quantized tensor of {tensor.dtype}. "
             "Fill a float tensor and quantize it."
         )
     return (
-        f"pyinit.torch.fill needs strided memory; got a tensor of layout {tensor.layout}. "
+        f"pyinit.torch needs strided memory; got a tensor of layout {tensor.layout}. "
         "Fill a dense tensor and convert it."
     )

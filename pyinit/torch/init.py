@@ -1,0 +1,92 @@
+"""torch.nn.init on pyinit's stream: the same names, arguments, warnings and errors.
+
+What is not drawn (constants, identity, gains) is torch's own. Fans are those that torch counts, its mistakes
+for grouped and transposed convolutions included; ``pyinit.he_normal(layout="torch", groups=...)`` and
+``transposed=True`` count them right.
+
+torch's generator governs the draws, where none is given the one that `torch.manual_seed` seeds: each call
+takes one integer from it, which with its seed makes the key (`pyinit.torch.draws.next_key`). The values are
+pyinit's, not torch's: the same on every machine, for any number of threads and any strides, however large the
+tensors were that were drawn before. A meta or fake tensor has nothing to fill and takes nothing. Of a DTensor
+each rank fills what it holds, without communication: seed the generators of all ranks alike.
+
+Beyond torch: `orthogonal_` in bfloat16 and float16, and of tensors without a flat view; a `sparse_` that
+heeds its generator. Refused, where torch writes infinities, zeros or something else than was asked for:
+numbers that are not finite or leave the dtype's range, a negative std of `trunc_normal_` and bounds beyond
+37 std, a sparsity outside [0, 1]; and complex tensors.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from torch.nn.init import calculate_gain, constant, constant_, eye, eye_, ones_, zeros_
+
+from .distributions import normal_, sparse_, trunc_normal_, uniform_
+from .scaling import fan, fans, kaiming_normal_, kaiming_uniform_, xavier_normal_, xavier_uniform_
+from .structured import dirac_, orthogonal_
+
+__all__ = [
+    "calculate_gain",
+    "constant",
+    "constant_",
+    "dirac",
+    "dirac_",
+    "eye",
+    "eye_",
+    "kaiming_normal",
+    "kaiming_normal_",
+    "kaiming_uniform",
+    "kaiming_uniform_",
+    "normal",
+    "normal_",
+    "ones_",
+    "orthogonal",
+    "orthogonal_",
+    "sparse",
+    "sparse_",
+    "trunc_normal_",
+    "uniform",
+    "uniform_",
+    "xavier_normal",
+    "xavier_normal_",
+    "xavier_uniform",
+    "xavier_uniform_",
+    "zeros_",
+]
+
+_R = TypeVar("_R")
+_P = ParamSpec("_P")
+
+
+def _deprecated(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Return torch's older name of a function, which warns."""
+    new = function.__name__
+    old = new.removesuffix("_")
+
+    def deprecated_init(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        warnings.warn(
+            f"`nn.init.{old}` is now deprecated in favor of `nn.init.{new}`.", FutureWarning, stacklevel=2
+        )
+        return function(*args, **kwargs)
+
+    deprecated_init.__doc__ = f"Call `{new}`, the name that replaces this one, with a FutureWarning."
+    deprecated_init.__name__ = old
+    return deprecated_init
+
+
+uniform = _deprecated(uniform_)
+normal = _deprecated(normal_)
+dirac = _deprecated(dirac_)
+xavier_uniform = _deprecated(xavier_uniform_)
+xavier_normal = _deprecated(xavier_normal_)
+kaiming_uniform = _deprecated(kaiming_uniform_)
+kaiming_normal = _deprecated(kaiming_normal_)
+orthogonal = _deprecated(orthogonal_)
+sparse = _deprecated(sparse_)
+
+# private in torch, and called by name all the same
+_calculate_fan_in_and_fan_out = fans
+_calculate_correct_fan = fan

@@ -1,0 +1,107 @@
+"""torch.nn.init's functions whose weights have a structure."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..errors import ShapeError
+from ..orthogonality import Orthogonal
+from .drawing import drawn
+
+__all__ = ["dirac_", "orthogonal_"]
+
+
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """Fill a convolution kernel so that it hands its channels on: 1 where a channel meets itself at k // 2.
+
+    Parameters
+    ----------
+    tensor : torch.Tensor
+        Of 3, 4 or 5 dimensions, (out, in / groups, k...), and any dtype and device.
+    groups : int
+        Groups of channels; each is handed on.
+
+    Returns
+    -------
+    torch.Tensor
+        The same object.
+
+    Raises
+    ------
+    ShapeError
+        If the tensor is no such kernel, or `groups` does not divide its outputs.
+
+    Examples
+    --------
+    >>> import torch
+    >>> dirac_(torch.empty(2, 2, 3))
+    tensor([[[0., 1., 0.],
+             [0., 0., 0.]],
+    <BLANKLINE>
+            [[0., 0., 0.],
+             [0., 1., 0.]]])
+    """
+    if tensor.ndimension() not in (3, 4, 5):
+        raise ShapeError(
+            f"Only tensors with 3, 4, or 5 dimensions are supported; got shape {tuple(tensor.shape)}. "
+            "Use eye_ for a matrix."
+        )
+    outputs, inputs, *kernel = tensor.shape
+    if outputs % groups != 0:
+        raise ShapeError(
+            f"dim 0 must be divisible by groups; got {outputs} outputs and {groups} groups. Check groups."
+        )
+    if tensor.is_meta:
+        return tensor
+    kept = min(outputs // groups, inputs)
+    with torch.no_grad():
+        tensor.zero_()
+        if kept > 0:
+            centre = tensor[(slice(None), slice(None), *(k // 2 for k in kernel))]
+            centre.unflatten(0, (groups, outputs // groups)).diagonal(0, 1, 2).fill_(1)
+    return tensor
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1, generator: torch.Generator | None = None) -> Tensor:
+    """Fill a tensor with `gain` times orthonormal rows, or columns where these are fewer; Haar-distributed.
+
+    Parameters
+    ----------
+    tensor : torch.Tensor
+        Of 2 dimensions or more; all but the first are flattened into columns. bfloat16 and float16 are
+        computed in float32 and rounded once.
+    gain : float
+        Finite.
+    generator : torch.Generator, optional
+        By default the one that ``torch.manual_seed`` seeds.
+
+    Returns
+    -------
+    torch.Tensor
+        The same object.
+
+    Raises
+    ------
+    ShapeError
+        If the tensor has fewer than 2 dimensions.
+
+    References
+    ----------
+    Saxe, McClelland, Ganguli, ICLR 2014; Mezzadri, Notices of the AMS 54, 2007.
+
+    Examples
+    --------
+    >>> import torch
+    >>> w = orthogonal_(torch.empty(3, 5))
+    >>> bool(torch.allclose(w @ w.T, torch.eye(3), atol=1e-6))
+    True
+    """
+    if tensor.ndimension() < 2:
+        raise ShapeError(
+            "Only tensors with 2 or more dimensions are supported; got shape "
+            f"{tuple(tensor.shape)}. Use normal_ for a vector."
+        )
+    if tensor.numel() == 0:
+        return tensor
+    return drawn(tensor, generator, Orthogonal, gain, "torch")
