@@ -12,6 +12,7 @@ __all__ = [
     "SeedError",
     "ShapeError",
     "SpecError",
+    "StateError",
 ]
 
 
@@ -37,6 +38,13 @@ class RecipeError(PyinitError, ValueError):
 
 class SeedError(PyinitError, ValueError):
     """A seed, offset or name that is not a key of the stream."""
+
+
+class StateError(PyinitError, TypeError, ValueError):
+    """A state, step or number of children that a random generator cannot take.
+
+    NumPy's generators raise a TypeError for some of these and a ValueError for others; it is both.
+    """
 
 
 class SpecError(PyinitError, ValueError):

@@ -22,7 +22,8 @@ SOURCE_FILES = ("CMakeLists.txt", "LICENSE", "README.md", "pyproject.toml")
 NOT_IN_SDIST = (".ci/", "docs/")
 DIST_INFO = ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")
 JUNK = re.compile(r"(^|/)(__pycache__|build|dist|\.\w+_cache|\.git|\.nox|\.venv)/|\.(pyc|o|a)$|\.egg-info/")
-EXTENSION = re.compile(r"pyinit/_core\.[^/]*\.(so|pyd)")
+EXTENSIONS = ("pyinit/_core", "pyinit/numpy/philox")
+EXTENSION = re.compile(rf"({'|'.join(EXTENSIONS)})\.[^/]*\.(so|pyd)")
 
 
 def tracked() -> set[str]:
@@ -34,7 +35,7 @@ def tracked() -> set[str]:
 def wheel_faults(names: set[str], files: set[str]) -> list[str]:
     """Return what is wrong with a wheel of `names` made from the tracked `files`.
 
-    Expected are the package as it is in the repository, one extension module, and the metadata.
+    Expected are the package as it is in the repository, its extension modules, and the metadata.
     """
     package = {name for name in files if name.startswith("pyinit/")}
     extensions = {name for name in names if EXTENSION.fullmatch(name)}
@@ -46,8 +47,8 @@ def wheel_faults(names: set[str], files: set[str]) -> list[str]:
     faults += [
         f"wheel should not hold the metadata {name}" for name in sorted(metadata_names - set(DIST_INFO))
     ]
-    if len(extensions) != 1:
-        faults.append(f"wheel needs one extension module; got {sorted(extensions)}")
+    if sorted(name.split(".", 1)[0] for name in extensions) != list(EXTENSIONS):
+        faults.append(f"wheel needs each of {', '.join(EXTENSIONS)} once; got {sorted(extensions)}")
     faults += [f"the repository lacks {n}" for n in ("pyinit/py.typed", "pyinit/_core.pyi") if n not in files]
     return faults
 

@@ -6,6 +6,7 @@
 #include "fill/kernel.hpp"
 #include "fill/kernels.hpp"
 #include "fill/zeros.hpp"
+#include "rng/bits.hpp"
 #include "rng/normal.hpp"
 #include "rng/truncated.hpp"
 #include "rng/uniform.hpp"
@@ -44,6 +45,11 @@ void fill_chance_zeros(Dtype dtype, const rng::ChanceZeros& numbers, const Runs&
   with_dtype<S>(dtype, out, [&](auto, auto* typed) { zero_by_chance<S>(numbers, runs, typed); });
 }
 
+template <class S>
+void fill_words(rng::Key key, const Runs& runs, uint32_t* out) {
+  Filler<S, rng::Bits<S>, uint32_t>({}, key)(runs, out);
+}
+
 inline constexpr size_t kLine = 64;
 
 template <class S>
@@ -75,6 +81,7 @@ inline constexpr Kernels kKernels = {
     fill_draws<S, rng::TruncatedNormal, rng::TruncatedNumbers>,
     fill_column_zeros<S>,
     fill_chance_zeros<S>,
+    fill_words<S>,
     fill_constant<S>,
 };
 

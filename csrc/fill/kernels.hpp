@@ -24,6 +24,8 @@ struct Kernels {
   // Put zeros into what has been drawn; `out` is where the rectangle or the runs begin.
   void (*zero_in_columns)(Dtype, const rng::ColumnZeros&, const Rectangle&, void* out);
   void (*zero_by_chance)(Dtype, const rng::ChanceZeros&, const Runs&, void* out);
+  // The 32-bit draws themselves.
+  void (*words)(rng::Key, const Runs&, uint32_t* out);
   // Repeats a line of 64 bytes; `stream` sends whole lines past the cache.
   void (*constant)(const void* line, void* out, size_t bytes, bool stream);
 };

@@ -35,8 +35,8 @@ void zero_in_columns(const rng::ColumnZeros& numbers, const Rectangle& area, Out
 template <class S, class Out>
 void zero_by_chance(const rng::ChanceZeros& numbers, const Runs& runs, Out* out) {
   constexpr uint64_t kChunk = 1024;
-  Filler<S, rng::Bits<S>, float> draws({}, numbers.mask);
-  float bits[kChunk];
+  Filler<S, rng::Bits<S>, uint32_t> draws({}, numbers.mask);
+  uint32_t bits[kChunk];
   for (uint64_t r = 0; r < runs.count; ++r) {
     for (uint64_t done = 0; done < runs.length; done += kChunk) {
       const uint64_t rest = runs.length - done;
@@ -44,9 +44,7 @@ void zero_by_chance(const rng::ChanceZeros& numbers, const Runs& runs, Out* out)
       draws({runs.first + r * runs.stride + done, 0, count, 1}, bits);
       Out* at = out + r * runs.length + done;
       for (uint64_t k = 0; k < count; ++k) {
-        uint32_t draw;
-        std::memcpy(&draw, &bits[k], sizeof(draw));
-        if (draw < numbers.threshold) at[k] = Out{};
+        if (bits[k] < numbers.threshold) at[k] = Out{};
       }
     }
   }

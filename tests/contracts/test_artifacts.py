@@ -19,6 +19,7 @@ TRACKED = {
     "pyinit/__init__.py",
     "pyinit/py.typed",
     "pyinit/_core.pyi",
+    "pyinit/numpy/philox.pxd",
     "tests/test_stream.py",
     "docs/speed.png",
     ".ci/run",
@@ -28,6 +29,8 @@ WHEEL = {
     "pyinit/py.typed",
     "pyinit/_core.pyi",
     "pyinit/_core.cpython-311-x86_64-linux-gnu.so",
+    "pyinit/numpy/philox.pxd",
+    "pyinit/numpy/philox.cpython-311-x86_64-linux-gnu.so",
     *(
         f"pyinit_nn-0.1.0.dist-info/{name}"
         for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")
