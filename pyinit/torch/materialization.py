@@ -1,0 +1,234 @@
+"""A module on the meta device becomes real, in place: its own initialization, drawn by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeAlias, TypeVar
+
+import torch
+
+from .. import _core
+from .._fill import check_threads
+from ..distributions import constant
+from ..errors import PyinitError, RecipeError
+from ..recipe import Recipe
+from ..rules import Rule, as_rules, fitted
+from ..stream import Key, as_key
+from .beginnings import named_tensors, record
+from .recording import Cell, Draw, Recorded, View, Write
+from .replay import replay
+from .tensor import WRITTEN
+
+__all__ = ["materialize"]
+
+Module = TypeVar("Module", bound=torch.nn.Module)
+Recipes: TypeAlias = Recipe | Mapping[str, Recipe] | Iterable[Rule | tuple[str, Recipe]]
+
+# Bytes from which all threads fill a storage together; smaller ones are shared out among them.
+_SHARED = 1 << 22
+
+
+def materialize(
+    module: Module, seed: int | Key, recipe: Recipes | None = None, *, threads: int | None = None
+) -> Module:
+    """Make a module on the meta device real, in place, by its own initialization drawn by name.
+
+    What the module's `reset_parameters`, `_init_weights` and the like would write is recorded
+    (`pyinit.torch.beginnings.record`) and replayed: the same distributions as eager torch, other numbers.
+    Each tensor's numbers depend on the seed, its own name and what is written to it: adding a layer changes
+    no other, and ``pyinit.torch.fill(tensor, recipe, key=pyinit.key(seed).fold_in(name))`` makes a tensor
+    that is drawn once. `pyinit.torch.recording` has the keys of tensors that are written more than once.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Built under ``with torch.device("meta")``. Its real parameters and buffers stay as they are.
+    seed : int or Key
+        The model's key; an int is a seed.
+    recipe : Recipe, mapping of pattern to Recipe, or sequence of rules, optional
+        What parameters should be instead, as for `pyinit.write_checkpoint`: the first pattern that matches
+        a parameter's name decides, and the module's own initialization where none does. A Recipe alone is
+        for all parameters. Buffers follow a rule only where the module does not say what they are.
+    threads : int, optional
+        At most this many threads. The values do not depend on it.
+
+    Returns
+    -------
+    torch.nn.Module
+        The same object; its parameters and buffers are the same objects too. Ties, views, dtypes,
+        requires_grad, attributes and hooks stay.
+
+    Raises
+    ------
+    RecipeError
+        If it is not known how a parameter or buffer begins. Each is named, with the reason; the module is
+        still on the meta device then.
+    LayoutError
+        If a lazy module does not know its shapes yet.
+    ShapeError, SeedError
+        If a recipe cannot count fans on a shape, or the seed is not a key.
+
+    Notes
+    -----
+    Only what the module's methods write can be recorded. What a constructor itself wrote, as torchvision's
+    ResNet does to its convolutions, is lost on the meta device; where nothing else writes to such a tensor,
+    it is named in the error.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> import torch
+    >>> with torch.device("meta"):
+    ...     model = torch.nn.Sequential(torch.nn.Linear(64, 32), torch.nn.ReLU(), torch.nn.Linear(32, 2))
+    >>> model = materialize(model, seed=0)
+    >>> by_hand = pi.uniform(-1 / 8, 1 / 8)((32, 64), key=pi.key(0).fold_in("0.weight"))
+    >>> bool((model[0].weight.detach().numpy() == by_hand).all())
+    True
+    """
+    root = as_key(seed)
+    count = check_threads(threads)
+    rules = None if recipe is None else as_rules(recipe)
+    recorded = record(module)
+    if rules is not None:
+        recorded = _ruled(module, recorded, rules)
+    _check(module, recorded)
+    storages = _fill(recorded, root, count)
+    _install(module, recorded, storages)
+    return module
+
+
+def _ruled(
+    module: torch.nn.Module, recorded: dict[str, Recorded], rules: tuple[Rule, ...]
+) -> dict[str, Recorded]:
+    """Return the recording with the writes that rules ask for instead."""
+    parameters = dict(module.named_parameters(remove_duplicate=False))
+    cells: dict[int, Cell] = {}
+    for name, tensor in recorded.items():
+        owner = module.get_submodule(name.rpartition(".")[0])
+        is_kernel = len(tensor.shape) >= 2 and tensor.dtype in WRITTEN
+        rule = next((rule for rule in rules if rule.matches(name, is_kernel=is_kernel)), None)
+        wanted = rule is not None and (name in parameters or tensor.unmade is not None)
+        if rule is None or not wanted or id(tensor.cell) in cells:
+            continue
+        recipe = _laid_out(rule.recipe, owner) if is_kernel else rule.recipe
+        writes = [Write(tensor.view, Draw(recipe))]
+        rows = list(rule.zero_rows)
+        padding = getattr(owner, "padding_idx", None)
+        if isinstance(padding, int) and is_kernel and padding not in rows:
+            rows.append(padding)
+        for row in rows:
+            if not tensor.shape or not 0 <= row < tensor.shape[0]:
+                raise RecipeError(f"'{name}' of shape {tensor.shape} has no row {row}. Count from 0.")
+            view = tensor.view
+            at = View(view.shape[1:], view.strides[1:], view.offset + row * view.strides[0], view.dtype)
+            writes.append(Write(at, Draw(constant(0.0))))
+        cells[id(tensor.cell)] = Cell(tensor.cell.nbytes, tuple(writes), tensor.cell.path, tensor.cell.keep)
+    return {
+        name: Recorded(name, tensor.view, cells.get(id(tensor.cell), tensor.cell))
+        for name, tensor in recorded.items()
+    }
+
+
+def _laid_out(recipe: Recipe, owner: torch.nn.Module) -> Recipe:
+    """Return a recipe that counts fans as the module stores its weight, if it says nothing itself."""
+    groups = getattr(owner, "groups", 1)
+    return fitted(recipe, "torch", groups if isinstance(groups, int) else 1)
+
+
+def _check(module: torch.nn.Module, recorded: dict[str, Recorded]) -> None:
+    """Raise an error that names every tensor of which it is not known how it begins."""
+    buffers = dict(module.named_buffers(remove_duplicate=False))
+    unknown: dict[str, str] = {}
+    for name, tensor in recorded.items():
+        why = tensor.unmade
+        if why is not None:
+            unknown[f"{'buffer' if name in buffers else 'parameter'} '{name}'"] = why
+    if unknown:
+        told = "; ".join(f"{what}: {why}" for what, why in list(unknown.items())[:_TOLD])
+        more = f"; and {len(unknown) - _TOLD} more" if len(unknown) > _TOLD else ""
+        raise RecipeError(
+            f"materialize needs to know how each tensor of {type(module).__name__} begins; of "
+            f"{len(unknown)} the module's own methods do not tell: {told}{more}. Pass "
+            "recipe={pattern: a Recipe}, make them real before, or use to_empty(device='cpu') and fill them."
+        )
+    for name, tensor in recorded.items():
+        for write in tensor.writes:
+            if isinstance(write.content, Draw):
+                try:
+                    _plan(write, write.content.recipe)
+                except PyinitError as error:
+                    raise type(error)(f"'{name}': {error}") from None
+
+
+_TOLD = 8
+
+
+def _plan(write: Write, recipe: Recipe) -> None:
+    if write.view.dtype not in WRITTEN:
+        known = ", ".join(WRITTEN.values())
+        raise RecipeError(f"{recipe!r} needs one of {known}; it is {write.view.dtype}. Give it a constant.")
+    recipe.plan(write.view.shape, WRITTEN[write.view.dtype])
+
+
+def _fill(recorded: dict[str, Recorded], root: Key, threads: int | None) -> dict[int, torch.Tensor]:
+    """Return the bytes of every cell."""
+    cells = {id(tensor.cell): tensor.cell for tensor in recorded.values()}
+    storages: dict[int, torch.Tensor] = {}
+    small = []
+    for at, cell in cells.items():
+        # the threads that fill a large one are the first to touch it, and ask for huge pages
+        storages[at] = torch.empty(cell.nbytes, dtype=torch.uint8)
+        if cell.nbytes < _SHARED:
+            small.append((cell, storages[at]))
+        else:
+            replay(cell, cell.writes, storages[at], root, threads=threads)
+    workers = threads or int(_core.info()["threads"])
+
+    def each(part: list[tuple[Cell, torch.Tensor]]) -> None:
+        for cell, storage in part:
+            replay(cell, cell.writes, storage, root, threads=1)
+
+    if workers == 1 or sum(cell.nbytes for cell, _ in small) < _SHARED:
+        each(small)
+    else:
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(each, [small[first::workers] for first in range(workers)]))
+    return storages
+
+
+def _install(
+    module: torch.nn.Module, recorded: dict[str, Recorded], storages: dict[int, torch.Tensor]
+) -> None:
+    """Give the module's tensors their memory."""
+    done: dict[int, torch.Tensor] = {}
+    for name, tensor in list(named_tensors(module)):
+        if name not in recorded:
+            continue
+        path, _, last = name.rpartition(".")
+        if id(tensor) not in done:
+            view = recorded[name].view
+            storage = storages[id(recorded[name].cell)].untyped_storage()
+            real = torch.empty(0, dtype=view.dtype).set_(storage, view.offset, view.shape, view.strides)
+            done[id(tensor)] = _become(tensor, real)
+        owner = module.get_submodule(path)
+        slots = owner._parameters if last in owner._parameters else owner._buffers
+        if slots[last] is not done[id(tensor)]:
+            slots[last] = done[id(tensor)]  # type: ignore[assignment]
+
+
+def _become(tensor: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+    """Put memory under a tensor, and return it; or another, with all that was said of it, if it is held."""
+    new = torch.nn.Parameter(real, tensor.requires_grad) if isinstance(tensor, torch.nn.Parameter) else real
+    new.__class__ = type(tensor)
+    new.__dict__.update(tensor.__dict__)
+    new.requires_grad_(tensor.requires_grad)
+    for hooks in ("_backward_hooks", "_post_accumulate_grad_hooks"):
+        if getattr(tensor, hooks, None):
+            setattr(new, hooks, getattr(tensor, hooks))
+    try:
+        torch.utils.swap_tensors(tensor, new)  # type: ignore[no-untyped-call]
+    except RuntimeError:
+        # a weak reference, or a graph of autograd, points to the object
+        return new
+    return tensor

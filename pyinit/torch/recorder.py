@@ -1,0 +1,292 @@
+"""Records initialization that runs on meta tensors: torch's operators, and what torch.nn.init skips there.
+
+Two modes of torch, active for one thread. The dispatch mode sees every operator below autograd: what it
+writes to a meta tensor is noted, and nothing is computed. What is computed on real tensors, such as a table
+of positions, is computed as always; but random numbers and uninitialized memory are asked of the meta device
+instead, so that they are drawn later, by name. The function mode answers for the functions of torch.nn.init
+that return at once for a meta tensor (`orthogonal_`, `sparse_`, `dirac_`, `trunc_normal_`): all of them ask
+the tensor's `is_meta` first, wherever they were imported to.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from types import CodeType
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
+
+from ..distributions import constant, normal, truncated_normal, uniform
+from ..errors import PyinitError
+from ..orthogonality import orthogonal
+from ..recipe import Recipe
+from ..sparsity import sparse
+from ..structured import dirac, identity
+from .recording import TARGET, Call, Cell, Content, Draw, Lost, Snapshot, View, Write
+from .tensor import WRITTEN
+
+__all__ = ["Recorder"]
+
+aten = torch.ops.aten
+
+
+class Recorder:
+    """Notes what is written to meta tensors while it is active (``with recorder:``).
+
+    Parameters
+    ----------
+    kept : iterable of torch.Tensor
+        Real tensors that stay as they are: what would be written to them is not.
+    """
+
+    def __init__(self, kept: Iterable[torch.Tensor] = ()) -> None:
+        self.cells: dict[int, Cell] = {}
+        self.kept = {_storage(tensor) for tensor in kept}
+        self._modes = (_Operators(self), _Skipped(self))
+
+    def __enter__(self) -> Recorder:
+        for mode in self._modes:
+            mode.__enter__()  # type: ignore[no-untyped-call]
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        for mode in reversed(self._modes):
+            mode.__exit__(*raised)  # type: ignore[no-untyped-call]
+
+    def cell(self, tensor: torch.Tensor) -> Cell:
+        """Return the record of a meta tensor's storage."""
+        storage = tensor.untyped_storage()
+        found = self.cells.get(_storage(tensor))
+        if found is None:
+            found = self.cells[_storage(tensor)] = Cell(int(storage.nbytes()), keep=storage)
+        return found
+
+    def write(self, tensor: torch.Tensor, content: Content) -> None:
+        """Note that something was written to a meta tensor."""
+        self.cell(tensor).add(Write(View.of(tensor), content))
+
+    def read(self, tensor: torch.Tensor) -> Snapshot:
+        """Return a meta tensor as it is now."""
+        cell = self.cell(tensor)
+        return Snapshot(cell, cell.writes, View.of(tensor))
+
+
+def _storage(tensor: torch.Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata)
+
+
+def _plain(value: Any) -> bool:
+    """Tell whether a value is a strided tensor, whose storage says where its elements are."""
+    return isinstance(value, torch.Tensor) and value.layout is torch.strided
+
+
+# What returns memory nobody has written, or random numbers: asked of the meta device.
+_UNDECIDED = frozenset(
+    {aten.empty.memory_format, aten.empty_strided.default, aten.empty_like.default, aten.new_empty.default}
+    | {aten.new_empty_strided.default, aten.rand.default, aten.randn.default, aten.normal.float_float}
+    | {aten.rand_like.default, aten.randn_like.default}
+)
+# What changes no element, though its schema says that it writes.
+_SILENT = frozenset({aten.set_.source_Tensor, aten.set_.source_Storage_storage_offset, aten.detach_.default})
+
+
+class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Sees every operator that torch runs."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.recorder = recorder
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        keywords = dict(kwargs or {})
+        if func in _UNDECIDED:
+            keywords["device"] = torch.device("meta")
+            keywords.pop("pin_memory", None)
+        operands = [leaf for leaf in tree_leaves((args, keywords)) if isinstance(leaf, torch.Tensor)]
+        asked = keywords.get("device") == torch.device("meta")
+        if not asked and not any(tensor.is_meta for tensor in operands):
+            return self._compute(func, args, keywords, operands)
+        before = {_storage(tensor) for tensor in operands if _plain(tensor)}
+        stored, named = tree_map(self._stored, (args, keywords))
+        shapes_args, shapes_keywords = tree_map(_shape_only, (args, keywords))
+        if func is aten._to_copy.default:
+            shapes_keywords["device"] = torch.device("meta")
+        result = func(*shapes_args, **shapes_keywords)
+        written = _written(func, args, keywords)
+        for tensor in written:
+            if tensor.is_meta and func not in _SILENT:
+                self.recorder.write(tensor, _content(func, args, keywords, stored, named, tensor))
+            elif not tensor.is_meta and _storage(tensor) not in self.recorder.kept:
+                raise PyinitError(
+                    f"{func} writes what is drawn later to a real tensor of {tuple(tensor.shape)}"
+                )
+        if not written:
+            for number, tensor in enumerate(tree_leaves(result)):
+                if _plain(tensor) and tensor.is_meta and _storage(tensor) not in before:
+                    content = _content(func, args, keywords, stored, named, None, number)
+                    if content is not None:
+                        self.recorder.write(tensor, content)
+        return result
+
+    def _compute(
+        self, func: Any, args: tuple[Any, ...], keywords: dict[str, Any], operands: list[torch.Tensor]
+    ) -> Any:
+        """Run an operator on real tensors, unless it would change what is kept."""
+        written = _written(func, args, keywords)
+        if any(_plain(tensor) and _storage(tensor) in self.recorder.kept for tensor in written):
+            return written[0] if len(written) == 1 else tuple(written)
+        if torch.Tag.nondeterministic_seeded in func.tags:
+            raise PyinitError(f"{func} draws random numbers outside of the meta device")
+        return func(*args, **keywords)
+
+    def _stored(self, value: Any) -> Any:
+        """Return an argument as it is kept: a snapshot of what is recorded, a copy of what is real."""
+        if not isinstance(value, torch.Tensor):
+            return value
+        return self.recorder.read(value) if value.is_meta else value.detach().clone()
+
+
+def _shape_only(value: Any) -> Any:
+    """Return a real tensor's like on the meta device, other values as they are."""
+    if isinstance(value, torch.Tensor) and not value.is_meta and value.dim():
+        return torch.empty_strided(value.shape, value.stride(), dtype=value.dtype, device="meta")
+    return value
+
+
+def _written(func: Any, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> list[torch.Tensor]:
+    """Return the tensors that an operator writes to, by its schema."""
+    found = []
+    for position, argument in enumerate(func._schema.arguments):
+        if argument.alias_info is not None and argument.alias_info.is_write:
+            value = args[position] if position < len(args) else keywords.get(argument.name)
+            found += [leaf for leaf in tree_leaves(value) if isinstance(leaf, torch.Tensor)]
+    return found
+
+
+def _content(
+    func: Any,
+    args: tuple[Any, ...],
+    keywords: Mapping[str, Any],
+    stored: tuple[Any, ...],
+    named: dict[str, Any],
+    target: torch.Tensor | None,
+    output: int | None = None,
+) -> Any:
+    """Return what a call of an operator writes to its target, or to one of its results."""
+    if func in _NOTHING:
+        return None
+    dtype = target.dtype if target is not None else keywords.get("dtype")
+    maker = _DRAWS.get(func)
+    try:
+        if maker is not None and (dtype is None or dtype in WRITTEN):
+            recipe = maker(_bound(func, args, keywords))
+            if recipe is not None:
+                return Draw(recipe)
+    except PyinitError as error:
+        return Lost(f"{func}: {error}")
+    if torch.Tag.nondeterministic_seeded in func.tags:
+        return Lost(f"{func} of {dtype} has no recipe")
+    if func in _RESIZES:
+        return Lost(f"{func} changes its size")
+
+    def marked(value: Any, original: Any) -> Any:
+        return TARGET if original is target and target is not None else value
+
+    call_args = tuple(marked(value, original) for value, original in zip(stored, args, strict=True))
+    call_keywords = {name: marked(value, keywords.get(name)) for name, value in named.items()}
+    if call_keywords.get("device") == torch.device("meta"):
+        call_keywords["device"] = torch.device("cpu")
+    return Call(func, call_args, call_keywords, output)
+
+
+_RESIZES = frozenset({aten.resize_.default})
+# Memory that nobody has written.
+_NOTHING = frozenset(
+    {aten.empty.memory_format, aten.empty_strided.default, aten.empty_like.default}
+    | {aten.new_empty.default, aten.new_empty_strided.default}
+)
+
+
+def _bound(func: Any, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a call by their names in the schema, defaults included."""
+    bound = {
+        argument.name: argument.default_value
+        for argument in func._schema.arguments
+        if argument.has_default_value()
+    }
+    bound.update(zip((argument.name for argument in func._schema.arguments), args, strict=False))
+    return bound | dict(keywords)
+
+
+def _uniform(low: float, high: float) -> Recipe:
+    return uniform(low, high) if low != high else constant(low)
+
+
+def _finite_constant(call: dict[str, Any]) -> Recipe | None:
+    value = call.get("value", 0)
+    finite = isinstance(value, bool | int | float) and abs(value) < float("inf")
+    return constant(float(value)) if finite else None
+
+
+_DRAWS: dict[Any, Callable[[dict[str, Any]], Recipe | None]] = {
+    aten.normal_.default: lambda call: normal(call["mean"], call["std"]),
+    aten.uniform_.default: lambda call: _uniform(call["from"], call["to"]),
+    aten.rand.default: lambda call: uniform(),
+    aten.rand_like.default: lambda call: uniform(),
+    aten.randn.default: lambda call: normal(),
+    aten.randn_like.default: lambda call: normal(),
+    aten.normal.float_float: lambda call: normal(call["mean"], call["std"]),
+    aten.fill_.Scalar: _finite_constant,
+    aten.zero_.default: _finite_constant,
+    aten.eye.m_out: lambda call: identity(),
+    aten.eye.out: lambda call: identity(),
+}
+
+_SKIPS: dict[CodeType, Callable[[dict[str, Any]], Recipe]] = {
+    torch.nn.init.orthogonal_.__code__: lambda call: orthogonal(call["gain"], layout="torch"),
+    torch.nn.init.sparse_.__code__: lambda call: sparse(call["sparsity"], call["std"]),
+    torch.nn.init.dirac_.__code__: lambda call: dirac(groups=call["groups"], layout="torch"),
+    torch.nn.init._no_grad_trunc_normal_.__code__: lambda call: truncated_normal(
+        call["mean"], call["std"], call["a"], call["b"], unit="absolute"
+    ),
+}
+"""What the functions draw that do nothing on the meta device, from their local variables."""
+
+_IS_META = torch.Tensor.is_meta.__get__  # type: ignore[attr-defined]
+
+
+class _Skipped(TorchFunctionMode):
+    """Sees who asks whether a tensor is on the meta device."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()
+        self.recorder = recorder
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **dict(kwargs or {}))
+        if func == _IS_META and result:
+            frame = sys._getframe(1)
+            maker = _SKIPS.get(frame.f_code)
+            if maker is not None:
+                self._note(args[0], maker, frame.f_locals)
+        return result
+
+    def _note(
+        self, tensor: torch.Tensor, maker: Callable[[dict[str, Any]], Recipe], call: dict[str, Any]
+    ) -> None:
+        content: Content
+        try:
+            content = Draw(maker(call))
+        except PyinitError as error:
+            content = Lost(str(error))
+        if tensor.dtype not in WRITTEN:
+            content = Lost(f"{tensor.dtype} has no recipe")
+        self.recorder.write(tensor, content)

@@ -1,0 +1,319 @@
+"""What was recorded of a module's initialization: for each tensor the writes that make it, in order.
+
+A recording holds no values and no seed. It can be replayed for a whole tensor, or for any window of it, with
+the same bits: every write that draws says what it draws (a `pyinit.Recipe`) and the tensor it was asked of,
+and its stream comes from names alone.
+
+Keys: write number k of the tensor called `name`, counted over the writes that are kept, draws with
+``key(seed).fold_in(name)`` for k = 0 and ``key(seed).fold_in(name).fold_in(k)`` for k > 0. A write is
+dropped when a later one covers the whole storage and reads nothing of it. What is drawn is the tensor that
+the code drew into: of ``normal_(weight[2:4])`` row 2 is the first row of a (2, n) tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any, NamedTuple, TypeAlias
+
+import torch
+from torch.utils._pytree import tree_leaves
+
+from ..recipe import Recipe
+from ..stream import Key
+from ..window import Shape
+
+__all__ = [
+    "TARGET",
+    "Call",
+    "Cell",
+    "Content",
+    "Draw",
+    "Lost",
+    "Recorded",
+    "Snapshot",
+    "View",
+    "Write",
+    "unmade",
+]
+
+
+class View(NamedTuple):
+    """The elements of a storage that a tensor shows: its shape, strides, first element and dtype."""
+
+    shape: Shape
+    strides: Shape
+    offset: int
+    dtype: torch.dtype
+
+    @classmethod
+    def of(cls, tensor: torch.Tensor) -> View:
+        """Return the view that a tensor is of its storage."""
+        return cls(tuple(tensor.shape), tuple(tensor.stride()), int(tensor.storage_offset()), tensor.dtype)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return prod(self.shape)
+
+    @property
+    def dense(self) -> bool:
+        """Whether the elements are all of a run of the storage, in whatever order."""
+        expected = 1
+        for stride, n in sorted(zip(self.strides, self.shape, strict=True)):
+            if n != 1:
+                if stride != expected:
+                    return False
+                expected *= n
+        return True
+
+    @property
+    def run(self) -> tuple[int, int]:
+        """The bytes of the storage between the first element and the last."""
+        if not self.size:
+            return 0, 0
+        last = sum(stride * (n - 1) for stride, n in zip(self.strides, self.shape, strict=True))
+        size = self.dtype.itemsize
+        return self.offset * size, (self.offset + last + 1) * size
+
+    def on(self, storage: torch.Tensor) -> torch.Tensor:
+        """Return these elements of a storage, given as a tensor of bytes."""
+        return storage.view(self.dtype).as_strided(self.shape, self.strides, self.offset)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Fill the view with what a recipe makes of its shape."""
+
+    recipe: Recipe
+
+
+class _Target:
+    """Stands among a call's arguments for the view that it changes."""
+
+    def __repr__(self) -> str:
+        return "TARGET"
+
+
+TARGET = _Target()
+
+
+@dataclass(frozen=True)
+class Call:
+    """Call an operator of torch.
+
+    Parameters
+    ----------
+    function : OpOverload
+        The operator.
+    args, kwargs
+        Its arguments; `TARGET` for the view, a `Snapshot` for every other tensor that was recorded.
+    output : int or None
+        Which of its results the view gets; None when it changes the view in place.
+    """
+
+    function: Any
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    output: int | None = None
+
+    @property
+    def snapshots(self) -> Iterator[Snapshot]:
+        """The recorded tensors it reads."""
+        return (leaf for leaf in tree_leaves((self.args, dict(self.kwargs))) if isinstance(leaf, Snapshot))
+
+    @property
+    def pointwise(self) -> bool:
+        """Whether each element of the view decides its own new value, with the same numbers for all."""
+        leaves = tree_leaves((self.args, dict(self.kwargs)))
+        tensors = [leaf for leaf in leaves if isinstance(leaf, Snapshot | torch.Tensor)]
+        known = torch.Tag.pointwise in self.function.tags or self.function in _ASSIGNING
+        return self.output is None and known and not any(_extent(tensor) for tensor in tensors)
+
+    @property
+    def assigns(self) -> bool:
+        """Whether all of the view is new and nothing of it is read."""
+        if self.output is not None or self.function in _ASSIGNING:
+            return True
+        # an `out=` argument is written, not read
+        return any(value is TARGET for value in self.kwargs.values()) and TARGET not in self.args
+
+
+def _extent(tensor: Any) -> int:
+    return len(tensor.view.shape) if isinstance(tensor, Snapshot) else tensor.dim()
+
+
+_ASSIGNING = frozenset(
+    {torch.ops.aten.fill_.Scalar, torch.ops.aten.fill_.Tensor, torch.ops.aten.zero_.default}
+    | {torch.ops.aten.copy_.default}
+)
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Something was written that cannot be replayed; `why` says what."""
+
+    why: str
+
+
+Content: TypeAlias = Draw | Call | Lost
+
+
+@dataclass(frozen=True)
+class Write:
+    """One thing done to a view of a storage."""
+
+    view: View
+    content: Content
+
+    @property
+    def assigns(self) -> bool:
+        """Whether every element of the view is new and none is read."""
+        return not isinstance(self.content, Call) or self.content.assigns
+
+
+@dataclass(eq=False)
+class Cell:
+    """A storage of meta tensors, and what was written to it, in order.
+
+    Parameters
+    ----------
+    nbytes : int
+        Its size.
+    writes : tuple of Write
+        Those that still decide its bytes.
+    path : tuple of (str or int)
+        Names its stream: folded into the key one after another. Empty until a module's tensor is found in it.
+    keep : object
+        The meta storage, kept so that no other gets its address.
+    """
+
+    nbytes: int
+    writes: tuple[Write, ...] = ()
+    path: tuple[str | int, ...] = ()
+    keep: Any = field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        return f"Cell({self.nbytes} bytes, {len(self.writes)} writes, path={self.path})"
+
+    def add(self, write: Write) -> None:
+        """Append a write, and drop those that it makes pointless."""
+        whole = write.view.dense and write.view.run == (0, self.nbytes)
+        self.writes = (write,) if whole and write.assigns else (*self.writes, write)
+
+    def key(self, root: Key, number: int) -> Key:
+        """Return the key of the write of a number under the model's key."""
+        for part in self.path:
+            root = root.fold_in(part)
+        return root.fold_in(number) if number else root
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """A recorded tensor as it was when an operator read it."""
+
+    cell: Cell
+    writes: tuple[Write, ...]
+    view: View
+
+    def __repr__(self) -> str:
+        return f"Snapshot({self.view.shape})"
+
+
+def unmade(writes: tuple[Write, ...], view: View, seen: set[tuple[int, View]]) -> str | None:
+    """Return why a view of what was written cannot be replayed, or None if it can; `seen` can."""
+    if (id(writes), view) in seen:
+        return None
+    seen.add((id(writes), view))
+    for write in writes:
+        if isinstance(write.content, Lost):
+            return write.content.why
+        if isinstance(write.content, Call):
+            for read in write.content.snapshots:
+                if (why := unmade(read.writes, read.view, seen)) is not None:
+                    return f"{write.content.function} reads a tensor of shape {read.view.shape}: {why}"
+    if not _covered(writes, view):
+        return "only a part of it is written" if writes else "nothing is written to it"
+    return None
+
+
+def _covered(writes: tuple[Write, ...], view: View) -> bool:
+    """Tell whether writes that read nothing reach every element of a view."""
+    if not view.size:
+        return True
+    low, high = view.run
+    scattered: list[View] = []
+    runs: list[tuple[int, int]] = []
+    for write in writes:
+        if write.assigns and write.view.size:
+            if write.view.dense:
+                runs.append(write.view.run)
+            else:
+                scattered.append(write.view)
+    reached = low
+    for first, last in sorted(runs):
+        if first > reached:
+            break
+        reached = max(reached, last)
+    if reached >= high:
+        return True
+    if not scattered:
+        return False
+    nbytes = max(stop for _, stop in [view.run, *runs, *(part.run for part in scattered)])
+    marks = torch.zeros(nbytes, dtype=torch.bool)
+    for first, last in runs:
+        marks[first:last] = True
+    for part in scattered:
+        _bytes(part, marks).fill_(True)
+    return bool(_bytes(view, marks).all())
+
+
+def _bytes(view: View, marks: torch.Tensor) -> torch.Tensor:
+    """Return the marks of the bytes of a view."""
+    size = view.dtype.itemsize
+    strides = (*(stride * size for stride in view.strides), 1)
+    return marks.as_strided((*view.shape, size), strides, view.offset * size)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A tensor of a module as it was recorded.
+
+    Parameters
+    ----------
+    name : str
+        Its first name in the module: its stream comes from it.
+    view : View
+        The part of the storage that it is.
+    cell : Cell
+        The storage, with the writes.
+
+    Notes
+    -----
+    `pyinit.torch.replay.refill(recorded, out, root, window=window)` makes it, or a window of it.
+    """
+
+    name: str
+    view: View
+    cell: Cell
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of the whole tensor."""
+        return self.view.shape
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Its dtype."""
+        return self.view.dtype
+
+    @property
+    def writes(self) -> tuple[Write, ...]:
+        """What makes it, in order."""
+        return self.cell.writes
+
+    @property
+    def unmade(self) -> str | None:
+        """Why it cannot be replayed, or None."""
+        return unmade(self.cell.writes, self.view, set())

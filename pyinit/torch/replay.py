@@ -1,0 +1,253 @@
+"""Recordings become values: a whole storage, or a window of one tensor."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch.utils._pytree import tree_leaves, tree_map
+
+from ..distributions import Constant, Normal, TruncatedNormal, Uniform
+from ..stream import Key
+from ..window import Shape, Window, check_window
+from .recording import TARGET, Call, Cell, Content, Draw, Lost, Recorded, Snapshot, View, Write
+from .tensor import fill
+
+__all__ = ["refill", "replay"]
+
+# Elements of these depend on their number in C order alone, however the tensor is shaped.
+_BY_NUMBER = (Constant, Normal, TruncatedNormal, Uniform)
+
+# What was read, by the identities of the cell and of its writes at that time, both of which a snapshot keeps.
+Memo = dict[tuple[int, int], torch.Tensor]
+
+
+def replay(
+    cell: Cell,
+    writes: tuple[Write, ...],
+    storage: torch.Tensor,
+    root: Key,
+    *,
+    threads: int | None = None,
+    memo: Memo | None = None,
+) -> None:
+    """Do everything that was recorded of a cell to a storage of its size, given as a tensor of bytes."""
+    memo = {} if memo is None else memo
+    for number, write in enumerate(writes):
+        target = write.view.on(storage)
+        if isinstance(write.content, Draw):
+            fill(target, write.content.recipe, key=cell.key(root, number), threads=threads)
+        else:
+            _call(write.content, target, root, threads, memo)
+
+
+def _call(content: Content, target: torch.Tensor, root: Key, threads: int | None, memo: Memo) -> None:
+    assert isinstance(content, Call), content
+
+    def real(value: Any) -> Any:
+        if value is TARGET:
+            return target
+        return _read(value, root, threads, memo) if isinstance(value, Snapshot) else value
+
+    with torch.no_grad():
+        args, kwargs = tree_map(real, (content.args, dict(content.kwargs)))
+        result = content.function(*args, **kwargs)
+        if content.output is not None:
+            target.copy_(tree_leaves(result)[content.output])
+
+
+def _read(snapshot: Snapshot, root: Key, threads: int | None, memo: Memo) -> torch.Tensor:
+    at = (id(snapshot.cell), id(snapshot.writes))
+    if at not in memo:
+        storage = torch.empty(snapshot.cell.nbytes, dtype=torch.uint8)
+        replay(snapshot.cell, snapshot.writes, storage, root, threads=threads, memo=memo)
+        memo[at] = storage
+    return snapshot.view.on(memo[at])
+
+
+def refill(
+    recorded: Recorded,
+    out: torch.Tensor,
+    root: Key,
+    *,
+    window: Window | None = None,
+    threads: int | None = None,
+) -> torch.Tensor:
+    """Make a recorded tensor, or a window of it, in `out`.
+
+    Parameters
+    ----------
+    recorded : Recorded
+        Of which `unmade` is None.
+    out : torch.Tensor
+        On the CPU, of the recorded dtype, with any strides.
+    root : Key
+        The model's key.
+    window : Window, optional
+        Where `out` sits in the whole tensor.
+    threads : int, optional
+        At most this many threads. The values do not depend on it.
+
+    Returns
+    -------
+    torch.Tensor
+        `out`. A window takes time and memory of its own size, unless something recorded looks at more
+        than an element at a time (a product, a sort): then the whole tensor is made aside.
+    """
+    where = Window((0,) * out.dim(), tuple(out.shape)) if window is None else window
+    check_window(where, tuple(out.shape))
+    parts = [_part(write, recorded.view, where, tuple(out.shape)) for write in recorded.writes]
+    if any(part is None for part in parts):
+        storage = torch.empty(recorded.cell.nbytes, dtype=torch.uint8)
+        replay(recorded.cell, recorded.writes, storage, root, threads=threads)
+        whole = recorded.view.on(storage)
+        with torch.no_grad():
+            out.copy_(whole[_slices(where.start, tuple(out.shape))])
+        return out
+    plain = out.detach()
+    for number, (write, part) in enumerate(zip(recorded.writes, parts, strict=True)):
+        if part is None or 0 in part.shape:
+            continue
+        target = part.on(plain)
+        if isinstance(write.content, Draw):
+            key = recorded.cell.key(root, number)
+            fill(
+                target, write.content.recipe, key=key, window=Window(part.start, part.whole), threads=threads
+            )
+        else:
+            _call(_cut(write.content, part), target, root, threads, {})
+    return out
+
+
+def _slices(start: Shape, extent: Shape) -> tuple[slice, ...]:
+    return tuple(slice(first, first + n) for first, n in zip(start, extent, strict=True))
+
+
+class _Part(NamedTuple):
+    """What a window has of the tensor that a write goes to.
+
+    Attributes
+    ----------
+    local
+        The elements of the window, an index for every axis of it.
+    axes
+        For every axis of the written tensor the window's axis, counted without those that `local` drops;
+        None for one of size 1 that the window does not have.
+    start, shape, whole
+        Which part of the written tensor that is, and the shape of the latter.
+    """
+
+    local: tuple[slice | int, ...]
+    axes: tuple[int | None, ...]
+    start: Shape
+    shape: Shape
+    whole: Shape
+
+    def on(self, window: torch.Tensor) -> torch.Tensor:
+        """Return the part as a view of the window."""
+        taken = window[self.local]
+        view = taken.permute([axis for axis in self.axes if axis is not None])
+        for position, axis in enumerate(self.axes):
+            if axis is None:
+                view = view.unsqueeze(position)
+        return view
+
+
+def _part(write: Write, base: View, window: Window, extent: Shape) -> _Part | None:
+    """Return the part of a write that falls in a window, or None if it cannot be done alone."""
+    content, view = write.content, write.view
+    if isinstance(content, Lost) or view.dtype != base.dtype:
+        return None
+    if isinstance(content, Call) and not content.pointwise and not _copies(content):
+        return None
+    found = _aligned(view, base)
+    if found is None and (not isinstance(content, Draw) or isinstance(content.recipe, _BY_NUMBER)):
+        rows = None if isinstance(content, Call) and not content.pointwise else _rows(view, base)
+        if rows is not None:
+            view = rows
+            found = _aligned(view, base)
+    if found is None:
+        return None
+    axes, firsts, steps = found
+    local: list[slice | int] = []
+    starts, extents = [0] * len(view.shape), [1] * len(view.shape)
+    empty = False
+    for axis, (low, n) in enumerate(zip(window.start, extent, strict=True)):
+        first, step = firsts[axis], steps[axis]
+        if axis not in axes:
+            # the write has one index of this axis
+            empty |= not low <= first < low + n
+            local.append(0 if empty else first - low)
+            continue
+        drawn = axes.index(axis)
+        begin = max(-(-(low - first) // step), 0)
+        end = min(-(-(low + n - first) // step), view.shape[drawn])
+        starts[drawn], extents[drawn] = begin, max(end - begin, 0)
+        at = first + begin * step - low
+        local.append(slice(at, at + (extents[drawn] - 1) * step + 1, step) if extents[drawn] else slice(0, 0))
+    if empty:
+        extents = [0] * max(len(extents), 1)
+    kept = [axis for axis in range(len(extent)) if axis in axes]
+    numbered = tuple(None if axis is None else kept.index(axis) for axis in axes)
+    return _Part(tuple(local), numbered, tuple(starts), tuple(extents), view.shape)
+
+
+def _aligned(view: View, base: View) -> tuple[list[int | None], list[int], list[int]] | None:
+    """Return for each axis of a view the base's axis, and for each of the base the first index and step."""
+    rest = view.offset - base.offset
+    firsts, steps = [0] * len(base.shape), [1] * len(base.shape)
+    order = sorted((axis for axis, n in enumerate(base.shape) if n > 1), key=lambda axis: -base.strides[axis])
+    if rest < 0:
+        return None
+    for axis in order:
+        firsts[axis], rest = divmod(rest, base.strides[axis])
+    if rest or any(firsts[axis] >= base.shape[axis] for axis in order):
+        return None
+    axes: list[int | None] = []
+    for stride, n in zip(view.strides, view.shape, strict=True):
+        if n == 1:
+            axes.append(None)
+            continue
+        within = [axis for axis in order if base.strides[axis] <= stride]
+        if not within or within[0] in axes or stride % base.strides[within[0]]:
+            return None
+        axis = within[0]
+        steps[axis] = stride // base.strides[axis]
+        if firsts[axis] + steps[axis] * (n - 1) >= base.shape[axis]:
+            return None
+        axes.append(axis)
+    return axes, firsts, steps
+
+
+def _rows(view: View, base: View) -> View | None:
+    """Return a view that holds whole rows of the base, in C order, as a tensor of such rows."""
+    if not (_contiguous(view) and _contiguous(base)) or not base.shape or not base.size:
+        return None
+    row = base.size // base.shape[0]
+    if (view.offset - base.offset) % row or view.size % row:
+        return None
+    return View((view.size // row, *base.shape[1:]), base.strides, view.offset, view.dtype)
+
+
+def _contiguous(view: View) -> bool:
+    expected = 1
+    for stride, n in zip(reversed(view.strides), reversed(view.shape), strict=True):
+        if n != 1 and stride != expected:
+            return False
+        expected *= n
+    return True
+
+
+def _copies(content: Call) -> bool:
+    """Tell whether a call copies values that were there when it was recorded."""
+    if content.function is not torch.ops.aten.copy_.default or content.args[0] is not TARGET:
+        return False
+    return isinstance(content.args[1], torch.Tensor)
+
+
+def _cut(content: Content, part: _Part) -> Content:
+    """Return a call that copies with the part of the source that a window needs; others as they are."""
+    if not isinstance(content, Call) or not _copies(content):
+        return content
+    source = content.args[1].expand(part.whole)[_slices(part.start, part.shape)]
+    return Call(content.function, (TARGET, source, *content.args[2:]), content.kwargs)
