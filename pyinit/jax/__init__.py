@@ -1,0 +1,11 @@
+"""pyinit for JAX: initializers for Flax, Equinox and Haiku, and whole trees filled without compiling."""
+
+from __future__ import annotations
+
+from . import initializers
+from .haiku import for_haiku
+from .initializer import Initializer, initializer
+from .keys import key
+from .tree import init_tree
+
+__all__ = ["Initializer", "for_haiku", "init_tree", "initializer", "initializers", "key"]

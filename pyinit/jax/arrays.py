@@ -1,0 +1,94 @@
+"""A jax array from its shards, each drawn alone into memory that JAX takes over without a copy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+import numpy.typing as npt
+from jax.sharding import AbstractMesh, NamedSharding, PartitionSpec, Sharding
+
+from ..errors import LayoutError
+from ..window import Shape
+
+__all__ = ["concrete", "filled"]
+
+_ALIGNMENT = 64
+"""Bytes: where XLA's CPU client begins a buffer, and thus what it takes over instead of copying."""
+
+Writer = Callable[[npt.NDArray[Any], Shape], None]
+
+
+def filled(shape: Shape, dtype: np.dtype[Any], write: Writer, sharding: Sharding | None) -> jax.Array:
+    """Return an array of which every shard that this process addresses was written once.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the whole array.
+    dtype : numpy.dtype
+        Of its elements.
+    write : callable
+        Given the memory of a shard and the index of its first element, writes it.
+    sharding : jax.sharding.Sharding or None
+        None leaves the array uncommitted on the default device.
+
+    Returns
+    -------
+    jax.Array
+        On the CPU it holds the written memory itself.
+    """
+    if sharding is None:
+        whole = _memory(shape, dtype)
+        write(whole, (0,) * len(shape))
+        return jax.device_put(whole)
+    written: dict[tuple[Shape, Shape], npt.NDArray[Any]] = {}
+
+    def shard(index: tuple[slice, ...] | None) -> npt.NDArray[Any]:
+        ends = [part.indices(n) for part, n in zip(index or (), shape, strict=True)]
+        where = tuple(first for first, _, _ in ends), tuple(last - first for first, last, _ in ends)
+        if where not in written:
+            # devices that hold the same part share its memory, which nobody writes again
+            written[where] = _memory(where[1], dtype)
+            write(written[where], where[0])
+        return written[where]
+
+    return jax.make_array_from_callback(shape, sharding, shard, dtype)
+
+
+def concrete(sharding: Any, what: str) -> Sharding | None:
+    """Return a sharding over devices: a PartitionSpec, or an abstract mesh, means the mesh that is set."""
+    if sharding is None:
+        return None
+    if isinstance(sharding, NamedSharding):
+        if not isinstance(sharding.mesh, AbstractMesh):
+            return sharding
+        sharding = sharding.spec
+    elif isinstance(sharding, Sharding):
+        return sharding
+    if not isinstance(sharding, PartitionSpec):
+        raise LayoutTypeError(
+            f"{what} is a jax.sharding.Sharding or a PartitionSpec; got {type(sharding).__name__} "
+            f"{sharding!r}. Use jax.sharding.NamedSharding(mesh, spec)."
+        )
+    mesh = jax.sharding.get_mesh()
+    if mesh.empty:
+        raise LayoutError(
+            f"{what} {sharding} needs a mesh, and none is set. Call it under jax.set_mesh(mesh), or use "
+            "jax.sharding.NamedSharding(mesh, spec)."
+        )
+    return NamedSharding(mesh, sharding)
+
+
+class LayoutTypeError(LayoutError, TypeError):
+    """Something that is no sharding; JAX raises TypeError for it."""
+
+
+def _memory(shape: Shape, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    size = math.prod(shape) * dtype.itemsize
+    raw = np.empty(size + _ALIGNMENT, np.uint8)
+    first = -raw.ctypes.data % _ALIGNMENT
+    return raw[first : first + size].view(dtype).reshape(shape)

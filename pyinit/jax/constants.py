@@ -1,0 +1,116 @@
+"""Initializers that draw nothing: every key gives the same array."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..distributions import Constant
+from ..stream import Key
+from ..window import normal_shape
+from .arrays import concrete
+from .initializer import DRAWN, Initializer, canonical, is_traced
+
+__all__ = ["constant", "ones", "zeros"]
+
+
+def zeros(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> jax.Array:
+    """Return an array of zeros; the key is ignored.
+
+    Parameters
+    ----------
+    key : object
+        Ignored.
+    shape : sequence of int
+        Of the array.
+    dtype : dtype, optional
+        Any that JAX has; by default its float.
+    out_sharding : jax.sharding.Sharding or PartitionSpec, optional
+        Where the array lies.
+
+    Returns
+    -------
+    jax.Array
+        Of `shape` and `dtype`.
+
+    Examples
+    --------
+    >>> from pyinit.jax import initializers
+    >>> initializers.zeros(None, (2,), "int32")
+    Array([0, 0], dtype=int32)
+    """
+    return constant(0)(key, shape, dtype, out_sharding)
+
+
+def ones(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> jax.Array:
+    """Return an array of ones; the key is ignored.
+
+    Parameters
+    ----------
+    key, shape, dtype, out_sharding
+        As `zeros` takes them.
+
+    Returns
+    -------
+    jax.Array
+        Of `shape` and `dtype`.
+
+    Examples
+    --------
+    >>> from pyinit.jax import initializers
+    >>> initializers.ones(None, (3,), "bfloat16")
+    Array([1, 1, 1], dtype=bfloat16)
+    """
+    return constant(1)(key, shape, dtype, out_sharding)
+
+
+def constant(value: Any, dtype: Any = None) -> Callable[..., jax.Array]:
+    """Return an initializer of arrays that hold one value, whatever the key.
+
+    Parameters
+    ----------
+    value : scalar or array
+        An array is broadcast to the shape.
+    dtype : dtype, optional
+        Used where a call names none.
+
+    Returns
+    -------
+    Initializer
+        Called as ``init(key, shape, dtype=None, out_sharding=None)``.
+
+    Examples
+    --------
+    >>> from pyinit.jax import initializers
+    >>> initializers.constant(-7)(None, (3,))
+    Array([-7., -7., -7.], dtype=float32)
+    """
+    is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if is_number and math.isfinite(value) and float(value) == value:
+        return _Number(Constant(value), dtype)
+
+    def init(key: Any, shape: Any, dtype: Any = dtype, out_sharding: Any = None) -> jax.Array:
+        found = canonical(dtype)
+        return jnp.full(normal_shape(shape), value, found, device=concrete(out_sharding, "out_sharding"))
+
+    return init
+
+
+@dataclass(frozen=True, repr=False)
+class _Number(Initializer):
+    """One number, in any dtype that JAX has."""
+
+    recipe: Constant
+
+    def __call__(self, key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> jax.Array:
+        found = canonical(self.dtype if dtype is None else dtype)
+        if found.name in DRAWN and not is_traced(None):
+            return super().__call__(Key(0), shape, found, out_sharding)
+        place = concrete(out_sharding, "out_sharding")
+        return jnp.full(normal_shape(shape), self.recipe.value, found, device=place)

@@ -1,0 +1,47 @@
+"""Initializers as Haiku calls them: with a shape and a dtype, the key taken from the transform."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+__all__ = ["for_haiku"]
+
+
+def for_haiku(init: Callable[..., jax.Array]) -> Callable[[Any, Any], jax.Array]:
+    """Return an initializer for Haiku's ``w_init`` and ``hk.get_parameter``.
+
+    Parameters
+    ----------
+    init : Initializer
+        Of `pyinit.jax.initializers` or `pyinit.jax.initializer`.
+
+    Returns
+    -------
+    callable
+        Of (shape, dtype). Under ``hk.transform`` it draws with the next key of ``hk.next_rng_key``; a
+        transform without a key can still make constants.
+
+    Raises
+    ------
+    KeyTypeError
+        If the transform has no key and the initializer needs one.
+
+    Examples
+    --------
+    >>> import haiku as hk
+    >>> import jax
+    >>> from pyinit.jax import for_haiku, initializers
+    >>> net = hk.transform(lambda x: hk.Linear(3, w_init=for_haiku(initializers.he_normal()))(x))
+    >>> net.init(jax.random.key(0), jax.numpy.ones((1, 2)))["linear"]["w"].shape
+    (2, 3)
+    """
+
+    def drawn(shape: Any, dtype: Any) -> jax.Array:
+        import haiku
+
+        return init(haiku.maybe_next_rng_key(), shape, dtype)
+
+    return drawn

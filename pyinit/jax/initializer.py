@@ -1,0 +1,181 @@
+"""A recipe as JAX wants it: called with a key, a shape and a dtype, under a trace or not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._fill import execute
+from ..dtypes import storage
+from ..errors import DTypeError, RecipeError
+from ..plan import Plan
+from ..recipe import Recipe
+from ..recipe import number as recipe_number
+from ..stream import Key
+from ..window import Shape, normal_shape
+from . import keys
+from .arrays import concrete, filled
+
+__all__ = ["DRAWN", "Initializer", "UnsupportedDTypeError", "canonical", "initializer", "is_traced", "number"]
+
+
+class UnsupportedDTypeError(DTypeError, ValueError):
+    """A dtype that is not drawn; `jax.random` raises ValueError for one that is no float."""
+
+
+@dataclass(frozen=True, repr=False)
+class Initializer:
+    """Draws a recipe as a jax array: a ``jax.nn.initializers.Initializer``.
+
+    Two that print the same make the same arrays, and count as equal where a module or ``jax.jit`` compares
+    them.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What the weights should be.
+    dtype : dtype, optional
+        Used where a call names none; by default JAX's default float.
+
+    Examples
+    --------
+    >>> import jax
+    >>> import pyinit as pi
+    >>> from pyinit.jax import initializer
+    >>> init = initializer(pi.sparse(0.5, std=1.0))
+    >>> init(jax.random.key(0), (4, 2)).shape
+    (4, 2)
+    """
+
+    recipe: Recipe
+    dtype: Any = None
+
+    def __repr__(self) -> str:
+        dtype = "" if self.dtype is None else f", dtype={self.dtype!r}"
+        return f"Initializer({self.recipe!r}{dtype})"
+
+    def __call__(self, key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> jax.Array:
+        """Return a new array.
+
+        Parameters
+        ----------
+        key : jax.Array or Key
+            One JAX key, typed or raw; see `pyinit.jax.key` for the stream that it names.
+        shape : sequence of int
+            Of the whole array.
+        dtype : dtype, optional
+            float32, bfloat16, float16, or float64 where JAX has it switched on.
+        out_sharding : jax.sharding.Sharding or PartitionSpec, optional
+            Outside of a trace, each shard that this process addresses is drawn alone.
+
+        Returns
+        -------
+        jax.Array
+            The same values whether traced or not (normals within 2e-6), and for every sharding.
+        """
+        found = canonical(self.dtype if dtype is None else dtype)
+        extent = normal_shape(shape)
+        plan = self.planned(extent, found)
+        if is_traced(key):
+            from .traced import draw
+
+            drawn = draw(self.recipe_for(extent), keys.words(key), extent, found)
+            return drawn if out_sharding is None else _constrained(drawn, out_sharding)
+        return _drawn(plan, keys.key(key), concrete(out_sharding, "out_sharding"))
+
+    def recipe_for(self, shape: Shape) -> Recipe:
+        """Return the recipe that this shape gets."""
+        return self.recipe
+
+    def plan(self, shape: Any, dtype: Any = None) -> Plan:
+        """Return every number that decides an array of this shape, as ``Recipe.plan`` does."""
+        return self.planned(normal_shape(shape), canonical(self.dtype if dtype is None else dtype))
+
+    def planned(self, shape: Shape, dtype: np.dtype[Any]) -> Plan:
+        """Plan a checked shape and a canonical dtype."""
+        if dtype.name not in DRAWN:
+            raise UnsupportedDTypeError(
+                f"pyinit draws float32, float64, bfloat16 and float16; got {dtype}. Draw one of these and "
+                "convert, or use jax.nn.initializers for complex numbers."
+            )
+        return self.recipe_for(shape).plan(shape, dtype.name)
+
+
+DRAWN = frozenset({"float32", "float64", "bfloat16", "float16"})
+"""The dtypes that are drawn, by name."""
+
+
+def canonical(dtype: Any) -> np.dtype[Any]:
+    """Return the dtype that JAX would use where this one is asked for, as a NumPy dtype."""
+    if dtype is None:
+        return np.dtype(jnp.result_type(float))
+    # warns, as JAX does, where 64 bits are asked for and switched off
+    return np.dtype(jnp.empty((0,), dtype).dtype if np.dtype(dtype).itemsize == 8 else dtype)
+
+
+def initializer(recipe: Recipe, dtype: Any = None) -> Initializer:
+    """Return a JAX initializer of any recipe, for Flax, Equinox and everything that calls one.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What the weights should be. Recipes that count fans take the last two axes as (in, out), as Flax
+        stores kernels; Equinox stores (out, in), which is ``layout="torch"``.
+    dtype : dtype, optional
+        Used where a call names none.
+
+    Returns
+    -------
+    Initializer
+        Called as ``init(key, shape, dtype=None, out_sharding=None)``.
+
+    Raises
+    ------
+    RecipeError
+        If it is no recipe.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> from pyinit.jax import initializer
+    >>> initializer(pi.critical_normal("tanh")).plan((100, 10)).std
+    0.1
+    """
+    if not isinstance(recipe, Recipe):
+        raise RecipeError(f"a recipe is needed; got {recipe!r}. Give pyinit.normal() or another.")
+    return Initializer(recipe, dtype)
+
+
+def _drawn(plan: Plan, key: Key, sharding: jax.sharding.Sharding | None) -> jax.Array:
+    """Return what a plan makes under a key, each shard alone."""
+
+    def write(out: Any, start: Shape) -> None:
+        execute(plan, out, key, start, None)
+
+    return filled(plan.shape, storage(plan.dtype), write, sharding)
+
+
+def is_traced(key: Any) -> bool:
+    """Tell whether the array belongs into a computation that is being traced, by its key or its place."""
+    # under jit and eval_shape even what depends on no argument is traced
+    return isinstance(key, jax.core.Tracer) or isinstance(jnp.asarray(0), jax.core.Tracer)
+
+
+def _constrained(array: jax.Array, sharding: Any) -> jax.Array:
+    mesh = getattr(sharding, "mesh", None) or jax.sharding.get_abstract_mesh()
+    if jax.sharding.AxisType.Explicit in mesh.axis_types:
+        return jax.sharding.reshard(array, sharding)
+    return jax.lax.with_sharding_constraint(array, sharding)
+
+
+def number(what: str, value: Any) -> float:
+    """Return a parameter as a float; under a trace it must be known all the same."""
+    if isinstance(value, jax.core.Tracer):
+        raise RecipeError(
+            f"{what} must be known while tracing; got a tracer. Give a number, and multiply what is drawn."
+        )
+    return recipe_number(what, value)
