@@ -1,0 +1,141 @@
+// The fills as a handler of XLA's foreign function interface, for compiled JAX programs on a CPU.
+// A module of its own, for it alone needs jaxlib's headers; pyinit/jax/ffi.py registers it.
+// Contract: the bytes of the same fill. Nothing of Python is touched in a call, so it needs no GIL.
+#include <bit>
+#include <exception>
+#include <string_view>
+#include <vector>
+
+#include "bindings/pybind.hpp"
+#include "fill/fill.hpp"
+#include "xla/ffi/api/ffi.h"
+
+namespace {
+
+namespace ffi = xla::ffi;
+using pyinit::Dtype;
+using pyinit::fill::Region;
+using pyinit::fill::Target;
+using pyinit::rng::Key;
+using Axes = std::vector<uint64_t>;
+using Doubles = ffi::Span<const double>;
+using Integers = ffi::Span<const int64_t>;
+
+// Words of a key, and of the key that decides about zeros.
+constexpr size_t kWords = 8;
+
+Key key_of(const uint32_t* words) {
+  return {words[0] | uint64_t{words[1]} << 32, words[2] | uint64_t{words[3]} << 32};
+}
+
+bool dtype_of(ffi::DataType type, Dtype& dtype) {
+  switch (type) {
+    case ffi::F32:
+      dtype = Dtype::kFloat32;
+      return true;
+    case ffi::F64:
+      dtype = Dtype::kFloat64;
+      return true;
+    case ffi::BF16:
+      dtype = Dtype::kBfloat16;
+      return true;
+    case ffi::F16:
+      dtype = Dtype::kFloat16;
+      return true;
+    default:
+      return false;
+  }
+}
+
+// What to draw, the same for all keys of a batch.
+struct Draw {
+  std::string_view distribution;
+  Axes global_shape, start, extent;
+  Doubles numbers;
+  Integers integers;
+};
+
+// Numbers in the order of pyinit.plan.NUMBERS; false if their count is not the distribution's.
+bool draw(const Draw& what, const Target& target, const uint32_t* words) {
+  const Region region(what.global_shape, what.start, what.extent);
+  const Key key = key_of(words);
+  const Key mask = key_of(words + 4);
+  const auto& x = what.numbers;
+  const auto& n = what.integers;
+  if (what.distribution == "uniform" && x.size() == 4) {
+    pyinit::fill::uniform(target, region, key, {x[0], x[1], x[2], x[3]});
+  } else if (what.distribution == "normal" && x.size() == 2) {
+    pyinit::fill::normal(target, region, key, {x[0], x[1]});
+  } else if (what.distribution == "truncated_normal" && x.size() == 10 && n.size() == 3) {
+    const pyinit::rng::TruncatedNumbers numbers{
+        x[0], x[1], x[2], x[3], n[0] < 0, static_cast<int>(n[1]), std::bit_cast<uint64_t>(n[2]), x[4],
+        x[5], x[6], x[9], x[7], x[8]};
+    pyinit::fill::truncated_normal(target, region, key, numbers);
+  } else if (what.distribution == "sparse" && x.size() == 2 && n.size() == 1 && what.extent.size() == 2) {
+    const pyinit::rng::ColumnZeros zeros{mask, static_cast<uint32_t>(what.global_shape[0]),
+                                         static_cast<uint32_t>(n[0])};
+    pyinit::fill::sparse(target, region, key, {x[0], x[1]}, zeros,
+                         {what.start[0], what.start[1], what.extent[0], what.extent[1]});
+  } else if (what.distribution == "bernoulli_sparse" && x.size() == 2 && n.size() == 1) {
+    pyinit::fill::bernoulli_sparse(target, region, key, {x[0], x[1]}, {mask, static_cast<uint64_t>(n[0])});
+  } else {
+    return false;
+  }
+  return true;
+}
+
+// words: [batch..., kWords + rank], the keys and where the window starts, which is the same for a whole batch;
+// out: [batch..., extent...].
+ffi::Error fill(const ffi::Buffer<ffi::U32>& words, ffi::Result<ffi::AnyBuffer> out,
+                std::string_view distribution, Integers global_shape, Doubles numbers, Integers integers) {
+  const auto wrong = [](const char* what) { return ffi::Error::InvalidArgument(what); };
+  const size_t rank = global_shape.size();
+  const auto keys = words.dimensions();
+  const auto dims = out->dimensions();
+  Dtype dtype{};
+  if (!dtype_of(out->element_type(), dtype)) return wrong("pyinit_fill cannot write this dtype");
+  const size_t row = kWords + rank;
+  if (keys.size() == 0 || static_cast<size_t>(keys.back()) != row || dims.size() != keys.size() - 1 + rank)
+    return wrong("pyinit_fill: key and result differ in rank");
+  const size_t batch = words.element_count() / row;
+  if (batch == 0) return ffi::Error::Success();
+  Draw what{distribution, Axes(rank), Axes(rank), Axes(rank), numbers, integers};
+  uint64_t elements = 1;
+  for (size_t d = 0; d < rank; ++d) {
+    what.global_shape[d] = static_cast<uint64_t>(global_shape[d]);
+    what.start[d] = words.typed_data()[kWords + d];
+    what.extent[d] = static_cast<uint64_t>(dims[dims.size() - rank + d]);
+    elements *= what.extent[d];
+    if (what.start[d] > what.global_shape[d] || what.extent[d] > what.global_shape[d] - what.start[d])
+      return wrong("pyinit_fill: the window leaves the tensor");
+  }
+  try {
+    const size_t step = elements * pyinit::itemsize(dtype);
+    for (size_t k = 0; k < batch; ++k) {
+      const Target target{static_cast<char*>(out->untyped_data()) + k * step, dtype, 0};
+      if (!draw(what, target, words.typed_data() + k * row))
+        return wrong("pyinit_fill: unknown distribution, or other numbers than its own");
+    }
+  } catch (const std::exception& error) {
+    return ffi::Error::Internal(error.what());
+  }
+  return ffi::Error::Success();
+}
+
+XLA_FFI_DEFINE_HANDLER(kFill, fill,
+                       ffi::Ffi::Bind()
+                           .Arg<ffi::Buffer<ffi::U32>>()
+                           .Ret<ffi::AnyBuffer>()
+                           .Attr<std::string_view>("distribution")
+                           .Attr<Integers>("global_shape")
+                           .Attr<Doubles>("numbers")
+                           .Attr<Integers>("integers"));
+
+}  // namespace
+
+PYBIND11_MODULE(_xla, module, py::mod_gil_not_used()) {
+  module.doc() = "The handler of XLA's foreign function interface.";
+  module.def(
+      "fill", [] { return py::capsule(reinterpret_cast<void*>(kFill)); },
+      "A capsule of the handler, for jax.ffi.register_ffi_target.");
+}

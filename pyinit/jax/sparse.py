@@ -1,0 +1,72 @@
+"""Normal draws of which a part is zero, as JAX traces them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from .._fill import MASK
+from ..plan import Plan
+from ..window import Shape
+from .counter import Words, block, element_index, fold_in, high_product, words32
+from .draws import normal
+from .elementary import Floats
+
+__all__ = ["mask_key", "sparse"]
+
+
+def mask_key(key: Words) -> Words:
+    """Return the words of the key that decides which elements are zero."""
+    low, high = np.frombuffer(blake2b(MASK.encode(), digest_size=8).digest(), "<u4").tolist()
+    return fold_in(key, (jnp.uint32(low), jnp.uint32(high)))
+
+
+_ROUNDS = 24
+
+
+def _permuted(mask: Words, row: Words, column: Words, rows: int) -> Words:
+    """Return where each row goes in its column's permutation: swap-or-not, as `pyinit.reference.permuted`."""
+    x = row
+    count = np.uint32(rows)
+    quarters = np.uint32(_ROUNDS // 4)
+    for t in range(_ROUNDS):
+        if t % 4 == 0:
+            low = column * quarters
+            n = low + np.uint32(t // 4)
+            high = high_product(column, quarters) + (n < low).astype(jnp.uint32)
+            words = block(mask, (n, high))
+        r = words[t % 4]
+        shift = high_product(r, count)
+        y = jnp.where(shift < x, shift + count - x, shift - x)
+        h = jnp.maximum(x, y) ^ r
+        h = (h ^ h >> 16) * np.uint32(0x7FEB352D)
+        h = (h ^ h >> 15) * np.uint32(0x846CA68B)
+        x = jnp.where((h & np.uint32(0x80000000)) != 0, y, x)
+    return x
+
+
+def _along(start: Sequence[Any], extent: Shape, axis: int) -> Words:
+    """Return the global index along an axis of a matrix, in a shape that broadcasts."""
+    shape = tuple(n if a == axis else 1 for a, n in enumerate(extent))
+    return lax.broadcasted_iota(jnp.uint32, shape, axis) + jnp.asarray(start[axis], jnp.uint32)
+
+
+def sparse(plan: Plan, key: Words, start: Sequence[Any], extent: Shape) -> Floats:
+    """Return the window of a sparse tensor: a count of zeros in every column, or each element by chance."""
+    index = element_index(plan.shape, start, extent)
+    values = normal(plan, key, index)
+    mask = mask_key(key)
+    zeros = plan.numbers[2]
+    if plan.distribution == "sparse":
+        row, column = _along(start, extent, 0), _along(start, extent, 1)
+        where = _permuted(mask, row, column, plan.shape[0]) < np.uint32(zeros)
+    else:
+        threshold = round(zeros * 2**32)
+        # no word of 32 bits reaches 2^32
+        where = words32(mask, index) < np.uint32(threshold) if threshold < 2**32 else jnp.bool_(True)
+    return jnp.where(where, values.dtype.type(0), values)

@@ -1,0 +1,84 @@
+"""Tensors that are written, not drawn, as JAX traces them: without a constant as large as the tensor.
+
+Only a pretrained tensor is one: it is copied into the program.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from .. import patterns, source
+from ..dtypes import DType, encode, resolve
+from ..plan import Plan
+
+__all__ = ["WRITTEN", "written"]
+
+
+def _value(number: float, dtype: DType) -> Any:
+    """Return a number as the dtype holds it, an array without axes."""
+    return _stored(encode(np.array(number, dtype.compute), dtype), dtype)
+
+
+def _stored(values: Any, dtype: DType) -> Any:
+    return jnp.asarray(values.view(jnp.bfloat16) if dtype.name == "bfloat16" else values)
+
+
+def _along(plan: Plan, axis: int) -> Any:
+    return lax.broadcasted_iota(jnp.uint32, plan.shape, axis)
+
+
+def _constant(plan: Plan, dtype: DType) -> Any:
+    return jnp.full(plan.shape, _value(plan.numbers[0], dtype))
+
+
+def _identity(plan: Plan, dtype: DType) -> Any:
+    met = _along(plan, 0) == _along(plan, 1)
+    return jnp.where(met, _value(plan.numbers[0], dtype), _value(0.0, dtype))
+
+
+def _dirac(plan: Plan, dtype: DType) -> Any:
+    groups, in_axis, out_axis = plan.numbers
+    outputs = max(plan.shape[out_axis] // groups, 1)
+    met = _along(plan, out_axis) % np.uint32(outputs) == _along(plan, in_axis)
+    for axis, n in enumerate(plan.shape):
+        if axis not in (in_axis, out_axis):
+            met &= _along(plan, axis) == np.uint32(n // 2)
+    return jnp.where(met, _value(1.0, dtype), _value(0.0, dtype))
+
+
+def _bilinear(plan: Plan, dtype: DType) -> Any:
+    channels: Sequence[int] = plan.numbers
+    # every pair of channels has the same filter
+    one = tuple(1 if axis in channels else n for axis, n in enumerate(plan.shape))
+    out = np.zeros(one, encode(np.zeros(1, dtype.compute), dtype).dtype)
+    patterns.bilinear(out, dtype, one, (0,) * len(one), *plan.numbers)
+    return jnp.broadcast_to(_stored(out, dtype), plan.shape)
+
+
+def _pretrained(plan: Plan, dtype: DType) -> Any:
+    out = np.zeros(plan.shape, encode(np.zeros(1, dtype.compute), dtype).dtype)
+    source.copy(out, dtype, plan.source, (0,) * len(plan.shape))
+    return _stored(out, dtype)
+
+
+WRITTEN = {
+    "constant": _constant,
+    "identity": _identity,
+    "dirac": _dirac,
+    "bilinear": _bilinear,
+    "pretrained": _pretrained,
+}
+"""The distributions that need no key."""
+
+
+def written(plan: Plan) -> Any:
+    """Return the whole tensor of a plan that needs no key."""
+    if math.prod(plan.shape) == 0:
+        return jnp.zeros(plan.shape, plan.dtype)
+    return WRITTEN[plan.distribution](plan, resolve(plan.dtype))
