@@ -1,0 +1,112 @@
+"""One `accelerate` block: which draws it takes from torch, and the key of each."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import torch
+
+from ..errors import PyinitError
+from ..stream import Key
+from .requests import Request
+from .tensor import fill
+
+__all__ = ["Context", "current", "enter", "leave"]
+
+
+class Context:
+    """A block's key and how many fills it has made.
+
+    Parameters
+    ----------
+    key : Key
+        The k-th fill, from 0, has the key ``key.fold_in(k)``.
+    threads : int, optional
+        At most this many threads for each fill.
+
+    Attributes
+    ----------
+    fills : int
+        How many draws pyinit has made in the block so far.
+    """
+
+    def __init__(self, key: Key, threads: int | None) -> None:
+        self.key = key
+        self.fills = 0
+        self._threads = threads
+
+    def take(self, request: Request, *, recorded: bool) -> bool:
+        """Fill the tensor of a request, or leave it untouched to torch and return False.
+
+        Parameters
+        ----------
+        request : Request
+        recorded : bool
+            Whether autograd sees the draw: whether torch makes it without a ``no_grad`` of its own.
+        """
+        if not _plain(request.tensor, recorded=recorded):
+            return False
+        try:
+            fill(request.tensor, request.recipe, key=self.key.fold_in(self.fills), threads=self._threads)
+        except PyinitError:
+            return False
+        self.fills += 1
+        return True
+
+
+def _plain(tensor: torch.Tensor, *, recorded: bool) -> bool:
+    """Whether writing to a tensor's memory is all that torch would do, so that nobody can tell."""
+    kind = type(tensor)
+    return (
+        # torch may refuse the numbers, and then nothing is drawn
+        tensor.numel() > 0
+        # subclasses that give operations another meaning have to see the operation
+        and (kind is torch.Tensor or kind is torch.nn.Parameter or _inherits_all(kind))
+        # torch refuses to change a leaf, and records a change of other tensors
+        and not (recorded and tensor.requires_grad and torch.is_grad_enabled())
+    )
+
+
+def _override(kind: type[torch.Tensor]) -> Any:
+    return getattr(kind.__torch_function__, "__func__", kind.__torch_function__)
+
+
+_PLAIN_OVERRIDES = (_override(torch.Tensor), _override(torch.nn.Parameter))
+
+
+def _inherits_all(kind: type[torch.Tensor]) -> bool:
+    dispatch = kind.__torch_dispatch__
+    return dispatch is torch.Tensor.__torch_dispatch__ and _override(kind) in _PLAIN_OVERRIDES
+
+
+class _Stack(threading.local):
+    def __init__(self) -> None:
+        self.contexts: list[Context] = []
+
+
+_stack = _Stack()
+
+
+def current() -> Context | None:
+    """Return the innermost context of this thread, or None where it is not to act."""
+    return _stack.contexts[-1] if _stack.contexts and not _watched() else None
+
+
+def _watched() -> bool:
+    """Whether something has to see each operation: a dispatch mode, a transform of torch.func, a tracer."""
+    return (
+        torch._C._len_torch_dispatch_stack() > 0
+        or torch._C._are_functorch_transforms_active()
+        or torch._C._is_tracing()
+    )
+
+
+def enter(context: Context) -> None:
+    """Let a context govern this thread."""
+    _stack.contexts.append(context)
+
+
+def leave(context: Context) -> None:
+    """Let the context outside of `context` govern this thread again."""
+    _stack.contexts.remove(context)

@@ -1,0 +1,93 @@
+"""Functions that are replaced while a block is open in any thread, and put back when the last one is left."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import torch
+
+from . import requests
+from .interception import take
+from .requests import Reader
+
+__all__ = ["install", "restore"]
+
+# The functions of torch.nn.init look these up when they are called: imported early, they are met too.
+_OF_TORCH: dict[str, Reader] = {
+    "_no_grad_normal_": requests.normal,
+    "_no_grad_trunc_normal_": requests.truncated_normal,
+    "_no_grad_uniform_": requests.uniform,
+}
+
+# timm makes truncated normals of five operations and seven; its models import the second one early.
+_OF_TIMM: dict[str, Reader] = {
+    "_trunc_normal_": requests.truncated_normal,
+    "trunc_normal_tf_": requests.truncated_normal_in_std,
+}
+
+
+class _Replaced(NamedTuple):
+    module: ModuleType
+    name: str
+    original: Any
+    detour: Any
+
+
+_lock = threading.Lock()
+_blocks = 0
+_replaced: list[_Replaced] = []
+
+
+def install() -> None:
+    """Count a block that is entered; replace what is not replaced yet."""
+    global _blocks
+    with _lock:
+        _blocks += 1
+        known = {(each.module, each.name) for each in _replaced}
+        for module, name, reader in _places():
+            if (module, name) not in known:
+                original = vars(module)[name]
+                _replaced.append(_Replaced(module, name, original, _detour(original, reader)))
+                setattr(module, name, _replaced[-1].detour)
+
+
+def restore() -> None:
+    """Count a block that is left; after the last one, put every original back."""
+    global _blocks
+    with _lock:
+        _blocks -= 1
+        if _blocks == 0:
+            for module, name, original, detour in _replaced:
+                # what others have put there is theirs to take away, and a detour without a block does nothing
+                if vars(module).get(name) is detour:
+                    setattr(module, name, original)
+            _replaced.clear()
+
+
+# A child must not inherit a lock that a thread holds which it does not have.
+os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+
+
+def _places() -> Iterator[tuple[ModuleType, str, Reader]]:
+    """Yield what is to be replaced, in the modules that are imported."""
+    for name, reader in _OF_TORCH.items():
+        yield torch.nn.init, name, reader
+    for module in [module for name, module in sys.modules.items() if name.startswith("timm.")]:
+        for name, reader in _OF_TIMM.items():
+            if name in vars(module):
+                yield module, name, reader
+
+
+def _detour(original: Callable[..., Any], reader: Reader) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def detour(*args: Any, **kwargs: Any) -> Any:
+        filled = None if torch.compiler.is_compiling() else take(reader, args, kwargs)
+        return original(*args, **kwargs) if filled is None else filled
+
+    return detour

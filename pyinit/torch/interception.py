@@ -1,0 +1,84 @@
+"""The function mode that sees torch's draws in one thread."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import FrameType, FunctionType
+from typing import Any
+
+import torch
+from torch.nn import init
+from torch.overrides import TorchFunctionMode
+
+from . import requests
+from .context import current
+from .requests import FACTORIES, METHODS, Reader, read
+
+__all__ = ["Interception"]
+
+_IS_META: Any = torch.Tensor.is_meta.__get__  # type: ignore[attr-defined]
+
+# Functions of torch.nn.init that compute with what they draw, and their arguments. Before they draw, they ask
+# whether their tensor is on meta, and return it then, for there is nothing to draw.
+_COMPUTING: dict[str, tuple[Reader, tuple[str, ...]]] = {
+    "orthogonal_": (requests.orthogonal, ("tensor", "gain", "generator")),
+    "sparse_": (requests.sparse, ("tensor", "sparsity", "std", "generator")),
+}
+
+
+class Interception(TorchFunctionMode):
+    """Draws of torch become fills of the thread's context, where they may; all else is as it was."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Fill what `func` would draw, or call it."""
+        kwargs = kwargs or {}
+        if not torch.compiler.is_compiling():
+            filled = _filled(func, args, kwargs)
+            if filled is not None:
+                return filled
+            if func == _IS_META and _computed(args[0], sys._getframe(1)):
+                return True
+        return func(*args, **kwargs)
+
+
+def _filled(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.Tensor | None:
+    """Return the tensor that `func` would have drawn, or None if torch is to draw it."""
+    if func in METHODS:
+        return take(METHODS[func], args, kwargs, recorded=True)
+    if func in FACTORIES:
+        return take(FACTORIES[func], args, kwargs)
+    # While a mode is active, this one asks the mode before it calls uniform_, and after that no mode is. It
+    # is known by its name, for transformers puts a function of its own in its place.
+    if isinstance(func, FunctionType) and func.__name__ == "kaiming_uniform_":
+        return take(requests.kaiming_uniform, args, kwargs)
+    return None
+
+
+def take(
+    reader: Reader, args: tuple[Any, ...], kwargs: dict[str, Any], *, recorded: bool = False
+) -> torch.Tensor | None:
+    """Let the thread's context fill what a call asks for; return None if torch is to."""
+    context = current()
+    if context is None:
+        return None
+    request = read(reader, args, kwargs)
+    return request.tensor if request is not None and context.take(request, recorded=recorded) else None
+
+
+def _computed(tensor: torch.Tensor, frame: FrameType | None) -> bool:
+    """Whether the asking frame is of a function that computes with its draws, and all of it is now done."""
+    # other modes may stand between
+    while frame is not None and frame.f_code.co_name == "__torch_function__":
+        frame = frame.f_back
+    if frame is None or frame.f_globals is not vars(init) or frame.f_code.co_name not in _COMPUTING:
+        return False
+    reader, names = _COMPUTING[frame.f_code.co_name]
+    given = {name: frame.f_locals.get(name) for name in names}
+    return given["tensor"] is tensor and take(reader, (), given) is not None
