@@ -18,6 +18,7 @@ from ..stream import Key, as_key
 from .beginnings import named_tensors, record
 from .recording import Cell, Draw, Recorded, View, Write
 from .replay import replay
+from .sharded import shards, whole
 from .tensor import WRITTEN
 
 __all__ = ["materialize"]
@@ -43,7 +44,9 @@ def materialize(
     Parameters
     ----------
     module : torch.nn.Module
-        Built under ``with torch.device("meta")``. Its real parameters and buffers stay as they are.
+        Built under ``with torch.device("meta")``. Its real parameters and buffers stay as they are. It may
+        be distributed (`fully_shard`, `parallelize_module`, `distribute_module`): every rank makes the parts
+        of its DTensors that it holds, without a collective, with the bits of the whole module.
     seed : int or Key
         The model's key; an int is a seed.
     recipe : Recipe, mapping of pattern to Recipe, or sequence of rules, optional
@@ -89,12 +92,15 @@ def materialize(
     root = as_key(seed)
     count = check_threads(threads)
     rules = None if recipe is None else as_rules(recipe)
-    recorded = record(module)
-    if rules is not None:
-        recorded = _ruled(module, recorded, rules)
-    _check(module, recorded)
-    storages = _fill(recorded, root, count)
-    _install(module, recorded, storages)
+    with whole(module) as distributed:
+        recorded = record(module)
+        if rules is not None:
+            recorded = _ruled(module, recorded, rules)
+        _check(module, recorded)
+    plain = {name: tensor for name, tensor in recorded.items() if name not in distributed}
+    storages = _fill(plain, root, count)
+    real: dict[str, torch.Tensor] = {name: _shown(tensor, storages) for name, tensor in plain.items()}
+    _install(module, real | shards(distributed, recorded, root, count))
     return module
 
 
@@ -197,20 +203,22 @@ def _fill(recorded: dict[str, Recorded], root: Key, threads: int | None) -> dict
     return storages
 
 
-def _install(
-    module: torch.nn.Module, recorded: dict[str, Recorded], storages: dict[int, torch.Tensor]
-) -> None:
+def _shown(recorded: Recorded, storages: dict[int, torch.Tensor]) -> torch.Tensor:
+    """Return a recorded tensor as a view of the bytes of its cell."""
+    view = recorded.view
+    storage = storages[id(recorded.cell)].untyped_storage()
+    return torch.empty(0, dtype=view.dtype).set_(storage, view.offset, view.shape, view.strides)
+
+
+def _install(module: torch.nn.Module, real: dict[str, torch.Tensor]) -> None:
     """Give the module's tensors their memory."""
     done: dict[int, torch.Tensor] = {}
     for name, tensor in list(named_tensors(module)):
-        if name not in recorded:
+        if name not in real:
             continue
         path, _, last = name.rpartition(".")
         if id(tensor) not in done:
-            view = recorded[name].view
-            storage = storages[id(recorded[name].cell)].untyped_storage()
-            real = torch.empty(0, dtype=view.dtype).set_(storage, view.offset, view.shape, view.strides)
-            done[id(tensor)] = _become(tensor, real)
+            done[id(tensor)] = _become(tensor, real[name])
         owner = module.get_submodule(path)
         slots = owner._parameters if last in owner._parameters else owner._buffers
         if slots[last] is not done[id(tensor)]:

@@ -12,14 +12,18 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from torch import nn
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
-from torch.distributed.tensor import Replicate, Shard
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor, Replicate, Shard, distribute_module, distribute_tensor
 from torch.distributed.tensor import empty as empty_distributed
 from torch.distributed.tensor.debug import CommDebugMode
+from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from torch.distributed.tensor.placement_types import _StridedShard
 
 import pyinit as pi
 from pyinit.torch import fill
+from pyinit.torch.materialization import materialize
 
 RECIPES: dict[str, tuple[pi.Recipe, tuple[int, ...], torch.dtype]] = {
     "normal": (pi.normal(std=0.02), (7, 9), torch.float32),
@@ -80,6 +84,115 @@ def filled() -> dict[tuple[str, str, str], torch.Tensor]:
     return whole
 
 
+TOKENS = torch.arange(12).view(3, 4) % 11
+
+
+class Net(nn.Module):
+    """Layers that are initialized in different ways, tied weights, padding, views and buffers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(11, 8, padding_idx=3)
+        self.up = nn.Linear(8, 13)
+        self.norm = nn.LayerNorm(13)
+        self.mixed = Mixed(13)
+        self.down = nn.Linear(13, 8)
+        self.head = nn.Linear(8, 11, bias=False)
+        self.head.weight = self.embedding.weight
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Return a score for each token that could follow."""
+        hidden = self.norm(self.up(self.embedding(tokens)))
+        return self.head(self.down(self.mixed(hidden).relu()))
+
+
+class Mixed(nn.Module):
+    """A square weight that is drawn part by part."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(3, n, n))
+        self.register_buffer("scale", torch.empty(n))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the parts."""
+        nn.init.orthogonal_(self.weight[0])
+        nn.init.trunc_normal_(self.weight[1], std=0.02)
+        with torch.no_grad():
+            self.weight[1].mul_(0.5)
+            self.weight[2, 5:].normal_()
+            self.weight[2, :5].zero_()
+        nn.init.ones_(self.scale)
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Multiply with the sum of the parts."""
+        return hidden @ self.weight.sum(0) * self.scale
+
+
+def on_meta() -> Net:
+    """Return a network without memory."""
+    with torch.device("meta"):
+        return Net()
+
+
+def sharded(mesh: DeviceMesh) -> Iterator[tuple[str, Net, bool]]:
+    """Yield networks on meta that are distributed in different ways, and whether they can run as they are."""
+    if mesh.ndim == 1:
+        net = on_meta()
+        for part in (net.up, net.mixed, net.down):
+            fully_shard(part, mesh=mesh)
+        yield "fsdp", fully_shard(net, mesh=mesh), True
+        yield "fsdp of last axes", fully_shard(on_meta(), mesh=mesh, shard_placement_fn=last_axis), True
+        yield "tensor parallel", tied(tensor_parallel(on_meta(), mesh)), False
+        yield "columns", tied(distribute_module(on_meta(), mesh, columns)), False
+        yield "replicated", tied(distribute_module(on_meta(), mesh)), False
+    else:
+        net = tied(tensor_parallel(on_meta(), mesh["tp"]))
+        yield "fsdp and tensor parallel", fully_shard(net, mesh=mesh["dp"]), False
+        yield "hybrid", fully_shard(on_meta(), mesh=mesh), True
+
+
+def last_axis(parameter: nn.Parameter) -> Shard:
+    """Cut the last axis where FSDP can, which asks for equal parts."""
+    return Shard(parameter.dim() - 1 if parameter.shape[-1] % 4 == 0 else 0)
+
+
+def tensor_parallel(net: Net, mesh: DeviceMesh) -> Net:
+    """Cut the matrices as Megatron does."""
+    plan = {"up": ColwiseParallel(), "down": RowwiseParallel(), "embedding": RowwiseParallel()}
+    return parallelize_module(net, mesh, plan)
+
+
+def tied(net: Net) -> Net:
+    """Tie the weights again that distributing has made two of."""
+    net.head.weight = net.embedding.weight
+    return net
+
+
+def columns(name: str, module: nn.Module, mesh: DeviceMesh) -> None:
+    """Cut every parameter of two dimensions or more along the second."""
+    for key, parameter in list(module.named_parameters(recurse=False)):
+        if parameter.dim() > 1:
+            whole = distribute_tensor(parameter, mesh, [Shard(1)])
+            setattr(module, key, nn.Parameter(whole))
+
+
+def materialized() -> dict[tuple[str, str, str], torch.Tensor]:
+    """Materialize a network in every distribution, and put its tensors together."""
+    whole = {}
+    for mesh_name, mesh in meshes().items():
+        for how, net, runs in sharded(mesh):
+            with without_collectives():
+                materialize(net, 5)
+            for name, tensor in net.state_dict().items():
+                together = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+                whole[how, mesh_name, name] = together
+            if runs:
+                whole[how, mesh_name, "output"] = net(TOKENS).detach().clone()
+    return whole
+
+
 def heard() -> int:
     """Return the number of collectives that `without_collectives` would have heard of full_tensor()."""
     mesh = init_device_mesh("cpu", (dist.get_world_size(),))
@@ -92,7 +205,7 @@ def heard() -> int:
 def main() -> None:
     """Run every case and save what this rank then sees."""
     dist.init_process_group("gloo")
-    saved = {"filled": filled(), "heard": heard()}
+    saved = {"filled": filled(), "materialized": materialized(), "heard": heard()}
     torch.save(saved, f"{sys.argv[1]}{dist.get_rank()}.pt")
     dist.destroy_process_group()
 

@@ -6,7 +6,7 @@ import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -17,13 +17,19 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import torch.distributed as dist  # noqa: E402
+from torch import nn  # noqa: E402
 from torch.distributed.device_mesh import DeviceMesh  # noqa: E402
-from torch.distributed.tensor import DTensor, Partial, Replicate, Shard  # noqa: E402
+from torch.distributed.fsdp import fully_shard  # noqa: E402
+from torch.distributed.tensor import DTensor, Partial, Replicate, Shard, debug  # noqa: E402
 from torch.distributed.tensor import empty as empty_distributed  # noqa: E402
+from torch.distributed.tensor.parallel import ColwiseParallel, parallelize_module  # noqa: E402
 from torch.testing._internal.distributed.fake_pg import FakeStore  # noqa: E402
 
 import pyinit as pi  # noqa: E402
 import pyinit.torch as pit  # noqa: E402
+from pyinit.torch.beginnings import record  # noqa: E402
+from pyinit.torch.materialization import materialize  # noqa: E402
+from pyinit.torch.placement import shard_rectangles  # noqa: E402
 
 pytestmark = pytest.mark.interop
 
@@ -61,7 +67,7 @@ def ranks(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def bits(tensor: Any) -> tuple[Any, ...]:
     """Return all that two equal tensors have in common."""
-    return tensor.dtype, tuple(tensor.shape), tensor.contiguous().view(torch.uint8).numpy().tobytes()
+    return tensor.dtype, tuple(tensor.shape), tensor.reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
 def test_every_placement_on_every_rank_holds_the_same_bits(ranks: list[dict[str, Any]]) -> None:
@@ -78,24 +84,60 @@ def test_every_placement_on_every_rank_holds_the_same_bits(ranks: list[dict[str,
     assert len(seen) == len(plain) * placements
 
 
+def test_materialized_modules_hold_the_same_bits(ranks: list[dict[str, Any]]) -> None:
+    module = program()
+    plain = materialize(module.on_meta(), 5)
+    expected = {name: bits(tensor) for name, tensor in plain.state_dict().items()}
+    expected["output"] = bits(plain(module.TOKENS).detach())
+    seen = set()
+    for saved in ranks:
+        for (how, mesh, name), tensor in saved["materialized"].items():
+            assert bits(tensor) == expected[name], (how, mesh, name)
+            seen.add((how, mesh, name))
+    ways = {1: (5, 2), 2: (5 + 2 + 2, 2 + 1 + 1), 4: (5 + 2, 2 + 1)}[len(ranks)]
+    assert len(seen) == ways[0] * len(plain.state_dict()) + ways[1]
+
+
 def test_ranks_are_heard_when_they_talk(ranks: list[dict[str, Any]]) -> None:
     """The check for collectives sees those of full_tensor(), so that it could see one in a fill."""
     assert all((saved["heard"] > 0) == (len(ranks) > 1) for saved in ranks)
 
 
 @contextmanager
-def one_of(world_size: int, rank: int = 0) -> Iterator[DeviceMesh]:
+def one_of(world_size: int, rank: int = 0, shape: tuple[int, ...] | None = None) -> Iterator[DeviceMesh]:
     """Be one rank of a mesh of so many; nobody answers."""
     dist.init_process_group("fake", rank=rank, world_size=world_size, store=FakeStore())
     try:
-        yield DeviceMesh("cpu", list(range(world_size)))
+        names = ("dp", "tp")[: len(shape or (1,))]
+        yield DeviceMesh("cpu", torch.arange(world_size).view(shape or -1), mesh_dim_names=names)
     finally:
         dist.destroy_process_group()
+        # it remembers meshes, and with them the coordinate of the rank before
+        debug._clear_sharding_prop_cache()
+
+
+def on_meta(make: Callable[[], nn.Module]) -> nn.Module:
+    with torch.device("meta"):
+        return make()
+
+
+def assert_same_parts(module: nn.Module, whole: dict[str, Any]) -> None:
+    """Compare what a rank holds of each tensor with the whole one."""
+    state = module.state_dict()
+    assert set(state) == set(whole)
+    for name, tensor in state.items():
+        if isinstance(tensor, DTensor):
+            for rectangle in shard_rectangles(tensor):
+                ends = zip(rectangle.window.start, rectangle.shape, strict=True)
+                expected = whole[name][tuple(slice(i, i + n) for i, n in ends)]
+                assert bits(tensor.to_local()[rectangle.local]) == bits(expected), name
+        else:
+            assert bits(tensor) == bits(whole[name]), name
 
 
 def test_a_rank_makes_its_own_rectangle_only() -> None:
     """One of 65536 ranks makes its 2 MiB of a tensor of 128 GiB."""
-    with one_of(2**16, rank=0) as mesh:
+    with one_of(2**16) as mesh:
         tensor = empty_distributed(
             2**18, 2**18, dtype=torch.bfloat16, device_mesh=mesh, placements=[Shard(1)]
         )
@@ -134,6 +176,17 @@ def test_a_term_of_a_sum_is_refused() -> None:
         assert not tensor.to_local().any()
 
 
+def test_torchs_functions_draw_the_same_for_distributed_tensors() -> None:
+    seeds = [torch.Generator().manual_seed(4) for _ in range(4)]
+    plain = pit.init.xavier_normal_(torch.empty(7, 6), generator=seeds[3])
+    for rank, generator in enumerate(seeds[:3]):
+        with one_of(3, rank) as mesh:
+            tensor = empty_distributed(7, 6, device_mesh=mesh, placements=[Shard(0)])
+            pit.init.xavier_normal_(tensor, generator=generator)
+            assert torch.equal(tensor.to_local(), plain[3 * rank : 3 * rank + 3])
+    assert len({torch.rand(1, generator=generator).item() for generator in seeds}) == 1
+
+
 @pytest.mark.parametrize("rows", [2, 0])
 def test_a_rank_without_elements_says_what_is_wrong_with_a_recipe(rows: int) -> None:
     with one_of(3, rank=2) as mesh:
@@ -149,3 +202,86 @@ def test_meta_tensors_are_refused() -> None:
             tensor = DTensor.from_local(torch.zeros(4, device="meta"), mesh, [placement])
             with pytest.raises(pi.LayoutError, match="got a meta tensor"):
                 pit.fill(tensor, pi.normal(), key=1)
+
+
+MODULES: dict[str, Callable[[], nn.Module]] = {
+    "transposed convolution": lambda: nn.ConvTranspose2d(4, 8, 3, groups=2),
+    "attention": lambda: nn.MultiheadAttention(8, 2, kdim=6, vdim=4, add_bias_kv=True),
+    "recurrent": lambda: nn.LSTM(5, 7, 2),
+    "encoder": lambda: nn.TransformerEncoderLayer(8, 2, 16),
+    "batch norm": lambda: nn.BatchNorm2d(5),
+    "bilinear": lambda: nn.Bilinear(3, 4, 5),
+    "weight norm": lambda: nn.utils.parametrizations.weight_norm(nn.Linear(6, 5)),
+    "bfloat16": lambda: nn.Embedding(9, 5, padding_idx=-2, dtype=torch.bfloat16),
+    "float64": lambda: nn.Linear(5, 7, dtype=torch.float64),
+}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_rank_of_fsdp_makes_its_part_of_a_module(name: str) -> None:
+    whole = materialize(on_meta(MODULES[name]), 5).state_dict()
+    for rank in range(3):
+        with one_of(3, rank) as mesh:
+            module = fully_shard(on_meta(MODULES[name]), mesh=mesh)
+            assert_same_parts(materialize(module, 5), whole)
+
+
+@pytest.mark.parametrize("rows", [7, 1])
+def test_every_rank_of_fsdp_and_tensor_parallelism_where_rows_are_left_over(rows: int) -> None:
+    whole = materialize(on_meta(lambda: nn.Linear(3, rows)), 5).state_dict()
+    for rank in range(6):
+        with one_of(6, rank, (3, 2)) as mesh:
+            layer = parallelize_module(on_meta(lambda: nn.Linear(3, rows)), mesh["tp"], ColwiseParallel())
+            assert_same_parts(materialize(fully_shard(layer, mesh=mesh["dp"]), 5), whole)
+
+
+def test_a_rank_makes_its_own_part_of_a_module_only() -> None:
+    """One of 16384 ranks makes its 8 MiB of 128 GiB."""
+    with one_of(2**14, rank=5) as mesh:
+        net = nn.Sequential(*(on_meta(lambda: nn.Linear(2**17, 2**17)) for _ in range(2)))
+        own = record(net)["0.weight"].writes[0].content.recipe
+        materialize(fully_shard(net, mesh=mesh), 5, {"1.weight": pi.he_normal()})
+        for name, recipe in (("0.weight", own), ("1.weight", pi.he_normal(layout="torch"))):
+            held = net.get_parameter(name).to_local().detach()
+            window = pi.Window((40, 0), (2**17, 2**17))
+            alone = recipe((8, 2**17), key=pi.key(5).fold_in(name), window=window)
+            assert bits(held) == bits(torch.from_numpy(alone))
+
+
+def test_a_distributed_module_keeps_its_parameters_and_what_is_real() -> None:
+    with one_of(2) as mesh:
+        layer = fully_shard(on_meta(lambda: nn.Linear(3, 4)), mesh=mesh)
+        weight, bias = layer.weight, layer.bias
+        weight.note = "kept"
+        optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+        materialize(layer, 5)
+        assert layer.weight is weight
+        assert optimizer.param_groups[0]["params"] == [weight, bias]
+        assert weight.note == "kept"
+        assert isinstance(weight, nn.Parameter)
+        assert weight.requires_grad
+        assert weight.device.type == "cpu"
+        before = bits(weight.to_local().detach())
+        layer.bias = nn.Parameter(DTensor.from_local(torch.empty(2, device="meta"), mesh, [Shard(0)]))
+        materialize(layer, 6)
+        assert bits(weight.to_local().detach()) == before
+        expected = materialize(on_meta(lambda: nn.Linear(3, 4)), 6).bias[:2]
+        assert bits(layer.bias.to_local().detach()) == bits(expected.detach())
+
+
+def test_what_cannot_be_made_is_named_and_the_module_left_as_it_was() -> None:
+    with one_of(2) as mesh:
+        layer = on_meta(lambda: nn.Linear(3, 4))
+        layer.bias = nn.Parameter(DTensor.from_local(layer.bias.data, mesh, [Partial()]))
+        weight, bias = layer.weight, layer.bias
+        with pytest.raises(pi.LayoutError, match=r"'bias': a rank needs to hold values .* Partial\(sum\)"):
+            materialize(layer, 5)
+        assert (layer.weight, layer.bias) == (weight, bias)
+        layer = on_meta(lambda: nn.Linear(3, 4))
+        layer.reset_parameters = lambda: None  # type: ignore[method-assign]
+        fully_shard(layer, mesh=mesh)
+        weight = layer.weight
+        with pytest.raises(pi.RecipeError, match="parameter 'weight': nothing is written to it"):
+            materialize(layer, 5)
+        assert layer.weight is weight
+        assert weight.is_meta

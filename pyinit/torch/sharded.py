@@ -1,0 +1,104 @@
+"""A module's distributed tensors: whole ones stand in while it is recorded, then each rank makes its part."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+
+from ..errors import LayoutError
+from ..stream import Key
+from .recording import Recorded
+from .replay import refill
+
+if TYPE_CHECKING:
+    from torch.distributed.tensor import DTensor
+
+__all__ = ["shards", "whole"]
+
+
+@contextmanager
+def whole(module: torch.nn.Module) -> Iterator[dict[str, DTensor]]:
+    """Put plain meta tensors of the whole shape in the place of a module's DTensors on the meta device.
+
+    Initialization that runs on a DTensor would see a rank's part, and torch's random functions would ask the
+    other ranks for a seed.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Gets its DTensors back at the end.
+
+    Yields
+    ------
+    dict of str to DTensor
+        What was replaced, by name; tied tensors under each of their names.
+
+    Raises
+    ------
+    LayoutError
+        If it is not known which part of a DTensor this rank holds.
+    """
+    if "torch.distributed.tensor" not in sys.modules:
+        yield {}
+        return
+    from torch.distributed.tensor import DTensor
+
+    from .placement import shard_rectangles
+
+    replaced: dict[str, DTensor] = {}
+    stand_ins: dict[int, torch.Tensor] = {}
+    slots: list[tuple[dict[str, torch.Tensor | None], str, DTensor]] = []
+    for prefix, owner in module.named_modules(remove_duplicate=False):
+        for tensors in (owner._parameters, owner._buffers):
+            for name, tensor in tensors.items():
+                if isinstance(tensor, DTensor) and tensor.is_meta:
+                    replaced[f"{prefix}.{name}" if prefix else name] = tensor
+                    slots.append((tensors, name, tensor))
+    for name, tensor in replaced.items():
+        if id(tensor) not in stand_ins:
+            try:
+                shard_rectangles(tensor)
+            except LayoutError as error:
+                raise LayoutError(f"'{name}': {error}") from None
+            stand_ins[id(tensor)] = _stand_in(tensor)
+    try:
+        for tensors, name, tensor in slots:
+            tensors[name] = stand_ins[id(tensor)]
+        yield replaced
+    finally:
+        for tensors, name, tensor in slots:
+            tensors[name] = tensor
+
+
+def shards(
+    distributed: Mapping[str, DTensor], recorded: Mapping[str, Recorded], root: Key, threads: int | None
+) -> dict[str, DTensor]:
+    """Return DTensors in CPU memory, placed like those on the meta device; a rank makes its parts alone."""
+    from torch.distributed.tensor import DTensor
+
+    from .placement import local_parts
+
+    made: dict[int, DTensor] = {}
+    for name, tensor in distributed.items():
+        if id(tensor) in made:
+            continue
+        like = tensor._local_tensor
+        local = torch.empty_strided(like.shape, like.stride(), dtype=like.dtype)
+        real = DTensor(local, tensor._spec, requires_grad=False)  # type: ignore[no-untyped-call]
+        made[id(tensor)] = real
+        for part, window in local_parts(real):
+            refill(recorded[name], part, root, window=window, threads=threads)
+    return {name: made[id(tensor)] for name, tensor in distributed.items()}
+
+
+def _stand_in(tensor: DTensor) -> torch.Tensor:
+    """Return a plain meta tensor with all that is said of a DTensor."""
+    plain = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+    if isinstance(tensor, torch.nn.Parameter):
+        plain = torch.nn.Parameter(plain, tensor.requires_grad)
+    plain.__dict__.update({name: value for name, value in tensor.__dict__.items() if name != "_is_param"})
+    return plain
