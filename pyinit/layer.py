@@ -54,6 +54,10 @@ class Drawn:
                 f"a layer's weights have shape (inputs, outputs); got {self.plan.shape}. Plan for a matrix."
             )
 
+    def given(self) -> tuple[str, int, int, tuple[float, ...]]:
+        """Return the weights as the kernels take them."""
+        return self.plan.distribution, self.key.seed, self.key.offset, self.plan.numbers
+
 
 Weight: TypeAlias = "Array | Drawn"
 
@@ -149,7 +153,6 @@ def backward(
     *,
     want_dx: bool = True,
     keep_dw: bool = True,
-    reuse: bool = False,
     ask_dz: Question | None = None,
     ask_dw: Question | None = None,
     threads: int | None = None,
@@ -166,8 +169,6 @@ def backward(
     z, dy : ndarray of float32, (batch, outputs)
     want_dx, keep_dw : bool
         Whether to return dx and dW. The statistics of a dW that is not kept are taken band by band.
-    reuse : bool
-        Whether z and dy may be written over: by dz, and by dx where it has their shape.
     ask_dz, ask_dw : Question, optional
         Of dz a unit is dead that is zero in every row.
     threads : int, optional
@@ -194,10 +195,8 @@ def backward(
     x = _matrix("x", x)
     given, outputs = _weight(weight, x)
     z, dy = (_shaped(name, array, (len(x), outputs)) for name, array in (("z", z), ("dy", dy)))
-    dz, db = z if reuse else np.empty_like(z), np.empty(outputs, np.float32)
-    dx = None
-    if want_dx:
-        dx = dy if reuse and dy.shape == x.shape else np.empty_like(x)
+    dz, db = np.empty_like(z), np.empty(outputs, np.float32)
+    dx = np.empty_like(x) if want_dx else None
     dw = np.empty((x.shape[1], outputs), np.float32) if keep_dw else None
     count = check_threads(threads) or 0
     asked = _asked(ask_dz), _asked(ask_dw)
@@ -256,9 +255,8 @@ def _shaped(name: str, value: Any, shape: tuple[int, ...]) -> Array:
 def _weight(weight: Weight, x: Array) -> tuple[Any, int]:
     """Return weights as the kernels take them, and how many outputs they have."""
     if isinstance(weight, Drawn):
-        plan, key = weight.plan, weight.key
-        shape: tuple[int, ...] = plan.shape
-        given: Any = (plan.distribution, key.seed, key.offset, plan.numbers)
+        shape: tuple[int, ...] = weight.plan.shape
+        given: Any = weight.given()
     else:
         given = _float32("weight", weight)
         shape = given.shape

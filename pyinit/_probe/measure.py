@@ -14,11 +14,12 @@ from ..dense import Dense
 from ..layer import DRAWN, Drawn, Weight
 from ..moments import Axis, Moments, Question, statistics
 from ..network import Network
+from ..passes import Asked, Parts, Pass, applied, backward, forward, inside, stream_of
 from ..plan import Plan
 from ..stream import Key
 from .axes import Axes, ends, reached, spanning
 from .retrace import places_for, retraced, stops
-from .step import Asked, Step, again, backward, forward, z_again
+from .saturation import flat_ends
 from .weights import Spread, spread_of
 
 __all__ = ["Measured", "Output", "Progress", "measured"]
@@ -46,6 +47,7 @@ class Measured:
     loss: float | None
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def measured(
     network: Network,
     x: Array,
@@ -62,12 +64,11 @@ def measured(
     drawn on the way; and, one layer at a time, the gradient by its weight, which is taken band by band where
     the ends of its histogram were asked for.
     """
-    layers, keep = network.layers, output is not None
+    layers, keep, members = network.layers, output is not None, threads or 0
     total = len(layers) * (2 if keep else 1)
     inputs = statistics(x, Question(axes.around("activation", x)), threads)
     found: list[dict[str, Moments]] = []
-    weights: list[Weight] = []
-    biases = [_bias(layer, at, key) for at, layer in enumerate(layers)]
+    parts: list[Parts] = []
     places = places_for(len(layers), 4 * len(x) * max(layer.units for layer in layers))
     to_keep = frozenset(stops(0, len(layers), places)) if keep else frozenset()
     kept: dict[int, Array] = {}
@@ -75,17 +76,17 @@ def measured(
     for at, layer in enumerate(layers):
         weight = _weight(layer, at, key, threads)
         asked = _asked(layer, axes, weight, entering, before, found[-1] if found else None)
-        step = forward(layer, entering, weight, biases[at], stream, asked, threads)
-        _refine(step, axes, threads)
-        found.append(step.moments)
+        own = Parts(weight.given() if isinstance(weight, Drawn) else weight, _bias(layer, at, key))
+        made = forward(layer, own, entering, stream, members, ask=asked)
+        found.append(_refined(made, axes, threads))
         if keep:
-            weights.append(weight)
+            parts.append(own)
         if at in to_keep:
-            kept[at] = step.z
-        entering, before = step.y, step.moments["activation"]
-        stream = step.z if at + 1 < len(layers) and layers[at + 1].branch is not None else None
+            kept[at] = made.inside.z
+        entering, before = made.activation, found[-1]["activation"]
+        stream = made.inside.z if at + 1 < len(layers) and layers[at + 1].branch is not None else None
         # nothing of this layer beside the next one's but these
-        del step, weight
+        del made, weight, own
         if progress is not None:
             progress(at + 1, total)
     if output is None:
@@ -95,30 +96,50 @@ def measured(
 
     def run(first: int, stop: int, z: Array | None) -> Array:
         # no more than two matrices at once: this is when most are kept
-        got = x if z is None else again(layers[first - 1], z)
+        got = x if z is None else _activated(layers[first - 1], z)
         for at in range(first, stop):
-            z = z_again(layers[at], got, weights[at], biases[at], z, threads)
-            got = again(layers[at], z, over=layers[at + 1].branch is None)
-        return z_again(layers[stop], got, weights[stop], biases[stop], z, threads)
+            z = stream_of(layers[at], parts[at], got, z, members)
+            got = _activated(layers[at], z, over=layers[at + 1].branch is None)
+        return stream_of(layers[stop], parts[stop], got, z, members)
 
-    made = retraced(kept, places, run)
-    z, skip = next(made), None
+    ran = retraced(kept, places, run)
+    z, skip = next(ran), None
     fixed = axes.fixed("weight gradient")
     ask = None if fixed is None else Question(fixed)
     for at in reversed(range(len(layers))):
-        earlier = next(made, None)
-        entering = x if earlier is None else again(layers[at - 1], earlier)
-        gradients = backward(layers[at], entering, weights.pop(), z, dy, skip, at > 0, ask, threads)
-        values = gradients.entering
-        found[at]["gradient"] = statistics(values, Question(axes.around("gradient", values)), threads)
-        found[at]["weight gradient"] = gradients.of_weight or _of_weight(gradients.weight, axes, threads)
-        if gradients.inputs is not None and earlier is not None:
-            dy, skip, z = gradients.inputs, gradients.skip, earlier
+        layer, own, earlier = layers[at], parts[at], next(ran, None)
+        entering = x if earlier is None else _activated(layers[at - 1], earlier)
+        dw = None if ask is not None else np.empty((layer.inputs, layer.units), np.float32)
+        back = backward(
+            layer,
+            own,
+            entering,
+            inside(layer, own, z),
+            dy,
+            skip,
+            Parts(dw),
+            members,
+            want_inputs=at > 0,
+            over=True,
+            ask_weight=ask,
+        )
+        axis = axes.around("gradient", back.entering)
+        found[at]["gradient"] = statistics(back.entering, Question(axis), threads)
+        found[at]["weight gradient"] = back.of_weight or _of_weight(dw, axes, threads)
+        if back.inputs is not None and earlier is not None:
+            dy, skip, z = back.inputs, back.stream, earlier
         # before the next layer has its own
-        del gradients, values, entering, earlier
+        del back, entering, earlier, dw
         if progress is not None:
             progress(2 * len(layers) - at, total)
     return Measured(inputs, tuple(found), loss)
+
+
+def _activated(layer: Dense, z: Array, *, over: bool = False) -> Array:
+    """Return phi once more, bit for bit: to keep it would take as much memory as z."""
+    within = inside(layer, Parts(None), z)
+    is_own = within.normalized is not None
+    return applied(layer.activation, within.entering, slope=False, over=over or is_own)
 
 
 def _of_weight(values: Array | None, axes: Axes, threads: int | None) -> Moments:
@@ -126,10 +147,12 @@ def _of_weight(values: Array | None, axes: Axes, threads: int | None) -> Moments
     return statistics(values, Question(axes.around("weight gradient", values)), threads)
 
 
-def _refine(step: Step, axes: Axes, threads: int | None) -> None:
-    """Take histograms again whose numbers fill little of the axis they were expected on, or left it."""
-    for kind, values in (("pre-activation", step.entering), ("activation", step.y)):
-        found = step.moments[kind]
+def _refined(made: Pass, axes: Axes, threads: int | None) -> dict[str, Moments]:
+    """Return what was found; histograms again whose numbers fill little of the expected axis, or left it."""
+    assert made.found is not None
+    result = dict(zip(("pre-activation", "activation", "weight"), made.found, strict=True))
+    for kind, values in (("pre-activation", made.inside.entering), ("activation", made.activation)):
+        found = result[kind]
         bars = found.histogram
         if bars is None or axes.fixed(kind) is not None or not found.count:
             continue
@@ -138,7 +161,8 @@ def _refine(step: Step, axes: Axes, threads: int | None) -> None:
         is_filled = high - low >= _FILLED * (last - first)
         if not is_filled or bars.below + bars.above > _OUTSIDE * found.count:
             again = statistics(values, Question(spanning(low, high, axes.bins)), threads)
-            step.moments[kind] = replace(found, histogram=again.histogram)
+            result[kind] = replace(found, histogram=again.histogram)
+    return result
 
 
 def _weight(layer: Dense, at: int, key: Key, threads: int | None) -> Weight:
@@ -171,7 +195,9 @@ def _asked(
         w_axis = axes.fixed("weight") or spanning(*_bounds(weight.plan), axes.bins)
     else:
         w_axis = axes.around("weight", weight)
-    return Asked(z_axis, _image(layer, axes, z_axis), w_axis)
+    return Asked(
+        Question(z_axis, flat_ends(layer.activation)), Question(_image(layer, axes, z_axis)), Question(w_axis)
+    )
 
 
 def _bounds(plan: Plan) -> tuple[float, float]:

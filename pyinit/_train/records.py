@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,10 +12,9 @@ import numpy.typing as npt
 
 from .._probe.axes import Axes
 from .._probe.saturation import flat_ends
-from .._probe.step import applied
 from ..moments import Moments, Question, statistics
 from ..network import Network
-from .passes import Parameters, Pass
+from ..passes import Parts, Pass, silent_share
 
 __all__ = ["Divergence", "Score", "Snapshot", "broken_at", "snapshot"]
 
@@ -33,7 +33,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Moments of each layer, by kind, on the batch of one step, before the parameters change."""
+    """Moments of each layer, by kind as in a `LayerReport`, on a step's batch, before it."""
 
     step: int
     layers: tuple[dict[str, Moments], ...]
@@ -63,44 +63,41 @@ class Divergence:
 def snapshot(
     step: int,
     network: Network,
-    parameters: Parameters,
     made: list[Pass],
     back: list[Array],
-    gradients: Parameters,
+    parts: Sequence[Parts],
+    gradients: Sequence[Parts],
     axes: Axes,
     threads: int | None,
 ) -> Snapshot:
-    """Return the moments of every layer on this batch; `back` are the gradients by each z."""
+    """Return the moments of every layer on this batch; `back` are the gradients by what entered phi."""
     layers = []
-    for at, (layer, forth, dz) in enumerate(zip(network.layers, made, back, strict=True)):
-        weight = f"layers.{at}.weight"
+    for at, (layer, forth, gradient) in enumerate(zip(network.layers, made, back, strict=True)):
         kinds = {
-            "pre-activation": forth.entering,
+            "pre-activation": forth.inside.entering,
             "activation": forth.activation,
-            "gradient": dz,
-            "weight": parameters[weight],
-            "weight gradient": gradients[weight],
+            "gradient": gradient,
+            "weight": parts[at].weight,
+            "weight gradient": gradients[at].weight,
         }
         found = {}
         for kind, values in kinds.items():
             flat = flat_ends(layer.activation) if kind == "pre-activation" else None
             found[kind] = statistics(values, Question(axes.around(kind, values), flat), threads)
-        slopes = applied(layer.activation, forth.entering, slope=True)
-        silent = (forth.activation == 0).all(axis=0) | (slopes == 0).all(axis=0)
-        dead = int(np.count_nonzero(silent)) / layer.units
+        dead = silent_share(layer, forth.inside.entering, forth.activation)
         found["activation"] = replace(found["activation"], dead=dead)
         layers.append(found)
     return Snapshot(step, tuple(layers))
 
 
-def broken_at(step: int, made: list[Pass], back: list[Array], gradients: Parameters) -> Divergence:
+def broken_at(step: int, made: list[Pass], back: list[Array], gradients: Mapping[str, Array]) -> Divergence:
     """Return where numbers stopped being finite, in the order in which they were computed."""
     for at, forth in enumerate(made):
-        for kind, values in (("pre-activation", forth.entering), ("activation", forth.activation)):
+        for kind, values in (("pre-activation", forth.inside.entering), ("activation", forth.activation)):
             if not np.isfinite(values).all():
                 return Divergence(step, at, kind)
-    for at, dz in reversed(list(enumerate(back))):
-        if not np.isfinite(dz).all():
+    for at, gradient in reversed(list(enumerate(back))):
+        if not np.isfinite(gradient).all():
             return Divergence(step, at, "gradient")
         own = (values for name, values in gradients.items() if name.startswith(f"layers.{at}."))
         if not all(np.isfinite(values).all() for values in own):

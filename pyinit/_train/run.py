@@ -21,8 +21,8 @@ from ..stream import Key, as_key
 from .history import History
 from .objective import Objective, objective_of
 from .optimizers import Optimizer, optimizer_of
-from .passes import backward, forward, outputs, threads_for
 from .records import Divergence, Score, Snapshot, broken_at, snapshot
+from .sweep import backward, forward, outputs, parts_by_layer, threads_for
 
 __all__ = ["Progress", "train"]
 
@@ -173,14 +173,17 @@ class _Training:
         shapes = {name: values.shape for name, values in drawn.items()}
         self.parameters = _views(self._vector, shapes)
         self._gradients = _views(self._gradient, shapes)
-        self._parts = [data.part("train")] + ([data.part("test")] if len(data.test) else [])
+        # views: what updates change, they change
+        self._parts = parts_by_layer(network, self.parameters)
+        self._places = parts_by_layer(network, self._gradients)
+        self._rows_of = [data.part("train")] + ([data.part("test")] if len(data.test) else [])
 
     @np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore")
     def run(
         self, length: _Length, size: int, every: int, each_epoch: bool, axes: Axes, progress: Progress | None
     ) -> History:
         """Train, and return the history."""
-        network, parameters, gradients = self._network, self.parameters, self._gradients
+        network, parts = self._network, self._parts
         threads = threads_for(network, size, self._threads)
         update = self._optimizer.start(len(self._vector))
         losses: list[float] = []
@@ -188,18 +191,18 @@ class _Training:
         scores = [self._score(0, 0)]
         divergence: Divergence | None = None
         for step, rows in enumerate(self._rows(length, size)):
-            made = forward(network, parameters, self._data.inputs.take(rows, axis=0), threads)
+            made = forward(network, parts, self._data.inputs.take(rows, axis=0), threads)
             loss, dy = self._goal(made[-1].activation, rows)
             losses.append(loss)
             back: list[Array] = []
             if math.isfinite(loss):
-                back = backward(network, parameters, made, dy, gradients, threads)
+                back = backward(network, parts, made, dy, self._places, threads)
             if not back or not np.isfinite(self._gradient).all():
-                divergence = broken_at(step, made, back, gradients)
+                divergence = broken_at(step, made, back, self._gradients)
                 break
             if every and (step % every == 0 or step == length.steps - 1):
                 snapshots.append(
-                    snapshot(step, network, parameters, made, back, gradients, axes, self._threads)
+                    snapshot(step, network, made, back, parts, self._places, axes, self._threads)
                 )
             update(self._vector, self._gradient)
             done = step + 1
@@ -235,10 +238,10 @@ class _Training:
                 left -= 1
 
     def _score(self, epoch: int, step: int) -> Score:
-        inputs = [x for x, _ in self._parts]
+        inputs = [x for x, _ in self._rows_of]
         threads = threads_for(self._network, len(inputs[0]), self._threads)
-        made = outputs(self._network, self.parameters, inputs, threads)
-        train, *test = (self._goal.score(y, t) for y, (_, t) in zip(made, self._parts, strict=True))
+        made = outputs(self._network, self._parts, inputs, threads)
+        train, *test = (self._goal.score(y, t) for y, (_, t) in zip(made, self._rows_of, strict=True))
         return Score(epoch, step, train, test[0] if test else None)
 
 

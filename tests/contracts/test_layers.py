@@ -39,6 +39,7 @@ PYTHON_LAYERS = [
     "receipt writer",
     "params",
     "network",
+    "passes",
     "data",
     "_probe",
     "_train",

@@ -99,17 +99,3 @@ def test_a_weight_gradient_taken_band_by_band() -> None:
     assert kept.dw is not None
     assert lost.dx is None
     assert lost.of_dw == statistics(kept.dw, LOG)
-
-
-@pytest.mark.parametrize("shape", [(70, 90, 90), (70, 300, 90)], ids=str)
-def test_gradients_may_take_the_memory_of_what_they_come_from(shape: tuple[int, int, int]) -> None:
-    batch, inputs, outputs = shape
-    x, w, dy = drawn((batch, inputs)), drawn((inputs, outputs), 1, 0.1), drawn((batch, outputs), 2)
-    z = forward(x, w, "gelu", keep_z=True).z
-    assert z is not None
-    apart = backward(x, w, "gelu", z, dy, threads=3)
-    over = backward(x, w, "gelu", z, dy, reuse=True, threads=3)
-    assert over.dz is z
-    assert (over.dx is dy) == (inputs == outputs)
-    for ours, theirs in zip(over[:4], apart[:4], strict=True):
-        np.testing.assert_array_equal(ours, theirs)

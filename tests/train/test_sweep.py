@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import pyinit as pi
-from pyinit._train.passes import backward, forward, outputs
+from pyinit._train.sweep import backward, forward, outputs, parts_by_layer
 from pyinit.loss import mean_squared_error
 
 X = pi.normal()((12, 5), key=1)
@@ -26,17 +26,19 @@ NETWORKS: dict[str, pi.Network] = {
 
 
 def loss_at(network: pi.Network, parameters: dict[str, np.ndarray]) -> float:
-    return mean_squared_error(forward(network, parameters, X, 1)[-1].activation, T)[0]
+    made = forward(network, parts_by_layer(network, parameters), X, 1)
+    return mean_squared_error(made[-1].activation, T)[0]
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_gradients_equal_differences(name: str) -> None:
     network = NETWORKS[name]
     parameters = network.init(3)
-    made = forward(network, parameters, X, 1)
+    parts = parts_by_layer(network, parameters)
+    made = forward(network, parts, X, 1)
     dy = mean_squared_error(made[-1].activation, T)[1]
     found = {name: np.zeros_like(value) for name, value in parameters.items()}
-    backward(network, parameters, made, dy, found, 1)
+    backward(network, parts, made, dy, parts_by_layer(network, found), 1)
     step = 4e-3
     for parameter, value in parameters.items():
         direction = pi.normal()(value.shape, key=pi.key(4).fold_in(parameter))
@@ -52,9 +54,9 @@ def test_gradients_equal_differences(name: str) -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_outputs_are_those_of_forward(name: str) -> None:
     network = NETWORKS[name]
-    parameters = network.init(3)
-    whole, first = outputs(network, parameters, [X, X[:4]], 1)
-    np.testing.assert_array_equal(whole, forward(network, parameters, X, 1)[-1].activation)
+    parts = parts_by_layer(network, network.init(3))
+    whole, first = outputs(network, parts, [X, X[:4]], 1)
+    np.testing.assert_array_equal(whole, forward(network, parts, X, 1)[-1].activation)
     # a batch norm takes its numbers from the first part, so that rows do not depend on their company
     np.testing.assert_allclose(first, whole[:4], rtol=1e-6, atol=1e-6)
 

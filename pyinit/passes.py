@@ -1,0 +1,280 @@
+"""A layer's way forward and back: the fused kernel, or the kernel's product with NumPy around it.
+
+What the probe and the trainer both run. A layer's *pre-activation* is what enters phi: z, or z normalized;
+its *gradient* is by that, over all ways that lead on from there. Behind a norm the gradient by z is another:
+it is divided by z's standard deviation, so it falls where weights grow, though a norm makes nothing else
+depend on their size; what enters phi has one scale whatever they are, and theory's maps start from it.
+
+Norms and skips are NumPy's, in operations that round alike everywhere; the products, which take the time, and
+pyinit's own activations are the kernels'. So bits depend on neither threads nor instruction set, unless the
+activation is a user's function: its bits are those that it returns on this machine.
+
+Arrays are float32 and without gaps, and kernels are called without the checks of `pyinit.layer`: in a step of
+small layers these take as long as a product. What is not finite may warn: callers use `numpy.errstate`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _core, moments
+from .activation import Activation
+from .dense import Dense, said
+from .moments import Moments, Question, found, statistics
+from .normalization import Normalized, normalize
+
+__all__ = [
+    "Asked",
+    "Gradients",
+    "Inside",
+    "Parts",
+    "Pass",
+    "applied",
+    "backward",
+    "forward",
+    "inside",
+    "is_fused",
+    "parts_of",
+    "silent_share",
+    "stream_of",
+]
+
+Array: TypeAlias = npt.NDArray[np.float32]
+
+
+class Parts(NamedTuple):
+    """A layer's parameters, or the places of their gradients; None for what is not there or not wanted.
+
+    The weight is an array, or what `pyinit.layer.Drawn.given` returns; scale and shift are a norm's, None for
+    1 and 0.
+    """
+
+    weight: Any
+    bias: Array | None = None
+    scale: Array | None = None
+    shift: Array | None = None
+
+
+class Asked(NamedTuple):
+    """What is asked of a layer's pre-activation, activation and weight."""
+
+    entering: Question
+    activation: Question
+    weight: Question
+
+    def asked(self) -> tuple[moments.Asked, moments.Asked, moments.Asked]:
+        """Return the questions as the kernels take them."""
+        return self.entering.asked(), self.activation.asked(), self.weight.asked()
+
+
+class Inside(NamedTuple):
+    """z, what enters phi (z, or z normalized), and how it was normalized."""
+
+    z: Array
+    entering: Array
+    normalized: Normalized | None
+
+
+class Pass(NamedTuple):
+    """What a layer got, made inside and gave; statistics as `Asked` orders them, where it asked."""
+
+    x: Array
+    inside: Inside
+    activation: Array
+    found: tuple[Moments, Moments, Moments] | None
+
+
+class Gradients(NamedTuple):
+    """By what enters phi, by what the layer got, by the z its skip starts from; moments of the weight's."""
+
+    entering: Array
+    inputs: Array | None
+    stream: Array | None
+    of_weight: Moments | None
+
+
+def parts_of(parameters: Mapping[str, Array], at: int) -> Parts:
+    """Return the parameters of layer `at` from those of its network, by name."""
+    names = ("weight", "bias", "norm.weight", "norm.bias")
+    return Parts(*(parameters.get(f"layers.{at}.{name}") for name in names))
+
+
+def forward(
+    layer: Dense,
+    parts: Parts,
+    x: Array,
+    stream: Array | None,
+    threads: int,
+    *,
+    ask: Asked | None = None,
+    keep_z: bool = True,
+    like: Normalized | None = None,
+) -> Pass:
+    """Run a layer on rows; `stream` is the z of the layer before.
+
+    Where z is not kept and the kernel runs the whole layer, y stands in its place. `like` is of other rows,
+    whose mean and variance a norm takes.
+    """
+    if is_fused(layer):
+        phi = layer.activation
+        y = np.empty((len(x), layer.units), np.float32)
+        z = np.empty_like(y) if keep_z else None
+        name, parameter = phi.name, phi.parameter or 0.0
+        asked: tuple[Any, Any, Any] = (None, None, None) if ask is None else ask.asked()
+        of = _core.layer_forward(x, parts.weight, parts.bias, name, parameter, z, y, *asked, threads)
+        z = y if z is None else z
+        answers = None
+        if ask is not None:
+            answers = (
+                found(of[0], ask.entering),
+                found(of[1], ask.activation, layer.units),
+                found(of[2], ask.weight),
+            )
+        return Pass(x, Inside(z, z, None), y, answers)
+    z, of_weight = _product(layer, parts, x, threads, ask)
+    within = inside(layer, parts, _joined(layer, z, stream), like)
+    y = applied(layer.activation, within.entering, slope=False)
+    if ask is None or of_weight is None:
+        return Pass(x, within, y, None)
+    of_y = replace(
+        statistics(y, ask.activation, threads or None), dead=silent_share(layer, within.entering, y)
+    )
+    return Pass(x, within, y, (statistics(within.entering, ask.entering, threads or None), of_y, of_weight))
+
+
+def stream_of(layer: Dense, parts: Parts, x: Array, stream: Array | None, threads: int) -> Array:
+    """Return z alone, of the same bits as `forward`'s."""
+    return _joined(layer, _product(layer, parts, x, threads, None)[0], stream)
+
+
+def inside(layer: Dense, parts: Parts, z: Array, like: Normalized | None = None) -> Inside:
+    """Return z and what it becomes before phi."""
+    if layer.norm is None:
+        return Inside(z, z, None)
+    normalized = normalize(z, layer.norm) if like is None else replace(like, values=like.same(z))
+    entering = normalized.values
+    if parts.scale is not None and parts.shift is not None:
+        entering = entering * parts.scale + parts.shift
+    return Inside(z, entering, normalized)
+
+
+def backward(
+    layer: Dense,
+    parts: Parts,
+    x: Array,
+    within: Inside,
+    dy: Array,
+    stream: Array | None,
+    into: Parts,
+    threads: int,
+    *,
+    want_inputs: bool = True,
+    over: bool = False,
+    ask_weight: Question | None = None,
+) -> Gradients:
+    """Return the gradients of a layer from that of its activation, and write its parameters' into `into`.
+
+    `stream` is what comes back to z by a skip after it. `over` where z and dy may be written over.
+    """
+    asked = None if ask_weight is None else ask_weight.asked()
+    z, normalized = within.z, within.normalized
+    if is_fused(layer) and stream is None:
+        phi, parameter = layer.activation.name, layer.activation.parameter or 0.0
+        dz = z if over else np.empty_like(z)
+        dx = None
+        if want_inputs:
+            dx = dy if over and dy.shape == x.shape else np.empty_like(x)
+        of = _core.layer_backward(
+            x, parts.weight, phi, parameter, z, dy, dz, dx, into.weight, into.bias, None, asked, threads
+        )
+        return Gradients(dz, dx, None, None if ask_weight is None else found(of[1], ask_weight))
+    entering: Array = dy * applied(layer.activation, within.entering, slope=True)
+    dz = entering
+    if normalized is not None:
+        if into.scale is not None and into.shift is not None:
+            into.scale[...] = _down(entering * normalized.values)
+            into.shift[...] = _down(entering)
+        dz = normalized.backward(entering if parts.scale is None else entering * parts.scale)
+    if stream is not None:
+        dz = dz + stream
+    branch = dz if layer.branch is None else np.float32(layer.branch) * dz
+    dx = np.empty_like(x) if want_inputs else None
+    of = _core.layer_backward(
+        x,
+        parts.weight,
+        "linear",
+        0.0,
+        z,
+        branch,
+        np.empty_like(z),
+        dx,
+        into.weight,
+        into.bias,
+        None,
+        asked,
+        threads,
+    )
+    return Gradients(
+        dz if normalized is None else entering,
+        dx,
+        None if layer.branch is None else dz,
+        None if ask_weight is None else found(of[1], ask_weight),
+    )
+
+
+def is_fused(layer: Dense) -> bool:
+    """Return whether the kernel runs the whole layer."""
+    return layer.norm is None and layer.branch is None and _is_named(layer.activation)
+
+
+def applied(phi: Activation, x: Array, *, slope: bool, over: bool = False) -> Array:
+    """Return phi of float32, or phi', by the kernel where it has phi; `over` where x may be written over."""
+    if _is_named(phi):
+        given = np.ascontiguousarray(x)
+        out = given if over else np.empty_like(given)
+        kernel = _core.slope if slope else _core.activate
+        kernel(phi.name, phi.parameter or 0.0, given, out)
+        return out
+    function = phi.slope if slope else phi.value
+    with np.errstate(all="ignore"):
+        return function(x.astype(np.float64)).astype(np.float32)
+
+
+def silent_share(layer: Dense, entering: Array, y: Array) -> float:
+    """Return the share of units that are zero in every row, or whose slope is."""
+    slopes = applied(layer.activation, entering, slope=True)
+    silent = (y == 0).all(axis=0) | (slopes == 0).all(axis=0)
+    return int(np.count_nonzero(silent)) / layer.units
+
+
+def _product(
+    layer: Dense, parts: Parts, x: Array, threads: int, ask: Asked | None
+) -> tuple[Array, Moments | None]:
+    z = np.empty((len(x), layer.units), np.float32)
+    asked = None if ask is None else ask.weight.asked()
+    of = _core.layer_forward(x, parts.weight, parts.bias, "linear", 0.0, None, z, None, None, asked, threads)
+    return z, None if ask is None else found(of[2], ask.weight)
+
+
+def _joined(layer: Dense, product: Array, stream: Array | None) -> Array:
+    """Return z: what a layer's product made, added to the skip where there is one."""
+    if layer.branch is None:
+        return product
+    assert stream is not None
+    z: Array = stream + np.float32(layer.branch) * product
+    return z
+
+
+def _is_named(phi: Activation) -> bool:
+    return not isinstance(said(phi), Activation)
+
+
+def _down(x: Array) -> Array:
+    """Return the column sums, in float64 from the first row to the last, as the kernel's."""
+    total: Array = np.add.accumulate(x, 0, np.float64)[-1].astype(np.float32)
+    return total
