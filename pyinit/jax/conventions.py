@@ -28,8 +28,10 @@ _RULES = (
     Rule("*.lora_a|lora_a", VarianceScaling(2.0, "fan_in", "uniform")),
     Rule("*.w|w", _HAIKU),
     Rule("*.embeddings|embeddings", TruncatedNormal()),
-    Rule("*.scale|scale|*.var|var", ones()),
-    Rule("*.bias|bias|*.mean|mean|*.count|count|*.lora_b|lora_b|*.b|b|*.offset|offset", zeros()),
+    Rule("*.bias|bias|*.lora_b|lora_b", zeros()),
+    # names so short or common that a matrix of that name may be something else
+    Rule("*.scale|scale|*.var|var", ones(), no_kernels=True),
+    Rule("*.mean|mean|*.count|count|*.b|b|*.offset|offset", zeros(), no_kernels=True),
 )
 
 

@@ -74,7 +74,7 @@ def words(jax_key: Any) -> jax.Array:
     return jnp.stack([zero if at is None else data[at] for at in _ORDER[data.size]])
 
 
-def _data(jax_key: Any) -> jax.Array:
+def _data(jax_key: Any) -> Any:
     """Return the words of one key, as JAX stores them."""
     if not isinstance(jax_key, jax.Array | np.ndarray):
         raise KeyTypeError(
@@ -89,7 +89,7 @@ def _data(jax_key: Any) -> jax.Array:
         raise KeyShapeError(
             f"a single key is needed; got a key array of shape {jax_key.shape}. Use jax.vmap for batching."
         )
-    data = jax.random.key_data(jax_key)
+    data = jax.random.key_data(jax_key) if typed else jax_key
     if data.size not in _ORDER:
         raise KeyTypeError(
             f"a key has 1, 2 or 4 words; got {data.size}. Use jax.random.key(seed), of any implementation."

@@ -1,0 +1,78 @@
+"""One process of a tree's initialization: says which shards it made, and a digest of each.
+
+Run as ``python distributed_process.py [address number count]``; prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+from zlib import crc32
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+import pyinit as pi
+from pyinit.jax import init_tree, initializers
+from pyinit.jax.arrays import filled
+
+TREE = {
+    "kernel": ((64, 48), "float32", P("x", "y"), pi.he_normal(truncated=True)),
+    "half": ((64, 48), "bfloat16", P(None, ("x", "y")), pi.normal(std=0.02)),
+    "replicated": ((6, 5), "float16", P(), pi.uniform(-1, 1)),
+    "rows": ((8, 3, 4), "float32", P("y"), pi.truncated_normal()),
+    "orthogonal": ((16, 32), "float32", P("x", None), pi.orthogonal()),
+    "scale": ((16,), "float32", P("x"), pi.ones()),
+}
+
+
+def mesh() -> Any:
+    return jax.make_mesh((2, jax.device_count() // 2), ("x", "y"), axis_types=(AxisType.Auto,) * 2)
+
+
+def main() -> None:
+    if len(sys.argv) > 1:
+        jax.config.update("jax_cpu_collectives_implementation", "gloo")
+        jax.distributed.initialize(sys.argv[1], int(sys.argv[3]), int(sys.argv[2]))
+    devices = mesh()
+    tree = {name: jax.ShapeDtypeStruct(shape, dtype) for name, (shape, dtype, _, _) in TREE.items()}
+    places = {name: NamedSharding(devices, spec) for name, (_, _, spec, _) in TREE.items()}
+    recipes = {name: recipe for name, (_, _, _, recipe) in TREE.items()}
+    filled = init_tree(tree, places, seed=11, recipe=recipes)
+    shards = {name: digests(array) for name, array in filled.items()}
+    # a collective, to see that the arrays are one array to all processes
+    sums = {
+        name: np.asarray(jax.jit(lambda x: x.astype(jnp.float32).sum())(filled[name]), np.float64).item()
+        for name in ("kernel", "scale")
+    }
+    place = NamedSharding(devices, P("x", "y"))
+    drawn = initializers.he_normal()(jax.random.key(11), (64, 48), out_sharding=place)
+    shards["initializer"] = digests(drawn)
+    writes = {name: counted(TREE[name][0], places[name]) for name in TREE if name != "orthogonal"}
+    print(json.dumps({"devices": jax.device_count(), "shards": shards, "sums": sums, "writes": writes}))
+
+
+def counted(shape: tuple[int, ...], place: Any) -> int:
+    """Return how often the parts of an array are written."""
+    written = []
+    filled(shape, np.dtype(np.float32), lambda out, start: written.append(start), place)
+    return len(written)
+
+
+def digests(array: Any) -> list[Any]:
+    """Return where each shard of this process lies, and a digest of its bytes."""
+    return [
+        [
+            [part.indices(n)[:2] for part, n in zip(shard.index, array.shape, strict=True)],
+            crc32(np.asarray(shard.data).tobytes()),
+        ]
+        for shard in array.addressable_shards
+    ]
+
+
+if __name__ == "__main__":
+    main()
