@@ -1,6 +1,8 @@
 // The fills as a handler of XLA's foreign function interface, for compiled JAX programs on a CPU.
 // A module of its own, for it alone needs jaxlib's headers; pyinit/jax/ffi.py registers it.
 // Contract: the bytes of the same fill. Nothing of Python is touched in a call, so it needs no GIL.
+#include <xla/ffi/api/ffi.h>
+
 #include <bit>
 #include <exception>
 #include <string_view>
@@ -8,7 +10,6 @@
 
 #include "bindings/pybind.hpp"
 #include "fill/fill.hpp"
-#include "xla/ffi/api/ffi.h"
 
 namespace {
 

@@ -22,7 +22,7 @@ from ..window import Shape
 from .counter import Words
 from .sparse import mask_key
 
-__all__ = ["KERNELS", "TARGET", "available", "fill"]
+__all__ = ["KERNELS", "TARGET", "attributes", "available", "call", "fill"]
 
 TARGET = "pyinit_fill"
 """The name of the call in a compiled program."""
@@ -42,8 +42,8 @@ def available() -> bool:
         jax.ffi.register_ffi_target(TARGET, _xla.fill(), platform="cpu")
     except Exception as error:  # XLA's own, which have no common class
         warnings.warn(
-            f"XLA needs kernels built for this jaxlib; it says: {error}. Draws are traced instead, more slowly. "
-            "Build pyinit again, with the headers of this jaxlib.",
+            f"XLA needs kernels that were built for this jaxlib; it says: {error}. Build pyinit again, with "
+            "the headers of this jaxlib; until then draws are traced, more slowly.",
             RuntimeWarning,
             stacklevel=2,
         )
@@ -51,7 +51,7 @@ def available() -> bool:
     return True
 
 
-def _attributes(plan: Plan) -> dict[str, Any]:
+def attributes(plan: Plan) -> dict[str, Any]:
     """Return the plan's numbers as the handler takes them: floats, and the bits of integers."""
     given = plan.numbers
     if plan.distribution == "bernoulli_sparse":
@@ -79,16 +79,16 @@ def _varying(words: Words) -> dict[str, Any]:
     return {"sharding": everywhere, "manual_axis_type": jax.typeof(words).manual_axis_type}
 
 
-def _call(plan: Plan, words: Words, start: Words, extent: Shape) -> Any:
+def call(plan: Plan, words: Words, start: Words, extent: Shape) -> Any:
     """Call the handler: a window of the tensor for every key of a batch."""
     batch = words.shape[:-1]
     result = jax.ShapeDtypeStruct((*batch, *extent), jnp.dtype(plan.dtype), **_varying(words))
     operand = jnp.concatenate([words, jnp.broadcast_to(start, (*batch, len(extent)))], axis=-1)
-    return jax.ffi.ffi_call(TARGET, result)(operand, **_attributes(plan))
+    return jax.ffi.ffi_call(TARGET, result)(operand, **attributes(plan))
 
 
 def _whole(plan: Plan, words: Words) -> Any:
-    return _call(plan, words, jnp.zeros(len(plan.shape), jnp.uint32), plan.shape)
+    return call(plan, words, jnp.zeros(len(plan.shape), jnp.uint32), plan.shape)
 
 
 def _named(spec: PartitionSpec, axis: int) -> tuple[str, ...]:
@@ -113,7 +113,7 @@ def _partition(plan: Plan, mesh: Any, arguments: Any, result: Any) -> Any:
             number = jax.lax.axis_index(names) if names else 0
             start.append(jnp.asarray(number, jnp.uint32) * np.uint32(size))
             extent.append(size)
-        return _call(plan, words, jnp.stack(start), tuple(extent))
+        return call(plan, words, jnp.stack(start), tuple(extent))
 
     parts = [names or None for names in spec]
     return (
@@ -155,4 +155,5 @@ def _filler(plan: Plan) -> Any:
 
 def fill(plan: Plan, key: Words) -> Any:
     """Return the whole tensor of a plan in `KERNELS`, drawn by the kernels."""
-    return _filler(plan)(jnp.concatenate([key, mask_key(key)]))
+    mask = mask_key(key) if "sparse" in plan.distribution else key
+    return _filler(plan)(jnp.concatenate([key, mask]))

@@ -1,7 +1,7 @@
 """Scaling and rounding that a compiler cannot change: the last steps of a draw, for any consumer.
 
-XLA may fuse a product with a sum into one rounding, and by default it drops a conversion to a half type that
-is followed by one back. Both would make a weight depend on what is done with it.
+XLA may fuse a product with a sum into one rounding, joins the constants of two sums, and by default drops a
+conversion to a half type that is followed by one back: a weight would depend on what is done with it.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ def affine(values: Floats, scale: float, shift: float) -> Floats:
     kind = values.dtype.type
     with np.errstate(over="ignore"):
         most = np.abs(kind(scale)) * kind(_REACH)
-    # changes no value, but a product that is clamped is a rounded product, never a part of a fused one
+        farthest = most + np.abs(kind(shift))
+    # a clamp that changes no value: what it ends is rounded, never a part of something fused or cancelled
     scaled = jnp.clip(values * kind(scale), -most, most)
-    return scaled + kind(shift) if shift else scaled
+    return jnp.clip(scaled + kind(shift), -farthest, farthest) if shift else scaled
 
 
 def _bfloat16(values: Floats) -> Any:

@@ -31,23 +31,24 @@ _ROUNDS = 24
 
 def _permuted(mask: Words, row: Words, column: Words, rows: int) -> Words:
     """Return where each row goes in its column's permutation: swap-or-not, as `pyinit.reference.permuted`."""
-    x = row
+    quarter = jnp.arange(_ROUNDS // 4, dtype=jnp.uint32).reshape(-1, 1, 1)
+    low = column * np.uint32(_ROUNDS // 4)
+    n = low + quarter
+    high = high_product(column, jnp.full_like(column, _ROUNDS // 4)) + (n < low).astype(jnp.uint32)
+    drawn = jnp.stack(block(mask, (n, high)), axis=1).reshape(_ROUNDS, *column.shape)
     count = np.uint32(rows)
-    quarters = np.uint32(_ROUNDS // 4)
-    for t in range(_ROUNDS):
-        if t % 4 == 0:
-            low = column * quarters
-            n = low + np.uint32(t // 4)
-            high = high_product(column, quarters) + (n < low).astype(jnp.uint32)
-            words = block(mask, (n, high))
-        r = words[t % 4]
+
+    def shuffled(t: Any, x: Words) -> Words:
+        r = drawn[t]
         shift = high_product(r, count)
         y = jnp.where(shift < x, shift + count - x, shift - x)
         h = jnp.maximum(x, y) ^ r
         h = (h ^ h >> 16) * np.uint32(0x7FEB352D)
         h = (h ^ h >> 15) * np.uint32(0x846CA68B)
-        x = jnp.where((h & np.uint32(0x80000000)) != 0, y, x)
-    return x
+        return jnp.where((h & np.uint32(0x80000000)) != 0, y, x)
+
+    whole = jnp.broadcast_to(row, (row.shape[0], column.shape[1]))
+    return lax.fori_loop(0, _ROUNDS, shuffled, whole)
 
 
 def _along(start: Sequence[Any], extent: Shape, axis: int) -> Words:
