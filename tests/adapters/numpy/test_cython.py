@@ -73,7 +73,8 @@ def test_values_are_those_of_a_tensor(walk: ModuleType, first: int, count: int) 
     ):
         out = np.empty(count, dtype)
         # one ulp apart: every value but the lower would be the open bound
-        narrow = float(np.nextafter(np.dtype(dtype).type(3), 4))
+        kind = np.dtype(dtype).type
+        narrow = float(np.nextafter(kind(3), kind(4)))
         for low, high in ((0.0, 1.0), (-2.5, 0.75), (3.0, narrow)):
             uniform(*whole, low, high, out)
             expected = pi.uniform(low, high)(count, key=KEY, dtype=dtype, window=window)
