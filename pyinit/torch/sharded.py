@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from ..errors import LayoutError
 from ..stream import Key
+from .beginnings import named_tensors
 from .recording import Recorded
 from .replay import refill
 
@@ -49,29 +50,41 @@ def whole(module: torch.nn.Module) -> Iterator[dict[str, DTensor]]:
 
     from .placement import shard_rectangles
 
-    replaced: dict[str, DTensor] = {}
+    originals: dict[int, DTensor] = {}
     stand_ins: dict[int, torch.Tensor] = {}
-    slots: list[tuple[dict[str, torch.Tensor | None], str, DTensor]] = []
-    for prefix, owner in module.named_modules(remove_duplicate=False):
-        for tensors in (owner._parameters, owner._buffers):
-            for name, tensor in tensors.items():
-                if isinstance(tensor, DTensor) and tensor.is_meta:
-                    replaced[f"{prefix}.{name}" if prefix else name] = tensor
-                    slots.append((tensors, name, tensor))
-    for name, tensor in replaced.items():
-        if id(tensor) not in stand_ins:
+    for name, tensor in named_tensors(module):
+        if isinstance(tensor, DTensor) and tensor.is_meta and id(tensor) not in stand_ins:
             try:
                 shard_rectangles(tensor)
             except LayoutError as error:
                 raise LayoutError(f"'{name}': {error}") from None
-            stand_ins[id(tensor)] = _stand_in(tensor)
+            stand_in = stand_ins[id(tensor)] = _stand_in(tensor)
+            originals[id(stand_in)] = tensor
+    undo = _replace(module, stand_ins)
     try:
-        for tensors, name, tensor in slots:
-            tensors[name] = stand_ins[id(tensor)]
-        yield replaced
+        yield {
+            name: originals[id(tensor)] for name, tensor in named_tensors(module) if id(tensor) in originals
+        }
     finally:
-        for tensors, name, tensor in slots:
-            tensors[name] = tensor
+        for holder, key, held in undo:
+            holder[key] = held
+
+
+def _replace(module: torch.nn.Module, stand_ins: Mapping[int, torch.Tensor]) -> list[tuple[Any, Any, Any]]:
+    """Put stand-ins wherever modules hold a tensor; return what was held in which dict or list, and where."""
+    undo: list[tuple[Any, Any, Any]] = []
+    for part in module.modules() if stand_ins else ():
+        attributes = vars(part)
+        holders = (attributes, *(value for value in attributes.values() if isinstance(value, dict | list)))
+        for holder in holders:
+            for key, held in list(holder.items() if isinstance(holder, dict) else enumerate(holder)):
+                if isinstance(held, tuple) and any(id(item) in stand_ins for item in held):
+                    undo.append((holder, key, held))
+                    holder[key] = tuple(stand_ins.get(id(item), item) for item in held)
+                elif id(held) in stand_ins:
+                    undo.append((holder, key, held))
+                    holder[key] = stand_ins[id(held)]
+    return undo
 
 
 def shards(
