@@ -30,7 +30,7 @@ WRITTEN = {
 }
 """The dtypes that are written, and pyinit's names for them."""
 
-_BLOCK = 1 << 18
+_BLOCK = 1 << 17
 """Elements that are drawn at once for a strided tensor: they stay in a core's cache until they are copied."""
 
 
@@ -157,9 +157,10 @@ def _borrow(tensor: Any) -> tuple[Array, str]:
         array = (plain if name != "bfloat16" else plain.view(torch.uint16)).numpy()
     except (RuntimeError, TypeError) as error:
         # wrappers: DTensor, FakeTensor, functorch's; and lazily negated memory
+        said = str(error).rstrip(".")
         raise TensorLayoutError(
-            f"pyinit.torch needs plain memory; got a {type(tensor).__name__} that says: {error} "
-            "Fill the plain tensor inside it, such as DTensor.to_local(), with a window."
+            f"pyinit.torch needs plain memory; got a {type(tensor).__name__} that says: {said}. "
+            "Fill the plain tensor inside it, with a window."
         ) from None
     if not array.flags.c_contiguous and any(
         step == 0 and n > 1 for step, n in zip(array.strides, array.shape, strict=True)

@@ -151,9 +151,8 @@ def test_kaimings_numbers_are_torchs_to_the_last_bit(
 def test_given_numbers_are_handed_on(
     name: str, arguments: dict[str, float], monkeypatch: pytest.MonkeyPatch, our_numbers: Callable[..., Any]
 ) -> None:
-    if name == "sparse_":
-        # its recipe has no mean
-        monkeypatch.setattr(pi.sparse, "mean", 0.0, raising=False)
+    # a sparse recipe has no mean of its own
+    monkeypatch.setattr(pi.sparse, "mean", 0.0, raising=False)
     asked = [
         (verb.replace("sparse", "normal"), *rest)
         for verb, *rest in our_numbers(name, torch.empty(4, 4), **arguments)
@@ -389,6 +388,39 @@ def test_a_mode_is_handed_the_function() -> None:
         init.normal_(torch.empty(3))
         init.kaiming_uniform_(torch.empty(3, 3))
     assert {init.uniform_, init.normal_, init.kaiming_uniform_} <= set(seen)
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_each_rank_fills_its_part_of_a_distributed_tensor(name: str) -> None:
+    """Two ranks with generators of one seed hold the halves of what one process draws."""
+    distributed = pytest.importorskip("torch.distributed")
+    placed = pytest.importorskip("torch.distributed.tensor")
+    stores = pytest.importorskip("torch.testing._internal.distributed.fake_pg")
+    arguments, _ = DRAWS[name]
+    whole = getattr(init, name)(torch.empty(12, 8), *arguments, generator=seeded(4))
+    for rank in (0, 1):
+        distributed.init_process_group("fake", rank=rank, world_size=2, store=stores.FakeStore())
+        try:
+            mesh = distributed.device_mesh.DeviceMesh("cpu", [0, 1])
+            tensor = placed.empty(12, 8, device_mesh=mesh, placements=[placed.Shard(1)])
+            generator = seeded(4)
+            assert getattr(init, name)(tensor, *arguments, generator=generator) is tensor
+            assert torch.equal(tensor.to_local(), whole.chunk(2, 1)[rank])
+        finally:
+            distributed.destroy_process_group()
+
+
+def test_memory_that_is_copied_on_write_is_copied() -> None:
+    original = torch.zeros(4, 4)
+    init.normal_(original._lazy_clone())
+    init.normal_(original._lazy_clone().t())
+    assert not original.any()
+
+
+def test_memory_that_is_not_aligned() -> None:
+    tensor = torch.frombuffer(bytearray(41), dtype=torch.float32, offset=1, count=10)
+    init.normal_(tensor, generator=seeded(0))
+    assert torch.equal(tensor.clone(), init.normal_(torch.empty(10), generator=seeded(0)))
 
 
 def test_a_subclass_is_filled() -> None:
