@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -12,10 +13,11 @@ from torch.nn.parameter import is_lazy
 from torch.nn.utils import parametrize
 
 from ..errors import LayoutError
+from .inlining import inline
 from .recorder import Recorder
-from .recording import Lost, Recorded, View, Write
+from .recording import Call, Lost, Recorded, View, Write
 
-__all__ = ["named_tensors", "record"]
+__all__ = ["forget", "named_tensors", "record"]
 
 # What authors call the module that a method is applied to.
 _APPLIED_TO = ("m", "module", "mod", "layer", "submodule")
@@ -27,7 +29,8 @@ def record(module: torch.nn.Module) -> dict[str, Recorded]:
     Run are, from the leaves up as constructors do, each module's own `reset_parameters()`,
     `_reset_parameters()`, `init_weights()` and `_init_weights()` where it has them; the latter two are
     applied to every module below if they take one; and `initialize_weights()` of a transformers model.
-    Modules without meta tensors are left alone, and so is every real tensor.
+    Modules without meta tensors are left alone, and so is every real tensor. A tied tensor begins as the
+    first module that has it says, and as another only if that one says nothing.
 
     Parameters
     ----------
@@ -42,7 +45,7 @@ def record(module: torch.nn.Module) -> dict[str, Recorded]:
     Raises
     ------
     LayoutError
-        If a lazy module does not know its shapes yet.
+        If a lazy module does not know its shapes yet, or a tensor is not strided.
 
     Examples
     --------
@@ -58,24 +61,94 @@ def record(module: torch.nn.Module) -> dict[str, Recorded]:
                 f"materialize needs shapes; '{name}' of {type(module).__name__} is lazy. "
                 "Run one batch on the meta device first, so that it learns them."
             )
+        if tensor.is_meta and tensor.layout is not torch.strided:
+            raise LayoutError(
+                f"materialize needs strided tensors; '{name}' of {type(module).__name__} is "
+                f"{tensor.layout}. Make it real before, and it stays as it is."
+            )
     recorder = Recorder(tensor for _, tensor in named_tensors(module) if not tensor.is_meta)
-    with recorder, torch.no_grad():
+    with _untied(module) as spares, recorder, torch.no_grad():
         _begin(module, recorder, set(), False)
     found: dict[str, Recorded] = {}
     for name, tensor in named_tensors(module):
         if tensor.is_meta:
-            cell = recorder.cell(tensor)
-            cell.path = cell.path or (name,)
-            found[name] = Recorded(name, View.of(tensor), cell)
+            seen = (Recorded(name, View.of(one), recorder.cell(one)) for one in (tensor, *spares(tensor)))
+            known = [recorded for recorded in seen if recorded.unmade is None]
+            found[name] = known[0] if known else Recorded(name, View.of(tensor), recorder.cell(tensor))
+    for name, recorded in found.items():
+        recorded.cell.path = recorded.cell.path or (name,)
+    for recorded in found.values():
+        inline(recorded.cell)
     for recorded in found.values():
         _name_sources(recorded)
     return found
 
 
+@contextmanager
+def _untied(module: torch.nn.Module) -> Iterator[Callable[[torch.Tensor], list[torch.Tensor]]]:
+    """Give every tied tensor to the first module that has it; the others get spares meanwhile.
+
+    A tied tensor begins as its first owner says, as where ``head.weight = embedding.weight`` follows both
+    constructors. Yielded is a function that returns the spares of a tensor.
+    """
+    firsts: dict[int, tuple[dict[str, Any], str]] = {}
+    spares: dict[int, list[torch.Tensor]] = {}
+    replaced: list[tuple[dict[str, Any], str, tuple[dict[str, Any], str]]] = []
+    slots: list[tuple[dict[str, Any], str]] = []
+    for part in module.modules():
+        slots += [(part._parameters, name) for name in part._parameters]
+        slots += [(part._buffers, name) for name in part._buffers]
+    for slot, name in slots:
+        tensor = slot[name]
+        if tensor is None or not tensor.is_meta:
+            continue
+        if id(tensor) not in firsts:
+            firsts[id(tensor)] = (slot, name)
+            continue
+        spare = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+        if isinstance(tensor, torch.nn.Parameter):
+            spare = torch.nn.Parameter(spare, tensor.requires_grad)
+        slot[name] = spare
+        spares.setdefault(id(tensor), []).append(spare)
+        replaced.append((slot, name, firsts[id(tensor)]))
+    try:
+        yield lambda tensor: spares.get(id(tensor), [])
+    finally:
+        for slot, name, (owner, first) in replaced:
+            slot[name] = owner[first]
+
+
 def named_tensors(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yield every parameter and then every buffer of a module, tied ones under each of their names."""
-    yield from module.named_parameters(remove_duplicate=False)
-    yield from module.named_buffers(remove_duplicate=False)
+    """Yield every parameter, then every buffer of a module, tied ones under each of their names.
+
+    Then come tensors that are plain attributes, or in a list, tuple or dict that is one, and neither
+    a parameter nor a buffer.
+    """
+    listed = [
+        *module.named_parameters(remove_duplicate=False),
+        *module.named_buffers(remove_duplicate=False),
+    ]
+    yield from listed
+    known = {id(tensor) for _, tensor in listed}
+    for prefix, part in module.named_modules():
+        for name, value in vars(part).items():
+            if name not in _REGISTRIES:
+                for last, tensor in _tensors(name, value):
+                    if id(tensor) not in known:
+                        known.add(id(tensor))
+                        yield (f"{prefix}.{last}" if prefix else last), tensor
+
+
+_REGISTRIES = ("_parameters", "_buffers", "_modules")
+
+
+def _tensors(name: str, value: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    if isinstance(value, torch.Tensor):
+        yield name, value
+    elif isinstance(value, list | tuple | dict):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            if isinstance(item, torch.Tensor):
+                yield f"{name}.{key}", item
 
 
 def _begin(module: torch.nn.Module, recorder: Recorder, seen: set[int], inside: bool) -> None:
@@ -93,7 +166,7 @@ def _begin(module: torch.nn.Module, recorder: Recorder, seen: set[int], inside: 
             _run(module, name, method, recorder)
     if pretrained:
         if not inside:
-            _forget(module)
+            forget(module)
             if (method := _method(module, "initialize_weights")) is not None:
                 _run(module, "initialize_weights", method, recorder)
         return
@@ -115,7 +188,7 @@ def _is_pretrained(module: torch.nn.Module) -> bool:
     )
 
 
-def _forget(module: torch.nn.Module) -> None:
+def forget(module: torch.nn.Module) -> None:
     """Take transformers' marks off what is on the meta device: it skips modules that have begun."""
     for part in module.modules():
         if any(tensor.is_meta for _, tensor in named_tensors(part)):
@@ -143,7 +216,8 @@ def _run(module: torch.nn.Module, name: str, method: Callable[[], Any], recorder
         # within this, a parametrized weight is one tensor, however often it is asked for
         with parametrize.cached():
             method()
-            _assign_parametrized(module)
+            for part in module.modules():
+                _assign_parametrized(part, recorder)
     except Exception as error:
         first = str(error).strip().partition("\n")[0]
         why = f"{type(module).__name__}.{name} raised {type(error).__name__}: {first}"
@@ -152,11 +226,15 @@ def _run(module: torch.nn.Module, name: str, method: Callable[[], Any], recorder
                 recorder.cell(tensor).add(Write(View.of(tensor), Lost(why)))
 
 
-def _assign_parametrized(module: torch.nn.Module) -> None:
-    """Set what a module's parametrizations are made from, so that they make what was written."""
-    if parametrize.is_parametrized(module):
-        for name in module.parametrizations:  # type: ignore[union-attr]
-            setattr(module, str(name), getattr(module, str(name)))
+def _assign_parametrized(module: torch.nn.Module, recorder: Recorder) -> None:
+    """Set what parametrizations are made from, so that they make what was written to the weight."""
+    if not parametrize.is_parametrized(module):
+        return
+    for name in module.parametrizations:  # type: ignore[union-attr]
+        weight = getattr(module, str(name))
+        contents = [write.content for write in recorder.cell(weight).writes] if weight.is_meta else []
+        if any(not isinstance(content, Call) or content.output is None for content in contents):
+            setattr(module, str(name), weight)
 
 
 def _name_sources(recorded: Recorded) -> None:

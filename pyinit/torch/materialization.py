@@ -15,7 +15,7 @@ from ..errors import PyinitError, RecipeError
 from ..recipe import Recipe
 from ..rules import Rule, as_rules, fitted
 from ..stream import Key, as_key
-from .beginnings import named_tensors, record
+from .beginnings import forget, named_tensors, record
 from .recording import Cell, Draw, Recorded, View, Write
 from .replay import replay
 from .sharded import shards, whole
@@ -93,10 +93,14 @@ def materialize(
     count = check_threads(threads)
     rules = None if recipe is None else as_rules(recipe)
     with whole(module) as distributed:
-        recorded = record(module)
-        if rules is not None:
-            recorded = _ruled(module, recorded, rules)
-        _check(module, recorded)
+        try:
+            recorded = record(module)
+            if rules is not None:
+                recorded = _ruled(module, recorded, rules)
+            _check(module, recorded)
+        except PyinitError:
+            forget(module)
+            raise
     plain = {name: tensor for name, tensor in recorded.items() if name not in distributed}
     storages = _fill(plain, root, count)
     real: dict[str, torch.Tensor] = {name: _shown(tensor, storages) for name, tensor in plain.items()}
@@ -109,9 +113,10 @@ def _ruled(
 ) -> dict[str, Recorded]:
     """Return the recording with the writes that rules ask for instead."""
     parameters = dict(module.named_parameters(remove_duplicate=False))
+    registered = parameters.keys() | dict(module.named_buffers(remove_duplicate=False)).keys()
     cells: dict[int, Cell] = {}
     for name, tensor in recorded.items():
-        owner = module.get_submodule(name.rpartition(".")[0])
+        owner = module.get_submodule(name.rpartition(".")[0]) if name in registered else module
         is_kernel = len(tensor.shape) >= 2 and tensor.dtype in WRITTEN
         rule = next((rule for rule in rules if rule.matches(name, is_kernel=is_kernel)), None)
         wanted = rule is not None and (name in parameters or tensor.unmade is not None)
@@ -144,12 +149,13 @@ def _laid_out(recipe: Recipe, owner: torch.nn.Module) -> Recipe:
 
 def _check(module: torch.nn.Module, recorded: dict[str, Recorded]) -> None:
     """Raise an error that names every tensor of which it is not known how it begins."""
-    buffers = dict(module.named_buffers(remove_duplicate=False))
+    kinds = dict.fromkeys(dict(module.named_parameters(remove_duplicate=False)), "parameter")
+    kinds |= dict.fromkeys(dict(module.named_buffers(remove_duplicate=False)), "buffer")
     unknown: dict[str, str] = {}
     for name, tensor in recorded.items():
         why = tensor.unmade
         if why is not None:
-            unknown[f"{'buffer' if name in buffers else 'parameter'} '{name}'"] = why
+            unknown[f"{kinds.get(name, 'attribute')} '{name}'"] = why
     if unknown:
         told = "; ".join(f"{what}: {why}" for what, why in list(unknown.items())[:_TOLD])
         more = f"; and {len(unknown) - _TOLD} more" if len(unknown) > _TOLD else ""
@@ -219,10 +225,8 @@ def _install(module: torch.nn.Module, real: dict[str, torch.Tensor]) -> None:
         path, _, last = name.rpartition(".")
         if id(tensor) not in done:
             done[id(tensor)] = _become(tensor, real[name])
-        owner = module.get_submodule(path)
-        slots = owner._parameters if last in owner._parameters else owner._buffers
-        if slots[last] is not done[id(tensor)]:
-            slots[last] = done[id(tensor)]  # type: ignore[assignment]
+        if done[id(tensor)] is not tensor:
+            setattr(module.get_submodule(path), last, done[id(tensor)])
 
 
 def _become(tensor: torch.Tensor, real: torch.Tensor) -> torch.Tensor:

@@ -45,7 +45,7 @@ class Recorder:
 
     def __init__(self, kept: Iterable[torch.Tensor] = ()) -> None:
         self.cells: dict[int, Cell] = {}
-        self.kept = {_storage(tensor) for tensor in kept}
+        self.kept = {_storage(tensor) for tensor in kept if _plain(tensor)}
         self._modes = (_Operators(self), _Skipped(self))
 
     def __enter__(self) -> Recorder:

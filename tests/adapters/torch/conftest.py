@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
 import pytest
 
@@ -16,7 +17,7 @@ def torchvision_loads() -> None:
     """
     torch = pytest.importorskip("torch")
     try:
-        import torchvision
+        import_module("torchvision")
     except RuntimeError:
         for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
             del sys.modules[name]

@@ -129,6 +129,13 @@ def weight_of_unit_rows(w: Any) -> None:
     w.div_(w.norm(dim=1, keepdim=True))
 
 
+def drawn_aside(w: Any) -> None:
+    temporary = torch.empty(8, 6)
+    init.xavier_normal_(temporary)
+    w.copy_(temporary.clone())
+    w.clamp_(max=0.5)
+
+
 def new_data(w: Any) -> None:
     w.data = torch.randn(8, 6) * 0.5 + torch.arange(6.0)
 
@@ -152,6 +159,7 @@ PATTERNS: dict[str, Callable[[Any], Any]] = {
     "copied from real values": lambda w: w.copy_(torch.arange(6.0)),
     "copied from a draw": lambda w: w.copy_(torch.randn(8, 6) * 0.02),
     "new data": new_data,
+    "drawn aside": drawn_aside,
     "second half a copy": copied_half,
     "infinite": lambda w: w.fill_(-math.inf),
 }

@@ -1,0 +1,443 @@
+"""Modules of the meta device become real: by name, in place, completely, or with every doubt named."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import pyinit as pi
+
+pytestmark = pytest.mark.interop
+
+torch = pytest.importorskip("torch")
+materialize = pytest.importorskip("pyinit.torch.materialization").materialize
+nn = torch.nn
+
+
+def on_meta(build: Callable[[], Any]) -> Any:
+    """Build a module under torch's meta device."""
+    with torch.device("meta"):
+        return build()
+
+
+def net(depth: int = 1, dtype: Any = None) -> Any:
+    """A few layers, tied, with a padding row, norms and running statistics."""
+
+    class Net(nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.embed = nn.Embedding(50, 16, padding_idx=3, dtype=dtype)
+            self.layers = nn.ModuleList(nn.Linear(16, 16, dtype=dtype) for _ in range(depth))
+            self.attention = nn.MultiheadAttention(16, 2, dtype=dtype)
+            self.norm = nn.BatchNorm1d(16, dtype=dtype)
+            self.head = nn.Linear(16, 50, bias=False, dtype=dtype)
+            self.head.weight = self.embed.weight
+
+    return Net()
+
+
+def tensors(module: Any) -> dict[str, Any]:
+    """Every parameter and buffer, tied ones once."""
+    return dict([*module.named_parameters(), *module.named_buffers()])
+
+
+def same(left: Any, right: Any) -> bool:
+    """Whether two tensors hold the same bits."""
+    bits = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+    kind = bits[left.itemsize]
+    return left.dtype == right.dtype and torch.equal(left.detach().view(kind), right.detach().view(kind))
+
+
+def by_hand(recipe: pi.Recipe, like: Any, key: pi.Key) -> Any:
+    """What a recipe makes in a tensor of the same shape and dtype."""
+    return pi.fill(torch.empty_like(like, requires_grad=False), recipe, key=key)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
+def test_every_tensor_is_what_filling_it_by_hand_under_its_name_makes(dtype: str) -> None:
+    made = materialize(on_meta(lambda: net(dtype=getattr(torch, dtype))), 11)
+    bound = 1 / math.sqrt(16)
+    xavier = math.sqrt(3.0) * math.sqrt(2.0 / float(16 + 48))
+    kaiming = math.sqrt(3.0) * (math.sqrt(2.0 / (1 + math.sqrt(5) ** 2)) / math.sqrt(16))
+    recipes = {
+        "embed.weight": pi.normal(),
+        "layers.0.weight": pi.uniform(-kaiming, kaiming),
+        "layers.0.bias": pi.uniform(-bound, bound),
+        "attention.in_proj_weight": pi.uniform(-xavier, xavier),
+        "attention.in_proj_bias": pi.zeros(),
+        "attention.out_proj.weight": pi.uniform(-kaiming, kaiming),
+        "attention.out_proj.bias": pi.zeros(),
+        "norm.weight": pi.ones(),
+        "norm.bias": pi.zeros(),
+        "norm.running_mean": pi.zeros(),
+        "norm.running_var": pi.ones(),
+    }
+    found = tensors(made)
+    assert found.pop("norm.num_batches_tracked").item() == 0
+    assert found.keys() == recipes.keys()
+    for name, tensor in found.items():
+        expected = by_hand(recipes[name], tensor, pi.key(11).fold_in(name))
+        if name == "embed.weight":
+            expected[3] = 0
+        assert tensor.dtype == getattr(torch, dtype)
+        assert same(tensor.detach(), expected), name
+
+
+def test_bits_do_not_depend_on_threads_or_on_the_time_and_do_on_the_seed() -> None:
+    def build() -> Any:
+        return nn.Sequential(nn.Linear(1100, 1100), *(nn.Linear(300, 200) for _ in range(20)))
+
+    first = tensors(materialize(on_meta(build), 0))
+    for threads in (1, 2, 7, None):
+        again = tensors(materialize(on_meta(build), pi.key(0), threads=threads))
+        assert all(same(first[name], again[name]) for name in first)
+    other = tensors(materialize(on_meta(build), 1))
+    assert not any(same(first[name], other[name]) for name in first)
+
+
+def test_adding_a_layer_changes_no_other() -> None:
+    small, large = (tensors(materialize(on_meta(lambda d=d: net(d)), 0)) for d in (1, 3))
+    assert len(large) == len(small) + 4
+    assert all(same(small[name], large[name]) for name in small)
+
+
+def test_a_real_module_stays_as_it_is() -> None:
+    module = materialize(on_meta(net), 0)
+    before = copy.deepcopy(tensors(module))
+    assert materialize(module, 1) is module
+    assert all(same(before[name], tensor) for name, tensor in tensors(module).items())
+
+
+def test_a_tied_tensor_begins_as_its_first_owner_says() -> None:
+    class Last(nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.empty(16, 16))
+
+    silent, linear = on_meta(Last), on_meta(lambda: nn.Linear(16, 16))
+    linear.weight = silent.weight
+    module = materialize(nn.Sequential(silent, linear), 0)
+    assert module[1].weight is module[0].weight
+    expected = by_hand(pi.uniform(-0.25, 0.25), silent.weight, pi.key(0).fold_in("0.weight"))
+    assert torch.equal(silent.weight, expected)
+
+
+def test_a_draw_that_two_tensors_copy_is_the_same_in_both() -> None:
+    class Copies(nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.query, self.key = (nn.Parameter(torch.empty(4, 4)) for _ in range(2))
+
+        def reset_parameters(self) -> None:
+            both = torch.randn(4, 4)
+            self.query.data.copy_(both)
+            self.key.data.copy_(both * 2)
+
+    module = materialize(on_meta(Copies), 0)
+    assert torch.equal(module.query, by_hand(pi.normal(), module.query, pi.key(0).fold_in("query")))
+    assert torch.equal(module.key, module.query * 2)
+
+
+def test_real_parts_of_a_module_stay_and_the_rest_is_made() -> None:
+    with torch.device("meta"):
+        module = net(2)
+    real = nn.Linear(16, 16)
+    kept = real.weight.detach().clone()
+    module.layers[0] = real
+    materialize(module, 0)
+    assert module.layers[0].weight is real.weight
+    assert torch.equal(real.weight, kept)
+    assert same(module.layers[1].weight, materialize(on_meta(lambda: net(2)), 0).layers[1].weight)
+
+
+def test_objects_ties_flags_attributes_and_hooks_stay() -> None:
+    class Special(nn.Parameter):  # type: ignore[misc, name-defined]
+        pass
+
+    module = on_meta(net)
+    module.layers[0].weight = Special(module.layers[0].weight, requires_grad=False)
+    module.layers[0].bias.note = "decay"
+    module.layers[0].bias.register_hook(lambda gradient: gradient * 0 + 5)
+    before = dict(module.named_parameters())
+    optimizer = torch.optim.SGD(module.parameters(), lr=1.0)
+    materialize(module, 0)
+    after = dict(module.named_parameters())
+    assert all(after[name] is before[name] for name in after)
+    assert module.head.weight is module.embed.weight
+    assert type(module.layers[0].weight) is Special
+    assert not module.layers[0].weight.requires_grad
+    assert module.layers[0].bias.note == "decay"
+    start = module.layers[0].bias.detach().clone()
+    module.layers[0](torch.ones(2, 16)).sum().backward()
+    optimizer.step()
+    assert torch.equal(module.layers[0].bias.detach(), start - 5)
+
+
+def test_a_weak_reference_to_a_parameter_costs_its_identity_only() -> None:
+    import weakref
+
+    module = on_meta(net)
+    held = weakref.ref(module.embed.weight)
+    materialize(module, 0)
+    assert held is not None
+    assert module.head.weight is module.embed.weight
+    assert same(module.embed.weight.detach(), materialize(on_meta(net), 0).embed.weight.detach())
+
+
+def test_tensors_that_share_memory_share_it_again() -> None:
+    class Views(nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            both = torch.empty(6, 4)
+            self.top, self.bottom = nn.Parameter(both[:2]), nn.Parameter(both[2:])
+            self.register_buffer("turned", both.T, persistent=False)
+            self.rows = [both[0]]
+
+        def reset_parameters(self) -> None:
+            nn.init.normal_(self.bottom)
+            nn.init.uniform_(self.top)
+
+    module = materialize(on_meta(Views), 3)
+    key = pi.key(3).fold_in("top")
+    assert torch.equal(module.bottom, by_hand(pi.normal(), module.bottom, key))
+    assert torch.equal(module.top, by_hand(pi.uniform(), module.top, key.fold_in(1)))
+    assert torch.equal(module.turned.T, torch.cat([module.top, module.bottom]))
+    with torch.no_grad():
+        module.top[0] = 7
+    assert bool((module.turned[:, 0] == 7).all())
+    assert bool((module.rows[0] == 7).all())
+
+
+def test_recurrent_layers_run_and_storages_are_their_own() -> None:
+    module = materialize(on_meta(lambda: nn.LSTM(8, 16, num_layers=2, bidirectional=True)), 0)
+    out, _ = module(torch.ones(3, 2, 8))
+    assert out.isfinite().all()
+    assert all(p.untyped_storage().nbytes() == p.numel() * 4 for p in module.parameters())
+
+
+def test_memory_formats_stay() -> None:
+    module = on_meta(lambda: nn.Conv2d(8, 4, 3)).to(memory_format=torch.channels_last)
+    strides = module.weight.stride()
+    materialize(module, 0)
+    assert module.weight.stride() == strides
+    assert torch.equal(module.weight, materialize(on_meta(lambda: nn.Conv2d(8, 4, 3)), 0).weight)
+
+
+class Styled(nn.Module):  # type: ignore[misc, name-defined]
+    """Begins as many do: a method for every module below, and its own."""
+
+    def __init__(self, width: int = 8) -> None:
+        super().__init__()
+        self.token = nn.Parameter(torch.zeros(1, width))
+        self.first, self.last = nn.Linear(width, width), nn.Linear(width, 2)
+        table = torch.outer(torch.arange(4.0), torch.arange(float(width))).sin()
+        self.register_buffer("table", table, persistent=False)
+        self.register_buffer("steps", torch.arange(4))
+
+    def _init_weights(self, module: Any) -> None:
+        if isinstance(module, nn.Linear):
+            nn.init.trunc_normal_(module.weight, std=0.02)
+            nn.init.zeros_(module.bias)
+
+    def init_weights(self, scale: float = 0.5) -> None:
+        self.token.data = torch.randn(self.token.shape) * scale
+        self.last.weight.data.normal_(0, 0.1).mul_(scale)
+        width = self.token.shape[1]
+        self.table.copy_(torch.outer(torch.arange(4.0), torch.arange(float(width))).sin())
+        self.steps.copy_(torch.arange(4))
+
+
+def test_a_modules_own_methods_are_run_as_constructors_do() -> None:
+    module = materialize(on_meta(Styled), 0)
+    real = Styled()
+    assert torch.equal(module.table, real.table)
+    assert torch.equal(module.steps, real.steps)
+    root = pi.key(0)
+    truncated = pi.truncated_normal(std=0.02, unit="absolute")
+    assert torch.equal(
+        module.first.weight, by_hand(truncated, module.first.weight, root.fold_in("first.weight"))
+    )
+    assert bool((module.first.bias == 0).all())
+    # _init_weights runs last, and its complete draw makes what init_weights drew pointless
+    assert torch.equal(
+        module.last.weight, by_hand(truncated, module.last.weight, root.fold_in("last.weight"))
+    )
+    token = by_hand(pi.normal(), module.token, root.fold_in("token")) * 0.5
+    assert torch.equal(module.token, token)
+
+
+def test_weight_norm_makes_the_weight_that_was_drawn() -> None:
+    build = nn.utils.parametrizations.weight_norm
+    module = materialize(on_meta(lambda: build(nn.Linear(8, 4))), 0)
+    direction = module.parametrizations.weight.original1
+    assert torch.allclose(module.weight, direction, atol=1e-6)
+    assert 0 < direction.abs().max() < 1 / math.sqrt(8)
+    assert torch.allclose(module.parametrizations.weight.original0[:, 0], direction.norm(dim=1))
+
+
+def test_a_recipe_is_for_all_parameters_and_buffers_stay_their_own() -> None:
+    module = materialize(on_meta(net), 0, pi.normal(std=0.02))
+    for name, parameter in module.named_parameters():
+        expected = by_hand(pi.normal(std=0.02), parameter, pi.key(0).fold_in(name))
+        if name == "embed.weight":
+            expected[3] = 0
+        assert torch.equal(parameter, expected)
+    assert bool((module.norm.running_var == 1).all())
+
+
+def test_rules_come_first_and_the_modules_own_beginning_after_them() -> None:
+    rules = {"layers.*.weight": pi.he_normal(), "*.bias": pi.constant(0.5)}
+    module = materialize(on_meta(net), 0, rules)
+    weight = module.layers[0].weight
+    key = pi.key(0).fold_in("layers.0.weight")
+    assert torch.equal(weight, by_hand(pi.he_normal(layout="torch"), weight, key))
+    assert bool((module.attention.out_proj.bias == 0.5).all())
+    own = materialize(on_meta(net), 0)
+    assert same(module.embed.weight.detach(), own.embed.weight.detach())
+    assert same(module.attention.in_proj_weight.detach(), own.attention.in_proj_weight.detach())
+
+
+def test_groups_and_zero_rows_of_rules_count() -> None:
+    module = on_meta(lambda: nn.Conv1d(8, 16, 3, groups=4))
+    rule = pi.rules.Rule("weight", pi.lecun_normal(), zero_rows=(2,))
+    materialize(module, 0, [rule])
+    expected = by_hand(pi.lecun_normal(layout="torch", groups=4), module.weight, pi.key(0).fold_in("weight"))
+    expected[2] = 0
+    assert torch.equal(module.weight, expected)
+
+
+class Forgetful(nn.Module):  # type: ignore[misc, name-defined]
+    """Begins only in part."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        self.token = nn.Parameter(torch.randn(3, 4))
+        self.register_buffer("mask", torch.ones(4, 4).tril(), persistent=False)
+        self.scale = torch.ones(2)
+
+
+def test_what_is_not_known_is_named_each_and_nothing_is_touched() -> None:
+    module = on_meta(Forgetful)
+    with pytest.raises(pi.errors.RecipeError) as caught:
+        materialize(module, 0)
+    assert str(caught.value) == (
+        "materialize needs to know how each tensor of Forgetful begins; of 3 the module's own methods do not "
+        "tell: parameter 'token': nothing is written to it; buffer 'mask': nothing is written to it; "
+        "attribute 'scale': nothing is written to it. Pass recipe={pattern: a Recipe}, make them real "
+        "before, or use to_empty(device='cpu') and fill them."
+    )
+    assert all(tensor.is_meta for tensor in tensors(module).values())
+    rules = {"token": pi.normal(std=0.1), "mask": pi.ones(), "scale": pi.constant(2)}
+    materialize(module, 0, rules)
+    assert torch.equal(module.token, by_hand(rules["token"], module.token, pi.key(0).fold_in("token")))
+    assert module.scale.tolist() == [2, 2]
+
+
+def failing(error: Callable[[Any], None]) -> Any:
+    """A linear layer that begins in another way."""
+
+    class Failing(nn.Linear):  # type: ignore[misc, name-defined]
+        def reset_parameters(self) -> None:
+            if self.built:
+                error(self)
+
+        built = False
+
+    module = on_meta(lambda: Failing(4, 2, bias=False))
+    module.built = True
+    return module
+
+
+def looks(module: Any) -> None:
+    module.weight.data.normal_()
+    if module.weight.sum() > 0:
+        module.weight.data.zero_()
+
+
+FAILURES: dict[str, tuple[Callable[[Any], None], str]] = {
+    "values": (looks, "parameter 'weight': Failing.reset_parameters raised "),
+    "its own error": (lambda m: m.absent, "Failing.reset_parameters raised AttributeError: "),
+    "distribution": (
+        lambda m: m.weight.data.geometric_(0.5),
+        "parameter 'weight': aten.geometric_.default of torch.float32 has no recipe",
+    ),
+    "real": (
+        lambda m: m.weight.data.copy_(torch.zeros(2, 4).normal_()),
+        "raised PyinitError: aten.normal_.default draws random numbers outside of the meta device",
+    ),
+    "part": (lambda m: m.weight.data[0].zero_(), "parameter 'weight': only a part of it is written"),
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_what_cannot_be_recorded_is_said_and_a_rule_is_the_way_out(name: str) -> None:
+    error, message = FAILURES[name]
+    module = failing(error)
+    with pytest.raises(pi.errors.RecipeError) as caught:
+        materialize(module, 0)
+    assert message in str(caught.value)
+    assert module.weight.is_meta
+    materialize(module, 0, {"*": pi.he_normal()})
+    key = pi.key(0).fold_in("weight")
+    assert torch.equal(module.weight, by_hand(pi.he_normal(layout="torch"), module.weight, key))
+
+
+ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
+    "lazy": (
+        lambda: materialize(on_meta(lambda: nn.LazyLinear(3)), 0),
+        pi.errors.LayoutError,
+        "materialize needs shapes; 'weight' of LazyLinear is lazy. Run one batch on the meta device first",
+    ),
+    "sparse": (
+        lambda: materialize(sparse_on_meta(), 0),
+        pi.errors.LayoutError,
+        "materialize needs strided tensors; 'weight' of Module is torch.sparse_coo. Make it real before",
+    ),
+    "fans": (
+        lambda: materialize(on_meta(lambda: nn.Linear(3, 2)), 0, pi.he_normal()),
+        pi.errors.ShapeError,
+        "'bias': ",
+    ),
+    "dtype": (
+        lambda: materialize(on_meta(lambda: nn.Linear(3, 2, dtype=torch.complex64)), 0, pi.normal()),
+        pi.errors.RecipeError,
+        "'weight': normal() needs one of float32, float64, bfloat16, float16; it is torch.complex64. Give",
+    ),
+    "rows": (
+        lambda: materialize(
+            on_meta(lambda: nn.Linear(3, 2)), 0, [pi.rules.Rule("weight", pi.normal(), zero_rows=(2,))]
+        ),
+        pi.errors.RecipeError,
+        "'weight' of shape (2, 3) has no row 2. Count from 0.",
+    ),
+    "seed": (lambda: materialize(on_meta(net), -1), pi.errors.SeedError, "a seed must be an integer in [0"),
+    "threads": (
+        lambda: materialize(on_meta(net), 0, threads=0),
+        pi.errors.RecipeError,
+        "threads must be a positive integer; got 0",
+    ),
+    "recipe": (
+        lambda: materialize(on_meta(net), 0, "he"),
+        pi.errors.RecipeError,
+        "recipes are a Recipe, or patterns and recipes in order; got 'he'",
+    ),
+}
+
+
+def sparse_on_meta() -> Any:
+    module = nn.Module()
+    module.weight = nn.Parameter(torch.empty(2, 2, layout=torch.sparse_coo, device="meta"))
+    return module
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_bad_input_is_refused(name: str) -> None:
+    call, error, message = ERRORS[name]
+    with pytest.raises(error) as caught:
+        call()
+    assert str(caught.value).startswith(message)
