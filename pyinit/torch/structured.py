@@ -58,8 +58,12 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     with torch.no_grad():
         tensor.zero_()
         if kept > 0:
-            centre = tensor[(slice(None), slice(None), *(k // 2 for k in kernel))]
-            centre.unflatten(0, (groups, outputs // groups)).diagonal(0, 1, 2).fill_(1)
+            centre = tensor
+            for size in kernel:
+                centre = centre.select(2, size // 2)
+            # (groups, out / groups, in)
+            grouped = torch.unflatten(centre, 0, (groups, outputs // groups))
+            grouped.diagonal(0, 1, 2).fill_(1)
     return tensor
 
 
