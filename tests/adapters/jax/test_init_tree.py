@@ -264,7 +264,8 @@ def test_layers_of_flax_take_the_initializers() -> None:
         (
             lambda: init_tree({"ids": struct(5, dtype="int32")}, recipe=pi.constant(0.5)),
             "ids: only a constant of its own can fill an array of int32; got constant(value=0.5). Name one, "
-            "such as {'ids': pyinit.zeros()}, or make the leaf yourself: what is no ShapeDtypeStruct is kept.",
+            "such as {'ids': pyinit.zeros()}, or make the leaf yourself: what is no ShapeDtypeStruct is "
+            "kept.",
         ),
         (
             lambda: init_tree({"w": struct(2, 2)}, recipe=lambda name, shape: 3),
