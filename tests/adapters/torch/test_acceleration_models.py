@@ -22,6 +22,8 @@ def torchvision() -> None:
     """
     try:
         import torchvision  # noqa: F401
+    except ImportError:
+        return
     except RuntimeError:
         for name in ("nms", "qnms"):
             torch.library.define(
