@@ -242,6 +242,17 @@ def test_a_function_draws_its_recipe_whatever_the_strides(name: str, layout: str
 
 
 @pytest.mark.parametrize("name", DRAWS)
+def test_a_generator_and_manual_seed_of_one_seed_draw_the_same(name: str) -> None:
+    arguments, _ = DRAWS[name]
+    torch.manual_seed(42)
+    governed = getattr(init, name)(torch.empty(12, 8), *arguments)
+    assert torch.equal(governed, getattr(init, name)(torch.empty(12, 8), *arguments, generator=seeded(42)))
+    assert not torch.equal(
+        governed, getattr(init, name)(torch.empty(12, 8), *arguments, generator=seeded(43))
+    )
+
+
+@pytest.mark.parametrize("name", DRAWS)
 def test_zero_elements_are_as_torch_treats_them(name: str) -> None:
     arguments, _ = DRAWS[name]
     for shape in ((0, 3), (3, 0)):
