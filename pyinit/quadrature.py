@@ -82,12 +82,15 @@ def integrals(
     total = np.zeros(rows)
     for _ in range(_DEEPEST):
         half = width / 2
-        first, _, beside = sums(left, half, row)
-        second, _, beyond = sums(left + half, half, row)
+        # both halves at once: of few panels a call costs more than its numbers
+        halves, _, beside = sums(
+            np.concatenate([left, left + half]), np.concatenate([half, half]), np.concatenate([row, row])
+        )
+        first, second = halves[: len(left)], halves[len(left) :]
         fine = first + second
         open_ = np.abs(fine - coarse) > allowed[row] + relative * np.abs(fine)
         if wary:
-            open_ |= np.maximum(beside, beyond) > unseen[row]
+            open_ |= np.maximum(beside[: len(left)], beside[len(left) :]) > unseen[row]
         settled = ~open_
         total += np.bincount(row[settled], fine[settled], rows)
         if settled.all():

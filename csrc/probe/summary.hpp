@@ -112,8 +112,8 @@ class Summary {
     }
   }
 
-  // `added` numbers were given to add, `numbers` of them from the block.
-  BlockMoments result(uint64_t numbers, uint64_t added, Tally& tally) {
+  // `added` numbers were given to add, `numbers` of them from the block; `counted` slots were counted.
+  BlockMoments result(uint64_t numbers, uint64_t added, uint64_t counted, Tally& tally) {
     uint32_t finite[kStatisticLanes], saturated[kStatisticLanes];
     float minimum[kStatisticLanes], maximum[kStatisticLanes];
     double sum[kStatisticLanes], square[kStatisticLanes];
@@ -144,7 +144,7 @@ class Summary {
     if constexpr (kCounts) {
       uint32_t slots[kLanes];
       slots_(S::all(shift_), slots);
-      tally.slots[slots[0] * Tally::kCopies] -= replaced;
+      tally.slots[slots[0] * Tally::kCopies] -= counted - finite[0];
     }
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     if (finite[0] == 0) return {0, 0, 0, kInfinity, -kInfinity};
@@ -199,6 +199,8 @@ BlockMoments summarize_in(const Question& question, const Slots& slots, const Ma
   const size_t whole = block.columns / kLanes * kLanes;
   const size_t rest = block.columns - whole;
   const size_t added = whole + (rest == 0 ? 0 : kLanes);
+  // Without the lanes beyond a narrow block, of which counting would take longer than all else.
+  const size_t counted = whole + (rest + Tally::kCopies - 1) / Tally::kCopies * Tally::kCopies;
   uint32_t slots_of_row[kBlockNumbers];
   float last[kLanes];
   for (float& x : last) x = std::numeric_limits<float>::quiet_NaN();
@@ -209,9 +211,9 @@ BlockMoments summarize_in(const Question& question, const Slots& slots, const Ma
       std::memcpy(last, row + whole, rest * sizeof(float));
       summary.add(last, slots_of_row + whole);
     }
-    if constexpr (!std::is_same_v<Slots, NoSlots<S>>) count_slots<S>(slots_of_row, added, tally.slots);
+    if constexpr (!std::is_same_v<Slots, NoSlots<S>>) count_slots<S>(slots_of_row, counted, tally.slots);
   }
-  return summary.result(block.rows * block.columns, block.rows * added, tally);
+  return summary.result(block.rows * block.columns, block.rows * added, block.rows * counted, tally);
 }
 
 template <class S>

@@ -26,6 +26,7 @@ Function = Callable[[Values], Values]
 
 _REACH = 12.0
 _PANELS = 16
+_STEPS = np.linspace(0.0, 1.0, _PANELS + 1)
 # rows at a time: a few MB of nodes
 _ROWS = 1024
 # from the width of a kink to 1 in so many panels
@@ -161,13 +162,12 @@ def _edges(sd: Values, mean: Values, kinks: tuple[float, ...], blur: Values | No
 
     def reached(value: float) -> Values:
         with np.errstate(all="ignore"):
-            at = np.nan_to_num((value - mean) / sd, posinf=_REACH, neginf=-_REACH)
-        return np.clip(at, -_REACH, _REACH)
+            at = np.clip((value - mean) / sd, -_REACH, _REACH)
+        return np.where(np.isnan(at), 0.0, at)
 
     middle, scale = reached(0.0), np.maximum(sd, 1.0)
     first, last = (np.arcsinh((end - middle) * scale) for end in (-_REACH, _REACH))
-    steps = np.linspace(0.0, 1.0, _PANELS + 1)
-    grown = np.sinh(first[:, None] + (last - first)[:, None] * steps) / scale[:, None] + middle[:, None]
+    grown = np.sinh(first[:, None] + (last - first)[:, None] * _STEPS) / scale[:, None] + middle[:, None]
     grown[:, 0], grown[:, -1] = -_REACH, _REACH
     edges = [grown]
     for kink in kinks:
