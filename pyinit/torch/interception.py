@@ -55,9 +55,11 @@ def _filled(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
     if func in FACTORIES:
         return take(FACTORIES[func], args, kwargs)
     # While a mode is active, this one asks the mode before it calls uniform_, and after that no mode is. It
-    # is known by its name, for transformers puts a function of its own in its place.
+    # is known by its name, for transformers puts a function of its own in its place; pyinit.torch.init's is
+    # governed by torch's generator, as are the other functions there.
     if isinstance(func, FunctionType) and func.__name__ == "kaiming_uniform_":
-        return take(requests.kaiming_uniform, args, kwargs)
+        own = str(func.__module__).startswith("pyinit.")
+        return None if own else take(requests.kaiming_uniform, args, kwargs)
     return None
 
 

@@ -119,6 +119,26 @@ def test_fork_rng_leaves_no_trace() -> None:
     assert torch.equal(normal(), inner)
 
 
+def test_inside_an_accelerated_block_torchs_generator_governs_still() -> None:
+    accelerate = pytest.importorskip("pyinit.torch.acceleration").accelerate
+
+    def draw() -> list[Any]:
+        torch.manual_seed(3)
+        return [
+            init.normal_(torch.empty(4)),
+            init.trunc_normal_(torch.empty(4)),
+            init.kaiming_uniform_(torch.empty(4, 3)),
+            init.orthogonal_(torch.empty(3, 3)),
+            init.sparse_(torch.empty(3, 4).t(), 0.5),
+        ]
+
+    outside = draw()
+    with accelerate(seed=0) as block:
+        inside = draw()
+    assert block.fills == 0
+    assert all(torch.equal(one, other) for one, other in zip(outside, inside, strict=True))
+
+
 def test_sparse_heeds_its_generator() -> None:
     """In torch the zeros are where the default generator says."""
     torch.manual_seed(0)
