@@ -12,6 +12,7 @@ import numpy.typing as npt
 from . import _core
 from ._fill import check_threads
 from .errors import DTypeError, RecipeError, ShapeError
+from .strict_json import number
 
 __all__ = [
     "Asked",
@@ -169,6 +170,23 @@ class Moments:
     def std(self) -> float:
         """Root of the variance."""
         return math.sqrt(self.variance)
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Moments:
+        """Return the moments of which a report or a history made a dict of JSON values.
+
+        Raises
+        ------
+        TypeError, ValueError, KeyError
+            If it is not one.
+        """
+        values = {name: number(value) for name, value in content.items() if name != "histogram"}
+        bars = content["histogram"]
+        if bars is None:
+            return cls(**values, histogram=None)
+        axis: Axis = (LogAxis if "cuts" in bars["axis"] else LinearAxis)(**bars["axis"])
+        counts = tuple(int(count) for count in bars["counts"])
+        return cls(**values, histogram=Histogram(axis, bars["below"], counts, bars["above"]))
 
 
 def found(answer: dict[str, Any], question: Question, units: int | None = None) -> Moments:

@@ -8,7 +8,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FormatError
-from ..moments import Axis, Histogram, LinearAxis, LogAxis, Moments
+from ..moments import Moments
 from ..strict_json import finite, number, parsed
 from .prediction import Prediction
 from .verdict import Verdict
@@ -155,7 +155,7 @@ class Report:
             )
         try:
             values = {name: value for name, value in content.items() if name != "report"}
-            values["inputs"] = _moments(values["inputs"])
+            values["inputs"] = Moments.from_dict(values["inputs"])
             values["verdict"] = Verdict(**values["verdict"])
             values["loss"] = number(values["loss"])
             values["layers"] = tuple(_layer(layer) for layer in values["layers"])
@@ -188,20 +188,10 @@ def _plain(value: Any) -> Any:
 
 def _layer(content: Any) -> LayerReport:
     values = dict(content)
-    values["moments"] = {kind: _moments(item) for kind, item in values["moments"].items()}
+    values["moments"] = {kind: Moments.from_dict(item) for kind, item in values["moments"].items()}
     values["predictions"] = {
         kind: Prediction(**{name: number(value) for name, value in item.items()})
         for kind, item in values["predictions"].items()
     }
     values["verdict"] = Verdict(**values["verdict"])
     return LayerReport(**values)
-
-
-def _moments(content: Any) -> Moments:
-    values = {name: number(value) for name, value in content.items() if name != "histogram"}
-    bars = content["histogram"]
-    if bars is None:
-        return Moments(**values, histogram=None)
-    axis: Axis = (LogAxis if "cuts" in bars["axis"] else LinearAxis)(**bars["axis"])
-    counts = tuple(int(count) for count in bars["counts"])
-    return Moments(**values, histogram=Histogram(axis, bars["below"], counts, bars["above"]))

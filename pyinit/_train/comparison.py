@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..data import Dataset
 from ..dense import Norm
-from ..errors import RecipeError
+from ..errors import FormatError, RecipeError
 from ..network import Network, mlp
 from ..recipe import Recipe
+from ..strict_json import parsed
 from .history import History
 from .run import Progress, train
 
@@ -93,6 +94,22 @@ class Comparison:
     def to_json(self) -> str:
         """Return every history, without parameters, as one JSON object."""
         return json.dumps(self.to_dict(), allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Comparison:
+        """Return the comparison that `to_json` wrote, without parameters.
+
+        Raises
+        ------
+        FormatError
+            If it is not one, or a history in it cannot be read.
+        """
+        content = parsed(text, "a comparison", FormatError)
+        if not isinstance(content, dict) or not content:
+            raise FormatError(
+                f"a comparison needs histories by label; got {content!r:.60}. Read what to_json wrote."
+            )
+        return cls({label: History.from_dict(one) for label, one in content.items()})
 
 
 def compare(

@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .._probe.axes import KINDS
-from ..errors import PyinitError, RecipeError
+from ..errors import FormatError, PyinitError, RecipeError
+from ..moments import Moments
 from ..network import Network
-from ..strict_json import finite
-from .optimizers import Optimizer
+from ..strict_json import finite, number, parsed
+from .optimizers import Optimizer, optimizer_from
 from .records import Divergence, Score, Snapshot
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class History:
     snapshots : tuple of Snapshot
         Moments of layers at the steps that were recorded.
     parameters : dict of str to ndarray of float32
-        As they were at the end; where training diverged, before the step that was not finite.
+        As they were at the end; where training diverged, before the step that was not finite. Empty in a
+        history read from JSON.
     divergence : Divergence or None
         Where a number was not finite, which ended the training.
     """
@@ -152,7 +154,7 @@ class History:
         return plot({"": self}, path)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all but the parameters as a dict of JSON values; infinities become strings."""
+        """Return all but the parameters as a dict of JSON values; infinities and NaN become strings."""
         content = {
             "data": self.data,
             "network": _said(self.network),
@@ -160,9 +162,9 @@ class History:
             "loss": self.loss,
             "metric": self.metric,
             "batch_size": self.batch_size,
-            "losses": _plain(self.losses.tolist()),
-            "scores": [_plain(asdict(score)) for score in self.scores],
-            "snapshots": [_plain(asdict(one)) for one in self.snapshots],
+            "losses": self.losses.tolist(),
+            "scores": [asdict(score) for score in self.scores],
+            "snapshots": [asdict(one) for one in self.snapshots],
             "divergence": None if self.divergence is None else asdict(self.divergence),
         }
         result: dict[str, Any] = finite(content)
@@ -172,6 +174,53 @@ class History:
         """Return all but the parameters as one JSON object."""
         return json.dumps(self.to_dict(), allow_nan=False)
 
+    @classmethod
+    def from_dict(cls, content: Any) -> History:
+        """Return the history that `to_dict` wrote, without parameters.
+
+        Raises
+        ------
+        FormatError
+            If it is not one, or its network has an activation that is a function, or weights that are an
+            array, which JSON does not hold.
+        """
+        if not isinstance(content, dict) or not isinstance(content.get("network"), dict):
+            raise FormatError(
+                "a history needs a network that JSON can hold, without functions and arrays; got "
+                f"{content!r:.60}. Read what to_json wrote."
+            )
+        try:
+            values = dict(content)
+            values["network"] = Network.from_dict(values["network"])
+            values["optimizer"] = optimizer_from(values["optimizer"])
+            values["losses"] = np.array([number(loss) for loss in values["losses"]], np.float64)
+            values["scores"] = tuple(
+                Score(**{name: number(value) for name, value in score.items()}) for score in values["scores"]
+            )
+            values["snapshots"] = tuple(_snapshot(**one) for one in values["snapshots"])
+            if values["divergence"] is not None:
+                values["divergence"] = Divergence(**values["divergence"])
+            return cls(**values, parameters={})
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            reason = " ".join(str(error).split())
+            raise FormatError(f"not a history that to_json wrote: {reason}. Write it again.") from None
+
+    @classmethod
+    def from_json(cls, text: str) -> History:
+        """Return the history that `to_json` wrote, without parameters.
+
+        Raises
+        ------
+        FormatError
+            As `from_dict`.
+        """
+        return cls.from_dict(parsed(text, "a history", FormatError))
+
+
+def _snapshot(step: int, layers: list[dict[str, Any]]) -> Snapshot:
+    kinds = ({kind: Moments.from_dict(item) for kind, item in layer.items()} for layer in layers)
+    return Snapshot(step, tuple(kinds))
+
 
 def _said(network: Network) -> Any:
     try:
@@ -179,11 +228,3 @@ def _said(network: Network) -> Any:
     except PyinitError:
         # an activation that is a function has no JSON
         return str(network)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value

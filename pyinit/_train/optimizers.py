@@ -17,7 +17,7 @@ import numpy.typing as npt
 from ..errors import RecipeError
 from ..recipe import flag, number
 
-__all__ = ["SGD", "Adam", "Momentum", "Optimizer", "optimizer_of"]
+__all__ = ["SGD", "Adam", "Momentum", "Optimizer", "optimizer_from", "optimizer_of"]
 
 Vector: TypeAlias = npt.NDArray[np.float32]
 Step: TypeAlias = Callable[[Vector, Vector], None]
@@ -218,6 +218,12 @@ def optimizer_of(spec: Any, learning_rate: float | None = None) -> Optimizer:
             f"optimizer is {', '.join(_NAMES)}, or such as pyinit.Adam(0.01); got {spec!r}. Choose one."
         )
     return spec if learning_rate is None else replace(spec, learning_rate=learning_rate)
+
+
+def optimizer_from(content: dict[str, Any]) -> Optimizer:
+    """Return the optimizer that `Optimizer.to_dict` wrote."""
+    values = dict(content)
+    return _NAMES[values.pop("optimizer")](**values)
 
 
 def _share(what: str, value: Any) -> None:
