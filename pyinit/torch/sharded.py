@@ -26,12 +26,13 @@ def whole(module: torch.nn.Module) -> Iterator[dict[str, DTensor]]:
     """Put plain meta tensors of the whole shape in the place of a module's DTensors on the meta device.
 
     Initialization that runs on a DTensor would see a rank's part, and torch's random functions would ask the
-    other ranks for a seed.
+    other ranks for a seed. FSDP's modules get their own class back, too: transformers initializes models of
+    foreign classes in another way.
 
     Parameters
     ----------
     module : torch.nn.Module
-        Gets its DTensors back at the end.
+        At the end it is as it was.
 
     Yields
     ------
@@ -46,6 +47,7 @@ def whole(module: torch.nn.Module) -> Iterator[dict[str, DTensor]]:
     if "torch.distributed.tensor" not in sys.modules:
         yield {}
         return
+    from torch.distributed.fsdp import FSDPModule
     from torch.distributed.tensor import DTensor
 
     from .placement import shard_rectangles
@@ -61,11 +63,16 @@ def whole(module: torch.nn.Module) -> Iterator[dict[str, DTensor]]:
             stand_in = stand_ins[id(tensor)] = _stand_in(tensor)
             originals[id(stand_in)] = tensor
     undo = _replace(module, stand_ins)
+    wrapped = [(part, type(part)) for part in module.modules() if isinstance(part, FSDPModule)]
+    for part, kind in wrapped:
+        part.__class__ = kind.__mro__[kind.__mro__.index(FSDPModule) + 1]
     try:
         yield {
             name: originals[id(tensor)] for name, tensor in named_tensors(module) if id(tensor) in originals
         }
     finally:
+        for part, kind in wrapped:
+            part.__class__ = kind
         for holder, key, held in undo:
             holder[key] = held
 

@@ -226,6 +226,52 @@ def test_every_rank_of_fsdp_makes_its_part_of_a_module(name: str) -> None:
             assert_same_parts(materialize(module, 5), whole)
 
 
+class Exact(nn.Module):
+    """Begins otherwise where it is not of its own class, and lists its weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(5, 3))
+        self.listed, self.paired = [self.weight], (self.weight, None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.normal_(self.listed[0], std=1.0 if type(self) is Exact else 2.0)
+        assert self.listed[0] is self.paired[0] is self.weight
+
+
+def test_a_module_of_fsdp_begins_as_its_own_class_does() -> None:
+    whole = materialize(on_meta(Exact), 5).state_dict()
+    for rank in range(2):
+        with one_of(2, rank) as mesh:
+            module = fully_shard(on_meta(Exact), mesh=mesh)
+            kind = type(module)
+            # FSDP has put its parameter in the module's slot alone
+            module.listed[0], module.paired = module.weight, (module.weight, None)
+            assert_same_parts(materialize(module, 5), whole)
+            assert type(module) is kind
+            assert module.listed[0] is module.paired[0] is module.weight
+
+
+@pytest.mark.usefixtures("torchvision_loads")
+def test_every_rank_of_fsdp_makes_its_part_of_a_transformer() -> None:
+    transformers = pytest.importorskip("transformers")
+    sizes = {"vocab_size": 29, "n_positions": 8, "n_embd": 8, "n_layer": 2, "n_head": 2}
+
+    def gpt2() -> nn.Module:
+        config = transformers.GPT2Config(**sizes, bos_token_id=0, eos_token_id=0)
+        model: nn.Module = transformers.GPT2LMHeadModel(config)
+        return model
+
+    whole = materialize(on_meta(gpt2), 5).state_dict()
+    for rank in range(3):
+        with one_of(3, rank) as mesh:
+            module = on_meta(gpt2)
+            for block in module.transformer.h:
+                fully_shard(block, mesh=mesh)
+            assert_same_parts(materialize(fully_shard(module, mesh=mesh), 5), whole)
+
+
 @pytest.mark.parametrize("rows", [7, 1])
 def test_every_rank_of_fsdp_and_tensor_parallelism_where_rows_are_left_over(rows: int) -> None:
     whole = materialize(on_meta(lambda: nn.Linear(3, rows)), 5).state_dict()
