@@ -39,6 +39,13 @@ def in_operations(recipe: Any, key: pi.Key, shape: tuple[int, ...], dtype: str =
     return np.asarray(jax.jit(partial(traced.traced, recipe.plan(shape, dtype)))(words(key)))
 
 
+def in_each(recipe: Any, key: pi.Key, shape: tuple[int, ...], dtypes: tuple[str, ...]) -> list[np.ndarray]:
+    """Return the same in several dtypes, by one program: compiling is what takes time here."""
+    plans = [recipe.plan(shape, dtype) for dtype in dtypes]
+    made = jax.jit(lambda words: [traced.traced(plan, words) for plan in plans])(words(key))
+    return [np.asarray(each) for each in made]
+
+
 def filled(recipe: Any, key: pi.Key, shape: tuple[int, ...], dtype: str = "float32") -> np.ndarray:
     return recipe(shape, key=key, dtype=dtype)
 
@@ -99,12 +106,11 @@ def test_elements_beyond_32_bits(
     np.testing.assert_array_equal(bits(np.asarray(made)), bits(kernel))
 
 
-@pytest.mark.parametrize("dtype", ["float32", *HALVES])
 @pytest.mark.parametrize("recipe", [pi.uniform(), pi.uniform(-0.3, 0.7), pi.glorot_uniform()], ids=repr)
-def test_uniform_has_the_bits_of_the_fill(recipe: Any, dtype: str) -> None:
-    for key, shape in ((WRAPPING, (129, 65)), (pi.key(3), (3, 1, 5))):
-        made = in_operations(recipe, key, shape, dtype)
-        np.testing.assert_array_equal(bits(made), bits(filled(recipe, key, shape, dtype)))
+def test_uniform_has_the_bits_of_the_fill(recipe: Any) -> None:
+    shape = (129, 13, 5)
+    for made in in_each(recipe, WRAPPING, shape, ("float32", *HALVES)):
+        np.testing.assert_array_equal(bits(made), bits(filled(recipe, WRAPPING, shape, made.dtype.name)))
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (4099,), (2, 0, 3)], ids=str)
@@ -140,16 +146,15 @@ def test_error_of_normals_where_the_transform_is_delicate() -> None:
         np.testing.assert_allclose(z, radius * exact, rtol=1e-6, atol=0)
 
 
-@pytest.mark.parametrize("dtype", ["float32", *HALVES])
-def test_normal_with_mean_and_std(dtype: str) -> None:
+def test_normal_with_mean_and_std() -> None:
     recipe, shape = pi.normal(0.5, 0.02), (129, 65)
-    made, kernel = (each(recipe, WRAPPING, shape, dtype) for each in (in_operations, filled))
-    assert made.dtype == kernel.dtype
     # a last place of the compute dtype may decide a rounding
-    step = {"float32": 0.0, "bfloat16": 2.0**-8, "float16": 2.0**-11}[dtype]
-    error = np.abs(made.astype(np.float64) - kernel.astype(np.float64))
-    assert error.max() <= NORMAL_ERROR * 0.02 + 2.0**-24 + step
-    assert (error > NORMAL_ERROR).mean() < 1e-3
+    steps = {"float32": 0.0, "bfloat16": 2.0**-8, "float16": 2.0**-11}
+    for made in in_each(recipe, WRAPPING, shape, tuple(steps)):
+        kernel = filled(recipe, WRAPPING, shape, made.dtype.name)
+        error = np.abs(made.astype(np.float64) - kernel.astype(np.float64))
+        assert error.max() <= NORMAL_ERROR * 0.02 + 2.0**-24 + steps[made.dtype.name]
+        assert (error > NORMAL_ERROR).mean() < 1e-3
 
 
 TRUNCATED_ERROR = 1e-6
@@ -185,12 +190,10 @@ ORTHOGONAL_ERROR = 4e-7
     [
         (pi.orthogonal(), (200, 200), 200),
         (pi.orthogonal(gain=1.5), (65, 33), 33),
-        (pi.orthogonal(), (33, 65), 33),
         (pi.orthogonal(), (1, 1), 1),
         (pi.orthogonal(layout="torch", batch_axis=1), (8, 3, 5, 2), 8),
         (pi.orthogonal(layout="keras"), (3, 2, 5, 8), 8),
         (pi.delta_orthogonal(), (3, 3, 5, 8), 5),
-        (pi.delta_orthogonal(layout="torch"), (8, 5, 4), 5),
     ],
     ids=str,
 )
@@ -200,7 +203,6 @@ def test_orthogonal_is_the_kernels_matrix(recipe: Any, shape: tuple[int, ...], r
     assert np.abs(made - kernel).max() <= ORTHOGONAL_ERROR * np.sqrt(reflectors) * recipe.gain
 
 
-@pytest.mark.parametrize("dtype", ["float32", *HALVES])
 @pytest.mark.parametrize(
     ("recipe", "shape"),
     [
@@ -215,9 +217,9 @@ def test_orthogonal_is_the_kernels_matrix(recipe: Any, shape: tuple[int, ...], r
     ],
     ids=lambda value: value.verb if hasattr(value, "verb") else str(value),
 )
-def test_what_is_not_drawn(recipe: Any, shape: tuple[int, ...], dtype: str) -> None:
-    made, kernel = (each(recipe, WRAPPING, shape, dtype) for each in (in_operations, filled))
-    np.testing.assert_array_equal(bits(made), bits(kernel))
+def test_what_is_not_drawn(recipe: Any, shape: tuple[int, ...]) -> None:
+    for made in in_each(recipe, WRAPPING, shape, ("float32", *HALVES)):
+        np.testing.assert_array_equal(bits(made), bits(filled(recipe, WRAPPING, shape, made.dtype.name)))
 
 
 def test_float64() -> None:
@@ -234,9 +236,7 @@ def test_float64() -> None:
         np.testing.assert_allclose(made, kernel, rtol=1e-14)
 
 
-@pytest.mark.parametrize(
-    "recipe", [pi.uniform(-0.3, 0.7), pi.normal(0.5, 0.02), pi.truncated_normal()], ids=repr
-)
+@pytest.mark.parametrize("recipe", [pi.uniform(-0.3, 0.7), pi.normal(0.5, 0.02)], ids=repr)
 def test_the_same_bits_with_and_without_jit_and_under_vmap(recipe: Any) -> None:
     keys = [pi.Key(k, 2**64 - 1 - k) for k in range(6)]
     one = partial(draw, recipe, shape=(5, 7))
