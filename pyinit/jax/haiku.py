@@ -31,12 +31,8 @@ def for_haiku(init: Callable[..., jax.Array]) -> Callable[[Any, Any], jax.Array]
 
     Examples
     --------
-    >>> import haiku as hk
-    >>> import jax
     >>> from pyinit.jax import for_haiku, initializers
-    >>> net = hk.transform(lambda x: hk.Linear(3, w_init=for_haiku(initializers.he_normal()))(x))
-    >>> net.init(jax.random.key(0), jax.numpy.ones((1, 2)))["linear"]["w"].shape
-    (2, 3)
+    >>> w_init = for_haiku(initializers.he_normal())  # as in hk.Linear(3, w_init=w_init)
     """
 
     def drawn(shape: Any, dtype: Any) -> jax.Array:
