@@ -10,12 +10,19 @@ if TYPE_CHECKING:
     from .acceleration import accelerate as accelerate
     from .keys import from_key as from_key
     from .keys import key as key
+    from .materialization import materialize as materialize
     from .tensor import fill as fill
 
-__all__ = ["accelerate", "fill", "from_key", "init", "key"]
+__all__ = ["accelerate", "fill", "from_key", "init", "key", "materialize"]
 
 # where each name is defined; a submodule is imported when its name is asked for
-_HOMES = {"accelerate": "acceleration", "fill": "tensor", "from_key": "keys", "key": "keys"}
+_HOMES = {
+    "accelerate": "acceleration",
+    "fill": "tensor",
+    "from_key": "keys",
+    "key": "keys",
+    "materialize": "materialization",
+}
 
 
 def __getattr__(name: str) -> Any:

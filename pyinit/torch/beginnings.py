@@ -68,7 +68,7 @@ def record(module: torch.nn.Module) -> dict[str, Recorded]:
             )
     recorder = Recorder(tensor for _, tensor in named_tensors(module) if not tensor.is_meta)
     with _untied(module) as spares, recorder, torch.no_grad():
-        _begin(module, recorder, set(), False)
+        _begin(module, recorder, {}, False)
     found: dict[str, Recorded] = {}
     for name, tensor in named_tensors(module):
         if tensor.is_meta:
@@ -131,44 +131,47 @@ def named_tensors(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]
     yield from listed
     known = {id(tensor) for _, tensor in listed}
     for prefix, part in module.named_modules():
-        for name, value in vars(part).items():
-            if name not in _REGISTRIES:
-                for last, tensor in _tensors(name, value):
-                    if id(tensor) not in known:
-                        known.add(id(tensor))
-                        yield (f"{prefix}.{last}" if prefix else last), tensor
+        for last, tensor in _plain(part):
+            if id(tensor) not in known:
+                known.add(id(tensor))
+                yield (f"{prefix}.{last}" if prefix else last), tensor
 
 
 _REGISTRIES = ("_parameters", "_buffers", "_modules")
 
 
-def _tensors(name: str, value: Any) -> Iterator[tuple[str, torch.Tensor]]:
-    if isinstance(value, torch.Tensor):
-        yield name, value
-    elif isinstance(value, list | tuple | dict):
-        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            if isinstance(item, torch.Tensor):
-                yield f"{name}.{key}", item
+def _plain(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield the tensors that a module holds in plain attributes."""
+    for name, value in vars(module).items():
+        if isinstance(value, torch.Tensor):
+            yield name, value
+        elif isinstance(value, list | tuple | dict) and value and name not in _REGISTRIES:
+            for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+                if isinstance(item, torch.Tensor):
+                    yield f"{name}.{key}", item
 
 
-def _begin(module: torch.nn.Module, recorder: Recorder, seen: set[int], inside: bool) -> None:
-    """Run a module's own beginnings, those of its children first."""
-    if id(module) in seen:
-        return
-    seen.add(id(module))
+def _begin(module: torch.nn.Module, recorder: Recorder, begun: dict[int, bool], inside: bool) -> bool:
+    """Run a module's own beginnings, those of its children first; return whether any of it is on meta."""
+    if id(module) in begun:
+        return begun[id(module)]
     pretrained = _is_pretrained(module)
-    for child in module.children():
-        _begin(child, recorder, seen, inside or pretrained)
-    if not any(tensor.is_meta for _, tensor in named_tensors(module)):
-        return
+    below = [_begin(child, recorder, begun, inside or pretrained) for child in module.children()]
+    own = (*module._parameters.values(), *module._buffers.values(), *(tensor for _, tensor in _plain(module)))
+    begun[id(module)] = any(below) or any(tensor is not None and tensor.is_meta for tensor in own)
+    if begun[id(module)]:
+        _run_methods(module, recorder, pretrained, inside)
+    return begun[id(module)]
+
+
+def _run_methods(module: torch.nn.Module, recorder: Recorder, pretrained: bool, inside: bool) -> None:
     for name in ("reset_parameters", "_reset_parameters"):
         if (method := _method(module, name)) is not None and not _needed(method):
             _run(module, name, method, recorder)
     if pretrained:
-        if not inside:
+        if not inside and (method := _method(module, "initialize_weights")) is not None:
             forget(module)
-            if (method := _method(module, "initialize_weights")) is not None:
-                _run(module, "initialize_weights", method, recorder)
+            _run(module, "initialize_weights", method, recorder)
         return
     for name in ("init_weights", "_init_weights"):
         if (method := _method(module, name)) is None:

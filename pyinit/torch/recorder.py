@@ -97,6 +97,11 @@ _SILENT = frozenset({aten.set_.source_Tensor, aten.set_.source_Storage_storage_o
 class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Sees every operator that torch runs."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # torch would import its compiler, for more than a second, only to say that it is not to compile this
+        return False
+
     def __init__(self, recorder: Recorder) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.recorder = recorder
