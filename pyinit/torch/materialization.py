@@ -104,7 +104,10 @@ def materialize(
     plain = {name: tensor for name, tensor in recorded.items() if name not in distributed}
     storages = _fill(plain, root, count)
     real: dict[str, torch.Tensor] = {name: _shown(tensor, storages) for name, tensor in plain.items()}
-    _install(module, real | shards(distributed, recorded, root, count))
+    if distributed:
+        # what it imports takes longer than many a module
+        real |= shards(distributed, recorded, root, count)
+    _install(module, real)
     return module
 
 
