@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -441,3 +443,27 @@ def test_bad_input_is_refused(name: str) -> None:
     with pytest.raises(error) as caught:
         call()
     assert str(caught.value).startswith(message)
+
+
+PEAK = """
+import resource, sys, torch
+from pyinit.torch import materialize
+def build(width):
+    with torch.device("meta"):
+        layers = [torch.nn.Linear(width, width, dtype=torch.bfloat16) for _ in range(8)]
+        return torch.nn.Sequential(torch.nn.Embedding(4 * width, width, dtype=torch.bfloat16), *layers)
+materialize(build(512), 0)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+module = materialize(build(3328), 0)
+after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+unit = 1 if sys.platform == "darwin" else 1024
+print(sum(parameter.nbytes for parameter in module.parameters()), (after - before) * unit)
+"""
+
+
+def test_memory_grows_by_the_model_and_hardly_more() -> None:
+    run = subprocess.run([sys.executable, "-c", PEAK], check=True, capture_output=True, text=True)
+    size, growth = map(int, run.stdout.split())
+    assert size > 250 << 20
+    # the contract allows 256 MiB more; a temporary of the embedding alone would take 84
+    assert 0.9 * size < growth < size + (64 << 20)

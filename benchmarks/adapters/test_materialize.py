@@ -1,0 +1,124 @@
+"""A Llama built on the meta device and made real by `materialize`, beside transformers' `from_config`.
+
+Everything from the configuration to the real model is counted.
+`pytest benchmarks/adapters/test_materialize.py` times a Llama of one layer, and with `--elements 2^30` all
+1.1 B float32 parameters of TinyLlama. `python benchmarks/adapters/test_materialize.py [elements]` lets the two
+take turns and prints the ratio of their times, then the peak memory of a process that materializes the model
+in bfloat16.
+"""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from pyinit.bench.interleave import Turn, interleave
+
+_TINY_LLAMA = {
+    "hidden_size": 2048,
+    "intermediate_size": 5632,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 4,
+    "max_position_embeddings": 2048,
+}
+_WHOLE_ELEMENTS = 1 << 30
+
+
+def builders(elements: int, dtype: str = "float32") -> dict[str, Callable[[], Any]]:
+    """Return how each contender builds the model."""
+    _declare_torchvision()
+    import torch
+    import transformers
+
+    from pyinit.torch import materialize
+
+    whole = elements >= _WHOLE_ELEMENTS
+    config = transformers.LlamaConfig(
+        **_TINY_LLAMA, vocab_size=32000 if whole else 1024, num_hidden_layers=22 if whole else 1
+    )
+
+    def stock() -> Any:
+        return transformers.AutoModelForCausalLM.from_config(config, dtype=dtype)
+
+    def materialized() -> Any:
+        with torch.device("meta"):
+            model = stock()
+        return materialize(model, 0)
+
+    return {"transformers": stock, "materialize": materialized}
+
+
+def _declare_torchvision() -> None:
+    """Let transformers import torchvision, whose wheel for CUDA lacks operators beside a torch for CPUs."""
+    import torch
+
+    try:
+        import torchvision  # noqa: F401
+    except ImportError:
+        return
+    except RuntimeError:
+        for name in ("nms", "qnms"):
+            torch.library.define(f"torchvision::{name}", "(Tensor a, Tensor b, float threshold) -> Tensor")
+
+
+def check(build: Callable[[], Any]) -> None:
+    """Raise unless a model is a Llama at its start: N(0, 0.02) matrices, norms of one, frequencies."""
+    model = build()
+    parameters = dict(model.named_parameters())
+    assert len(parameters) % 9 == 3
+    for name, parameter in parameters.items():
+        values = parameter.detach()
+        if "norm" in name:
+            assert bool((values == 1).all()), name
+            continue
+        # at least half a million numbers: half a percent of the std is five standard errors
+        assert abs(float(values.std()) / 0.02 - 1) < 0.005, name
+        assert abs(float(values.mean())) < 0.01 * 0.02, name
+        assert 4 < float(values.abs().max()) / 0.02 < 7, name
+    frequencies = model.model.rotary_emb.inv_freq
+    assert float(frequencies[0]) == 1.0
+    assert bool((frequencies.diff() < 0).all())
+
+
+@pytest.mark.parametrize("build", ["transformers", "materialize"])
+def test_materialize(request: pytest.FixtureRequest, benchmark: BenchmarkFixture, build: str) -> None:
+    pytest.importorskip("transformers")
+    step = builders(request.config.getoption("--elements"))[build]
+    check(step)
+    benchmark.group = "a Llama made real"
+    benchmark.pedantic(step, rounds=3, iterations=1)
+
+
+def main(elements: int) -> None:
+    """Print each round's seconds and their ratio, then the peak of memory."""
+    steps = builders(elements)
+    check(steps["materialize"])
+    rounds = interleave([Turn(step) for step in steps.values()], least=3, most=5, budget_seconds=60)
+    for stock, materialized in rounds:
+        print(f"{stock:8.2f} s {materialized:8.3f} s {stock / materialized:6.1f}")
+    print(f"median ratio {statistics.median(stock / made for stock, made in rounds):.1f}")
+    subprocess.run([sys.executable, __file__, str(elements), "memory"], check=True)
+
+
+def peak(elements: int) -> None:
+    """Print by how much a process grows at most that materializes the model in bfloat16."""
+    build = builders(elements, "bfloat16")["materialize"]
+    # a small one first: what is imported on the way is no memory of the model
+    builders(1)["materialize"]()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    model = build()
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    size = sum(parameter.nbytes for parameter in model.parameters())
+    print(f"bfloat16: {size / 2**20:.0f} MiB of parameters, peak {(after - before) / 2**10:.0f} MiB more")
+
+
+if __name__ == "__main__":
+    asked = int(sys.argv[1]) if len(sys.argv) > 1 else _WHOLE_ELEMENTS
+    (peak if "memory" in sys.argv[2:] else main)(asked)
