@@ -6,8 +6,10 @@ import math
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from ..activation import Activation
+from ..passes import applied
 
 __all__ = ["FLAT", "SATURATED", "flat_ends", "flat_share", "saturated_from"]
 
@@ -17,7 +19,7 @@ SATURATED = 0.25
 """Share of numbers on flat ends from which a layer is saturated; of some activations more."""
 
 _MOST = 0.9
-_FAR = np.concatenate((np.arange(0.0, 64.0, 1.0 / 64.0), [100.0, 300.0, 1e3, 1e4]))
+_FAR = np.concatenate((np.arange(0.0, 64.0, 1.0 / 64.0), [100.0, 300.0, 1e3, 1e4])).astype(np.float32)
 
 
 @lru_cache(maxsize=64)
@@ -25,10 +27,9 @@ def flat_ends(phi: Activation) -> tuple[float, float]:
     """Return the pre-activations at and beyond which an activation is flat.
 
     (-inf, inf) unless it is flat at both ends: what is flat at one only, as relu, is not saturated there but
-    switched off.
+    switched off. Each is a float32, by the slopes that the kernels have: the same bits on every machine.
     """
-    with np.errstate(all="ignore"):
-        right, left = np.abs(phi.slope(_FAR)), np.abs(phi.slope(-_FAR))
+    right, left = _steepness(phi, _FAR), _steepness(phi, -_FAR)
     most = FLAT * float(np.nanmax([right, left]))
     steep_right, steep_left = (np.flatnonzero(~(side <= most)) for side in (right, left))
     last = len(_FAR) - 1
@@ -53,11 +54,14 @@ def saturated_from(phi: Activation) -> float:
 
 
 def _end(phi: Activation, side: float, steep: int, most: float) -> float:
-    low, high = float(_FAR[steep]), float(_FAR[steep + 1])
-    for _ in range(60):
-        middle = (low + high) / 2.0
-        if abs(float(phi.slope(np.array([side * middle]))[0])) <= most:
+    low, high = _FAR[steep], _FAR[steep + 1]
+    while (middle := low + (high - low) / np.float32(2.0)) not in (low, high):
+        if _steepness(phi, side * np.full(1, middle, np.float32)).item() <= most:
             high = middle
         else:
             low = middle
-    return high
+    return float(high)
+
+
+def _steepness(phi: Activation, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return np.abs(applied(phi, x, slope=True))
