@@ -7,20 +7,24 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from ..staging import readable_size
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 __all__ = ["Meter", "peak_memory"]
 
 _LINE_SECONDS = 2.0
+_BAR_SECONDS = 0.05
 
 
 class Meter:
-    """Shows progress: a line that renews itself on a terminal, else a line now and then.
+    """Shows progress: on a terminal rich's bar, or a line that renews itself; elsewhere a line now and then.
 
     A context manager and a callable of (amount done, amount in all): bytes, unless `say` turns these and
-    the seconds so far into other words.
+    the seconds so far into other words. What is on a terminal is gone at the end.
     """
 
     def __init__(self, stream: TextIO, say: Callable[[int, int, float], str] | None = None) -> None:
@@ -29,31 +33,64 @@ class Meter:
         self._is_terminal = stream.isatty()
         self._start = self._shown = time.perf_counter()
         self._width = 0
+        self._bar: Progress | None = None
 
     def __enter__(self) -> Meter:
+        self._bar = _bar(self._stream) if self._is_terminal else None
+        if self._bar is not None:
+            self._bar.start()
         return self
 
     def __call__(self, done: int, total: int) -> None:
         """Show the state."""
         now = time.perf_counter()
-        if not self._is_terminal and now - self._shown < _LINE_SECONDS:
+        share = done / total if total else 1.0
+        if not self._is_due(now - self._shown, share):
             return
         self._shown = now
-        share = done / total if total else 1.0
         line = f"{share:4.0%}  {self._say(done, total, max(now - self._start, 1e-9))}"
-        if self._is_terminal:
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=share, description=line, refresh=True)
+        elif self._is_terminal:
             self._stream.write("\r" + line.ljust(self._width))
             self._width = len(line)
+            self._stream.flush()
         else:
             self._stream.write(line + "\n")
-        self._stream.flush()
+            self._stream.flush()
+
+    def _is_due(self, seconds: float, share: float) -> bool:
+        if self._bar is not None:
+            return seconds >= _BAR_SECONDS or share == 1.0
+        return self._is_terminal or seconds >= _LINE_SECONDS
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._is_terminal and self._width:
+        if self._bar is not None:
+            self._bar.stop()
+        elif self._is_terminal and self._width:
             self._stream.write("\r" + " " * self._width + "\r")
             self._stream.flush()
+
+
+def _bar(stream: TextIO) -> Progress | None:
+    """Return rich's bar, or None without rich or on a terminal that cannot move its cursor."""
+    try:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+    except ImportError:
+        return None
+    console = Console(file=stream)
+    if not console.is_terminal or console.is_dumb_terminal:
+        return None
+    words = TextColumn("{task.description}", markup=False)
+    # drawn when it is called, as a thread of its own would not survive a fork; stdout is the results'
+    bar = Progress(
+        BarColumn(), words, console=console, auto_refresh=False, transient=True, redirect_stdout=False
+    )
+    bar.add_task("", total=1.0)
+    return bar
 
 
 def _bytes(written: int, total: int, seconds: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import pytest
 
 import pyinit as pi
 from pyinit.cli import main
-from pyinit.cli.meter import Meter
 from pyinit.cli.probe import inits_of
 
 WIDTHS = "8,16,16,16,16,16,16,16,1"
@@ -194,16 +192,3 @@ def test_more_than_there_is_memory_for_is_one_line(command: str, capsys: pytest.
     assert err.startswith("pyinit: error: out of memory: Unable to allocate ")
     assert err.endswith("; use smaller widths or less data\n")
     assert err.count("\n") == 1
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_a_meter_in_other_words() -> None:
-    stream = Terminal()
-    with Meter(stream, lambda done, total, seconds: f"{done} of {total} layers") as meter:
-        meter(1, 4)
-        meter(4, 4)
-    assert stream.getvalue() == "\r 25%  1 of 4 layers\r100%  4 of 4 layers\r" + " " * 19 + "\r"
