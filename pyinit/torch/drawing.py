@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -19,16 +20,24 @@ __all__ = ["drawn", "handed_on"]
 
 
 def drawn(
-    tensor: torch.Tensor, generator: torch.Generator | None, kind: Callable[..., Recipe], *numbers: Any
+    tensor: torch.Tensor, generator: torch.Generator | None, kind: Callable[..., Recipe], *numbers: float
 ) -> torch.Tensor:
     """Fill a tensor with the recipe that `kind` makes of `numbers`, under the generator's next key."""
     if tensor.is_meta or _is_fake(tensor):
         return tensor
     try:
+        # also numbers of NumPy, and tensors of one element
+        recipe = _made(kind, *map(float, numbers))
         # as torch, take nothing for no elements
-        return fill_under(tensor, kind(*numbers), lambda: next_key(generator) if tensor.numel() else Key(0))
+        return fill_under(tensor, recipe, lambda: next_key(generator) if tensor.numel() else Key(0))
     except RecipeError as error:
         raise TensorRecipeError(str(error)) from None
+
+
+@lru_cache(maxsize=1024)
+def _made(kind: Callable[..., Recipe], *numbers: float) -> Recipe:
+    """Return a recipe; a model asks for few and often, and the plan of the same object is found at once."""
+    return kind(*numbers)
 
 
 def _is_fake(tensor: torch.Tensor) -> bool:

@@ -31,7 +31,7 @@ def next_key(generator: torch.Generator | None = None) -> Key:
     Returns
     -------
     Key
-        A key that no other call returns.
+        The key; a further call returns another one.
 
     Raises
     ------

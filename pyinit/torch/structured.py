@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..errors import ShapeError
 from ..orthogonality import Orthogonal
+from ..recipe import Recipe
 from .drawing import drawn
 
 __all__ = ["dirac_", "orthogonal_"]
@@ -108,4 +109,8 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: torch.Generator | No
         )
     if tensor.numel() == 0:
         return tensor
-    return drawn(tensor, generator, Orthogonal, gain, "torch")
+    return drawn(tensor, generator, _orthogonal, gain)
+
+
+def _orthogonal(gain: float) -> Recipe:
+    return Orthogonal(gain, "torch")

@@ -139,9 +139,9 @@ def _borrow(tensor: Any) -> tuple[Array, str]:
             f"pyinit.torch needs a torch.Tensor; got {type(tensor).__name__}. "
             "Use pyinit.fill for other buffers."
         )
-    if not tensor.is_cpu or tensor.layout is not torch.strided or tensor.is_quantized:
-        raise TensorLayoutError(_why_not(tensor))
     name = WRITTEN.get(tensor.dtype)
+    if not tensor.is_cpu or tensor.layout is not torch.strided or (name is None and tensor.is_quantized):
+        raise TensorLayoutError(_why_not(tensor))
     if name is None:
         raise TensorDTypeError(
             f"pyinit.torch needs a tensor of float32, float64, bfloat16 or float16; got {tensor.dtype}. "
