@@ -114,7 +114,7 @@ def shard_rectangles(tensor: DTensor) -> list[Rectangle]:
         _check(mesh_shape, mesh_shape, spec.placements, shape)
         return []
     order = None
-    if spec.shard_order is not None:
+    if getattr(spec, "shard_order", None) is not None:
         order = {entry.tensor_dim: entry.mesh_dims for entry in spec.shard_order}
     runs = _axis_runs(mesh_shape, tuple(coordinate), spec.placements, shape, order)
     needed = tuple(sum(stop - start for start, stop in axis_runs) for axis_runs in runs)
