@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <type_traits>
 
 #include "dense/kernels.hpp"
 
@@ -29,9 +30,16 @@ struct Strides {
   static constexpr size_t kDepth = kDepthStride;
 };
 
-template <class S, class A, class Value>
+// Steps between two calls of what a tile does on the side.
+inline constexpr size_t kStepsApart = 8;
+
+struct NothingAside {};
+
+// Calls aside() every kStepsApart steps of depth: the place to ask memory for what comes next.
+template <class S, class A, class Value, class Aside = NothingAside>
 [[gnu::always_inline]] inline void multiply_tile(size_t depth, const Value* a, const Value* b,
-                                                 size_t b_stride, Value* c, size_t c_stride, Start start) {
+                                                 size_t b_stride, Value* c, size_t c_stride, Start start,
+                                                 Aside aside = {}) {
   using Vector = VectorOf<S, Value>;
   constexpr size_t kRows = kTileRows<S>;
   Vector sums[kRows];
@@ -42,14 +50,23 @@ template <class S, class A, class Value>
 #pragma GCC unroll 16
     for (size_t i = 0; i < kRows; ++i) sums[i] = S::load(c + i * c_stride);
   }
-#pragma GCC unroll 4
-  for (size_t p = 0; p < depth; ++p) {
+  const auto step = [&]() __attribute__((always_inline)) {
     const Vector row = S::load(b);
 #pragma GCC unroll 16
     for (size_t i = 0; i < kRows; ++i) sums[i] = S::fma(S::all(a[i * A::kRow]), row, sums[i]);
     a += A::kDepth;
     b += b_stride;
+  };
+  size_t left = depth;
+  if constexpr (!std::is_same_v<Aside, NothingAside>) {
+    for (; left >= kStepsApart; left -= kStepsApart) {
+      aside();
+#pragma GCC unroll 4
+      for (size_t p = 0; p < kStepsApart; ++p) step();
+    }
   }
+#pragma GCC unroll 4
+  for (size_t p = 0; p < left; ++p) step();
 #pragma GCC unroll 16
   for (size_t i = 0; i < kRows; ++i) S::store(c + i * c_stride, sums[i]);
 }
