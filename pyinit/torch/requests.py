@@ -70,7 +70,13 @@ def _uniform_method(tensor: Any, a: Any = 0.0, /, to: Any = 1.0, **others: Any) 
     return uniform(tensor, others.pop("from", a), to, **others)
 
 
-def kaiming_uniform(tensor: Any, a: Any, mode: Any, nonlinearity: Any, generator: Any) -> Request:
+def kaiming_uniform(
+    tensor: Any,
+    a: Any = 0,
+    mode: Any = "fan_in",
+    nonlinearity: Any = "leaky_relu",
+    generator: Any = None,
+) -> Request:
     """Read ``torch.nn.init.kaiming_uniform_``."""
     fan = init._calculate_correct_fan(tensor, mode)
     bound = math.sqrt(3.0) * (init.calculate_gain(nonlinearity, a) / math.sqrt(fan))

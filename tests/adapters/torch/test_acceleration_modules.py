@@ -122,7 +122,7 @@ def test_torchs_list_of_modules_is_long_and_draws() -> None:
 
 # moments
 
-ROWS, COLUMNS = 512, 1024
+ROWS, COLUMNS = 256, 512
 CALLS: dict[str, Callable[[Any], Any]] = {
     "uniform_": lambda w: init.uniform_(w, -0.3, 0.1),
     "normal_": lambda w: init.normal_(w, 0.2, 0.02),
@@ -139,9 +139,9 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "randn": lambda w: w.copy_(torch.randn(ROWS, COLUMNS)),
     "bfloat16": lambda w: w.copy_(torch.empty(ROWS, COLUMNS, dtype=torch.bfloat16).normal_(0, 0.02)),
 }
-DETECTED = 0.01
+DETECTED = 0.02
 """Smallest error that is found, in the mean (in units of std), in the std and in the absolute deviation (as a
-ratio). A standard error of a difference is at most sqrt(2 / 2^19) = 0.002, a fifth of it."""
+ratio). A standard error of a difference is at most sqrt(2 / 2^17) = 0.004, a fifth of it."""
 
 
 def moments(values: Any) -> tuple[float, float, float]:
@@ -168,15 +168,15 @@ def test_moments_are_those_of_torch(name: str) -> None:
     with accelerate(seed=0):
         ours = CALLS[name](torch.empty(ROWS, COLUMNS))
     assert alike(ours, theirs)
-    # what has bounds reaches them among 2^19 draws; what has none comes within a fifth
+    # what has bounds reaches them among 2^17 draws; what has none comes within a fifth
     reach = float(theirs.max() - theirs.min())
     assert abs(float(ours.max() - ours.min()) - reach) < 0.2 * reach
     if "trunc" in name or "uniform" in name:
-        assert abs(float(ours.max() - theirs.max())) < 1e-3 * reach
-        assert abs(float(ours.min() - theirs.min())) < 1e-3 * reach
+        assert abs(float(ours.max() - theirs.max())) < 2e-3 * reach
+        assert abs(float(ours.min() - theirs.min())) < 2e-3 * reach
 
 
-@pytest.mark.parametrize("mutant", [lambda w: w * 1.02, lambda w: w + 0.02 * w.std(), lambda w: w.abs()])
+@pytest.mark.parametrize("mutant", [lambda w: w * 1.04, lambda w: w + 0.04 * w.std(), lambda w: w.abs()])
 @pytest.mark.parametrize("name", ["uniform_", "normal_", "trunc_normal_", "orthogonal_", "sparse_"])
 def test_the_check_of_moments_can_fail(name: str, mutant: Callable[[Any], Any]) -> None:
     torch.manual_seed(0)
