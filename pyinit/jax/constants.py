@@ -13,9 +13,9 @@ import numpy as np
 
 from ..distributions import Constant
 from ..stream import Key
-from ..window import normal_shape
-from .arrays import concrete
-from .initializer import DRAWN, Initializer, canonical, is_traced
+from ..window import Shape, normal_shape
+from .arrays import concrete, filled
+from .initializer import DRAWN, Initializer, canonical, constrained, is_traced
 
 __all__ = ["constant", "ones", "zeros"]
 
@@ -96,8 +96,7 @@ def constant(value: Any, dtype: Any = None) -> Callable[..., jax.Array]:
         return _Number(Constant(value), dtype)
 
     def init(key: Any, shape: Any, dtype: Any = dtype, out_sharding: Any = None) -> jax.Array:
-        found = canonical(dtype)
-        return jnp.full(normal_shape(shape), value, found, device=concrete(out_sharding, "out_sharding"))
+        return _spread(value, normal_shape(shape), canonical(dtype), out_sharding)
 
     return init
 
@@ -112,5 +111,16 @@ class _Number(Initializer):
         found = canonical(self.dtype if dtype is None else dtype)
         if found.name in DRAWN and not is_traced(None):
             return super().__call__(Key(0), shape, found, out_sharding)
-        place = concrete(out_sharding, "out_sharding")
-        return jnp.full(normal_shape(shape), self.recipe.value, found, device=place)
+        return _spread(self.recipe.value, normal_shape(shape), found, out_sharding)
+
+
+def _spread(value: Any, shape: Shape, dtype: np.dtype[Any], out_sharding: Any) -> jax.Array:
+    """Return an array that holds a value, or an array of them, broadcast."""
+    if is_traced(value):
+        return constrained(jnp.full(shape, value, dtype), out_sharding)
+    whole = np.broadcast_to(np.asarray(value).astype(dtype), shape)
+
+    def write(out: Any, start: Shape) -> None:
+        out[...] = whole[tuple(slice(first, first + n) for first, n in zip(start, out.shape, strict=True))]
+
+    return filled(shape, dtype, write, concrete(out_sharding, "out_sharding"))

@@ -20,7 +20,16 @@ from ..window import Shape, normal_shape
 from . import keys
 from .arrays import concrete, filled
 
-__all__ = ["DRAWN", "Initializer", "UnsupportedDTypeError", "canonical", "initializer", "is_traced", "number"]
+__all__ = [
+    "DRAWN",
+    "Initializer",
+    "UnsupportedDTypeError",
+    "canonical",
+    "constrained",
+    "initializer",
+    "is_traced",
+    "number",
+]
 
 
 class UnsupportedDTypeError(DTypeError, ValueError):
@@ -83,8 +92,7 @@ class Initializer:
         if is_traced(key):
             from .traced import draw
 
-            drawn = draw(self.recipe_for(extent), keys.words(key), extent, found)
-            return drawn if out_sharding is None else _constrained(drawn, out_sharding)
+            return constrained(draw(self.recipe_for(extent), keys.words(key), extent, found), out_sharding)
         return _drawn(plan, keys.key(key), concrete(out_sharding, "out_sharding"))
 
     def recipe_for(self, shape: Shape) -> Recipe:
@@ -165,7 +173,10 @@ def is_traced(key: Any) -> bool:
     return isinstance(key, jax.core.Tracer) or isinstance(jnp.asarray(0), jax.core.Tracer)
 
 
-def _constrained(array: jax.Array, sharding: Any) -> jax.Array:
+def constrained(array: jax.Array, sharding: Any) -> jax.Array:
+    """Return a traced array, placed as `out_sharding` says."""
+    if sharding is None:
+        return array
     mesh = getattr(sharding, "mesh", None) or jax.sharding.get_abstract_mesh()
     if jax.sharding.AxisType.Explicit in mesh.axis_types:
         return jax.sharding.reshard(array, sharding)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from typing import Any
 from zlib import crc32
 
@@ -52,8 +53,24 @@ def main() -> None:
     place = NamedSharding(devices, P("x", "y"))
     drawn = initializers.he_normal()(jax.random.key(11), (64, 48), out_sharding=place)
     shards["initializer"] = digests(drawn)
+    if len(sys.argv) == 1:
+        check_places()
     writes = {name: counted(TREE[name][0], places[name]) for name in TREE if name != "orthogonal"}
     print(json.dumps({"devices": jax.device_count(), "shards": shards, "sums": sums, "writes": writes}))
+
+
+def check_places() -> None:
+    """Assert that initializers put their arrays where they are asked to, traced or not."""
+    for kind in (AxisType.Auto, AxisType.Explicit):
+        devices = jax.make_mesh((4, 2), ("x", "y"), axis_types=(kind,) * 2)
+        wanted = NamedSharding(devices, P("x"))
+        for init in (initializers.ones, initializers.constant(jnp.arange(2.0)), initializers.uniform()):
+            for place in (wanted, wanted.spec):
+                with jax.set_mesh(devices):
+                    draw = partial(init, jax.random.key(0), (8, 2), out_sharding=place)
+                    for made in (draw(), jax.jit(draw)()):
+                        assert made.sharding.is_equivalent_to(wanted, 2), (kind, init, place)
+                        assert np.array_equal(made, init(jax.random.key(0), (8, 2)))
 
 
 def counted(shape: tuple[int, ...], place: Any) -> int:
