@@ -99,6 +99,10 @@ def draw(recipe: Any, key_words: Any, shape: int | tuple[int, ...], dtype: Any =
     A backend that flushes subnormal numbers to zero (XLA's CPU backend may) does so here, for float32 and
     float64 values below their normal range.
 
+    ``jax.export`` refuses programs that call the kernels unless told that their name is known, by
+    ``disabled_checks=[jax.export.DisabledSafetyCheck.custom_call("pyinit_fill")]``. Exported for platforms
+    other than "cpu", a draw has no such call.
+
     Examples
     --------
     >>> import jax, jax.numpy as jnp, numpy as np

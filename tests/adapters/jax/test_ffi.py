@@ -72,6 +72,25 @@ def test_other_platforms_are_traced() -> None:
     assert ffi.TARGET not in exported(words(KEY)).mlir_module()
 
 
+def test_export() -> None:
+    drawn = jax.jit(partial(draw, pi.normal(), shape=(8, 4)))
+    with pytest.raises(ValueError, match="Cannot serialize code with custom calls"):
+        jax.export.export(drawn)(words(KEY))
+    known = [jax.export.DisabledSafetyCheck.custom_call(ffi.TARGET)]
+    exported = jax.export.export(drawn, disabled_checks=known)(words(KEY))
+    np.testing.assert_array_equal(exported.call(words(KEY)), pi.normal()((8, 4), key=KEY))
+
+
+def test_scan_and_checkpoint() -> None:
+    keys = jnp.stack([words(pi.key(k)) for k in range(3)])
+    each = np.stack([pi.normal()((5, 7), key=k) for k in range(3)])
+    one = partial(draw, pi.normal(), shape=(5, 7))
+    _, made = jax.lax.scan(lambda carry, key: (carry, one(key)), 0, keys)
+    np.testing.assert_array_equal(made, each)
+    slope = jax.grad(jax.checkpoint(lambda scale: (scale * one(keys[0])).sum()))(1.0)
+    np.testing.assert_allclose(slope, each[0].sum(), rtol=1e-5)
+
+
 @pytest.mark.parametrize("recipe", [RECIPES[0], RECIPES[1], RECIPES[5]], ids=repr)
 def test_vmap(recipe: Any) -> None:
     keys = [pi.Key(k, 7 * k) for k in range(6)]
