@@ -19,8 +19,9 @@ from ..loss import LOSSES, loss_of
 from ..network import Network, as_network
 from ..stream import Key, as_key
 from .axes import axes_of
+from .mean_field import Entering
 from .measure import Measured, Output, Progress, measured
-from .prediction import Entering, Prediction, predicted
+from .prediction import Prediction, predicted
 from .report import LayerReport, Report
 from .verdict import Verdict, judged
 

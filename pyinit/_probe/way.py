@@ -40,6 +40,7 @@ class Way:
     standardized: bool = False
 
 
+@lru_cache(maxsize=64)
 def suggested(phi: Activation) -> tuple[Recipe, float]:
     """Return the recipe that suits an activation, and its gain."""
     if isinstance(said(phi), Activation):

@@ -10,7 +10,8 @@ import pytest
 
 import pyinit as pi
 from pyinit import theory
-from pyinit._probe.prediction import Entering, Prediction, predicted
+from pyinit._probe.mean_field import Entering
+from pyinit._probe.prediction import Prediction, predicted
 
 ENTERING = Entering(0.3, 0.0, 0.3)
 ONES = {"gradient": 1.0, "gradient mean": 0.0, "weight gradient": 1.0, "entering": 1.0}
@@ -267,3 +268,14 @@ def test_what_has_no_band_is_shown_without() -> None:
     for layers, bands in ((drawn, 2), (given, 0), (drawn[:1] + given[:1], 1)):
         page = pi.probe(layers, x).to_html()
         assert page.count('<span class="band">') == bands
+
+
+def test_arrays_that_change_are_looked_at_again() -> None:
+    """What theory says of a network is remembered, but not of arrays, which their owner may write to."""
+    weight = np.eye(6, dtype=np.float32)
+    network, x = pi.Network((pi.Dense(6, 6, "tanh", weight),)), np.random.default_rng(0).normal(size=(9, 6))
+    before = pi.probe(network, x).layers[0].predictions["pre-activation"].second_moment
+    weight *= 2.0
+    again = pi.probe(network, x).layers[0]
+    assert again.moments["weight"].maximum == 2.0
+    assert again.predictions["pre-activation"].second_moment == pytest.approx(4.0 * before)
