@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -160,7 +163,7 @@ def test_normal_with_mean_and_std() -> None:
         assert (error > NORMAL_ERROR).mean() < 1e-3
 
 
-TRUNCATED_ERROR = 1e-6
+TRUNCATED_ERROR = 6e-7
 """Relative to the value, or to 1 std where it is smaller."""
 
 
@@ -184,26 +187,26 @@ def test_sparse(exact: bool) -> None:
     assert not in_operations(pi.sparse(1.0, exact=exact), WRAPPING, (5, 7)).any()
 
 
-ORTHOGONAL_ERROR = 4e-7
-"""Of an element, times the square root of the number of reflectors; at most 1.2e-6 is seen at 200."""
+ORTHOGONAL_ERROR = 1.5e-6
+"""Of an element, for gain 1; 7e-7 is seen up to 1024 reflectors."""
 
 
 @pytest.mark.parametrize(
-    ("recipe", "shape", "reflectors"),
+    ("recipe", "shape"),
     [
-        (pi.orthogonal(), (200, 200), 200),
-        (pi.orthogonal(gain=1.5), (65, 33), 33),
-        (pi.orthogonal(), (1, 1), 1),
-        (pi.orthogonal(layout="torch", batch_axis=1), (8, 3, 5, 2), 8),
-        (pi.orthogonal(layout="keras"), (3, 2, 5, 8), 8),
-        (pi.delta_orthogonal(), (3, 3, 5, 8), 5),
+        (pi.orthogonal(), (200, 200)),
+        (pi.orthogonal(gain=1.5), (65, 33)),
+        (pi.orthogonal(), (1, 1)),
+        (pi.orthogonal(layout="torch", batch_axis=1), (8, 3, 5, 2)),
+        (pi.orthogonal(layout="keras"), (3, 2, 5, 8)),
+        (pi.delta_orthogonal(), (3, 3, 5, 8)),
     ],
     ids=str,
 )
-def test_orthogonal_is_the_kernels_matrix(recipe: Any, shape: tuple[int, ...], reflectors: int) -> None:
+def test_orthogonal_is_the_kernels_matrix(recipe: Any, shape: tuple[int, ...]) -> None:
     made, kernel = (each(recipe, WRAPPING, shape) for each in (in_operations, filled))
     np.testing.assert_array_equal(made == 0, kernel == 0)
-    assert np.abs(made - kernel).max() <= ORTHOGONAL_ERROR * np.sqrt(reflectors) * recipe.gain
+    assert np.abs(made - kernel).max() <= ORTHOGONAL_ERROR * recipe.gain
 
 
 @pytest.mark.parametrize(
@@ -298,6 +301,33 @@ def test_neighbours_are_independent_and_a_mutant() -> None:
 
     assert excess(z) < 5
     assert excess(z + 0.02 * np.roll(z, 4)) > 5
+
+
+# XLA for a CPU that has no fused multiply-add: where each product is rounded before it is added.
+UNFUSED = """
+import platform
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import pyinit as pi
+from pyinit.jax.traced import traced
+
+words = jnp.array([5, 0, 0, 0], jnp.uint32)
+uniform, normal, shape = pi.uniform(-0.3, 0.7), pi.normal(), (512, 512)
+u, z = jax.jit(lambda key: (traced(uniform.plan(shape), key), traced(normal.plan(shape), key)))(words)
+assert np.array_equal(u, uniform(shape, key=5))
+error = np.abs(z - normal(shape, key=5))
+assert error.max() <= 2e-6
+assert error.any() or platform.machine() != "x86_64", "nothing shows that products were rounded"
+"""
+
+
+def test_a_backend_that_fuses_nothing() -> None:
+    environment = {**os.environ, "XLA_FLAGS": "--xla_cpu_max_isa=SSE4_2", "JAX_PLATFORMS": "cpu"}
+    subprocess.run([sys.executable, "-c", UNFUSED], env=environment, check=True)
 
 
 def test_no_callback_into_python() -> None:
