@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import init as init
     from .acceleration import accelerate as accelerate
+    from .construction import deferred as deferred
     from .keys import from_key as from_key
     from .keys import key as key
     from .materialization import materialize as materialize
     from .tensor import fill as fill
 
-__all__ = ["accelerate", "fill", "from_key", "init", "key", "materialize"]
+__all__ = ["accelerate", "deferred", "fill", "from_key", "init", "key", "materialize"]
 
 # where each name is defined; a submodule is imported when its name is asked for
 _HOMES = {
     "accelerate": "acceleration",
+    "deferred": "construction",
     "fill": "tensor",
     "from_key": "keys",
     "key": "keys",

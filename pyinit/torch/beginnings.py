@@ -13,6 +13,7 @@ from torch.nn.parameter import is_lazy
 from torch.nn.utils import parametrize
 
 from ..errors import LayoutError
+from .construction import constructor_of
 from .inlining import inline
 from .recorder import Recorder
 from .recording import Call, Lost, Recorded, View, Write
@@ -30,7 +31,8 @@ def record(module: torch.nn.Module) -> dict[str, Recorded]:
     `_reset_parameters()`, `init_weights()` and `_init_weights()` where it has them; the latter two are
     applied to every module below if they take one; and `initialize_weights()` of a transformers model.
     Modules without meta tensors are left alone, and so is every real tensor. A tied tensor begins as the
-    first module that has it says, and as another only if that one says nothing.
+    first module that has it says, and as another only if that one says nothing. Of modules that were built
+    under `pyinit.torch.deferred`, all that the constructors did is known, and no method is run.
 
     Parameters
     ----------
@@ -66,6 +68,24 @@ def record(module: torch.nn.Module) -> dict[str, Recorded]:
                 f"materialize needs strided tensors; '{name}' of {type(module).__name__} is "
                 f"{tensor.layout}. Make it real before, and it stays as it is."
             )
+    meta = {name: tensor for name, tensor in named_tensors(module) if tensor.is_meta}
+    found: dict[str, Recorded] = {}
+    for name, tensor in meta.items():
+        if (constructed := constructor_of(tensor)) is not None:
+            found[name] = Recorded(name, View.of(tensor), constructed.cell(tensor))
+    if found.keys() != meta.keys():
+        found = {**_begun(module), **found}
+    for name, recorded in found.items():
+        recorded.cell.path = recorded.cell.path or (name,)
+    for recorded in found.values():
+        inline(recorded.cell)
+    for recorded in found.values():
+        _name_sources(recorded)
+    return found
+
+
+def _begun(module: torch.nn.Module) -> dict[str, Recorded]:
+    """Record a module's own methods."""
     recorder = Recorder(tensor for _, tensor in named_tensors(module) if not tensor.is_meta)
     with _untied(module) as spares, recorder, torch.no_grad():
         _begin(module, recorder, {}, False)
@@ -75,12 +95,6 @@ def record(module: torch.nn.Module) -> dict[str, Recorded]:
             seen = (Recorded(name, View.of(one), recorder.cell(one)) for one in (tensor, *spares(tensor)))
             known = [recorded for recorded in seen if recorded.unmade is None]
             found[name] = known[0] if known else Recorded(name, View.of(tensor), recorder.cell(tensor))
-    for name, recorded in found.items():
-        recorded.cell.path = recorded.cell.path or (name,)
-    for recorded in found.values():
-        inline(recorded.cell)
-    for recorded in found.values():
-        _name_sources(recorded)
     return found
 
 

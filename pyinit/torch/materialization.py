@@ -16,6 +16,7 @@ from ..recipe import Recipe
 from ..rules import Rule, as_rules, fitted
 from ..stream import Key, as_key
 from .beginnings import forget, named_tensors, record
+from .construction import MARK
 from .recording import Cell, Draw, Recorded, View, Write
 from .replay import replay
 from .sharded import shards, whole
@@ -44,9 +45,10 @@ def materialize(
     Parameters
     ----------
     module : torch.nn.Module
-        Built under ``with torch.device("meta")``. Its real parameters and buffers stay as they are. It may
-        be distributed (`fully_shard`, `parallelize_module`, `distribute_module`): every rank makes the parts
-        of its DTensors that it holds, without a collective, with the bits of the whole module.
+        Built under ``with torch.device("meta")`` or ``with pyinit.torch.deferred()``. Its real parameters and
+        buffers stay as they are. It may be distributed (`fully_shard`, `parallelize_module`,
+        `distribute_module`): every rank makes the parts of its DTensors that it holds, without a collective,
+        with the bits of the whole module.
     seed : int or Key
         The model's key; an int is a seed.
     recipe : Recipe, mapping of pattern to Recipe, or sequence of rules, optional
@@ -74,9 +76,10 @@ def materialize(
 
     Notes
     -----
-    Only what the module's methods write can be recorded. What a constructor itself wrote, as torchvision's
-    ResNet does to its convolutions, is lost on the meta device; where nothing else writes to such a tensor,
-    it is named in the error.
+    Of a module built under ``torch.device("meta")`` only what its methods write can be recorded. What a
+    constructor itself wrote, as torchvision's ResNet does to its convolutions, is lost there: where nothing
+    else writes to such a tensor, it is named in the error; where `reset_parameters` does, that counts. Build
+    under ``with pyinit.torch.deferred():`` to record constructors.
 
     Examples
     --------
@@ -164,8 +167,8 @@ def _check(module: torch.nn.Module, recorded: dict[str, Recorded]) -> None:
         more = f"; and {len(unknown) - _TOLD} more" if len(unknown) > _TOLD else ""
         raise RecipeError(
             f"materialize needs to know how each tensor of {type(module).__name__} begins; of "
-            f"{len(unknown)} the module's own methods do not tell: {told}{more}. Pass "
-            "recipe={pattern: a Recipe}, make them real before, or use to_empty(device='cpu') and fill them."
+            f"{len(unknown)} the module's own methods do not tell: {told}{more}. Build it "
+            "under pyinit.torch.deferred(), which sees constructors, or pass recipe={pattern: a Recipe}."
         )
     for name, tensor in recorded.items():
         for write in tensor.writes:
@@ -236,6 +239,7 @@ def _become(tensor: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
     """Put memory under a tensor, and return it; or another, with all that was said of it, if it is held."""
     new = torch.nn.Parameter(real, tensor.requires_grad) if isinstance(tensor, torch.nn.Parameter) else real
     new.__class__ = type(tensor)
+    tensor.__dict__.pop(MARK, None)
     new.__dict__.update(tensor.__dict__)
     new.requires_grad_(tensor.requires_grad)
     for hooks in ("_backward_hooks", "_post_accumulate_grad_hooks"):

@@ -41,10 +41,14 @@ class Recorder:
     ----------
     kept : iterable of torch.Tensor
         Real tensors that stay as they are: what would be written to them is not.
+    constants : bool
+        Ask zeros, ones and the like of the meta device, too: constructors make parameters of them and draw
+        into these.
     """
 
-    def __init__(self, kept: Iterable[torch.Tensor] = ()) -> None:
+    def __init__(self, kept: Iterable[torch.Tensor] = (), *, constants: bool = False) -> None:
         self.cells: dict[int, Cell] = {}
+        self.redirected = _UNDECIDED | _CONSTANTS if constants else _UNDECIDED
         self.kept = {_storage(tensor) for tensor in kept if _plain(tensor)}
         self._modes = (_Operators(self), _Skipped(self))
 
@@ -56,6 +60,10 @@ class Recorder:
     def __exit__(self, *raised: Any) -> None:
         for mode in reversed(self._modes):
             mode.__exit__(*raised)  # type: ignore[no-untyped-call]
+
+    def knows(self, tensor: torch.Tensor) -> bool:
+        """Tell whether a meta tensor was made, or written to, while this was active."""
+        return _storage(tensor) in self.cells
 
     def cell(self, tensor: torch.Tensor) -> Cell:
         """Return the record of a meta tensor's storage."""
@@ -90,6 +98,7 @@ _UNDECIDED = frozenset(
     | {aten.new_empty_strided.default, aten.rand.default, aten.randn.default, aten.normal.float_float}
     | {aten.rand_like.default, aten.randn_like.default}
 )
+_CONSTANTS = frozenset({aten.zeros.default, aten.ones.default, aten.full.default})
 # What changes no element, though its schema says that it writes.
 _SILENT = frozenset({aten.set_.source_Tensor, aten.set_.source_Storage_storage_offset, aten.detach_.default})
 
@@ -110,7 +119,7 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         keywords = dict(kwargs or {})
-        if func in _UNDECIDED:
+        if func in self.recorder.redirected:
             keywords["device"] = torch.device("meta")
             keywords.pop("pin_memory", None)
         operands = [leaf for leaf in tree_leaves((args, keywords)) if isinstance(leaf, torch.Tensor)]
@@ -134,8 +143,9 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if not written:
             for number, tensor in enumerate(tree_leaves(result)):
                 if _plain(tensor) and tensor.is_meta and _storage(tensor) not in before:
-                    content = _content(func, args, keywords, stored, named, None, number)
-                    if content is not None:
+                    self.recorder.cell(tensor)
+                    if func not in _UNWRITTEN:
+                        content = _content(func, args, keywords, stored, named, tensor, number)
                         self.recorder.write(tensor, content)
         return result
 
@@ -180,28 +190,25 @@ def _content(
     keywords: Mapping[str, Any],
     stored: tuple[Any, ...],
     named: dict[str, Any],
-    target: torch.Tensor | None,
+    target: torch.Tensor,
     output: int | None = None,
-) -> Any:
-    """Return what a call of an operator writes to its target, or to one of its results."""
-    if func in _NOTHING:
-        return None
-    dtype = target.dtype if target is not None else keywords.get("dtype")
+) -> Content:
+    """Return what a call of an operator writes to a tensor: one it changes, or one of its results."""
     maker = _DRAWS.get(func)
     try:
-        if maker is not None and (dtype is None or dtype in WRITTEN):
+        if maker is not None and target.dtype in WRITTEN:
             recipe = maker(_bound(func, args, keywords))
             if recipe is not None:
                 return Draw(recipe)
     except PyinitError as error:
         return Lost(f"{func}: {error}")
     if torch.Tag.nondeterministic_seeded in func.tags:
-        return Lost(f"{func} of {dtype} has no recipe")
+        return Lost(f"{func} of {target.dtype} has no recipe")
     if func in _RESIZES:
         return Lost(f"{func} changes its size")
 
     def marked(value: Any, original: Any) -> Any:
-        return TARGET if original is target and target is not None else value
+        return TARGET if original is target and output is None else value
 
     call_args = tuple(marked(value, original) for value, original in zip(stored, args, strict=True))
     call_keywords = {name: marked(value, keywords.get(name)) for name, value in named.items()}
@@ -212,7 +219,7 @@ def _content(
 
 _RESIZES = frozenset({aten.resize_.default})
 # Memory that nobody has written.
-_NOTHING = frozenset(
+_UNWRITTEN = frozenset(
     {aten.empty.memory_format, aten.empty_strided.default, aten.empty_like.default}
     | {aten.new_empty.default, aten.new_empty_strided.default}
 )
@@ -234,7 +241,7 @@ def _uniform(low: float, high: float) -> Recipe:
 
 
 def _finite_constant(call: dict[str, Any]) -> Recipe | None:
-    value = call.get("value", 0)
+    value = call.get("value", call.get("fill_value", 0))
     finite = isinstance(value, bool | int | float) and abs(value) < float("inf")
     return constant(float(value)) if finite else None
 
@@ -249,6 +256,15 @@ _DRAWS: dict[Any, Callable[[dict[str, Any]], Recipe | None]] = {
     aten.normal.float_float: lambda call: normal(call["mean"], call["std"]),
     aten.fill_.Scalar: _finite_constant,
     aten.zero_.default: _finite_constant,
+    aten.zeros.default: lambda call: constant(0.0),
+    aten.zeros_like.default: lambda call: constant(0.0),
+    aten.new_zeros.default: lambda call: constant(0.0),
+    aten.ones.default: lambda call: constant(1.0),
+    aten.ones_like.default: lambda call: constant(1.0),
+    aten.new_ones.default: lambda call: constant(1.0),
+    aten.full.default: _finite_constant,
+    aten.full_like.default: _finite_constant,
+    aten.new_full.default: _finite_constant,
     aten.eye.m_out: lambda call: identity(),
     aten.eye.out: lambda call: identity(),
 }
