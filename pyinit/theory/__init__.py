@@ -10,7 +10,8 @@ from .architecture import (
     residual_variance,
     torch_linear,
 )
-from .fixed import Critical, FixedPoint, critical, fixed_point
+from .edge import Critical, critical
+from .fixed import FixedPoint, fixed_point
 from .maps import chi, correlation_map, variance_map, variance_slope
 from .moments import gap, mean, pair_moment, second_moment, slope_moment, slope_pair_moment
 from .propagation import Propagation, propagate
