@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,9 +21,18 @@ import torch.distributed as dist  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.distributed.device_mesh import DeviceMesh  # noqa: E402
 from torch.distributed.fsdp import fully_shard  # noqa: E402
-from torch.distributed.tensor import DTensor, Partial, Replicate, Shard, debug  # noqa: E402
+from torch.distributed.tensor import (  # noqa: E402
+    DTensor,
+    Partial,
+    Replicate,
+    Shard,
+    debug,
+    distribute_module,
+    distribute_tensor,
+)
 from torch.distributed.tensor import empty as empty_distributed  # noqa: E402
 from torch.distributed.tensor.parallel import ColwiseParallel, parallelize_module  # noqa: E402
+from torch.nn.parameter import UninitializedTensorMixin  # noqa: E402
 from torch.testing._internal.distributed.fake_pg import FakeStore  # noqa: E402
 
 import pyinit as pi  # noqa: E402
@@ -67,7 +77,11 @@ def ranks(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def bits(tensor: Any) -> tuple[Any, ...]:
     """Return all that two equal tensors have in common."""
-    return tensor.dtype, tuple(tensor.shape), tensor.reshape(-1).view(torch.uint8).numpy().tobytes()
+    return (
+        tensor.dtype,
+        tuple(tensor.shape),
+        tensor.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes(),
+    )
 
 
 def test_every_placement_on_every_rank_holds_the_same_bits(ranks: list[dict[str, Any]]) -> None:
@@ -224,6 +238,45 @@ def test_every_rank_of_fsdp_makes_its_part_of_a_module(name: str) -> None:
         with one_of(3, rank) as mesh:
             module = fully_shard(on_meta(MODULES[name]), mesh=mesh)
             assert_same_parts(materialize(module, 5), whole)
+
+
+def constructions(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], nn.Module]]:
+    """Yield a module of torch's own tests for every class and set of tensors that has shapes on meta."""
+    # its import reads the command line
+    monkeypatch.setattr(sys, "argv", sys.argv[:1])
+    common = pytest.importorskip("torch.testing._internal.common_modules")
+    for info in common.module_db:
+        seen: set[tuple[str, ...]] = set()
+        for sample in info.module_inputs_func(
+            info, device="cpu", dtype=torch.float32, requires_grad=False, training=True
+        ):
+            args, kwargs = sample.constructor_input.args, {**sample.constructor_input.kwargs}
+            kwargs.pop("device", None)
+            make = partial(info.module_cls, *args, **kwargs)
+            tensors = on_meta(make).state_dict()
+            shaped = all(t.is_meta and not isinstance(t, UninitializedTensorMixin) for t in tensors.values())
+            if tensors and shaped and tuple(tensors) not in seen:
+                seen.add(tuple(tensors))
+                yield make
+
+
+def cut_last(name: str, module: nn.Module, mesh: DeviceMesh) -> None:
+    """Cut every parameter of two dimensions or more along its last."""
+    for key, parameter in list(module.named_parameters(recurse=False)):
+        placement = Shard(parameter.dim() - 1) if parameter.dim() > 1 else Replicate()
+        # not left to distribute_module, which knows nothing of an RNN's list of its weights
+        setattr(module, key, nn.Parameter(distribute_tensor(parameter, mesh, [placement])))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_rank_makes_its_part_of_every_module_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    makers = list(constructions(monkeypatch))
+    assert len(makers) >= 50
+    wholes = [materialize(on_meta(make), 5).state_dict() for make in makers]
+    with one_of(3, rank=1) as mesh:
+        for make, whole in zip(makers, wholes, strict=True):
+            assert_same_parts(materialize(fully_shard(on_meta(make), mesh=mesh), 5), whole)
+            assert_same_parts(materialize(distribute_module(on_meta(make), mesh, cut_last), 5), whole)
 
 
 class Exact(nn.Module):
