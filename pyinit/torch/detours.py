@@ -78,10 +78,11 @@ def _places() -> Iterator[tuple[ModuleType, str, Reader]]:
     """Yield what is to be replaced, in the modules that are imported."""
     for name, reader in _OF_TORCH.items():
         yield torch.nn.init, name, reader
-    for module in [module for name, module in sys.modules.items() if name.startswith("timm.")]:
-        for name, reader in _OF_TIMM.items():
-            if name in vars(module):
-                yield module, name, reader
+    for place, module in list(sys.modules.items()):
+        if place.startswith("timm.") and isinstance(module, ModuleType):
+            for name, reader in _OF_TIMM.items():
+                if name in vars(module):
+                    yield module, name, reader
 
 
 def _detour(original: Callable[..., Any], reader: Reader) -> Callable[..., Any]:
