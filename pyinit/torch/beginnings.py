@@ -53,9 +53,9 @@ def record(module: torch.nn.Module) -> dict[str, Recorded]:
     --------
     >>> import torch
     >>> with torch.device("meta"):
-    ...     layer = torch.nn.Linear(4, 2)
+    ...     layer = torch.nn.Embedding(4, 2)
     >>> [write.content for write in record(layer)["weight"].writes]
-    [Draw(recipe=uniform(low=-0.5, high=0.5))]
+    [Draw(recipe=normal())]
     """
     for name, tensor in named_tensors(module):
         if is_lazy(tensor):
