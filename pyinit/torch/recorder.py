@@ -126,6 +126,10 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         asked = keywords.get("device") == torch.device("meta")
         if not asked and not any(tensor.is_meta for tensor in operands):
             return self._compute(func, args, keywords, operands)
+        if func in _DRAWN_IN_PLACE and args[0].is_meta:
+            # most of what a module does; its meta kernel would only cost time
+            self.recorder.write(args[0], _content(func, args, keywords, args, keywords, args[0]))
+            return args[0]
         before = {_storage(tensor) for tensor in operands if _plain(tensor)}
         stored, named = tree_map(self._stored, (args, keywords))
         shapes_args, shapes_keywords = tree_map(_shape_only, (args, keywords))
@@ -268,6 +272,10 @@ _DRAWS: dict[Any, Callable[[dict[str, Any]], Recipe | None]] = {
     aten.eye.m_out: lambda call: identity(),
     aten.eye.out: lambda call: identity(),
 }
+
+_DRAWN_IN_PLACE = frozenset(
+    {aten.normal_.default, aten.uniform_.default, aten.fill_.Scalar, aten.zero_.default}
+)
 
 _SKIPS: dict[CodeType, Callable[[dict[str, Any]], Recipe]] = {
     torch.nn.init.orthogonal_.__code__: lambda call: orthogonal(call["gain"], layout="torch"),
