@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from weakref import WeakKeyDictionary
 
 import torch
 from torch.nn.modules.module import (
@@ -14,10 +15,13 @@ from torch.nn.modules.module import (
 
 from .recorder import Recorder
 
-__all__ = ["MARK", "constructor_of", "deferred"]
+__all__ = ["MARK", "constructor_of", "deferred", "made_by_constructor"]
 
 MARK = "_pyinit_constructor"
 """The attribute by which a meta tensor of a module leads to the recorder of its constructor."""
+
+# What constructors registered, for modules whose tensors are replaced before they are made: by shards.
+_MADE: WeakKeyDictionary[torch.nn.Module, dict[str, torch.Tensor]] = WeakKeyDictionary()
 
 
 @contextmanager
@@ -52,6 +56,7 @@ def deferred() -> Iterator[None]:
         # other threads register their modules, too
         if tensor is not None and tensor.is_meta and recorder.knows(tensor):
             setattr(tensor, MARK, recorder)
+            _MADE.setdefault(module, {})[name] = tensor
 
     def mark_below(module: torch.nn.Module, name: str, child: torch.nn.Module | None) -> None:
         # copies of modules come without their parameters being registered
@@ -77,3 +82,8 @@ def constructor_of(tensor: torch.Tensor) -> Recorder | None:
     """Return the record of the constructor that made a tensor, if it was made under one."""
     found: Recorder | None = getattr(tensor, MARK, None)
     return found
+
+
+def made_by_constructor(module: torch.nn.Module, name: str) -> torch.Tensor | None:
+    """Return the tensor that a recorded constructor registered under a name, though it may be another now."""
+    return _MADE.get(module, {}).get(name)

@@ -12,6 +12,7 @@ import torch
 from ..errors import LayoutError
 from ..stream import Key
 from .beginnings import named_tensors
+from .construction import made_by_constructor
 from .recording import Recorded
 from .replay import refill
 
@@ -52,6 +53,7 @@ def whole(module: torch.nn.Module) -> Iterator[dict[str, DTensor]]:
 
     from .placement import shard_rectangles
 
+    constructed = _constructed(module)
     originals: dict[int, DTensor] = {}
     stand_ins: dict[int, torch.Tensor] = {}
     for name, tensor in named_tensors(module):
@@ -60,7 +62,7 @@ def whole(module: torch.nn.Module) -> Iterator[dict[str, DTensor]]:
                 shard_rectangles(tensor)
             except LayoutError as error:
                 raise LayoutError(f"'{name}': {error}") from None
-            stand_in = stand_ins[id(tensor)] = _stand_in(tensor)
+            stand_in = stand_ins[id(tensor)] = _stand_in(tensor, constructed.get(id(tensor)))
             originals[id(stand_in)] = tensor
     undo = _replace(module, stand_ins)
     wrapped = [(part, type(part)) for part in module.modules() if isinstance(part, FSDPModule)]
@@ -115,10 +117,28 @@ def shards(
     return {name: made[id(tensor)] for name, tensor in distributed.items()}
 
 
-def _stand_in(tensor: DTensor) -> torch.Tensor:
-    """Return a plain meta tensor with all that is said of a DTensor."""
-    plain = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+def _constructed(module: torch.nn.Module) -> dict[int, torch.Tensor]:
+    """Return what recorded constructors registered in the places of other tensors, by these' identities."""
+    found: dict[int, torch.Tensor] = {}
+    for part in module.modules():
+        for name, tensor in (*part._parameters.items(), *part._buffers.items()):
+            made = made_by_constructor(part, name)
+            if tensor is None or made is None or made is tensor:
+                continue
+            if (made.shape, made.dtype) == (tensor.shape, tensor.dtype):
+                found.setdefault(id(tensor), made)
+    return found
+
+
+def _stand_in(tensor: DTensor, constructed: torch.Tensor | None) -> torch.Tensor:
+    """Return a plain meta tensor with all that is said of a DTensor, and how its constructor made it."""
+    if constructed is None:
+        plain = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+    else:
+        plain = constructed.detach()
     if isinstance(tensor, torch.nn.Parameter):
         plain = torch.nn.Parameter(plain, tensor.requires_grad)
+    if constructed is not None:
+        plain.__dict__.update(constructed.__dict__)
     plain.__dict__.update({name: value for name, value in tensor.__dict__.items() if name != "_is_param"})
     return plain

@@ -38,6 +38,7 @@ from torch.testing._internal.distributed.fake_pg import FakeStore  # noqa: E402
 import pyinit as pi  # noqa: E402
 import pyinit.torch as pit  # noqa: E402
 from pyinit.torch.beginnings import record  # noqa: E402
+from pyinit.torch.construction import deferred as deferred_construction  # noqa: E402
 from pyinit.torch.materialization import materialize  # noqa: E402
 from pyinit.torch.placement import shard_rectangles  # noqa: E402
 
@@ -304,6 +305,41 @@ def test_a_module_of_fsdp_begins_as_its_own_class_does() -> None:
             assert_same_parts(materialize(module, 5), whole)
             assert type(module) is kind
             assert module.listed[0] is module.paired[0] is module.weight
+
+
+class Drawn(nn.Module):
+    """Says in its constructor alone how it begins."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(7, 4) * 0.02)
+        self.layer = nn.Linear(4, 5)
+        nn.init.orthogonal_(self.layer.weight)
+        self.head = nn.Linear(4, 5)
+        self.head.weight = self.layer.weight
+
+
+def test_what_a_recorded_constructor_drew_is_sharded() -> None:
+    def deferred() -> nn.Module:
+        with deferred_construction():
+            return Drawn()
+
+    whole = materialize(deferred(), 5).state_dict()
+    for rank in range(3):
+        with one_of(3, rank) as mesh:
+            assert_same_parts(materialize(fully_shard(deferred(), mesh=mesh), 5), whole)
+            untied = distribute_module(deferred(), mesh, cut_last)
+            assert untied.head.weight is not untied.layer.weight
+            assert_same_parts(materialize(untied, 5), whole)
+
+
+def test_strides_do_not_matter() -> None:
+    plain = pit.fill(torch.empty(6, 5).t(), pi.normal(), key=2)
+    with one_of(3, rank=1) as mesh:
+        tensor = empty_distributed(6, 5, device_mesh=mesh, placements=[Shard(0)]).t()
+        pit.fill(tensor, pi.normal(), key=2)
+        assert tensor.placements == (Shard(1),)
+        assert torch.equal(tensor.to_local(), plain[:, 2:4])
 
 
 @pytest.mark.usefixtures("torchvision_loads")
