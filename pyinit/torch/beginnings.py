@@ -16,7 +16,8 @@ from ..errors import LayoutError
 from .construction import constructor_of
 from .inlining import inline
 from .recorder import Recorder
-from .recording import Call, Lost, Recorded, View, Write
+from .recording import Call, Lost, Recorded, Write
+from .view import View
 
 __all__ = ["forget", "named_tensors", "record"]
 

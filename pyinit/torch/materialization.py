@@ -17,10 +17,11 @@ from ..rules import Rule, as_rules, fitted
 from ..stream import Key, as_key
 from .beginnings import forget, named_tensors, record
 from .construction import MARK
-from .recording import Cell, Draw, Recorded, View, Write
+from .recording import Cell, Draw, Recorded, Write
 from .replay import replay
 from .sharded import shards, whole
 from .tensor import WRITTEN
+from .view import View
 
 __all__ = ["materialize"]
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from types import CodeType
 from typing import Any
 
 import torch
@@ -20,14 +19,12 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from ..distributions import constant, normal, truncated_normal, uniform
 from ..errors import PyinitError
-from ..orthogonality import orthogonal
 from ..recipe import Recipe
-from ..sparsity import sparse
-from ..structured import dirac, identity
-from .recording import TARGET, Call, Cell, Content, Draw, Lost, Snapshot, View, Write
+from .operators import DRAWN_IN_PLACE, DRAWS, SKIPPED, bound
+from .recording import TARGET, Call, Cell, Content, Draw, Lost, Snapshot, Write
 from .tensor import WRITTEN
+from .view import View
 
 __all__ = ["Recorder"]
 
@@ -126,7 +123,7 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         asked = keywords.get("device") == torch.device("meta")
         if not asked and not any(tensor.is_meta for tensor in operands):
             return self._compute(func, args, keywords, operands)
-        if func in _DRAWN_IN_PLACE and args[0].is_meta:
+        if func in DRAWN_IN_PLACE and args[0].is_meta:
             # most of what a module does; its meta kernel would only cost time
             self.recorder.write(args[0], _content(func, args, keywords, args, keywords, args[0]))
             return args[0]
@@ -198,10 +195,10 @@ def _content(
     output: int | None = None,
 ) -> Content:
     """Return what a call of an operator writes to a tensor: one it changes, or one of its results."""
-    maker = _DRAWS.get(func)
+    maker = DRAWS.get(func)
     try:
         if maker is not None and target.dtype in WRITTEN:
-            recipe = maker(_bound(func, args, keywords))
+            recipe = maker(bound(func, args, keywords))
             if recipe is not None:
                 return Draw(recipe)
     except PyinitError as error:
@@ -229,64 +226,6 @@ _UNWRITTEN = frozenset(
 )
 
 
-def _bound(func: Any, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a call by their names in the schema, defaults included."""
-    bound = {
-        argument.name: argument.default_value
-        for argument in func._schema.arguments
-        if argument.has_default_value()
-    }
-    bound.update(zip((argument.name for argument in func._schema.arguments), args, strict=False))
-    return bound | dict(keywords)
-
-
-def _uniform(low: float, high: float) -> Recipe:
-    return uniform(low, high) if low != high else constant(low)
-
-
-def _finite_constant(call: dict[str, Any]) -> Recipe | None:
-    value = call.get("value", call.get("fill_value", 0))
-    finite = isinstance(value, bool | int | float) and abs(value) < float("inf")
-    return constant(float(value)) if finite else None
-
-
-_DRAWS: dict[Any, Callable[[dict[str, Any]], Recipe | None]] = {
-    aten.normal_.default: lambda call: normal(call["mean"], call["std"]),
-    aten.uniform_.default: lambda call: _uniform(call["from"], call["to"]),
-    aten.rand.default: lambda call: uniform(),
-    aten.rand_like.default: lambda call: uniform(),
-    aten.randn.default: lambda call: normal(),
-    aten.randn_like.default: lambda call: normal(),
-    aten.normal.float_float: lambda call: normal(call["mean"], call["std"]),
-    aten.fill_.Scalar: _finite_constant,
-    aten.zero_.default: _finite_constant,
-    aten.zeros.default: lambda call: constant(0.0),
-    aten.zeros_like.default: lambda call: constant(0.0),
-    aten.new_zeros.default: lambda call: constant(0.0),
-    aten.ones.default: lambda call: constant(1.0),
-    aten.ones_like.default: lambda call: constant(1.0),
-    aten.new_ones.default: lambda call: constant(1.0),
-    aten.full.default: _finite_constant,
-    aten.full_like.default: _finite_constant,
-    aten.new_full.default: _finite_constant,
-    aten.eye.m_out: lambda call: identity(),
-    aten.eye.out: lambda call: identity(),
-}
-
-_DRAWN_IN_PLACE = frozenset(
-    {aten.normal_.default, aten.uniform_.default, aten.fill_.Scalar, aten.zero_.default}
-)
-
-_SKIPS: dict[CodeType, Callable[[dict[str, Any]], Recipe]] = {
-    torch.nn.init.orthogonal_.__code__: lambda call: orthogonal(call["gain"], layout="torch"),
-    torch.nn.init.sparse_.__code__: lambda call: sparse(call["sparsity"], call["std"]),
-    torch.nn.init.dirac_.__code__: lambda call: dirac(groups=call["groups"], layout="torch"),
-    torch.nn.init._no_grad_trunc_normal_.__code__: lambda call: truncated_normal(
-        call["mean"], call["std"], call["a"], call["b"], unit="absolute"
-    ),
-}
-"""What the functions draw that do nothing on the meta device, from their local variables."""
-
 _IS_META = torch.Tensor.is_meta.__get__  # type: ignore[attr-defined]
 
 
@@ -303,7 +242,7 @@ class _Skipped(TorchFunctionMode):
         result = func(*args, **dict(kwargs or {}))
         if func == _IS_META and result:
             frame = sys._getframe(1)
-            maker = _SKIPS.get(frame.f_code)
+            maker = SKIPPED.get(frame.f_code)
             if maker is not None:
                 self._note(args[0], maker, frame.f_locals)
         return result

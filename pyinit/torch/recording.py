@@ -7,15 +7,16 @@ and its stream comes from names alone.
 Keys: write number k of the tensor called `name`, counted over the writes that are kept, draws with
 ``key(seed).fold_in(name)`` for k = 0 and ``key(seed).fold_in(name).fold_in(k)`` for k > 0. A write is
 dropped when a later one covers the whole storage and reads nothing of it. What is drawn is the tensor that
-the code drew into: of ``normal_(weight[2:4])`` row 2 is the first row of a (2, n) tensor.
+the code drew into: of ``normal_(weight[2:4])`` row 2 is the first row of a (2, n) tensor. A temporary that is
+copied into the tensor first of all is drawn in its place; draws of others, such as the factors of a product,
+fold in the number of the write that reads them and their own, counted from 1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from math import prod
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch.utils._pytree import tree_leaves
@@ -23,63 +24,9 @@ from torch.utils._pytree import tree_leaves
 from ..recipe import Recipe
 from ..stream import Key
 from ..window import Shape
+from .view import View
 
-__all__ = [
-    "TARGET",
-    "Call",
-    "Cell",
-    "Content",
-    "Draw",
-    "Lost",
-    "Recorded",
-    "Snapshot",
-    "View",
-    "Write",
-    "unmade",
-]
-
-
-class View(NamedTuple):
-    """The elements of a storage that a tensor shows: its shape, strides, first element and dtype."""
-
-    shape: Shape
-    strides: Shape
-    offset: int
-    dtype: torch.dtype
-
-    @classmethod
-    def of(cls, tensor: torch.Tensor) -> View:
-        """Return the view that a tensor is of its storage."""
-        return cls(tuple(tensor.shape), tuple(tensor.stride()), int(tensor.storage_offset()), tensor.dtype)
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return prod(self.shape)
-
-    @property
-    def dense(self) -> bool:
-        """Whether the elements are all of a run of the storage, in whatever order."""
-        expected = 1
-        for stride, n in sorted(zip(self.strides, self.shape, strict=True)):
-            if n != 1:
-                if stride != expected:
-                    return False
-                expected *= n
-        return True
-
-    @property
-    def run(self) -> tuple[int, int]:
-        """The bytes of the storage between the first element and the last."""
-        if not self.size:
-            return 0, 0
-        last = sum(stride * (n - 1) for stride, n in zip(self.strides, self.shape, strict=True))
-        size = self.dtype.itemsize
-        return self.offset * size, (self.offset + last + 1) * size
-
-    def on(self, storage: torch.Tensor) -> torch.Tensor:
-        """Return these elements of a storage, given as a tensor of bytes."""
-        return storage.view(self.dtype).as_strided(self.shape, self.strides, self.offset)
+__all__ = ["TARGET", "Call", "Cell", "Content", "Draw", "Lost", "Recorded", "Snapshot", "Write", "unmade"]
 
 
 @dataclass(frozen=True)

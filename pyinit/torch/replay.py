@@ -10,8 +10,9 @@ from torch.utils._pytree import tree_leaves, tree_map
 from ..distributions import Constant, Normal, TruncatedNormal, Uniform
 from ..stream import Key
 from ..window import Shape, Window, check_window
-from .recording import TARGET, Call, Cell, Content, Draw, Lost, Recorded, Snapshot, View, Write
+from .recording import TARGET, Call, Cell, Content, Draw, Lost, Recorded, Snapshot, Write
 from .tensor import fill
+from .view import View
 
 __all__ = ["refill", "replay"]
 

@@ -19,6 +19,7 @@ torch = pytest.importorskip("torch")
 recorder_module = pytest.importorskip("pyinit.torch.recorder")
 recording = pytest.importorskip("pyinit.torch.recording")
 replay = pytest.importorskip("pyinit.torch.replay")
+view = pytest.importorskip("pyinit.torch.view")
 init = torch.nn.init
 
 ROOT = pi.key(7)
@@ -33,7 +34,7 @@ def recorded(write: Callable[[Any], Any], shape: tuple[int, ...] = (8, 6), dtype
         write(tensor)
     cell = recorder.cell(tensor)
     cell.path = ("w",)
-    return recording.Recorded("w", recording.View.of(tensor), cell)
+    return recording.Recorded("w", view.View.of(tensor), cell)
 
 
 def whole(made: Any) -> Any:

@@ -1,0 +1,78 @@
+"""What torch's operators draw, and the functions of torch.nn.init that do nothing on the meta device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import CodeType
+from typing import Any
+
+import torch
+
+from ..distributions import constant, normal, truncated_normal, uniform
+from ..orthogonality import orthogonal
+from ..recipe import Recipe
+from ..sparsity import sparse
+from ..structured import dirac, identity
+
+__all__ = ["DRAWN_IN_PLACE", "DRAWS", "SKIPPED", "bound"]
+
+aten = torch.ops.aten
+
+
+def bound(func: Any, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a call by their names in the schema, defaults included."""
+    bound = {
+        argument.name: argument.default_value
+        for argument in func._schema.arguments
+        if argument.has_default_value()
+    }
+    bound.update(zip((argument.name for argument in func._schema.arguments), args, strict=False))
+    return bound | dict(keywords)
+
+
+def _uniform(low: float, high: float) -> Recipe:
+    return uniform(low, high) if low != high else constant(low)
+
+
+def _finite_constant(call: dict[str, Any]) -> Recipe | None:
+    value = call.get("value", call.get("fill_value", 0))
+    finite = isinstance(value, bool | int | float) and abs(value) < float("inf")
+    return constant(float(value)) if finite else None
+
+
+DRAWS: dict[Any, Callable[[dict[str, Any]], Recipe | None]] = {
+    aten.normal_.default: lambda call: normal(call["mean"], call["std"]),
+    aten.uniform_.default: lambda call: _uniform(call["from"], call["to"]),
+    aten.rand.default: lambda call: uniform(),
+    aten.rand_like.default: lambda call: uniform(),
+    aten.randn.default: lambda call: normal(),
+    aten.randn_like.default: lambda call: normal(),
+    aten.normal.float_float: lambda call: normal(call["mean"], call["std"]),
+    aten.fill_.Scalar: _finite_constant,
+    aten.zero_.default: _finite_constant,
+    aten.zeros.default: lambda call: constant(0.0),
+    aten.zeros_like.default: lambda call: constant(0.0),
+    aten.new_zeros.default: lambda call: constant(0.0),
+    aten.ones.default: lambda call: constant(1.0),
+    aten.ones_like.default: lambda call: constant(1.0),
+    aten.new_ones.default: lambda call: constant(1.0),
+    aten.full.default: _finite_constant,
+    aten.full_like.default: _finite_constant,
+    aten.new_full.default: _finite_constant,
+    aten.eye.m_out: lambda call: identity(),
+    aten.eye.out: lambda call: identity(),
+}
+
+DRAWN_IN_PLACE = frozenset(
+    {aten.normal_.default, aten.uniform_.default, aten.fill_.Scalar, aten.zero_.default}
+)
+
+SKIPPED: dict[CodeType, Callable[[dict[str, Any]], Recipe]] = {
+    torch.nn.init.orthogonal_.__code__: lambda call: orthogonal(call["gain"], layout="torch"),
+    torch.nn.init.sparse_.__code__: lambda call: sparse(call["sparsity"], call["std"]),
+    torch.nn.init.dirac_.__code__: lambda call: dirac(groups=call["groups"], layout="torch"),
+    torch.nn.init._no_grad_trunc_normal_.__code__: lambda call: truncated_normal(
+        call["mean"], call["std"], call["a"], call["b"], unit="absolute"
+    ),
+}
+"""What the functions draw that do nothing on the meta device, from their local variables."""
