@@ -15,7 +15,7 @@ small layers these take as long as a product. What is not finite may warn: calle
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias
 
@@ -45,6 +45,7 @@ __all__ = [
 ]
 
 Array: TypeAlias = npt.NDArray[np.float32]
+Take: TypeAlias = Callable[[int, int], Array]
 
 
 class Parts(NamedTuple):
@@ -98,6 +99,11 @@ class Gradients(NamedTuple):
     of_weight: Moments | None
 
 
+def fresh(rows: int, columns: int) -> Array:
+    """Return a matrix to be written whole."""
+    return np.empty((rows, columns), np.float32)
+
+
 def parts_of(parameters: Mapping[str, Array], at: int) -> Parts:
     """Return the parameters of layer `at` from those of its network, by name."""
     names = ("weight", "bias", "norm.weight", "norm.bias")
@@ -114,16 +120,17 @@ def forward(
     ask: Asked | None = None,
     keep_z: bool = True,
     like: Normalized | None = None,
+    take: Take = fresh,
 ) -> Pass:
     """Run a layer on rows; `stream` is the z of the layer before.
 
     Where z is not kept and the kernel runs the whole layer, y stands in its place. `like` is of other rows,
-    whose mean and variance a norm takes.
+    whose mean and variance a norm takes. z and y of a layer that the kernel runs whole are what `take` gives.
     """
     if is_fused(layer):
         phi = layer.activation
-        y = np.empty((len(x), layer.units), np.float32)
-        z = np.empty_like(y) if keep_z else None
+        y = take(len(x), layer.units)
+        z = take(len(x), layer.units) if keep_z else None
         name, parameter = phi.name, phi.parameter or 0.0
         asked: tuple[Any, Any, Any] = (None, None, None) if ask is None else ask.asked()
         of = _core.layer_forward(x, parts.weight, parts.bias, name, parameter, z, y, *asked, threads)

@@ -2,6 +2,7 @@
 // Contract: moments.hpp.
 #pragma once
 
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <type_traits>
@@ -11,6 +12,8 @@
 namespace pyinit::probe {
 
 inline constexpr size_t kStatisticLanes = 32;
+// Rows of a block that are asked for before they are needed.
+inline constexpr size_t kRowsAhead = 4;
 
 // Which slot of a histogram a finite number falls into: 0 below, 1 and on the bins, bins + 1 above.
 template <class S>
@@ -20,29 +23,45 @@ class LinearSlots {
 
  public:
   explicit LinearSlots(const Axis& axis)
-      : low_(axis.low),
-        high_(axis.high),
-        scale_(axis.linear_bins / (high_ - low_)),
-        last_(axis.linear_bins - 1.0),
-        above_(axis.linear_bins) {}
+      : first_(least_from(axis.low)),
+        end_(least_from(axis.high)),
+        most_(std::nextafter(end_, -kInfinity)),
+        low_(axis.low),
+        // Where no float lies inside, no position is used: none may leave the integers.
+        scale_(first_ < end_ ? axis.linear_bins / (axis.high - low_) : 0.0),
+        last_(static_cast<int32_t>(axis.linear_bins) - 1) {}
 
-  // Of S::kLanes numbers.
+  // Of S::kLanes numbers. Compared and clamped as floats: twice as many at once as doubles.
   [[gnu::always_inline]] void operator()(F32 x, uint32_t* slots) const {
+    const F32 inside = S::clamp(x, S::all(first_), S::all(most_));
     double at[S::kLanes];
-    S::store(at, position(S::widen_low(x)));
-    S::store(at + S::kLanes / 2, position(S::widen_high(x)));
-    for (int i = 0; i < S::kLanes; ++i) slots[i] = static_cast<uint32_t>(static_cast<int32_t>(at[i]) + 1);
+    S::store(at, position(S::widen_low(inside)));
+    S::store(at + S::kLanes / 2, position(S::widen_high(inside)));
+    uint32_t bins[S::kLanes];
+    for (int i = 0; i < S::kLanes; ++i) {
+      const auto bin = static_cast<int32_t>(at[i]);
+      bins[i] = static_cast<uint32_t>((bin < last_ ? bin : last_) + 1);
+    }
+    const auto from_low = S::choose(S::below(x, S::all(first_)), S::all(0U), S::load(bins));
+    S::store(slots, S::choose(S::below(x, S::all(end_)), from_low, S::all(static_cast<uint32_t>(last_ + 2))));
   }
 
  private:
-  [[gnu::always_inline]] F64 position(F64 x) const {
-    const F64 at = S::mul(S::add(x, S::all(-low_)), S::all(scale_));
-    const F64 inside = S::clamp(at, S::all(0.0), S::all(last_));
-    const F64 from_low = S::choose(S::below(x, S::all(low_)), S::all(-1.0), inside);
-    return S::choose(S::below(x, S::all(high_)), from_low, S::all(above_));
+  static constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+  // The least float that is not below `x`: a float is below x just where it is below that.
+  static float least_from(double x) {
+    const auto nearest = static_cast<float>(x);
+    return static_cast<double>(nearest) < x ? std::nextafter(nearest, kInfinity) : nearest;
   }
 
-  double low_, high_, scale_, last_, above_;
+  [[gnu::always_inline]] F64 position(F64 x) const {
+    return S::mul(S::add(x, S::all(-low_)), S::all(scale_));
+  }
+
+  float first_, end_, most_;
+  double low_, scale_;
+  int32_t last_;
 };
 
 template <class S>
@@ -206,6 +225,10 @@ BlockMoments summarize_in(const Question& question, const Slots& slots, const Ma
   for (float& x : last) x = std::numeric_limits<float>::quiet_NaN();
   for (size_t i = 0; i < block.rows; ++i) {
     const float* row = block.data + i * block.stride;
+    // Rows far apart are no sequence that the processor sees.
+    if (i + kRowsAhead < block.rows) {
+      for (size_t j = 0; j < block.columns; j += 16) __builtin_prefetch(row + kRowsAhead * block.stride + j);
+    }
     for (size_t j = 0; j < whole; j += kLanes) summary.add(row + j, slots_of_row + j);
     if (rest != 0) {
       std::memcpy(last, row + whole, rest * sizeof(float));

@@ -14,12 +14,13 @@ from ..dense import Dense
 from ..layer import DRAWN, Drawn, Weight
 from ..moments import Axis, Moments, Question, statistics
 from ..network import Network
-from ..passes import Asked, Parts, Pass, applied, backward, forward, inside, stream_of
+from ..passes import Asked, Parts, Pass, applied, backward, forward, inside, is_fused, stream_of
 from ..plan import Plan
 from ..stream import Key
 from .axes import Axes, ends, reached, spanning
 from .retrace import places_for, retraced, stops
 from .saturation import flat_ends
+from .spare import Spare
 from .weights import Spread, spread_of
 
 __all__ = ["Measured", "Output", "Progress", "measured"]
@@ -73,11 +74,12 @@ def measured(
     to_keep = frozenset(stops(0, len(layers), places)) if keep else frozenset()
     kept: dict[int, Array] = {}
     entering, before, stream = x, inputs, None
+    spare = Spare()
     for at, layer in enumerate(layers):
         weight = _weight(layer, at, key, threads)
         asked = _asked(layer, axes, weight, entering, before, found[-1] if found else None)
         own = Parts(weight.given() if isinstance(weight, Drawn) else weight, _bias(layer, at, key))
-        made = forward(layer, own, entering, stream, members, ask=asked)
+        made = forward(layer, own, entering, stream, members, ask=asked, take=spare.take)
         found.append(_refined(made, axes, threads))
         if keep:
             parts.append(own)
@@ -85,6 +87,12 @@ def measured(
             kept[at] = made.inside.z
         entering, before = made.activation, found[-1]["activation"]
         stream = made.inside.z if at + 1 < len(layers) and layers[at + 1].branch is not None else None
+        if is_fused(layer):
+            # what the kernel filled is this run's own
+            if at and is_fused(layers[at - 1]):
+                spare.give(made.x)
+            if stream is None and at not in to_keep:
+                spare.give(made.inside.z)
         # nothing of this layer beside the next one's but these
         del made, weight, own
         if progress is not None:
@@ -92,7 +100,7 @@ def measured(
     if output is None:
         return Measured(inputs, tuple(found), None)
     loss, dy = output(entering)
-    del entering, stream
+    del entering, stream, spare
 
     def run(first: int, stop: int, z: Array | None) -> Array:
         # no more than two matrices at once: this is when most are kept

@@ -72,7 +72,7 @@ def test_rounds_stop_at_the_budget(clock: Clock) -> None:
             interleave([Turn(lambda: clock.sleep(0.1))], least=least, most=most, budget_seconds=budget)
         )
 
-    assert rounds(2, 50, 0.2) == 2  # each round rests for 0.02 s and steps for 0.1 s
+    assert rounds(2, 50, 0.2) == 2  # each round rests for 0.05 s and steps for 0.1 s
     assert rounds(2, 50, 0.25) == 3
     assert rounds(2, 50, 0.0) == 2
     assert rounds(1, 4, 100.0) == 4

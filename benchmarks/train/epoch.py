@@ -1,0 +1,84 @@
+"""An epoch of pi.train beside the same loop in torch: `python benchmarks/train/epoch.py`.
+
+5,000 digits, 784-100-100-100-100-10, tanh, batches of 128, plain SGD, nothing recorded; the same start, order
+and losses, asserted before the clock starts. Ratios are medians of rounds in which both took turns.
+"""
+
+from __future__ import annotations
+
+import statistics
+
+import numpy as np
+import torch
+
+import pyinit as pi
+from pyinit.bench.interleave import Turn, interleave
+from pyinit.bench.machine import describe
+
+WIDTHS = [784, 100, 100, 100, 100, 10]
+LEARNING_RATE, BATCH = 0.1, 128
+
+
+def module(network: pi.Network) -> torch.nn.Sequential:
+    """Return torch's network with pyinit's start."""
+    drawn, layers = network.init(0), []
+    for at, layer in enumerate(network.layers):
+        linear = torch.nn.Linear(layer.inputs, layer.units)
+        linear.weight.data = torch.tensor(drawn[f"layers.{at}.weight"].T.copy())
+        linear.bias.data = torch.tensor(drawn[f"layers.{at}.bias"])
+        layers += [linear] if at == len(network.layers) - 1 else [linear, torch.nn.Tanh()]
+    return torch.nn.Sequential(*layers)
+
+
+def main() -> None:
+    """Check that both learn alike, then print milliseconds an epoch."""
+    data = pi.data.mnist_5k()
+    network = pi.mlp(WIDTHS, "tanh", bias="zeros")
+    inputs = torch.tensor(data.inputs)
+    targets = torch.tensor(data.targets.astype(np.int64))
+    parts = [torch.tensor(rows) for rows in (data.train, data.test)]
+    orders = [torch.tensor(rows) for rows in pi.data.batches(data.train, BATCH, key=0)]
+
+    def ours() -> np.ndarray:
+        history = pi.train(
+            network,
+            data,
+            learning_rate=LEARNING_RATE,
+            epochs=1,
+            batch_size=BATCH,
+            key=0,
+            record=None,
+            score="end",
+        )
+        return history.losses
+
+    def theirs() -> np.ndarray:
+        net = module(network)
+        optimizer = torch.optim.SGD(net.parameters(), lr=LEARNING_RATE)
+        losses = []
+        for rows in orders:
+            optimizer.zero_grad(set_to_none=True)
+            loss = torch.nn.functional.cross_entropy(net(inputs[rows]), targets[rows])
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        with torch.no_grad():
+            for part in parts:
+                net(inputs[part]).argmax(1).eq(targets[part]).float().mean().item()
+        return np.array(losses)
+
+    np.testing.assert_allclose(ours(), theirs(), rtol=1e-4)
+    print(", ".join(f"{what}: {which}" for what, which in describe().items()))
+    for threads in (torch.get_num_threads(), 1):
+        torch.set_num_threads(threads)
+        table = interleave([Turn(ours), Turn(theirs)], least=9, most=9)
+        milliseconds = [statistics.median(column) * 1e3 for column in zip(*table, strict=True)]
+        ratio = statistics.median(row[1] / row[0] for row in table)
+        print(
+            f"torch on {threads} threads: pi.train {milliseconds[0]:.1f} ms, torch {milliseconds[1]:.1f} ms, "
+            f"{ratio:.2f}x"
+        )
+
+
+if __name__ == "__main__":
+    main()
