@@ -1,0 +1,70 @@
+"""A recipe as a tensor of the backend that Keras runs on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from ..errors import DTypeError
+from ..recipe import Recipe
+from ..window import Shape
+from .seeds import key, next_key, next_words
+
+__all__ = ["WRITTEN", "UnsupportedDTypeError", "drawn", "placed"]
+
+WRITTEN = frozenset({"float32", "float64", "bfloat16", "float16"})
+"""The dtypes that recipes are written in, by Keras' names."""
+
+
+class UnsupportedDTypeError(DTypeError, ValueError):
+    """A dtype that is not drawn; of Keras' backends some raise a TypeError for one, some a ValueError."""
+
+
+def drawn(recipe: Recipe, seed: Any, shape: Shape, dtype: str, layout: Any) -> Any:
+    """Return what a recipe makes with a Keras seed.
+
+    Nothing is drawn, and a SeedGenerator does not advance, unless all can be: the plan is made first.
+    """
+    if dtype not in WRITTEN:
+        raise UnsupportedDTypeError(
+            f"pyinit draws float32, float64, bfloat16 and float16; got {dtype}. Draw one of these and use "
+            "keras.ops.cast, or take keras.initializers' own."
+        )
+    recipe.plan(shape, dtype)
+    if not isinstance(seed, keras.random.SeedGenerator):
+        key(seed)
+    backend = keras.backend.backend()
+    if backend == "jax":
+        return _jax(recipe, seed, shape, dtype, layout)
+    if backend == "torch":
+        return placed(_torch(recipe, seed, shape, dtype), layout)
+    array = recipe(shape, key=next_key(seed), dtype=dtype)
+    return placed(array if backend == "numpy" else keras.ops.convert_to_tensor(array, dtype=dtype), layout)
+
+
+def placed(tensor: Any, layout: Any) -> Any:
+    """Return a tensor distributed as a Keras layout says."""
+    return tensor if layout is None else keras.distribution.distribute_tensor(tensor, layout)
+
+
+def _jax(recipe: Recipe, seed: Any, shape: Shape, dtype: str, layout: Any) -> Any:
+    from ..jax.initializer import initializer
+
+    words = next_words(seed)
+    # JAX writes the high word of a key first
+    where = words[::-1] if isinstance(seed, keras.random.SeedGenerator) else words
+    return initializer(recipe)(where, shape, dtype, getattr(layout, "backend_layout", layout))
+
+
+def _torch(recipe: Recipe, seed: Any, shape: Shape, dtype: str) -> Any:
+    import torch
+
+    from ..torch.tensor import fill
+
+    # tells where Keras puts tensors now: on the meta device while it finds out shapes
+    empty = keras.ops.empty((0,), dtype=dtype)
+    if empty.is_meta:
+        return torch.empty(shape, dtype=empty.dtype, device="meta")
+    tensor = torch.empty(shape, dtype=empty.dtype, device="cpu")
+    return fill(tensor, recipe, key=next_key(seed)).to(empty.device)
