@@ -25,7 +25,7 @@ from .prediction import Prediction, predicted
 from .report import LayerReport, Report
 from .verdict import Verdict, judged
 
-__all__ = ["probe"]
+__all__ = ["expected", "probe"]
 
 Array = npt.NDArray[Any]
 
@@ -134,7 +134,7 @@ def probe(
     warn_of_constants(rows, "x", stacklevel=2)
     found = measured(net, rows, where, output, axes, threads, progress)
     verdicts, verdict = judged(net, found)
-    theory = _theory(net, rows, found)
+    theory = expected(net, rows, found)
     layers = tuple(_layer(at, layer, found, theory, verdicts[at]) for at, layer in enumerate(net.layers))
     return Report(title, len(rows), where.seed, where.offset, found.inputs, layers, verdict, found.loss)
 
@@ -197,7 +197,8 @@ def _lost(name: str, output: Array, targets: Array) -> tuple[float, Array]:
         return LOSSES[name](output, targets)
 
 
-def _theory(network: Network, x: Array, found: Measured) -> tuple[dict[str, Prediction], ...]:
+def expected(network: Network, x: Array, found: Measured) -> tuple[dict[str, Prediction], ...]:
+    """Return what theory predicts of a network on rows, from what was measured of the last layer."""
     last = found.layers[-1]
     anchor = None
     if "gradient" in last:

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from .keys import from_key as from_key
     from .keys import key as key
     from .materialization import materialize as materialize
+    from .probing import probe as probe
     from .tensor import fill as fill
 
-__all__ = ["accelerate", "deferred", "fill", "from_key", "init", "key", "materialize"]
+__all__ = ["accelerate", "deferred", "fill", "from_key", "init", "key", "materialize", "probe"]
 
 # where each name is defined; a submodule is imported when its name is asked for
 _HOMES = {
@@ -24,6 +25,7 @@ _HOMES = {
     "from_key": "keys",
     "key": "keys",
     "materialize": "materialization",
+    "probe": "probing",
 }
 
 

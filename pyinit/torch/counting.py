@@ -1,0 +1,130 @@
+"""Statistics of torch tensors by the kernels that `pyinit.probe` counts with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from .._probe.axes import Axes, spanning
+from ..activation import Activation
+from ..moments import Axis, Histogram, Moments, Question, statistics
+from ..passes import applied
+
+__all__ = ["counted", "is_flat", "is_zero", "share_beyond"]
+
+Array = npt.NDArray[Any]
+Flags = npt.NDArray[np.bool_]
+
+_CHUNK = 1 << 20
+"""Numbers that are converted at once: what statistics of other dtypes take in memory, as float32."""
+
+
+def counted(tensors: Sequence[torch.Tensor], kind: str, axes: Axes, threads: int | None) -> Moments:
+    """Return the moments of one or more tensors together, with a histogram.
+
+    A tensor of float32 on the CPU whose elements lie without gaps is read where it is; of any other chunks
+    are converted. What overflows float32 counts as not finite.
+    """
+    axis = axes.fixed(kind)
+    if axis is None:
+        ends = [_ends(part) for part in _parts(tensors)]
+        low, high = min(low for low, _ in ends), max(high for _, high in ends)
+        axis = spanning(*((low, high) if low <= high else (0.0, 0.0)), axes.bins)
+    question = Question(axis)
+    return _joined([statistics(part, question, threads) for part in _parts(tensors)], axis)
+
+
+def share_beyond(tensor: torch.Tensor, flat: tuple[float, float], threads: int | None) -> float:
+    """Return the share of the finite numbers at or beyond two ends."""
+    question = Question(None, flat)
+    found = [statistics(part, question, threads) for part in _parts([tensor])]
+    return sum((one.saturated or 0.0) * one.count for one in found) / max(sum(one.count for one in found), 1)
+
+
+def is_zero(tensor: torch.Tensor, axis: int) -> Flags:
+    """Return of each unit whether it is 0 in every row; `axis` is that of the units."""
+    return _in_every_row(tensor, axis, lambda values: values == 0)
+
+
+def is_flat(tensor: torch.Tensor, axis: int, phi: Activation) -> Flags:
+    """Return of each unit whether phi's slope is 0 in every row."""
+    return _in_every_row(tensor, axis, lambda values: applied(phi, values, slope=True) == 0)
+
+
+def _in_every_row(tensor: torch.Tensor, axis: int, test: Any) -> Flags:
+    rows = tensor.detach().movedim(axis, -1).reshape(-1, tensor.shape[axis])
+    holds = np.ones(rows.shape[1], np.bool_)
+    # few rows at first: most units are alive in one of them
+    first, step = 0, 8
+    while first < len(rows) and holds.any():
+        part = _float32(rows[first : first + step])
+        holds &= test(part).all(axis=0)
+        first, step = first + step, max(min(4 * step, _CHUNK // rows.shape[1]), 1)
+    return holds
+
+
+def _parts(tensors: Sequence[torch.Tensor]) -> Iterator[Array]:
+    for tensor in tensors:
+        plain = _in_order(tensor.detach())
+        if plain.is_cpu and plain.dtype == torch.float32 and plain.is_contiguous():
+            yield _float32(plain)
+            continue
+        flat = plain.reshape(-1)
+        for first in range(0, flat.numel(), _CHUNK):
+            yield _float32(flat[first : first + _CHUNK])
+
+
+def _in_order(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor's elements in the order of memory, which statistics do not depend on."""
+    if tensor.is_sparse:
+        tensor = tensor.to_dense()
+    if tensor.is_contiguous():
+        return tensor
+    return tensor.permute(sorted(range(tensor.ndim), key=lambda axis: -tensor.stride()[axis]))
+
+
+def _float32(tensor: torch.Tensor) -> Array:
+    array: Array = tensor.resolve_neg().to("cpu", torch.float32).contiguous().numpy()
+    return array
+
+
+def _ends(part: Array) -> tuple[float, float]:
+    low, high = float(part.min()), float(part.max())
+    if math.isfinite(low) and math.isfinite(high):
+        return low, high
+    kept = part[np.isfinite(part)]
+    return (float(kept.min()), float(kept.max())) if kept.size else (math.inf, -math.inf)
+
+
+def _joined(parts: list[Moments], axis: Axis) -> Moments:
+    """Return the moments of all parts, joined in their order."""
+    whole = parts[0]
+    for part in parts[1:]:
+        count = whole.count + part.count
+        apart, share = part.mean - whole.mean, part.count / max(count, 1)
+        within = (whole.variance * whole.count + part.variance * part.count) / max(count, 1)
+        bars, more = whole.histogram, part.histogram
+        assert bars is not None
+        assert more is not None
+        whole = replace(
+            whole,
+            count=count,
+            nonfinite=whole.nonfinite + part.nonfinite,
+            mean=whole.mean + apart * share,
+            variance=within + apart**2 * share * (1.0 - share),
+            minimum=min(whole.minimum, part.minimum),
+            maximum=max(whole.maximum, part.maximum),
+            histogram=Histogram(
+                axis,
+                bars.below + more.below,
+                tuple(a + b for a, b in zip(bars.counts, more.counts, strict=True)),
+                bars.above + more.above,
+            ),
+        )
+    return whole

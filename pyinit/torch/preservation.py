@@ -1,0 +1,56 @@
+"""Running a module and leaving it as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import torch
+
+__all__ = ["as_found"]
+
+
+@contextmanager
+def as_found(module: torch.nn.Module, *, gradients: bool) -> Iterator[None]:
+    """Run a block, with gradients by every parameter or with none; put everything back after it.
+
+    That is flags of training and of gradients, ``.grad``, buffers, and the states of torch's generators, on
+    the CPU and on the devices of the module.
+    """
+    modules = list(module.modules())
+    training = [one.training for one in modules]
+    parameters = list(module.parameters())
+    found = [(one.requires_grad, one.grad) for one in parameters]
+    buffers = [dict(one._buffers) for one in modules]
+    kept = {
+        id(buffer): (buffer, buffer.detach().clone(), _version(buffer))
+        for buffer in module.buffers()
+        if not buffer.is_meta
+    }
+    devices = sorted({one.device.index or 0 for one in parameters if one.is_cuda})
+    with ExitStack() as stack:
+        stack.enter_context(torch.random.fork_rng(devices=devices))
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.set_grad_enabled(gradients))
+        try:
+            for one in parameters:
+                if gradients and one.is_leaf and one.is_floating_point() and not one.is_inference():
+                    one.requires_grad_(True)
+            yield
+        finally:
+            for one, (requires, gradient) in zip(parameters, found, strict=True):
+                if one.requires_grad != requires:
+                    one.requires_grad_(requires)
+                one.grad = gradient
+            for owner, own, was in zip(modules, buffers, training, strict=True):
+                owner._buffers.clear()
+                owner._buffers.update(own)
+                owner.training = was
+            with torch.no_grad():
+                for buffer, copy, version in kept.values():
+                    if version is None or _version(buffer) != version:
+                        buffer.copy_(copy)
+
+
+def _version(tensor: torch.Tensor) -> int | None:
+    return None if tensor.is_inference() else tensor._version

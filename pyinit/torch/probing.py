@@ -1,0 +1,317 @@
+"""`pyinit.torch.probe`: a module and a batch in, the report of `pyinit.probe` out."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from fnmatch import fnmatchcase
+from typing import Any
+
+import torch
+from torch import nn
+
+from .._fill import check_threads
+from .._probe.axes import Axes, axes_of
+from .._probe.measure import Measured
+from .._probe.prediction import Prediction
+from .._probe.report import LayerReport, Report
+from .._probe.verdict import Verdict
+from ..errors import DataError, LayoutError, RecipeError, ShapeError
+from .chain import judged_chain, network_of
+from .counting import counted
+from .judging import judged
+from .objective import Objective, objective_of, tensors_of
+from .preservation import as_found
+from .tracing import Call, Trace
+from .weights import layers_of
+
+__all__ = ["probe"]
+
+Modules = str | Iterable[str] | Callable[[str, nn.Module], bool]
+
+
+def probe(
+    module: nn.Module,
+    batch: Any,
+    *,
+    backward: bool = True,
+    dy: Any = None,
+    targets: Any = None,
+    loss: Any = None,
+    modules: Modules | None = None,
+    bins: int = 64,
+    range: Any = None,
+    log: bool = False,
+    threads: int | None = None,
+    title: str = "",
+) -> Report:
+    """Run a module once on a batch, forward and back, and report what each layer with weights does.
+
+    phi is the activation that a layer's output enters; measured, by the kernels of `pyinit.probe`, are what
+    enters phi, phi of it, the gradient by what enters phi, the layer's weights and the gradient by them:
+    moments and histograms of each call of each layer. The module is left as it was: parameters and their
+    ``.grad``, buffers (running statistics, too), flags of training and of gradients, torch's generators,
+    hooks; also after an exception. So it can be called again once weights are rescaled, as the example does.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Eager, with memory. It is run in the mode it is in; dropout draws the same each time.
+    batch : Tensor, tuple, list or mapping
+        What the module is called with: one argument, several, or keyword arguments. Floating-point tensors
+        have to be finite.
+    backward : bool
+        False leaves gradients out, and runs without recording them.
+    dy : Tensor, optional
+        The gradient by the output; by default ones, as in `pyinit.probe`. Of an output of several tensors it
+        is the first that counts; an output with a ``loss``, as transformers have it, goes back from that.
+    targets : Tensor, optional
+        For a loss in place of `dy`.
+    loss : {"mse", "cross_entropy"} or callable, optional
+        With targets, by default cross entropy for integers, with classes along the output's last axis, else
+        the mean squared error. Or a function of the output, or of output and targets.
+    modules : str, iterable of str, or callable, optional
+        Which layers to report: patterns of names such as "encoder.*", or a function of name and module that
+        says so. By default all.
+    bins, range, log, threads, title
+        As `pyinit.probe`.
+
+    Returns
+    -------
+    Report
+        Of `pyinit.probe`, an entry a call under the module's name; "name#2" is the second call of a layer
+        that is called several times, whose weight gradient is that of all calls. `recipe` is the module's
+        class, `inputs` its fan_in, `seed` and `offset` are 0; `inputs` of ids are these as numbers.
+
+    Raises
+    ------
+    RecipeError
+        If no layer with weights is called, an option cannot be meant, the module is compiled or scripted, or
+        no gradient can come back from the output.
+    ShapeError
+        If the batch is empty.
+    DataError
+        If the batch is not finite, or targets do not fit the output.
+    LayoutError
+        If parameters have no memory, or this rank only a part of it.
+
+    Notes
+    -----
+    *Layers* are modules that own floating-point parameters of two or more dimensions, and contain no other
+    such module: Linear, convolutions, Embedding, the Conv1D of transformers, one's own. MultiheadAttention,
+    LSTM, GRU and RNN of torch are a layer each, with all their weights: what happens inside, their gates too,
+    is not seen, and z is what comes out. Norms are no layers, nor is a module with layers inside for what it
+    owns besides.
+
+    *Activations* are seen where a module, or plain code, calls torch's function on a layer's output; and
+    where a module that is not torch's and has no parameters acts on each element of it. In between may stand
+    a normalization of torch's (then the numbers are those behind it, as in `pyinit.probe`), views, pooling,
+    dropout and a sum (then, the sum). Arithmetic in plain code, ``x * torch.sigmoid(x)``, is not recognized.
+    Without an activation phi is linear.
+
+    *Predictions* stand beside the numbers where all of the module is a chain of nn.Linear and activations
+    that pyinit knows, on rows: then they, and the verdicts, are those of `pyinit.probe` for given weights. Of
+    any other module there are none, and verdicts rest on what was measured: signals against the input's rms,
+    gradients against those of the last layer with an activation.
+
+    *Memory*: nothing is kept of the way forward beyond what autograd keeps; the gradients by all weights
+    exist at once. What is not float32, contiguous and on the CPU is converted in chunks of 4 MiB.
+
+    Examples
+    --------
+    Layer-sequential unit variance (Mishkin and Matas, ICLR 2016), in a few lines:
+
+    >>> import torch
+    >>> _ = torch.manual_seed(0)
+    >>> model = torch.nn.Sequential(
+    ...     torch.nn.Linear(64, 64), torch.nn.Tanh(), torch.nn.Linear(64, 64), torch.nn.Tanh()
+    ... )
+    >>> x = torch.randn(256, 64)
+    >>> for name in ("0", "2"):
+    ...     z = probe(model, x, backward=False, modules=name).layers[0].moments["pre-activation"]
+    ...     with torch.no_grad():
+    ...         _ = model.get_submodule(name).weight.div_(z.std)
+    >>> report = probe(model, x)
+    >>> [f"{layer.moments['pre-activation'].std:.1f}" for layer in report.layers]
+    ['1.0', '1.0']
+    >>> report.verdict.kind
+    'healthy'
+    """
+    axes = axes_of(bins, range, log)
+    check_threads(threads)
+    _check_module(module)
+    layers = _chosen(module, modules)
+    args, kwargs = _arguments(batch)
+    given = _check_batch([*args, *kwargs.values()])
+    objective = objective_of(backward, dy, targets, loss)
+    trace = Trace(axes, threads)
+    inputs = counted([given], "activation", axes, threads)
+    with as_found(module, gradients=backward):
+        output = _run(trace, module, layers, args, kwargs)
+        if not trace.calls:
+            raise RecipeError(
+                f"a probe needs a layer with weights that is called; got {type(module).__name__}, which "
+                f"calls none of its {len(layers)}. Give a module that calls one, and patterns of their names."
+            )
+        end = trace.tag_of(next(tensors_of(output), None))
+        value = _back(trace, objective, output, axes, threads) if backward else None
+        del output
+    found = Measured(inputs, tuple(call.moments for call in trace.calls), value)
+    names = _names(trace.calls)
+    network = network_of(trace.calls, end)
+    if network is not None:
+        theory, verdicts, verdict = judged_chain(network, given, found, names)
+    else:
+        theory = tuple({} for _ in names)
+        scale = inputs.second_moment**0.5 if given.is_floating_point() else 1.0
+        verdicts, verdict = judged(trace.calls, scale or 1.0, went_back=backward)
+    reports = (
+        _layer(call, name, predictions, judgement)
+        for call, name, predictions, judgement in zip(trace.calls, names, theory, verdicts, strict=True)
+    )
+    return Report(title, len(given), 0, 0, inputs, tuple(reports), verdict, value)
+
+
+def _check_module(module: Any) -> None:
+    if not isinstance(module, nn.Module):
+        raise RecipeError(
+            f"a probe needs a torch.nn.Module; got {type(module).__name__}. Use pyinit.probe for a network."
+        )
+    for name, one in module.named_modules():
+        compiled = hasattr(one, "_orig_mod") or one._compiled_call_impl is not None
+        if compiled or isinstance(one, torch.jit.ScriptModule):
+            raise RecipeError(
+                f"a probe needs an eager module, whose calls it sees; got {name or type(one).__name__}, "
+                f"which is {'compiled' if compiled else 'scripted'}. Probe the module that it was made of."
+            )
+    distributed = sys.modules.get("torch.distributed.tensor")
+    for name, parameter in module.named_parameters():
+        if parameter.is_meta or nn.parameter.is_lazy(parameter):
+            raise LayoutError(
+                f"a probe needs parameters with memory; got {name}, which has none yet. "
+                "Use pyinit.torch.materialize(module, seed) first; call a lazy module once."
+            )
+        if distributed is not None and isinstance(parameter, distributed.DTensor):
+            raise LayoutError(
+                f"a probe needs whole parameters; got {name}, a DTensor. Probe a replica on one rank."
+            )
+
+
+def _chosen(module: nn.Module, modules: Modules | None) -> list[tuple[str, nn.Module]]:
+    found = list(layers_of(module))
+    if modules is None:
+        return found
+    if callable(modules):
+        return [(name, layer) for name, layer in found if modules(name, layer)]
+    patterns = [modules] if isinstance(modules, str) else list(modules)
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name, _ in found):
+            some = ", ".join(name for name, _ in found[:3])
+            raise RecipeError(
+                f"modules are patterns of names of layers with weights, such as {some}; got {pattern!r}, "
+                "which no name matches. See module.named_modules()."
+            )
+    return [(name, layer) for name, layer in found if any(fnmatchcase(name, one) for one in patterns)]
+
+
+def _arguments(batch: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def usable(value: Any) -> Any:
+        # autograd cannot save tensors of inference mode
+        return value.clone() if isinstance(value, torch.Tensor) and value.is_inference() else value
+
+    with torch.inference_mode(False):
+        if isinstance(batch, Mapping):
+            return (), {name: usable(value) for name, value in batch.items()}
+        if isinstance(batch, torch.Tensor):
+            batch = (batch,)
+        return tuple(map(usable, batch)) if isinstance(batch, tuple | list) else (), {}
+
+
+def _check_batch(values: list[Any]) -> torch.Tensor:
+    """Return the tensor that a report calls its input: the first of floating point, else the first."""
+    tensors = [value for value in values if isinstance(value, torch.Tensor)]
+    if not tensors:
+        raise RecipeError(
+            "a probe needs a batch of tensors: one, a tuple, or a mapping of keyword arguments; got none. "
+            "Use torch.as_tensor(rows)."
+        )
+    for tensor in tensors:
+        if tensor.numel() == 0 or tensor.ndim == 0:
+            raise ShapeError(
+                f"a probe needs rows; got a tensor of shape {tuple(tensor.shape)}. Give one or more."
+            )
+        bad = int((~torch.isfinite(tensor)).sum()) if tensor.is_floating_point() else 0
+        if bad:
+            raise DataError(f"a batch must be finite; got {bad} numbers that are not. Drop or replace them.")
+    return next((tensor for tensor in tensors if tensor.is_floating_point()), tensors[0])
+
+
+def _run(
+    trace: Trace,
+    module: nn.Module,
+    layers: list[tuple[str, nn.Module]],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
+    watched = {layer for _, layer in layers}
+    with ExitStack() as stack:
+        for name, layer in layers:
+            stack.callback(trace.watch(name, layer).remove)
+        for one in module.modules():
+            if one not in watched and _may_be_activation(one):
+                stack.callback(trace.watch_function(one).remove)
+        for value in (*args, *kwargs.values()):
+            if isinstance(value, torch.Tensor):
+                trace.begin(value)
+        with trace:
+            return module(*args, **kwargs)
+
+
+def _may_be_activation(module: nn.Module) -> bool:
+    """Return whether a module has no numbers, and is none of torch's, which are seen by their function."""
+    is_empty = next(module.parameters(), None) is None and next(module.buffers(), None) is None
+    return is_empty and not type(module).__module__.startswith("torch.")
+
+
+def _back(trace: Trace, objective: Objective, output: Any, axes: Axes, threads: int | None) -> float | None:
+    """Go back, and count the gradients by the weights; return the loss."""
+    y, dy, value = objective.of(output)
+    weights = list(
+        {id(one): one for call in trace.calls for one in call.weights if one.requires_grad}.values()
+    )
+    gradients = torch.autograd.grad(y, weights, dy, allow_unused=True) if weights else ()
+    found = {id(one): gradient for one, gradient in zip(weights, gradients, strict=True)}
+    for call in trace.calls:
+        own = [found[id(one)] for one in call.weights if found.get(id(one)) is not None]
+        if own:
+            call.moments["weight gradient"] = counted(own, "weight gradient", axes, threads)
+    return value
+
+
+def _names(calls: list[Call]) -> list[str]:
+    """Return a name for each call; of a module that is called again with a number."""
+    names: list[str] = []
+    times: dict[nn.Module, int] = {}
+    for call in calls:
+        times[call.module] = time = times.get(call.module, 0) + 1
+        plain = call.name or type(call.module).__name__
+        names.append(plain if time == 1 else f"{plain}#{time}")
+    return names
+
+
+def _layer(call: Call, name: str, predictions: dict[str, Prediction], verdict: Verdict) -> LayerReport:
+    return LayerReport(
+        name,
+        call.inputs,
+        call.units,
+        call.nonlinearity.name,
+        type(call.module).__name__,
+        "" if getattr(call.module, "bias", None) is None else "given",
+        call.norm,
+        1.0 if call.skips else None,
+        call.moments,
+        {kind: one for kind, one in predictions.items() if math.isfinite(one.second_moment)},
+        verdict,
+    )

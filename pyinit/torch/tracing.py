@@ -1,0 +1,304 @@
+"""What happens in a module, call by call: layers with weights, and what stands between two of them.
+
+Hooks see the modules that own weights; a mode for torch's functions sees what their outputs enter, whether a
+module calls it or plain code. Everything is counted at once, since a function in place may write over it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import torch
+from torch.overrides import TorchFunctionMode
+from torch.utils.hooks import RemovableHandle
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from .._probe.axes import Axes
+from .._probe.saturation import flat_ends
+from ..activation import activation
+from ..moments import Moments
+from .counting import Flags, counted, is_flat, is_zero, share_beyond
+from .nonlinearity import Nonlinearity, of_call, of_module
+from .weights import inputs_of, made_of, units_axis, weights_of
+
+__all__ = ["Call", "Tag", "Trace"]
+
+Stage: TypeAlias = Literal["input", "output", "sum", "activation"]
+
+_NORMS = {
+    "batch_norm": "batch",
+    "layer_norm": "layer",
+    "group_norm": "group",
+    "instance_norm": "instance",
+    "rms_norm": "rms",
+}
+_VIEWS = frozenset(
+    ("contiguous", "flatten", "reshape", "squeeze", "unflatten", "unsqueeze", "view", "view_as")
+)
+_CHANGES = frozenset(
+    ("alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d", "permute", "transpose", "movedim")
+)
+_SUMS = frozenset(("add", "__add__", "__radd__", "__iadd__"))
+_LINEAR = Nonlinearity("linear", activation("linear"))
+
+
+@dataclass(eq=False)
+class Call:
+    """One call of a layer with weights.
+
+    Parameters
+    ----------
+    name : str
+        The module's.
+    index : int
+        Which of all calls it is.
+    module : torch.nn.Module
+    weights : list of Tensor
+        Its parameters of two dimensions or more.
+    inputs, units : int
+        Numbers that make one of its outputs; its outputs or channels.
+    axis : int
+        Of the units, in what it made.
+    before : Tag or None
+        What its input is.
+    entering : Moments or None
+        Of its input; None of ids.
+    nonlinearity : Nonlinearity
+    norm : str or None
+    skips : bool
+        Whether something was added before the activation.
+    moments : dict of str to Moments
+        By kind.
+    handle : RemovableHandle or None
+        Of the hook that counts the gradient.
+    """
+
+    name: str
+    index: int
+    module: torch.nn.Module
+    weights: list[torch.Tensor]
+    inputs: int
+    units: int
+    axis: int
+    before: Tag | None
+    entering: Moments | None
+    nonlinearity: Nonlinearity = _LINEAR
+    norm: str | None = None
+    skips: bool = False
+    moments: dict[str, Moments] = field(default_factory=dict)
+    handle: RemovableHandle | None = None
+
+
+@dataclass(frozen=True)
+class Tag:
+    """What a tensor is: of which call, at which stage, whether unchanged but for its shape, and when."""
+
+    call: Call | None
+    stage: Stage
+    is_exact: bool
+    version: int
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an activation may follow."""
+        return self.call is not None and self.stage in ("output", "sum") and self.call.nonlinearity is _LINEAR
+
+
+class Trace(TorchFunctionMode):
+    """A run of a module, while it is open.
+
+    Parameters
+    ----------
+    axes : Axes
+        Of the histograms.
+    threads : int, optional
+        Of the statistics.
+
+    Attributes
+    ----------
+    calls : list of Call
+        In the order in which they ended.
+    """
+
+    def __init__(self, axes: Axes, threads: int | None) -> None:
+        super().__init__()
+        self.calls: list[Call] = []
+        self._axes, self._threads = axes, threads
+        self._tags = WeakTensorKeyDictionary()
+        # while this looks at tensors itself
+        self._is_busy = False
+        self._modules: dict[torch.nn.Module, Nonlinearity | None] = {}
+
+    def begin(self, tensor: torch.Tensor) -> None:
+        """Take a tensor for the module's input."""
+        self._tag(tensor, None, "input")
+
+    def tag_of(self, tensor: Any) -> Tag | None:
+        """Return what a tensor is, or None."""
+        if not isinstance(tensor, torch.Tensor):
+            return None
+        tag: Tag | None = self._tags.get(tensor)  # type: ignore[no-untyped-call]
+        return tag
+
+    def watch(self, name: str, module: torch.nn.Module) -> RemovableHandle:
+        """Hook a layer with weights."""
+
+        def after(_: Any, args: Any, kwargs: Any, output: Any) -> None:
+            self._quietly(lambda: self._of_layer(name, module, _first((args, kwargs)), _first(output)))
+
+        return module.register_forward_hook(after, with_kwargs=True)
+
+    def watch_function(self, module: torch.nn.Module) -> RemovableHandle:
+        """Hook a module without weights, which may be an activation."""
+
+        def after(_: Any, args: Any, output: Any) -> None:
+            self._quietly(lambda: self._of_function(module, _first(args), output))
+
+        return module.register_forward_hook(after)
+
+    def _quietly(self, work: Callable[[], None]) -> None:
+        was, self._is_busy = self._is_busy, True
+        try:
+            work()
+        finally:
+            self._is_busy = was
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name = getattr(func, "__name__", "")
+        if not name.startswith("__"):
+            name = name.rstrip("_")
+        if self._is_busy:
+            return func(*args, **kwargs)
+        if name in _SUMS:
+            return self._of_sum(func, args, kwargs)
+        tensor = args[0] if args else kwargs.get("input")
+        tag = self.tag_of(tensor)
+        if tag is None:
+            return func(*args, **kwargs)
+        found = of_call(name, args, kwargs) if tag.is_open else None
+        if found is not None:
+            return self._of_activation(tag, tensor, found, lambda: func(*args, **kwargs))
+        # before it may be written over
+        is_same = tag.is_exact and tensor._version == tag.version
+        made = func(*args, **kwargs)
+        if not isinstance(made, torch.Tensor) or made is tensor:
+            return made
+        call = tag.call
+        if name in _NORMS:
+            if call is not None and tag.stage == "output" and is_same and call.norm is None:
+                self._enter(call, made)
+                call.norm = _NORMS[name]
+                self._tag(made, call, "output")
+        elif name in _VIEWS:
+            self._tag(made, call, tag.stage, is_exact=is_same)
+        elif name in _CHANGES or "pool" in name:
+            self._tag(made, call, tag.stage, is_exact=False)
+        return made
+
+    def _of_layer(self, name: str, module: torch.nn.Module, x: Any, z: Any) -> None:
+        if not _is_counted(z):
+            return
+        before, axis = self._current(x), units_axis(module, z)
+        entering = self._count(x, "") if _is_counted(x) else None
+        weights = weights_of(module)
+        call = Call(
+            name, len(self.calls), module, weights, inputs_of(module, x, weights, z.shape[axis]),
+            z.shape[axis], axis, before, entering,
+        )  # fmt: skip
+        self.calls.append(call)
+        call.moments["weight"] = counted(made_of(module, weights), "weight", self._axes, self._threads)
+        self._enter(call, z)
+        self._made(call, z, is_zero(z, axis))
+        self._tag(z, call, "output")
+
+    def _of_function(self, module: torch.nn.Module, x: Any, made: Any) -> None:
+        tag = self._current(x)
+        if tag is None or not tag.is_open or not _is_counted(made) or made is x or made.shape != x.shape:
+            return
+        if module not in self._modules:
+            self._modules[module] = of_module(module)
+        found = self._modules[module]
+        if found is not None:
+            self._of_activation(tag, x, found, lambda: made)
+
+    def _of_activation(self, tag: Tag, z: torch.Tensor, found: Nonlinearity, run: Callable[[], Any]) -> Any:
+        call, phi = tag.call, found.phi
+        assert call is not None
+        if tag.stage == "sum" or not tag.is_exact or z._version != tag.version:
+            self._enter(call, z)
+        call.skips, call.nonlinearity = tag.stage == "sum", found
+        flat: Flags | None = None
+        share = None if phi is None else 0.0
+        if phi is not None:
+            ends = flat_ends(phi)
+            if np.isfinite(ends).all():
+                share = share_beyond(z, ends, self._threads)
+            if z.shape[call.axis % z.ndim] == call.units:
+                flat = is_flat(z, call.axis, phi)
+        call.moments["pre-activation"] = replace(call.moments["pre-activation"], saturated=share)
+        made = run()
+        silent = None
+        if made.shape == z.shape and made.shape[call.axis % made.ndim] == call.units:
+            silent = is_zero(made, call.axis)
+            silent = silent if flat is None else silent | flat
+        self._made(call, made, silent)
+        self._tag(made, call, "activation")
+        return made
+
+    def _of_sum(self, func: Any, args: Any, kwargs: Any) -> Any:
+        tags = [tag for tag in map(self._current, (*args, kwargs.get("other"))) if tag is not None]
+        made = func(*args, **kwargs)
+        latest = max((tag.call.index for tag in tags if tag.is_open and tag.call is not None), default=None)
+        if latest is not None and isinstance(made, torch.Tensor):
+            self._tag(made, self.calls[latest], "sum")
+        return made
+
+    def _current(self, tensor: Any) -> Tag | None:
+        tag = self.tag_of(tensor)
+        if tag is None or tensor._version == tag.version:
+            return tag
+        return replace(tag, is_exact=False)
+
+    def _enter(self, call: Call, tensor: torch.Tensor) -> None:
+        """Take a tensor for what enters a call's activation."""
+        # as flat as a linear phi: nowhere
+        call.moments["pre-activation"] = replace(self._count(tensor, "pre-activation"), saturated=0.0)
+        if call.handle is not None:
+            call.handle.remove()
+            call.handle = None
+        if tensor.requires_grad:
+
+            def back(gradient: torch.Tensor) -> None:
+                call.moments["gradient"] = self._count(gradient, "gradient")
+
+            call.handle = tensor.register_hook(back)  # type: ignore[no-untyped-call]
+
+    def _made(self, call: Call, tensor: torch.Tensor, silent: Flags | None) -> None:
+        dead = None if silent is None else int(np.count_nonzero(silent)) / len(silent)
+        call.moments["activation"] = replace(self._count(tensor, "activation"), dead=dead)
+
+    def _count(self, tensor: torch.Tensor, kind: str) -> Moments:
+        return counted([tensor], kind, self._axes, self._threads)
+
+    def _tag(self, tensor: torch.Tensor, call: Call | None, stage: Stage, *, is_exact: bool = True) -> None:
+        self._tags[tensor] = Tag(call, stage, is_exact, tensor._version)
+
+
+def _is_counted(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and value.is_floating_point() and value.numel() > 0
+
+
+def _first(values: Any) -> Any:
+    """Return the first tensor in nested tuples and dicts, floating-point if there is one."""
+    if isinstance(values, torch.Tensor):
+        return values
+    if isinstance(values, dict):
+        values = tuple(values.values())
+    if not isinstance(values, tuple | list):
+        return None
+    found = [one for one in map(_first, values) if one is not None]
+    return next((one for one in found if one.is_floating_point()), found[0] if found else None)
