@@ -20,8 +20,8 @@ _ALLOWED_REASONS = (
     "needs PYINIT_DATA_PACKAGES",
 )
 
-# Keras reads these when it is imported, which finding the doctests does; nothing can be written there, so that
-# no test leaves a configuration in somebody's home.
+# Keras reads these when it is imported, which finding the doctests does; nothing can be written there, so
+# that no test leaves a configuration in somebody's home.
 os.environ.setdefault("KERAS_BACKEND", "numpy")
 os.environ["KERAS_HOME"] = os.path.join(os.devnull, "keras")
 

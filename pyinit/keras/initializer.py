@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import keras
 
@@ -15,7 +16,19 @@ from .tensors import drawn
 
 __all__ = ["Drawing", "FromRecipe", "registered"]
 
+Call = TypeVar("Call", bound=Callable[..., Any])
+
 registered = keras.saving.register_keras_serializable(package="pyinit")
+
+
+def _uncompiled(call: Call) -> Call:
+    """Keep torch.compile out of a call, as Keras keeps it out of its random generators."""
+    if keras.backend.backend() != "torch":
+        return call
+    import torch
+
+    uncompiled: Call = torch.compiler.disable(call)  # type: ignore[no-untyped-call]
+    return uncompiled
 
 
 class Drawing:
@@ -32,6 +45,7 @@ class Drawing:
         extent = normal_shape(shape)
         return self.recipe_for(extent).plan(extent, keras.backend.standardize_dtype(dtype))
 
+    @_uncompiled
     def __call__(self, shape: Any, dtype: Any = None, layout: Any = None) -> Any:
         """Return a new tensor.
 

@@ -67,5 +67,5 @@ def next_words(seed: Any) -> Any:
 
 
 def _from_words(words: Any) -> Key:
-    seed, count = (int(word) & _MASK32 for word in keras.ops.convert_to_numpy(words))
+    seed, count = int(words[0]) & _MASK32, int(words[1]) & _MASK32
     return Key(seed | count << 32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import keras
@@ -49,12 +50,20 @@ def placed(tensor: Any, layout: Any) -> Any:
 
 
 def _jax(recipe: Recipe, seed: Any, shape: Shape, dtype: str, layout: Any) -> Any:
-    from ..jax.initializer import initializer
+    import jax
 
-    words = next_words(seed)
-    # JAX writes the high word of a key first
-    where = words[::-1] if isinstance(seed, keras.random.SeedGenerator) else words
-    return initializer(recipe)(where, shape, dtype, getattr(layout, "backend_layout", layout))
+    from ..jax.initializer import initializer, is_traced
+
+    sharding = getattr(layout, "backend_layout", layout)
+    # Keras makes a distributed variable where the mesh has explicit axes; that of a generator's state has not
+    explicit = bool(jax.sharding.get_abstract_mesh().explicit_axes) and sharding is not None
+    outside = jax.set_mesh(jax.sharding.get_mesh()) if explicit and not is_traced(None) else nullcontext()
+    with outside:
+        where = next_words(seed)
+        if isinstance(seed, keras.random.SeedGenerator):
+            # JAX writes the high word of a key first
+            where = where[::-1]
+    return initializer(recipe)(where, shape, dtype, sharding)
 
 
 def _torch(recipe: Recipe, seed: Any, shape: Shape, dtype: str) -> Any:
