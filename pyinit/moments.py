@@ -48,6 +48,11 @@ class LinearAxis:
             )
         if not 1 <= self.bins <= _MOST_BINS:
             raise RecipeError(f"bins must be in [1, {_MOST_BINS}]; got {self.bins!r}. Use 64.")
+        if not math.isfinite(self.bins / (self.high - self.low)):
+            raise RecipeError(
+                f"bins of a histogram need a width of 1e-308 at least; got {self.bins} from {self.low!r} to "
+                f"{self.high!r}. Write -3.0, 3.0."
+            )
 
     @property
     def edges(self) -> npt.NDArray[np.float64]:

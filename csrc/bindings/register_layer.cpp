@@ -59,8 +59,10 @@ Question question(const Asked& asked) {
     axis.scale = Axis::Scale::kLinear;
     axis.low = low;
     axis.high = high;
-    if (!(std::isfinite(low) && std::isfinite(high - low) && low < high) || bins < 1 || bins > 1 << 20)
-      throw py::value_error("a linear histogram needs low < high and 1 to 2^20 bins");
+    // No number may fall beside the bins: an infinite scale makes positions that are no numbers.
+    if (!(std::isfinite(low) && std::isfinite(high - low) && low < high) || bins < 1 || bins > 1 << 20 ||
+        !std::isfinite(bins / (high - low)))
+      throw py::value_error("a linear histogram needs low < high and 1 to 2^20 bins of 1e-308 at least");
     axis.linear_bins = static_cast<uint32_t>(bins);
   } else if (scale == "signed_log") {
     axis.scale = Axis::Scale::kSignedLog;

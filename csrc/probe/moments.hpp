@@ -21,7 +21,7 @@ namespace pyinit::probe {
 // Where a histogram's bins lie.
 //
 // linear: bin k holds low <= x < high with k = min(bins - 1, trunc((x - low) scale)), scale = bins / (high - low),
-// each operation in double and rounded once.
+// each operation in double and rounded once; low, high, high - low and scale are finite, low < high.
 // signed logarithm: octaves [2^e, 2^(e+1)), lowest <= e < highest, each cut into 2^cuts bins of equal width; the
 // same mirrored below zero; one bin between them for |x| < 2^lowest. The bin is read from the bits of x, so its
 // edges are exact. -126 <= lowest < highest <= 128.

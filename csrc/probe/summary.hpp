@@ -2,6 +2,7 @@
 // Contract: moments.hpp.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -25,7 +26,7 @@ class LinearSlots {
   explicit LinearSlots(const Axis& axis)
       : first_(least_from(axis.low)),
         end_(least_from(axis.high)),
-        most_(std::nextafter(end_, -kInfinity)),
+        most_(std::max(std::nextafter(end_, -kInfinity), std::numeric_limits<float>::lowest())),
         low_(axis.low),
         // Where no float lies inside, no position is used: none may leave the integers.
         scale_(first_ < end_ ? axis.linear_bins / (axis.high - low_) : 0.0),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 from functools import partial
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ FLAT = (-1.25, 1.0)
 # a block is 64 rows of 64 columns, or fewer rows and more columns; lanes are 32
 SHAPES = [(1, 1), (1, 5000), (2, 33), (5, 7), (33, 130), (63, 65), (64, 64), (65, 63), (200, 1), (130, 97)]
 U = 2.0**-53
+LARGEST = float(np.finfo(np.float32).max)
 
 
 def drawn(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
@@ -182,6 +184,26 @@ def test_bins_hold_what_lies_between_their_edges(
         assert axis.edges[k] - slack <= v <= axis.edges[k + 1] + slack
 
 
+def test_a_float_falls_where_its_double_does_on_any_axis(isa: str) -> None:
+    ends = [0.0, 5e-324, 1e-300, 1e-46, 2.0**-149, 2.0**-126, 0.1, float(np.float32(0.1)), 1.0, 1 + 1e-9]
+    ends += [16777217.0, LARGEST, LARGEST * (1 + 2.0**-51), LARGEST * (1 + 2.0**-25), 3.5e38, 1e300]
+    ends = sorted({sign * end for end in ends for sign in (1, -1)})
+    count = 0
+    for low, high in combinations(ends, 2):
+        for bins in (1, 7, 64):
+            if math.isinf(bins / (high - low)):
+                continue
+            edges = np.concatenate((np.linspace(low, high, bins + 1), ends))
+            with np.errstate(over="ignore"):
+                near = edges.astype(np.float32)
+                x = np.stack([near, *(np.nextafter(near, np.float32(to)) for to in (np.inf, -np.inf))])
+                question = Question(LinearAxis(low, high, bins))
+                expected = twin(x, question)
+            assert statistics(x, question).histogram == expected.histogram, (low, high, bins)
+            count += 1
+    assert count > 1000
+
+
 def test_matches_numpy_where_bins_are_exact() -> None:
     x = drawn((500, 40))
     counts, edges = np.histogram(x, 64, (-4, 4))
@@ -225,6 +247,7 @@ def test_saturated_begins_at_the_thresholds() -> None:
         (lambda: LinearAxis(-math.inf, 1.0, 4), RecipeError, "finite low < high"),
         (lambda: LinearAxis(0.0, math.nan, 4), RecipeError, "finite low < high"),
         (lambda: LinearAxis(0.0, 1.0, 0), RecipeError, "bins must be in"),
+        (lambda: LinearAxis(0.0, 1e-310, 64), RecipeError, "1e-308 at least; got 64 from 0.0 to 1e-310"),
         (lambda: LogAxis(3, 3), RecipeError, "octaves -126 <= lowest < highest"),
         (lambda: LogAxis(-127, 3), RecipeError, "octaves -126 <= lowest < highest"),
         (lambda: LogAxis(-3, 3, 11), RecipeError, "0 <= cuts <= 10"),
@@ -240,6 +263,7 @@ def test_kernel_refuses_what_memory_safety_needs() -> None:
     wrong = [
         ("linear", 0.0, 0.0, 4),
         ("linear", 0.0, 1.0, 0),
+        ("linear", 0.0, 1e-310, 64),
         ("signed_log", -127.0, 3.0, 0),
         ("pie", 0.0, 1.0, 1),
     ]
