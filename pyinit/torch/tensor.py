@@ -30,6 +30,8 @@ WRITTEN = {
 }
 """The dtypes that are written, and pyinit's names for them."""
 
+_STORED = {name: np.dtype("uint16" if name == "bfloat16" else name) for name in WRITTEN.values()}
+
 _BLOCK = 1 << 17
 """Elements that are drawn at once for a strided tensor: they stay in a core's cache until they are copied."""
 
@@ -153,8 +155,7 @@ def _borrow(tensor: Any) -> tuple[Array, str]:
             "Fill it under torch.inference_mode(), or a clone()."
         )
     try:
-        plain = tensor.detach()
-        array = (plain if name != "bfloat16" else plain.view(torch.uint16)).numpy()
+        array = _memory(tensor, _STORED[name])
     except (RuntimeError, TypeError) as error:
         # wrappers: DTensor, FakeTensor, functorch's; and lazily negated memory
         said = str(error).rstrip(".")
@@ -170,6 +171,36 @@ def _borrow(tensor: Any) -> tuple[Array, str]:
             f"{tuple(tensor.shape)} with strides {tuple(tensor.stride())}. Fill a clone() of it."
         )
     return array, name
+
+
+class _Exporter:
+    """What NumPy asks for memory."""
+
+    def __init__(self, interface: dict[str, Any]) -> None:
+        self.__array_interface__ = interface
+
+
+def _memory(tensor: torch.Tensor, stored: np.dtype[Any]) -> Array:
+    """Return a tensor's memory as an array, which is good for as long as the tensor is.
+
+    Not by ``tensor.numpy()``: after it torch resizes that storage no more, as FSDP and others do.
+    """
+    if type(tensor).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
+        raise TypeError("operations on it are redefined")
+    if tensor.is_neg():
+        raise TypeError("its negative bit is set")
+    address = tensor.data_ptr()
+    if address == 0 and tensor.numel() > 0:
+        raise TypeError("it has no memory of its own")
+    steps = None if tensor.is_contiguous() else tuple(n * stored.itemsize for n in tensor.stride())
+    interface = {
+        "data": (address, False),
+        "shape": tuple(tensor.shape),
+        "strides": steps,
+        "typestr": stored.str,
+        "version": 3,
+    }
+    return np.asarray(_Exporter(interface))
 
 
 def _why_not(tensor: torch.Tensor) -> str:

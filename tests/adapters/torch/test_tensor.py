@@ -201,6 +201,15 @@ def test_inference_mode() -> None:
     assert inside.tolist() == [1.0, 1.0, 1.0]
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("shape", [(4, 4), (0,)])
+def test_a_storage_may_be_resized_afterwards(shape: tuple[int, ...], dtype: str) -> None:
+    """Sharded training frees and remakes the storage of parameters; numpy() would forbid it."""
+    tensor = fill(torch.empty(shape, dtype=getattr(torch, dtype)), pi.ones(), key=0)
+    tensor.untyped_storage().resize_(0)
+    assert tensor.resize_(5, 5).untyped_storage().nbytes() == 25 * tensor.itemsize
+
+
 def test_a_subclass_without_memory_of_its_own_kind_is_filled() -> None:
     class Plain(torch.Tensor):  # type: ignore[misc,name-defined]
         pass
@@ -228,6 +237,21 @@ def negated() -> Any:
     return torch.zeros(3, dtype=torch.complex64).conj().imag
 
 
+def functional() -> Any:
+    return torch._to_functional_tensor(torch.ones(3))
+
+
+def batched() -> Any:
+    return torch._C._functorch._add_batch_dim(torch.ones(3, 3), 0, 1)
+
+
+def nested() -> Any:
+    with warnings.catch_warnings():
+        # torch calls them a prototype
+        warnings.simplefilter("ignore")
+        return torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])
+
+
 def fake() -> Any:
     from torch._subclasses.fake_tensor import FakeTensorMode
 
@@ -251,6 +275,12 @@ LAYOUT_REFUSALS: dict[str, tuple[Callable[[], Any], str]] = {
         negated,
         r"needs plain memory; got a Tensor that says: .*negative bit.* Fill the plain tensor",
     ),
+    "functional": (
+        functional,
+        r"needs plain memory; got a Tensor that says: it has no memory of its own\. Fill",
+    ),
+    "batched": (batched, r"needs plain memory; got a Tensor that says: .* Fill the plain tensor inside it"),
+    "nested": (nested, r"needs plain memory; got a Tensor that says: .* Fill the plain tensor inside it"),
     "fake": (fake, r"needs plain memory; got a FakeTensor that says: .* Fill the plain tensor inside it"),
 }
 
