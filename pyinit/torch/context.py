@@ -9,10 +9,10 @@ import torch
 
 from ..errors import PyinitError
 from ..stream import Key
-from .requests import Request
+from .requests import Reader, Request, read
 from .tensor import fill
 
-__all__ = ["Context", "current", "enter", "leave"]
+__all__ = ["Context", "current", "enter", "leave", "take"]
 
 
 class Context:
@@ -110,3 +110,14 @@ def enter(context: Context) -> None:
 def leave(context: Context) -> None:
     """Let the context outside of `context` govern this thread again."""
     _stack.contexts.remove(context)
+
+
+def take(
+    reader: Reader, args: tuple[Any, ...], kwargs: dict[str, Any], *, recorded: bool = False
+) -> torch.Tensor | None:
+    """Let the thread's context fill what a call asks for; return None if torch is to."""
+    context = current()
+    if context is None:
+        return None
+    request = read(reader, args, kwargs)
+    return request.tensor if request is not None and context.take(request, recorded=recorded) else None

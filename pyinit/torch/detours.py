@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import torch
 
 from . import requests
-from .interception import take
+from .context import take
 from .requests import Reader
 
-__all__ = ["install", "restore"]
+__all__ = ["install", "renew", "restore"]
 
 # The functions of torch.nn.init look these up when they are called: imported early, they are met too.
 _OF_TORCH: dict[str, Reader] = {
@@ -42,6 +42,8 @@ class _Replaced(NamedTuple):
 _lock = threading.Lock()
 _blocks = 0
 _replaced: list[_Replaced] = []
+# how many modules were imported when they were last looked through
+_looked_through = 0
 
 
 def install() -> None:
@@ -49,12 +51,15 @@ def install() -> None:
     global _blocks
     with _lock:
         _blocks += 1
-        known = {(each.module, each.name) for each in _replaced}
-        for module, name, reader in _places():
-            if (module, name) not in known:
-                original = vars(module)[name]
-                _replaced.append(_Replaced(module, name, original, _detour(original, reader)))
-                setattr(module, name, _replaced[-1].detour)
+        _replace()
+
+
+def renew() -> None:
+    """Replace what has been imported since; a block may be the first to import what it builds."""
+    if len(sys.modules) != _looked_through:
+        with _lock:
+            if _blocks > 0:
+                _replace()
 
 
 def restore() -> None:
@@ -63,11 +68,27 @@ def restore() -> None:
     with _lock:
         _blocks -= 1
         if _blocks == 0:
+            _replace()
             for module, name, original, detour in _replaced:
                 # what others have put there is theirs to take away, and a detour without a block does nothing
                 if vars(module).get(name) is detour:
                     setattr(module, name, original)
             _replaced.clear()
+
+
+def _replace() -> None:
+    global _looked_through
+    _looked_through = len(sys.modules)
+    known = {(each.module, each.name) for each in _replaced}
+    originals = {each.detour: each.original for each in _replaced}
+    for module, name, reader in _places():
+        if (module, name) not in known:
+            found = vars(module)[name]
+            # a module imported since may have got a detour from the one it imports from
+            original = originals.get(found, found)
+            detour = found if found in originals else _detour(original, reader)
+            _replaced.append(_Replaced(module, name, original, detour))
+            setattr(module, name, detour)
 
 
 # A child must not inherit a lock that a thread holds which it does not have.

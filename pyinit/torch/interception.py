@@ -11,9 +11,9 @@ import torch
 from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
-from . import requests
-from .context import current
-from .requests import FACTORIES, METHODS, Reader, read
+from . import detours, requests
+from .context import take
+from .requests import FACTORIES, METHODS, Reader
 
 __all__ = ["Interception"]
 
@@ -40,6 +40,7 @@ class Interception(TorchFunctionMode):
         """Fill what `func` would draw, or call it."""
         kwargs = kwargs or {}
         if not torch.compiler.is_compiling():
+            detours.renew()
             filled = _filled(func, args, kwargs)
             if filled is not None:
                 return filled
@@ -61,17 +62,6 @@ def _filled(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
         own = str(func.__module__).startswith("pyinit.")
         return None if own else take(requests.kaiming_uniform, args, kwargs)
     return None
-
-
-def take(
-    reader: Reader, args: tuple[Any, ...], kwargs: dict[str, Any], *, recorded: bool = False
-) -> torch.Tensor | None:
-    """Let the thread's context fill what a call asks for; return None if torch is to."""
-    context = current()
-    if context is None:
-        return None
-    request = read(reader, args, kwargs)
-    return request.tensor if request is not None and context.take(request, recorded=recorded) else None
 
 
 def _computed(tensor: torch.Tensor, frame: FrameType | None) -> bool:

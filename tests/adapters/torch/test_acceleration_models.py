@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
+from types import ModuleType
 from typing import Any
 
 import pytest
+
+import pyinit as pi
 
 torch: Any = pytest.importorskip("torch")
 
@@ -164,3 +168,24 @@ def test_timms_truncated_normals_are_one_fill_and_come_back() -> None:
         assert 1.09 < float(values.max()) <= 1.1
     assert -0.02 <= float(in_values.min()) < -0.0199
     assert 0.0299 < float(in_values.max()) <= 0.03
+
+
+def test_what_is_imported_inside_a_block_is_taken_too_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first block that builds a model may be the one that imports timm: it draws as the second does."""
+    pytest.importorskip("timm")
+    spec: Any = importlib.util.find_spec("timm.layers.weight_init")
+    late: Any = importlib.util.module_from_spec(spec)
+    later: Any = ModuleType("timm.layers.later")
+    with accelerate(seed=7) as block:
+        monkeypatch.setitem(sys.modules, "timm.layers.late", late)
+        spec.loader.exec_module(late)
+        weight = torch.empty(24, 40)
+        # as an import statement binds it
+        later.trunc_normal_tf_ = late.trunc_normal_tf_
+        monkeypatch.setitem(sys.modules, "timm.layers.later", later)
+        late.trunc_normal_tf_(weight, std=0.5)
+    assert block.fills == 1
+    expected = pi.truncated_normal(0.0, 0.5)((24, 40), key=pi.key(7).fold_in(0))
+    assert weight.numpy().tobytes() == expected.tobytes()
+    assert later.trunc_normal_tf_ is late.trunc_normal_tf_
+    assert not hasattr(late.trunc_normal_tf_, "__wrapped__")
