@@ -86,12 +86,13 @@ def measured(
         if at in to_keep:
             kept[at] = made.inside.z
         entering, before = made.activation, found[-1]["activation"]
-        stream = made.inside.z if at + 1 < len(layers) and layers[at + 1].branch is not None else None
-        if is_fused(layer):
+        following = layers[at + 1] if at + 1 < len(layers) else None
+        stream = made.inside.z if following is not None and following.branch is not None else None
+        if is_fused(layer) and following is not None and is_fused(following):
             # what the kernel filled is this run's own
             if at and is_fused(layers[at - 1]):
                 spare.give(made.x)
-            if stream is None and at not in to_keep:
+            if at not in to_keep:
                 spare.give(made.inside.z)
         # nothing of this layer beside the next one's but these
         del made, weight, own

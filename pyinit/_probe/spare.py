@@ -16,17 +16,18 @@ Array = npt.NDArray[Any]
 
 
 class Spare:
-    """Float32 matrices by shape."""
+    """Float32 matrices, until one of another shape is wanted: a run holds no more for them than without."""
 
     def __init__(self) -> None:
-        self._held: dict[tuple[int, int], list[Array]] = {}
+        self._held: list[Array] = []
 
     def take(self, rows: int, columns: int) -> Array:
         """Return a matrix to be written whole."""
-        held = self._held.get((rows, columns))
-        return held.pop() if held else np.empty((rows, columns), np.float32)
+        if self._held and self._held[-1].shape == (rows, columns):
+            return self._held.pop()
+        self._held.clear()
+        return np.empty((rows, columns), np.float32)
 
     def give(self, matrix: Array) -> None:
         """Keep a matrix that nobody else will read."""
-        rows, columns = matrix.shape
-        self._held.setdefault((rows, columns), []).append(matrix)
+        self._held.append(matrix)

@@ -15,8 +15,11 @@ MATRIX = 4 * ROWS * WIDTH
 
 def peak(depth: int, rows: int, width: int, options: dict[str, Any], **arguments: Any) -> int:
     """Return the most bytes that arrays took; weights are small here, or drawn on the way."""
-    network = pi.mlp([width] * (depth + 1), "relu", **options)
-    x = pi.normal()((rows, width), key=1)
+    return traced(pi.mlp([width] * (depth + 1), "relu", **options), rows, **arguments)
+
+
+def traced(network: pi.Network, rows: int, **arguments: Any) -> int:
+    x = pi.normal()((rows, network.widths[0]), key=1)
     # what is imported and cached on the way is not meant
     pi.probe(network, x[:2], **arguments)
     tracemalloc.start()
@@ -34,6 +37,16 @@ def test_a_layer_adds_its_pre_activations(options: dict[str, Any]) -> None:
     assert 0.95 <= (many - few) / 8 / MATRIX <= 1.2
     few, many = (peak(depth, ROWS, WIDTH, options, backward=False) for depth in (4, 12))
     assert (many - few) / 8 / MATRIX < 0.05
+
+
+def test_layers_of_other_widths_leave_nothing() -> None:
+    """What is kept to be used again is what the next layer uses."""
+    few, many = (
+        traced(pi.mlp([40 + at for at in range(depth + 1)], "relu"), ROWS, backward=False)
+        for depth in (4, 12)
+    )
+    # the widest layer is a fifth wider
+    assert many < 1.4 * few
 
 
 def test_a_weight_gradient_is_one_at_a_time_or_none() -> None:
