@@ -1,4 +1,8 @@
-"""pyinit for Keras 3: its initializers, and any recipe as one, on pyinit's stream and every backend."""
+"""pyinit for Keras 3: its initializers, and any recipe as one, on pyinit's stream and every backend.
+
+Its tests run on the JAX, torch and NumPy backends. Another gets a copy of what is drawn in host memory, which
+no test shows.
+"""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from ..errors import ShapeError
 from ..recipe import Recipe
 from ..window import Shape
 from .initializer import Drawing, registered
-from .tensors import WRITTEN, placed
+from .tensors import WRITTEN, check_layout, placed
 
 __all__ = ["STFT", "Constant", "Identity", "Ones", "Zeros"]
 
@@ -30,6 +30,7 @@ class _Writing(Drawing):
         """Return a new tensor, of any dtype that the backend has."""
         if keras.backend.standardize_dtype(dtype) in WRITTEN and self._is_number():
             return super().__call__(shape, dtype, layout)
+        check_layout(layout)
         return placed(super(Drawing, self).__call__(shape, dtype=dtype), layout)  # type: ignore[misc]
 
     def _is_number(self) -> bool:

@@ -56,7 +56,7 @@ class Drawing:
         dtype : str or dtype, optional
             float32, float64, bfloat16 or float16; by default ``keras.config.floatx()``.
         layout : keras.distribution.TensorLayout, optional
-            How the tensor is distributed; on the JAX backend each shard is then drawn alone.
+            How the tensor is distributed, on the JAX backend; each shard is drawn alone.
 
         Returns
         -------

@@ -7,12 +7,12 @@ from typing import Any
 
 import keras
 
-from ..errors import DTypeError
+from ..errors import DTypeError, LayoutError
 from ..recipe import Recipe
 from ..window import Shape
 from .seeds import key, next_key, next_words
 
-__all__ = ["WRITTEN", "UnsupportedDTypeError", "drawn", "placed"]
+__all__ = ["WRITTEN", "UnsupportedDTypeError", "check_layout", "drawn", "placed"]
 
 WRITTEN = frozenset({"float32", "float64", "bfloat16", "float16"})
 """The dtypes that recipes are written in, by Keras' names."""
@@ -32,6 +32,7 @@ def drawn(recipe: Recipe, seed: Any, shape: Shape, dtype: str, layout: Any) -> A
             f"pyinit draws float32, float64, bfloat16 and float16; got {dtype}. Draw one of these and use "
             "keras.ops.cast, or take keras.initializers' own."
         )
+    check_layout(layout)
     recipe.plan(shape, dtype)
     if not isinstance(seed, keras.random.SeedGenerator):
         key(seed)
@@ -39,14 +40,33 @@ def drawn(recipe: Recipe, seed: Any, shape: Shape, dtype: str, layout: Any) -> A
     if backend == "jax":
         return _jax(recipe, seed, shape, dtype, layout)
     if backend == "torch":
-        return placed(_torch(recipe, seed, shape, dtype), layout)
+        return _torch(recipe, seed, shape, dtype)
     array = recipe(shape, key=next_key(seed), dtype=dtype)
-    return placed(array if backend == "numpy" else keras.ops.convert_to_tensor(array, dtype=dtype), layout)
+    return array if backend == "numpy" else keras.ops.convert_to_tensor(array, dtype=dtype)
+
+
+def check_layout(layout: Any) -> None:
+    """Refuse a layout where Keras cannot distribute tensors."""
+    if layout is not None and keras.backend.backend() != "jax":
+        raise LayoutError(
+            "layout says how JAX distributes a tensor over devices; got one on Keras' "
+            f"{keras.backend.backend()} backend. Leave it out."
+        )
 
 
 def placed(tensor: Any, layout: Any) -> Any:
-    """Return a tensor distributed as a Keras layout says."""
-    return tensor if layout is None else keras.distribution.distribute_tensor(tensor, layout)
+    """Return a tensor that Keras made, distributed by a checked layout."""
+    if layout is None:
+        return tensor
+    import jax
+
+    from ..jax.arrays import concrete
+    from ..jax.initializer import constrained, is_traced
+
+    sharding = getattr(layout, "backend_layout", layout)
+    if is_traced(tensor):
+        return constrained(tensor, sharding)
+    return jax.device_put(tensor, concrete(sharding, "layout"))
 
 
 def _jax(recipe: Recipe, seed: Any, shape: Shape, dtype: str, layout: Any) -> Any:

@@ -85,6 +85,26 @@ def test_a_variable_with_a_layout() -> None:
     assert np.array_equal(variable.value, HE((8, 4), key=3))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "int32"])
+def test_a_variable_of_ones_with_a_layout(dtype: str) -> None:
+    variable = keras.Variable(initializers.Ones(), shape=(8, 4), dtype=dtype, layout=LAYOUT)
+    assert (variable.value.sharding, str(variable.value.dtype)) == (LAYOUT.backend_layout, dtype)
+    assert (np.asarray(variable.value) == 1).all()
+
+
+@pytest.mark.parametrize(("name", "dtype"), [("HeNormal", "float32"), ("Ones", "float32"), ("Ones", "int32")])
+def test_a_layout_under_jit(name: str, dtype: str) -> None:
+    initializer = getattr(initializers, name)(**({"seed": 3} if name == "HeNormal" else {}))
+    made = jax.jit(lambda: initializer((8, 4), dtype, layout=LAYOUT))()
+    assert made.sharding.is_equivalent_to(LAYOUT.backend_layout, 2)
+    assert near(made, np.asarray(initializer((8, 4), dtype)))
+
+
+def test_a_layout_that_is_none() -> None:
+    with pytest.raises(TypeError, match=r"is a jax.sharding.Sharding or a PartitionSpec; got str 'model'"):
+        initializers.HeNormal()((4,), layout="model")
+
+
 @contextmanager
 def in_parallel(which: str) -> Iterator[None]:
     if which == "data":

@@ -117,6 +117,34 @@ def test_spreads_of_zero_are_constants_as_in_keras() -> None:
         assert (bits(initializer((5,))) == np.float32(value)).all()
 
 
+def test_numbers_may_be_tensors() -> None:
+    half, quarter = (keras.ops.convert_to_tensor(value) for value in (0.5, 0.25))
+    for tensors, numbers in (
+        (initializers.RandomNormal(half, quarter), initializers.RandomNormal(0.5, 0.25)),
+        (initializers.TruncatedNormal(half, quarter), initializers.TruncatedNormal(0.5, 0.25)),
+        (initializers.RandomUniform(quarter, half), initializers.RandomUniform(0.25, 0.5)),
+    ):
+        assert tensors.plan((3,)) == numbers.plan((3,))
+
+
+@pytest.mark.parametrize("name", [*RANDOM, "Zeros", "Ones", "Constant", "Identity"])
+def test_tensors_without_elements_and_scalars(name: str) -> None:
+    initializer = getattr(initializers, name)()
+    assert tuple(initializer((0, 3)).shape) == (0, 3)
+    if name not in ("Orthogonal", "Identity"):
+        assert tuple(initializer(()).shape) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"), [("HeNormal", "float32"), ("Zeros", "float32"), ("Zeros", "int32")]
+)
+def test_a_layout_needs_jax(name: str, dtype: str) -> None:
+    if BACKEND == "jax":  # whose layouts are in checks_jax.py
+        return
+    with pytest.raises(pi.LayoutError, match=f"how JAX distributes .*; got one on Keras' {BACKEND} backend"):
+        getattr(initializers, name)()((4,), dtype, layout="any")
+
+
 # 2**18 draws: five standard errors of a normal's std are 0.0069 of it (less for the others), so that an error
 # of 1 % is seen.
 DRAWS = (512, 512)
