@@ -58,7 +58,7 @@ def page(reports: Sequence[Report]) -> str:
 
 def _section(report: Report) -> str:
     head = f"{report.rows} rows, input mean {number(report.inputs.mean)}, rms {_rms(report.inputs)}, "
-    head += f"seed {report.seed}, offset {report.offset}"
+    head += f"seed {report.seed}, offset {report.offset}" if report.seed is not None else "given weights"
     if report.loss is not None:
         head += f", loss {number(report.loss)}"
     verdict = f'<span class="{_class(report.verdict.kind)}">{escape(report.verdict.kind)}</span>'

@@ -14,7 +14,7 @@ from .measure import Measured
 from .way import Family, is_weak, skips_heal, suggested, way_out
 from .weights import Spread, spread_of
 
-__all__ = ["remedy", "scale_free"]
+__all__ = ["remedy", "scale_free", "written"]
 
 # stds nearer than this are the same advice
 _SAME = 0.05
@@ -98,7 +98,7 @@ def _changed(network: Network, to_blame: int, at: int, family: Family) -> str:
     layer = network.layers[to_blame]
     recipe, gain = family(layer.activation)
     std, now = _stds(layer, family)
-    text = f"{_written(recipe)}, gain {gain:.4g}: std {std:.3g} where this is {now.std:.3g}"
+    text = f"{written(recipe)}, gain {gain:.4g}: std {std:.3g} where this is {now.std:.3g}"
     if now.mean:
         text += f" about a mean of {now.mean:.3g}"
     return (f"in layers.{to_blame}, " if to_blame != at else "") + text + "."
@@ -168,6 +168,7 @@ def _stds(layer: Dense, family: Family) -> tuple[float, Spread]:
     return spread_of(family(layer.activation)[0], shape, None).std, spread_of(layer.recipe, shape, None)
 
 
-def _written(recipe: Recipe) -> str:
+def written(recipe: Recipe) -> str:
+    """Return a recipe as one writes it."""
     known = _FAMOUS.get(getattr(recipe, "mode", ""), {}).get(getattr(recipe, "scale", math.nan))
     return known or f"pi.{recipe!r}"

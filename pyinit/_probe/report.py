@@ -68,7 +68,7 @@ class Report:
     rows : int
         Rows that went through.
     seed, offset : int
-        The key.
+        The key; the seed is None where none decides the weights, as of a module of torch.
     inputs : Moments
         Of the data.
     layers : tuple of LayerReport
@@ -89,7 +89,7 @@ class Report:
 
     title: str
     rows: int
-    seed: int
+    seed: int | None
     offset: int
     inputs: Moments
     layers: tuple[LayerReport, ...]

@@ -32,6 +32,8 @@ _SPIKE = 3.0
 # on a logarithmic axis what is below this share of the rms is drawn as 0
 _NEAR_ZERO = 1e-3
 _OUTSIDE = 0.005
+# characters of a name
+_LONGEST = 14
 
 Values = npt.NDArray[np.float64]
 
@@ -116,7 +118,8 @@ def _panel(axes: Axes, layer: LayerReport, kind: str, limits: tuple[float, float
         axes.spines[side].set_visible(False)
     if kind == _KINDS[0]:
         ill = layer.verdict.kind != "healthy"
-        name = layer.name.removeprefix("layers.") + (f" · {layer.verdict.kind}" if ill else "")
+        # of modules, whose names are long, the end tells them apart
+        name = layer.name.removeprefix("layers.")[-_LONGEST:] + (f" · {layer.verdict.kind}" if ill else "")
         axes.set_title(name, fontsize=8, color=_ILL if ill else _HEALTHY, pad=10)
     bars = moments.histogram
     if bars is None or not moments.count:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from .report import LayerReport, Report
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["WIDTH", "number", "table"]
 
 WIDTH = 100
+_Column: TypeAlias = tuple[str, int, str]
 _COLUMNS = (
     ("layer", 9, "<"),
     ("shape", 11, "<"),
@@ -24,6 +25,9 @@ _COLUMNS = (
     ("grad rms", 8, ">"),
     ("verdict", 9, "<"),
 )
+
+# of a layer whose name is long: as wide as layer, shape and mean together
+_NAME = sum(width for _, width, _ in (*_COLUMNS[:2], _COLUMNS[3])) + 2
 
 
 def number(value: float | None) -> str:
@@ -41,14 +45,22 @@ def table(report: Report) -> str:
     inputs = report.inputs
     head = (
         f"{title}{report.rows} rows, input mean {number(inputs.mean)}, "
-        f"rms {number(inputs.second_moment**0.5)}, seed {report.seed}"
+        f"rms {number(inputs.second_moment**0.5)}"
     )
+    if report.seed is not None:
+        head += f", seed {report.seed}"
     if report.offset:
         head += f", offset {report.offset}"
     if report.loss is not None:
         head += f", loss {number(report.loss)}"
-    lines = [*textwrap.wrap(head, WIDTH), _line([name for name, _, _ in _COLUMNS])]
-    lines += [_line(_cells(layer)) for layer in report.layers]
+    columns: tuple[_Column, ...] = _COLUMNS
+    rows = [_cells(layer) for layer in report.layers]
+    if any(len(cells[0]) > _COLUMNS[0][1] for cells in rows):
+        # names of modules take the place of shape and mean
+        columns = (("layer", _NAME, "<"), _COLUMNS[2], *_COLUMNS[4:])
+        rows = [[_end(cells[0]), cells[2], *cells[4:]] for cells in rows]
+    lines = [*textwrap.wrap(head, WIDTH), _line([name for name, _, _ in columns], columns)]
+    lines += [_line(cells, columns) for cells in rows]
     return "\n".join([*lines, *textwrap.wrap(str(report.verdict), WIDTH, subsequent_indent="  ")])
 
 
@@ -57,7 +69,7 @@ def _cells(layer: LayerReport) -> list[str]:
     gradient, theory = layer.moments.get("gradient"), layer.predictions.get("pre-activation")
     marks = ("n" if layer.norm else "") + ("+" if layer.branch is not None else "")
     return [
-        layer.name.replace("layers.", "") + (f" {marks}" if marks else ""),
+        layer.name.removeprefix("layers.") + (f" {marks}" if marks else ""),
         f"{layer.inputs}x{layer.units}",
         layer.activation,
         number(z.mean),
@@ -75,9 +87,13 @@ def _share(value: float | None) -> str:
     return "" if value is None else f"{value:.0%}"
 
 
-def _line(cells: list[str]) -> str:
+def _end(name: str) -> str:
+    return name if len(name) <= _NAME else "…" + name[1 - _NAME :]
+
+
+def _line(cells: list[str], columns: tuple[_Column, ...]) -> str:
     padded = []
-    for cell, (_, width, side) in zip(cells, _COLUMNS, strict=True):
+    for cell, (_, width, side) in zip(cells, columns, strict=True):
         text = cell if len(cell) <= width else cell[: width - 1] + "…"
         padded.append(f"{text:{side}{width}}")
     return " ".join(padded).rstrip()

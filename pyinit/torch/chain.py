@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -17,16 +16,21 @@ from .._probe.run import expected
 from .._probe.verdict import Verdict
 from .._probe.verdict import judged as judged_network
 from ..dense import Dense
+from ..distributions import constant, normal
+from ..moments import Moments, statistics
 from ..network import Network
+from ..recipe import Recipe
+from .counting import float32
 from .tracing import Call, Tag
 
 __all__ = ["judged_chain", "network_of"]
 
-Array = npt.NDArray[np.float32]
+# standard deviations by which a mean differs from 0 on purpose
+_SURE = 6.0
 
 
 def network_of(calls: Sequence[Call], end: Tag | None) -> Network | None:
-    """Return the network of dense layers that calls are, or None; `end` is what the output is.
+    """Return a network that draws layers like these calls', or None; `end` is what the output is.
 
     They are one where rows enter nn.Linear, what it makes enters an activation of pyinit's or none, this the
     next, and nothing else is on the way.
@@ -45,9 +49,9 @@ def network_of(calls: Sequence[Call], end: Tag | None) -> Network | None:
 def judged_chain(
     network: Network, x: torch.Tensor, found: Measured, names: Sequence[str]
 ) -> tuple[tuple[dict[str, Prediction], ...], tuple[Verdict, ...], Verdict]:
-    """Return the predictions and verdicts of `pyinit.probe`, with the names of modules."""
+    """Return what `pyinit.probe` predicts of a network and says of the numbers, with modules' names."""
     layers, whole = judged_network(network, found)
-    rows = x.detach().reshape(len(x), -1).to("cpu", torch.float32).contiguous().numpy()
+    rows = float32(x.detach().reshape(len(x), -1))
     theory = expected(network, rows, found)
     return theory, tuple(_renamed(one, names) for one in layers), _renamed(whole, names)
 
@@ -76,15 +80,21 @@ def _dense(call: Call) -> Dense:
         call.inputs,
         call.units,
         call.nonlinearity.phi,  # type: ignore[arg-type]
-        _array(call.weights[0]).T,
-        None if bias is None else _array(bias),  # type: ignore[arg-type]
+        _recipe(call.moments["weight"]),
+        _recipe(statistics(float32(bias.detach()))) if isinstance(bias, torch.Tensor) else None,
     )
 
 
-def _array(tensor: object) -> Array:
-    assert isinstance(tensor, torch.Tensor)
-    array: Array = tensor.detach().to("cpu", torch.float32).numpy()
-    return array
+def _recipe(found: Moments) -> Recipe:
+    """Return what draws weights of the same mean square, and of the same mean where chance does not make it.
+
+    It holds no weights: what theory remembers of a network would keep them.
+    """
+    if not found.minimum < found.maximum:
+        return constant(found.mean)
+    by_chance = found.std / math.sqrt(found.count)
+    mean = found.mean if abs(found.mean) > _SURE * by_chance else 0.0
+    return normal(mean, math.sqrt(found.second_moment - mean**2))
 
 
 def _renamed(verdict: Verdict, names: Sequence[str]) -> Verdict:

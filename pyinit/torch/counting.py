@@ -15,8 +15,9 @@ from .._probe.axes import Axes, spanning
 from ..activation import Activation
 from ..moments import Axis, Histogram, Moments, Question, statistics
 from ..passes import applied
+from .tensor import memory
 
-__all__ = ["counted", "is_flat", "is_zero", "share_beyond"]
+__all__ = ["counted", "float32", "is_flat", "is_zero", "share_beyond"]
 
 Array = npt.NDArray[Any]
 Flags = npt.NDArray[np.bool_]
@@ -63,7 +64,7 @@ def _in_every_row(tensor: torch.Tensor, axis: int, test: Any) -> Flags:
     # few rows at first: most units are alive in one of them
     first, step = 0, 8
     while first < len(rows) and holds.any():
-        part = _float32(rows[first : first + step])
+        part = float32(rows[first : first + step])
         holds &= test(part).all(axis=0)
         first, step = first + step, max(min(4 * step, _CHUNK // rows.shape[1]), 1)
     return holds
@@ -72,12 +73,12 @@ def _in_every_row(tensor: torch.Tensor, axis: int, test: Any) -> Flags:
 def _parts(tensors: Sequence[torch.Tensor]) -> Iterator[Array]:
     for tensor in tensors:
         plain = _in_order(tensor.detach())
-        if plain.is_cpu and plain.dtype == torch.float32 and plain.is_contiguous():
-            yield _float32(plain)
+        if plain.is_cpu and plain.dtype == torch.float32 and plain.is_contiguous() and not plain.is_neg():
+            yield float32(plain)
             continue
         flat = plain.reshape(-1)
         for first in range(0, flat.numel(), _CHUNK):
-            yield _float32(flat[first : first + _CHUNK])
+            yield float32(flat[first : first + _CHUNK])
 
 
 def _in_order(tensor: torch.Tensor) -> torch.Tensor:
@@ -89,9 +90,12 @@ def _in_order(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.permute(sorted(range(tensor.ndim), key=lambda axis: -tensor.stride()[axis]))
 
 
-def _float32(tensor: torch.Tensor) -> Array:
-    array: Array = tensor.resolve_neg().to("cpu", torch.float32).contiguous().numpy()
-    return array
+def float32(tensor: torch.Tensor) -> Array:
+    """Return a tensor's memory, or a copy of what is not float32 in order on the CPU."""
+    if tensor.is_cpu and tensor.dtype == torch.float32 and tensor.is_contiguous() and not tensor.is_neg():
+        return memory(tensor, np.dtype(np.float32))
+    copy: Array = tensor.resolve_neg().to("cpu", torch.float32).contiguous().numpy()
+    return copy
 
 
 def _ends(part: Array) -> tuple[float, float]:

@@ -15,10 +15,10 @@ vanishing  the same, less than a tenth; of the input's rms, or 1 if that is less
 healthy    none of these
 ========== ===============================================================================================
 
-The signal of a layer with an activation, and of the last, is what enters its activation; that of others what
-enters the layer, for branches may well add little to a skip. Gradients are compared of layers with an
-activation, which stand alike in their blocks: an attention's queries get far less than its values, by design.
-An input of ids counts as 1, as does what is normalized.
+The signal is what enters the activation; it is judged of layers that have one, and of the last, unless that
+is an attention or recurrent: others add to a skip, or are averaged by attention, and may well be small.
+Gradients are compared of layers with an activation, which stand alike in their blocks: an attention's queries
+get far less than its values, by design. An input of ids counts as 1, as does what is normalized.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from .._probe.remedy import written
 from .._probe.saturation import saturated_from
 from .._probe.verdict import DEAD, EXPLODED, VANISHED, Kind, Verdict
 from .._probe.way import suggested
@@ -33,6 +34,7 @@ from .._probe.weights import spread_of
 from ..activation import activation
 from ..moments import Moments
 from .tracing import Call
+from .weights import is_fused
 
 __all__ = ["judged"]
 
@@ -43,13 +45,15 @@ _SAME = 0.05
 _ORDER: tuple[Kind, ...] = ("dead", "symmetric", "saturated", "exploding", "vanishing")
 
 
-def judged(calls: Sequence[Call], inputs: float, *, went_back: bool) -> tuple[tuple[Verdict, ...], Verdict]:
+def judged(
+    calls: Sequence[Call], names: Sequence[str], inputs: float, *, went_back: bool
+) -> tuple[tuple[Verdict, ...], Verdict]:
     """Return a verdict on each call, and one on the module; `inputs` is the rms of the input."""
     verdicts = []
     for call in calls:
         kind, reason = _of_call(call, calls, inputs, went_back)
-        verdicts.append(Verdict(kind, reason, _fix(kind, call, calls)))
-    return tuple(verdicts), _of_all(calls, verdicts)
+        verdicts.append(Verdict(kind, reason, _fix(kind, call, calls, names)))
+    return tuple(verdicts), _of_all(calls, names, verdicts)
 
 
 def _of_call(call: Call, calls: Sequence[Call], inputs: float, went_back: bool) -> tuple[Kind, str]:
@@ -95,13 +99,15 @@ def _of_call(call: Call, calls: Sequence[Call], inputs: float, went_back: bool) 
             return "exploding", f"the gradient that comes back is {norm / last:.3g} times the last layer's."
         if norm < VANISHED * last:
             return "vanishing", f"the gradient that comes back is {norm / last:.2g} of the last layer's."
+    if signal is None:
+        return "healthy", "its numbers are finite, and its units alive."
     return "healthy", "what enters it and what comes back keep their size."
 
 
 def _signal(call: Call, is_last: bool) -> tuple[float, str] | None:
     """Return the rms that is judged, and what it enters."""
-    if not (_has_phi(call) or is_last):
-        return None if call.entering is None else (_rms(call.entering), "it")
+    if not (_has_phi(call) or (is_last and not is_fused(call.module))):
+        return None
     where = call.nonlinearity.name if _has_phi(call) else "the output"
     if call.units >= _FEW or call.norm or call.skips or call.entering is None:
         return _rms(call.moments["pre-activation"]), where
@@ -109,20 +115,33 @@ def _signal(call: Call, is_last: bool) -> tuple[float, str] | None:
     return math.sqrt(square), where
 
 
-def _of_all(calls: Sequence[Call], verdicts: Sequence[Verdict]) -> Verdict:
-    for call, verdict in zip(calls, verdicts, strict=True):
-        if any(numbers.nonfinite for numbers in call.moments.values()):
-            return Verdict("exploding", f"not finite from {call.name} on: {verdict.reason}", verdict.fix)
+def _of_all(calls: Sequence[Call], names: Sequence[str], verdicts: Sequence[Verdict]) -> Verdict:
+    first = _first_not_finite(calls)
+    if first is not None:
+        at, count, numbers = first
+        reason = f"not finite from module {names[at]} on: {count} numbers of its {numbers} are not finite."
+        return Verdict("exploding", reason, verdicts[at].fix)
     for kind in _ORDER:
         hit = [at for at, verdict in enumerate(verdicts) if verdict.kind == kind]
         if hit:
-            first = verdicts[hit[0]]
-            reason = f"{len(hit)} of {len(calls)} layers; {calls[hit[0]].name}: {first.reason}"
-            return Verdict(kind, reason, first.fix)
+            hardest = verdicts[hit[0]]
+            reason = f"{len(hit)} of {len(calls)} layers; module {names[hit[0]]}: {hardest.reason}"
+            return Verdict(kind, reason, hardest.fix)
     return Verdict("healthy", "signal and gradient keep their size in every layer.")
 
 
-def _fix(kind: Kind, call: Call, calls: Sequence[Call]) -> str:
+def _first_not_finite(calls: Sequence[Call]) -> tuple[int, int, str] | None:
+    """Return call, count and kind of the first numbers that are not finite: forward, then back."""
+    forward = [(call, kind) for call in calls for kind in ("weight", "pre-activation", "activation")]
+    back = [(call, kind) for call in reversed(calls) for kind in ("gradient", "weight gradient")]
+    for call, kind in forward + back:
+        numbers = call.moments.get(kind)
+        if numbers is not None and numbers.nonfinite:
+            return call.index, numbers.nonfinite, kind
+    return None
+
+
+def _fix(kind: Kind, call: Call, calls: Sequence[Call], names: Sequence[str]) -> str:
     if kind == "healthy":
         return ""
     to_blame = call
@@ -133,9 +152,9 @@ def _fix(kind: Kind, call: Call, calls: Sequence[Call]) -> str:
         to_blame = min(pool, key=lambda one: abs(one.index - call.index))
     if _excess(to_blame) > _SAME:
         recipe, gain, std = _suited(to_blame)
-        where = "" if to_blame is call else f"in {to_blame.name}, "
+        where = "" if to_blame is call else f"in module {names[to_blame.index]}, "
         now = to_blame.moments["weight"].std
-        return f"{where}pi.{recipe}, gain {gain:.4g}: std {std:.3g} where this is {now:.3g}."
+        return f"{where}{recipe}, gain {gain:.4g}: std {std:.3g} where this is {now:.3g}."
     if kind == "dead" and call.nonlinearity.name == "relu":
         return "torch.nn.LeakyReLU(0.01): no unit of it is ever off."
     if kind == "dead":
@@ -147,7 +166,7 @@ def _suited(call: Call) -> tuple[str, float, float]:
     """Return the recipe that suits a layer, its gain and its std."""
     recipe, gain = suggested(call.nonlinearity.phi or activation("linear"))
     std = spread_of(recipe, (call.inputs, call.units), None).std
-    return repr(recipe), gain, std
+    return written(recipe), gain, std
 
 
 def _excess(call: Call) -> float:

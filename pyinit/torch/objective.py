@@ -9,11 +9,15 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from ..distributions import normal
 from ..errors import DataError, RecipeError, ShapeError
+from ..stream import Key
 
 __all__ = ["Objective", "objective_of", "tensors_of"]
 
 _LOSSES = ("mse", "cross_entropy")
+# the one that a probe with seed 0 has
+_KEY = Key(0).fold_in("dy")
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,7 @@ class Objective:
     """A loss of the output; or None for the module's own, and without one for the sum of dy * output."""
 
     loss: Callable[[torch.Tensor], torch.Tensor] | None
-    dy: torch.Tensor | None
+    dy: torch.Tensor | str | None
 
     def of(self, output: Any) -> tuple[torch.Tensor, torch.Tensor | None, float | None]:
         """Return what to go back from, the gradient by it, and the loss."""
@@ -38,6 +42,8 @@ class Objective:
             return _scalar(self.loss(y))
         if self.dy is None:
             return (*_checked(y), float(y.detach()) if y.ndim == 0 else None)
+        if isinstance(self.dy, str):
+            return _checked(y)[0], torch.from_numpy(normal()(tuple(y.shape), key=_KEY)).to(y), None
         if self.dy.shape != y.shape:
             raise ShapeError(
                 f"dy needs shape {tuple(y.shape)}, as the output; got {tuple(self.dy.shape)}. Reshape it."
@@ -54,8 +60,8 @@ def objective_of(backward: bool, dy: Any, targets: Any, loss: Any) -> Objective:
     if dy is not None:
         if targets is not None or loss is not None:
             raise RecipeError("dy and a loss both say what comes back; got both. Leave one of them out.")
-        if not isinstance(dy, torch.Tensor):
-            raise RecipeError(f"dy is a tensor; got {type(dy).__name__}. Leave it out for ones.")
+        if not isinstance(dy, torch.Tensor) and dy != "normal":
+            raise RecipeError(f"dy is a tensor or 'normal'; got {dy!r:.60}. Leave it out for ones.")
         return Objective(None, dy)
     if callable(loss):
         if targets is None:

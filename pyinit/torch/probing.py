@@ -64,9 +64,11 @@ def probe(
         have to be finite.
     backward : bool
         False leaves gradients out, and runs without recording them.
-    dy : Tensor, optional
-        The gradient by the output; by default ones, as in `pyinit.probe`. Of an output of several tensors it
-        is the first that counts; an output with a ``loss``, as transformers have it, goes back from that.
+    dy : Tensor or "normal", optional
+        The gradient by the output, or independent normal numbers; by default ones, as in `pyinit.probe`. Ones
+        tell nothing where the last module is a normalization, which takes out what all share. Of an output of
+        several tensors it is the first that counts; an output with a ``loss``, as transformers have it, goes
+        back from that.
     targets : Tensor, optional
         For a loss in place of `dy`.
     loss : {"mse", "cross_entropy"} or callable, optional
@@ -83,7 +85,7 @@ def probe(
     Report
         Of `pyinit.probe`, an entry a call under the module's name; "name#2" is the second call of a layer
         that is called several times, whose weight gradient is that of all calls. `recipe` is the module's
-        class, `inputs` its fan_in, `seed` and `offset` are 0; `inputs` of ids are these as numbers.
+        class, `inputs` its fan_in; the seed is None, and `inputs` of ids are these as numbers.
 
     Raises
     ------
@@ -112,9 +114,9 @@ def probe(
     Without an activation phi is linear.
 
     *Predictions* stand beside the numbers where all of the module is a chain of nn.Linear and activations
-    that pyinit knows, on rows: then they, and the verdicts, are those of `pyinit.probe` for given weights. Of
-    any other module there are none, and verdicts rest on what was measured: signals against the input's rms,
-    gradients against those of the last layer with an activation.
+    that pyinit knows, on rows: then they, and the verdicts, are those of `pyinit.probe` for weights drawn
+    with the mean square that these have. Of any other module there are none, and verdicts rest on what was
+    measured: signals against the input's rms, gradients against those of the last layer with an activation.
 
     *Memory*: nothing is kept of the way forward beyond what autograd keeps; the gradients by all weights
     exist at once. What is not float32, contiguous and on the CPU is converted in chunks of 4 MiB.
@@ -166,12 +168,12 @@ def probe(
     else:
         theory = tuple({} for _ in names)
         scale = inputs.second_moment**0.5 if given.is_floating_point() else 1.0
-        verdicts, verdict = judged(trace.calls, scale or 1.0, went_back=backward)
+        verdicts, verdict = judged(trace.calls, names, scale or 1.0, went_back=backward)
     reports = (
         _layer(call, name, predictions, judgement)
         for call, name, predictions, judgement in zip(trace.calls, names, theory, verdicts, strict=True)
     )
-    return Report(title, len(given), 0, 0, inputs, tuple(reports), verdict, value)
+    return Report(title, len(given), None, 0, inputs, tuple(reports), verdict, value)
 
 
 def _check_module(module: Any) -> None:

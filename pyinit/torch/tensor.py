@@ -17,7 +17,7 @@ from ..stream import Key, as_key
 from ..window import Shape, Window, contiguous_blocks
 from .errors import TensorDTypeError, TensorLayoutError
 
-__all__ = ["WRITTEN", "fill", "fill_under"]
+__all__ = ["WRITTEN", "fill", "fill_under", "memory"]
 
 TensorType = TypeVar("TensorType", bound=torch.Tensor)
 Array = npt.NDArray[Any]
@@ -155,7 +155,7 @@ def _borrow(tensor: Any) -> tuple[Array, str]:
             "Fill it under torch.inference_mode(), or a clone()."
         )
     try:
-        array = _memory(tensor, _STORED[name])
+        array = memory(tensor, _STORED[name])
     except (RuntimeError, TypeError) as error:
         # wrappers: DTensor, FakeTensor, functorch's; and lazily negated memory
         said = str(error).rstrip(".")
@@ -176,12 +176,13 @@ def _borrow(tensor: Any) -> tuple[Array, str]:
 class _Exporter:
     """What NumPy asks for memory."""
 
-    def __init__(self, interface: dict[str, Any]) -> None:
+    def __init__(self, interface: dict[str, Any], owner: torch.Tensor) -> None:
         self.__array_interface__ = interface
+        self._owner = owner
 
 
-def _memory(tensor: torch.Tensor, stored: np.dtype[Any]) -> Array:
-    """Return a tensor's memory as an array, which is good for as long as the tensor is.
+def memory(tensor: torch.Tensor, stored: np.dtype[Any]) -> Array:
+    """Return a tensor's memory as an array, which holds the tensor.
 
     Not by ``tensor.numpy()``: after it torch resizes that storage no more, as FSDP and others do.
     """
@@ -200,7 +201,7 @@ def _memory(tensor: torch.Tensor, stored: np.dtype[Any]) -> Array:
         "typestr": stored.str,
         "version": 3,
     }
-    return np.asarray(_Exporter(interface))
+    return np.asarray(_Exporter(interface, tensor))
 
 
 def _why_not(tensor: torch.Tensor) -> str:

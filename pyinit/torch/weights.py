@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-__all__ = ["inputs_of", "layers_of", "made_of", "units_axis", "weights_of"]
+__all__ = ["inputs_of", "is_fused", "layers_of", "made_of", "units_axis", "weights_of"]
 
 _CONVOLUTION = nn.modules.conv._ConvNd
 _TRANSPOSED = nn.modules.conv._ConvTransposeNd
@@ -53,6 +53,11 @@ def made_of(module: nn.Module, weights: list[torch.Tensor]) -> list[torch.Tensor
     if isinstance(weight, torch.Tensor) and not isinstance(weight, nn.Parameter):
         return [weight]
     return weights
+
+
+def is_fused(module: nn.Module) -> bool:
+    """Return whether what a layer makes is no product with weights, but of gates or attention."""
+    return isinstance(module, nn.MultiheadAttention | nn.RNNBase | nn.RNNCellBase)
 
 
 def units_axis(module: nn.Module, made: torch.Tensor) -> int:

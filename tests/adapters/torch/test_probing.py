@@ -93,6 +93,9 @@ def test_a_chain_has_the_numbers_of_the_probe(name: Any, make: Callable[[], Any]
         )
         assert_near(mine["moments"], theirs["moments"])
         assert other.predictions
+        for prediction in (*mine["predictions"].values(), *theirs["predictions"].values()):
+            # chance decides for weights that may be drawn, not for those that an array holds
+            prediction["low"] = prediction["high"] = None
         assert_near(mine["predictions"], theirs["predictions"])
 
 
@@ -147,3 +150,55 @@ def test_a_report_is_printed_drawn_written_and_read() -> None:
     assert pi.Report.from_json(report.to_json()) == report
     assert "Linear" in report.to_html()
     assert report.plot().axes
+
+
+def test_dy_normal_is_that_of_the_probe_under_key_0() -> None:
+    network, module = pair("tanh", nn.Tanh)
+    found, wanted = (
+        probe(module, torch.from_numpy(rows()), dy="normal"),
+        pi.probe(network, rows(), dy="normal"),
+    )
+    mine, theirs = (report.layers[0].moments["gradient"].variance for report in (found, wanted))
+    assert mine == pytest.approx(theirs, rel=1e-5)
+
+
+def test_names_that_are_long_are_told_apart_by_their_end() -> None:
+    module = nn.Sequential()
+    module.add_module("a_block_of_a_long_name", nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8)))
+    lines = str(probe(module, torch.from_numpy(rows()))).split("\n")
+    assert lines[2].startswith("a_block_of_a_long_name.0 ")
+    assert lines[3].startswith("a_block_of_a_long_name.2 ")
+    assert max(map(len, lines)) <= 100
+
+
+def test_bands_are_those_of_drawn_weights() -> None:
+    drawn = pi.probe(pi.mlp(WIDTHS, "tanh", bias=pi.normal(std=0.1)), rows(), key=3)
+    found = probe(pair("tanh", nn.Tanh)[1], torch.from_numpy(rows()))
+    for one, other in zip(found.layers, drawn.layers, strict=True):
+        mine, theirs = one.predictions["pre-activation"], other.predictions["pre-activation"]
+        # about what the sample's mean square makes, not the recipe's
+        for end in ("low", "high"):
+            ends = [getattr(prediction, end) / prediction.second_moment for prediction in (mine, theirs)]
+            assert ends[0] == pytest.approx(ends[1], rel=0.1)
+        assert mine.low <= one.moments["pre-activation"].second_moment <= mine.high
+
+
+def test_a_mean_of_the_weights_counts_where_chance_does_not_make_it() -> None:
+    module = nn.Sequential(nn.Linear(8, 64, bias=False), nn.Tanh(), nn.Linear(64, 64, bias=False))
+    with torch.no_grad():
+        for one in (module[0], module[2]):
+            drawn = pi.uniform(0.0, 1.0)(tuple(one.weight.shape), key=len(one.weight))
+            one.weight.copy_(torch.from_numpy(drawn))
+    layer = probe(module, torch.from_numpy(rows())).layers[0]
+    assert layer.predictions["weight"].mean == pytest.approx(0.5, abs=0.05)
+    assert layer.predictions["weight"].second_moment == pytest.approx(layer.moments["weight"].second_moment)
+
+
+def test_constant_weights_are_symmetric() -> None:
+    _, module = pair("tanh", nn.Tanh)
+    for one in module[::2]:
+        nn.init.constant_(one.weight, 0.1)
+        nn.init.zeros_(one.bias)
+    report = probe(module, torch.from_numpy(rows()))
+    assert report.verdict.kind == "symmetric"
+    assert report.layers[0].verdict.kind == "symmetric"
