@@ -41,6 +41,8 @@ def accelerate(seed: int | Key = 0, *, threads: int | None = None) -> Iterator[C
         If the seed is not one.
     RecipeError
         If `threads` is not a positive integer.
+    RuntimeError
+        If another thread leaves the block than the one that entered it; the block is over then, too.
 
     Notes
     -----

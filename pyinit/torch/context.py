@@ -29,11 +29,14 @@ class Context:
     ----------
     fills : int
         How many draws pyinit has made in the block so far.
+    left : bool
+        Whether the block is over.
     """
 
     def __init__(self, key: Key, threads: int | None) -> None:
         self.key = key
         self.fills = 0
+        self.left = False
         self._threads = threads
 
     def take(self, request: Request, *, recorded: bool) -> bool:
@@ -90,7 +93,10 @@ _stack = _Stack()
 
 def current() -> Context | None:
     """Return the innermost context of this thread, or None where it is not to act."""
-    return _stack.contexts[-1] if _stack.contexts and not _watched() else None
+    contexts = _stack.contexts
+    while contexts and contexts[-1].left:
+        contexts.pop()
+    return contexts[-1] if contexts and not _watched() else None
 
 
 def _watched() -> bool:
@@ -108,8 +114,8 @@ def enter(context: Context) -> None:
 
 
 def leave(context: Context) -> None:
-    """Let the context outside of `context` govern this thread again."""
-    _stack.contexts.remove(context)
+    """Let the context outside of `context` govern again, whichever thread asks."""
+    context.left = True
 
 
 def take(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import DTypeError, LayoutError, PyinitError, RecipeError
 
-__all__ = ["TensorDTypeError", "TensorLayoutError", "TensorRecipeError", "TorchVersionError"]
+__all__ = ["TensorDTypeError", "TensorLayoutError", "TensorRecipeError", "ThreadError", "TorchVersionError"]
 
 
 class TensorLayoutError(LayoutError, NotImplementedError):
@@ -21,3 +21,7 @@ class TensorRecipeError(RecipeError, RuntimeError):
 
 class TorchVersionError(PyinitError, ImportError):
     """A part of torch that this version does not have."""
+
+
+class ThreadError(PyinitError, RuntimeError):
+    """A block that another thread leaves than the one that entered it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from types import FrameType, FunctionType
 from typing import Any
@@ -13,6 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from . import detours, requests
 from .context import take
+from .errors import ThreadError
 from .requests import FACTORIES, METHODS, Reader
 
 __all__ = ["Interception"]
@@ -29,6 +31,20 @@ _COMPUTING: dict[str, tuple[Reader, tuple[str, ...]]] = {
 
 class Interception(TorchFunctionMode):
     """Draws of torch become fills of the thread's context, where they may; all else is as it was."""
+
+    def __enter__(self) -> Interception:
+        self._thread = threading.get_ident()
+        super().__enter__()
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        if threading.get_ident() != self._thread:
+            # torch would take away a mode of the thread that asks
+            raise ThreadError(
+                "an accelerate block has to be left by the thread that entered it; another one has left it. "
+                "Enter and leave it in one function."
+            )
+        super().__exit__(*raised)
 
     def __torch_function__(
         self,

@@ -495,6 +495,29 @@ def test_blocks_of_two_threads_overlap() -> None:
     assert all(torch.equal(a, b) for a, b in zip(returned[0], mine, strict=True))
 
 
+def test_a_block_that_another_thread_leaves_is_over_and_says_so() -> None:
+    before = trace()
+
+    def leave() -> Any:
+        with accelerate(seed=1) as own:
+            with pytest.raises(RuntimeError, match=r"left by the thread that entered it; .* Enter and leave"):
+                block.__exit__(None, None, None)
+            torch.randn(3)
+        return own.fills
+
+    block = accelerate(seed=7)
+    context = block.__enter__()
+    torch.randn(3)
+    assert in_a_thread(leave) == 1, "the other thread's own block goes on"
+    drew = torch_drew()
+    torch.nn.Linear(3, 3)
+    assert drew()
+    assert context.fills == 1
+    # a mode is its thread's: this one has nothing left to do, and can only be taken away here
+    torch.overrides._pop_mode()
+    assert trace() == before
+
+
 FORK = """
 import os, threading, torch
 from pyinit.torch import accelerate
