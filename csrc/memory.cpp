@@ -1,5 +1,7 @@
 #include "memory.hpp"
 
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 
 #if defined(__linux__)
@@ -8,13 +10,37 @@
 #endif
 
 namespace pyinit {
+#if defined(__linux__)
+namespace {
 
-void advise_huge_pages([[maybe_unused]] void* out, [[maybe_unused]] size_t bytes) {
+constexpr uintptr_t kHugePage = uintptr_t{2} << 20;
+// What the 512 small pages of a huge one take to be touched.
+constexpr std::chrono::microseconds kSlow{1000};
+// Memory that goes without, once a huge page was slow.
+constexpr int64_t kWithout = int64_t{1} << 30;
+
+std::atomic<int64_t> left_without{0};
+
+// Whether the system is slow to supply a huge page. A virtual machine that gives free blocks back to its host has
+// to ask for them again: that took 6 ms a page, 20 times its clearing, where small pages came from what was in use
+// a moment ago.
+bool is_slow(uintptr_t page) {
+  const auto start = std::chrono::steady_clock::now();
+  // A write that changes nothing, and that no compiler leaves out.
+  auto* const byte = reinterpret_cast<volatile unsigned char*>(page);
+  *byte = *byte;
+  return std::chrono::steady_clock::now() - start > kSlow;
+}
+
+}  // namespace
+#endif
+
+Pages advise_huge_pages([[maybe_unused]] void* out, [[maybe_unused]] size_t bytes) {
 #if defined(__linux__)
   // NumPy asks from 4 MiB up; below, a fault or two are not worth a system call.
   constexpr size_t kWorthIt = size_t{4} << 20;
   constexpr int kSamples = 8;
-  if (bytes < kWorthIt) return;
+  if (bytes < kWorthIt) return Pages::kAsTheyAre;
   const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
   const uintptr_t begin = (reinterpret_cast<uintptr_t>(out) + page - 1) / page * page;
   const uintptr_t end = (reinterpret_cast<uintptr_t>(out) + bytes) / page * page;
@@ -24,10 +50,30 @@ void advise_huge_pages([[maybe_unused]] void* out, [[maybe_unused]] size_t bytes
         begin + (end - begin) / kSamples * static_cast<uintptr_t>(k) + (end - begin) / kSamples / 2;
     unsigned char resident = 0;
     if (mincore(reinterpret_cast<void*>(probe / page * page), page, &resident) != 0 || (resident & 1) != 0)
-      return;
+      return Pages::kAsTheyAre;
   }
+  if (left_without.fetch_sub(static_cast<int64_t>(bytes), std::memory_order_relaxed) > 0)
+    return Pages::kSmall;
   // A refusal changes the speed only.
+  const uintptr_t first = (begin + kHugePage - 1) / kHugePage * kHugePage;
+  (void)madvise(reinterpret_cast<void*>(first), kHugePage, MADV_HUGEPAGE);
+  if (is_slow(first)) {
+    left_without.store(kWithout, std::memory_order_relaxed);
+    return Pages::kSmall;
+  }
+  left_without.store(0, std::memory_order_relaxed);
   (void)madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+#endif
+  return Pages::kAsTheyAre;
+}
+
+void supply([[maybe_unused]] void* out, [[maybe_unused]] size_t bytes) {
+#if defined(__linux__) && defined(MADV_POPULATE_WRITE)
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(out) / page * page;
+  const uintptr_t end = (reinterpret_cast<uintptr_t>(out) + bytes + page - 1) / page * page;
+  // A refusal (before Linux 5.14) changes the speed only.
+  (void)madvise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_WRITE);
 #endif
 }
 

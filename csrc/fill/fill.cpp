@@ -34,7 +34,7 @@ size_t useful_threads(size_t bytes, int threads) {
 template <class Draw>
 void for_each_tile(void* out, size_t bytes, int threads, const Draw& draw) {
   if (bytes == 0) return;
-  advise_huge_pages(out, bytes);
+  const Pages pages = advise_huge_pages(out, bytes);
   const size_t tile = bytes >= kLargeFill ? kLargeTile : kSmallTile;
   const size_t before = reinterpret_cast<uintptr_t>(out) % tile;
   const size_t tiles = (before + bytes + tile - 1) / tile;
@@ -42,7 +42,9 @@ void for_each_tile(void* out, size_t bytes, int threads, const Draw& draw) {
     const FloatEnvironment environment;
     const size_t begin = index == 0 ? 0 : index * tile - before;
     const size_t end = (index + 1) * tile - before;
-    draw(begin, end < bytes ? end : bytes);
+    const size_t stop = std::min(end, bytes);
+    if (pages == Pages::kSmall) supply(static_cast<char*>(out) + begin, stop - begin);
+    draw(begin, stop);
   });
 }
 

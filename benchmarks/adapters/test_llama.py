@@ -1,10 +1,10 @@
-"""A Llama built on the meta device and made real by `materialize`, beside transformers' `from_config`.
+"""A Llama by transformers' `from_config`: as it is, under `accelerate`, on the meta device and made real.
 
-Everything from the configuration to the real model is counted.
-`pytest benchmarks/adapters/test_materialize.py` times a Llama of one layer, and with `--elements 2^30` all
-1.1 B float32 parameters of TinyLlama. `python benchmarks/adapters/test_materialize.py [elements]` lets the
-two take turns and prints the ratio of their times, then the peak memory of a process that materializes the
-model in bfloat16.
+Everything from configuration to real model is counted. `pytest benchmarks/adapters/test_llama.py` times a
+model of one layer, and with `--elements 2^30` all 1.1 B float32 parameters of TinyLlama. `python
+benchmarks/adapters/test_llama.py [elements]` lets the three take turns, each twice in a row, and prints the
+ratios: *fresh*, after another has given its memory back, and *warm*, in the memory that the same one has just
+given back. Then it prints the peak memory of a process that materializes the model in bfloat16.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from pyinit.bench.interleave import Turn, interleave
+from pyinit.bench.interleave import seconds
 
 _TINY_LLAMA = {
     "hidden_size": 2048,
@@ -29,15 +30,19 @@ _TINY_LLAMA = {
     "max_position_embeddings": 2048,
 }
 _WHOLE_ELEMENTS = 1 << 30
+_ROUNDS = 3
+_REST_SECONDS = 0.05
+
+Build = Callable[[], Any]
 
 
-def builders(elements: int, dtype: str = "float32") -> dict[str, Callable[[], Any]]:
+def builders(elements: int, dtype: str = "float32") -> dict[str, Build]:
     """Return how each contender builds the model."""
     _declare_torchvision()
     import torch
     import transformers
 
-    from pyinit.torch import materialize
+    from pyinit.torch import accelerate, materialize
 
     whole = elements >= _WHOLE_ELEMENTS
     config = transformers.LlamaConfig(
@@ -52,7 +57,7 @@ def builders(elements: int, dtype: str = "float32") -> dict[str, Callable[[], An
             model = stock()
         return materialize(model, 0)
 
-    return {"transformers": stock, "materialize": materialized}
+    return {"transformers": stock, "accelerate": accelerate(seed=0)(stock), "materialize": materialized}
 
 
 def _declare_torchvision() -> None:
@@ -68,7 +73,7 @@ def _declare_torchvision() -> None:
             torch.library.define(f"torchvision::{name}", "(Tensor a, Tensor b, float threshold) -> Tensor")
 
 
-def check(build: Callable[[], Any]) -> None:
+def check(build: Build) -> None:
     """Raise unless a model is a Llama at its start: N(0, 0.02) matrices, norms of one, frequencies."""
     model = build()
     parameters = dict(model.named_parameters())
@@ -87,23 +92,33 @@ def check(build: Callable[[], Any]) -> None:
     assert bool((frequencies.diff() < 0).all())
 
 
-@pytest.mark.parametrize("build", ["transformers", "materialize"])
-def test_materialize(request: pytest.FixtureRequest, benchmark: BenchmarkFixture, build: str) -> None:
+@pytest.mark.parametrize("build", ["transformers", "accelerate", "materialize"])
+def test_llama(request: pytest.FixtureRequest, benchmark: BenchmarkFixture, build: str) -> None:
     pytest.importorskip("transformers")
     step = builders(request.config.getoption("--elements"))[build]
     check(step)
-    benchmark.group = "a Llama made real"
+    benchmark.group = "a Llama from its configuration"
     benchmark.pedantic(step, rounds=3, iterations=1)
 
 
 def main(elements: int) -> None:
-    """Print each round's seconds and their ratio, then the peak of memory."""
+    """Print the seconds and the ratios, then the peak of memory."""
     steps = builders(elements)
-    check(steps["materialize"])
-    rounds = interleave([Turn(step) for step in steps.values()], least=3, most=5, budget_seconds=60)
-    for stock, materialized in rounds:
-        print(f"{stock:8.2f} s {materialized:8.3f} s {stock / materialized:6.1f}")
-    print(f"median ratio {statistics.median(stock / made for stock, made in rounds):.1f}")
+    for step in steps.values():
+        check(step)
+    fresh: dict[str, list[float]] = {name: [] for name in steps}
+    warm: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(_ROUNDS):
+        for name, step in steps.items():
+            for found in (fresh, warm):
+                time.sleep(_REST_SECONDS)
+                found[name].append(seconds(step))
+    for name in steps:
+        line = f"{name:14}"
+        for memory, found in (("fresh", fresh), ("warm", warm)):
+            ratio = statistics.median(a / b for a, b in zip(found["transformers"], found[name], strict=True))
+            line += f"  {memory} {statistics.median(found[name]):6.2f} s, {ratio:4.1f}x"
+        print(line)
     subprocess.run([sys.executable, __file__, str(elements), "memory"], check=True)
 
 
