@@ -83,7 +83,9 @@ def call(plan: Plan, words: Words, start: Words, extent: Shape) -> Any:
     """Call the handler: a window of the tensor for every key of a batch."""
     batch = words.shape[:-1]
     result = jax.ShapeDtypeStruct((*batch, *extent), jnp.dtype(plan.dtype), **_varying(words))
-    operand = jnp.concatenate([words, jnp.broadcast_to(start, (*batch, len(extent)))], axis=-1)
+    # made from the words: it must lie where they do
+    starts = words[..., :1] & np.uint32(0) | start
+    operand = jnp.concatenate([words, starts], axis=-1)
     return jax.ffi.ffi_call(TARGET, result)(operand, **attributes(plan))
 
 
@@ -144,7 +146,10 @@ def _filler(plan: Plan) -> Any:
     def fill(words: Words) -> Any:
         # a device's own part of a program is not cut again, nor is a scalar
         alone = jax.sharding.get_abstract_mesh().manual_axes or not plan.shape
-        return _whole(plan, words) if alone else _partitioned(plan, words)
+        drawn = _whole(plan, words) if alone else _partitioned(plan, words)
+        batch = jax.typeof(words).sharding.spec[: words.ndim - 1]
+        # on explicit axes an array lies where its type says, and a call's has to be told
+        return jax.sharding.reshard(drawn, PartitionSpec(*batch)) if any(batch) else drawn
 
     @fill.def_vmap
     def _(size: int, batched: Any, words: Words) -> Any:

@@ -70,7 +70,8 @@ def words(jax_key: Any) -> jax.Array:
         halves = (jax_key.seed, jax_key.offset)
         return jnp.array([word >> shift & 0xFFFFFFFF for word in halves for shift in (0, 32)], jnp.uint32)
     data = _data(jax_key)
-    zero = jnp.uint32(0)
+    # made from a word: under vmap it must lie where the words of a batch of keys do
+    zero = data[0] & np.uint32(0)
     return jnp.stack([zero if at is None else data[at] for at in _ORDER[data.size]])
 
 

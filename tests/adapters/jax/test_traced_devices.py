@@ -27,6 +27,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 import pyinit as pi
+from pyinit.jax import initializers
 from pyinit.jax.traced import draw, traced
 
 KEY = pi.Key(0x123456789ABCDEF0, 2**64 - 3)
@@ -84,6 +85,12 @@ for check in (True, False):
 with jax.set_mesh(explicit):
     typed = jax.jit(lambda key: jax.sharding.reshard(normal(key), P(None, "b")))
     note("explicit", typed.lower(keys[3]).compile(), typed(keys[3]), each[3])
+    raw = jnp.stack([jnp.array([0, k], jnp.uint32) for k in range(8)])
+    placed = jax.device_put(raw, NamedSharding(explicit, P("a")))
+    initializer = initializers.normal(1.0)
+    many = jax.jit(jax.vmap(lambda key: initializer(key, (6, 8))))
+    note("explicit vmap", many.lower(placed).compile(), many(placed), each)
+    result["explicit vmap"]["type"] = str(jax.typeof(many(placed)))
 print(json.dumps(result))
 """
 
@@ -139,3 +146,8 @@ def test_each_device_calls_the_kernels_for_its_part(seen: dict[str, Any]) -> Non
         assert seen[f"{verb} traced ('a', 'b')"]["parts"] == []
     assert seen["vmap"]["parts"] == ["f32[2,6,4]"]
     assert seen["shard_map True"]["parts"] == ["f32[6,8]"]
+    assert seen["explicit vmap"]["parts"] == ["f32[2,6,8]"]
+
+
+def test_keys_on_explicit_axes_place_what_they_draw(seen: dict[str, Any]) -> None:
+    assert seen["explicit vmap"]["type"] == "float32[8@a,6,8]"
