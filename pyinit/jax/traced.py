@@ -133,4 +133,7 @@ def draw(recipe: Any, key_words: Any, shape: int | tuple[int, ...], dtype: Any =
         raise RecipeError(
             f"draw needs a recipe; got {recipe!r}. Use pyinit.normal(), pyinit.he_normal() or another recipe."
         ) from None
-    return _drawn(plan_for(extent, found.name), _check_key(key_words))
+    words, plan = _check_key(key_words), plan_for(extent, found.name)
+    # compiled, a written tensor would be kept with the program, and found again for any recipe equal to its
+    # own: 0.0 is equal to -0.0, and an array that was written to meanwhile to itself
+    return written(plan) if plan.distribution in WRITTEN else _drawn(plan, words)

@@ -337,6 +337,17 @@ def test_no_callback_into_python() -> None:
         assert "pyinit_fill" not in lowered
 
 
+def test_what_is_written_is_read_anew() -> None:
+    key, held = words(WRAPPING), np.zeros((2, 3), np.float32)
+    recipe = pi.pretrained(held)
+    assert not np.asarray(draw(recipe, key, (2, 3))).any()
+    held[:] = 1
+    assert np.asarray(draw(recipe, key, (2, 3))).all()
+    for zero in (0.0, -0.0):
+        signs = np.signbit(np.asarray(draw(pi.constant(zero), key, (2,))))
+        assert signs.tolist() == [np.signbit(zero)] * 2
+
+
 def test_gradients_pass_by() -> None:
     total = np.float64(filled(pi.normal(), WRAPPING, (5, 8)).sum())
     slope = jax.grad(lambda scale: (scale * draw(pi.normal(), words(WRAPPING), (5, 8))).sum())(2.0)
