@@ -14,7 +14,7 @@ from jax.sharding import AbstractMesh, NamedSharding, PartitionSpec, Sharding
 from ..errors import LayoutError
 from ..window import Shape
 
-__all__ = ["concrete", "filled"]
+__all__ = ["check_cut", "concrete", "filled"]
 
 _ALIGNMENT = 64
 """Bytes: where XLA's CPU client begins a buffer, and thus what it takes over instead of copying."""
@@ -45,6 +45,7 @@ def filled(shape: Shape, dtype: np.dtype[Any], write: Writer, sharding: Sharding
         whole = _memory(shape, dtype)
         write(whole, (0,) * len(shape))
         return jax.device_put(whole)
+    check_cut(sharding, shape)
     written: dict[tuple[Shape, Shape], npt.NDArray[Any]] = {}
 
     def shard(index: tuple[slice, ...] | None) -> npt.NDArray[Any]:
@@ -57,6 +58,14 @@ def filled(shape: Shape, dtype: np.dtype[Any], write: Writer, sharding: Sharding
         return written[where]
 
     return jax.make_array_from_callback(shape, sharding, shard, dtype)
+
+
+def check_cut(sharding: Sharding, shape: Shape) -> None:
+    """Refuse a sharding that cannot cut an array of this shape."""
+    try:
+        sharding.shard_shape(shape)
+    except ValueError as error:
+        raise LayoutError(f"{str(error).rstrip('.')}. Use another sharding for this array.") from None
 
 
 def concrete(sharding: Any, what: str) -> Sharding | None:

@@ -108,10 +108,12 @@ class _Number(Initializer):
     recipe: Constant
 
     def __call__(self, key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> jax.Array:
-        found = canonical(self.dtype if dtype is None else dtype)
-        if found.name in DRAWN and not is_traced(None):
-            return super().__call__(Key(0), shape, found, out_sharding)
-        return _spread(self.recipe.value, normal_shape(shape), found, out_sharding)
+        found, extent = canonical(self.dtype if dtype is None else dtype), normal_shape(shape)
+        if found.name in DRAWN:
+            self.planned(extent, found)
+            if not is_traced(None):
+                return super().__call__(Key(0), extent, found, out_sharding)
+        return _spread(self.recipe.value, extent, found, out_sharding)
 
 
 def _spread(value: Any, shape: Shape, dtype: np.dtype[Any], out_sharding: Any) -> jax.Array:

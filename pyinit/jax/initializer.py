@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -40,8 +40,7 @@ class UnsupportedDTypeError(DTypeError, ValueError):
 class Initializer:
     """Draws a recipe as a jax array: a ``jax.nn.initializers.Initializer``.
 
-    Two that print the same make the same arrays, and count as equal where a module or ``jax.jit`` compares
-    them.
+    Two from the same factory and arguments count as equal where a module or ``jax.jit`` compares them.
 
     Parameters
     ----------
@@ -61,7 +60,8 @@ class Initializer:
     """
 
     recipe: Recipe
-    dtype: Any = None
+    # no part of the hash: "bfloat16" equals NumPy's dtype of that name, which has another
+    dtype: Any = field(default=None, hash=False)
 
     def __repr__(self) -> str:
         dtype = "" if self.dtype is None else f", dtype={self.dtype!r}"
@@ -122,7 +122,7 @@ def canonical(dtype: Any) -> np.dtype[Any]:
     if dtype is None:
         return np.dtype(jnp.result_type(float))
     # warns, as JAX does, where 64 bits are asked for and switched off
-    return np.dtype(jnp.empty((0,), dtype).dtype if np.dtype(dtype).itemsize == 8 else dtype)
+    return np.dtype(jnp.empty((0,), dtype).dtype if np.dtype(dtype).itemsize >= 8 else dtype)
 
 
 def initializer(recipe: Recipe, dtype: Any = None) -> Initializer:

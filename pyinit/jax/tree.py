@@ -14,15 +14,15 @@ import numpy as np
 
 from .._fill import check_threads, execute
 from ..distributions import Constant
-from ..errors import DTypeError, LayoutError, PyinitError, RecipeError
+from ..errors import DTypeError, PyinitError, RecipeError
 from ..plan import Plan
 from ..recipe import Recipe
 from ..rules import as_rules
 from ..stream import Key, as_key
 from ..window import Shape
-from .arrays import concrete, filled
+from .arrays import check_cut, concrete, filled
 from .conventions import conventional
-from .initializer import DRAWN
+from .initializer import DRAWN, canonical
 
 __all__ = ["init_tree"]
 
@@ -149,6 +149,7 @@ class _Draft:
     """A leaf, decided."""
 
     leaf: jax.ShapeDtypeStruct
+    dtype: Any
     key: Key
     sharding: jax.sharding.Sharding | None
     plan: Plan | None
@@ -169,33 +170,26 @@ class _Draft:
                 if start[0] <= row < start[0] + out.shape[0]:
                     out[row - start[0]] = 0
 
-        return filled(self.leaf.shape, np.dtype(self.leaf.dtype), write, self.sharding)
+        return filled(self.leaf.shape, self.dtype, write, self.sharding)
 
 
 def _draft(name: str, leaf: jax.ShapeDtypeStruct, place: Any, choose: _Choice, key: Key) -> _Draft:
     sharding = concrete(leaf.sharding if place is None else place, "a sharding")
     if sharding is not None:
-        _check_cut(sharding, leaf.shape)
+        check_cut(sharding, leaf.shape)
     if jnp.issubdtype(leaf.dtype, jax.dtypes.extended):
-        return _Draft(leaf, key, sharding, None)
+        return _Draft(leaf, leaf.dtype, key, sharding, None)
     recipe, zero_rows = choose(name, leaf.shape)
-    dtype = np.dtype(leaf.dtype)
+    dtype = canonical(leaf.dtype)
     if dtype.name in DRAWN:
-        return _Draft(leaf, key, sharding, recipe.plan(leaf.shape, dtype.name), zero_rows)
+        return _Draft(leaf, dtype, key, sharding, recipe.plan(leaf.shape, dtype.name), zero_rows)
     if not isinstance(recipe, Constant) or np.array(recipe.value).astype(dtype) != recipe.value:
         raise DTypeError(
             f"only a constant of its own can fill an array of {dtype}; got {recipe!r}. Name one, such as "
             f"{{{name!r}: pyinit.zeros()}}, or make the leaf yourself: what is no ShapeDtypeStruct is kept."
         )
     plan = Plan("constant", leaf.shape, dtype.name, numbers=(recipe.value,))
-    return _Draft(leaf, key, sharding, plan, zero_rows)
-
-
-def _check_cut(sharding: jax.sharding.Sharding, shape: Shape) -> None:
-    try:
-        sharding.shard_shape(shape)
-    except ValueError as error:
-        raise LayoutError(f"{error} Use another sharding for this leaf.") from None
+    return _Draft(leaf, dtype, key, sharding, plan, zero_rows)
 
 
 _Choice: TypeAlias = Callable[[str, Shape], tuple[Recipe, tuple[int, ...]]]

@@ -14,10 +14,12 @@ from zlib import crc32
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 import pyinit as pi
+from pyinit.errors import LayoutError
 from pyinit.jax import init_tree, initializers
 from pyinit.jax.arrays import filled
 
@@ -71,6 +73,8 @@ def check_places() -> None:
                     for made in (draw(), jax.jit(draw)()):
                         assert made.sharding.is_equivalent_to(wanted, 2), (kind, init, place)
                         assert np.array_equal(made, init(jax.random.key(0), (8, 2)))
+                with pytest.raises(LayoutError, match=r"\(6, 2\).* Use another sharding for this array"):
+                    init(jax.random.key(0), (6, 2), out_sharding=wanted)
 
 
 def counted(shape: tuple[int, ...], place: Any) -> int:

@@ -148,6 +148,12 @@ def test_integers_take_a_constant() -> None:
     assert filled["ids"].tolist() == [1, 1, 1]
 
 
+def test_float64_where_it_is_switched_off_is_float32_with_a_warning() -> None:
+    with pytest.warns(UserWarning, match="float64 .*will be truncated to dtype float32"):
+        filled = init_tree({"kernel": struct(4, 3, dtype=np.float64)}, recipe=pi.normal())
+    assert np.array_equal(filled["kernel"], drawn(pi.normal(), (4, 3), "kernel"))
+
+
 def test_the_tree_is_shaped_alike_where_it_is_sharded(abstract: Any) -> None:
     mesh = jax.make_mesh((1, 1), ("in", "out"), axis_types=(AxisType.Auto,) * 2)
     plain, placed = init_tree(abstract), init_tree(abstract, linen.get_sharding(abstract, mesh))

@@ -81,6 +81,9 @@ def test_equal_initializers_count_as_equal() -> None:
     assert ours.he_normal() == ours.he_normal()
     assert hash(ours.he_normal()) == hash(ours.he_normal())
     assert ours.he_normal() != ours.he_normal(dtype="bfloat16")
+    named, given = (ours.he_normal(dtype=dtype) for dtype in ("bfloat16", jnp.dtype("bfloat16")))
+    assert named == given
+    assert hash(named) == hash(given)
     assert repr(ours.normal(0.5)) == "Initializer(normal(std=0.5))"
     assert repr(ours.normal(0.5, "bfloat16")) == "Initializer(normal(std=0.5), dtype='bfloat16')"
 
@@ -114,6 +117,8 @@ def test_float64_where_it_is_switched_on() -> None:
 def test_float64_where_it_is_switched_off_is_float32_with_a_warning() -> None:
     with pytest.warns(UserWarning, match="float64 .*will be truncated to dtype float32"):
         assert ours.normal()(KEY, (2,), np.float64).dtype == jnp.float32
+    with pytest.warns(UserWarning, match="complex128 .*will be truncated to dtype complex64"):
+        assert ours.zeros(KEY, (2,), "complex128").dtype == jnp.complex64
 
 
 def test_a_scalar_of_jax_does_not_widen() -> None:
@@ -384,6 +389,11 @@ def test_dtypes_that_are_not_drawn(name: str, dtype: str) -> None:
             lambda: jax.jit(lambda std: ours.normal(std)(KEY, (2,)))(1.0),
             "normal's stddev must be known while tracing; got a tracer. Give a number, and multiply what is "
             "drawn.",
+        ),
+        (
+            lambda: jax.jit(lambda: ours.constant(1e39)(None, (2,)))(),
+            "float32 holds values up to 3.40282e+38; constant(value=1e+39) reaches inf. Use a wider dtype or "
+            "a smaller std.",
         ),
         (
             lambda: ours.normal()(KEY, (-2,)),
