@@ -22,11 +22,7 @@ def as_found(module: torch.nn.Module, *, gradients: bool) -> Iterator[None]:
     parameters = list(module.parameters())
     found = [(one.requires_grad, one.grad) for one in parameters]
     buffers = [dict(one._buffers) for one in modules]
-    kept = {
-        id(buffer): (buffer, buffer.detach().clone(), _version(buffer))
-        for buffer in module.buffers()
-        if not buffer.is_meta
-    }
+    kept = [(buffer, buffer.detach().clone()) for buffer in module.buffers()]
     devices = sorted({one.device.index or 0 for one in parameters if one.is_cuda})
     with ExitStack() as stack:
         stack.enter_context(torch.random.fork_rng(devices=devices))
@@ -46,11 +42,8 @@ def as_found(module: torch.nn.Module, *, gradients: bool) -> Iterator[None]:
                 owner._buffers.clear()
                 owner._buffers.update(own)
                 owner.training = was
-            with torch.no_grad():
-                for buffer, copy, version in kept.values():
-                    if version is None or _version(buffer) != version:
+            for buffer, copy in kept:
+                # versions do not tell: kernels of batch normalization leave them
+                if not torch.equal(buffer, copy):
+                    with torch.inference_mode(buffer.is_inference()), torch.no_grad():
                         buffer.copy_(copy)
-
-
-def _version(tensor: torch.Tensor) -> int | None:
-    return None if tensor.is_inference() else tensor._version
