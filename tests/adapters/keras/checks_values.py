@@ -203,6 +203,8 @@ def test_a_refused_draw_does_not_advance() -> None:
         initializers.Orthogonal(seed=generator)((5,))
     with pytest.raises(TypeError, match="got int32"):
         initializers.HeNormal(seed=generator)((5, 5), "int32")
+    with pytest.raises(pi.RecipeError, match="float16 holds values up to"):
+        initializers.RandomNormal(stddev=1e6, seed=generator)((5, 5), "float16")
     assert key(generator) == pi.Key(7)
 
 
