@@ -1,6 +1,7 @@
 // The matrix product from packed factors, and packing.
 #pragma once
 
+#include <cstdint>
 #include <cstring>
 
 #include "dense/tile.hpp"
@@ -67,7 +68,8 @@ struct NextTile {
     --rows;
 #pragma GCC unroll 4
     for (size_t j = 0; j < kTileColumns<S, Value>; j += kLine) __builtin_prefetch(c + j);
-    c += c_stride;
+    // Added as numbers: beyond the last row no pointer need exist.
+    c = reinterpret_cast<const Value*>(reinterpret_cast<uintptr_t>(c) + c_stride * sizeof(Value));
   }
 };
 

@@ -125,6 +125,9 @@ void products() {
     // in float, the last one is worth more than two threads, and has rows for more than one unit
     product(shape, layouts(shape)[0], 3);
   }
+  // more parts of the depth than are packed at once
+  const dense::ProductShape deep{5, 25, 1100};
+  for (const Layout<Value>& layout : layouts(deep)) product(deep, layout, 1);
   std::vector<Value> zeros(6, Value{7});
   dense::matmul({2, 3, 0}, Factor<Value>{}, Factor<Value>{}, zeros.data(), 1);
   expect(zeros == std::vector<Value>(6), "a product of depth 0 is not zero");

@@ -47,7 +47,8 @@ def on_every_isa(a: np.ndarray, b: np.ndarray, threads: int = 1) -> list[np.ndar
     return made
 
 
-# Tiles are 12 or 6 rows of 32, 16 or 8 columns; depth is cut at multiples of 64 into parts of at most 256.
+# Tiles are 12 or 6 rows of 32, 16 or 8 columns; depth is cut at multiples of 64 into parts of at most 256,
+# of which four are packed at once.
 EDGES = [
     (1, 1, 1),
     (1, 300, 1),
@@ -94,7 +95,15 @@ def test_the_order_shows_in_the_bits() -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
     ("rows", "depth", "columns"),
-    [(3, 70, 4097), (2, 5, 8300), (481, 65, 70), (970, 300, 33), (130, 700, 1030)],
+    [
+        (3, 70, 4097),
+        (2, 5, 8300),
+        (481, 65, 70),
+        (970, 300, 33),
+        (130, 700, 1030),
+        (29, 1300, 601),
+        (3, 1100, 4101),
+    ],
 )
 def test_threads_and_instruction_sets(rows: int, depth: int, columns: int, dtype: str) -> None:
     a, b = drawn((rows, depth), dtype), drawn((depth, columns), dtype, 1)
