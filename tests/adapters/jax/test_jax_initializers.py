@@ -278,7 +278,7 @@ def test_delta_orthogonal_is_at_the_centre_of_jax(shape: tuple[int, ...]) -> Non
 @pytest.mark.parametrize(
     "init",
     [ours.uniform(), ours.normal(), ours.truncated_normal(), ours.he_normal(), ours.constant(3.0), ours.ones],
-    ids=str,
+    ids=["uniform", "normal", "truncated_normal", "he_normal", "constant", "ones"],
 )
 def test_traced_and_eager_agree(init: Any) -> None:
     shape = (9, 5)
