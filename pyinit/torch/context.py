@@ -9,6 +9,7 @@ import torch
 
 from ..errors import PyinitError
 from ..stream import Key
+from .draws import folded
 from .requests import Reader, Request, read
 from .tensor import fill
 
@@ -51,7 +52,8 @@ class Context:
         if not _plain(request.tensor, recorded=recorded):
             return False
         try:
-            fill(request.tensor, request.recipe, key=self.key.fold_in(self.fills), threads=self._threads)
+            where = folded(self.key.seed, self.key.offset, self.fills)
+            fill(request.tensor, request.recipe, key=where, threads=self._threads)
         except PyinitError:
             return False
         self.fills += 1

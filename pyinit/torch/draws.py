@@ -9,7 +9,7 @@ import torch
 from .. import _core
 from ..stream import Key
 
-__all__ = ["next_key"]
+__all__ = ["folded", "next_key"]
 
 _OF_THREAD = threading.local()
 
@@ -51,7 +51,12 @@ def next_key(generator: torch.Generator | None = None) -> Key:
     """
     source = torch.default_generator if generator is None else generator
     n = int(_word().random_(generator=source).item())
-    w0, w1, w2, w3 = _core.block(source.initial_seed(), 0, n)
+    return folded(source.initial_seed(), 0, n)
+
+
+def folded(seed: int, offset: int, n: int) -> Key:
+    """Return ``Key(seed, offset).fold_in(n)``, by the kernel: many small tensors ask for little else."""
+    w0, w1, w2, w3 = _core.block(seed, offset, n)
     return Key(w0 | w1 << 32, w2 | w3 << 32)
 
 
