@@ -57,7 +57,7 @@ class LayerReport:
     verdict: Verdict
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Report:
     """What a network does before it has learned anything, layer by layer; `print` shows a table.
 
@@ -106,6 +106,10 @@ class Report:
         from .table import table
 
         return table(self)
+
+    def __repr__(self) -> str:
+        title = f"{self.title!r}: " if self.title else ""
+        return f"Report({title}{len(self.layers)} layers, {self.rows} rows; {self.verdict.kind})"
 
     def plot(self, path: str | PathLike[str] | None = None) -> Figure:
         """Draw histograms layer by layer, rms by depth beside theory, and a heat map; needs matplotlib.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["History"]
+
+# what moments say in a number
+_STATISTICS = {field.name for field in fields(Moments)} - {"histogram"} | {"second_moment", "std"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -114,10 +117,9 @@ class History:
                 f"series are of {', '.join(KINDS)} in {depth} layers; got {kind!r} of layer {layer!r}. "
                 "Choose one."
             )
-        try:
-            found = [getattr(one.layers[layer][kind], of) for one in self.snapshots]
-        except AttributeError:
-            raise RecipeError(f"moments have no {of!r}. Use std, mean, saturated or dead.") from None
+        if of not in _STATISTICS:
+            raise RecipeError(f"moments have no {of!r}. Use std, mean, saturated or dead.")
+        found = [getattr(one.layers[layer][kind], of) for one in self.snapshots]
         steps = np.array([one.step for one in self.snapshots], np.int64)
         return steps, np.array([math.nan if value is None else value for value in found], np.float64)
 
@@ -198,6 +200,8 @@ class History:
                 Score(**{name: number(value) for name, value in score.items()}) for score in values["scores"]
             )
             values["snapshots"] = tuple(_snapshot(**one) for one in values["snapshots"])
+            if not values["losses"].size or not values["scores"]:
+                raise ValueError("it has no loss or no score")
             if values["divergence"] is not None:
                 values["divergence"] = Divergence(**values["divergence"])
             return cls(**values, parameters={})

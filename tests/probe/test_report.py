@@ -81,6 +81,11 @@ def test_a_table_as_it_prints() -> None:
     )
 
 
+def test_a_report_shows_itself_in_a_line() -> None:
+    one = report(title="tanh")
+    assert repr(one) == f"Report('tanh': {len(one.layers)} layers, {one.rows} rows; {one.verdict.kind})"
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [

@@ -59,6 +59,8 @@ def test_refusals() -> None:
     content = pi.train(NET, MOONS, steps=1).to_dict()
     for wrong in (
         {"losses": 3},
+        {"losses": []},
+        {"scores": []},
         {"scores": [{"step": 1}]},
         {"snapshots": [{}]},
         {"optimizer": {"optimizer": "lion"}},

@@ -258,3 +258,5 @@ def test_series_refuse_what_is_not_there() -> None:
         history.series(0, "bias")
     with pytest.raises(pi.RecipeError, match="moments have no 'median'"):
         history.series(0, "activation", "median")
+    with pytest.raises(pi.RecipeError, match="moments have no 'histogram'"):
+        history.series(0, "activation", "histogram")
