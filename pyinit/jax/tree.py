@@ -180,6 +180,9 @@ def _draft(name: str, leaf: jax.ShapeDtypeStruct, place: Any, choose: _Choice, k
     if jnp.issubdtype(leaf.dtype, jax.dtypes.extended):
         return _Draft(leaf, leaf.dtype, key, sharding, None)
     recipe, zero_rows = choose(name, leaf.shape)
+    for row in zero_rows:
+        if not leaf.shape or not 0 <= row < leaf.shape[0]:
+            raise RecipeError(f"shape {leaf.shape} has no row {row} to keep zero. Count from 0.")
     dtype = canonical(leaf.dtype)
     if dtype.name in DRAWN:
         return _Draft(leaf, dtype, key, sharding, recipe.plan(leaf.shape, dtype.name), zero_rows)

@@ -296,6 +296,14 @@ def test_layers_of_flax_take_the_initializers() -> None:
             "Use jax.sharding.NamedSharding(mesh, spec).",
         ),
         (
+            lambda: init_tree({"w": struct(4, 2)}, recipe=[Rule("w", pi.normal(), zero_rows=(0, -1))]),
+            "w: shape (4, 2) has no row -1 to keep zero. Count from 0.",
+        ),
+        (
+            lambda: init_tree({"w": struct()}, recipe=[Rule("w", pi.normal(), zero_rows=(0,))]),
+            "w: shape () has no row 0 to keep zero. Count from 0.",
+        ),
+        (
             lambda: init_tree({"kernel": struct(2, 2)}, seed="x"),  # type: ignore[arg-type]
             "key must be an int seed or a Key; got 'x'. Use pyinit.key(seed).",
         ),
