@@ -20,8 +20,9 @@ def accelerate(seed: int | Key = 0, *, threads: int | None = None) -> Iterator[C
 
     Unchanged code that builds eager models (modules of torch.nn and its own, timm's, the ``from_config`` of
     transformers) runs inside, faster where tensors are large: a fill costs some tens of microseconds of
-    Python, which a matrix of 100 x 100 makes up for and a bias does not. The k-th fill of the block, from 0, has the key
-    ``key(seed).fold_in(k)``: the same code makes the same weights in each run, with any number of threads.
+    Python, which a matrix of 100 x 100 makes up for and a bias does not. The k-th fill of the block, from 0,
+    has the key ``key(seed).fold_in(k)``: the same code makes the same weights in each run, with any number of
+    threads.
 
     Parameters
     ----------
