@@ -110,8 +110,8 @@ def probe(
     *Activations* are seen where a module, or plain code, calls torch's function on a layer's output; and
     where a module that is not torch's and has no parameters acts on each element of it. In between may stand
     a normalization of torch's (then the numbers are those behind it, as in `pyinit.probe`), views, pooling,
-    dropout and a sum (then, the sum). Arithmetic in plain code, ``x * torch.sigmoid(x)``, is not recognized.
-    Without an activation phi is linear.
+    dropout and a sum (then, the sum: of two layers' outputs that of the first). Arithmetic in plain code, ``x
+    * torch.sigmoid(x)``, is not recognized. Without an activation phi is linear.
 
     *Predictions* stand beside the numbers where all of the module is a chain of nn.Linear and activations
     that pyinit knows, on rows: then they, and the verdicts, are those of `pyinit.probe` for weights drawn
@@ -119,7 +119,8 @@ def probe(
     measured: signals against the input's rms, gradients against those of the last layer with an activation.
 
     *Memory*: nothing is kept of the way forward beyond what autograd keeps; the gradients by all weights
-    exist at once. What is not float32, contiguous and on the CPU is converted in chunks of 4 MiB.
+    exist at once. What is not float32 or not on the CPU is converted in chunks of 4 MiB (from other devices
+    this has not been tested); a tensor with gaps is copied first.
 
     Examples
     --------

@@ -252,9 +252,10 @@ class Trace(TorchFunctionMode):
     def _of_sum(self, func: Any, args: Any, kwargs: Any) -> Any:
         tags = [tag for tag in map(self._current, (*args, kwargs.get("other"))) if tag is not None]
         made = func(*args, **kwargs)
-        latest = max((tag.call.index for tag in tags if tag.is_open and tag.call is not None), default=None)
-        if latest is not None and isinstance(made, torch.Tensor):
-            self._tag(made, self.calls[latest], "sum")
+        # of a block and the projection beside it, the block comes first
+        call = next((tag.call for tag in tags if tag.is_open), None)
+        if call is not None and isinstance(made, torch.Tensor):
+            self._tag(made, call, "sum")
         return made
 
     def _current(self, tensor: Any) -> Tag | None:

@@ -79,6 +79,29 @@ def test_what_enters_activations_of_a_convolutional_network() -> None:
     assert pi.Report.from_json(report.to_json()) == report
 
 
+@pytest.mark.parametrize("in_place", [True, False])
+def test_a_sum_belongs_to_its_first_part(in_place: bool) -> None:
+    class Model(nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.block, self.beside, self.last = nn.Linear(8, 16), nn.Linear(8, 16), nn.Linear(16, 4)
+
+        def forward(self, x: Any) -> Any:
+            y, z = self.block(x), self.beside(x)
+            if in_place:
+                y += z
+            else:
+                y = y + z
+            return self.last(torch.tanh(y))
+
+    module, x = Model(), torch.randn(10, 8)
+    block, beside, _ = probe(module, x).layers
+    assert (block.activation, block.branch) == ("tanh", 1.0)
+    assert (beside.activation, beside.branch) == ("linear", None)
+    whole = (module.block(x) + module.beside(x)).detach()
+    assert block.moments["pre-activation"].variance == pytest.approx(float(whole.var(correction=0)), rel=1e-5)
+
+
 @pytest.mark.parametrize(
     ("make", "name"),
     [
