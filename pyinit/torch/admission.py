@@ -1,0 +1,96 @@
+"""What a probe is given: a module that it can watch, layers to report, a batch."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any, TypeAlias
+
+import torch
+from torch import nn
+
+from ..errors import DataError, LayoutError, RecipeError, ShapeError
+from .weights import layers_of
+
+__all__ = ["Modules", "arguments", "check_batch", "check_module", "chosen"]
+
+Modules: TypeAlias = str | Iterable[str] | Callable[[str, nn.Module], bool]
+
+
+def check_module(module: Any) -> None:
+    """Refuse what is no module that can be watched, or has parts without memory."""
+    if not isinstance(module, nn.Module):
+        raise RecipeError(
+            f"a probe needs a torch.nn.Module; got {type(module).__name__}. Use pyinit.probe for a network."
+        )
+    for name, one in module.named_modules():
+        compiled = hasattr(one, "_orig_mod") or one._compiled_call_impl is not None
+        if compiled or isinstance(one, torch.jit.ScriptModule):
+            raise RecipeError(
+                f"a probe needs an eager module, whose calls it sees; got {name or type(one).__name__}, "
+                f"which is {'compiled' if compiled else 'scripted'}. Probe the module that it was made of."
+            )
+    distributed = sys.modules.get("torch.distributed.tensor")
+    for name, parameter in module.named_parameters():
+        if parameter.is_meta or nn.parameter.is_lazy(parameter):
+            raise LayoutError(
+                f"a probe needs parameters with memory; got {name}, which has none yet. "
+                "Use pyinit.torch.materialize(module, seed) first; call a lazy module once."
+            )
+        if distributed is not None and isinstance(parameter, distributed.DTensor):
+            raise LayoutError(
+                f"a probe needs whole parameters; got {name}, a DTensor. Probe a replica on one rank."
+            )
+
+
+def chosen(module: nn.Module, modules: Modules | None) -> list[tuple[str, nn.Module]]:
+    """Return names and modules of the layers to report."""
+    found = list(layers_of(module))
+    if modules is None:
+        return found
+    if callable(modules):
+        return [(name, layer) for name, layer in found if modules(name, layer)]
+    patterns = [modules] if isinstance(modules, str) else list(modules)
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name, _ in found):
+            some = ", ".join(name for name, _ in found[:3])
+            raise RecipeError(
+                f"modules are patterns of names of layers with weights, such as {some}; got {pattern!r}, "
+                "which no name matches. See module.named_modules()."
+            )
+    return [(name, layer) for name, layer in found if any(fnmatchcase(name, one) for one in patterns)]
+
+
+def arguments(batch: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return what a module is called with."""
+
+    def usable(value: Any) -> Any:
+        # autograd cannot save tensors of inference mode
+        return value.clone() if isinstance(value, torch.Tensor) and value.is_inference() else value
+
+    with torch.inference_mode(False):
+        if isinstance(batch, Mapping):
+            return (), {name: usable(value) for name, value in batch.items()}
+        if isinstance(batch, torch.Tensor):
+            batch = (batch,)
+        return tuple(map(usable, batch)) if isinstance(batch, tuple | list) else (), {}
+
+
+def check_batch(values: list[Any]) -> torch.Tensor:
+    """Return the tensor that a report calls its input: the first of floating point, else the first."""
+    tensors = [value for value in values if isinstance(value, torch.Tensor)]
+    if not tensors:
+        raise RecipeError(
+            "a probe needs a batch of tensors: one, a tuple, or a mapping of keyword arguments; got none. "
+            "Use torch.as_tensor(rows)."
+        )
+    for tensor in tensors:
+        if tensor.numel() == 0 or tensor.ndim == 0:
+            raise ShapeError(
+                f"a probe needs rows; got a tensor of shape {tuple(tensor.shape)}. Give one or more."
+            )
+        bad = int((~torch.isfinite(tensor)).sum()) if tensor.is_floating_point() else 0
+        if bad:
+            raise DataError(f"a batch must be finite; got {bad} numbers that are not. Drop or replace them.")
+    return next((tensor for tensor in tensors if tensor.is_floating_point()), tensors[0])
