@@ -102,9 +102,10 @@ def current() -> Context | None:
 
 
 def _watched() -> bool:
-    """Whether something has to see each operation: a dispatch mode, a transform of torch.func, a tracer."""
+    """Whether something has to see each operation: a mode, a transform of torch.func, tangents, a tracer."""
     return (
         torch._C._len_torch_dispatch_stack() > 0
+        or torch.autograd.forward_ad._current_level >= 0
         or torch._C._are_functorch_transforms_active()
         or torch._C._is_tracing()
     )

@@ -14,6 +14,7 @@ from ..recipe import Recipe
 from ..stream import Key
 from .draws import next_key
 from .errors import TensorRecipeError
+from .requests import number
 from .tensor import fill_under
 
 __all__ = ["drawn", "handed_on"]
@@ -25,9 +26,9 @@ def drawn(
     """Fill a tensor with the recipe that `kind` makes of `numbers`, under the generator's next key."""
     if tensor.is_meta or _is_fake(tensor):
         return tensor
+    floats = [number(each) for each in numbers]
     try:
-        # also numbers of NumPy, and tensors of one element
-        recipe = _made(kind, *map(float, numbers))
+        recipe = _made(kind, *floats)
         # as torch, take nothing for no elements
         return fill_under(tensor, recipe, lambda: next_key(generator) if tensor.numel() else Key(0))
     except RecipeError as error:

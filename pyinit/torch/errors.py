@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from ..errors import DTypeError, LayoutError, PyinitError, RecipeError
 
-__all__ = ["TensorDTypeError", "TensorLayoutError", "TensorRecipeError", "ThreadError", "TorchVersionError"]
+__all__ = [
+    "TensorDTypeError",
+    "TensorLayoutError",
+    "TensorNumberError",
+    "TensorRecipeError",
+    "ThreadError",
+    "TorchVersionError",
+]
 
 
 class TensorLayoutError(LayoutError, NotImplementedError):
@@ -13,6 +20,10 @@ class TensorLayoutError(LayoutError, NotImplementedError):
 
 class TensorDTypeError(DTypeError, NotImplementedError):
     """A tensor of a dtype that pyinit cannot write; torch raises NotImplementedError, a RuntimeError."""
+
+
+class TensorNumberError(RecipeError, TypeError):
+    """What is no number where one is needed; torch raises a TypeError."""
 
 
 class TensorRecipeError(RecipeError, RuntimeError):

@@ -14,6 +14,7 @@ from ..errors import PyinitError
 from ..orthogonality import Orthogonal
 from ..recipe import Recipe
 from ..sparsity import Sparse
+from .errors import TensorNumberError
 
 __all__ = [
     "FACTORIES",
@@ -22,6 +23,7 @@ __all__ = [
     "Request",
     "kaiming_uniform",
     "normal",
+    "number",
     "orthogonal",
     "read",
     "sparse",
@@ -55,14 +57,26 @@ def read(reader: Reader, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Reque
     return request if request.generator is None else None
 
 
+def number(value: Any) -> float:
+    """Return a number of a call: a float, or what torch takes for one; never text."""
+    try:
+        if isinstance(value, str | bytes):
+            raise TypeError("text is no number")
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise TensorNumberError(
+            f"an initializer's numbers are floats; got {value!r} ({error}). Use a float."
+        ) from None
+
+
 def normal(tensor: Any, mean: Any = 0.0, std: Any = 1.0, generator: Any = None) -> Request:
     """Read ``Tensor.normal_`` and ``torch.nn.init.normal_``."""
-    return Request(tensor, Normal(float(mean), float(std)), generator)
+    return Request(tensor, Normal(number(mean), number(std)), generator)
 
 
 def uniform(tensor: Any, a: Any = 0.0, b: Any = 1.0, generator: Any = None) -> Request:
     """Read ``torch.nn.init.uniform_``."""
-    return Request(tensor, Uniform(float(a), float(b)), generator)
+    return Request(tensor, Uniform(number(a), number(b)), generator)
 
 
 def _uniform_method(tensor: Any, a: Any = 0.0, /, to: Any = 1.0, **others: Any) -> Request:
@@ -87,7 +101,7 @@ def truncated_normal(
     tensor: Any, mean: Any = 0.0, std: Any = 1.0, a: Any = -2.0, b: Any = 2.0, generator: Any = None
 ) -> Request:
     """Read ``torch.nn.init.trunc_normal_``, whose bounds are values."""
-    recipe = TruncatedNormal(float(mean), float(std), float(a), float(b), "absolute")
+    recipe = TruncatedNormal(number(mean), number(std), number(a), number(b), "absolute")
     return Request(tensor, recipe, generator)
 
 
@@ -95,17 +109,17 @@ def truncated_normal_in_std(
     tensor: Any, mean: Any = 0.0, std: Any = 1.0, a: Any = -2.0, b: Any = 2.0
 ) -> Request:
     """Read timm's ``trunc_normal_tf_``, whose bounds count standard deviations."""
-    return Request(tensor, TruncatedNormal(float(mean), float(std), float(a), float(b), "std"), None)
+    return Request(tensor, TruncatedNormal(number(mean), number(std), number(a), number(b), "std"), None)
 
 
 def orthogonal(tensor: Any, gain: Any = 1, generator: Any = None) -> Request:
     """Read ``torch.nn.init.orthogonal_``."""
-    return Request(tensor, Orthogonal(float(gain), layout="torch"), generator)
+    return Request(tensor, Orthogonal(number(gain), layout="torch"), generator)
 
 
 def sparse(tensor: Any, sparsity: Any, std: Any = 0.01, generator: Any = None) -> Request:
     """Read ``torch.nn.init.sparse_``."""
-    return Request(tensor, Sparse(float(sparsity), float(std)), generator)
+    return Request(tensor, Sparse(number(sparsity), number(std)), generator)
 
 
 def _made_by(empty: Callable[..., torch.Tensor], recipe: Recipe) -> Reader:

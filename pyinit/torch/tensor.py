@@ -74,8 +74,8 @@ def fill(
     Raises
     ------
     LayoutError
-        If the tensor is not in CPU memory, is sparse or quantized, has elements that share memory, or is of
-        inference mode outside of it. Also a RuntimeError, as torch's.
+        If the tensor is not in CPU memory, is sparse or quantized, is expanded, or is of inference mode
+        outside of it. Also a RuntimeError, as torch's.
     DTypeError
         If the tensor holds another dtype. Also a RuntimeError, as torch's.
     ShapeError, RecipeError, SeedError

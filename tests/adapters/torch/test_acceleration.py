@@ -262,6 +262,12 @@ def traced() -> str:
     return re.sub(" #.*", "", str(traced.graph))
 
 
+def tangent() -> Any:
+    with torch.autograd.forward_ad.dual_level():
+        dual = torch.autograd.forward_ad.make_dual(torch.ones(3), torch.ones(3))
+        return torch.autograd.forward_ad.unpack_dual(dual.normal_()).tangent
+
+
 def with_generator(call: Callable[[Any], Any]) -> Callable[[], Any]:
     return lambda: call(torch.Generator().manual_seed(5))
 
@@ -289,9 +295,11 @@ LEFT: dict[str, Callable[[], Any]] = {
     "tracer": traced,
     "vmap": lambda: torch.func.vmap(lambda x: x + torch.randn(3), randomness="different")(torch.ones(2, 3)),
     "vmap, refused": lambda: torch.func.vmap(lambda x: x + torch.randn(3))(torch.ones(2, 3)),
+    "tangents": tangent,
     "one value": lambda: torch.empty(9).uniform_(2.0, 2.0),
     "no interval": lambda: torch.empty(9).uniform_(2.0, 1.0),
     "negative std": lambda: torch.empty(9).normal_(0.0, -1.0),
+    "text for a number": lambda: torch.empty(9).normal_("0.5"),
     "unknown argument": lambda: torch.empty(9).normal_(scale=2.0),
     "std of zero": lambda: trunc_normal_(torch.empty(9), std=0.0),
     "vectors have no fans": lambda: xavier_normal_(torch.empty(9)),

@@ -106,6 +106,18 @@ SAME_TYPE: dict[str, tuple[Call, str]] = {
         lambda module: module.sparse_(matrix(), 0.5, std=-1.0),
         r"^sparse's std must be at least 0; got -1\.0\. Correct",
     ),
+    "text for a number": (
+        lambda module: module.normal_(vector(), "0.5"),
+        r"^an initializer's numbers are floats; got '0\.5' \(text is no number\)\. Use a float\.$",
+    ),
+    "two numbers for one": (
+        lambda module: module.uniform_(vector(), torch.ones(2)),
+        r"^an initializer's numbers are floats; got tensor\(\[1\., 1\.\]\) .* Use a float\.$",
+    ),
+    "no number": (
+        lambda module: module.sparse_(matrix(), 0.5, std=None),
+        r"^an initializer's numbers are floats; got None .* Use a float\.$",
+    ),
     "integers": (
         lambda module: module.normal_(torch.zeros(3, dtype=torch.int64)),
         r"^pyinit\.torch needs a tensor of float32, .*; got torch\.int64\. Fill one of these and convert",
