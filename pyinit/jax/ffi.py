@@ -84,7 +84,7 @@ def call(plan: Plan, words: Words, start: Words, extent: Shape) -> Any:
     batch = words.shape[:-1]
     result = jax.ShapeDtypeStruct((*batch, *extent), jnp.dtype(plan.dtype), **_varying(words))
     # made from the words: it must lie where they do
-    starts = words[..., :1] & np.uint32(0) | start
+    starts = words[..., :1] & np.uint32(0) | jnp.broadcast_to(start, (*batch, len(extent)))
     operand = jnp.concatenate([words, starts], axis=-1)
     return jax.ffi.ffi_call(TARGET, result)(operand, **attributes(plan))
 

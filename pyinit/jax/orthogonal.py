@@ -41,7 +41,7 @@ def _lines(key: Words, length: int, count: int, compute: str) -> Floats:
         # a vector of one number reflects nothing, and its sign is that of the line
         tau = tau.at[-1].set(0)
         turned = turned.at[-1].multiply(-1)
-    return jax.lax.linalg.householder_product(x / head, tau) * turned
+    return jax.lax.linalg.householder_product(x / head[None], tau) * turned[None]
 
 
 def _matrix(key: Words, rows: int, columns: int, gain: float, compute: str) -> Floats:

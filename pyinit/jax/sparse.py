@@ -32,9 +32,9 @@ _ROUNDS = 24
 def _permuted(mask: Words, row: Words, column: Words, rows: int) -> Words:
     """Return where each row goes in its column's permutation: swap-or-not, as `pyinit.reference.permuted`."""
     quarter = jnp.arange(_ROUNDS // 4, dtype=jnp.uint32).reshape(-1, 1, 1)
-    low = column * np.uint32(_ROUNDS // 4)
+    low = column[None] * np.uint32(_ROUNDS // 4)
     n = low + quarter
-    high = high_product(column, jnp.full_like(column, _ROUNDS // 4)) + (n < low).astype(jnp.uint32)
+    high = high_product(column, jnp.full_like(column, _ROUNDS // 4))[None] + (n < low).astype(jnp.uint32)
     drawn = jnp.stack(block(mask, (n, high)), axis=1).reshape(_ROUNDS, *column.shape)
     count = np.uint32(rows)
 

@@ -348,6 +348,21 @@ def test_what_is_written_is_read_anew() -> None:
         assert signs.tolist() == [np.signbit(zero)] * 2
 
 
+RECIPES = (pi.uniform(), pi.normal(0.5), pi.truncated_normal(), pi.orthogonal(), pi.sparse(0.5))
+
+
+def test_where_arrays_of_different_rank_or_type_may_not_meet() -> None:
+    plans = [recipe.plan((5, 4), dtype) for recipe in RECIPES for dtype in ("float32", "bfloat16")]
+
+    def both(key: Any) -> Any:
+        drawn = [draw(recipe, key, (5, 4)) for recipe in RECIPES]
+        return drawn, [traced.traced(plan, key) for plan in plans]
+
+    with jax.numpy_rank_promotion("raise"), jax.numpy_dtype_promotion("strict"):
+        drawn, made = jax.eval_shape(jax.vmap(both), jnp.zeros((3, 4), jnp.uint32))
+    assert {each.shape for each in (*drawn, *made)} == {(3, 5, 4)}
+
+
 def test_gradients_pass_by() -> None:
     total = np.float64(filled(pi.normal(), WRAPPING, (5, 8)).sum())
     slope = jax.grad(lambda scale: (scale * draw(pi.normal(), words(WRAPPING), (5, 8))).sum())(2.0)
