@@ -64,7 +64,8 @@ def accelerate(seed: int | Key = 0, *, threads: int | None = None) -> Iterator[C
     *Blocks inside of blocks*: the inner seed governs; then the outer block goes on where it was.
 
     *Threads*: a block governs the thread that entered it, and has to be left by it. Other threads, also those
-    that the block starts, draw with torch unless they enter a block of their own.
+    that the block starts, draw with torch unless they enter a block of their own. Coroutines of one thread
+    share what its innermost block is at the time.
 
     *Fork*: a child goes on in the block that it was forked in, with a count of its own: what it draws then
     is what its parent draws then.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
-from types import FrameType, FunctionType
+from types import FrameType
 from typing import Any
 
 import torch
@@ -34,7 +34,7 @@ class Interception(TorchFunctionMode):
 
     def __enter__(self) -> Interception:
         self._thread = threading.get_ident()
-        super().__enter__()
+        super().__enter__()  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(self, *raised: Any) -> None:
@@ -44,7 +44,7 @@ class Interception(TorchFunctionMode):
                 "an accelerate block has to be left by the thread that entered it; another one has left it. "
                 "Enter and leave it in one function."
             )
-        super().__exit__(*raised)
+        super().__exit__(*raised)  # type: ignore[no-untyped-call]
 
     def __torch_function__(
         self,
@@ -72,9 +72,9 @@ def _filled(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
     if func in FACTORIES:
         return take(FACTORIES[func], args, kwargs)
     # While a mode is active, this one asks the mode before it calls uniform_, and after that no mode is. It
-    # is known by its name, for transformers puts a function of its own in its place; pyinit.torch.init's is
-    # governed by torch's generator, as are the other functions there.
-    if isinstance(func, FunctionType) and func.__name__ == "kaiming_uniform_":
+    # hands on what stands under its name, where transformers puts a function of its own; pyinit.torch.init's
+    # is governed by torch's generator, as are the other functions there.
+    if func is init.kaiming_uniform_:
         own = str(func.__module__).startswith("pyinit.")
         return None if own else take(requests.kaiming_uniform, args, kwargs)
     return None

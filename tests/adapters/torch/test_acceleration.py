@@ -268,6 +268,15 @@ def tangent() -> Any:
         return torch.autograd.forward_ad.unpack_dual(dual.normal_()).tangent
 
 
+def namesake() -> Any:
+    def kaiming_uniform_(tensor: Any, scale: float) -> Any:
+        if torch.overrides.has_torch_function_variadic(tensor):
+            return torch.overrides.handle_torch_function(kaiming_uniform_, (tensor,), tensor, scale)
+        return tensor.fill_(scale)
+
+    return kaiming_uniform_(torch.empty(3, 3), 5.0)
+
+
 def with_generator(call: Callable[[Any], Any]) -> Callable[[], Any]:
     return lambda: call(torch.Generator().manual_seed(5))
 
@@ -296,6 +305,7 @@ LEFT: dict[str, Callable[[], Any]] = {
     "vmap": lambda: torch.func.vmap(lambda x: x + torch.randn(3), randomness="different")(torch.ones(2, 3)),
     "vmap, refused": lambda: torch.func.vmap(lambda x: x + torch.randn(3))(torch.ones(2, 3)),
     "tangents": tangent,
+    "another function of a name": namesake,
     "one value": lambda: torch.empty(9).uniform_(2.0, 2.0),
     "no interval": lambda: torch.empty(9).uniform_(2.0, 1.0),
     "negative std": lambda: torch.empty(9).normal_(0.0, -1.0),
