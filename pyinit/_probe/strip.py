@@ -119,8 +119,15 @@ def _panel(axes: Axes, layer: LayerReport, kind: str, limits: tuple[float, float
     if kind == _KINDS[0]:
         ill = layer.verdict.kind != "healthy"
         # of modules, whose names are long, the end tells them apart
-        name = layer.name.removeprefix("layers.")[-_LONGEST:] + (f" · {layer.verdict.kind}" if ill else "")
-        axes.set_title(name, fontsize=8, color=_ILL if ill else _HEALTHY, pad=10)
+        name = layer.name.removeprefix("layers.")
+        if len(name) > _LONGEST:
+            name = "…" + name[1 - _LONGEST :]
+        axes.set_title(
+            name + (f" · {layer.verdict.kind}" if ill else ""),
+            fontsize=8,
+            color=_ILL if ill else _HEALTHY,
+            pad=10,
+        )
     bars = moments.histogram
     if bars is None or not moments.count:
         axes.set_xticks([])
