@@ -17,14 +17,17 @@ from collections.abc import Callable
 import numpy as np
 
 import pyinit as pi
+from pyinit._probe.spare import Spare
 from pyinit.bench.interleave import Turn, interleave
 from pyinit.bench.machine import describe
 from pyinit.layer import Drawn
-from pyinit.layer import forward as layer_forward
+from pyinit.passes import Parts, forward
 
 Step = Callable[[], object]
 # Of the probe's own means and variances from NumPy's, in standard deviations: sums in another order.
 TOLERANCE = 1e-4
+# Of a layer's variance under NumPy's weights from that under pyinit's.
+ALIKE = 0.05
 ABALONE = [8, 16, 16, 16, 16, 16, 16, 16, 1]
 
 
@@ -51,11 +54,11 @@ def products(width: int, depth: int, batch: int) -> Step:
     return step
 
 
-def numpys_all(width: int, depth: int, batch: int) -> Step:
-    """Return NumPy at the whole of it: draw, multiply, tanh, histogram, moments."""
+def numpys_all(width: int, depth: int, batch: int) -> Callable[[], np.ndarray]:
+    """Return NumPy at the whole of it: draw, multiply, tanh, histogram, moments; it gives the last layer."""
     x = rows(width, batch)
 
-    def step() -> None:
+    def step() -> np.ndarray:
         rng, y = np.random.Generator(np.random.SFC64(0)), x
         scale = np.float32(1 / np.sqrt(width))
         for _ in range(depth):
@@ -66,22 +69,27 @@ def numpys_all(width: int, depth: int, batch: int) -> Step:
             for values in (z, y):
                 np.histogram(values, bins=64)
                 values.mean(), values.var(), values.min(), values.max()
+        return y
 
     return step
 
 
-def fused(width: int, depth: int, batch: int) -> Step:
-    """Return the probe's layers without a single statistic."""
+def fused(width: int, depth: int, batch: int) -> Callable[[], np.ndarray]:
+    """Return the probe's layers without a single statistic, on matrices used again; it gives the last."""
     x, net = rows(width, batch), network(width, depth)
-    weights = [
-        Drawn(layer.recipe.plan((width, width)), pi.key(0).fold_in(f"layers.{at}.weight"))
+    parts = [
+        Parts(Drawn(layer.recipe.plan((width, width)), pi.key(0).fold_in(f"layers.{at}.weight")).given())
         for at, layer in enumerate(net.layers)
     ]
 
-    def step() -> None:
-        y = x
-        for weight in weights:
-            y = layer_forward(y, weight, "tanh").y
+    def step() -> np.ndarray:
+        y, spare = x, Spare()
+        for at, (layer, own) in enumerate(zip(net.layers, parts, strict=True)):
+            made = forward(layer, own, y, None, 0, keep_z=False, take=spare.take)
+            if at:
+                spare.give(y)
+            y = made.activation
+        return y
 
     return step
 
@@ -93,7 +101,7 @@ def probe(width: int, depth: int, batch: int) -> Callable[[], pi.Report]:
 
 
 def check(width: int, batch: int) -> None:
-    """Compare the probe's moments of two layers with NumPy's on the same weights."""
+    """Compare the probe of two layers with NumPy on the same weights, and with what the contenders make."""
     report, y = probe(width, 2, batch)(), rows(width, batch)
     for at, layer in enumerate(report.layers):
         z = y @ pi.glorot_normal()((width, width), key=pi.key(0).fold_in(f"layers.{at}.weight"))
@@ -103,6 +111,15 @@ def check(width: int, batch: int) -> None:
             wide = values.astype(np.float64)
             assert abs(found.mean - wide.mean()) < TOLERANCE * wide.std(), at
             assert abs(found.variance / wide.var() - 1) < TOLERANCE, at
+            bars = found.histogram
+            assert bars is not None
+            counts = np.histogram(wide, bars.axis.edges)[0]
+            # what is on an edge, but for a rounding, may be on its other side
+            assert np.abs(counts - bars.counts).sum() < TOLERANCE * wide.size, at
+    last = report.layers[-1].moments["activation"]
+    assert abs(fused(width, 2, batch)().var(dtype=np.float64) / last.variance - 1) < TOLERANCE
+    # other weights of the same distribution
+    assert abs(numpys_all(width, 2, batch)().var(dtype=np.float64) / last.variance - 1) < ALIKE
 
 
 def peak(width: int, depth: int, batch: int, backward: bool) -> float:
