@@ -1,4 +1,4 @@
-"""A JAX key as a key of the stream: its words, so ordered that threefry's ``jax.random.key(7)`` is ``pyinit.key(7)``."""
+"""A JAX key as a key of the stream: its words, so ordered that ``jax.random.key(7)`` is ``pyinit.key(7)``."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def key(jax_key: Any) -> Key:
     """Return the stream's key that a JAX key names.
 
     JAX writes the high word first, so two words (d0, d1) name the seed ``d0 << 32 | d1``, with offset 0, and
-    the key of threefry's ``jax.random.key(7)`` is ``pyinit.key(7)``. Four words name seed and offset, in this
-    order; one word names a seed. No two keys of an implementation share a name. (``rbg`` writes a seed twice, and
-    JAX's Philox mixes it first: there ``jax.random.key(7)`` names another key.)
+    the key of ``jax.random.key(7)`` is ``pyinit.key(7)``, in JAX's default implementation: others write the
+    seed twice or mix it first. Four words name seed and offset, in this order; one word names a seed. No two
+    keys of an implementation share a name.
 
     Parameters
     ----------

@@ -135,28 +135,24 @@ import numpy as np
 import jax.numpy as jnp
 import pyinit as pi
 
-sys.modules["pyinit.jax._xla"] = {module}
+sys.modules["pyinit.jax._xla"] = None
 from pyinit.jax import ffi
 from pyinit.jax.traced import draw
 
-with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
-    made = draw(pi.normal(), jnp.array([7, 0, 0, 0], jnp.uint32), (5, 7))
-assert not ffi.available()
-assert np.abs(made - pi.normal()((5, 7), key=7)).max() < 2e-6
-print(*(str(each.message) for each in caught if each.category is RuntimeWarning))
+for module, rows in ((None, 5), (types.SimpleNamespace(fill=lambda: 1), 6)):
+    sys.modules["pyinit.jax._xla"] = module
+    ffi.available.cache_clear()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        made = draw(pi.normal(), jnp.array([7, 0, 0, 0], jnp.uint32), (rows, 7))
+    assert not ffi.available()
+    assert np.abs(made - pi.normal()((rows, 7), key=7)).max() < 2e-6
+    print(*(str(each.message) for each in caught if each.category is RuntimeWarning))
 """
 
 
-@pytest.mark.parametrize(
-    ("module", "said"),
-    [
-        ("None", ""),
-        ("types.SimpleNamespace(fill=lambda: 1)", "XLA needs kernels that were built for this jaxlib"),
-    ],
-)
-def test_without_the_kernels_draws_are_traced(module: str, said: str) -> None:
-    command = [sys.executable, "-c", WITHOUT.format(module=module)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert done.stdout.strip().startswith(said)
-    assert bool(done.stdout.strip()) == bool(said)
+def test_without_the_kernels_draws_are_traced() -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT], check=True, capture_output=True, text=True)
+    missing, foreign = done.stdout.splitlines()
+    assert missing == ""
+    assert foreign.startswith("XLA needs kernels that were built for this jaxlib")
