@@ -47,6 +47,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="also run tests marked slow")
 
 
+def pytest_runtest_setup() -> None:
+    """Take this suite's profile back: torch's lists of modules load torch's own when they are imported."""
+    hypothesis.settings.load_profile("pyinit")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--slow"):
         return

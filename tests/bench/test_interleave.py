@@ -73,7 +73,7 @@ def test_rounds_stop_at_the_budget(clock: Clock) -> None:
         )
 
     assert rounds(2, 50, 0.2) == 2  # each round rests for 0.05 s and steps for 0.1 s
-    assert rounds(2, 50, 0.25) == 3
+    assert rounds(2, 50, 0.35) == 3
     assert rounds(2, 50, 0.0) == 2
     assert rounds(1, 4, 100.0) == 4
 
