@@ -60,7 +60,7 @@ class Orthogonal(Recipe):
     Parameters
     ----------
     gain : float
-        Finite.
+        Finite. Weights that it makes too small for the dtype become 0: see `Plan`.
     layout : {"torch", "keras", "jax"}, optional
         Which axis is the output's: the first of [out, in, k...], the last of [k..., in, out]. All other axes
         are flattened, in C order, into the other side of the matrix. By default the last axis is the
@@ -161,7 +161,7 @@ class DeltaOrthogonal(Recipe):
     Parameters
     ----------
     gain : float
-        Finite.
+        Finite. Weights that it makes too small for the dtype become 0: see `Plan`.
     layout : {"torch", "keras", "jax"}, optional
         [out, in, k...] or [k..., in, out]; by default the last two axes are (in, out).
     in_axis, out_axis : int, optional

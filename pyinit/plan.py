@@ -45,7 +45,9 @@ class Plan:
     dtype : str
         "float32", "float64", "bfloat16" or "float16".
     mean, std : float or None
-        Of the weights themselves, after truncation and zeros; None for what is not drawn.
+        Of the weights themselves, after truncation and zeros, before they are rounded to `dtype`: there a
+        weight of up to half the smallest number, 2**-25 in float16, becomes 0, without a warning. None for
+        what is not drawn.
     bounds : tuple of float, or None
         Smallest and largest value that can occur, in `dtype`; None where only the format ends them.
     fan_in, fan_out : int or None

@@ -49,6 +49,13 @@ def test_pretrained_json_describes_the_source() -> None:
     assert json.loads(plan.to_json())["source"] == "an array of float64"
 
 
+@pytest.mark.parametrize("recipe", [pi.normal(std=1e-9), pi.orthogonal(gain=1e-9)], ids=repr)
+def test_a_std_is_that_before_rounding(recipe: pi.Recipe) -> None:
+    assert 0 < recipe.plan((4, 4), "float16").std < 2.0**-26
+    assert not recipe((4, 4), key=0, dtype="float16").any()
+    assert recipe((4, 4), key=0, dtype="bfloat16").all()
+
+
 def test_a_plan_is_frozen() -> None:
     plan = pi.zeros().plan((2,))
     with pytest.raises(AttributeError):
