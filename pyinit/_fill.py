@@ -171,7 +171,7 @@ def _borrow_dlpack(out: Any) -> tuple[Array, str]:
         # a parameter exports its memory only outside autograd
         out = out.detach()
     try:
-        array, name = _core.dlpack_view(out)
+        array, name = source.dlpack_view(out)
     except BufferError as error:
         raise LayoutError(
             f"fill needs plain strided memory; got a buffer that says: {error}. Copy it."

@@ -14,7 +14,16 @@ from .dtypes import BFLOAT16, DType, decode, encode, resolve
 from .errors import DTypeError, LayoutError, RecipeError, ShapeError
 from .window import Shape, contiguous_blocks
 
-__all__ = ["DLPACK_CPU", "ArraySource", "FileSource", "Source", "check_shape", "copy", "open_source"]
+__all__ = [
+    "DLPACK_CPU",
+    "ArraySource",
+    "FileSource",
+    "Source",
+    "check_shape",
+    "copy",
+    "dlpack_view",
+    "open_source",
+]
 
 Array = npt.NDArray[Any]
 
@@ -108,7 +117,7 @@ def _from_dlpack(tensor: Any) -> ArraySource:
             f"pretrained needs memory of the CPU; got a tensor on DLPack device {device}. Copy it there."
         )
     try:
-        array, name = _core.dlpack_view(tensor)
+        array, name = dlpack_view(tensor)
     except BufferError as error:
         raise LayoutError(
             f"pretrained needs plain strided memory; got a tensor that says: {error}. Copy it."
@@ -120,6 +129,20 @@ def _from_dlpack(tensor: Any) -> ArraySource:
             "Convert it first."
         ) from None
     return ArraySource(array, resolve(name))
+
+
+def dlpack_view(exporter: Any) -> tuple[Array, str]:
+    """Return the memory of a DLPack exporter as an array, bfloat16 as its bits, and its format's name.
+
+    torch exports two kinds of tensors whose memory is not what they hold: lazily negated ones, and fake ones.
+    """
+    if getattr(exporter, "is_neg", bool)():
+        raise BufferError("its negative bit is set")
+    array, name = _core.dlpack_view(exporter)
+    if array.size > 0 and array.base is None:
+        # for a null pointer NumPy allocates
+        raise BufferError("it has no memory")
+    return array, name
 
 
 def _floating(dtype: Any, what: str) -> DType:

@@ -83,6 +83,23 @@ def test_torch_refusals() -> None:
 
 
 @pytest.mark.interop
+@pytest.mark.filterwarnings("ignore:Accessing the data pointer of FakeTensor")
+def test_torch_tensors_whose_memory_is_not_what_they_hold() -> None:
+    torch = pytest.importorskip("torch")
+    fake_tensor = pytest.importorskip("torch._subclasses.fake_tensor")
+    negated = torch.complex(torch.zeros(3, 1), torch.ones(3, 1)).conj().imag
+    with fake_tensor.FakeTensorMode():
+        fake = torch.ones(3, 1)
+    for tensor, said in ((negated, "its negative bit is set"), (fake, "it has no memory")):
+        message = rf"needs plain strided memory; got a .* that says: {said}\. Copy it\."
+        with pytest.raises(pi.LayoutError, match=f"fill {message}"):
+            pi.fill(tensor, pi.ones(), key=0)
+        with pytest.raises(pi.LayoutError, match=f"pretrained {message}"):
+            pi.pretrained(tensor)
+    assert negated.tolist() == [[-1.0]] * 3
+
+
+@pytest.mark.interop
 def test_a_torch_tensor_without_memory_is_refused() -> None:
     torch = pytest.importorskip("torch")
     with pytest.raises(pi.LayoutError, match=r"fill needs memory of the CPU; got a buffer that says: .*meta"):
