@@ -57,9 +57,10 @@ def accelerate(seed: int | Key = 0, *, threads: int | None = None) -> Iterator[C
     *Left to torch*: a call that is given a ``generator``, which asks for that generator's numbers; meta,
     CUDA, fp8, complex, integer, sparse and quantized tensors; tensor subclasses that redefine operations
     (DTensor, FakeTensor); whatever a dispatch mode, a transform of torch.func, torch.compile or a tracer
-    is to see; numbers that pyinit refuses and torch does not, such as a uniform of one value; and
-    ``bernoulli_``, ``exponential_``, ``random_``, ``randperm`` and all other draws. These advance torch's
-    generator; what is taken does not.
+    is to see; what does not ask torch's function modes, such as ``torch.ops`` and scripted functions; numbers
+    that pyinit refuses and torch does not, such as a uniform of one value; and ``bernoulli_``,
+    ``exponential_``, ``random_``, ``randperm`` and all other draws. These advance torch's generator; what is
+    taken does not.
 
     *Blocks inside of blocks*: the inner seed governs; then the outer block goes on where it was.
 

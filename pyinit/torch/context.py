@@ -95,10 +95,16 @@ _stack = _Stack()
 
 def current() -> Context | None:
     """Return the innermost context of this thread, or None where it is not to act."""
+    contexts = _entered()
+    return contexts[-1] if contexts and not _watched() else None
+
+
+def _entered() -> list[Context]:
+    """Return this thread's contexts, of which the last one governs."""
     contexts = _stack.contexts
     while contexts and contexts[-1].left:
         contexts.pop()
-    return contexts[-1] if contexts and not _watched() else None
+    return contexts
 
 
 def _watched() -> bool:
@@ -119,6 +125,7 @@ def enter(context: Context) -> None:
 def leave(context: Context) -> None:
     """Let the context outside of `context` govern again, whichever thread asks."""
     context.left = True
+    _entered()
 
 
 def take(

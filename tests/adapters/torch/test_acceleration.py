@@ -34,6 +34,7 @@ from torch.nn.init import (  # noqa: E402
 )
 
 from pyinit.torch import accelerate  # noqa: E402
+from pyinit.torch.context import _stack  # noqa: E402
 from pyinit.torch.requests import FACTORIES, METHODS  # noqa: E402
 
 pytestmark = pytest.mark.interop
@@ -427,6 +428,7 @@ def test_nothing_stays_behind() -> None:
     with pytest.raises(KeyError), accelerate():
         raise KeyError
     assert trace() == before
+    assert _stack.contexts == []
     drew = torch_drew()
     torch.nn.Linear(3, 3)
     assert drew()
@@ -531,6 +533,7 @@ def test_a_block_that_another_thread_leaves_is_over_and_says_so() -> None:
     torch.nn.Linear(3, 3)
     assert drew()
     assert context.fills == 1
+    assert _stack.contexts == []
     # a mode is its thread's: this one has nothing left to do, and can only be taken away here
     torch.overrides._pop_mode()
     assert trace() == before
