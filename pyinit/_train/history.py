@@ -196,12 +196,13 @@ class History:
             values["network"] = Network.from_dict(values["network"])
             values["optimizer"] = optimizer_from(values["optimizer"])
             values["losses"] = np.array([number(loss) for loss in values["losses"]], np.float64)
-            values["scores"] = tuple(
-                Score(**{name: number(value) for name, value in score.items()}) for score in values["scores"]
-            )
+            values["scores"] = tuple(_score(**score) for score in values["scores"])
             values["snapshots"] = tuple(_snapshot(**one) for one in values["snapshots"])
-            if not values["losses"].size or not values["scores"]:
-                raise ValueError("it has no loss or no score")
+            if values["losses"].ndim != 1 or not values["losses"].size or not values["scores"]:
+                raise ValueError("it needs losses and scores, one after the other")
+            depth = len(values["network"].layers)
+            if any(len(one.layers) != depth for one in values["snapshots"]):
+                raise ValueError(f"snapshots are of {depth} layers, as the network")
             if values["divergence"] is not None:
                 values["divergence"] = Divergence(**values["divergence"])
             return cls(**values, parameters={})
@@ -219,6 +220,10 @@ class History:
             As `from_dict`.
         """
         return cls.from_dict(parsed(text, "a history", FormatError))
+
+
+def _score(epoch: int, step: int, train: Any, test: Any) -> Score:
+    return Score(int(epoch), int(step), float(train), None if test is None else float(test))
 
 
 def _snapshot(step: int, layers: list[dict[str, Any]]) -> Snapshot:

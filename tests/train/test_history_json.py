@@ -60,7 +60,11 @@ def test_refusals() -> None:
     for wrong in (
         {"losses": 3},
         {"losses": []},
+        {"losses": [[1.0]]},
         {"scores": []},
+        {"scores": [{"epoch": 0, "step": 0, "train": None, "test": None}]},
+        {"scores": [{"epoch": 0, "step": 0, "train": "good", "test": None}]},
+        {"snapshots": [{"step": 0, "layers": []}]},
         {"scores": [{"step": 1}]},
         {"snapshots": [{}]},
         {"optimizer": {"optimizer": "lion"}},
