@@ -15,6 +15,7 @@ from torch.nn.utils import parametrize
 from ..errors import LayoutError
 from .construction import constructor_of
 from .inlining import inline
+from .naming import name_draws
 from .recorder import Recorder
 from .recording import Call, Lost, Recorded, Write
 from .view import View
@@ -76,12 +77,10 @@ def record(module: torch.nn.Module) -> dict[str, Recorded]:
             found[name] = Recorded(name, View.of(tensor), constructed.cell(tensor))
     if found.keys() != meta.keys():
         found = {**_begun(module), **found}
-    for name, recorded in found.items():
-        recorded.cell.path = recorded.cell.path or (name,)
+    owned = {id(recorded.cell) for recorded in found.values()}
     for recorded in found.values():
-        inline(recorded.cell)
-    for recorded in found.values():
-        _name_sources(recorded)
+        inline(recorded.cell, owned)
+    name_draws(found)
     return found
 
 
@@ -253,16 +252,3 @@ def _assign_parametrized(module: torch.nn.Module, recorder: Recorder) -> None:
         contents = [write.content for write in recorder.cell(weight).writes] if weight.is_meta else []
         if any(not isinstance(content, Call) or content.output is None for content in contents):
             setattr(module, str(name), weight)
-
-
-def _name_sources(recorded: Recorded) -> None:
-    """Name the streams of what a tensor's writes read and no tensor of the module is."""
-    position = 0
-    waiting = [(recorded.cell.path, number, write) for number, write in enumerate(recorded.writes)]
-    while waiting:
-        path, number, write = waiting.pop(0)
-        for read in getattr(write.content, "snapshots", ()):
-            if not read.cell.path:
-                position += 1
-                read.cell.path = (*recorded.cell.path, number, position)
-                waiting += [(path, number, inner) for inner in read.writes]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any
 
 import torch
@@ -11,30 +12,36 @@ from .recording import TARGET, Call, Cell, Draw, Snapshot, Write
 __all__ = ["inline"]
 
 
-def inline(cell: Cell) -> None:
+def inline(cell: Cell, owned: Set[int]) -> None:
     """Replace a cell's first write, if it copies or changes a temporary, by the writes of the latter.
 
-    ``w.copy_(torch.randn(n, m) * 0.02)`` becomes a draw and a product in place. The temporary takes the
-    path of the cell, so whoever reads it too sees the same values.
+    ``w.copy_(torch.randn(n, m) * 0.02)`` becomes a draw and a product in place. The draws are the
+    temporary's own, so whoever reads it too sees the same values.
+
+    Parameters
+    ----------
+    cell : Cell
+        Of a tensor of the module.
+    owned : set of int
+        The identities of all such cells: others are temporaries.
     """
-    cell.writes = _inlined(cell.writes, cell.path)
+    cell.writes = _inlined(cell.writes, owned)
 
 
-def _inlined(writes: tuple[Write, ...], path: tuple[str | int, ...]) -> tuple[Write, ...]:
+def _inlined(writes: tuple[Write, ...], owned: Set[int]) -> tuple[Write, ...]:
     if not writes:
         return writes
     first = writes[0]
     source, then = _source(first)
-    if source is None or source.cell.path:
+    if source is None or id(source.cell) in owned:
         return writes
-    inner = _inlined(source.writes, path)
+    inner = _inlined(source.writes, owned)
     if not inner or not inner[0].assigns or any(write.view != source.view for write in inner):
         return writes
     if any(isinstance(write.content, Call) and not write.content.pointwise for write in inner):
         return writes
     if not all(isinstance(write.content, Draw | Call) for write in inner):
         return writes
-    source.cell.path = path
     return (*(Write(first.view, write.content) for write in inner), *then, *writes[1:])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
 import torch
@@ -122,15 +123,21 @@ def _ruled(
     parameters = dict(module.named_parameters(remove_duplicate=False))
     registered = parameters.keys() | dict(module.named_buffers(remove_duplicate=False)).keys()
     cells: dict[int, Cell] = {}
+    ruled: set[tuple[int, View]] = set()
     for name, tensor in recorded.items():
         owner = module.get_submodule(name.rpartition(".")[0]) if name in registered else module
         is_kernel = len(tensor.shape) >= 2 and tensor.dtype in WRITTEN
         rule = next((rule for rule in rules if rule.matches(name, is_kernel=is_kernel)), None)
         wanted = rule is not None and (name in parameters or tensor.unmade is not None)
-        if rule is None or not wanted or id(tensor.cell) in cells:
+        at = (id(tensor.cell), tensor.view)
+        if rule is None or not wanted or at in ruled:
             continue
+        ruled.add(at)
+        cell = cells.setdefault(id(tensor.cell), replace(tensor.cell))
+        cell.forget(tensor.view)
         recipe = _laid_out(rule.recipe, owner) if is_kernel else rule.recipe
-        writes = [Write(tensor.view, Draw(recipe))]
+        number = len(cell.writes)
+        cell.add(Write(tensor.view, Draw(recipe, (name, number) if number else (name,))))
         rows = list(rule.zero_rows)
         padding = getattr(owner, "padding_idx", None)
         if isinstance(padding, int) and is_kernel and padding not in rows:
@@ -139,9 +146,8 @@ def _ruled(
             if not tensor.shape or not 0 <= row < tensor.shape[0]:
                 raise RecipeError(f"'{name}' of shape {tensor.shape} has no row {row}. Count from 0.")
             view = tensor.view
-            at = View(view.shape[1:], view.strides[1:], view.offset + row * view.strides[0], view.dtype)
-            writes.append(Write(at, Draw(constant(0.0))))
-        cells[id(tensor.cell)] = Cell(tensor.cell.nbytes, tuple(writes), tensor.cell.path, tensor.cell.keep)
+            zeros = View(view.shape[1:], view.strides[1:], view.offset + row * view.strides[0], view.dtype)
+            cell.add(Write(zeros, Draw(constant(0.0), (name, len(cell.writes)))))
     return {
         name: Recorded(name, tensor.view, cells.get(id(tensor.cell), tensor.cell))
         for name, tensor in recorded.items()
@@ -197,16 +203,16 @@ def _fill(recorded: dict[str, Recorded], root: Key, threads: int | None) -> dict
     small = []
     for at, cell in cells.items():
         # the threads that fill a large one are the first to touch it, and ask for huge pages
-        storages[at] = torch.empty(cell.nbytes, dtype=torch.uint8)
+        storages[at] = torch.empty(cell.nbytes, dtype=torch.uint8, device="cpu")
         if cell.nbytes < _SHARED:
             small.append((cell, storages[at]))
         else:
-            replay(cell, cell.writes, storages[at], root, threads=threads)
+            replay(cell.writes, storages[at], root, threads=threads)
     workers = threads or int(_core.info()["threads"])
 
     def each(part: list[tuple[Cell, torch.Tensor]]) -> None:
         for cell, storage in part:
-            replay(cell, cell.writes, storage, root, threads=1)
+            replay(cell.writes, storage, root, threads=1)
 
     if workers == 1 or sum(cell.nbytes for cell, _ in small) < _SHARED:
         each(small)
@@ -220,7 +226,7 @@ def _shown(recorded: Recorded, storages: dict[int, torch.Tensor]) -> torch.Tenso
     """Return a recorded tensor as a view of the bytes of its cell."""
     view = recorded.view
     storage = storages[id(recorded.cell)].untyped_storage()
-    return torch.empty(0, dtype=view.dtype).set_(storage, view.offset, view.shape, view.strides)
+    return torch.empty(0, dtype=view.dtype, device="cpu").set_(storage, view.offset, view.shape, view.strides)
 
 
 def _install(module: torch.nn.Module, real: dict[str, torch.Tensor]) -> None:

@@ -9,7 +9,8 @@ Keys: write number k of the tensor called `name`, counted over the writes that a
 dropped when a later one covers the whole storage and reads nothing of it. What is drawn is the tensor that
 the code drew into: of ``normal_(weight[2:4])`` row 2 is the first row of a (2, n) tensor. A temporary that is
 copied into the tensor first of all is drawn in its place; draws of others, such as the factors of a product,
-fold in the number of the write that reads them and their own, counted from 1.
+fold in the number of the write that reads them and their own, counted from 1. A draw that something else
+read before it was drawn over keeps a stream of its own: the next number that no other has.
 """
 
 from __future__ import annotations
@@ -26,14 +27,43 @@ from ..stream import Key
 from ..window import Shape
 from .view import View
 
-__all__ = ["TARGET", "Call", "Cell", "Content", "Draw", "Lost", "Recorded", "Snapshot", "Write", "unmade"]
+__all__ = [
+    "TARGET",
+    "Call",
+    "Cell",
+    "Content",
+    "Draw",
+    "Lost",
+    "Path",
+    "Recorded",
+    "Snapshot",
+    "Write",
+    "unmade",
+]
+
+Path: TypeAlias = tuple[str | int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Draw:
-    """Fill the view with what a recipe makes of its shape."""
+    """Fill the view with what a recipe makes of its shape.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What is drawn.
+    path : tuple of (str or int)
+        Names its stream: folded into the model's key one after another. Given when all is recorded.
+    """
 
     recipe: Recipe
+    path: Path = field(default=(), repr=False, compare=False)
+
+    def key(self, root: Key) -> Key:
+        """Return its key under the model's."""
+        for part in self.path:
+            root = root.fold_in(part)
+        return root
 
 
 class _Target:
@@ -130,30 +160,30 @@ class Cell:
         Its size.
     writes : tuple of Write
         Those that still decide its bytes.
-    path : tuple of (str or int)
-        Names its stream: folded into the key one after another. Empty until a module's tensor is found in it.
     keep : object
         The meta storage, kept so that no other gets its address.
     """
 
     nbytes: int
     writes: tuple[Write, ...] = ()
-    path: tuple[str | int, ...] = ()
     keep: Any = field(default=None, repr=False)
 
     def __repr__(self) -> str:
-        return f"Cell({self.nbytes} bytes, {len(self.writes)} writes, path={self.path})"
+        return f"Cell({self.nbytes} bytes, {len(self.writes)} writes)"
 
     def add(self, write: Write) -> None:
         """Append a write, and drop those that it makes pointless."""
         whole = write.view.dense and write.view.run == (0, self.nbytes)
         self.writes = (write,) if whole and write.assigns else (*self.writes, write)
 
-    def key(self, root: Key, number: int) -> Key:
-        """Return the key of the write of a number under the model's key."""
-        for part in self.path:
-            root = root.fold_in(part)
-        return root.fold_in(number) if number else root
+    def forget(self, view: View) -> None:
+        """Drop the writes to no more than the elements of a view."""
+        low, high = view.run
+        self.writes = tuple(
+            write
+            for write in self.writes
+            if not (view.dense and low <= write.view.run[0] and write.view.run[1] <= high)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,7 +238,7 @@ def _covered(writes: tuple[Write, ...], view: View) -> bool:
     if not scattered:
         return False
     nbytes = max(stop for _, stop in [view.run, *runs, *(part.run for part in scattered)])
-    marks = torch.zeros(nbytes, dtype=torch.bool)
+    marks = torch.zeros(nbytes, dtype=torch.bool, device="cpu")
     for first, last in runs:
         marks[first:last] = True
     for part in scattered:

@@ -10,7 +10,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from ..distributions import Constant, Normal, TruncatedNormal, Uniform
 from ..stream import Key
 from ..window import Shape, Window, check_window
-from .recording import TARGET, Call, Cell, Content, Draw, Lost, Recorded, Snapshot, Write
+from .recording import TARGET, Call, Content, Draw, Lost, Recorded, Snapshot, Write
 from .tensor import fill
 from .view import View
 
@@ -24,7 +24,6 @@ Memo = dict[tuple[int, int], torch.Tensor]
 
 
 def replay(
-    cell: Cell,
     writes: tuple[Write, ...],
     storage: torch.Tensor,
     root: Key,
@@ -32,12 +31,12 @@ def replay(
     threads: int | None = None,
     memo: Memo | None = None,
 ) -> None:
-    """Do everything that was recorded of a cell to a storage of its size, given as a tensor of bytes."""
+    """Do everything that was recorded to a storage of the cell's size, given as a tensor of bytes."""
     memo = {} if memo is None else memo
-    for number, write in enumerate(writes):
+    for write in writes:
         target = write.view.on(storage)
         if isinstance(write.content, Draw):
-            fill(target, write.content.recipe, key=cell.key(root, number), threads=threads)
+            fill(target, write.content.recipe, key=write.content.key(root), threads=threads)
         else:
             _call(write.content, target, root, threads, memo)
 
@@ -60,8 +59,8 @@ def _call(content: Content, target: torch.Tensor, root: Key, threads: int | None
 def _read(snapshot: Snapshot, root: Key, threads: int | None, memo: Memo) -> torch.Tensor:
     at = (id(snapshot.cell), id(snapshot.writes))
     if at not in memo:
-        storage = torch.empty(snapshot.cell.nbytes, dtype=torch.uint8)
-        replay(snapshot.cell, snapshot.writes, storage, root, threads=threads, memo=memo)
+        storage = torch.empty(snapshot.cell.nbytes, dtype=torch.uint8, device="cpu")
+        replay(snapshot.writes, storage, root, threads=threads, memo=memo)
         memo[at] = storage
     return snapshot.view.on(memo[at])
 
@@ -99,19 +98,19 @@ def refill(
     check_window(where, tuple(out.shape))
     parts = [_part(write, recorded.view, where, tuple(out.shape)) for write in recorded.writes]
     if any(part is None for part in parts):
-        storage = torch.empty(recorded.cell.nbytes, dtype=torch.uint8)
-        replay(recorded.cell, recorded.writes, storage, root, threads=threads)
+        storage = torch.empty(recorded.cell.nbytes, dtype=torch.uint8, device="cpu")
+        replay(recorded.writes, storage, root, threads=threads)
         whole = recorded.view.on(storage)
         with torch.no_grad():
             out.copy_(whole[_slices(where.start, tuple(out.shape))])
         return out
     plain = out.detach()
-    for number, (write, part) in enumerate(zip(recorded.writes, parts, strict=True)):
+    for write, part in zip(recorded.writes, parts, strict=True):
         if part is None or 0 in part.shape:
             continue
         target = part.on(plain)
         if isinstance(write.content, Draw):
-            key = recorded.cell.key(root, number)
+            key = write.content.key(root)
             fill(
                 target, write.content.recipe, key=key, window=Window(part.start, part.whole), threads=threads
             )

@@ -109,7 +109,7 @@ def shards(
         if id(tensor) in made:
             continue
         like = tensor._local_tensor
-        local = torch.empty_strided(like.shape, like.stride(), dtype=like.dtype)
+        local = torch.empty_strided(like.shape, like.stride(), dtype=like.dtype, device="cpu")
         real = DTensor(local, tensor._spec, requires_grad=False)  # type: ignore[no-untyped-call]
         made[id(tensor)] = real
         for part, window in local_parts(real):

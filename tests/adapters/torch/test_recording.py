@@ -18,6 +18,7 @@ pytestmark = pytest.mark.interop
 torch = pytest.importorskip("torch")
 recorder_module = pytest.importorskip("pyinit.torch.recorder")
 recording = pytest.importorskip("pyinit.torch.recording")
+naming = pytest.importorskip("pyinit.torch.naming")
 replay = pytest.importorskip("pyinit.torch.replay")
 view = pytest.importorskip("pyinit.torch.view")
 init = torch.nn.init
@@ -33,8 +34,9 @@ def recorded(write: Callable[[Any], Any], shape: tuple[int, ...] = (8, 6), dtype
     with recorder, torch.no_grad():
         write(tensor)
     cell = recorder.cell(tensor)
-    cell.path = ("w",)
-    return recording.Recorded("w", view.View.of(tensor), cell)
+    made = recording.Recorded("w", view.View.of(tensor), cell)
+    naming.name_draws({"w": made})
+    return made
 
 
 def whole(made: Any) -> Any:
@@ -273,8 +275,6 @@ def test_draws_on_real_tensors_are_refused() -> None:
 
 def test_a_temporary_is_drawn_under_the_name_of_who_reads_it() -> None:
     made = recorded(lambda w: w.copy_(torch.randn(8, 6)))
-    read = next(made.writes[0].content.snapshots)
-    read.cell.path = ("w", 0, 1)
     assert torch.equal(whole(made), drawn(pi.normal(), (8, 6), NAME.fold_in(0).fold_in(1)))
 
 
