@@ -164,7 +164,7 @@ def compare(
     >>> scores["zeros"] > 3.0 and scores["he_normal"] < 2.5
     True
     """
-    starts = dict(_labelled(recipes))
+    starts = _labelled(recipes)
     networks = {
         label: start
         if isinstance(start, Network)
@@ -177,19 +177,19 @@ def compare(
     return Comparison(histories)
 
 
-def _labelled(recipes: Any) -> Iterator[tuple[str, Any]]:
+def _labelled(recipes: Any) -> dict[str, Any]:
     if isinstance(recipes, Mapping):
-        yield from ((str(label), start) for label, start in recipes.items())
-        return
-    if isinstance(recipes, str | Recipe | Network) or not isinstance(recipes, Iterable):
+        named = [(str(label), start) for label, start in recipes.items()]
+    elif isinstance(recipes, str | Recipe | Network) or not isinstance(recipes, Iterable):
         raise RecipeError(f"several recipes are compared; got {recipes!r}. Write them as a list.")
-    seen: set[str] = set()
-    for start in recipes:
-        label = start if isinstance(start, str) else repr(start)
-        if label in seen:
+    else:
+        named = [(start if isinstance(start, str) else repr(start), start) for start in recipes]
+    found: dict[str, Any] = {}
+    for label, start in named:
+        if label in found:
             raise RecipeError(f"two recipes are called {label}. Give a dict with a label for each.")
-        seen.add(label)
-        yield label, start
+        found[label] = start
+    return found
 
 
 def _widths(widths: Sequence[int] | None, label: str) -> Sequence[int]:

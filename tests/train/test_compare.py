@@ -95,6 +95,7 @@ def test_progress_counts_all_trainings() -> None:
             "several recipes are compared; got 'he_normal'. Write them as a list.",
         ),
         (["zeros", "zeros"], {"widths": WIDTHS}, "two recipes are called zeros. Give a dict with a label"),
+        ({1: "zeros", "1": "ones"}, {"widths": WIDTHS}, "two recipes are called 1. Give a dict with a label"),
         (["zeros"], {}, r"zeros is a recipe and needs the network's widths. Give widths=\[8, 16, 1\]."),
         (["zeros", "hee"], {"widths": WIDTHS}, "unknown recipe 'hee'"),
     ],
