@@ -18,6 +18,7 @@ pytest.importorskip("pyinit.jax._xla", reason="built without jaxlib's headers")
 import jax.numpy as jnp  # noqa: E402
 
 from pyinit.jax import ffi  # noqa: E402
+from pyinit.jax.keys import words  # noqa: E402
 from pyinit.jax.traced import draw  # noqa: E402
 
 pytestmark = pytest.mark.interop
@@ -32,11 +33,6 @@ RECIPES = [
     pi.sparse(0.3),
     pi.sparse(0.3, exact=False),
 ]
-
-
-def words(key: pi.Key) -> Any:
-    parts = (key.seed & 0xFFFFFFFF, key.seed >> 32, key.offset & 0xFFFFFFFF, key.offset >> 32)
-    return jnp.array(parts, jnp.uint32)
 
 
 def bits(values: Any) -> np.ndarray:

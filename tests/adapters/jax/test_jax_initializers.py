@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -19,14 +18,14 @@ from jax.nn import initializers as theirs  # noqa: E402
 from jax.sharding import AxisType, NamedSharding, PartitionSpec  # noqa: E402
 
 import pyinit as pi  # noqa: E402
-from pyinit.errors import PyinitError  # noqa: E402
-from pyinit.jax import Initializer, initializer  # noqa: E402
+from pyinit.jax import initializer  # noqa: E402
 from pyinit.jax import initializers as ours  # noqa: E402
 
 NAMES = sorted(name for name in vars(theirs) if not name.startswith("_") and name != "Initializer")
 SHAPES = ((2,), (2, 2), (2, 3), (3, 2), (2, 3, 4), (4, 3, 2), (2, 3, 4, 5))
 FLOATS = ("float32", "bfloat16", "float16")
-KEY = jax.random.key(0)
+# JAX compiles the draws of this generator eight times as fast as those of its default one
+KEY = jax.random.key(0, impl="rbg")
 
 # (name, arguments, fewest dimensions, most)
 FACTORIES: tuple[tuple[str, tuple[Any, ...], int, int], ...] = (
@@ -131,27 +130,6 @@ def test_a_scalar_of_jax_does_not_widen() -> None:
 def test_several_axes(axes: tuple[Any, Any, Any]) -> None:
     init = ours.variance_scaling(1.0, "fan_avg", "truncated_normal", *axes)
     assert init(KEY, (2, 3, 4, 5)).shape == (2, 3, 4, 5)
-
-
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int32", "bool", "complex64"])
-def test_constants_of_every_dtype(dtype: str) -> None:
-    for name in ("zeros", "ones"):
-        made, expected = (getattr(module, name)(None, (2, 3), dtype) for module in (ours, theirs))
-        assert made.dtype == expected.dtype
-        assert np.array_equal(made, expected)
-
-
-@pytest.mark.parametrize(
-    "value", [-7, 0.1, -0.0, True, math.inf, np.float32(3), [1.0, 2.0, 3.0], 2**24 + 1, 1j]
-)
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int32", "complex64"])
-def test_constant_is_that_of_jax(value: Any, dtype: str) -> None:
-    if (isinstance(value, complex) and dtype != "complex64") or (value == math.inf and dtype == "int32"):
-        return
-    value = jnp.array(value) if isinstance(value, list) else value
-    made, expected = (module.constant(value, dtype)(None, (2, 3)) for module in (ours, theirs))
-    assert made.dtype == expected.dtype
-    assert np.asarray(made).tobytes() == np.asarray(expected).tobytes()
 
 
 @pytest.mark.parametrize("name", ["orthogonal", "delta_orthogonal", "he_normal", "zeros"])
@@ -314,106 +292,3 @@ def test_out_sharding(kind: Any) -> None:
                 assert np.allclose(made, expected, atol=2e-6)
     assert ours.ones(None, (4,), out_sharding=sharding).sharding == sharding
     assert ours.ones(None, (4,), "int32", sharding).sharding == sharding
-
-
-def error(action: Callable[[], object], kind: type[Exception]) -> str:
-    """Return the text of the error that an action raises."""
-    with pytest.raises(kind) as caught:
-        action()
-    assert isinstance(caught.value, PyinitError)
-    return str(caught.value)
-
-
-@pytest.mark.parametrize("name", FAMOUS)
-def test_vectors_have_no_fans(name: str) -> None:
-    said = error(lambda: getattr(ours, name)()(KEY, (5,)), ValueError)
-    with pytest.raises(ValueError, match="1-dimensional") as peer:
-        getattr(theirs, name)()(KEY, (5,))
-    assert said == str(peer.value)
-
-
-@pytest.mark.parametrize(
-    ("name", "shape"),
-    [("orthogonal", (3,)), ("delta_orthogonal", (3, 3)), ("delta_orthogonal", (3, 4, 2))],
-)
-def test_errors_begin_with_the_words_of_jax(name: str, shape: tuple[int, ...]) -> None:
-    said = error(lambda: getattr(ours, name)()(KEY, shape), ValueError)
-    with pytest.raises(ValueError, match=r"requires|must") as peer:
-        getattr(theirs, name)()(KEY, shape)
-    assert said.startswith(str(peer.value).strip().rstrip("."))
-    assert f"got {'' if 'requires' in said else 'shape '}{shape}" in said
-
-
-@pytest.mark.parametrize("option", ["mode", "distribution"])
-def test_unknown_options(option: str) -> None:
-    arguments = {"scale": 1.0, "mode": "fan_in", "distribution": "normal", option: "wrong"}
-    said = error(lambda: ours.variance_scaling(**arguments), ValueError)
-    with pytest.raises(ValueError, match="wrong") as peer:
-        theirs.variance_scaling(**arguments)(KEY, (2, 2))
-    assert said.startswith(f"{peer.value}. Use one of ")
-
-
-@pytest.mark.parametrize(
-    ("name", "dtype"), [*itertools.product(["normal", "uniform"], ["int32", "complex64"])]
-)
-def test_dtypes_that_are_not_drawn(name: str, dtype: str) -> None:
-    said = error(lambda: getattr(ours, name)()(KEY, (2,), dtype), ValueError)
-    assert said == (
-        f"pyinit draws float32, float64, bfloat16 and float16; got {dtype}. Draw one of these and convert, "
-        "or use jax.nn.initializers for complex numbers."
-    )
-    error(lambda: getattr(ours, name)()(KEY, (2,), dtype), TypeError)
-
-
-@pytest.mark.parametrize(
-    ("action", "message"),
-    [
-        (
-            lambda: ours.normal(-1.0),
-            "normal's std must be at least 0; got -1.0. Correct the recipe.",
-        ),
-        (
-            lambda: ours.delta_orthogonal(column_axis=3),
-            "column_axis names an axis of the (in, out) matrix at the centre; got 3. Use -1.",
-        ),
-        (
-            lambda: initializer(3),  # type: ignore[arg-type]
-            "a recipe is needed; got 3. Give pyinit.normal() or another.",
-        ),
-        (
-            lambda: ours.normal()(KEY, (2,), out_sharding=PartitionSpec("x")),
-            "out_sharding P('x',) needs a mesh, and none is set. Call it under jax.set_mesh(mesh), or use "
-            "jax.sharding.NamedSharding(mesh, spec).",
-        ),
-        (
-            lambda: jax.jit(lambda std: ours.normal(std)(KEY, (2,)))(1.0),
-            "normal's stddev must be known while tracing; got a tracer. Give a number, and multiply what is "
-            "drawn.",
-        ),
-        (
-            lambda: jax.jit(lambda: ours.constant(1e39)(None, (2,)))(),
-            "float32 holds values up to 3.40282e+38; constant(value=1e+39) reaches inf. Use a wider dtype or "
-            "a smaller std.",
-        ),
-        (
-            lambda: ours.normal()(KEY, (-2,)),
-            "a shape holds no negative sizes; got (-2,). Name every size.",
-        ),
-    ],
-)
-def test_messages(action: Callable[[], object], message: str) -> None:
-    assert error(action, ValueError) == message
-
-
-def test_what_is_no_sharding_is_a_type_error() -> None:
-    said = error(lambda: ours.normal()(KEY, (2,), out_sharding="x"), TypeError)
-    assert said == (
-        "out_sharding is a jax.sharding.Sharding or a PartitionSpec; got str 'x'. "
-        "Use jax.sharding.NamedSharding(mesh, spec)."
-    )
-
-
-def test_a_zero_spread_is_a_constant() -> None:
-    for init in (ours.uniform(0.0), ours.truncated_normal(0.0), ours.normal(0.0)):
-        assert isinstance(init, Initializer)
-        assert init(KEY, (3,)).tolist() == [0, 0, 0]
