@@ -30,6 +30,8 @@ def flat_ends(phi: Activation) -> tuple[float, float]:
     switched off. Each is a float32, by the slopes that the kernels have: the same bits on every machine.
     """
     right, left = _steepness(phi, _FAR), _steepness(phi, -_FAR)
+    if np.isnan([right, left]).all():
+        return -math.inf, math.inf
     most = FLAT * float(np.nanmax([right, left]))
     steep_right, steep_left = (np.flatnonzero(~(side <= most)) for side in (right, left))
     last = len(_FAR) - 1

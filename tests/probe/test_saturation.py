@@ -63,3 +63,13 @@ def test_ends_are_the_same_on_every_instruction_set(name: str) -> None:
 def test_where_a_function_is_flat() -> None:
     low, high = flat_ends(activation(lambda x: np.arctan(x - 1.0)))
     assert (low, high) == pytest.approx((1.0 - math.sqrt(19.0), 1.0 + math.sqrt(19.0)), rel=1e-4)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf], ids=str)
+def test_a_function_without_slopes_is_flat_nowhere(value: float) -> None:
+    def phi(x: np.ndarray) -> np.ndarray:
+        return np.full_like(x, value)
+
+    assert flat_ends(activation(phi)) == (-math.inf, math.inf)
+    report = pi.probe(pi.mlp([3, 3, 3], phi), np.ones((5, 3), np.float32))
+    assert report.layers[0].moments["activation"].count == 0
