@@ -107,14 +107,15 @@ def fill_under(
     if distributed is not None and isinstance(tensor, distributed.DTensor):
         from .placement import local_parts
 
-        parts, where = local_parts(tensor, window), key()
+        parts = local_parts(tensor, window)
+        for part, place in parts:
+            _prepared(part, recipe, place, threads)
+        where = key()
         for part, place in parts:
             fill(part, recipe, key=where, window=place, threads=threads)
         torch.autograd.graph.increment_version(tensor)
         return tensor
-    array, dtype = _borrow(tensor)
-    plan, start = planned(recipe, array.shape, dtype, window)
-    check_threads(threads)
+    array, plan, start = _prepared(tensor, recipe, window, threads)
     where = key()
     torch.autograd.graph.increment_version(tensor)
     if array.flags.carray:
@@ -122,6 +123,16 @@ def fill_under(
     else:
         _execute_strided(plan, array, where, start or (0,) * array.ndim, threads)
     return tensor
+
+
+def _prepared(
+    tensor: torch.Tensor, recipe: Plannable, window: Window | None, threads: int | None
+) -> tuple[Array, Plan, Shape | None]:
+    """Return a tensor's memory, the plan for it and where it starts, or refuse."""
+    array, dtype = _borrow(tensor)
+    plan, start = planned(recipe, array.shape, dtype, window)
+    check_threads(threads)
+    return array, plan, start
 
 
 def _execute_strided(plan: Plan, array: Array, key: Key, start: Shape, threads: int | None) -> None:

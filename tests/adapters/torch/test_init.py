@@ -417,6 +417,11 @@ def test_each_rank_fills_its_part_of_a_distributed_tensor(name: str) -> None:
             generator = seeded(4)
             assert getattr(init, name)(tensor, *arguments, generator=generator) is tensor
             assert torch.equal(tensor.to_local(), whole.chunk(2, 1)[rank])
+            counts = placed.empty(12, 8, dtype=torch.int64, device_mesh=mesh, placements=[placed.Shard(1)])
+            before = generator.get_state()
+            with pytest.raises(pi.DTypeError):
+                getattr(init, name)(counts, *arguments, generator=generator)
+            assert torch.equal(generator.get_state(), before), "a call that is refused takes nothing"
         finally:
             distributed.destroy_process_group()
 
