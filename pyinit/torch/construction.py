@@ -12,6 +12,7 @@ from torch.nn.modules.module import (
     register_module_module_registration_hook,
     register_module_parameter_registration_hook,
 )
+from torch.nn.parameter import is_lazy
 
 from .recorder import Recorder
 
@@ -54,7 +55,7 @@ def deferred() -> Iterator[None]:
 
     def mark(module: torch.nn.Module, name: str, tensor: torch.Tensor | None) -> None:
         # other threads register their modules, too
-        if tensor is not None and tensor.is_meta and recorder.knows(tensor):
+        if tensor is not None and tensor.is_meta and not is_lazy(tensor) and recorder.knows(tensor):
             setattr(tensor, MARK, recorder)
             _MADE.setdefault(module, {})[name] = tensor
 

@@ -136,9 +136,8 @@ def trunc_normal_(
     >>> bool((trunc_normal_(torch.empty(1000)).abs() <= 2).all())
     True
     """
-    if tensor.is_meta:
-        return tensor
-    if mean < a - 2 * std or mean > b + 2 * std:
+    outside = mean < a - 2 * std or mean > b + 2 * std
+    if outside and not tensor.is_meta:
         warnings.warn(
             "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. "
             "The distribution of values may be incorrect.",

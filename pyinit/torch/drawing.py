@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -17,6 +17,9 @@ from .errors import TensorRecipeError
 from .requests import number
 from .tensor import fill_under
 
+if TYPE_CHECKING:
+    from .recorder import Recorder
+
 __all__ = ["drawn", "handed_on"]
 
 
@@ -24,11 +27,15 @@ def drawn(
     tensor: torch.Tensor, generator: torch.Generator | None, kind: Callable[..., Recipe], *numbers: float
 ) -> torch.Tensor:
     """Fill a tensor with the recipe that `kind` makes of `numbers`, under the generator's next key."""
-    if tensor.is_meta or _is_fake(tensor):
+    recorder = _recorder() if tensor.is_meta else None
+    if recorder is None and (tensor.is_meta or _is_fake(tensor)):
         return tensor
     floats = [number(each) for each in numbers]
     try:
         recipe = _made(kind, *floats)
+        if recorder is not None:
+            recorder.draw(tensor, recipe)
+            return tensor
         # as torch, take nothing for no elements
         return fill_under(tensor, recipe, lambda: next_key(generator) if tensor.numel() else Key(0))
     except RecipeError as error:
@@ -39,6 +46,12 @@ def drawn(
 def _made(kind: Callable[..., Recipe], *numbers: float) -> Recipe:
     """Return a recipe; a model asks for few and often, and the plan of the same object is found at once."""
     return kind(*numbers)
+
+
+def _recorder() -> Recorder | None:
+    """Return what notes this thread's draws on the meta device, to make them later."""
+    module = sys.modules.get("pyinit.torch.recorder")
+    return None if module is None else module.Recorder.active()
 
 
 def _is_fake(tensor: torch.Tensor) -> bool:

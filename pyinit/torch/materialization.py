@@ -20,7 +20,7 @@ from .beginnings import forget, named_tensors, record
 from .construction import MARK
 from .recording import Cell, Draw, Recorded, Write
 from .replay import replay
-from .sharded import shards, whole
+from .sharded import put_instead, shards, whole
 from .tensor import WRITTEN
 from .view import View
 
@@ -231,15 +231,14 @@ def _shown(recorded: Recorded, storages: dict[int, torch.Tensor]) -> torch.Tenso
 
 def _install(module: torch.nn.Module, real: dict[str, torch.Tensor]) -> None:
     """Give the module's tensors their memory."""
+    held = [(tensor, real[name]) for name, tensor in named_tensors(module) if name in real]
     done: dict[int, torch.Tensor] = {}
-    for name, tensor in list(named_tensors(module)):
-        if name not in real:
-            continue
-        path, _, last = name.rpartition(".")
+    for tensor, value in held:
         if id(tensor) not in done:
-            done[id(tensor)] = _become(tensor, real[name])
-        if done[id(tensor)] is not tensor:
-            setattr(module.get_submodule(path), last, done[id(tensor)])
+            done[id(tensor)] = _become(tensor, value)
+    put_instead(
+        module, {id(tensor): done[id(tensor)] for tensor, _ in held if done[id(tensor)] is not tensor}
+    )
 
 
 def _become(tensor: torch.Tensor, real: torch.Tensor) -> torch.Tensor:

@@ -16,7 +16,7 @@ def name_draws(found: Mapping[str, Recorded]) -> None:
     before it was drawn again.
     """
     names = _Names()
-    cells = {id(recorded.cell): (name, recorded) for name, recorded in reversed(found.items())}
+    cells = {id(recorded.cell): (name, recorded) for name, recorded in reversed([*found.items()])}
     owned = [cells[at] for at in dict.fromkeys(id(recorded.cell) for recorded in found.values())]
     paths: dict[int, Path] = {id(recorded.cell): (name,) for name, recorded in owned}
     for name, recorded in owned:

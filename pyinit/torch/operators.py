@@ -13,6 +13,7 @@ from ..orthogonality import orthogonal
 from ..recipe import Recipe
 from ..sparsity import sparse
 from ..structured import dirac, identity
+from . import structured
 
 __all__ = ["DRAWN_IN_PLACE", "DRAWS", "SKIPPED", "bound"]
 
@@ -71,8 +72,9 @@ SKIPPED: dict[CodeType, Callable[[dict[str, Any]], Recipe]] = {
     torch.nn.init.orthogonal_.__code__: lambda call: orthogonal(call["gain"], layout="torch"),
     torch.nn.init.sparse_.__code__: lambda call: sparse(call["sparsity"], call["std"]),
     torch.nn.init.dirac_.__code__: lambda call: dirac(groups=call["groups"], layout="torch"),
+    structured.dirac_.__code__: lambda call: dirac(groups=call["groups"], layout="torch"),
     torch.nn.init._no_grad_trunc_normal_.__code__: lambda call: truncated_normal(
         call["mean"], call["std"], call["a"], call["b"], unit="absolute"
     ),
 }
-"""What the functions draw that do nothing on the meta device, from their local variables."""
+"""What functions draw that do nothing on the meta device, by their code, from their local variables."""

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from types import FrameType
 from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode_stack
 from torch.utils._pytree import tree_leaves, tree_map
 
 from ..errors import PyinitError
@@ -47,16 +48,25 @@ class Recorder:
         self.cells: dict[int, Cell] = {}
         self.redirected = _UNDECIDED | _CONSTANTS if constants else _UNDECIDED
         self.kept = {_storage(tensor) for tensor in kept if _plain(tensor)}
-        self._modes = (_Operators(self), _Skipped(self))
+        self._modes: tuple[Any, ...] = ()
 
     def __enter__(self) -> Recorder:
+        self._modes = (_Operators(self), _Skipped(self))
         for mode in self._modes:
             mode.__enter__()  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(self, *raised: Any) -> None:
         for mode in reversed(self._modes):
-            mode.__exit__(*raised)  # type: ignore[no-untyped-call]
+            mode.__exit__(*raised)
+        # they refer to this: what was recorded would wait for the garbage collector
+        self._modes = ()
+
+    @staticmethod
+    def active() -> Recorder | None:
+        """Return the recorder that notes what this thread does."""
+        modes = (mode for mode in _get_current_dispatch_mode_stack() if isinstance(mode, _Operators))
+        return next((mode.recorder for mode in modes), None)
 
     def knows(self, tensor: torch.Tensor) -> bool:
         """Tell whether a meta tensor was made, or written to, while this was active."""
@@ -73,6 +83,11 @@ class Recorder:
     def write(self, tensor: torch.Tensor, content: Content) -> None:
         """Note that something was written to a meta tensor."""
         self.cell(tensor).add(Write(View.of(tensor), content))
+
+    def draw(self, tensor: torch.Tensor, recipe: Recipe) -> None:
+        """Note that a meta tensor was drawn by a recipe."""
+        drawn = tensor.dtype in WRITTEN
+        self.write(tensor, Draw(recipe) if drawn else Lost(f"{tensor.dtype} has no recipe"))
 
     def read(self, tensor: torch.Tensor) -> Snapshot:
         """Return a meta tensor as it is now."""
@@ -91,7 +106,13 @@ def _plain(value: Any) -> bool:
 
 # What returns memory nobody has written, or random numbers: asked of the meta device.
 _UNDECIDED = frozenset(
-    {aten.empty.memory_format, aten.empty_strided.default, aten.empty_like.default, aten.new_empty.default}
+    {
+        aten.empty_permuted.default,
+        aten.empty.memory_format,
+        aten.empty_strided.default,
+        aten.empty_like.default,
+        aten.new_empty.default,
+    }
     | {aten.new_empty_strided.default, aten.rand.default, aten.randn.default, aten.normal.float_float}
     | {aten.rand_like.default, aten.randn_like.default}
 )
@@ -132,7 +153,16 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         shapes_args, shapes_keywords = tree_map(_shape_only, (args, keywords))
         if func is aten._to_copy.default:
             shapes_keywords["device"] = torch.device("meta")
-        result = func(*shapes_args, **shapes_keywords)
+        try:
+            result = func(*shapes_args, **shapes_keywords)
+        except NotImplementedError:
+            # not as it is: parametrizations take it as their own, and do without
+            raise PyinitError(f"{func} does not run on the meta device") from None
+        if func is aten.native_batch_norm.default and args[5]:
+            # it trains, and its schema does not say what it changes
+            for running in args[3:5]:
+                if isinstance(running, torch.Tensor) and running.is_meta:
+                    self.recorder.write(running, Lost(f"{func} changes it"))
         written = _written(func, args, keywords)
         for tensor in written:
             if tensor.is_meta and func not in _SILENT:
@@ -208,11 +238,11 @@ def _content(
     if func in _RESIZES:
         return Lost(f"{func} changes its size")
 
-    def marked(value: Any, original: Any) -> Any:
+    def marked(original: Any, value: Any) -> Any:
         return TARGET if original is target and output is None else value
 
-    call_args = tuple(marked(value, original) for value, original in zip(stored, args, strict=True))
-    call_keywords = {name: marked(value, keywords.get(name)) for name, value in named.items()}
+    # a target may be in a list
+    call_args, call_keywords = tree_map(marked, (tuple(args), dict(keywords)), (tuple(stored), named))
     if call_keywords.get("device") == torch.device("meta"):
         call_keywords["device"] = torch.device("cpu")
     return Call(func, call_args, call_keywords, output)
@@ -221,7 +251,12 @@ def _content(
 _RESIZES = frozenset({aten.resize_.default})
 # Memory that nobody has written.
 _UNWRITTEN = frozenset(
-    {aten.empty.memory_format, aten.empty_strided.default, aten.empty_like.default}
+    {
+        aten.empty_permuted.default,
+        aten.empty.memory_format,
+        aten.empty_strided.default,
+        aten.empty_like.default,
+    }
     | {aten.new_empty.default, aten.new_empty_strided.default}
 )
 
@@ -241,20 +276,19 @@ class _Skipped(TorchFunctionMode):
     ) -> Any:
         result = func(*args, **dict(kwargs or {}))
         if func == _IS_META and result:
-            frame = sys._getframe(1)
-            maker = SKIPPED.get(frame.f_code)
-            if maker is not None:
+            frame: FrameType | None = sys._getframe(1)
+            # other modes may stand between, such as a device's
+            while frame is not None and frame.f_code.co_name == "__torch_function__":
+                frame = frame.f_back
+            maker = SKIPPED.get(frame.f_code) if frame is not None else None
+            if frame is not None and maker is not None:
                 self._note(args[0], maker, frame.f_locals)
         return result
 
     def _note(
         self, tensor: torch.Tensor, maker: Callable[[dict[str, Any]], Recipe], call: dict[str, Any]
     ) -> None:
-        content: Content
         try:
-            content = Draw(maker(call))
+            self.recorder.draw(tensor, maker(call))
         except PyinitError as error:
-            content = Lost(str(error))
-        if tensor.dtype not in WRITTEN:
-            content = Lost(f"{tensor.dtype} has no recipe")
-        self.recorder.write(tensor, content)
+            self.recorder.write(tensor, Lost(str(error)))

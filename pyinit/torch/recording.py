@@ -101,6 +101,18 @@ class Call:
         return (leaf for leaf in tree_leaves((self.args, dict(self.kwargs))) if isinstance(leaf, Snapshot))
 
     @property
+    def written(self) -> list[Any]:
+        """The view and the tensors that it changes, by its schema."""
+        return [
+            leaf
+            for position, argument in enumerate(self.function._schema.arguments)
+            if argument.alias_info is not None and argument.alias_info.is_write
+            for leaf in tree_leaves(
+                self.args[position] if position < len(self.args) else self.kwargs.get(argument.name)
+            )
+        ]
+
+    @property
     def pointwise(self) -> bool:
         """Whether each element of the view decides its own new value, with the same numbers for all."""
         leaves = tree_leaves((self.args, dict(self.kwargs)))

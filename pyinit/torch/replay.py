@@ -44,10 +44,15 @@ def replay(
 def _call(content: Content, target: torch.Tensor, root: Key, threads: int | None, memo: Memo) -> None:
     assert isinstance(content, Call), content
 
+    # what else the operator changes is a copy: others may read the same
+    aside = any(leaf is not TARGET for leaf in content.written)
+
     def real(value: Any) -> Any:
         if value is TARGET:
             return target
-        return _read(value, root, threads, memo) if isinstance(value, Snapshot) else value
+        if isinstance(value, Snapshot):
+            value = _read(value, root, threads, memo)
+        return value.clone() if aside and isinstance(value, torch.Tensor) else value
 
     with torch.no_grad():
         args, kwargs = tree_map(real, (content.args, dict(content.kwargs)))

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.nn.parameter import is_lazy
 
 from ..errors import LayoutError
 from ..stream import Key
@@ -19,7 +20,7 @@ from .replay import refill
 if TYPE_CHECKING:
     from torch.distributed.tensor import DTensor
 
-__all__ = ["shards", "whole"]
+__all__ = ["put_instead", "shards", "whole"]
 
 
 @contextmanager
@@ -64,7 +65,7 @@ def whole(module: torch.nn.Module) -> Iterator[dict[str, DTensor]]:
                 raise LayoutError(f"'{name}': {error}") from None
             stand_in = stand_ins[id(tensor)] = _stand_in(tensor, constructed.get(id(tensor)))
             originals[id(stand_in)] = tensor
-    undo = _replace(module, stand_ins)
+    undo = put_instead(module, stand_ins)
     wrapped = [(part, type(part)) for part in module.modules() if isinstance(part, FSDPModule)]
     for part, kind in wrapped:
         part.__class__ = kind.__mro__[kind.__mro__.index(FSDPModule) + 1]
@@ -79,20 +80,20 @@ def whole(module: torch.nn.Module) -> Iterator[dict[str, DTensor]]:
             holder[key] = held
 
 
-def _replace(module: torch.nn.Module, stand_ins: Mapping[int, torch.Tensor]) -> list[tuple[Any, Any, Any]]:
-    """Put stand-ins wherever modules hold a tensor; return what was held in which dict or list, and where."""
+def put_instead(module: torch.nn.Module, others: Mapping[int, torch.Tensor]) -> list[tuple[Any, Any, Any]]:
+    """Put others, by identities, wherever modules hold a tensor; return what was held in what, and where."""
     undo: list[tuple[Any, Any, Any]] = []
-    for part in module.modules() if stand_ins else ():
+    for part in module.modules() if others else ():
         attributes = vars(part)
         holders = (attributes, *(value for value in attributes.values() if isinstance(value, dict | list)))
         for holder in holders:
             for key, held in list(holder.items() if isinstance(holder, dict) else enumerate(holder)):
-                if isinstance(held, tuple) and any(id(item) in stand_ins for item in held):
+                if isinstance(held, tuple) and any(id(item) in others for item in held):
                     undo.append((holder, key, held))
-                    holder[key] = tuple(stand_ins.get(id(item), item) for item in held)
-                elif id(held) in stand_ins:
+                    holder[key] = tuple(others.get(id(item), item) for item in held)
+                elif id(held) in others:
                     undo.append((holder, key, held))
-                    holder[key] = stand_ins[id(held)]
+                    holder[key] = others[id(held)]
     return undo
 
 
@@ -123,7 +124,7 @@ def _constructed(module: torch.nn.Module) -> dict[int, torch.Tensor]:
     for part in module.modules():
         for name, tensor in (*part._parameters.items(), *part._buffers.items()):
             made = made_by_constructor(part, name)
-            if tensor is None or made is None or made is tensor:
+            if tensor is None or made is None or made is tensor or is_lazy(tensor):
                 continue
             if (made.shape, made.dtype) == (tensor.shape, tensor.dtype):
                 found.setdefault(id(tensor), made)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -119,3 +121,107 @@ def test_memory_is_the_processors_where_the_meta_device_is_the_default() -> None
     with torch.device("meta"):
         module = materialize(nn.Linear(4, 4), 0)
     assert torch.equal(module.weight, materialize(methods(lambda: nn.Linear(4, 4)), 0).weight)
+
+
+def drawn_by_pyinit(m: Any) -> None:
+    adapter.init.trunc_normal_(m.first, std=0.5)
+    adapter.init.orthogonal_(m.second, 8)
+    adapter.init.kaiming_uniform_(m.third, math.sqrt(5))
+
+
+def lists_of_tensors(m: Any) -> None:
+    for tensor in m.parameters():
+        tensor.normal_()
+    torch._foreach_mul_([m.first, m.second], 0.1)
+    torch._foreach_copy_([m.second, m.third], [m.third, m.first])
+
+
+@pytest.mark.parametrize("build", [methods, constructors])
+@pytest.mark.parametrize("begin", [drawn_by_pyinit, lists_of_tensors])
+def test_no_draw_and_no_change_is_passed_over(begin: Callable[[Any], None], build: Any) -> None:
+    torch.manual_seed(0)
+    eager = moments(Begun(begin))
+    made = moments(materialize(build(lambda: Begun(begin)), 0))
+    assert torch.allclose(made, eager, rtol=0.15, atol=0.1)
+    assert torch.allclose(made.diagonal(), eager.diagonal(), rtol=0.15, atol=0)
+
+
+def test_dirac_of_pyinit_is_recorded() -> None:
+    module = nn.Conv1d(4, 6, 3)
+    module.reset_parameters = lambda: adapter.init.dirac_(module.weight, 2)
+    expected = adapter.init.dirac_(torch.empty(6, 4, 3), 2)
+    module.to("meta").bias = None
+    assert torch.equal(materialize(module, 0).weight, expected)
+
+
+@pytest.mark.parametrize("between", [lambda: torch.device("cpu"), lambda: adapter.accelerate(seed=0)])
+def test_other_modes_may_stand_between(between: Callable[[], Any]) -> None:
+    def skipped(m: Any) -> None:
+        nn.init.trunc_normal_(m.first)
+        nn.init.orthogonal_(m.second)
+        nn.init.sparse_(m.third, 0.5)
+
+    with deferred(), between():
+        module = Begun(skipped)
+    materialize(module, 0)
+    assert all(float(tensor.detach().std()) > 0 for tensor in module.parameters())
+
+
+UNKNOWN: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "memory in another order": (
+        lambda m: m.first.copy_(torch.empty_permuted(SHAPE, (1, 0))),
+        r"'first': aten.copy_.default reads a tensor of shape \(64, 48\): nothing is written to it",
+    ),
+    "statistics of a batch": (
+        lambda m: nn.functional.batch_norm(m.first, m.second[0], m.third[0], training=True),
+        "'second': aten.native_batch_norm.default changes it; .* 'third'",
+    ),
+    "no operator of the meta device": (
+        lambda m: torch.geqrf(m.first),
+        "'first': Begun.reset_parameters raised PyinitError: aten.geqrf.default does not run on the meta",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_what_cannot_be_known_is_told(name: str) -> None:
+    begin, why = UNKNOWN[name]
+    module = Begun(lambda m: None).to("meta")
+    module.begin = begin
+    with pytest.raises(pi.errors.RecipeError, match=why):
+        materialize(module, 0)
+
+
+def test_a_parametrization_that_cannot_be_recorded_is_not_left_out() -> None:
+    with (
+        deferred(),
+        pytest.raises(pi.errors.PyinitError, match=r"aten.geqrf.default does not run on the meta"),
+    ):
+        nn.utils.parametrizations.orthogonal(nn.Linear(6, 8))
+
+
+def test_lazy_modules_may_be_built_deferred() -> None:
+    with pytest.raises(pi.errors.LayoutError, match="'weight' of LazyLinear is lazy"):
+        materialize(constructors(lambda: nn.LazyLinear(4)), 0)
+
+
+def test_tensors_in_lists_may_be_held_weakly() -> None:
+    class Rows(nn.Linear):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__(4, 4)
+            self.rows = [self.weight.data[0]]
+            self.named = {"last": (self.weight.data[3],)}
+
+    module = methods(Rows)
+    held = [weakref.ref(module.rows[0]), weakref.ref(module.named["last"][0]), weakref.ref(module.bias)]
+    assert len(held) == 3
+    materialize(module, 0)
+    assert not module.bias.is_meta
+    assert torch.equal(module.rows[0], module.weight[0])
+
+
+def test_what_was_recorded_ends_with_the_meta_tensors() -> None:
+    module = constructors(lambda: nn.Linear(4, 4))
+    held = weakref.ref(module.weight._pyinit_constructor)
+    materialize(module, 0)
+    assert held() is None
