@@ -42,13 +42,6 @@ inline constexpr size_t kGramRows = 48;
 inline constexpr size_t kSquareRows = 192;
 static_assert(kSquareRows % kGramRows == 0);
 
-// A matrix's columns, as many as a tile has, row after row: where reflections are applied.
-template <class Value>
-struct Slivers {
-  Value* data;
-  size_t count, stride;  // numbers from sliver to sliver
-};
-
 // Columns of the widest tile there may be.
 inline constexpr size_t kMostColumns = 64;
 
@@ -78,10 +71,11 @@ struct ReflectorKernels {
   // A part of V'V (kBlock x kBlock), or its sum with what is there; a sum goes on after a multiple of kGramRows
   // rows.
   void (*gram)(const Value* v, size_t rows, const GramPart& part, Value* gram, Start start);
-  // C += V Y in every sliver, Y = -T V'C, by `width` reflectors of a block of `rows` rows, a multiple of
-  // tile_rows; the first `zero_rows` rows of C are zero. `scratch` holds kBlock rows for each sliver.
+  // C += V Y, Y = -T V'C, in a sliver: a matrix's columns, as many as a tile has, row after row. By `width`
+  // reflectors of a block of `rows` rows, a multiple of tile_rows; the first `zero_rows` rows of C are zero.
+  // `scratch` holds kBlock rows.
   void (*reflect)(const Value* v, const Value* gram, const Value* tau, size_t width, size_t rows,
-                  size_t zero_rows, const Slivers<Value>& slivers, Value* scratch);
+                  size_t zero_rows, Value* sliver, Value* scratch);
   // The last step of that alone, on a sliver of W = V'C; and C + V Y.
   void (*solve)(const Value* gram, const Value* tau, size_t width, Value* w);
   void (*combine)(const Value* v, size_t width, size_t rows, const Value* y, Value* c);

@@ -17,12 +17,6 @@ namespace {
 // the drawing of V.
 constexpr size_t kLeastPanelBytes = size_t{1} << 20;
 constexpr size_t kMostPanelBytes = size_t{16} << 20;
-// Slivers a thread takes at once, so that V is read from the cache more than once.
-constexpr size_t kUnitSlivers = 4;
-// Units a thread can expect: more keep threads level, fewer read V less often where it is larger than a
-// second-level cache.
-constexpr size_t kUnitsPerThread = 8, kLongUnitsPerThread = 2;
-constexpr size_t kNearBytes = size_t{1} << 20;
 // A thread costs some 20 us to start, and a step of the team some more.
 constexpr double kFmaPerThread = 1 << 20;
 // More than any memory holds: sizes beyond would wrap.
@@ -39,11 +33,10 @@ class Maker {
         length_(round_up(task.length, product_.tile_rows)),
         slivers_(parts(task.columns.index.size(), width_)),
         at_once_(std::min(slivers_, members * panel_slivers(members))),
-        unit_(std::clamp<size_t>(at_once_ / (members * units_per_thread()), 1, kUnitSlivers)),
         v_(length_ * kBlock),
         sums_(parts(task.length, kSquareRows) * kBlock),
         gram_(kBlock * kBlock),
-        scratch_(members * kUnitSlivers * kBlock * width_),
+        scratch_(members * kBlock * width_),
         panels_(at_once_ * length_ * width_),
         signs_(task.count) {}
 
@@ -57,7 +50,8 @@ class Maker {
         const uint64_t start = number * kBlock;
         team.each(1, [&](size_t) { block_.emplace(task_, start, output.key); });
         build(team, start);
-        team.each(parts(count, unit_), [&](size_t unit) { reflect(first, unit, count, start, member); });
+        // One sliver at a time: a block passes over it twice, and even of 16384 rows it stays near (2 MiB).
+        team.each(count, [&](size_t s) { reflect(first + s, panel(s), start, member); });
       }
       team.each(count, [&](size_t s) { deliver(first + s, panel(s), output.out); });
     }
@@ -68,9 +62,6 @@ class Maker {
     const size_t bytes = length_ * width_ * sizeof(Value);
     const size_t share = std::clamp(bytes * slivers_ / (2 * members), kLeastPanelBytes, kMostPanelBytes);
     return std::min(std::max<size_t>(1, share / bytes), parts(slivers_, members));
-  }
-  size_t units_per_thread() const {
-    return length_ * kBlock * sizeof(Value) <= kNearBytes ? kUnitsPerThread : kLongUnitsPerThread;
   }
   Value* panel(size_t s) const { return panels_.data() + s * length_ * width_; }
   uint64_t first_column(size_t sliver) const { return task_.columns.index[sliver * width_]; }
@@ -116,17 +107,14 @@ class Maker {
     });
   }
 
-  void reflect(size_t first, size_t unit, size_t count, uint64_t start, size_t member) {
-    const size_t begin = unit * unit_;
-    const size_t end = std::min(begin + unit_, count);
-    if (last_column(first + end - 1) < start) return;
-    const uint64_t leading = first_column(first + begin);
+  void reflect(size_t sliver, Value* panel, uint64_t start, size_t member) {
+    if (last_column(sliver) < start) return;
+    const uint64_t leading = first_column(sliver);
     const auto zero_rows =
         static_cast<size_t>(leading > start ? std::min<uint64_t>(leading - start, kBlock) : 0);
     const size_t rows = round_up(block_->rows(), product_.tile_rows);
-    const Slivers<Value> slivers{panel(begin) + start * width_, end - begin, length_ * width_};
-    reflector_.reflect(v_.data(), gram_.data(), block_->tau(), block_->width(), rows, zero_rows, slivers,
-                       scratch_.data() + member * kUnitSlivers * kBlock * width_);
+    reflector_.reflect(v_.data(), gram_.data(), block_->tau(), block_->width(), rows, zero_rows,
+                       panel + start * width_, scratch_.data() + member * kBlock * width_);
   }
 
   void deliver(size_t sliver, const Value* panel, void* out) const {
@@ -140,8 +128,8 @@ class Maker {
   Dtype dtype_;
   const ProductKernels<Value>& product_ = product_kernels<Value>();
   const ReflectorKernels<Value>& reflector_ = reflector_kernels<Value>();
-  // Columns of a sliver, rows of V and of a panel, slivers in all, in memory at once and in a unit of work.
-  size_t width_, length_, slivers_, at_once_, unit_;
+  // Columns of a sliver, rows of V and of a panel, slivers in all and in memory at once.
+  size_t width_, length_, slivers_, at_once_;
   Scratch<Value> v_;
   Scratch<double> sums_;
   Scratch<Value> gram_, scratch_, panels_;

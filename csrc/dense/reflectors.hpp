@@ -109,34 +109,24 @@ void combine(const Value* v, size_t width, size_t rows, const Value* y, Value* c
 
 template <class S, class Value>
 void reflect(const Value* v, const Value* gram, const Value* tau, size_t width, size_t rows, size_t zero_rows,
-             const Slivers<Value>& slivers, Value* scratch) {
+             Value* sliver, Value* scratch) {
   constexpr size_t kRows = kTileRows<S>;
   constexpr size_t kColumns = kTileColumns<S, Value>;
-  constexpr size_t kScratch = kBlock * kColumns;
-  // As many rows of V stay in the second-level cache, and of a sliver in the first.
+  // As many rows of V stay in the second-level cache, and of the sliver in the first.
   constexpr size_t kChunk = 20 * kRows;
   // The system is solved for some reflectors beyond the last, whose columns of V are zero.
   const size_t solved = (width + kSolvedAtOnce - 1) / kSolvedAtOnce * kSolvedAtOnce;
   const size_t tiles = (solved + kRows - 1) / kRows;
   for (size_t first = zero_rows; first < rows; first += kChunk) {
     const size_t count = rows - first < kChunk ? rows - first : kChunk;
-    for (size_t s = 0; s < slivers.count; ++s) {
-      const Value* c = slivers.data + s * slivers.stride + first * kColumns;
-      for (size_t t = 0; t < tiles; ++t) {
-        multiply_tile<S, Strides<1, kBlock>>(count, v + first * kBlock + t * kRows, c, kColumns,
-                                             scratch + s * kScratch + t * kRows * kColumns, kColumns,
-                                             first == zero_rows ? Start::kZero : Start::kStored);
-      }
+    for (size_t t = 0; t < tiles; ++t) {
+      multiply_tile<S, Strides<1, kBlock>>(count, v + first * kBlock + t * kRows, sliver + first * kColumns,
+                                           kColumns, scratch + t * kRows * kColumns, kColumns,
+                                           first == zero_rows ? Start::kZero : Start::kStored);
     }
   }
-  for (size_t s = 0; s < slivers.count; ++s) solve<S>(gram, tau, width, scratch + s * kScratch);
-  for (size_t first = 0; first < rows; first += kChunk) {
-    const size_t count = rows - first < kChunk ? rows - first : kChunk;
-    for (size_t s = 0; s < slivers.count; ++s) {
-      Value* c = slivers.data + s * slivers.stride + first * kColumns;
-      combine<S>(v + first * kBlock, width, count, scratch + s * kScratch, c);
-    }
-  }
+  solve<S>(gram, tau, width, scratch);
+  combine<S>(v, width, rows, scratch, sliver);
 }
 
 template <class S, class Value, class Out>
