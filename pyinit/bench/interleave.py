@@ -11,8 +11,8 @@ from typing import Any
 # A turn shorter than this is repeated: one page fault or timer interrupt must not decide it.
 _SHORTEST_TURN_SECONDS = 0.1
 
-# Other libraries' worker threads spin after a call, OpenBLAS' for 2^26 cycles (some 30 ms); the next call must
-# not meet them.
+# Other libraries' worker threads spin after a call, OpenBLAS' for 2^26 cycles (some 30 ms); the next one must
+# begin without them.
 _REST_SECONDS = 0.05
 
 
