@@ -59,7 +59,9 @@ def record(module: torch.nn.Module) -> dict[str, Recorded]:
     >>> [write.content for write in record(layer)["weight"].writes]
     [Draw(recipe=normal())]
     """
-    for name, tensor in named_tensors(module):
+    # to walk through a large model takes milliseconds
+    tensors = list(named_tensors(module))
+    for name, tensor in tensors:
         if is_lazy(tensor):
             raise LayoutError(
                 f"materialize needs shapes; '{name}' of {type(module).__name__} is lazy. "
@@ -70,13 +72,13 @@ def record(module: torch.nn.Module) -> dict[str, Recorded]:
                 f"materialize needs strided tensors; '{name}' of {type(module).__name__} is "
                 f"{tensor.layout}. Make it real before, and it stays as it is."
             )
-    meta = {name: tensor for name, tensor in named_tensors(module) if tensor.is_meta}
+    meta = {name: tensor for name, tensor in tensors if tensor.is_meta}
     found: dict[str, Recorded] = {}
     for name, tensor in meta.items():
         if (constructed := constructor_of(tensor)) is not None:
             found[name] = Recorded(name, View.of(tensor), constructed.cell(tensor))
     if found.keys() != meta.keys():
-        found = {**_begun(module), **found}
+        found = {**_begun(module, [tensor for _, tensor in tensors if not tensor.is_meta]), **found}
     owned = {id(recorded.cell) for recorded in found.values()}
     for recorded in found.values():
         inline(recorded.cell, owned)
@@ -84,9 +86,9 @@ def record(module: torch.nn.Module) -> dict[str, Recorded]:
     return found
 
 
-def _begun(module: torch.nn.Module) -> dict[str, Recorded]:
-    """Record a module's own methods."""
-    recorder = Recorder(tensor for _, tensor in named_tensors(module) if not tensor.is_meta)
+def _begun(module: torch.nn.Module, kept: list[torch.Tensor]) -> dict[str, Recorded]:
+    """Record a module's own methods, which leave what is kept as it is."""
+    recorder = Recorder(kept)
     with _untied(module) as spares, recorder, torch.no_grad():
         _begin(module, recorder, {}, False)
     found: dict[str, Recorded] = {}
@@ -151,6 +153,7 @@ def named_tensors(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]
                 yield (f"{prefix}.{last}" if prefix else last), tensor
 
 
+_CONTAINERS = (list, tuple, dict)
 _REGISTRIES = ("_parameters", "_buffers", "_modules")
 
 
@@ -159,7 +162,7 @@ def _plain(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
     for name, value in vars(module).items():
         if isinstance(value, torch.Tensor):
             yield name, value
-        elif isinstance(value, list | tuple | dict) and value and name not in _REGISTRIES:
+        elif isinstance(value, _CONTAINERS) and value and name not in _REGISTRIES:
             for key, item in value.items() if isinstance(value, dict) else enumerate(value):
                 if isinstance(item, torch.Tensor):
                     yield f"{name}.{key}", item
@@ -171,8 +174,7 @@ def _begin(module: torch.nn.Module, recorder: Recorder, begun: dict[int, bool], 
         return begun[id(module)]
     pretrained = _is_pretrained(module)
     below = [_begin(child, recorder, begun, inside or pretrained) for child in module.children()]
-    own = (*module._parameters.values(), *module._buffers.values(), *(tensor for _, tensor in _plain(module)))
-    begun[id(module)] = any(below) or any(tensor is not None and tensor.is_meta for tensor in own)
+    begun[id(module)] = any(below) or _holds_meta(module)
     if begun[id(module)]:
         _run_methods(module, recorder, pretrained, inside)
     return begun[id(module)]
@@ -207,9 +209,24 @@ def _is_pretrained(module: torch.nn.Module) -> bool:
 
 def forget(module: torch.nn.Module) -> None:
     """Take transformers' marks off what is on the meta device: it skips modules that have begun."""
-    for part in module.modules():
-        if any(tensor.is_meta for _, tensor in named_tensors(part)):
-            part.__dict__.pop("_is_hf_initialized", None)
+    _forget(module, {})
+
+
+def _forget(module: torch.nn.Module, seen: dict[int, bool]) -> bool:
+    """Take the marks off a module and those below; return whether any of it is on the meta device."""
+    if id(module) not in seen:
+        seen[id(module)] = False
+        below = [_forget(child, seen) for child in module.children()]
+        seen[id(module)] = any(below) or _holds_meta(module)
+        if seen[id(module)]:
+            module.__dict__.pop("_is_hf_initialized", None)
+    return seen[id(module)]
+
+
+def _holds_meta(module: torch.nn.Module) -> bool:
+    """Tell whether a tensor of its own is on the meta device."""
+    own = (*module._parameters.values(), *module._buffers.values(), *(tensor for _, tensor in _plain(module)))
+    return any(tensor is not None and tensor.is_meta for tensor in own)
 
 
 def _method(module: torch.nn.Module, name: str) -> Callable[..., Any] | None:

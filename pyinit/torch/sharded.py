@@ -70,9 +70,8 @@ def whole(module: torch.nn.Module) -> Iterator[dict[str, DTensor]]:
     for part, kind in wrapped:
         part.__class__ = kind.__mro__[kind.__mro__.index(FSDPModule) + 1]
     try:
-        yield {
-            name: originals[id(tensor)] for name, tensor in named_tensors(module) if id(tensor) in originals
-        }
+        replaced = named_tensors(module) if originals else ()
+        yield {name: originals[id(tensor)] for name, tensor in replaced if id(tensor) in originals}
     finally:
         for part, kind in wrapped:
             part.__class__ = kind
