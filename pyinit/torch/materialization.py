@@ -83,6 +83,9 @@ def materialize(
     else writes to such a tensor, it is named in the error; where `reset_parameters` does, that counts. Build
     under ``with pyinit.torch.deferred():`` to record constructors.
 
+    What Python's `random` or NumPy draw while a method runs is recorded as the numbers it is: the seed does
+    not decide it, and ranks agree on it only where they seed these alike.
+
     Examples
     --------
     >>> import pyinit as pi

@@ -16,6 +16,8 @@ pytestmark = pytest.mark.interop
 torch = pytest.importorskip("torch")
 adapter = pytest.importorskip("pyinit.torch")
 deferred, materialize = adapter.deferred, adapter.materialize
+record = pytest.importorskip("pyinit.torch.beginnings").record
+refill = pytest.importorskip("pyinit.torch.replay").refill
 nn = torch.nn
 
 SHAPE = (64, 48)
@@ -96,6 +98,16 @@ def test_covariances_are_those_of_eager_torch(begin: Callable[[Any], None], buil
     # of 3072 elements a variance of 4 is known to 0.1, one of 1 to 0.026; a stream that is used twice moves
     # one of them by 0.5 at least
     assert float((made - eager).abs().max()) < 0.4
+
+
+@pytest.mark.parametrize("begin", TRAPS)
+def test_windows_of_draws_that_several_tensors_read_are_parts_of_the_whole(begin: Any) -> None:
+    module = methods(lambda: Begun(begin))
+    made = {name: (recorded, torch.empty(20, 13)) for name, recorded in record(module).items()}
+    materialize(module, 0)
+    for name, (recorded, part) in made.items():
+        refill(recorded, part, pi.key(0), window=pi.Window((7, 11), SHAPE))
+        assert torch.equal(part, module.get_parameter(name)[7:27, 11:24])
 
 
 def test_rules_may_name_views_of_one_storage() -> None:
