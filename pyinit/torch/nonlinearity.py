@@ -80,7 +80,8 @@ def of_module(module: torch.nn.Module) -> Nonlinearity | None:
         with torch.no_grad():
             grid = torch.from_numpy(_GRID)
             made, part = module.forward(grid.clone()), module.forward(grid[:30].clone())
-        if made.shape != grid.shape or not torch.equal(made[:30], part):
+        # the last bits may depend on where a number lies in a vector
+        if made.shape != grid.shape or not torch.allclose(made[:30], part, rtol=_NEAR, atol=_NEAR):
             return None
         values = made.numpy()
     # a module may ask anything of its input

@@ -105,8 +105,9 @@ def probe(
     *Activations* are seen where a module, or plain code, calls torch's function on a layer's output; and
     where a module that is not torch's and has no parameters acts on each element of it. In between may stand
     a normalization of torch's (then the numbers are those behind it, as in `pyinit.probe`), views, pooling,
-    dropout and a sum (then, the sum: of two layers' outputs that of the first). Arithmetic in plain code, ``x
-    * torch.sigmoid(x)``, is not recognized. Without an activation phi is linear.
+    dropout and a sum (then, the sum: of two layers' outputs that of the first). Arithmetic is recognized only
+    inside of such a module: of ``x * torch.sigmoid(x)`` in plain code phi is the sigmoid. Without an
+    activation phi is linear.
 
     *Predictions* stand beside the numbers where all of the module is a chain of nn.Linear and activations
     that pyinit knows, on rows: then they, and the verdicts, are those of `pyinit.probe` for weights drawn
@@ -159,7 +160,8 @@ def probe(
     found = Measured(inputs, tuple(call.moments for call in trace.calls), value)
     names = _names(trace.calls)
     network = network_of(trace.calls, end)
-    if network is not None:
+    # what overflows float32, in which theory takes rows, is judged as it was measured
+    if network is not None and not inputs.nonfinite:
         theory, verdicts, verdict = judged_chain(network, given, found, names)
     else:
         theory = tuple({} for _ in names)
@@ -179,13 +181,16 @@ def _run(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Any:
-    watched = {layer for _, layer in layers}
+    watched: dict[nn.Module, str] = {}
+    for name, layer in layers:
+        # of a shared layer's names, the first
+        watched.setdefault(layer, name)
     with ExitStack() as stack:
-        for name, layer in layers:
+        for layer, name in watched.items():
             stack.callback(trace.watch(name, layer).remove)
         for one in module.modules():
             if one not in watched and _may_be_activation(one):
-                stack.callback(trace.watch_function(one).remove)
+                stack.enter_context(trace.watch_function(one))
         for value in (*args, *kwargs.values()):
             if isinstance(value, torch.Tensor):
                 trace.begin(value)

@@ -7,6 +7,7 @@ module calls it or plain code. Everything is counted at once, since a function i
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
@@ -151,13 +152,23 @@ class Trace(TorchFunctionMode):
 
         return module.register_forward_hook(after, with_kwargs=True)
 
-    def watch_function(self, module: torch.nn.Module) -> RemovableHandle:
-        """Hook a module without weights, which may be an activation."""
+    def watch_function(self, module: torch.nn.Module) -> ExitStack:
+        """Hook a module without weights, which may be an activation, until what is returned is closed."""
 
         def after(_: Any, args: Any, output: Any) -> None:
-            self._quietly(lambda: self._of_function(module, _first(args), output))
+            self._quietly(lambda: self._of_function(module, entered.pop(), _first(args), output))
 
-        return module.register_forward_hook(after)
+        def before(_: Any, args: Any) -> None:
+            x = _first(args)
+            tag = self._current(x)
+            entered.append(replace(tag, version=x._version) if tag is not None and tag.is_open else None)
+
+        # torch's functions inside may take for theirs what enters the whole
+        entered: list[Tag | None] = []
+        stack = ExitStack()
+        stack.callback(module.register_forward_pre_hook(before).remove)
+        stack.callback(module.register_forward_hook(after).remove)
+        return stack
 
     def _quietly(self, work: Callable[[], None]) -> None:
         was, self._is_busy = self._is_busy, True
@@ -205,19 +216,21 @@ class Trace(TorchFunctionMode):
         before, axis = self._current(x), units_axis(module, z)
         entering = self._count(x, "") if _is_counted(x) else None
         weights = weights_of(module)
-        call = Call(
-            name, len(self.calls), module, weights, inputs_of(module, x, weights, z.shape[axis]),
-            z.shape[axis], axis, before, entering,
-        )  # fmt: skip
+        units = z.shape[axis] if z.ndim else 1
+        inputs = inputs_of(module, x, weights, units)
+        call = Call(name, len(self.calls), module, weights, inputs, units, axis, before, entering)
         self.calls.append(call)
         call.moments["weight"] = counted(made_of(module, weights), "weight", self._axes, self._threads)
         self._enter(call, z)
-        self._made(call, z, is_zero(z, axis))
+        self._made(call, z, is_zero(z, axis) if z.ndim else None)
         self._tag(z, call, "output")
 
-    def _of_function(self, module: torch.nn.Module, x: Any, made: Any) -> None:
-        tag = self._current(x)
-        if tag is None or not tag.is_open or not _is_counted(made) or made is x or made.shape != x.shape:
+    def _of_function(self, module: torch.nn.Module, tag: Tag | None, x: Any, made: Any) -> None:
+        if tag is None or not _is_counted(made) or made is x or made.shape != x.shape:
+            return
+        after = self._current(made)
+        is_seen = after is not None and after.stage == "activation" and after.is_exact
+        if is_seen or x._version != tag.version:
             return
         if module not in self._modules:
             self._modules[module] = of_module(module)
@@ -237,12 +250,12 @@ class Trace(TorchFunctionMode):
             ends = flat_ends(phi)
             if np.isfinite(ends).all():
                 share = share_beyond(z, ends, self._threads)
-            if z.shape[call.axis % z.ndim] == call.units:
+            if _has_units(z, call):
                 flat = is_flat(z, call.axis, phi)
         call.moments["pre-activation"] = replace(call.moments["pre-activation"], saturated=share)
         made = run()
         silent = None
-        if made.shape == z.shape and made.shape[call.axis % made.ndim] == call.units:
+        if made.shape == z.shape and _has_units(made, call):
             silent = is_zero(made, call.axis)
             silent = silent if flat is None else silent | flat
         self._made(call, made, silent)
@@ -291,6 +304,11 @@ class Trace(TorchFunctionMode):
 
 def _is_counted(value: Any) -> bool:
     return isinstance(value, torch.Tensor) and value.is_floating_point() and value.numel() > 0
+
+
+def _has_units(tensor: torch.Tensor, call: Call) -> bool:
+    """Return whether a call's units lie along its axis; of a batch of one, `squeeze` leaves no axis."""
+    return tensor.ndim > 0 and tensor.shape[call.axis % tensor.ndim] == call.units
 
 
 def _first(values: Any) -> Any:

@@ -229,6 +229,81 @@ def test_shared_layers_are_reported_call_by_call() -> None:
     assert report.layers[2].predictions
 
 
+def test_a_layer_shared_by_two_parents_is_counted_once_a_call() -> None:
+    class Block(nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self, shared: Any) -> None:
+            super().__init__()
+            self.fc = shared
+
+        def forward(self, x: Any) -> Any:
+            return functional.relu(self.fc(x))
+
+    shared = nn.Linear(8, 8)
+    module, x = nn.Sequential(Block(shared), Block(shared)), torch.randn(10, 8)
+    found = [(layer.name, layer.activation) for layer in probe(module, x).layers]
+    assert found == [("0.fc", "relu"), ("0.fc#2", "relu")]
+    found = [(layer.name, layer.activation) for layer in probe(module, x, modules="1.*").layers]
+    assert found == [("1.fc", "relu"), ("1.fc#2", "relu")]
+
+
+class Swish(nn.Module):  # type: ignore[misc, name-defined]
+    """A product with a function of torch."""
+
+    def forward(self, x: Any) -> Any:
+        return x * torch.sigmoid(x)
+
+
+class Softened(nn.Module):  # type: ignore[misc, name-defined]
+    """Functions of torch one after another, whose last bits depend on how numbers lie in vectors."""
+
+    def forward(self, x: Any) -> Any:
+        return x * torch.tanh(functional.softplus(x))
+
+
+class DoubledErf(nn.Module):  # type: ignore[misc, name-defined]
+    """A function of torch, changed in place; it is no activation of pyinit's."""
+
+    def forward(self, x: Any) -> Any:
+        return torch.erf(x).mul_(2.0)
+
+
+@pytest.mark.parametrize(("make", "name"), [(Swish, "silu"), (Softened, "mish"), (DoubledErf, "DoubledErf")])
+def test_an_activation_made_of_torchs_functions_is_seen_whole(make: Callable[[], Any], name: str) -> None:
+    module, x = nn.Sequential(nn.Linear(8, 8), make(), nn.Linear(8, 4)), torch.randn(10, 8)
+    first, last = probe(module, x).layers
+    assert (first.activation, last.activation) == (name, "linear")
+    wanted = module[1](module[0](x)).detach()
+    assert first.moments["activation"].mean == pytest.approx(float(wanted.mean()), rel=1e-5)
+    # what is no function of each element is left to what was seen inside
+    gated = nn.Sequential(nn.Linear(8, 8), nn.Sequential(nn.ReLU(), nn.Softmax(-1)), nn.Linear(8, 4))
+    assert probe(gated, x).layers[0].activation == "relu"
+
+
+@pytest.mark.parametrize("rows", [1, 10])
+def test_outputs_without_axes(rows: int) -> None:
+    class Squeezed(nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(8, 1)
+
+        def forward(self, x: Any) -> Any:
+            return torch.sigmoid(self.fc(x).squeeze())
+
+    class Scalar(nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(8, 4))
+
+        def forward(self, x: Any) -> Any:
+            return (x @ self.weight).square().mean()
+
+    x = torch.randn(rows, 8)
+    (layer,) = probe(Squeezed(), x).layers
+    assert (layer.activation, layer.units, layer.moments["activation"].count) == ("sigmoid", 1, rows)
+    (layer,) = probe(Scalar(), x).layers
+    assert (layer.units, layer.moments["activation"].count, layer.moments["activation"].dead) == (1, 1, None)
+
+
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])
 def test_other_dtypes_are_converted_in_chunks(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from pyinit.torch import counting
