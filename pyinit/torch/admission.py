@@ -32,15 +32,16 @@ def check_module(module: Any) -> None:
                 f"which is {'compiled' if compiled else 'scripted'}. Probe the module that it was made of."
             )
     distributed = sys.modules.get("torch.distributed.tensor")
-    for name, parameter in module.named_parameters():
-        if parameter.is_meta or nn.parameter.is_lazy(parameter):
+    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+        if tensor.is_meta or nn.parameter.is_lazy(tensor):
             raise LayoutError(
-                f"a probe needs parameters with memory; got {name}, which has none yet. "
+                f"a probe needs parameters and buffers with memory; got {name}, which has none yet. "
                 "Use pyinit.torch.materialize(module, seed) first; call a lazy module once."
             )
-        if distributed is not None and isinstance(parameter, distributed.DTensor):
+        if distributed is not None and isinstance(tensor, distributed.DTensor):
             raise LayoutError(
-                f"a probe needs whole parameters; got {name}, a DTensor. Probe a replica on one rank."
+                f"a probe needs whole parameters and buffers; got {name}, a DTensor. "
+                "Probe a replica on one rank."
             )
 
 

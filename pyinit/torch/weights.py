@@ -43,8 +43,10 @@ def layers_of(module: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Modul
 
 
 def weights_of(module: nn.Module) -> list[torch.Tensor]:
-    """Return the floating-point parameters of two dimensions or more."""
-    return [one for one in module.parameters() if one.ndim >= 2 and one.is_floating_point()]
+    """Return the floating-point parameters of two dimensions or more that hold numbers."""
+    return [
+        one for one in module.parameters() if one.ndim >= 2 and one.is_floating_point() and one.numel() > 0
+    ]
 
 
 def made_of(module: nn.Module, weights: list[torch.Tensor]) -> list[torch.Tensor]:

@@ -183,6 +183,19 @@ def test_numbers_that_are_not_finite_are_reported() -> None:
     str(report)
 
 
+def test_rows_that_overflow_float32_are_reported() -> None:
+    module = nn.Sequential(nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 2)).double()
+    report = probe(module, 1e100 * torch.randn(10, 8, dtype=torch.float64))
+    assert (report.inputs.nonfinite, report.verdict.kind) == (80, "exploding")
+    assert not report.layers[0].predictions
+
+
+def test_weights_without_numbers_make_no_layer() -> None:
+    module = nn.Sequential(nn.Linear(8, 4), nn.Module())
+    module[1].weight, module[1].forward = nn.Parameter(torch.empty(0, 4)), lambda x: x + 1.0
+    assert [layer.name for layer in probe(module, torch.randn(10, 8)).layers] == ["0"]
+
+
 def test_layer_sequential_unit_variance() -> None:
     module = nn.Sequential(
         nn.Conv2d(3, 16, 3), nn.ReLU(), nn.Conv2d(16, 16, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16 * 16, 10)
@@ -253,6 +266,14 @@ class Cut(nn.Module):  # type: ignore[misc, name-defined]
         return self.fc(x).detach()
 
 
+class Buffered(nn.Linear):  # type: ignore[misc, name-defined]
+    """Has a buffer elsewhere."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__(8, 4)
+        self.register_buffer("shift", torch.zeros(4, device=device))
+
+
 LINEAR = nn.Linear(8, 4)
 X = torch.ones(3, 8)
 
@@ -272,6 +293,20 @@ X = torch.ones(3, 8)
         (Cut(), X, {}, RecipeError, "backward needs an output that has a gradient; got one that no weight"),
         (nn.Linear(8, 4, device="meta"), X, {}, LayoutError, "materialize"),
         (nn.LazyLinear(4), X, {}, LayoutError, "call a lazy module once"),
+        (
+            Buffered("meta"),
+            X,
+            {},
+            LayoutError,
+            "a probe needs parameters and buffers with memory; got shift,",
+        ),
+        (
+            nn.Sequential(LINEAR, nn.LazyBatchNorm1d(affine=False)),
+            X,
+            {},
+            LayoutError,
+            "call a lazy module once",
+        ),
         (LINEAR, X * float("nan"), {}, DataError, "a batch must be finite; got 24 numbers"),
         (LINEAR, X[:0], {}, ShapeError, r"a probe needs rows; got a tensor of shape \(0, 8\)"),
         (LINEAR, X.numpy(), {}, RecipeError, "a probe needs a batch of tensors"),
