@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from . import _core
 from .errors import SeedError
 
 __all__ = ["STREAM_VERSION", "Key", "as_key", "key", "philox4x32"]
@@ -23,7 +24,7 @@ _WEYL = (0x9E3779B9, 0xBB67AE85)
 
 
 def philox4x32(counter: Any, key: Any) -> Any:
-    """Return the four words of Philox4x32-10 for four counter words and two key words.
+    """Return the four words of Philox4x32-10 for four counter words and two key words: what the kernels equal.
 
     The words are Python integers, or uint64 arrays that hold 32-bit values.
     """
@@ -92,11 +93,7 @@ class Key:
 
     def block(self, n: int) -> tuple[int, int, int, int]:
         """Return the four 32-bit words of block `n`."""
-        at = (self.offset + n) & _MASK64
-        words: tuple[int, int, int, int] = philox4x32(
-            (at & _MASK32, at >> 32, 0, 0), (self.seed & _MASK32, self.seed >> 32)
-        )
-        return words
+        return _core.block(self.seed, self.offset, n & _MASK64)
 
     def fold_in(self, data: int | str) -> Key:
         """Return the key of a part of the whole: a parameter by its name, a layer or a step by its number.
