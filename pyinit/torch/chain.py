@@ -20,8 +20,8 @@ from ..distributions import constant, normal
 from ..moments import Moments, statistics
 from ..network import Network
 from ..recipe import Recipe
+from .calls import Call, Tag
 from .counting import float32
-from .tracing import Call, Tag
 
 __all__ = ["judged_chain", "network_of"]
 

@@ -33,7 +33,7 @@ from .._probe.way import suggested
 from .._probe.weights import spread_of
 from ..activation import activation
 from ..moments import Moments
-from .tracing import Call
+from .calls import Call
 from .weights import is_fused
 
 __all__ = ["judged"]

@@ -17,12 +17,13 @@ from .._probe.report import LayerReport, Report
 from .._probe.verdict import Verdict
 from ..errors import RecipeError
 from .admission import Modules, arguments, check_batch, check_module, chosen
+from .calls import Call
 from .chain import judged_chain, network_of
 from .counting import counted
 from .judging import judged
 from .objective import Objective, objective_of, tensors_of
 from .preservation import as_found
-from .tracing import Call, Trace
+from .tracing import Trace
 
 __all__ = ["probe"]
 
@@ -113,6 +114,9 @@ def probe(
     that pyinit knows, on rows: then they, and the verdicts, are those of `pyinit.probe` for weights drawn
     with the mean square that these have. Of any other module there are none, and verdicts rest on what was
     measured: signals against the input's rms, gradients against those of the last layer with an activation.
+
+    *Checkpoints* have to be those with ``use_reentrant=False``: the others, which run their part without
+    recording it, leave its gradients out, or end in torch's error.
 
     *Memory*: nothing is kept of the way forward beyond what autograd keeps; the gradients by all weights
     exist at once. What is not float32 or not on the CPU is converted in chunks of 4 MiB (from other devices

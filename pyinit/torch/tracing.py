@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,15 +19,13 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from .._probe.axes import Axes
 from .._probe.saturation import flat_ends
-from ..activation import activation
 from ..moments import Moments
+from .calls import Call, Stage, Tag
 from .counting import Flags, counted, is_flat, is_zero, share_beyond
 from .nonlinearity import Nonlinearity, of_call, of_module
 from .weights import inputs_of, made_of, units_axis, weights_of
 
-__all__ = ["Call", "Tag", "Trace"]
-
-Stage: TypeAlias = Literal["input", "output", "sum", "activation"]
+__all__ = ["Trace"]
 
 _NORMS = {
     "batch_norm": "batch",
@@ -43,69 +41,6 @@ _CHANGES = frozenset(
     ("alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d", "permute", "transpose", "movedim")
 )
 _SUMS = frozenset(("add", "__add__", "__radd__", "__iadd__"))
-_LINEAR = Nonlinearity("linear", activation("linear"))
-
-
-@dataclass(eq=False)
-class Call:
-    """One call of a layer with weights.
-
-    Parameters
-    ----------
-    name : str
-        The module's.
-    index : int
-        Which of all calls it is.
-    module : torch.nn.Module
-    weights : list of Tensor
-        Its parameters of two dimensions or more.
-    inputs, units : int
-        Numbers that make one of its outputs; its outputs or channels.
-    axis : int
-        Of the units, in what it made.
-    before : Tag or None
-        What its input is.
-    entering : Moments or None
-        Of its input; None of ids.
-    nonlinearity : Nonlinearity
-    norm : str or None
-    skips : bool
-        Whether something was added before the activation.
-    moments : dict of str to Moments
-        By kind.
-    handle : RemovableHandle or None
-        Of the hook that counts the gradient.
-    """
-
-    name: str
-    index: int
-    module: torch.nn.Module
-    weights: list[torch.Tensor]
-    inputs: int
-    units: int
-    axis: int
-    before: Tag | None
-    entering: Moments | None
-    nonlinearity: Nonlinearity = _LINEAR
-    norm: str | None = None
-    skips: bool = False
-    moments: dict[str, Moments] = field(default_factory=dict)
-    handle: RemovableHandle | None = None
-
-
-@dataclass(frozen=True)
-class Tag:
-    """What a tensor is: of which call, at which stage, whether unchanged but for its shape, and when."""
-
-    call: Call | None
-    stage: Stage
-    is_exact: bool
-    version: int
-
-    @property
-    def is_open(self) -> bool:
-        """Whether an activation may follow."""
-        return self.call is not None and self.stage in ("output", "sum") and self.call.nonlinearity is _LINEAR
 
 
 class Trace(TorchFunctionMode):
