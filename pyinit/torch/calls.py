@@ -68,12 +68,16 @@ class Call:
 
 @dataclass(frozen=True)
 class Tag:
-    """What a tensor is: of which call, at which stage, whether unchanged but for its shape, and when."""
+    """What a tensor is: of which call, at which stage, whether unchanged but for its shape, and when.
+
+    Where axes were turned, units lie along another than the call's.
+    """
 
     call: Call | None
     stage: Stage
     is_exact: bool
     version: int
+    is_turned: bool = False
 
     @property
     def is_open(self) -> bool:

@@ -37,9 +37,8 @@ _NORMS = {
 _VIEWS = frozenset(
     ("contiguous", "flatten", "reshape", "squeeze", "unflatten", "unsqueeze", "view", "view_as")
 )
-_CHANGES = frozenset(
-    ("alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d", "permute", "transpose", "movedim")
-)
+_CHANGES = frozenset(("alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d"))
+_TURNS = frozenset(("movedim", "permute", "transpose"))
 _SUMS = frozenset(("add", "__add__", "__radd__", "__iadd__"))
 
 
@@ -138,11 +137,12 @@ class Trace(TorchFunctionMode):
             if call is not None and tag.stage == "output" and is_same and call.norm is None:
                 self._enter(call, made)
                 call.norm = _NORMS[name]
-                self._tag(made, call, "output")
+                self._tag(made, call, "output", is_turned=tag.is_turned)
         elif name in _VIEWS:
-            self._tag(made, call, tag.stage, is_exact=is_same)
-        elif name in _CHANGES or "pool" in name:
-            self._tag(made, call, tag.stage, is_exact=False)
+            self._tag(made, call, tag.stage, is_exact=is_same, is_turned=tag.is_turned)
+        elif name in _CHANGES or name in _TURNS or "pool" in name:
+            turned = tag.is_turned or name in _TURNS
+            self._tag(made, call, tag.stage, is_exact=False, is_turned=turned)
         return made
 
     def _of_layer(self, name: str, module: torch.nn.Module, x: Any, z: Any) -> None:
@@ -185,12 +185,12 @@ class Trace(TorchFunctionMode):
             ends = flat_ends(phi)
             if np.isfinite(ends).all():
                 share = share_beyond(z, ends, self._threads)
-            if _has_units(z, call):
+            if _has_units(z, call) and not tag.is_turned:
                 flat = is_flat(z, call.axis, phi)
         call.moments["pre-activation"] = replace(call.moments["pre-activation"], saturated=share)
         made = run()
         silent = None
-        if made.shape == z.shape and _has_units(made, call):
+        if made.shape == z.shape and _has_units(made, call) and not tag.is_turned:
             silent = is_zero(made, call.axis)
             silent = silent if flat is None else silent | flat
         self._made(call, made, silent)
@@ -201,9 +201,9 @@ class Trace(TorchFunctionMode):
         tags = [tag for tag in map(self._current, (*args, kwargs.get("other"))) if tag is not None]
         made = func(*args, **kwargs)
         # of a block and the projection beside it, the block comes first
-        call = next((tag.call for tag in tags if tag.is_open), None)
-        if call is not None and isinstance(made, torch.Tensor):
-            self._tag(made, call, "sum")
+        first = next((tag for tag in tags if tag.is_open), None)
+        if first is not None and isinstance(made, torch.Tensor):
+            self._tag(made, first.call, "sum", is_turned=first.is_turned)
         return made
 
     def _current(self, tensor: Any) -> Tag | None:
@@ -233,8 +233,16 @@ class Trace(TorchFunctionMode):
     def _count(self, tensor: torch.Tensor, kind: str) -> Moments:
         return counted([tensor], kind, self._axes, self._threads)
 
-    def _tag(self, tensor: torch.Tensor, call: Call | None, stage: Stage, *, is_exact: bool = True) -> None:
-        self._tags[tensor] = Tag(call, stage, is_exact, tensor._version)
+    def _tag(
+        self,
+        tensor: torch.Tensor,
+        call: Call | None,
+        stage: Stage,
+        *,
+        is_exact: bool = True,
+        is_turned: bool = False,
+    ) -> None:
+        self._tags[tensor] = Tag(call, stage, is_exact, tensor._version, is_turned)
 
 
 def _is_counted(value: Any) -> bool:

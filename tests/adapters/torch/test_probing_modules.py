@@ -279,6 +279,25 @@ def test_an_activation_made_of_torchs_functions_is_seen_whole(make: Callable[[],
     assert probe(gated, x).layers[0].activation == "relu"
 
 
+@pytest.mark.parametrize(("turns", "dead"), [(0, 0.5), (1, None)])
+def test_no_share_of_units_is_said_where_axes_are_turned(turns: int, dead: float | None) -> None:
+    class Turned(nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(6, 6, bias=False)
+
+        def forward(self, x: Any) -> Any:
+            z = self.fc(x)
+            return functional.relu(z.transpose(1, 2).contiguous() + 0.0 if turns else z)
+
+    module = Turned()
+    with torch.no_grad():
+        module.fc.weight.copy_(torch.diag(torch.tensor([1.0, 1.0, 1.0, -1.0, -1.0, -1.0])))
+    # as many steps as units: the axis of steps has the size that the units' has
+    (layer,) = probe(module, 0.1 + torch.rand(4, 6, 6)).layers
+    assert (layer.activation, layer.moments["activation"].dead) == ("relu", dead)
+
+
 @pytest.mark.parametrize("rows", [1, 10])
 def test_outputs_without_axes(rows: int) -> None:
     class Squeezed(nn.Module):  # type: ignore[misc, name-defined]
