@@ -93,7 +93,7 @@ def probe(
     DataError
         If the batch is not finite, or targets do not fit the output.
     LayoutError
-        If parameters have no memory, or this rank only a part of it.
+        If parameters or buffers have no memory, or this rank only a part of it.
 
     Notes
     -----
