@@ -47,8 +47,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="also run tests marked slow")
 
 
-def pytest_runtest_setup() -> None:
-    """Take this suite's profile back: torch's lists of modules load torch's own when they are imported."""
+def pytest_collectstart() -> None:
+    """Take this suite's profile back for the next file: torch's list of modules, imported, loads torch's own."""
     hypothesis.settings.load_profile("pyinit")
 
 
