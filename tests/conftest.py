@@ -48,7 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collectstart() -> None:
-    """Take this suite's profile back for the next file: torch's list of modules, imported, loads torch's own."""
+    """Take this suite's profile back for the next file: torch's list of modules loads torch's own."""
     hypothesis.settings.load_profile("pyinit")
 
 
