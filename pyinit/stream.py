@@ -24,7 +24,7 @@ _WEYL = (0x9E3779B9, 0xBB67AE85)
 
 
 def philox4x32(counter: Any, key: Any) -> Any:
-    """Return the four words of Philox4x32-10 for four counter words and two key words: what the kernels equal.
+    """Return the four words of Philox4x32-10 for four counter words and two key words: what kernels equal.
 
     The words are Python integers, or uint64 arrays that hold 32-bit values.
     """
