@@ -129,26 +129,50 @@ void reflect(const Value* v, const Value* gram, const Value* tau, size_t width, 
   combine<S>(v, width, rows, scratch, sliver);
 }
 
+// A row of a sliver, scaled and rounded.
+template <class S, class Value, class Out, class Vector>
+void round_row(const Value* row, const Vector& scale, Out* rounded) {
+  const auto values = S::mul(S::load(row), scale);
+  if constexpr (std::is_same_v<Out, Value>) S::store(rounded, values);
+  if constexpr (std::is_same_v<Out, Bfloat16>) S::store_bfloat16(&rounded[0].bits, values);
+  if constexpr (std::is_same_v<Out, Float16>) S::store_float16(&rounded[0].bits, values);
+}
+
 template <class S, class Value, class Out>
 void deliver_as(const Value* sliver, const Delivery<Value>& to) {
   constexpr size_t kColumns = kTileColumns<S, Value>;
   static_assert(kColumns <= kMostColumns);
+  // Rows that fill a cache line of the output where a column of the sliver is a row there.
+  constexpr size_t kLine = 64 / sizeof(Out);
   bool adjacent = true;
   for (size_t j = 1; j < to.columns; ++j) adjacent &= to.column_offsets[j] == to.column_offsets[0] + j;
   const auto scale = S::load(to.scale);
   auto* out = static_cast<Out*>(to.out);
-  for (size_t i = 0; i < to.rows; ++i) {
-    const auto values = S::mul(S::load(sliver + (to.picked_rows[i] - to.first_row) * kColumns), scale);
-    Out rounded[kColumns];
-    if constexpr (std::is_same_v<Out, Value>) S::store(rounded, values);
-    if constexpr (std::is_same_v<Out, Bfloat16>) S::store_bfloat16(&rounded[0].bits, values);
-    if constexpr (std::is_same_v<Out, Float16>) S::store_float16(&rounded[0].bits, values);
-    Out* row = out + to.row_offsets[i];
-    if (adjacent) {
-      std::memcpy(row + to.column_offsets[0], rounded, to.columns * sizeof(Out));
-    } else {
-      for (size_t j = 0; j < to.columns; ++j) row[to.column_offsets[j]] = rounded[j];
+  const auto row_of = [&](size_t i) { return sliver + (to.picked_rows[i] - to.first_row) * kColumns; };
+  for (size_t i = 0; i < to.rows;) {
+    size_t line = 1;
+    while (line < kLine && i + line < to.rows && to.row_offsets[i + line] == to.row_offsets[i] + line) ++line;
+    if (adjacent || line < kLine) {
+      Out rounded[kColumns];
+      round_row<S>(row_of(i), scale, rounded);
+      Out* row = out + to.row_offsets[i];
+      if (adjacent) {
+        std::memcpy(row + to.column_offsets[0], rounded, to.columns * sizeof(Out));
+      } else {
+        for (size_t j = 0; j < to.columns; ++j) row[to.column_offsets[j]] = rounded[j];
+      }
+      ++i;
+      continue;
     }
+    // Whole lines: single numbers, each in another page, took a sixth of a wide matrix's time.
+    Out block[kLine][kColumns];
+    for (size_t k = 0; k < kLine; ++k) round_row<S>(row_of(i + k), scale, block[k]);
+    for (size_t j = 0; j < to.columns; ++j) {
+      Out column[kLine];
+      for (size_t k = 0; k < kLine; ++k) column[k] = block[k][j];
+      std::memcpy(out + to.row_offsets[i] + to.column_offsets[j], column, sizeof(column));
+    }
+    i += kLine;
   }
 }
 
