@@ -46,7 +46,6 @@ def test_writing_race_measures_its_peak(tmp_path: Path, capsys: pytest.CaptureFi
         (["--elements", "2^99999999999"], "needs a number of elements from 1 to 2^33, like 2^26; got '2^99"),
         (["--elements", "2^-1"], "needs a number of elements from 1 to 2^33, like 2^26; got '2^-1'"),
         (["--json", "absent/bench.json"], "needs a file in a directory that exists; got 'absent/bench.json'"),
-        (["--plot", "absent/speed.svg"], "needs a file in a directory that exists; got 'absent/speed.svg'"),
         (["--plot", "speed.txt"], "needs a name ending in .png or .svg; got 'speed.txt'"),
         (["--only", "nothing"], "invalid choice: 'nothing'"),
         (["--threads", "-1"], "needs 0 or more threads; got '-1'"),
@@ -56,6 +55,13 @@ def test_refusals(arguments: list[str], message: str, capsys: pytest.CaptureFixt
     with pytest.raises(SystemExit):
         main(arguments)
     assert message in capsys.readouterr().err
+
+
+def test_a_picture_needs_its_directory(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
+    with pytest.raises(SystemExit):
+        main(["--plot", "absent/speed.svg"])
+    assert "needs a file in a directory that exists; got 'absent/speed.svg'" in capsys.readouterr().err
 
 
 def test_a_picture_without_matplotlib_is_refused_before_the_run() -> None:

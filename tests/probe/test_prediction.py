@@ -262,6 +262,7 @@ def test_gradients_that_rows_share_are_not_predicted_behind_batch_norm() -> None
 
 
 def test_what_has_no_band_is_shown_without() -> None:
+    pytest.importorskip("matplotlib")
     x = pi.normal()((30, 8), key=1)
     drawn = [pi.Dense(8, 8, "relu", pi.he_normal()) for _ in range(2)]
     given = [pi.Dense(8, 8, "relu", np.eye(8)) for _ in range(2)]
