@@ -169,6 +169,7 @@ def test_storage_stays_resizable() -> None:
     probe(module, torch.randn(10, 8))
     for parameter in module.parameters():
         parameter.untyped_storage().resize_(0)
+        assert parameter.untyped_storage().size() == 0
 
 
 def test_numbers_that_are_not_finite_are_reported() -> None:
