@@ -15,25 +15,7 @@ torch: Any = pytest.importorskip("torch")
 
 from pyinit.torch import accelerate  # noqa: E402
 
-pytestmark = pytest.mark.interop
-
-
-@pytest.fixture(scope="module", autouse=True)
-def torchvision() -> None:
-    """Let torchvision be imported, for transformers and timm ask for it.
-
-    Its wheel for CUDA cannot load its operators beside a torch for CPUs, and then misses their declarations.
-    """
-    try:
-        import torchvision  # noqa: F401
-    except ImportError:
-        return
-    except RuntimeError:
-        for name in ("nms", "qnms"):
-            torch.library.define(
-                f"torchvision::{name}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-            )
-
+pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("torchvision_loads")]
 
 SMALL: dict[str, Any] = {
     "vocab_size": 512,
