@@ -15,7 +15,11 @@ from pyinit import _core
 from .answer import check_digest, check_moments
 from .contender import NUMPY_STORAGE, Job, Place, Trial
 
-_RECIPES = {"normal": pi.normal, "uniform": pi.uniform, "truncated_normal": pi.truncated_normal}
+_RECIPES: dict[str, Callable[[], pi.Recipe]] = {
+    "normal": pi.normal,
+    "uniform": pi.uniform,
+    "truncated_normal": pi.truncated_normal,
+}
 
 KEY = pi.key(0)
 
