@@ -54,10 +54,12 @@ enter()
 assert entered()
 found = blake2b()
 for recipe in (
-    pi.constant(0.1), pi.uniform(-0.3, 0.7), pi.uniform(0.0, 2.0**-126), pi.normal(), pi.normal(mean=0.1, std=0.02),
+    pi.constant(0.1), pi.uniform(-0.3, 0.7), pi.uniform(0.0, 2.0**-126), pi.normal(),
+    pi.normal(mean=0.1, std=0.02),
     # subnormal in float32 and float16
     pi.normal(std=2.0**-127), pi.normal(std=1e-6),
-    pi.truncated_normal(), pi.truncated_normal(mean=0.3, std=0.02, low=-1.7, high=2.3), pi.truncated_normal(low=6.0, high=7.0),
+    pi.truncated_normal(), pi.truncated_normal(mean=0.3, std=0.02, low=-1.7, high=2.3),
+    pi.truncated_normal(low=6.0, high=7.0),
     pi.truncated_normal(std=2.0**-126, low=0.0, high=1.0),
     pi.sparse(0.3, std=0.1), pi.sparse(0.3, std=0.1, exact=False), pi.orthogonal(),
 ):
