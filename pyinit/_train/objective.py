@@ -25,7 +25,7 @@ class Objective:
     Parameters
     ----------
     loss : str
-        A name of `pyinit.loss.LOSSES`.
+        "mse", "cross_entropy" or "logistic".
     targets : ndarray, (rows of the data set, ...)
         Of a regression (t - mean) / sd, of a squared error on classes one-hot rows.
     metric : {"rmse", "accuracy"}

@@ -87,7 +87,7 @@ def normal_(
     """
     if torch.overrides.has_torch_function_variadic(tensor):
         return handed_on(normal_, tensor, mean=mean, std=std, generator=generator)
-    return drawn(tensor, generator, Normal, mean, std)
+    return drawn(tensor, generator, _normal, mean, std)
 
 
 def trunc_normal_(
@@ -195,6 +195,10 @@ def sparse_(
 def uniform(a: float, b: float) -> Recipe:
     """Return the recipe of torch's uniform draws, to which a = b is one value."""
     return Constant(a) if a == b else Uniform(a, b)
+
+
+def _normal(mean: float, std: float) -> Recipe:
+    return Normal(mean=mean, std=std)
 
 
 def _truncated(mean: float, std: float, a: float, b: float) -> Recipe:
