@@ -37,7 +37,7 @@ def _global_attribute() -> Attribute:
 _read = _global_attribute()
 
 
-def _conv_lstm_cell() -> tuple[type, ...]:
+def _conv_lstm_cell() -> tuple[Any, ...]:
     try:
         from keras.src.layers.rnn.conv_lstm import ConvLSTMCell
     except ImportError:
@@ -160,7 +160,8 @@ def _einsum(owner: Any) -> Weight:
     for axis, label in enumerate(kernel):
         shared = label in inputs and label in outputs
         roles["batch_axis" if shared else "in_axis" if label in inputs else "out_axis"].append(axis)
-    axes = Axes(**{name: tuple(listed) for name, listed in roles.items()})
+    ins, outs, batch = (tuple(roles[name]) for name in ("in_axis", "out_axis", "batch_axis"))
+    axes = Axes(in_axis=ins, out_axis=outs, batch_axis=batch)
     if set(inputs) - set(outputs) - set(kernel) or len(set(kernel)) != len(kernel):
         use = Use(refusal=f"is used by the equation {owner.equation}, which sums more than products with it")
     else:
