@@ -99,9 +99,10 @@ class FromRecipe(Drawing, keras.initializers.Initializer):
     Notes
     -----
     A recipe that names no axes gets those of the layer that asks: groups, depthwise and transposed kernels
-    with their strides, the equation of an EinsumDense, thus the heads of attention, and embeddings, of which
-    an output has one input. The fans are those of how the layer uses its weight, which are not always Keras'
-    own; ``compat="keras"`` in the recipe counts as Keras does. Of any other weight, a matrix is (in, out).
+    with their strides, the equation of an EinsumDense, thus the heads of attention, and embeddings, whose
+    fan_in is the number of features, as in the output layer that shares them. The fans are those of how the
+    layer uses its weight, which are not always Keras' own; ``compat="keras"`` counts as Keras does. Of any
+    other weight, a matrix is (in, out).
 
     Examples
     --------

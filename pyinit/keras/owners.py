@@ -142,12 +142,10 @@ def _weights(owner: Any) -> Iterator[Weight]:
 
 def _embedding(owner: Any) -> Iterator[Weight]:
     rows, size = owner.input_dim, owner.output_dim
-    tied = getattr(owner, "tie_weights", None)
-    # a row is looked up: an output has one input
-    looked_up = Use(Axes(in_axis=(), out_axis=1, batch_axis=0))
-    both = Use(refusal="is both looked up and multiplied by")
-    yield Weight("embeddings_initializer", (rows, size), both if tied else looked_up)
-    if tied is False:
+    # counted as torch and Flax do, and as the output layer of tied models: the features are its inputs
+    table = Use(Axes(in_axis=1, out_axis=0))
+    yield Weight("embeddings_initializer", (rows, size), table)
+    if getattr(owner, "tie_weights", None) is False:
         yield Weight("embeddings_initializer", (size, rows), UNKNOWN)
 
 

@@ -189,11 +189,6 @@ def test_axes_of_an_unknown_layer_are_said_or_refused() -> None:
         (lambda w: layers.MultiHeadAttention(2, 5, bias_initializer=w), (2, 3, 4), "is a bias"),
         (lambda w: layers.EinsumDense("abc,cd->ad", 5, kernel_initializer=w), (2, 3, 4), "sums more than"),
         (
-            lambda w: layers.ReversibleEmbedding(9, 4, embeddings_initializer=w),
-            (2, 3),
-            "both looked up and mult",
-        ),
-        (
             lambda w: layers.SeparableConv1D(1, 1, depthwise_initializer=w, pointwise_initializer=w),
             (2, 9, 4),
             "either of two weights",

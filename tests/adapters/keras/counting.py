@@ -103,13 +103,15 @@ def of_cell(layer: Any, shape: tuple[int, ...]) -> list[float]:
 
 
 def of_embedding(layer: Any, shape: tuple[int, ...]) -> list[float]:
-    """One weight, of which rows are looked up."""
+    """One weight: as an output layer that shares it, a class has all features as inputs."""
     assign(layer.embeddings, 1)
-    return [float(array(layer(keras.ops.ones(shape, "int32"))).flat[0])]
+    layer(keras.ops.ones(shape, "int32"))
+    features = ones((1, layer.output_dim))
+    return [float(array(keras.ops.matmul(features, keras.ops.transpose(layer.embeddings))).flat[0])]
 
 
 def of_reversible_embedding(layer: Any, shape: tuple[int, ...]) -> list[float]:
-    """Two weights: one is looked up, one is multiplied by."""
+    """Two weights: the table, and the kernel that leads back."""
     assign(layer.reverse_embeddings, 1)
     back = layer(ones((1, layer.output_dim)), reverse=True)
     return [*of_embedding(layer, shape), float(array(back).flat[0])]
@@ -228,6 +230,12 @@ CASES = [
         of_separable,
     ),
     Case("Embedding", lambda w: layers.Embedding(9, 4, embeddings_initializer=w), (2, 3), of_embedding),
+    Case(
+        "ReversibleEmbedding",
+        lambda w: layers.ReversibleEmbedding(9, 4, embeddings_initializer=w),
+        (2, 3),
+        of_embedding,
+    ),
     Case(
         "ReversibleEmbedding untied",
         lambda w: layers.ReversibleEmbedding(9, 4, tie_weights=False, embeddings_initializer=w),
