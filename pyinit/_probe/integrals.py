@@ -8,7 +8,6 @@ from collections.abc import Callable
 import numpy as np
 
 from ..activation import Activation
-from ..dense import said
 from ..theory.domain import Rows, Values
 from ..theory.gaussian import expectation_of_rows
 
@@ -24,8 +23,7 @@ def integrals(phi: Activation, variance: Values, mean: Values, square: Values) -
     "average" E[phi], "slope" E[phi'], "slope square" E[phi'^2], "slope fourth" E[phi'^4], "kurtosis"
     E[phi^4] / E[phi^2]^2 - 1, "response" d ln E[phi^2] / d ln variance.
     """
-    is_named = not isinstance(said(phi), Activation)
-    if is_named and phi.name in _BENT and not mean.any():
+    if phi.is_builtin and phi.name in _BENT and not mean.any():
         return _bent(phi, variance)
     held = np.maximum(square, _TINY)
     scale, count = np.sqrt(held), len(variance)
@@ -48,7 +46,7 @@ def integrals(phi: Activation, variance: Values, mean: Values, square: Values) -
 
     times = len(integrands)
     at_all = np.tile(variance, times), np.tile(mean, times)
-    wary = not is_named and not phi.kinks
+    wary = not phi.is_builtin and not phi.kinks
     found = expectation_of_rows(all_of_them, *at_all, phi.kinks, phi.precision, wary=wary)
     named = dict(zip(integrands, found.reshape(times, count), strict=True))
     named["kurtosis"] = np.maximum(named["kurtosis"] - 1.0, 0.0)
