@@ -20,13 +20,13 @@ import numpy as np
 
 from ..activation import Activation
 from ..dense import Dense
-from ..network import Network
 from ..normalization import EPSILON
 from ..theory.domain import Values
 from ..theory.gaussian import expectation
 from ..theory.moments import second_moment
+from .facts import LayerFacts
 from .integrals import integrals
-from .weights import Spread, spread_of
+from .weights import Spread
 
 __all__ = ["Entering", "State", "branch_of", "forward"]
 
@@ -77,33 +77,20 @@ class State:
     numbers: dict[str, float] = field(default_factory=dict)
 
 
-def forward(network: Network, entering: Entering) -> list[State]:
-    """Return what theory knows of each layer; the same list for every key that a network is probed under."""
-    spreads = tuple(
-        (
-            spread_of(layer.recipe, (layer.inputs, layer.units), None),
-            spread_of(layer.bias, (layer.units,), None),
-        )
-        for layer in network.layers
-    )
-    return _followed(network, entering, spreads)
-
-
-# spreads of arrays are what these hold now, so they are asked for every time
 @lru_cache(maxsize=64)
-def _followed(
-    network: Network, entering: Entering, spreads: tuple[tuple[Spread, Spread], ...]
-) -> list[State]:
-    states = _forward(network, entering, spreads)
+def forward(facts: tuple[LayerFacts, ...], entering: Entering) -> list[State]:
+    """Return what theory knows of each layer; the same list for every key that a network is probed under."""
+    states = _forward(facts, entering)
     _fluctuations(states)
     return states
 
 
-def _forward(network: Network, entering: Entering, spreads: tuple[tuple[Spread, Spread], ...]) -> list[State]:
+def _forward(facts: tuple[LayerFacts, ...], entering: Entering) -> list[State]:
     average, square, batch = entering.mean, entering.second_moment, entering.batch_variance
     states: list[State] = []
-    is_shared = any(weight.mean for weight, _ in spreads)
-    for layer, (weight, bias) in zip(network.layers, spreads, strict=True):
+    is_shared = any(one.weight.mean for one in facts)
+    for one in facts:
+        layer, weight, bias = one.layer, one.weight, one.bias
         fan, before = layer.inputs, states[-1] if states else None
         mean = weight.mean * fan * average + bias.mean
         passed = weight.std**2 * fan * square

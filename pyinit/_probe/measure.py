@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,15 +13,13 @@ import numpy.typing as npt
 from ..dense import Dense
 from ..layer import DRAWN, Drawn, Weight
 from ..moments import Axis, Moments, Question, statistics
-from ..network import Network
 from ..passes import Asked, Parts, Pass, applied, backward, forward, inside, is_fused, stream_of
 from ..plan import Plan
 from ..stream import Key
 from .axes import Axes, ends, reached, spanning
+from .facts import LayerFacts
 from .retrace import places_for, retraced, stops
-from .saturation import flat_ends
 from .spare import Spare
-from .weights import Spread, spread_of
 
 __all__ = ["Measured", "Output", "Progress", "measured"]
 
@@ -50,7 +48,7 @@ class Measured:
 
 @np.errstate(over="ignore", invalid="ignore")
 def measured(
-    network: Network,
+    facts: Sequence[LayerFacts],
     x: Array,
     key: Key,
     output: Output | None,
@@ -65,7 +63,7 @@ def measured(
     drawn on the way; and, one layer at a time, the gradient by its weight, which is taken band by band where
     the ends of its histogram were asked for.
     """
-    layers, keep, members = network.layers, output is not None, threads or 0
+    layers, keep, members = [one.layer for one in facts], output is not None, threads or 0
     total = len(layers) * (2 if keep else 1)
     inputs = statistics(x, Question(axes.around("activation", x)), threads)
     found: list[dict[str, Moments]] = []
@@ -77,7 +75,7 @@ def measured(
     spare = Spare()
     for at, layer in enumerate(layers):
         weight = _weight(layer, at, key, threads)
-        asked = _asked(layer, axes, weight, entering, before, found[-1] if found else None)
+        asked = _asked(facts[at], axes, weight, entering, before, found[-1] if found else None)
         own = Parts(weight.given() if isinstance(weight, Drawn) else weight, _bias(layer, at, key))
         made = forward(layer, own, entering, stream, members, ask=asked, take=spare.take)
         found.append(_refined(made, axes, threads))
@@ -190,22 +188,20 @@ def _bias(layer: Dense, at: int, key: Key) -> Array | None:
 
 
 def _asked(
-    layer: Dense,
+    facts: LayerFacts,
     axes: Axes,
     weight: Weight,
     x: Array,
     entering: Moments,
     before: dict[str, Moments] | None,
 ) -> Asked:
-    values = None if isinstance(weight, Drawn) else weight
-    spread = spread_of(layer.recipe, (layer.inputs, layer.units), values)
-    z_axis = _expected(layer, axes, x, entering, spread, before)
+    z_axis = _expected(facts, axes, x, entering, before)
     if isinstance(weight, Drawn):
         w_axis = axes.fixed("weight") or spanning(*_bounds(weight.plan), axes.bins)
     else:
         w_axis = axes.around("weight", weight)
     return Asked(
-        Question(z_axis, flat_ends(layer.activation)), Question(_image(layer, axes, z_axis)), Question(w_axis)
+        Question(z_axis, facts.flat_ends), Question(_image(facts.layer, axes, z_axis)), Question(w_axis)
     )
 
 
@@ -217,15 +213,15 @@ def _bounds(plan: Plan) -> tuple[float, float]:
 
 
 def _expected(
-    layer: Dense, axes: Axes, x: Array, entering: Moments, weight: Spread, before: dict[str, Moments] | None
+    facts: LayerFacts, axes: Axes, x: Array, entering: Moments, before: dict[str, Moments] | None
 ) -> Axis:
     """Return the axis of what enters the activation, before it is there."""
+    layer, weight, bias = facts.layer, facts.weight, facts.bias
     fixed = axes.fixed("pre-activation")
     if fixed is not None:
         return fixed
     if layer.norm is not None:
         return spanning(-_REACH, _REACH, axes.bins)
-    bias = spread_of(layer.bias, (layer.units,), None)
     square = weight.std**2 * layer.inputs * entering.second_moment + bias.std**2
     low = high = bias.mean
     if weight.mean:

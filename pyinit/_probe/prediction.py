@@ -8,13 +8,14 @@ is `pyinit.theory.propagate`, up to what a mean of the weights does to gradients
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..network import Network
 from ..normalization import EPSILON
 from .band import band, band_of_weight
+from .facts import LayerFacts
 from .mean_field import Entering, State, branch_of, forward
 
 __all__ = ["Prediction", "predicted"]
@@ -52,7 +53,7 @@ class Prediction:
 
 
 def predicted(
-    network: Network, entering: Entering, anchor: dict[str, float] | None
+    facts: Sequence[LayerFacts], entering: Entering, anchor: dict[str, float] | None
 ) -> tuple[dict[str, Prediction], ...]:
     """Return the predictions of each layer by kind; `anchor` is what was measured at the last layer.
 
@@ -70,7 +71,7 @@ def predicted(
         If an activation is too rough to be integrated.
     """
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        states = forward(network, entering)
+        states = forward(tuple(facts), entering)
         found = [_of_forward(state) for state in states]
         if anchor is not None:
             _gradients(states, found, anchor, entering)

@@ -19,6 +19,7 @@ from ..loss import LOSSES, loss_of
 from ..network import Network, as_network
 from ..stream import Key, as_key
 from .axes import axes_of
+from .facts import LayerFacts, facts_of
 from .mean_field import Entering
 from .measure import Measured, Output, Progress, measured
 from .prediction import Prediction, predicted
@@ -132,9 +133,10 @@ def probe(
     if not backward and (dy is not None or targets is not None):
         raise RecipeError("dy and targets are for the way back; got backward=False. Leave one of them out.")
     warn_of_constants(rows, "x", stacklevel=2)
-    found = measured(net, rows, where, output, axes, threads, progress)
-    verdicts, verdict = judged(net, found)
-    theory = expected(net, rows, found)
+    facts = facts_of(net)
+    found = measured(facts, rows, where, output, axes, threads, progress)
+    verdicts, verdict = judged(facts, found)
+    theory = expected(facts, rows, found)
     layers = tuple(_layer(at, layer, found, theory, verdicts[at]) for at, layer in enumerate(net.layers))
     return Report(title, len(rows), where.seed, where.offset, found.inputs, layers, verdict, found.loss)
 
@@ -197,7 +199,7 @@ def _lost(name: str, output: Array, targets: Array) -> tuple[float, Array]:
         return LOSSES[name](output, targets)
 
 
-def expected(network: Network, x: Array, found: Measured) -> tuple[dict[str, Prediction], ...]:
+def expected(facts: Sequence[LayerFacts], x: Array, found: Measured) -> tuple[dict[str, Prediction], ...]:
     """Return what theory predicts of a network on rows, from what was measured of the last layer."""
     last = found.layers[-1]
     anchor = None
@@ -211,15 +213,15 @@ def expected(network: Network, x: Array, found: Measured) -> tuple[dict[str, Pre
             ).second_moment,
         }
     batch = 0.0
-    if any(layer.norm == "batch" for layer in network.layers):
+    if any(one.layer.norm == "batch" for one in facts):
         batch = float(x.var(axis=0, dtype=np.float64).mean())
     inputs = found.inputs
     sums = float(np.square(x.sum(axis=1, dtype=np.float64)).mean())
     try:
-        return predicted(network, Entering(inputs.second_moment, inputs.mean, batch, sums), anchor)
+        return predicted(facts, Entering(inputs.second_moment, inputs.mean, batch, sums), anchor)
     except RecipeError:
         # a function that is too rough to integrate still has its measurements
-        return tuple({} for _ in network.layers)
+        return tuple({} for _ in facts)
 
 
 def _layer(

@@ -30,11 +30,10 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from ..moments import Moments
-from ..network import Network
 from .measure import Measured
 from .remedy import remedy, scale_free
-from .saturation import SATURATED, saturated_from
-from .weights import spread_of
+from .saturation import SATURATED
+from .way import Facts
 
 __all__ = ["DEAD", "EXPLODED", "SATURATED", "VANISHED", "Kind", "Verdict", "judged"]
 
@@ -72,27 +71,27 @@ class Verdict:
         return f"{self.kind}: {self.reason}" + (f" Fix: {self.fix}" if self.fix else "")
 
 
-def judged(network: Network, measured: Measured) -> tuple[tuple[Verdict, ...], Verdict]:
+def judged(facts: Facts, measured: Measured) -> tuple[tuple[Verdict, ...], Verdict]:
     """Return a verdict on each layer, and one on the network."""
     layers = []
     scale = math.sqrt(measured.inputs.second_moment)
-    free = scale_free(network)
+    free = scale_free(facts)
     low, high = (scale, scale) if free else (min(scale, 1.0), max(scale, 1.0))
     if scale == 0.0:
         low = high = 1.0
-    last = _norm(measured, network, len(network.layers) - 1)
-    for at in range(len(network.layers)):
-        if network.layers[at].norm is not None:
+    last = _norm(measured, facts, len(facts) - 1)
+    for at in range(len(facts)):
+        if facts[at].layer.norm is not None:
             low = high = 1.0
-        kind, reason = _of_layer(network, measured, at, (low, high), last)
-        layers.append(Verdict(kind, reason, remedy(kind, network, measured, at)))
-    return tuple(layers), _of_network(network, layers, measured)
+        kind, reason = _of_layer(facts, measured, at, (low, high), last)
+        layers.append(Verdict(kind, reason, remedy(kind, facts, measured, at)))
+    return tuple(layers), _of_network(facts, layers, measured)
 
 
 def _of_layer(
-    network: Network, measured: Measured, at: int, scale: tuple[float, float], last: float | None
+    facts: Facts, measured: Measured, at: int, scale: tuple[float, float], last: float | None
 ) -> tuple[Kind, str]:
-    layer, found = network.layers[at], measured.layers[at]
+    layer, found = facts[at].layer, measured.layers[at]
     for kind, numbers in found.items():
         if numbers.nonfinite:
             return "exploding", f"{numbers.nonfinite} numbers of its {kind} are not finite."
@@ -105,27 +104,27 @@ def _of_layer(
                 "healthy",
                 "what enters it is 0 until a layer before it, whose weights are 0, has made a step.",
             )
-        if not _learns(network, measured, at):
+        if not _learns(facts, measured, at):
             if made.second_moment == 0.0:
                 return "dead", "it makes 0 for every row."
             return "dead", f"{made.dead:.0%} of its units are silent for every row."
-    if _is_symmetric(network, measured, at):
+    if _is_symmetric(facts, measured, at):
         return "symmetric", f"all its weights are {weight.mean:.4g}, so all units are and stay the same."
-    if _is_zero(weight) and _learns(network, measured, at):
+    if _is_zero(weight) and _learns(facts, measured, at):
         return "healthy", _AWAKES if "weight gradient" in found else _UNSEEN
-    if entering.saturated is not None and entering.saturated >= saturated_from(layer.activation):
+    if entering.saturated is not None and entering.saturated >= facts[at].saturated_from:
         reason = f"{entering.saturated:.0%} of what enters {layer.activation.name} is where it is flat"
         return "saturated", f"{reason} (rms {_rms(entering):.3g})."
-    size, (low, high) = _size(network, measured, at), scale
+    size, (low, high) = _size(facts, measured, at), scale
     if size > EXPLODED * high:
         return "exploding", f"what enters {layer.activation.name} has rms {size:.3g}, the input {high:.3g}."
     if size < VANISHED * low:
         return "vanishing", f"what enters {layer.activation.name} has rms {size:.3g}, the input {low:.3g}."
-    norm = _norm(measured, network, at)
+    norm = _norm(measured, facts, at)
     if norm is not None and last:
         ratio = norm / last
         if ratio == 0.0:
-            deeper = (_norm(measured, network, one) or 0.0 for one in range(at + 1, len(network.layers)))
+            deeper = (_norm(measured, facts, one) or 0.0 for one in range(at + 1, len(facts)))
             if any(_is_lost(one / last) for one in deeper):
                 return "vanishing", "the gradient that comes back is below float32's range."
             if any(_awakes(one) for one in measured.layers[at + 1 :]):
@@ -157,28 +156,27 @@ def _waits(measured: Measured, at: int) -> bool:
     return nothing and any(_awakes(one) for one in measured.layers[:at])
 
 
-def _learns(network: Network, measured: Measured, at: int) -> bool:
+def _learns(facts: Facts, measured: Measured, at: int) -> bool:
     """Return whether a layer that makes 0 gets a gradient all the same: from weights of 0, or as the last."""
-    found, is_last = measured.layers[at], at == len(network.layers) - 1
+    found, is_last = measured.layers[at], at == len(facts) - 1
     gradient = found.get("weight gradient")
     if gradient is None:
         return is_last and _is_zero(found["weight"])
     return gradient.second_moment > 0.0 and (is_last or _is_zero(found["weight"]))
 
 
-def _is_symmetric(network: Network, measured: Measured, at: int) -> bool:
+def _is_symmetric(facts: Facts, measured: Measured, at: int) -> bool:
     """Return whether units of a layer get the same from the layer before and from the one after it.
 
     Targets tell the units of the last layer apart, a skip those of the layers it joins.
     """
-    layer = network.layers[at]
-    if layer.units == 1 or at == len(network.layers) - 1:
+    layer = facts[at].layer
+    if layer.units == 1 or at == len(facts) - 1:
         return False
-    if layer.branch is not None or network.layers[at + 1].branch is not None:
+    if layer.branch is not None or facts[at + 1].layer.branch is not None:
         return False
-    biases = spread_of(layer.bias, (layer.units,), None)
     pair = (measured.layers[one]["weight"] for one in (at, at + 1))
-    return biases.std == 0.0 and all(weight.minimum == weight.maximum for weight in pair)
+    return facts[at].bias.std == 0.0 and all(weight.minimum == weight.maximum for weight in pair)
 
 
 def _is_lost(size: float) -> bool:
@@ -186,7 +184,7 @@ def _is_lost(size: float) -> bool:
     return 0.0 < size < _LOST
 
 
-def _of_network(network: Network, layers: list[Verdict], measured: Measured) -> Verdict:
+def _of_network(facts: Facts, layers: list[Verdict], measured: Measured) -> Verdict:
     first = _first_not_finite(measured)
     if first is not None:
         at, count, kind = first
@@ -195,7 +193,7 @@ def _of_network(network: Network, layers: list[Verdict], measured: Measured) -> 
     for kind in _ORDER:
         hit = [at for at, verdict in enumerate(layers) if verdict.kind == kind]
         if hit:
-            worst = hit[0] if kind in ("saturated", "dead", "symmetric") else _worst(network, measured, hit)
+            worst = hit[0] if kind in ("saturated", "dead", "symmetric") else _worst(facts, measured, hit)
             reason = f"{len(hit)} of {len(layers)} layers; layers.{worst}: {layers[worst].reason}"
             return Verdict(kind, reason, layers[worst].fix)
     for at, found in enumerate(measured.layers):
@@ -215,22 +213,22 @@ def _first_not_finite(measured: Measured) -> tuple[int, int, str] | None:
     return None
 
 
-def _worst(network: Network, measured: Measured, hit: list[int]) -> int:
+def _worst(facts: Facts, measured: Measured, hit: list[int]) -> int:
     def off(at: int) -> float:
-        signal = math.log(max(_size(network, measured, at), 1e-300))
-        norm = _norm(measured, network, at)
+        signal = math.log(max(_size(facts, measured, at), 1e-300))
+        norm = _norm(measured, facts, at)
         return max(abs(signal), abs(math.log(norm)) if norm else 0.0)
 
     return max(hit, key=off)
 
 
-def _size(network: Network, measured: Measured, at: int) -> float:
+def _size(facts: Facts, measured: Measured, at: int) -> float:
     """Return the rms of what enters an activation; of few units, the one to expect."""
-    layer, found = network.layers[at], measured.layers[at]
+    layer, found = facts[at].layer, measured.layers[at]
     if layer.units >= _FEW or layer.norm is not None or layer.branch is not None:
         return _rms(found["pre-activation"])
     entering = measured.layers[at - 1]["activation"] if at else measured.inputs
-    weight, bias = found["weight"], spread_of(layer.bias, (layer.units,), None)
+    weight, bias = found["weight"], facts[at].bias
     spread = layer.inputs * weight.variance * entering.second_moment
     shared = layer.inputs * weight.mean * entering.mean
     return math.sqrt(spread + shared**2 + bias.second_moment)
@@ -240,7 +238,7 @@ def _rms(numbers: Moments) -> float:
     return math.sqrt(numbers.second_moment)
 
 
-def _norm(measured: Measured, network: Network, at: int) -> float | None:
+def _norm(measured: Measured, facts: Facts, at: int) -> float | None:
     """Return the norm of a row's gradient, or None where the run did not go back."""
     found = measured.layers[at].get("gradient")
-    return None if found is None else math.sqrt(found.second_moment * network.layers[at].units)
+    return None if found is None else math.sqrt(found.second_moment * facts[at].layer.units)

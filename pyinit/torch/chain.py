@@ -10,6 +10,7 @@ from itertools import pairwise
 import torch
 from torch import nn
 
+from .._probe.facts import facts_of
 from .._probe.measure import Measured
 from .._probe.prediction import Prediction
 from .._probe.run import expected
@@ -50,9 +51,10 @@ def judged_chain(
     network: Network, x: torch.Tensor, found: Measured, names: Sequence[str]
 ) -> tuple[tuple[dict[str, Prediction], ...], tuple[Verdict, ...], Verdict]:
     """Return what `pyinit.probe` predicts of a network and says of the numbers, with modules' names."""
-    layers, whole = judged_network(network, found)
+    facts = facts_of(network)
+    layers, whole = judged_network(facts, found)
     rows = float32(x.detach().reshape(len(x), -1))
-    theory = expected(network, rows, found)
+    theory = expected(facts, rows, found)
     return theory, tuple(_renamed(one, names) for one in layers), _renamed(whole, names)
 
 

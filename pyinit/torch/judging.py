@@ -165,7 +165,7 @@ def _fix(kind: Kind, call: Call, calls: Sequence[Call], names: Sequence[str]) ->
 def _suited(call: Call) -> tuple[str, float, float]:
     """Return the recipe that suits a layer, its gain and its std."""
     recipe, gain = suggested(call.nonlinearity.phi or activation("linear"))
-    std = spread_of(recipe, (call.inputs, call.units), None).std
+    std = spread_of(recipe, (call.inputs, call.units)).std
     return written(recipe), gain, std
 
 

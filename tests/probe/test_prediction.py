@@ -10,11 +10,19 @@ import pytest
 
 import pyinit as pi
 from pyinit import theory
+from pyinit._probe.facts import facts_of
 from pyinit._probe.mean_field import Entering
-from pyinit._probe.prediction import Prediction, predicted
+from pyinit._probe.prediction import Prediction
+from pyinit._probe.prediction import predicted as predicted_of
 
 ENTERING = Entering(0.3, 0.0, 0.3)
 ONES = {"gradient": 1.0, "gradient mean": 0.0, "weight gradient": 1.0, "entering": 1.0}
+
+
+def predicted(
+    network: pi.Network, entering: Entering, anchor: dict[str, float] | None
+) -> tuple[dict[str, Prediction], ...]:
+    return predicted_of(facts_of(network), entering, anchor)
 
 
 def of(network: pi.Network, kind: str, entering: Entering = ENTERING) -> np.ndarray:
