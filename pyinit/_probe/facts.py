@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 from ..dense import Dense
 from ..network import Network
+from ..normalization import EPSILON
+from ..theory.law import LayerLaw, Spread
+from ..theory.width import is_homogeneous
 from .saturation import flat_ends, saturated_from
-from .weights import Spread, spread_of
+from .weights import spread_of
 
 __all__ = ["LayerFacts", "facts_of"]
 
@@ -25,6 +28,8 @@ class LayerFacts:
         The pre-activations at and beyond which its activation is flat.
     saturated_from : float
         The share of pre-activations beyond these ends from which the layer is saturated.
+    is_homogeneous : bool
+        Whether phi(a x) = a phi(x), so that the layer keeps whatever scale its input has.
     """
 
     layer: Dense
@@ -32,6 +37,23 @@ class LayerFacts:
     bias: Spread
     flat_ends: tuple[float, float]
     saturated_from: float
+    is_homogeneous: bool
+
+    @property
+    def law(self) -> LayerLaw:
+        """The layer as mean-field theory sees it."""
+        layer = self.layer
+        epsilon = EPSILON if layer.norm is not None else 0.0
+        return LayerLaw(
+            layer.inputs,
+            layer.units,
+            layer.activation,
+            self.weight,
+            self.bias,
+            layer.norm,
+            layer.branch,
+            epsilon,
+        )
 
 
 def facts_of(network: Network) -> tuple[LayerFacts, ...]:
@@ -43,6 +65,7 @@ def facts_of(network: Network) -> tuple[LayerFacts, ...]:
             spread_of(layer.bias, (layer.units,)),
             flat_ends(layer.activation),
             saturated_from(layer.activation),
+            is_homogeneous(layer.activation),
         )
         for layer in network.layers
     )

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from ..recipe import Recipe
 from .facts import LayerFacts
 from .measure import Measured
 from .way import Facts, Family, is_weak, skips_heal, suggested, suited_std, way_out
 
-__all__ = ["remedy", "scale_free", "written"]
+__all__ = ["remedy", "written"]
 
 # stds nearer than this are the same advice
 _SAME = 0.05
@@ -23,15 +21,6 @@ _FAMOUS = {
     "fan_in": {2.0: "pi.he_normal()", 1.0: "pi.lecun_normal()"},
     "fan_avg": {1.0: "pi.glorot_normal()"},
 }
-
-
-def scale_free(facts: Facts) -> bool:
-    """Return whether phi(2 x) = 2 phi(x) for every activation: then a signal has no scale of its own."""
-    x = np.array([-3.0, -0.5, 0.5, 3.0])
-    return all(
-        np.allclose(phi.value(2.0 * x), 2.0 * phi.value(x), rtol=1e-6)
-        for phi in (one.layer.activation for one in facts)
-    )
 
 
 def remedy(kind: str, facts: Facts, measured: Measured, at: int) -> str:

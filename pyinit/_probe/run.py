@@ -18,9 +18,10 @@ from ..errors import RecipeError, ShapeError
 from ..loss import LOSSES, loss_of
 from ..network import Network, as_network
 from ..stream import Key, as_key
+from ..theory.backward import OutputGradient
+from ..theory.law import InputMoments
 from .axes import axes_of
 from .facts import LayerFacts, facts_of
-from .mean_field import Entering
 from .measure import Measured, Output, Progress, measured
 from .prediction import Prediction, predicted
 from .report import LayerReport, Report
@@ -199,26 +200,21 @@ def _lost(name: str, output: Array, targets: Array) -> tuple[float, Array]:
         return LOSSES[name](output, targets)
 
 
-def expected(facts: Sequence[LayerFacts], x: Array, found: Measured) -> tuple[dict[str, Prediction], ...]:
+def expected(facts: tuple[LayerFacts, ...], x: Array, found: Measured) -> tuple[dict[str, Prediction], ...]:
     """Return what theory predicts of a network on rows, from what was measured of the last layer."""
     last = found.layers[-1]
-    anchor = None
+    output = None
     if "gradient" in last:
-        anchor = {
-            "gradient": last["gradient"].second_moment,
-            "gradient mean": last["gradient"].mean,
-            "weight gradient": last["weight gradient"].second_moment,
-            "entering": (
-                found.layers[-2]["activation"] if len(found.layers) > 1 else found.inputs
-            ).second_moment,
-        }
+        gradient, of_weight = last["gradient"], last["weight gradient"].second_moment
+        entering = found.layers[-2]["activation"] if len(found.layers) > 1 else found.inputs
+        output = OutputGradient(gradient.second_moment, gradient.mean, of_weight, entering.second_moment)
     batch = 0.0
     if any(one.layer.norm == "batch" for one in facts):
         batch = float(x.var(axis=0, dtype=np.float64).mean())
     inputs = found.inputs
     sums = float(np.square(x.sum(axis=1, dtype=np.float64)).mean())
     try:
-        return predicted(facts, Entering(inputs.second_moment, inputs.mean, batch, sums), anchor)
+        return predicted(facts, InputMoments(inputs.second_moment, inputs.mean, batch, sums), output)
     except RecipeError:
         # a function that is too rough to integrate still has its measurements
         return tuple({} for _ in facts)

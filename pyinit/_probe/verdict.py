@@ -31,7 +31,7 @@ from typing import Literal, TypeAlias
 
 from ..moments import Moments
 from .measure import Measured
-from .remedy import remedy, scale_free
+from .remedy import remedy
 from .saturation import SATURATED
 from .way import Facts
 
@@ -75,7 +75,7 @@ def judged(facts: Facts, measured: Measured) -> tuple[tuple[Verdict, ...], Verdi
     """Return a verdict on each layer, and one on the network."""
     layers = []
     scale = math.sqrt(measured.inputs.second_moment)
-    free = scale_free(facts)
+    free = all(one.is_homogeneous for one in facts)
     low, high = (scale, scale) if free else (min(scale, 1.0), max(scale, 1.0))
     if scale == 0.0:
         low = high = 1.0

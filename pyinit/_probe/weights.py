@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from ..recipe import Recipe
+from ..theory.law import Spread
 
-__all__ = ["Spread", "spread_of"]
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Mean and standard deviation that weights have, by their plan or, where it has none, by themselves."""
-
-    mean: float
-    std: float
-    drawn: bool
-
-    @property
-    def second_moment(self) -> float:
-        """Mean of the squares."""
-        return self.std**2 + self.mean**2
+__all__ = ["spread_of"]
 
 
 def spread_of(recipe: Recipe | None, shape: tuple[int, ...]) -> Spread:

@@ -12,9 +12,9 @@ import pytest
 import pyinit as pi
 from pyinit._probe.facts import facts_of
 from pyinit._probe.saturation import saturated_from
-from pyinit._probe.weights import Spread
 from pyinit.activation import NAMES, activation
 from pyinit.structured import Identity
+from pyinit.theory.law import Spread
 
 X = np.random.default_rng(0).normal(size=(30, 6)).astype(np.float32)
 
