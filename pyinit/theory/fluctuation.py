@@ -35,15 +35,21 @@ def fill_in_fluctuations(states: Sequence[State]) -> None:
     z = h = 0.0
     for state in states:
         n, q = state.law.units, max(state.variance + state.mean**2, TINY)
-        own, stream = state.passed / q, state.skipped / q
-        # given its input, a unit's square is that of a normal number; z and h before it move together
-        given = (own * math.sqrt(h) + stream * math.sqrt(z)) ** 2
-        z = given + 2.0 / n * max((state.variance / q) ** 2 - stream**2, 0.0)
+        # what came in varies the square of z, and its variance, of which the mean of a bias is no part
+        given, answered = _passed_on(state, q, z, h), _passed_on(state, max(state.variance, TINY), z, h)
+        # given its input, a unit's square is that of a normal number
+        z = given + 2.0 / n * max((state.variance / q) ** 2 - (state.skipped / q) ** 2, 0.0)
         response = 0.0 if state.law.norm is not None else state.moments.response
-        h = state.moments.kurtosis / n + response**2 * given
-        if stream:
+        h = state.moments.kurtosis / n + response**2 * answered
+        if state.skipped:
             h = max(h, response**2 * z)
         state.log_z, state.log_h = z, h
+
+
+def _passed_on(state: State, whole: float, z: float, h: float) -> float:
+    """Return how much the logarithm of `whole` varies by what z and phi of the layer before vary."""
+    # these move together
+    return (state.passed / whole * math.sqrt(h) + state.skipped / whole * math.sqrt(z)) ** 2
 
 
 def moments_of(phi: Activation, variance: Values, mean: Values, square: Values) -> list[ActivationMoments]:
