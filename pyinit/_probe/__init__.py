@@ -6,7 +6,7 @@ from ..moments import Histogram, LinearAxis, LogAxis, Moments
 from .prediction import Prediction
 from .report import LayerReport, Report
 from .run import probe
-from .verdict import Verdict
+from .verdict import Remedy, Verdict
 
 __all__ = [
     "Histogram",
@@ -15,6 +15,7 @@ __all__ = [
     "LogAxis",
     "Moments",
     "Prediction",
+    "Remedy",
     "Report",
     "Verdict",
     "probe",

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from ..errors import RecipeError
 from ..theory.backward import Gradient, OutputGradient, backward
 from ..theory.forward import forward
 from ..theory.law import InputMoments, LayerLaw
 from ..theory.state import State
 from .band import band, band_of_weight
 from .facts import LayerFacts
+from .measure import Measured
 
-__all__ = ["Prediction", "predicted"]
+__all__ = ["Prediction", "expected", "predicted"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,28 @@ def predicted(
             for own, gradient in zip(found, backward(states, inputs, output), strict=True):
                 own |= _of_backward(gradient)
     return tuple(found)
+
+
+def expected(
+    facts: tuple[LayerFacts, ...], x: npt.NDArray[Any], found: Measured
+) -> tuple[dict[str, Prediction], ...]:
+    """Return what theory predicts of a network on rows, from what was measured of the last layer."""
+    last = found.layers[-1]
+    output = None
+    if "gradient" in last:
+        gradient, of_weight = last["gradient"], last["weight gradient"].second_moment
+        entering = found.layers[-2]["activation"] if len(found.layers) > 1 else found.inputs
+        output = OutputGradient(gradient.second_moment, gradient.mean, of_weight, entering.second_moment)
+    batch = 0.0
+    if any(one.layer.norm == "batch" for one in facts):
+        batch = float(x.var(axis=0, dtype=np.float64).mean())
+    inputs = found.inputs
+    sums = float(np.square(x.sum(axis=1, dtype=np.float64)).mean())
+    try:
+        return predicted(facts, InputMoments(inputs.second_moment, inputs.mean, batch, sums), output)
+    except RecipeError:
+        # a function that is too rough to integrate still has its measurements
+        return tuple({} for _ in facts)
 
 
 @lru_cache(maxsize=64)

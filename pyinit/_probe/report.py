@@ -160,7 +160,7 @@ class Report:
         try:
             values = {name: value for name, value in content.items() if name != "report"}
             values["inputs"] = Moments.from_dict(values["inputs"])
-            values["verdict"] = Verdict(**values["verdict"])
+            values["verdict"] = Verdict.from_dict(values["verdict"])
             values["loss"] = number(values["loss"])
             values["layers"] = tuple(_layer(layer) for layer in values["layers"])
             return cls(**values)
@@ -185,6 +185,8 @@ def _plain(value: Any) -> Any:
         return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, Verdict):
+        return value.to_dict()
     if hasattr(value, "__dataclass_fields__"):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     return value
@@ -197,5 +199,5 @@ def _layer(content: Any) -> LayerReport:
         kind: Prediction(**{name: number(value) for name, value in item.items()})
         for kind, item in values["predictions"].items()
     }
-    values["verdict"] = Verdict(**values["verdict"])
+    values["verdict"] = Verdict.from_dict(values["verdict"])
     return LayerReport(**values)

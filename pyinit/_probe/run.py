@@ -10,24 +10,23 @@ import numpy as np
 import numpy.typing as npt
 
 from .._fill import check_threads
-from ..activation import Activation
 from ..data.arrays import numbers, warn_of_constants
-from ..dense import Dense, said
+from ..dense import Dense
 from ..distributions import normal
 from ..errors import RecipeError, ShapeError
 from ..loss import LOSSES, loss_of
+from ..moments import Moments
 from ..network import Network, as_network
 from ..stream import Key, as_key
-from ..theory.backward import OutputGradient
-from ..theory.law import InputMoments
 from .axes import axes_of
-from .facts import LayerFacts, facts_of
-from .measure import Measured, Output, Progress, measured
-from .prediction import Prediction, predicted
+from .diagnosis import judged, layer_names
+from .facts import facts_of
+from .measure import Output, Progress, measured
+from .prediction import Prediction, expected
 from .report import LayerReport, Report
-from .verdict import Verdict, judged
+from .verdict import Verdict
 
-__all__ = ["expected", "probe"]
+__all__ = ["probe"]
 
 Array = npt.NDArray[Any]
 
@@ -136,10 +135,13 @@ def probe(
     warn_of_constants(rows, "x", stacklevel=2)
     facts = facts_of(net)
     found = measured(facts, rows, where, output, axes, threads, progress)
-    verdicts, verdict = judged(facts, found)
+    names = layer_names(len(facts))
+    own, whole = judged(facts, found, names)
     theory = expected(facts, rows, found)
-    layers = tuple(_layer(at, layer, found, theory, verdicts[at]) for at, layer in enumerate(net.layers))
-    return Report(title, len(rows), where.seed, where.offset, found.inputs, layers, verdict, found.loss)
+    layers = tuple(
+        _layer(name, net.layers[at], found.layers[at], theory[at], own[at]) for at, name in enumerate(names)
+    )
+    return Report(title, len(rows), where.seed, where.offset, found.inputs, layers, whole, found.loss)
 
 
 def _rows(network: Network, x: npt.ArrayLike) -> Array:
@@ -200,42 +202,25 @@ def _lost(name: str, output: Array, targets: Array) -> tuple[float, Array]:
         return LOSSES[name](output, targets)
 
 
-def expected(facts: tuple[LayerFacts, ...], x: Array, found: Measured) -> tuple[dict[str, Prediction], ...]:
-    """Return what theory predicts of a network on rows, from what was measured of the last layer."""
-    last = found.layers[-1]
-    output = None
-    if "gradient" in last:
-        gradient, of_weight = last["gradient"], last["weight gradient"].second_moment
-        entering = found.layers[-2]["activation"] if len(found.layers) > 1 else found.inputs
-        output = OutputGradient(gradient.second_moment, gradient.mean, of_weight, entering.second_moment)
-    batch = 0.0
-    if any(one.layer.norm == "batch" for one in facts):
-        batch = float(x.var(axis=0, dtype=np.float64).mean())
-    inputs = found.inputs
-    sums = float(np.square(x.sum(axis=1, dtype=np.float64)).mean())
-    try:
-        return predicted(facts, InputMoments(inputs.second_moment, inputs.mean, batch, sums), output)
-    except RecipeError:
-        # a function that is too rough to integrate still has its measurements
-        return tuple({} for _ in facts)
-
-
 def _layer(
-    at: int, layer: Dense, found: Measured, theory: tuple[dict[str, Prediction], ...], verdict: Verdict
+    name: str,
+    layer: Dense,
+    moments: dict[str, Moments],
+    predictions: dict[str, Prediction],
+    verdict: Verdict,
 ) -> LayerReport:
-    name = said(layer.activation)
-    if isinstance(name, tuple):
-        name = f"{name[0]}({name[1]:g})"
+    phi = layer.activation
+    is_plain = phi.parameter is None or not phi.is_builtin
     return LayerReport(
-        f"layers.{at}",
+        name,
         layer.inputs,
         layer.units,
-        name.name if isinstance(name, Activation) else name,
+        phi.name if is_plain else f"{phi.name}({phi.parameter:g})",
         repr(layer.recipe),
         "" if layer.bias is None else repr(layer.bias),
         layer.norm,
         layer.branch,
-        found.layers[at],
-        {kind: one for kind, one in theory[at].items() if math.isfinite(one.second_moment)},
+        moments,
+        {kind: one for kind, one in predictions.items() if math.isfinite(one.second_moment)},
         verdict,
     )

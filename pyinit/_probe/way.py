@@ -20,7 +20,7 @@ from .facts import LayerFacts
 from .saturation import flat_share, saturated_from
 from .weights import spread_of
 
-__all__ = ["Facts", "Family", "Way", "is_weak", "skips_heal", "suggested", "suited_std", "way_out"]
+__all__ = ["Facts", "Family", "Way", "is_weak", "skips_heal", "suggested", "way_out"]
 
 Facts: TypeAlias = tuple[LayerFacts, ...]
 Family: TypeAlias = Callable[[Activation], tuple[Recipe, float]]
@@ -103,13 +103,6 @@ def _keeps(facts: Facts, square: float, way: Way, hidden: Activation | None) -> 
         if not _LOW**2 <= ratio <= _HIGH**2:
             return False
     return True
-
-
-@lru_cache(maxsize=256)
-def suited_std(facts: LayerFacts, family: Family) -> float:
-    """Return the std that suits a layer."""
-    layer = facts.layer
-    return spread_of(family(layer.activation)[0], (layer.inputs, layer.units)).std
 
 
 def is_weak(phi: Activation) -> bool:

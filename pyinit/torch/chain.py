@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 from torch import nn
 
+from .._probe.diagnosis import judged as judged_network
 from .._probe.facts import facts_of
 from .._probe.measure import Measured
-from .._probe.prediction import Prediction
-from .._probe.run import expected
+from .._probe.prediction import Prediction, expected
 from .._probe.verdict import Verdict
-from .._probe.verdict import judged as judged_network
 from ..dense import Dense
 from ..distributions import constant, normal
 from ..moments import Moments, statistics
@@ -23,6 +21,7 @@ from ..network import Network
 from ..recipe import Recipe
 from .calls import Call, Tag
 from .counting import float32
+from .judging import MODULES
 
 __all__ = ["judged_chain", "network_of"]
 
@@ -50,12 +49,10 @@ def network_of(calls: Sequence[Call], end: Tag | None) -> Network | None:
 def judged_chain(
     network: Network, x: torch.Tensor, found: Measured, names: Sequence[str]
 ) -> tuple[tuple[dict[str, Prediction], ...], tuple[Verdict, ...], Verdict]:
-    """Return what `pyinit.probe` predicts of a network and says of the numbers, with modules' names."""
+    """Return what `pyinit.probe` predicts of a network, and its verdicts, with modules' names."""
     facts = facts_of(network)
-    layers, whole = judged_network(facts, found)
-    rows = float32(x.detach().reshape(len(x), -1))
-    theory = expected(facts, rows, found)
-    return theory, tuple(_renamed(one, names) for one in layers), _renamed(whole, names)
+    theory = expected(facts, float32(x.detach().reshape(len(x), -1)), found)
+    return theory, *judged_network(facts, found, names, MODULES)
 
 
 def _is_dense(call: Call) -> bool:
@@ -97,11 +94,3 @@ def _recipe(found: Moments) -> Recipe:
     by_chance = found.std / math.sqrt(found.count)
     mean = found.mean if abs(found.mean) > _SURE * by_chance else 0.0
     return normal(mean, math.sqrt(found.second_moment - mean**2))
-
-
-def _renamed(verdict: Verdict, names: Sequence[str]) -> Verdict:
-    def name(found: re.Match[str]) -> str:
-        return f"module {names[int(found[1])]}"
-
-    reason, fix = (re.sub(r"layers\.(\d+)", name, text) for text in (verdict.reason, verdict.fix))
-    return Verdict(verdict.kind, reason, fix)
