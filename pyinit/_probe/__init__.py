@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..moments import Histogram, LinearAxis, LogAxis, Moments
 from .prediction import Prediction
-from .report import LayerReport, Report
+from .record import LayerReport
+from .report import Report
 from .run import probe
 from .verdict import Remedy, Verdict
 

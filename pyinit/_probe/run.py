@@ -23,7 +23,8 @@ from .diagnosis import judged, layer_names
 from .facts import facts_of
 from .measure import Output, Progress, measured
 from .prediction import Prediction, expected
-from .report import LayerReport, Report
+from .record import LayerReport
+from .report import Report
 from .verdict import Verdict
 
 __all__ = ["probe"]

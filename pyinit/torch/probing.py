@@ -13,7 +13,8 @@ from .._fill import check_threads
 from .._probe.axes import Axes, axes_of
 from .._probe.measure import Measured
 from .._probe.prediction import Prediction
-from .._probe.report import LayerReport, Report
+from .._probe.record import LayerReport
+from .._probe.report import Report
 from .._probe.verdict import Verdict
 from ..errors import RecipeError
 from .admission import Modules, arguments, check_batch, check_module, chosen
