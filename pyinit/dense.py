@@ -201,7 +201,9 @@ def _as_recipe(what: str, value: Any, shape: tuple[int, ...]) -> Recipe:
 
 
 def said(phi: Activation) -> str | tuple[str, float] | Activation:
-    """Return the name, or the name and parameter, of an activation of pyinit's; any other as it is."""
-    if not phi.is_builtin:
+    """Return what stands for an activation of the registry; any other as it is."""
+    name = phi.name if phi.parameter is None else (phi.name, phi.parameter)
+    try:
+        return name if resolved(name) is phi else phi
+    except RecipeError:
         return phi
-    return phi.name if phi.parameter is None else (phi.name, phi.parameter)

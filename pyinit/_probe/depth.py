@@ -23,7 +23,7 @@ _GREY = "#666666"
 _TITLES = {
     "pre-activation": "mean square of what enters $\\varphi$",
     "gradient": "mean square of its gradient",
-    "weight gradient": "mean square of the gradient by $W$",
+    "weight gradient": "mean square of its weight's gradient",
 }
 _CELLS = 240
 # on a map of scales far apart the axis reaches so many rms

@@ -51,8 +51,8 @@ def probe(
     """Run a network once on real rows, forward and back, and report what each layer does to them.
 
     z = x W + b (plus a skip, where the layer has one), phi of z or of z normalized; then the gradients of
-    sum(dy * output), or of a loss, by what enters each phi and by each W. Beside each number stands what
-    mean-field theory predicts from the second moment of the real input.
+    sum(dy * output), or of a loss, with respect to what enters each phi and to each W. Beside each number
+    stands what mean-field theory predicts from the second moment of the real input.
 
     Parameters
     ----------
@@ -67,9 +67,9 @@ def probe(
         of pre-activations (rows x units x 4 bytes a layer; more, where a layer would be run over four times
         to make the others again), weights of up to 2^20 numbers, and one layer's weight gradient at a time.
     dy : ndarray or "normal", optional
-        The gradient by the output: an array of its shape, or independent normal numbers; by default ones.
-        Theory's gradients are for rows that pull in independent directions. Behind batch normalization they
-        are not predicted where dy has one sign: it takes out what all rows share.
+        The gradient with respect to the output: an array of its shape, or independent normal numbers; ones by
+        default. Theory predicts gradients for rows that pull in independent directions. Behind batch
+        normalization it predicts none where dy has one sign: normalization takes out what all rows share.
     targets : array_like, optional
         For a loss in place of `dy`.
     loss : {"mse", "cross_entropy"}, optional
@@ -104,7 +104,7 @@ def probe(
     DataError
         If `x` or `targets` are not finite numbers, or do not go together with the loss.
     RecipeError
-        If an option cannot be meant.
+        If an option is not valid.
 
     Warns
     -----

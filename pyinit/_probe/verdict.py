@@ -38,7 +38,7 @@ Cause: TypeAlias = Literal[
     "unused",
     "alive",
 ]
-"""What was found: "lost" is what float32 rounds to 0; what waits does so for a layer whose weights are 0."""
+"""What was found. Float32 rounds to 0 what is "lost"; a layer "waits" until zero weights have made a step."""
 
 Other: TypeAlias = Literal[
     "",
@@ -165,8 +165,10 @@ class Verdict:
     >>> import pyinit as pi
     >>> network = pi.mlp([8] + [16] * 7 + [1], "tanh", pi.normal(std=0.01))
     >>> verdict = pi.probe(network, pi.data.abalone().inputs).verdict
-    >>> verdict.kind, verdict.cause, verdict.recipe, verdict.std
-    ('vanishing', 'small signal', variance_scaling(mode='fan_avg'), 0.25)
+    >>> verdict.kind, verdict.cause, verdict.std
+    ('vanishing', 'small signal', 0.25)
+    >>> verdict.recipe == pi.glorot_normal()
+    True
     >>> mended = pi.mlp(network.widths, "tanh", verdict.recipe)
     >>> pi.probe(mended, pi.data.abalone().inputs).verdict.kind
     'healthy'

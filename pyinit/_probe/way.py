@@ -141,7 +141,7 @@ def _weight(layer: Dense) -> float:
 
 @lru_cache(maxsize=4096)
 def _moments(phi: Activation, log_variance: float) -> tuple[float, float]:
-    """Return E phi^2 and E phi'^2; nan of a function too rough for integrals, which nothing is said of."""
+    """Return E phi^2 and E phi'^2; nan for a function that is too rough to be integrated."""
     variance = math.exp(log_variance)
     try:
         return float(second_moment(phi, variance)), float(slope_moment(phi, variance))

@@ -1,4 +1,4 @@
-"""Modules that are a plain chain of linear layers: the network they are, which theory can follow."""
+"""Modules that are a plain chain of linear layers, as networks of pyinit's, which theory can follow."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _SURE = 6.0
 
 
 def network_of(calls: Sequence[Call], end: Tag | None) -> Network | None:
-    """Return a network that draws layers like these calls', or None; `end` is what the output is.
+    """Return a network that draws layers like those of these calls, or None; `end` is what the output is.
 
-    They are one where rows enter nn.Linear, what it makes enters an activation of pyinit's or none, this the
-    next, and nothing else is on the way.
+    They are a network where rows enter nn.Linear, its output enters an activation of pyinit's or none, this
+    enters the next layer, and nothing else is on the way.
     """
     if not calls or any(not _is_dense(call) for call in calls):
         return None
@@ -85,12 +85,12 @@ def _dense(call: Call) -> Dense:
 
 
 def _recipe(found: Moments) -> Recipe:
-    """Return what draws weights of the same mean square, and of the same mean where chance does not make it.
+    """Return a recipe of the same mean square, and of the same mean unless chance may have made it.
 
-    It holds no weights: what theory remembers of a network would keep them.
+    The recipe holds no weights: theory remembers networks, and would keep them in memory.
     """
     if not found.minimum < found.maximum:
         return constant(found.mean)
     by_chance = found.std / math.sqrt(found.count)
     mean = found.mean if abs(found.mean) > _SURE * by_chance else 0.0
-    return normal(mean, math.sqrt(found.second_moment - mean**2))
+    return normal(mean=mean, std=math.sqrt(found.second_moment - mean**2))

@@ -21,7 +21,7 @@ X = np.random.default_rng(0).normal(size=(30, 6)).astype(np.float32)
 
 def test_spreads_are_those_of_plans_or_of_the_tensor_itself() -> None:
     layers = [
-        pi.Dense(6, 6, "tanh", pi.he_normal(), pi.normal(0.5, 0.1)),
+        pi.Dense(6, 6, "tanh", pi.he_normal(), pi.normal(mean=0.5, std=0.1)),
         pi.Dense(6, 6, "hardtanh", pi.identity(2.0)),
         pi.Dense(6, 6, "relu", np.full((6, 6), 0.5), np.arange(6.0)),
     ]

@@ -47,7 +47,11 @@ def test_suggestions_heal(name: Any) -> None:
 def test_a_suggestion_names_layer_recipe_and_std() -> None:
     """The std that a verdict states is the one that its recipe gives the layer that it names."""
     x = np.random.default_rng(0).normal(size=(64, 48))
-    layers = [pi.Dense(48, 64, "relu"), pi.Dense(64, 80, "relu", pi.normal(std=1e-3)), pi.Dense(80, 8)]
+    layers = [
+        pi.Dense(48, 64, "relu"),
+        pi.Dense(64, 80, "relu", pi.normal(std=1e-3)),
+        pi.Dense(80, 8, "linear"),
+    ]
     for layer in pi.probe(layers, x).layers:
         remedy = layer.verdict.remedy
         assert remedy is not None
@@ -94,13 +98,13 @@ def test_suggestions_know_the_gain_the_biases_and_the_input() -> None:
         assert empty.verdict.remedy == Remedy(
             other="rows that are not all 0", why="no weights tell rows of 0 apart"
         )
-    ones = pi.probe([pi.Dense(4, 4, "relu", -np.eye(4)), pi.Dense(4, 2)], 3.0 + 0.1 * x[:, :4])
+    ones = pi.probe([pi.Dense(4, 4, "relu", -np.eye(4)), pi.Dense(4, 2, "linear")], 3.0 + 0.1 * x[:, :4])
     assert ones.verdict.kind == "dead"
     assert ones.verdict.remedy is not None
     assert ones.verdict.remedy.standardize == "mean"
     assert ones.verdict.remedy.input_size == pytest.approx(3.0, abs=0.1)
     rows = np.where(np.arange(4) < 2, -1.0, 1.0) * np.ones((3, 1))
-    off = pi.probe([pi.Dense(4, 4, "relu", np.diag([1.0, 1, -1, -1])), pi.Dense(4, 2)], rows)
+    off = pi.probe([pi.Dense(4, 4, "relu", np.diag([1.0, 1, -1, -1])), pi.Dense(4, 2, "linear")], rows)
     assert off.verdict.kind == "dead"
     assert off.verdict.remedy is not None
     assert off.verdict.remedy.activations == (("leaky_relu", 0.01),)
@@ -119,14 +123,14 @@ def test_the_layer_to_blame_is_named() -> None:
     x = np.random.default_rng(0).normal(size=(64, 64))
     he = pi.Dense(64, 64, "relu")
     small = pi.Dense(64, 64, "relu", pi.normal(std=1e-3))
-    report = pi.probe([he, small, he, he, pi.Dense(64, 8)], x)
+    report = pi.probe([he, small, he, he, pi.Dense(64, 8, "linear")], x)
     assert [layer.verdict.kind for layer in report.layers] == ["vanishing"] * 4 + ["vanishing"]
     own, other = report.layers[1].verdict.remedy, report.layers[3].verdict.remedy
     assert own is not None
     assert own == other
     assert (own.layer, own.recipe, own.now_std) == ("layers.1", pi.he_normal(), 1e-3)
     # an output alone
-    report = pi.probe([he, he, pi.Dense(64, 8, recipe=pi.normal(std=10))], x)
+    report = pi.probe([he, he, pi.Dense(64, 8, "linear", recipe=pi.normal(std=10))], x)
     own = report.layers[2].verdict.remedy
     assert own is not None
     assert (own.layer, own.recipe, own.std, own.now_std) == ("layers.2", pi.glorot_normal(), 1 / 6, 10.0)

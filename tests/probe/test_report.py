@@ -71,7 +71,7 @@ def test_the_table_fits(name: str) -> None:
 
 
 def test_a_table_as_it_prints() -> None:
-    network = [pi.Dense(2, 2, "relu", 2 * np.eye(2)), pi.Dense(2, 2, recipe=np.eye(2))]
+    network = [pi.Dense(2, 2, "relu", 2 * np.eye(2)), pi.Dense(2, 2, "linear", recipe=np.eye(2))]
     assert str(pi.probe(network, [[1, -1], [3, 1]])) == (
         "2 rows, input mean 1, rms 1.732, seed 0\n"
         "layer     shape       phi          z mean    z rms   theory    h rms  flat  dead grad rms verdict\n"

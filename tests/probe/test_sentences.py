@@ -125,7 +125,7 @@ def test_words_of_whole_verdicts() -> None:
     assert pi.probe(pi.mlp([16] * 10, "relu", pi.normal(std=1e6)), x).verdict.reason.startswith(
         "not finite from layers.5 on: "
     )
-    head = [pi.Dense(16, 8, "relu"), pi.Dense(8, 4, recipe=pi.zeros())]
+    head = [pi.Dense(16, 8, "relu"), pi.Dense(8, 4, "linear", recipe=pi.zeros())]
     assert pi.probe(head, x, targets=np.arange(64) % 4).verdict.reason == (
         "layers.1: its weights are 0 but get a gradient: one step makes numbers of them."
     )

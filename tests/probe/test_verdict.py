@@ -13,7 +13,7 @@ from pyinit._probe.judge import DEAD, EXPLODED, SATURATED, VANISHED
 from pyinit._probe.verdict import Verdict
 
 ABALONE = [8, 16, 16, 16, 16, 16, 16, 16, 1]
-NARROW = [pi.Dense(10, 10, recipe=np.eye(10))]
+NARROW = [pi.Dense(10, 10, "linear", recipe=np.eye(10))]
 
 
 def causes(report: pi.Report) -> list[str | None]:
@@ -80,7 +80,7 @@ def test_limits_are_as_documented() -> None:
 )
 def test_limits_of_the_signal(scale: float, kind: str, cause: str) -> None:
     x = 3.0 * np.ones((2, 10))
-    report = pi.probe([pi.Dense(10, 10, recipe=scale * np.eye(10))], x)
+    report = pi.probe([pi.Dense(10, 10, "linear", recipe=scale * np.eye(10))], x)
     own = report.layers[0].verdict
     assert (own.kind, own.cause) == (kind, cause)
     assert report.verdict.kind == kind
@@ -98,8 +98,8 @@ def test_limits_of_the_signal(scale: float, kind: str, cause: str) -> None:
 def test_limits_of_the_gradient(scale: float, kind: str, cause: str) -> None:
     # the first layer's signal is that of its bias and input, whatever the second one does
     network = [
-        pi.Dense(10, 10, recipe=np.eye(10), bias=pi.constant(1.0)),
-        pi.Dense(10, 10, recipe=scale * np.eye(10), bias=pi.constant(1.0)),
+        pi.Dense(10, 10, "linear", recipe=np.eye(10), bias=pi.constant(1.0)),
+        pi.Dense(10, 10, "linear", recipe=scale * np.eye(10), bias=pi.constant(1.0)),
     ]
     own = pi.probe(network, np.ones((2, 10))).layers[0].verdict
     assert (own.kind, own.cause) == (kind, cause)
@@ -142,11 +142,14 @@ def test_symmetric_is_what_stays_so() -> None:
     x, t = rng.normal(size=(64, 8)).astype(np.float32), rng.integers(0, 4, 64)
     same, drawn = pi.constant(0.1), pi.glorot_normal()
     cases = [
-        ([pi.Dense(8, 8, "tanh", same), pi.Dense(8, 8, "tanh", same), pi.Dense(8, 4)], [True, False, False]),
-        ([pi.Dense(8, 8, "tanh", same), pi.Dense(8, 4, recipe=same)], [True, False]),
-        ([pi.Dense(8, 8, "tanh", same), pi.Dense(8, 4, recipe=drawn)], [False, False]),
-        ([pi.Dense(8, 8, "tanh", same, pi.normal()), pi.Dense(8, 4, recipe=same)], [False, False]),
-        ([pi.Dense(8, 4, recipe=same)], [False]),
+        (
+            [pi.Dense(8, 8, "tanh", same), pi.Dense(8, 8, "tanh", same), pi.Dense(8, 4, "linear")],
+            [True, False, False],
+        ),
+        ([pi.Dense(8, 8, "tanh", same), pi.Dense(8, 4, "linear", recipe=same)], [True, False]),
+        ([pi.Dense(8, 8, "tanh", same), pi.Dense(8, 4, "linear", recipe=drawn)], [False, False]),
+        ([pi.Dense(8, 8, "tanh", same, pi.normal()), pi.Dense(8, 4, "linear", recipe=same)], [False, False]),
+        ([pi.Dense(8, 4, "linear", recipe=same)], [False]),
     ]
     for layers, symmetric in cases:
         found, _ = judged(layers, x, targets=t)
@@ -159,14 +162,14 @@ def test_a_branch_from_zero_is_not_symmetric() -> None:
     """Fixup: the last weight of every branch begins at 0; the skip tells its units apart."""
     x = np.random.default_rng(0).normal(size=(64, 16))
     branches = [pi.Dense(16, 16, "tanh", pi.zeros(), branch=1.0) for _ in range(3)]
-    found, verdict = judged([pi.Dense(16, 16, "tanh"), *branches, pi.Dense(16, 4)], x)
+    found, verdict = judged([pi.Dense(16, 16, "tanh"), *branches, pi.Dense(16, 4, "linear")], x)
     assert found == ["healthy"] * 5
     assert verdict.kind == "healthy"
 
 
 def test_gradients_that_do_not_come_back_are_dead() -> None:
     off = pi.Dense(10, 10, "relu", np.eye(10), bias=pi.constant(-5.0))
-    network = [pi.Dense(10, 10, recipe=np.eye(10)), off, pi.Dense(10, 4, bias=pi.ones())]
+    network = [pi.Dense(10, 10, "linear", recipe=np.eye(10)), off, pi.Dense(10, 4, "linear", bias=pi.ones())]
     report = pi.probe(network, np.ones((2, 10)))
     assert causes(report) == ["no gradient", "zero output", "keeps its size"]
     assert (report.verdict.kind, report.verdict.cause) == ("dead", "no gradient")
@@ -178,19 +181,21 @@ def test_gradients_that_do_not_come_back_are_dead() -> None:
 def test_what_learns_from_zero_weights_is_not_dead() -> None:
     rng = np.random.default_rng(0)
     x, t = rng.normal(size=(64, 8)), rng.integers(0, 4, 64)
-    regression = [pi.Dense(8, 4, recipe=pi.zeros())]
+    regression = [pi.Dense(8, 4, "linear", recipe=pi.zeros())]
     verdict = pi.probe(regression, x, targets=t).verdict
     assert (verdict.kind, verdict.layer, verdict.cause) == ("healthy", "layers.0", "zero weights")
-    assert judged([pi.Dense(8, 1, recipe=pi.zeros())], x, targets=t % 2, loss="logistic")[0] == ["healthy"]
+    assert judged([pi.Dense(8, 1, "linear", recipe=pi.zeros())], x, targets=t % 2, loss="logistic")[0] == [
+        "healthy"
+    ]
     verdict = pi.probe(regression, x, backward=False).verdict
     assert (verdict.kind, verdict.cause) == ("healthy", "zero weights, not run back")
     # a head that begins at 0, and a layer within
-    head = [pi.Dense(8, 16, "relu"), pi.Dense(16, 16, "relu"), pi.Dense(16, 4, recipe=pi.zeros())]
+    head = [pi.Dense(8, 16, "relu"), pi.Dense(16, 16, "relu"), pi.Dense(16, 4, "linear", recipe=pi.zeros())]
     report = pi.probe(head, x, targets=t)
     assert causes(report) == ["waits for the gradient", "waits for the gradient", "zero weights"]
     assert {layer.verdict.kind for layer in report.layers} == {"healthy"}
     assert (report.verdict.kind, report.verdict.layer) == ("healthy", "layers.2")
-    within = [pi.Dense(8, 16, "tanh"), pi.Dense(16, 16, "tanh", pi.zeros()), pi.Dense(16, 4)]
+    within = [pi.Dense(8, 16, "tanh"), pi.Dense(16, 16, "tanh", pi.zeros()), pi.Dense(16, 4, "linear")]
     report = pi.probe(within, x, targets=t)
     assert causes(report) == ["waits for the gradient", "zero weights", "waits for the input"]
     assert {layer.verdict.kind for layer in report.layers} == {"healthy"}
@@ -200,14 +205,14 @@ def test_what_cannot_leave_zero_weights_is_dead() -> None:
     rng = np.random.default_rng(0)
     x, t = rng.normal(size=(64, 8)), rng.integers(0, 4, 64)
     # two in a row wait for each other; relu has no slope at 0; an output that is off
-    twice = [pi.Dense(8, 16, "tanh", pi.zeros()), pi.Dense(16, 4, recipe=pi.zeros())]
+    twice = [pi.Dense(8, 16, "tanh", pi.zeros()), pi.Dense(16, 4, "linear", recipe=pi.zeros())]
     assert judged(twice, x, targets=t)[0] == ["dead", "dead"]
-    relu = [pi.Dense(8, 16, "relu", pi.zeros()), pi.Dense(16, 4)]
+    relu = [pi.Dense(8, 16, "relu", pi.zeros()), pi.Dense(16, 4, "linear")]
     assert judged(relu, x, targets=t)[0] == ["dead", "dead"]
     off = [pi.Dense(8, 4, "relu", bias=pi.constant(-100.0))]
     assert judged(off, x, targets=t)[0] == ["dead"]
     # a head at 0 does not excuse what is off for a reason of its own
-    off = [pi.Dense(8, 16, "relu", bias=pi.constant(-100.0)), pi.Dense(16, 4, recipe=pi.zeros())]
+    off = [pi.Dense(8, 16, "relu", bias=pi.constant(-100.0)), pi.Dense(16, 4, "linear", recipe=pi.zeros())]
     assert judged(off, x, targets=t)[0] == ["dead", "dead"]
 
 
@@ -245,7 +250,7 @@ def test_what_breaks_forward_is_named_before_what_breaks_back() -> None:
     assert (report.verdict.layer, report.verdict.cause) == ("layers.1", "not finite")
     assert "160 numbers of its pre-activation" in report.verdict.reason
     # back alone: the last layer on the way is the first
-    deep = [pi.Dense(4, 4, recipe=1e10 * np.eye(4)) for _ in range(4)]
+    deep = [pi.Dense(4, 4, "linear", recipe=1e10 * np.eye(4)) for _ in range(4)]
     report = pi.probe(deep, 1e-30 * np.ones((2, 4)), dy=1e12 * np.ones((2, 4)))
     broken = [layer.moments["gradient"].nonfinite > 0 for layer in report.layers]
     assert broken == [True, False, False, False]
