@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from .evidence import evidence_of
 from .facts import LayerFacts
 from .measure import Measured
-from .remedy import Patient, remedy
+from .remedy import Probed, remedy
 from .sentences import NETWORK, Wording, verdicts
 from .verdict import Verdict
 
@@ -18,8 +18,8 @@ def judged(
     facts: tuple[LayerFacts, ...], measured: Measured, names: Sequence[str], wording: Wording = NETWORK
 ) -> tuple[tuple[Verdict, ...], Verdict]:
     """Return a verdict on each layer, and one on the network."""
-    patient = Patient(facts, measured, names)
-    return verdicts(evidence_of(facts, measured), names, lambda found: remedy(patient, found), wording)
+    probed = Probed(facts, measured, names)
+    return verdicts(evidence_of(facts, measured), names, lambda found: remedy(probed, found), wording)
 
 
 def layer_names(count: int) -> list[str]:

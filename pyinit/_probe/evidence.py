@@ -59,10 +59,10 @@ def _of_layer(
     size, norm = _size(own, measured, at), _norm(own, found)
     last = _norm(facts[-1], measured.layers[-1])
     ratio = norm / last if norm is not None and last else None
-    begins = None
+    zero_weights = None
     if _is_zero(found["weight"]) and _learns(facts, measured, at):
         seen = "weight gradient" in found
-        begins = Finding("healthy", "zero weights" if seen else "zero weights, not run back", at)
+        zero_weights = Finding("healthy", "zero weights" if seen else "zero weights, not run back", at)
     return Evidence(
         at,
         found,
@@ -71,7 +71,7 @@ def _of_layer(
         own.saturated_from,
         _idle(facts, measured, at),
         _is_symmetric(facts, measured, at),
-        begins,
+        zero_weights,
         Signal(size, own.layer.activation.name, *scale),
         _unreached(facts, measured, at, last) if ratio == 0.0 and last else None,
         ratio,
@@ -86,7 +86,7 @@ def _idle(facts: tuple[LayerFacts, ...], measured: Measured, at: int) -> Finding
     if any(_is_lost(rms(one["activation"])) for one in measured.layers[:at]):
         return Finding("vanishing", "lost signal", at)
     nothing = at > 0 and measured.layers[at - 1]["activation"].second_moment == 0.0
-    if nothing and any(_begins(one) for one in measured.layers[:at]):
+    if nothing and any(_begins_to_learn(one) for one in measured.layers[:at]):
         return Finding("healthy", "waits for the input", at)
     if _learns(facts, measured, at):
         return None
@@ -96,11 +96,11 @@ def _idle(facts: tuple[LayerFacts, ...], measured: Measured, at: int) -> Finding
 
 
 def _unreached(facts: tuple[LayerFacts, ...], measured: Measured, at: int, last: float) -> Finding:
-    """Return what a layer is to which a gradient of 0 comes back."""
+    """Return what holds of a layer to which a gradient of 0 comes back."""
     after = list(zip(facts, measured.layers, strict=True))[at + 1 :]
     if any(_is_lost((_norm(*one) or 0.0) / last) for one in after):
         return Finding("vanishing", "lost gradient", at)
-    if any(_begins(found) for _, found in after):
+    if any(_begins_to_learn(found) for _, found in after):
         return Finding("healthy", "waits for the gradient", at)
     return Finding("dead", "no gradient", at)
 
@@ -109,14 +109,14 @@ def _is_zero(weight: Moments) -> bool:
     return weight.minimum == weight.maximum == 0.0
 
 
-def _begins(found: Mapping[str, Moments]) -> bool:
-    """Return whether a layer's weights are 0 but get a gradient: one step makes numbers of them."""
+def _begins_to_learn(found: Mapping[str, Moments]) -> bool:
+    """Return whether a layer's weights are 0 but receive a gradient, which changes them."""
     gradient = found.get("weight gradient")
     return gradient is not None and gradient.second_moment > 0.0 and _is_zero(found["weight"])
 
 
 def _learns(facts: tuple[LayerFacts, ...], measured: Measured, at: int) -> bool:
-    """Return whether a layer that makes 0 gets a gradient all the same: from weights of 0, or as the last."""
+    """Return whether a layer that makes only 0 receives a gradient: from weights of 0, or as the last."""
     found, is_last = measured.layers[at], at == len(facts) - 1
     gradient = found.get("weight gradient")
     if gradient is None:

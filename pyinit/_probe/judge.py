@@ -61,7 +61,7 @@ class Finding:
     amount, beside : float
         The number that decided, and what it was compared with or stands beside it.
     what : str
-        What has it: a kind of numbers, or the name of an activation.
+        What the number is of: a kind of moments, or an activation.
     affected : int
         Layers of this kind, where the finding stands for the whole network; 0 where it is a layer's own.
     """
@@ -95,36 +95,36 @@ class Evidence:
         Which layer.
     moments : mapping of str to Moments
         By kind.
-    well : Finding
+    healthy : Finding
         What holds where nothing is wrong.
     activation : str
         How its activation is called.
     saturated_from : float or None
         The share of pre-activations on flat ends from which it is saturated; None where that is not known.
     idle : Finding or None
-        What it is where it makes 0, or its units are silent; None where neither is so, or is no fault.
+        What holds where it makes only 0, or its units are silent; None where neither is the case.
     is_symmetric : bool
         Whether its weights, and the next layer's, are one number, and nothing tells its units apart.
-    begins : Finding or None
-        That its weights are 0 and it will learn all the same.
+    zero_weights : Finding or None
+        What holds where its weights are 0 and it will learn all the same.
     signal : Signal or None
         None where the size of the signal counts for nothing.
     unreached : Finding or None
-        What it is where a gradient of 0 comes back.
+        What holds where the gradient that comes back is 0.
     gradient_ratio : float or None
         The gradient's norm over the last layer's; None where it is not compared.
     distance : float
-        How far its signal and gradient are off, to choose the worst of several.
+        How far the sizes of its signal and gradient are from 1, to choose the worst of several layers.
     """
 
     at: int
     moments: Mapping[str, Moments]
-    well: Finding
+    healthy: Finding
     activation: str
     saturated_from: float | None = None
     idle: Finding | None = None
     is_symmetric: bool = False
-    begins: Finding | None = None
+    zero_weights: Finding | None = None
     signal: Signal | None = None
     unreached: Finding | None = None
     gradient_ratio: float | None = None
@@ -141,8 +141,8 @@ def finding(seen: Evidence) -> Finding:
         return seen.idle
     if seen.is_symmetric:
         return Finding("symmetric", "equal weights", at, seen.moments["weight"].mean)
-    if seen.begins is not None:
-        return seen.begins
+    if seen.zero_weights is not None:
+        return seen.zero_weights
     share, limit = entering.saturated, seen.saturated_from
     if share is not None and limit is not None and share >= limit:
         rms = entering.second_moment**0.5
@@ -158,7 +158,7 @@ def finding(seen: Evidence) -> Finding:
         return Finding("exploding", "large gradient", at, ratio)
     if ratio is not None and ratio < VANISHED:
         return Finding("vanishing", "small gradient", at, ratio)
-    return seen.well
+    return seen.healthy
 
 
 def summary(layers: Sequence[Evidence], findings: Sequence[Finding]) -> Finding | None:

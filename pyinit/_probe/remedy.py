@@ -17,7 +17,7 @@ from .verdict import Remedy
 from .way import Facts, Family, is_weak, skips_heal, suggested, way_out
 from .weights import spread_of
 
-__all__ = ["SAME", "Fit", "Patient", "nearest_of_the_worst", "remedy"]
+__all__ = ["SAME", "Fit", "Probed", "nearest_of_the_worst", "remedy"]
 
 SAME = 0.05
 """Stds whose logarithms are nearer than this are the same advice."""
@@ -58,8 +58,8 @@ def nearest_of_the_worst(excess: Sequence[float], pool: Iterable[int], at: int) 
 
 
 @dataclass(frozen=True)
-class Patient:
-    """A network that ran, and the names of its layers."""
+class Probed:
+    """A network, what was measured of it, and the names of its layers."""
 
     facts: Facts
     measured: Measured
@@ -75,50 +75,50 @@ class Patient:
         return self.facts[at].layer.activation.name
 
 
-def remedy(patient: Patient, found: Finding) -> Remedy | None:
+def remedy(probed: Probed, found: Finding) -> Remedy | None:
     """Return what to do about a finding; nothing for a healthy layer."""
-    facts, kind, at = patient.facts, found.kind, found.at
+    facts, kind, at = probed.facts, found.kind, found.at
     if kind == "healthy":
         return None
-    scale = math.sqrt(patient.input_square)
+    scale = math.sqrt(probed.input_square)
     if scale == 0.0:
         return Remedy(other="rows that are not all 0", why="no weights tell rows of 0 apart")
     if kind == "dead":
-        return _revived(patient, at)
+        return _revived(probed, at)
     if kind == "saturated" and at == 0 and scale > _LARGE:
         return Remedy(standardize="rms", input_size=scale)
     if kind == "exploding" and any(one.layer.branch == 1.0 for one in facts):
         return Remedy(residual=True, why="scaled skips divide the branches")
     if kind in ("vanishing", "exploding") and any(one.layer.norm is not None for one in facts):
-        return _behind_norm(patient, found, scale)
-    return _drawn(patient, at, at) if kind == "symmetric" else _rescaled(patient, found)
+        return _behind_norm(probed, found, scale)
+    return _drawn(probed, at, at) if kind == "symmetric" else _rescaled(probed, found)
 
 
-def _behind_norm(patient: Patient, found: Finding, scale: float) -> Remedy:
+def _behind_norm(probed: Probed, found: Finding, scale: float) -> Remedy:
     """Return what helps where the scale of weights does not count."""
-    has_skips = any(one.layer.branch is not None for one in patient.facts)
-    if found.kind == "vanishing" and is_weak(patient.facts[found.at].layer.activation):
-        name = patient.activation(found.at)
+    has_skips = any(one.layer.branch is not None for one in probed.facts)
+    if found.kind == "vanishing" and is_weak(probed.facts[found.at].layer.activation):
+        name = probed.activation(found.at)
         return Remedy(activations=_BETTER, activation=name, why="the activation passes little on")
     if has_skips and scale > _LARGE:
         return Remedy(standardize="rms", input_size=scale, why="the input outweighs the branches")
     return Remedy(residual=not has_skips, other="fewer layers", why="normalization hides the scale")
 
 
-def _rescaled(patient: Patient, found: Finding) -> Remedy:
-    facts, at = patient.facts, found.at
-    way = way_out(facts, patient.input_square)
+def _rescaled(probed: Probed, found: Finding) -> Remedy:
+    facts, at = probed.facts, found.at
+    way = way_out(facts, probed.input_square)
     if way is None:
-        return Remedy(**_otherwise(patient, at))
+        return Remedy(**_otherwise(probed, at))
     first: dict[str, Any] = {}
     if way.standardized:
-        first |= {"standardize": "rms", "input_size": math.sqrt(patient.input_square)}
+        first |= {"standardize": "rms", "input_size": math.sqrt(probed.input_square)}
     if way.unbiased:
         first["zero_biases"] = True
     fits = [_fit(one, way.recipe) for one in facts]
     to_blame = _to_blame(fits, at) if found.kind in ("vanishing", "exploding") else at
     if fits[to_blame].excess > SAME:
-        return fits[to_blame].remedy(patient.names[to_blame], **first)
+        return fits[to_blame].remedy(probed.names[to_blame], **first)
     if first:
         return Remedy(**first)
     if any(one.bias.second_moment > 0.0 for one in facts):
@@ -126,18 +126,18 @@ def _rescaled(patient: Patient, found: Finding) -> Remedy:
     return Remedy(other="wider or fewer layers", why="the std suits already")
 
 
-def _drawn(patient: Patient, to_blame: int, at: int) -> Remedy:
+def _drawn(probed: Probed, to_blame: int, at: int) -> Remedy:
     """Return what to draw in place of weights that are no draws, and what else it takes."""
-    way = way_out(patient.facts, patient.input_square)
-    other = _otherwise(patient, at) if way is None else {}
-    fit = _fit(patient.facts[to_blame], suggested if way is None else way.recipe)
-    return fit.remedy(patient.names[to_blame], **other)
+    way = way_out(probed.facts, probed.input_square)
+    other = _otherwise(probed, at) if way is None else {}
+    fit = _fit(probed.facts[to_blame], suggested if way is None else way.recipe)
+    return fit.remedy(probed.names[to_blame], **other)
 
 
-def _otherwise(patient: Patient, at: int) -> dict[str, Any]:
+def _otherwise(probed: Probed, at: int) -> dict[str, Any]:
     """Return what helps where no std does: skips, or another activation, if these do."""
-    facts, square = patient.facts, patient.input_square
-    name = patient.activation(at if at < len(facts) - 1 else max(at - 1, 0))
+    facts, square = probed.facts, probed.input_square
+    name = probed.activation(at if at < len(facts) - 1 else max(at - 1, 0))
     residual = skips_heal(facts, square)
     heal = tuple(
         better for better in _BETTER if better != name and way_out(facts, square, better) is not None
@@ -152,19 +152,19 @@ def _otherwise(patient: Patient, at: int) -> dict[str, Any]:
     }
 
 
-def _revived(patient: Patient, at: int) -> Remedy:
+def _revived(probed: Probed, at: int) -> Remedy:
     """Return what to do about layers that are off, or that none of a gradient reaches for one that is."""
-    made = [one["activation"] for one in patient.measured.layers]
+    made = [one["activation"] for one in probed.measured.layers]
     off = [i for i, one in enumerate(made) if one.second_moment == 0.0 or (one.dead or 0.0) >= _OFF]
     to_blame = off[0] if off else at
-    layer, own, inputs = patient.names[to_blame], patient.facts[to_blame], patient.measured.inputs
+    layer, own, inputs = probed.names[to_blame], probed.facts[to_blame], probed.measured.inputs
     if _fit(own, suggested).excess == math.inf:
-        return _drawn(patient, to_blame, at)
+        return _drawn(probed, to_blame, at)
     if own.bias.second_moment > 0.0:
         return Remedy(layer, zero_biases=True)
     if to_blame == 0 and abs(inputs.mean) > math.sqrt(inputs.variance):
         return Remedy(standardize="mean", input_size=inputs.mean)
-    name = patient.activation(to_blame)
+    name = probed.activation(to_blame)
     if name == "relu":
         return Remedy(layer, activations=(("leaky_relu", 0.01),), activation=name, why="no unit is ever off")
     return Remedy(

@@ -94,7 +94,8 @@ def probe(
         Per layer and kind the moments, the prediction, and a verdict, on the layer and on the network:
         "exploding" (not finite; or rms or gradient norm above 10 times the input's or last layer's),
         "vanishing" (below a tenth), "saturated" (25 % where a tanh-like activation is flat), "dead" (90 % of
-        units silent for every row, or no gradient), "symmetric" (all weights one number) or "healthy".
+        units silent for every row, or no gradient), "symmetric" (all weights one number) or "healthy". A
+        verdict suggests what to change: ``fix`` in words, ``remedy`` and ``recipe`` for a program.
 
     Raises
     ------
@@ -125,6 +126,8 @@ def probe(
     'saturated'
     >>> report.layers[3].verdict.fix
     'pi.glorot_normal(), gain 1: std 0.25 where this is 1.'
+    >>> report.verdict.recipe == pi.glorot_normal()
+    True
     """
     net = as_network(network)
     rows = _rows(net, x)

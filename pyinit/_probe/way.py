@@ -1,4 +1,4 @@
-"""Whether other weights would heal a network: by theory, before anything is suggested."""
+"""Which weights would heal a network, according to theory: asked before anything is suggested."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _DIGITS = 3
 
 @dataclass(frozen=True)
 class Way:
-    """Weights by which a network is healthy, without biases or on a standardized input if it says so."""
+    """Weights with which a network is healthy; if so marked, without biases, or on a standardized input."""
 
     recipe: Family
     unbiased: bool = False
@@ -64,8 +64,8 @@ def _scaled(phi: Activation) -> tuple[Recipe, float]:
 def way_out(facts: Facts, square: float, other: str | None = None) -> Way | None:
     """Return the first way that theory finds healthy, or None; `square` is the input's second moment.
 
-    With `other`, in place of each hidden activation. Norms and skips are not followed: what suits without
-    them is taken to suit.
+    `other` replaces each hidden activation. Norms and skips are not followed: what suits without them is
+    taken to suit with them.
     """
     hidden = None if other is None else activation(other)
     if any(one.layer.norm is not None or one.layer.branch is not None for one in facts):
