@@ -69,9 +69,9 @@ Why: TypeAlias = Literal[
 _SIZES = {"gain", "std", "now_std", "now_mean", "input_size"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Remedy:
-    """What would help: `standardize`, `zero_biases` and `recipe` together; of all others any one.
+    """What would help: apply `standardize`, `zero_biases` and `recipe` together, then any one of the others.
 
     Parameters
     ----------
@@ -119,9 +119,16 @@ class Remedy:
     other: Other = ""
     why: Why = ""
 
+    def __repr__(self) -> str:
+        return f"Remedy({', '.join(f'{name}={value!r}' for name, value in self._given().items())})"
+
+    def _given(self) -> dict[str, Any]:
+        """Return the fields that differ from their defaults."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+
     def to_dict(self) -> dict[str, Any]:
         """Return what differs from the defaults as a dict of JSON values."""
-        content = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+        content = self._given()
         if self.recipe is not None:
             content["recipe"] = self.recipe.to_dict()
         if self.activations:

@@ -24,7 +24,7 @@ __all__ = ["Propagation", "propagate"]
 
 @dataclass(frozen=True)
 class Propagation:
-    """What theory predicts of every layer: arrays with one number a layer, first to last.
+    """What theory predicts of every layer: arrays with one number a layer, from the first to the last.
 
     Parameters
     ----------
@@ -38,16 +38,16 @@ class Propagation:
     slope_square : ndarray
         E[phi'^2].
     chi : ndarray
-        sigma_w^2 E[phi'^2], with sigma_w of the next layer (of the last, its own): what a gradient's variance
-        is multiplied by on its way from the next pre-activation to this one, but for the ratio of widths.
+        sigma_w^2 E[phi'^2], with sigma_w of the next layer (for the last layer, its own): the factor of a
+        gradient's variance on its way from the next pre-activation to this one, up to the ratio of widths.
     gradient : ndarray
         Second moment of the gradient with respect to the pre-activation, divided by that of the last layer;
         without what a mean of the weights adds.
     weight_gradient : ndarray
         The same of the gradient with respect to one weight, for one input.
     log_variance : ndarray
-        Of the logarithm of a layer's mean square activation, over draws of the weights: what a finite width
-        does, to first order in 1 / width, again without a mean of the weights.
+        Variance of the logarithm of a layer's mean square activation, over draws of the weights: the effect
+        of a finite width, to first order in 1 / width, again without what a mean of the weights adds.
     """
 
     widths: tuple[int, ...]
@@ -111,16 +111,16 @@ def propagate(
         Weights have variance sigma_w^2 / fan_in, so sigma_w is std * sqrt(fan_in); biases sigma_b^2. One
         number, or one a layer.
     weight_mean : float or sequence of float
-        Mean of the weights, 0 but for initializations such as U(0, 1): units then share a large mean, that of
-        the weights times a row's sum. It is taken for rows whose sums are all alike: of standardized data,
-        whose sums differ in sign, neither mean nor variance is right.
+        Mean of the weights, which is 0 except for initializations such as U(0, 1). Units then share a large
+        mean: that of the weights times the sum of a row. All rows are taken to have the same sum. For
+        standardized data, whose sums differ in sign, neither mean nor variance is right.
     input_mean : float
-        Mean of the input, which counts only where weights have a mean.
+        Mean of the input, which counts only if weights have a mean.
 
     Returns
     -------
     Propagation
-        Arrays with one number a layer. Exact for infinite widths; `band` says how far finite ones stray.
+        Arrays with one number a layer. Exact for infinite widths; `band` states how far finite ones differ.
         Variances stop at 1e300.
 
     Raises

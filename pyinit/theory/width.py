@@ -1,4 +1,4 @@
-"""What a finite width does to the mean square of activations: heavy tails that grow with depth / width."""
+"""What a finite width does to the mean square of activations: tails that grow heavy with depth / width."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def is_homogeneous(phi: Activation) -> bool:
 
 
 def finite_width(activation: Any, widths: Sequence[int]) -> FiniteWidth:
-    """Return how far a finite network without biases strays from the infinite one: relu, leaky relu, linear.
+    """Return how far a finite network without biases differs from the infinite one: relu, leaky relu, linear.
 
     E[M_L^2] / E[M_L]^2 = prod(1 + kappa / n_l), kappa = E phi^4 / (E phi^2)^2 - 1: 5 for relu, 2 for linear.
     In each layer E ln falls by kappa / (2 n_l) and Var ln grows by kappa / n_l: tests belong on logarithms.

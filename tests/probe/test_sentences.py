@@ -161,6 +161,14 @@ def test_reports_that_had_words_alone_are_read() -> None:
     assert (read.verdict.cause, read.verdict.recipe, read.layers[0].verdict.layer) == (None, None, None)
 
 
+def test_a_remedy_shows_what_it_has() -> None:
+    assert repr(Remedy()) == "Remedy()"
+    remedy = Remedy("layers.1", pi.normal(std=0.5), std=0.5, activations=("relu",))
+    assert repr(remedy) == (
+        "Remedy(layer='layers.1', recipe=normal(std=0.5), std=0.5, activations=('relu',))"
+    )
+
+
 def test_the_words_of_data_are_closed_sets() -> None:
     assert set(get_args(Kind)) == {"healthy", "vanishing", "exploding", "saturated", "dead", "symmetric"}
     assert "" in get_args(Other)
