@@ -157,7 +157,5 @@ py::tuple dlpack_view(const py::object& exporter) {
 
 void register_dlpack(py::module_& module) {
   module.def("dlpack_view", &dlpack_view, py::arg("exporter"),
-             "The exporter's memory as an array (bfloat16 as uint16); its dtype's name; whether the exporter "
-             "told if it "
-             "may be written, which DLPack 0.x cannot; whether it is a copy.");
+             "The exporter's memory, its dtype's name, if it tells what may be written, if it is a copy.");
 }
