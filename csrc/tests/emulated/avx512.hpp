@@ -82,6 +82,14 @@ inline uint16_t to_half(float x) {
   return bits;
 }
 
+// Functions of lanes.
+inline constexpr auto kFma32 = [](float x, float y, float z) { return __builtin_fmaf(x, y, z); };
+inline constexpr auto kFma64 = [](double x, double y, double z) { return __builtin_fma(x, y, z); };
+inline constexpr auto kLarger = [](auto x, auto y) { return x > y ? x : y; };
+inline constexpr auto kSmaller = [](auto x, auto y) { return x < y ? x : y; };
+inline constexpr auto kBelow = [](auto x, auto y) { return x < y; };
+inline constexpr auto kShare = [](uint64_t x, uint64_t y) { return (x & y) != 0; };
+
 inline __m512i mask_shuffle(const __m512i& kept, uint16_t mask, const __m512i& a, int order) {
   const Lanes<uint32_t, __m512i> from(a);
   Lanes<uint32_t, __m512i> result(kept);
@@ -108,32 +116,27 @@ inline __m512i mask_shuffle(const __m512i& kept, uint16_t mask, const __m512i& a
 #define _mm512_cvtepi64_pd(a) emulated::convert<double, __m512d, int64_t>(a)
 #define _mm512_cvtps_pd(a) emulated::convert<double, __m512d, float>(a)
 #define _mm512_extractf32x8_ps(a, k) emulated::convert<float, __m256, float>(a, 8 * (k))
-#define _mm512_cmplt_epu32_mask(a, b) \
-  emulated::mask<uint16_t, uint32_t>([](uint32_t x, uint32_t y) { return x < y; }, a, b)
-#define _mm512_cmplt_epu64_mask(a, b) \
-  emulated::mask<uint8_t, uint64_t>([](uint64_t x, uint64_t y) { return x < y; }, a, b)
+#define _mm512_cmplt_epu32_mask(a, b) emulated::mask<uint16_t, uint32_t>(emulated::kBelow, a, b)
+#define _mm512_cmplt_epu64_mask(a, b) emulated::mask<uint8_t, uint64_t>(emulated::kBelow, a, b)
 
 // SIMDe multiplies and adds, which rounds twice.
 #undef _mm512_fmadd_ps
 #undef _mm512_fmadd_pd
-#define _mm512_fmadd_ps(a, b, c) \
-  emulated::map<float>([](float x, float y, float z) { return __builtin_fmaf(x, y, z); }, a, b, c)
-#define _mm512_fmadd_pd(a, b, c) \
-  emulated::map<double>([](double x, double y, double z) { return __builtin_fma(x, y, z); }, a, b, c)
+#define _mm512_fmadd_ps(a, b, c) emulated::map<float>(emulated::kFma32, a, b, c)
+#define _mm512_fmadd_pd(a, b, c) emulated::map<double>(emulated::kFma64, a, b, c)
 
 // The second operand where one is NaN, and where both are zero.
 #undef _mm512_max_ps
 #undef _mm512_min_ps
 #undef _mm512_max_pd
 #undef _mm512_min_pd
-#define _mm512_max_ps(a, b) emulated::map<float>([](float x, float y) { return x > y ? x : y; }, a, b)
-#define _mm512_min_ps(a, b) emulated::map<float>([](float x, float y) { return x < y ? x : y; }, a, b)
-#define _mm512_max_pd(a, b) emulated::map<double>([](double x, double y) { return x > y ? x : y; }, a, b)
-#define _mm512_min_pd(a, b) emulated::map<double>([](double x, double y) { return x < y ? x : y; }, a, b)
+#define _mm512_max_ps(a, b) emulated::map<float>(emulated::kLarger, a, b)
+#define _mm512_min_ps(a, b) emulated::map<float>(emulated::kSmaller, a, b)
+#define _mm512_max_pd(a, b) emulated::map<double>(emulated::kLarger, a, b)
+#define _mm512_min_pd(a, b) emulated::map<double>(emulated::kSmaller, a, b)
 
 #undef _mm512_test_epi64_mask
-#define _mm512_test_epi64_mask(a, b) \
-  emulated::mask<uint8_t, uint64_t>([](uint64_t x, uint64_t y) { return (x & y) != 0; }, a, b)
+#define _mm512_test_epi64_mask(a, b) emulated::mask<uint8_t, uint64_t>(emulated::kShare, a, b)
 
 #undef _mm512_cvtps_ph
 #undef _mm512_cvtepi32_epi16
