@@ -29,7 +29,8 @@ int main() {
     ++failures;
     std::printf("%s\n", error.what());
   }
-  if (fill::self_check(*fill::contracted_kernels()) == fill::kSelfCheck) {
+  // Scalar alone: the CPU has no such instruction.
+  if (available_isas().size() > 1 && fill::self_check(*fill::contracted_kernels()) == fill::kSelfCheck) {
     ++failures;
     std::printf("contracted kernels pass\n");
   }
