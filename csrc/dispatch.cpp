@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "fill/self_check.hpp"
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
@@ -86,6 +88,18 @@ Isa active_isa() {
 }
 
 const fill::Kernels& active_kernels() { return *kernels_of(active_isa()); }
+
+void check_arithmetic() {
+  for (const Isa isa : available()) {
+    const fill::Kernels& kernels = *kernels_of(isa);
+    if (fill::self_check(kernels) == fill::kSelfCheck) continue;
+    throw std::runtime_error(
+        "pyinit's kernels must make the bits of stream version 1; this build's for " +
+        std::string(kernels.name) +
+        " make others: its compiler changed the arithmetic. Build it without -ffast-math and "
+        "options like it in CXXFLAGS, or with another compiler.");
+  }
+}
 
 std::string use_isa(std::string_view name) {
   const std::string previous = active_kernels().name;

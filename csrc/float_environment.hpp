@@ -1,48 +1,26 @@
-// Rounding to nearest even, subnormals kept, whatever the caller's thread was set to; restored at the end.
-// Why: other libraries set flush-to-zero for the whole process, and R1 allows no such dependence.
+// Runs work with rounding to nearest even and subnormals kept, whatever the caller's thread was set to, and restores
+// that. Why: other libraries set flush-to-zero for the whole process, and R1 allows no such dependence.
+// Why a function and no guard: compilers know nothing of the mode, and move arithmetic past the instructions that
+// set it: GCC 12 moves a product and a sum behind the end of a guard's life. They cannot move it out of a call of
+// something they do not see.
 #pragma once
 
-#include <cstdint>
+#include <memory>
+#include <type_traits>
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#elif !defined(__aarch64__)
-#include <cfenv>
-#endif
+#include "strict_math.hpp"
 
 namespace pyinit {
 
-class FloatEnvironment {
- public:
-#if defined(__x86_64__)
-  FloatEnvironment() : saved_(_mm_getcsr()) { _mm_setcsr(kDefault); }
-  ~FloatEnvironment() { _mm_setcsr(saved_); }
-#elif defined(__aarch64__)
-  FloatEnvironment() {
-    asm volatile("mrs %0, fpcr" : "=r"(saved_));
-    asm volatile("msr fpcr, %0" : : "r"(uint64_t{0}));
-  }
-  ~FloatEnvironment() { asm volatile("msr fpcr, %0" : : "r"(saved_)); }
-#else
-  FloatEnvironment() {
-    std::fegetenv(&saved_);
-    std::fesetenv(FE_DFL_ENV);
-  }
-  ~FloatEnvironment() { std::fesetenv(&saved_); }
-#endif
-  FloatEnvironment(const FloatEnvironment&) = delete;
-  FloatEnvironment& operator=(const FloatEnvironment&) = delete;
+// In another translation unit, so that neither it nor `run` is seen through.
+void run_in_default_environment(void (*run)(const void* work) noexcept, const void* work) noexcept;
 
- private:
-#if defined(__x86_64__)
-  // All exceptions masked, nearest even, no flush-to-zero, no denormals-are-zero.
-  static constexpr unsigned kDefault = 0x1F80;
-  unsigned saved_;
-#elif defined(__aarch64__)
-  uint64_t saved_;
-#else
-  std::fenv_t saved_;
-#endif
-};
+// Calls work() in the default environment.
+template <class Work>
+void in_default_environment(const Work& work) {
+  static_assert(std::is_nothrow_invocable_v<const Work&>, "the environment would not be restored");
+  run_in_default_environment([](const void* given) noexcept { (*static_cast<const Work*>(given))(); },
+                             std::addressof(work));
+}
 
 }  // namespace pyinit

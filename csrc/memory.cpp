@@ -1,10 +1,11 @@
 #include "memory.hpp"
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <cstring>
 
 #if defined(__linux__)
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #endif
@@ -16,10 +17,17 @@ namespace {
 constexpr uintptr_t kHugePage = uintptr_t{2} << 20;
 // What the 512 small pages of a huge one take to be touched.
 constexpr std::chrono::microseconds kSlow{1000};
-// Memory that goes without, once a huge page was slow.
-constexpr int64_t kWithout = int64_t{1} << 30;
+HugePageJudge judge;
 
-std::atomic<int64_t> left_without{0};
+// Whether the system says that it gives no huge pages to anybody: madvise succeeds all the same.
+bool has_none() {
+  char text[64] = {};
+  const int file = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  const ssize_t length = read(file, text, sizeof(text) - 1);
+  close(file);
+  return length > 0 && std::strstr(text, "[never]") != nullptr;
+}
 
 // Whether the system is slow to supply a huge page. A virtual machine that gives free blocks back to its host has
 // to ask for them again: that took 6 ms a page, 20 times its clearing, where small pages came from what was in use
@@ -52,16 +60,14 @@ Pages advise_huge_pages([[maybe_unused]] void* out, [[maybe_unused]] size_t byte
     if (mincore(reinterpret_cast<void*>(probe / page * page), page, &resident) != 0 || (resident & 1) != 0)
       return Pages::kAsTheyAre;
   }
-  if (left_without.fetch_sub(static_cast<int64_t>(bytes), std::memory_order_relaxed) > 0)
-    return Pages::kSmall;
-  // A refusal changes the speed only.
+  static const bool none = has_none();
+  if (none || judge.goes_without(bytes)) return Pages::kSmall;
   const uintptr_t first = (begin + kHugePage - 1) / kHugePage * kHugePage;
-  (void)madvise(reinterpret_cast<void*>(first), kHugePage, MADV_HUGEPAGE);
-  if (is_slow(first)) {
-    left_without.store(kWithout, std::memory_order_relaxed);
-    return Pages::kSmall;
-  }
-  left_without.store(0, std::memory_order_relaxed);
+  if (madvise(reinterpret_cast<void*>(first), kHugePage, MADV_HUGEPAGE) != 0) return Pages::kSmall;
+  const bool slow = is_slow(first);
+  judge.note(slow);
+  if (slow) return Pages::kSmall;
+  // A refusal changes the speed only.
   (void)madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
 #endif
   return Pages::kAsTheyAre;

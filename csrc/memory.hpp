@@ -1,6 +1,7 @@
 // What kernels ask of memory.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <new>
@@ -10,10 +11,37 @@ namespace pyinit {
 // How the pages of a buffer come: kSmall where nobody has touched it yet and huge ones would be slow.
 enum class Pages : uint8_t { kAsTheyAre, kSmall };
 
+// Whether memory goes without huge pages, judged by how long the first one of each buffer took.
+// Why two slow ones in a row: one may be a thread that had to wait for its turn. The buffer itself goes without at once,
+// the process only then, and for a while.
+class HugePageJudge {
+ public:
+  // Whether a buffer of so many bytes goes without; it counts as one that did.
+  bool goes_without(size_t bytes) {
+    return left_without_.fetch_sub(static_cast<int64_t>(bytes), std::memory_order_relaxed) > 0;
+  }
+
+  // Takes note of the time of a huge page.
+  void note(bool slow) {
+    const int in_a_row = slow ? slow_in_a_row_.fetch_add(1, std::memory_order_relaxed) + 1 : 0;
+    if (!slow) slow_in_a_row_.store(0, std::memory_order_relaxed);
+    left_without_.store(in_a_row >= kEnough ? kWithout : 0, std::memory_order_relaxed);
+  }
+
+  // Memory that goes without.
+  static constexpr int64_t kWithout = int64_t{1} << 30;
+
+ private:
+  static constexpr int kEnough = 2;
+
+  std::atomic<int64_t> left_without_{0};
+  std::atomic<int> slow_in_a_row_{0};
+};
+
 // Asks for huge pages on a large buffer that nobody has touched yet. First touch of 4 KiB pages, not drawing,
 // is what limits a fill of fresh memory. Leaves small and touched memory alone; for the mapping of a
-// file it is a hint that the kernel may ignore. Where the system is slow to supply a huge page, memory goes without
-// for a while. Never fails.
+// file it is a hint that the kernel may ignore. Where the system has no huge pages, or is slow to supply one, pages
+// are kSmall. Never fails.
 Pages advise_huge_pages(void* out, size_t bytes);
 
 // Has the system supply small pages of a range together: a third less time than one fault for each.

@@ -1,11 +1,12 @@
 #include "parallel.hpp"
 
-#include <charconv>
+#include <algorithm>
 #include <cstdlib>
-#include <cstring>
-#include <fstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+
+#include "cgroup.hpp"
 
 #if defined(__linux__)
 #include <sched.h>
@@ -30,33 +31,34 @@ int affinity_cpus() {
   return count > 0 ? static_cast<int>(count) : 1;
 }
 
-// CPUs the cgroup's quota amounts to, rounded up; 0 without a quota. Version 2, then version 1.
-int quota_cpus() {
-  std::string quota, period;
-  if (std::ifstream file("/sys/fs/cgroup/cpu.max"); file >> quota >> period && quota != "max") {
-  } else {
-    std::ifstream("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") >> quota;
-    std::ifstream("/sys/fs/cgroup/cpu/cpu.cfs_period_us") >> period;
-  }
-  const long long q = std::atoll(quota.c_str());
-  const long long p = std::atoll(period.c_str());
-  return q > 0 && p > 0 ? static_cast<int>((q + p - 1) / p) : 0;
-}
-
 }  // namespace
 
-int default_threads() {
-  const char* text = std::getenv("PYINIT_NUM_THREADS");
-  if (text != nullptr && *text != '\0') {
-    int wanted = 0;
-    const auto [end, error] = std::from_chars(text, text + std::strlen(text), wanted);
-    if (error == std::errc{} && *end == '\0' && wanted > 0) return wanted;
-    throw std::invalid_argument("PYINIT_NUM_THREADS must be a positive integer; got " + std::string(text) +
-                                ". Unset it for all CPUs.");
-  }
-  static const int quota = quota_cpus();
+int usable_cpus() {
+  static const int quota = quota_cpus("");
   const int cpus = affinity_cpus();
-  return quota > 0 && quota < cpus ? quota : cpus;
+  return std::min(quota > 0 && quota < cpus ? quota : cpus, kMostThreads);
+}
+
+int environment_threads() {
+  const char* variable = std::getenv("PYINIT_NUM_THREADS");
+  const std::string_view text = variable == nullptr ? "" : variable;
+  if (text.empty()) return 0;
+  int wanted = 0;
+  for (const char digit : text) {
+    if (digit < '0' || digit > '9') {
+      wanted = 0;
+      break;
+    }
+    wanted = std::min(10 * wanted + (digit - '0'), kMostThreads);
+  }
+  if (wanted > 0) return wanted;
+  throw std::invalid_argument("PYINIT_NUM_THREADS must be a positive integer; got " + std::string(text) +
+                              ". Unset it for all CPUs.");
+}
+
+int default_threads() {
+  const int wanted = environment_threads();
+  return wanted > 0 ? wanted : usable_cpus();
 }
 
 }  // namespace pyinit

@@ -7,12 +7,22 @@
 #include <new>
 #include <system_error>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 namespace pyinit {
 
-// PYINIT_NUM_THREADS, else the CPUs this process may use (affinity, cgroup quota).
-// Throws std::invalid_argument when the variable is not a positive integer.
+// More threads than any fill can use; a larger number asks for as many.
+inline constexpr int kMostThreads = 4096;
+
+// The CPUs this process may use: its affinity, and the quota of its cgroups. At least 1.
+int usable_cpus();
+
+// PYINIT_NUM_THREADS, 0 where it is not set. Reads the environment, which no other thread may change meanwhile: a binding
+// calls it while it holds the GIL. Throws std::invalid_argument when the variable is not a positive integer.
+int environment_threads();
+
+// environment_threads(), else usable_cpus(): with the same care.
 int default_threads();
 
 // Joins its threads at the end of its life, whatever ends it. Not std::jthread: libc++ has had it only since
@@ -36,16 +46,18 @@ class Helpers {
 };
 
 // Calls work(i) for every i below `count`, each once, on at most `threads` threads, this one among them.
-// `work` does not throw. Where the system refuses a thread the others do its share.
+// Where the system refuses a thread the others do its share.
 template <class Work>
 void parallel_for(size_t count, size_t threads, const Work& work) {
+  static_assert(std::is_nothrow_invocable_v<const Work&, size_t>,
+                "an exception in a thread ends the process");
   if (threads > count) threads = count;
   if (threads <= 1) {
     for (size_t i = 0; i < count; ++i) work(i);
     return;
   }
   std::atomic<size_t> next{0};
-  const auto run = [&] {
+  const auto run = [&]() noexcept {
     for (size_t i = next++; i < count; i = next++) work(i);
   };
   Helpers helpers(threads - 1);
@@ -70,6 +82,7 @@ class Team {
   // Every member calls it with the same count.
   template <class Work>
   void each(size_t count, const Work& work) {
+    static_assert(std::is_nothrow_invocable_v<const Work&, size_t>, "the others would wait for ever");
     if (size_ == 1) {
       for (size_t i = 0; i < count; ++i) work(i);
       return;
@@ -93,16 +106,18 @@ class Team {
 };
 
 // Calls work(team, member) on each of at most `threads` threads, this one among them; members are numbered
-// from 0. `work` does not throw. Where the system refuses a thread the others do its share. Throws
-// std::bad_alloc before any work has begun.
+// from 0. Where the system refuses a thread the others do its share. Throws std::bad_alloc before any work has
+// begun.
 template <class Work>
 void run_team(size_t threads, const Work& work) {
+  static_assert(std::is_nothrow_invocable_v<const Work&, Team&, size_t>,
+                "an exception in a thread ends the process");
   Team team(threads);
   Helpers helpers(threads);
   size_t members = 1;
   try {
     for (; members < threads; ++members) {
-      helpers.start([&team, &work, member = members] { work(team, member); });
+      helpers.start([&team, &work, member = members]() noexcept { work(team, member); });
     }
   } catch (const std::system_error&) {
   } catch (const std::bad_alloc&) {

@@ -20,7 +20,10 @@ def block(seed: int, offset: int, n: int) -> tuple[int, int, int, int]:
     """The four words of block n of a key."""
 
 def dlpack_view(exporter: typing.Any) -> tuple[typing.Any, ...]:
-    """The exporter's memory as an array (bfloat16 as uint16), and the name of its dtype."""
+    """The exporter's memory, its dtype's name, if it tells what may be written, if it is a copy."""
+
+def environment_threads() -> int:
+    """PYINIT_NUM_THREADS as a number, 0 where it is not set."""
 
 def fill_bernoulli_sparse(
     out: numpy.typing.NDArray[typing.Any],
@@ -162,7 +165,7 @@ def slope(
     x: numpy.typing.NDArray[numpy.float32],
     out: numpy.typing.NDArray[numpy.float32],
 ) -> None:
-    """Write out = phi'(x), element by element."""
+    """Write out = phi'(x), element by element; out may be x."""
 
 def use_isa(name: str) -> str:
     """Make an instruction set active; return the previous name. Not while another thread fills."""

@@ -67,7 +67,8 @@ def execute(plan: Plan, array: Array, key: Key, start: Shape | None, threads: in
     _KERNELS[plan.distribution](array, plan, key, start, count or 0)
 
 
-_MOST_THREADS = 1 << 16
+# kMostThreads of csrc/parallel.hpp
+_MOST_THREADS = 4096
 
 
 def check_threads(threads: Any) -> int | None:
@@ -131,7 +132,7 @@ def _borrow_dlpack(out: Any) -> tuple[Array, str]:
         # a parameter exports its memory only outside autograd
         out = out.detach()
     try:
-        array, name = source.dlpack_view(out)
+        array, name, tells, copied = source.dlpack_view(out)
     except BufferError as error:
         raise LayoutError(
             f"fill needs plain strided memory; got a buffer that says: {error}. Copy it."
@@ -141,13 +142,26 @@ def _borrow_dlpack(out: Any) -> tuple[Array, str]:
         raise DTypeError(
             f"fill needs a tensor of float32, float64, bfloat16 or float16; got {held}. Use another dtype."
         ) from None
+    if copied:
+        raise LayoutError(
+            f"fill needs the memory itself; a {library} object gives a copy of its own. "
+            "Call the recipe and convert what it returns."
+        )
+    if not (tells or any(base.__module__.partition(".")[0] in _MUTABLE for base in type(out).__mro__)):
+        raise LayoutError(
+            f"fill needs memory that may change; a {library} object exports it by DLPack 0.x, which does not "
+            "say so. Call the recipe and convert what it returns."
+        )
     if not array.flags.carray:
         raise LayoutError(_why_not(array))
     return array, resolve(name).name
 
 
-# DLPack's first version cannot say that memory is read-only.
-_IMMUTABLE = ("jax", "jaxlib", "tensorflow")
+# These never let an array change, whatever their export says.
+_IMMUTABLE = frozenset({"jax", "jaxlib", "tensorflow"})
+# DLPack 0.x cannot say that memory is read-only. Whose exports may be written all the same: theirs and their
+# subclasses'.
+_MUTABLE = frozenset({"cupy", "numpy", "torch"})
 
 
 def _borrow_bytes(out: Any) -> Array:

@@ -81,6 +81,21 @@ def _affine(values: Array, scale: float, shift: float, dtype: DType) -> Array:
     return result
 
 
+def _scaled(z: Array, std: float, mean: float, dtype: DType) -> Array:
+    """Round to the compute dtype, then multiply and add a mean, each rounded once.
+
+    A mean of 0 is added by the product's own rounding, as a fused multiply-add does: where a product other
+    than 0 underflows, the zero has its sign; -0 + 0 would be +0.
+    """
+    if mean != 0:
+        return _affine(z, std, mean, dtype)
+    kind = np.dtype(dtype.compute).type
+    product = z.astype(kind) * kind(std)
+    exact = (z.astype(kind) == 0) | (kind(std) == 0)
+    result: Array = np.where(exact, product + kind(mean), product)
+    return result
+
+
 def constant(index: Index, value: float, dtype: str = "float32") -> Array:
     """Return the value everywhere."""
     found = resolve(dtype)
@@ -144,10 +159,13 @@ def standard_normal(key: Key, index: Index, dtype: str = "float32") -> Array:
 
 
 def normal(key: Key, index: Index, mean: float = 0.0, std: float = 1.0, dtype: str = "float32") -> Array:
-    """Return z * std + mean, each operation rounded once."""
+    """Return z * std + mean, each operation rounded once.
+
+    Where mean is 0 and z * std underflows to 0, the zero has the sign of z.
+    """
     found = resolve(dtype)
     with np.errstate(under="ignore"):
-        return encode(_affine(standard_normal(key, index, dtype), std, mean, found), found)
+        return encode(_scaled(standard_normal(key, index, dtype), std, mean, found), found)
 
 
 # fmt: off

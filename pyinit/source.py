@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from .window import Shape, contiguous_blocks
 __all__ = [
     "DLPACK_CPU",
     "ArraySource",
+    "Borrowed",
     "FileSource",
     "Source",
     "check_shape",
@@ -117,7 +118,7 @@ def _from_dlpack(tensor: Any) -> ArraySource:
             f"pretrained needs memory of the CPU; got a tensor on DLPack device {device}. Copy it there."
         )
     try:
-        array, name = dlpack_view(tensor)
+        borrowed = dlpack_view(tensor)
     except BufferError as error:
         raise LayoutError(
             f"pretrained needs plain strided memory; got a tensor that says: {error}. Copy it."
@@ -128,21 +129,34 @@ def _from_dlpack(tensor: Any) -> ArraySource:
             f"pretrained needs float32, float64, bfloat16 or float16; the tensor holds {held}. "
             "Convert it first."
         ) from None
-    return ArraySource(array, resolve(name))
+    return ArraySource(borrowed.array, resolve(borrowed.name))
 
 
-def dlpack_view(exporter: Any) -> tuple[Array, str]:
-    """Return the memory of a DLPack exporter as an array, bfloat16 as its bits, and its format's name.
+class Borrowed(NamedTuple):
+    """The memory of a DLPack exporter."""
+
+    array: Array
+    """The memory as an array, bfloat16 as its bits; read-only where the exporter said so."""
+    name: str
+    """The name of its format."""
+    tells: bool
+    """Whether the exporter speaks of what may be written: DLPack 1 does, DLPack 0.x cannot."""
+    copied: bool
+    """Whether it is a copy, made for this export."""
+
+
+def dlpack_view(exporter: Any) -> Borrowed:
+    """Return the memory of a DLPack exporter.
 
     torch exports two kinds of tensors whose memory is not what they hold: lazily negated ones, and fake ones.
     """
     if getattr(exporter, "is_neg", bool)():
         raise BufferError("its negative bit is set")
-    array, name = _core.dlpack_view(exporter)
-    if array.size > 0 and array.base is None:
+    borrowed = Borrowed(*_core.dlpack_view(exporter))
+    if borrowed.array.size > 0 and borrowed.array.base is None:
         # for a null pointer NumPy allocates
         raise BufferError("it has no memory")
-    return array, name
+    return borrowed
 
 
 def _floating(dtype: Any, what: str) -> DType:

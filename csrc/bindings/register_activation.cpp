@@ -1,4 +1,6 @@
 // The activations on whole arrays: check what memory safety needs, release the GIL, call, return.
+#include "bindings/buffer.hpp"
+#include "bindings/environment.hpp"
 #include "bindings/register.hpp"
 #include "float_environment.hpp"
 #include "probe/kernels.hpp"
@@ -19,12 +21,12 @@ void apply(std::string_view name, double parameter, const Array& x, Array& out) 
   float* to = out.mutable_data();  // throws when read-only
   if (x.size() != out.size() || !aligned(from) || !aligned(to))
     throw py::value_error("x and out must be aligned and of one size");
+  check_same_or_apart(out, x);
+  settled(1);
   const Kernels& kernels = pyinit::probe::active_kernels();
-  // Read after the environment is entered, so that it is rounded there.
-  const volatile double given = parameter;
   const py::gil_scoped_release release;
-  const pyinit::FloatEnvironment environment;
-  (kernels.*kKernel)(*activation, static_cast<float>(given), from, count, to);
+  pyinit::in_default_environment(
+      [&]() noexcept { (kernels.*kKernel)(*activation, static_cast<float>(parameter), from, count, to); });
 }
 
 }  // namespace
@@ -35,5 +37,5 @@ void register_activation(py::module_& module) {
              "Write out = phi(x), element by element; out may be x.");
   module.def("slope", &apply<&Kernels::slope>, py::arg("name"), py::arg("parameter"),
              py::arg("x").noconvert(), py::arg("out").noconvert(),
-             "Write out = phi'(x), element by element.");
+             "Write out = phi'(x), element by element; out may be x.");
 }

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "bindings/buffer.hpp"
+#include "bindings/environment.hpp"
 #include "bindings/register.hpp"
 #include "dense/matmul.hpp"
 #include "dense/orthogonal.hpp"
@@ -14,6 +15,8 @@ using pyinit::dense::Factor;
 template <class Value>
 Factor<Value> factor(const py::array& matrix, py::ssize_t axis) {
   constexpr auto kItem = static_cast<py::ssize_t>(sizeof(Value));
+  if (reinterpret_cast<uintptr_t>(matrix.data()) % alignof(Value) != 0)
+    throw py::value_error("factors must be aligned to their element");
   for (const py::ssize_t d : {0, 1}) {
     if (matrix.strides(d) % kItem != 0) throw py::value_error("strides must be whole elements");
   }
@@ -28,8 +31,11 @@ void matmul_as(const py::array& a, const py::array& b, py::array& out, int threa
   const Factor<Value> rows = factor<Value>(a, 0);
   const Factor<Value> columns = factor<Value>(b, 1);
   auto* to = static_cast<Value*>(writable(out, sizeof(Value)));
+  check_apart(out, a);
+  check_apart(out, b);
+  const int most = settled(threads);
   const py::gil_scoped_release release;
-  pyinit::dense::matmul(shape, rows, columns, to, threads);
+  pyinit::dense::matmul(shape, rows, columns, to, most);
 }
 
 void matmul(const py::array& a, const py::array& b, py::array& out, int threads) {
@@ -37,8 +43,9 @@ void matmul(const py::array& a, const py::array& b, py::array& out, int threads)
       out.shape(0) != a.shape(0) || out.shape(1) != b.shape(1)) {
     throw py::value_error("matmul needs (m, k), (k, n) and out (m, n)");
   }
+  // Equal, and not one object: a dtype may carry metadata.
   const auto all = [&](const auto& dtype) {
-    return a.dtype().is(dtype) && b.dtype().is(dtype) && out.dtype().is(dtype);
+    return a.dtype().equal(dtype) && b.dtype().equal(dtype) && out.dtype().equal(dtype);
   };
   if (all(py::dtype::of<float>())) return matmul_as<float>(a, b, out, threads);
   if (all(py::dtype::of<double>())) return matmul_as<double>(a, b, out, threads);
@@ -84,8 +91,9 @@ void orthogonal(py::array& out, std::string_view dtype, const std::vector<std::a
     matrices.push_back({{keys[i][0], keys[i][1]}, to + starts[i] * item});
   }
   const OrthogonalTask task{length, count, {rows[0], rows[1]}, {columns[0], columns[1]}, gain};
+  const int most = settled(threads);
   const py::gil_scoped_release release;
-  pyinit::dense::orthogonal(task, matrices, known, threads);
+  pyinit::dense::orthogonal(task, matrices, known, most);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "bindings/buffer.hpp"
+#include "bindings/environment.hpp"
 #include "bindings/register.hpp"
 #include "fill/fill.hpp"
 #include "float_environment.hpp"
@@ -38,15 +39,17 @@ struct Place {
 Place place(py::array& out, std::string_view dtype, uint64_t seed, uint64_t offset, const Axes& global_shape,
             const Axes& start, int threads) {
   const Dtype known = dtype_named(dtype);
-  return {{writable(out, pyinit::itemsize(known)), known, threads},
+  return {{writable(out, pyinit::itemsize(known)), known, settled(threads)},
           region_of(out, global_shape, start),
           {seed, offset}};
 }
 
 // sparsity 2^32, rounded to nearest even as Python's round does, in whatever mode the caller's thread is.
 uint64_t chance_threshold(double sparsity) {
-  const pyinit::FloatEnvironment environment;
-  return static_cast<uint64_t>(std::nearbyint(sparsity * 0x1p32));
+  uint64_t threshold = 0;
+  pyinit::in_default_environment(
+      [&]() noexcept { threshold = static_cast<uint64_t>(std::nearbyint(sparsity * 0x1p32)); });
+  return threshold;
 }
 
 }  // namespace
@@ -128,8 +131,9 @@ void register_fill(py::module_& module) {
       [](py::array& out, int threads) {
         void* to = writable(out, 1);
         const auto size = static_cast<size_t>(out.nbytes());
+        const int most = settled(threads);
         const py::gil_scoped_release release;
-        pyinit::fill::stream_constant(to, size, threads);
+        pyinit::fill::stream_constant(to, size, most);
       },
       py::arg("out"), py::arg("threads"),
       "Write bytes past the cache: what memory alone allows, for benchmarks.");
@@ -142,8 +146,9 @@ void register_fill(py::module_& module) {
           throw py::value_error("element and out differ");
         void* to = writable(out, item);
         const auto size = static_cast<size_t>(out.nbytes());
+        const int most = settled(threads);
         const py::gil_scoped_release release;
-        pyinit::fill::constant(to, size, bytes.data(), item, threads);
+        pyinit::fill::constant(to, size, bytes.data(), item, most);
       },
       py::arg("out"), py::arg("element"), py::arg("threads"));
 }

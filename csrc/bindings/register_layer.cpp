@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "bindings/buffer.hpp"
+#include "bindings/environment.hpp"
 #include "bindings/register.hpp"
 #include "float_environment.hpp"
 #include "probe/layer.hpp"
@@ -42,12 +44,10 @@ size_t length(const Array& array) {
   return extent(array, 0);
 }
 
-// To nearest, in whatever mode the caller's thread is. Volatile, so that it is done between entering the mode and
-// leaving it.
+// To nearest, in whatever mode the caller's thread is.
 float rounded(double number) {
-  const pyinit::FloatEnvironment environment;
-  const volatile double given = number;
-  const volatile float result = static_cast<float>(given);
+  float result = 0;
+  pyinit::in_default_environment([&]() noexcept { result = static_cast<float>(number); });
   return result;
 }
 
@@ -121,7 +121,15 @@ Layer layer(const Array& x, const Array& y, const std::variant<Strided, DrawnNum
   if (!known) throw py::value_error("unknown activation " + std::string(activation));
   if (x.ndim() != 2 || y.ndim() != 2 || x.size() == 0 || y.size() == 0 || x.shape(0) != y.shape(0))
     throw py::value_error("a layer needs (batch, inputs) and (batch, outputs), none of them empty");
-  return {extent(x, 0), weight(given, extent(x, 1), extent(y, 1)), *known, rounded(parameter), threads};
+  return {extent(x, 0), weight(given, extent(x, 1), extent(y, 1)), *known, rounded(parameter),
+          settled(threads)};
+}
+
+// The arrays of a layer that are only read.
+using Given = std::vector<const py::array*>;
+
+void add_stored(const std::variant<Strided, DrawnNumbers>& weight, Given& given) {
+  if (const auto* array = std::get_if<Strided>(&weight)) given.push_back(array);
 }
 
 py::object statistics(const std::optional<Moments>& moments) {
@@ -148,6 +156,14 @@ py::tuple layer_forward(const Array& x, const std::variant<Strided, DrawnNumbers
   const Layer task = layer(x, y, given, activation, parameter, threads);
   const size_t outputs = task.weight.outputs;
   if (bias && length(*bias) != outputs) throw py::value_error("bias and y differ in length");
+  Given read{&x};
+  add_stored(given, read);
+  if (bias) read.push_back(&*bias);
+  for (const py::array* array : read) {
+    check_apart(y, *array);
+    if (z) check_apart(*z, *array);
+  }
+  if (z) check_same_or_apart(*z, y);
   float* to_y = y.mutable_data();
   float* to_z = z ? writable(z, task.batch, outputs) : to_y;
   const Forward arguments{aligned(x.data()),
@@ -174,6 +190,27 @@ py::tuple layer_backward(const Array& x, const std::variant<Strided, DrawnNumber
   const auto [inputs, outputs] = std::pair{task.weight.inputs, task.weight.outputs};
   if (db && length(*db) != outputs) throw py::value_error("db and z differ in length");
   matrix(dz, task.batch, outputs);
+  std::vector<const py::array*> written{&dz};
+  for (const std::optional<Array>* each : {&dx, &dw, &db}) {
+    if (*each) written.push_back(&**each);
+  }
+  Given read{&x};
+  add_stored(given, read);
+  for (size_t i = 0; i < written.size(); ++i) {
+    for (const py::array* array : read) check_apart(*written[i], *array);
+    for (size_t k = 0; k < i; ++k) check_apart(*written[i], *written[k]);
+    // dz may be z, and dx dy.
+    if (i == 0) {
+      check_same_or_apart(dz, z);
+    } else {
+      check_apart(*written[i], z);
+    }
+    if (dx && written[i] == &*dx) {
+      check_same_or_apart(*dx, dy);
+    } else {
+      check_apart(*written[i], dy);
+    }
+  }
   const Backward arguments{aligned(x.data()),
                            aligned(z.data()),
                            matrix(dy, task.batch, outputs),
@@ -195,10 +232,11 @@ py::dict matrix_moments(const Array& x, const Asked& asked, int threads) {
   if (x.ndim() != 2) throw py::value_error("moments needs a matrix");
   const Matrix view{aligned(x.data()), extent(x, 0), extent(x, 1), extent(x, 1)};
   const Question what = question(asked);
+  const int most = settled(threads);
   std::optional<Moments> result;
   {
     const py::gil_scoped_release release;
-    result = moments(view, what, threads);
+    result = moments(view, what, most);
   }
   return statistics(result).cast<py::dict>();
 }

@@ -13,6 +13,8 @@ void register_machine(py::module_& module) {
         return facts;
       },
       "The active instruction set and the default number of threads.");
+  module.def("environment_threads", &pyinit::environment_threads,
+             "PYINIT_NUM_THREADS as a number, 0 where it is not set.");
   module.def("available_isas", &pyinit::available_isas, "Instruction sets this machine runs, widest first.");
   module.def("use_isa", &pyinit::use_isa, py::arg("name"),
              "Make an instruction set active; return the previous name. Not while another thread fills.");

@@ -1,15 +1,22 @@
 // The fills as a handler of XLA's foreign function interface, for compiled JAX programs on a CPU.
 // A module of its own, for it alone needs jaxlib's headers; pyinit/jax/ffi.py registers it.
-// Contract: the bytes of the same fill. Nothing of Python is touched in a call, so it needs no GIL.
+// Contract: the bytes of the same fill. Nothing of Python and no variable of the environment is touched in a call, so
+// it needs no GIL: the instruction set is decided when the handler is fetched, and PYINIT_NUM_THREADS is read by
+// whoever makes a call, as an attribute. What memory safety needs is checked, whoever made it.
 #include <xla/ffi/api/ffi.h>
 
+#include <algorithm>
 #include <bit>
+#include <cstdint>
 #include <exception>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "bindings/pybind.hpp"
+#include "dispatch.hpp"
 #include "fill/fill.hpp"
+#include "parallel.hpp"
 
 namespace {
 
@@ -56,7 +63,13 @@ struct Draw {
   Integers integers;
 };
 
-// Numbers in the order of pyinit.plan.NUMBERS; false if their count is not the distribution's.
+template <class Integer>
+bool holds(int64_t value) {
+  return std::in_range<Integer>(value);
+}
+
+// Numbers in the order of pyinit.plan.NUMBERS; false if their count is not the distribution's, or a number is none that
+// it can have.
 bool draw(const Draw& what, const Target& target, const uint32_t* words) {
   const Region region(what.global_shape, what.start, what.extent);
   const Key key = key_of(words);
@@ -67,17 +80,18 @@ bool draw(const Draw& what, const Target& target, const uint32_t* words) {
     pyinit::fill::uniform(target, region, key, {x[0], x[1], x[2], x[3]});
   } else if (what.distribution == "normal" && x.size() == 2) {
     pyinit::fill::normal(target, region, key, {x[0], x[1]});
-  } else if (what.distribution == "truncated_normal" && x.size() == 10 && n.size() == 3) {
+  } else if (what.distribution == "truncated_normal" && x.size() == 10 && n.size() == 3 && holds<int>(n[1])) {
     const pyinit::rng::TruncatedNumbers numbers{
         x[0], x[1], x[2], x[3], n[0] < 0, static_cast<int>(n[1]), std::bit_cast<uint64_t>(n[2]), x[4],
         x[5], x[6], x[9], x[7], x[8]};
     pyinit::fill::truncated_normal(target, region, key, numbers);
-  } else if (what.distribution == "sparse" && x.size() == 2 && n.size() == 1 && what.extent.size() == 2) {
+  } else if (what.distribution == "sparse" && x.size() == 2 && n.size() == 1 && what.extent.size() == 2 &&
+             what.global_shape[0] <= UINT32_MAX && holds<uint32_t>(n[0])) {
     const pyinit::rng::ColumnZeros zeros{mask, static_cast<uint32_t>(what.global_shape[0]),
                                          static_cast<uint32_t>(n[0])};
     pyinit::fill::sparse(target, region, key, {x[0], x[1]}, zeros,
                          {what.start[0], what.start[1], what.extent[0], what.extent[1]});
-  } else if (what.distribution == "bernoulli_sparse" && x.size() == 2 && n.size() == 1) {
+  } else if (what.distribution == "bernoulli_sparse" && x.size() == 2 && n.size() == 1 && n[0] >= 0) {
     pyinit::fill::bernoulli_sparse(target, region, key, {x[0], x[1]}, {mask, static_cast<uint64_t>(n[0])});
   } else {
     return false;
@@ -85,10 +99,18 @@ bool draw(const Draw& what, const Target& target, const uint32_t* words) {
   return true;
 }
 
+// A number of elements that no product of the extents so far wraps.
+bool multiply_into(uint64_t& product, uint64_t factor) {
+  if (factor != 0 && product > INT64_MAX / factor) return false;
+  product *= factor;
+  return true;
+}
+
 // words: [batch..., kWords + rank], the keys and where the window starts, which is the same for a whole batch;
-// out: [batch..., extent...].
-ffi::Error fill(const ffi::Buffer<ffi::U32>& words, ffi::Result<ffi::AnyBuffer> out,
-                std::string_view distribution, Integers global_shape, Doubles numbers, Integers integers) {
+// out: [batch..., extent...]. threads: at most as many, 0 for the CPUs this process may use.
+ffi::Error checked_fill(const ffi::Buffer<ffi::U32>& words, ffi::Result<ffi::AnyBuffer> out,
+                        std::string_view distribution, Integers global_shape, Doubles numbers,
+                        Integers integers, int64_t threads) {
   const auto wrong = [](const char* what) { return ffi::Error::InvalidArgument(what); };
   const size_t rank = global_shape.size();
   const auto keys = words.dimensions();
@@ -98,29 +120,50 @@ ffi::Error fill(const ffi::Buffer<ffi::U32>& words, ffi::Result<ffi::AnyBuffer> 
   const size_t row = kWords + rank;
   if (keys.size() == 0 || static_cast<size_t>(keys.back()) != row || dims.size() != keys.size() - 1 + rank)
     return wrong("pyinit_fill: key and result differ in rank");
-  const size_t batch = words.element_count() / row;
+  uint64_t batch = 1;
+  for (size_t d = 0; d + 1 < keys.size(); ++d) {
+    if (keys[d] != dims[d]) return wrong("pyinit_fill: keys and result differ in their leading axes");
+    if (!multiply_into(batch, static_cast<uint64_t>(keys[d]))) return wrong("pyinit_fill: too many keys");
+  }
   if (batch == 0) return ffi::Error::Success();
+  if (threads < 0) return wrong("pyinit_fill: threads must be 0 or more");
+  const auto most = static_cast<int>(std::min<int64_t>(threads, pyinit::kMostThreads));
   Draw what{distribution, Axes(rank), Axes(rank), Axes(rank), numbers, integers};
-  uint64_t elements = 1;
+  uint64_t elements = 1, whole = 1;
   for (size_t d = 0; d < rank; ++d) {
+    if (global_shape[d] < 0 || !multiply_into(whole, static_cast<uint64_t>(global_shape[d])))
+      return wrong("pyinit_fill: the tensor must have fewer than 2^63 elements");
     what.global_shape[d] = static_cast<uint64_t>(global_shape[d]);
     what.start[d] = words.typed_data()[kWords + d];
     what.extent[d] = static_cast<uint64_t>(dims[dims.size() - rank + d]);
-    elements *= what.extent[d];
     if (what.start[d] > what.global_shape[d] || what.extent[d] > what.global_shape[d] - what.start[d])
       return wrong("pyinit_fill: the window leaves the tensor");
+    // No more than `whole`.
+    elements *= what.extent[d];
   }
-  try {
-    const size_t step = elements * pyinit::itemsize(dtype);
-    for (size_t k = 0; k < batch; ++k) {
-      const Target target{static_cast<char*>(out->untyped_data()) + k * step, dtype, 0};
-      if (!draw(what, target, words.typed_data() + k * row))
-        return wrong("pyinit_fill: unknown distribution, or other numbers than its own");
+  const size_t step = elements * pyinit::itemsize(dtype);
+  for (size_t k = 0; k < batch; ++k) {
+    for (size_t d = 0; d < rank; ++d) {
+      if (words.typed_data()[k * row + kWords + d] != what.start[d])
+        return wrong("pyinit_fill: a batch has one window");
     }
+    const Target target{static_cast<char*>(out->untyped_data()) + k * step, dtype,
+                        most > 0 ? most : pyinit::usable_cpus()};
+    if (!draw(what, target, words.typed_data() + k * row))
+      return wrong("pyinit_fill: unknown distribution, or other numbers than its own");
+  }
+  return ffi::Error::Success();
+}
+
+// XLA's threads end the process where an exception reaches them.
+ffi::Error fill(const ffi::Buffer<ffi::U32>& words, ffi::Result<ffi::AnyBuffer> out,
+                std::string_view distribution, Integers global_shape, Doubles numbers, Integers integers,
+                int64_t threads) {
+  try {
+    return checked_fill(words, out, distribution, global_shape, numbers, integers, threads);
   } catch (const std::exception& error) {
     return ffi::Error::Internal(error.what());
   }
-  return ffi::Error::Success();
 }
 
 XLA_FFI_DEFINE_HANDLER(kFill, fill,
@@ -130,13 +173,19 @@ XLA_FFI_DEFINE_HANDLER(kFill, fill,
                            .Attr<std::string_view>("distribution")
                            .Attr<Integers>("global_shape")
                            .Attr<Doubles>("numbers")
-                           .Attr<Integers>("integers"));
+                           .Attr<Integers>("integers")
+                           .Attr<int64_t>("threads"));
 
 }  // namespace
 
 PYBIND11_MODULE(_xla, module, py::mod_gil_not_used()) {
   module.doc() = "The handler of XLA's foreign function interface.";
   module.def(
-      "fill", [] { return py::capsule(reinterpret_cast<void*>(kFill)); },
+      "fill",
+      [] {
+        // While the GIL is held: a wrong PYINIT_ISA is an error here, and no call reads a variable.
+        pyinit::active_isa();
+        return py::capsule(reinterpret_cast<void*>(kFill));
+      },
       "A capsule of the handler, for jax.ffi.register_ffi_target.");
 }

@@ -13,6 +13,20 @@
 
 namespace pyinit::dense {
 
+// What makes blocks, chosen once for a call.
+template <class Value>
+struct BlockKernels {
+  const ProductKernels<Value>& product;
+  const ReflectorKernels<Value>& reflector;
+  decltype(fill::Kernels::normal) normal;
+};
+template <class Value>
+BlockKernels<Value> block_kernels() {
+  const Kernels& kernels = active_kernels();
+  return {product_kernels<Value>(kernels), reflector_kernels<Value>(kernels),
+          pyinit::active_kernels().normal};
+}
+
 constexpr size_t parts(size_t n, size_t size) { return (n + size - 1) / size; }
 constexpr size_t round_up(size_t n, size_t multiple) { return parts(n, multiple) * multiple; }
 
@@ -20,8 +34,9 @@ constexpr size_t round_up(size_t n, size_t multiple) { return parts(n, multiple)
 template <class Value>
 class Block {
  public:
-  Block(const OrthogonalTask& task, uint64_t start, rng::Key key)
-      : task_(task),
+  Block(const BlockKernels<Value>& kernels, const OrthogonalTask& task, uint64_t start, rng::Key key)
+      : kernels_(kernels),
+        task_(task),
         key_(key),
         start_(start),
         rows_(static_cast<size_t>(task.length - start)),
@@ -32,11 +47,11 @@ class Block {
   size_t chunks() const { return parts(rows_, kSquareRows); }
   // The triangular system is solved for whole steps.
   size_t solved() const { return round_up(width_, kSolvedAtOnce); }
-  // What whole tiles of V'V read of a row of V.
+  // What whole tiles of V'V, and sums of squares, read of a row of V.
   size_t used() const {
-    const ProductKernels<Value>& product = product_kernels<Value>();
-    return std::min(
-        kBlock, std::max(round_up(solved(), product.tile_rows), round_up(solved(), product.tile_columns)));
+    return std::min(kBlock, std::max({round_up(solved(), kernels_.product.tile_rows),
+                                      round_up(solved(), kernels_.product.tile_columns),
+                                      round_up(width_, kSquaresAtOnce)}));
   }
   const Value* tau() const { return tau_; }
 
@@ -46,8 +61,8 @@ class Block {
     const size_t first = chunk * kSquareRows;
     const size_t count = std::min(kSquareRows, rows_ - first);
     const fill::Runs runs{(start_ + first) * task_.count + start_, task_.count, width_, count};
-    pyinit::active_kernels().normal(std::is_same_v<Value, double> ? Dtype::kFloat64 : Dtype::kFloat32,
-                                    {0.0, 1.0}, key_, runs, v);
+    kernels_.normal(std::is_same_v<Value, double> ? Dtype::kFloat64 : Dtype::kFloat32, {0.0, 1.0}, key_, runs,
+                    v);
     if (width_ < kBlock) {
       // Rows go to their places from the last one on.
       for (size_t i = count; i-- > 0;) {
@@ -87,6 +102,7 @@ class Block {
   }
 
  private:
+  const BlockKernels<Value>& kernels_;
   const OrthogonalTask& task_;
   rng::Key key_;
   uint64_t start_;

@@ -18,22 +18,4 @@ const Kernels& active_kernels() {
   return *scalar_kernels();
 }
 
-template <>
-const ProductKernels<float>& product_kernels<float>() {
-  return active_kernels().product32;
-}
-template <>
-const ProductKernels<double>& product_kernels<double>() {
-  return active_kernels().product64;
-}
-
-template <>
-const ReflectorKernels<float>& reflector_kernels<float>() {
-  return active_kernels().reflector32;
-}
-template <>
-const ReflectorKernels<double>& reflector_kernels<double>() {
-  return active_kernels().reflector64;
-}
-
 }  // namespace pyinit::dense

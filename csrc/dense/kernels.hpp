@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "dtype.hpp"
 
@@ -41,6 +42,9 @@ inline constexpr size_t kGramRows = 48;
 // Rows of V whose squares are summed together: the sums' order is part of the stream.
 inline constexpr size_t kSquareRows = 192;
 static_assert(kSquareRows % kGramRows == 0);
+// Columns whose squares are summed at once. Bits do not depend on it.
+inline constexpr size_t kSquaresAtOnce = 16;
+static_assert(kBlock % kSquaresAtOnce == 0);
 
 // Columns of the widest tile there may be.
 inline constexpr size_t kMostColumns = 64;
@@ -66,7 +70,8 @@ struct GramPart {
 
 template <class Value>
 struct ReflectorKernels {
-  // The kBlock sums of the squares of at most kSquareRows rows of V, zero beyond its `width`.
+  // The kBlock sums of the squares of at most kSquareRows rows of V, of `width` columns and zeros up to a multiple of
+  // kSquaresAtOnce; zero beyond.
   void (*sum_squares)(const Value* v, size_t rows, size_t width, double* sums);
   // A part of V'V (kBlock x kBlock), or its sum with what is there; a sum goes on after a multiple of kGramRows
   // rows.
@@ -95,12 +100,24 @@ const Kernels* avx2_kernels();
 const Kernels* neon_kernels();
 const Kernels* scalar_kernels();
 
-// Those of the active instruction set.
+// Those of the active instruction set. A driver asks once, before it starts a thread, and hands them on.
 const Kernels& active_kernels();
 
 template <class Value>
-const ProductKernels<Value>& product_kernels();
+const ProductKernels<Value>& product_kernels(const Kernels& kernels) {
+  if constexpr (std::is_same_v<Value, double>) {
+    return kernels.product64;
+  } else {
+    return kernels.product32;
+  }
+}
 template <class Value>
-const ReflectorKernels<Value>& reflector_kernels();
+const ReflectorKernels<Value>& reflector_kernels(const Kernels& kernels) {
+  if constexpr (std::is_same_v<Value, double>) {
+    return kernels.reflector64;
+  } else {
+    return kernels.reflector32;
+  }
+}
 
 }  // namespace pyinit::dense

@@ -14,9 +14,12 @@ void matmul(const ProductShape& shape, const Factor<Value>& a, const Factor<Valu
     std::fill(c, c + shape.rows * shape.columns, Value{0});
     return;
   }
-  const auto pack = [&](Team& team, size_t, const PanelPart<Value>& part) { pack_part(team, b, part); };
-  multiply_in_panels(shape, a, pack, c, shape.columns, product_members(shape, threads),
-                     [](Team&, size_t, size_t, size_t) {});
+  const Kernels& kernels = active_kernels();
+  const auto pack = [&](Team& team, size_t, const PanelPart<Value>& part) noexcept {
+    pack_part(kernels, team, b, part);
+  };
+  multiply_in_panels(kernels, shape, a, pack, c, shape.columns, product_members(kernels, shape, threads),
+                     [](Team&, size_t, size_t, size_t) noexcept {});
 }
 
 template void matmul(const ProductShape&, const Factor<float>&, const Factor<float>&, float*, int);

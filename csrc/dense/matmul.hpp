@@ -2,9 +2,10 @@
 // b[0][j], +0)).
 // Why our own: no vendor's product promises that order, and without it bits depend on the library, its threads
 // and the CPU.
-// Contract: the bits depend on a and b alone. Error: at most depth roundings, |c - ab| <= depth u |a||b|,
-// u = 2^-24 or 2^-53. `c` is row-major and overlaps neither factor. Memory: what is packed of b, at most 16 MiB in
-// float and 32 in double, and for each thread 1 or 2 of a.
+// Contract: the bits depend on a and b alone, but for the sign and payload of a NaN, which are the machine's.
+// Error: at most depth roundings, |c - ab| <= depth u |a||b|, u = 2^-24 or 2^-53. `c` is row-major and overlaps
+// neither factor. Memory: what is packed of b, at most 16 MiB in float and 32 in double, and for each thread 1 or 2
+// of a.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +18,7 @@ struct ProductShape {
   size_t rows, columns, depth;
 };
 
-// threads 0: default_threads(). Throws std::bad_alloc.
+// `threads` is at least 1. Throws std::bad_alloc.
 template <class Value>
 void matmul(const ProductShape& shape, const Factor<Value>& a, const Factor<Value>& b, Value* c, int threads);
 

@@ -26,11 +26,12 @@ constexpr uint64_t kMostLength = uint64_t{1} << 48;
 template <class Value>
 class Maker {
  public:
-  Maker(const OrthogonalTask& task, Dtype dtype, size_t members)
-      : task_(task),
+  Maker(const BlockKernels<Value>& kernels, const OrthogonalTask& task, Dtype dtype, size_t members)
+      : kernels_(kernels),
+        task_(task),
         dtype_(dtype),
-        width_(product_.tile_columns),
-        length_(round_up(task.length, product_.tile_rows)),
+        width_(kernels_.product.tile_columns),
+        length_(round_up(task.length, kernels_.product.tile_rows)),
         slivers_(parts(task.columns.index.size(), width_)),
         at_once_(std::min(slivers_, members * panel_slivers(members))),
         v_(length_ * kBlock),
@@ -44,16 +45,16 @@ class Maker {
   void make(Team& team, size_t member, const OrthogonalOutput& output) {
     for (size_t first = 0; first < slivers_; first += at_once_) {
       const size_t count = std::min(at_once_, slivers_ - first);
-      team.each(count, [&](size_t s) { begin(first + s, panel(s)); });
+      team.each(count, [&](size_t s) noexcept { begin(first + s, panel(s)); });
       for (uint64_t number = last_column(first + count - 1) / kBlock + 1; number > 0;) {
         --number;
         const uint64_t start = number * kBlock;
-        team.each(1, [&](size_t) { block_.emplace(task_, start, output.key); });
+        team.each(1, [&](size_t) noexcept { block_.emplace(kernels_, task_, start, output.key); });
         build(team, start);
         // One sliver at a time: a block passes over it twice, and even of 16384 rows it stays near (2 MiB).
-        team.each(count, [&](size_t s) { reflect(first + s, panel(s), start, member); });
+        team.each(count, [&](size_t s) noexcept { reflect(first + s, panel(s), start, member); });
       }
-      team.each(count, [&](size_t s) { deliver(first + s, panel(s), output.out); });
+      team.each(count, [&](size_t s) noexcept { deliver(first + s, panel(s), output.out); });
     }
   }
 
@@ -80,16 +81,16 @@ class Maker {
   // V, V'V, tau and D of the block.
   void build(Team& team, uint64_t start) {
     Block<Value>& block = *block_;
-    team.each(block.chunks(), [&](size_t chunk) {
+    team.each(block.chunks(), [&](size_t chunk) noexcept {
       Value* v = v_.data() + chunk * kSquareRows * kBlock;
       const size_t count = block.draw(chunk, v);
       if (chunk + 1 == block.chunks()) {
-        std::fill(v + count * kBlock, v_.data() + round_up(block.rows(), product_.tile_rows) * kBlock,
+        std::fill(v + count * kBlock, v_.data() + round_up(block.rows(), kernels_.product.tile_rows) * kBlock,
                   Value{0});
       }
-      reflector_.sum_squares(v, count, block.width(), sums_.data() + chunk * kBlock);
+      kernels_.reflector.sum_squares(v, count, block.width(), sums_.data() + chunk * kBlock);
     });
-    team.each(1, [&](size_t) {
+    team.each(1, [&](size_t) noexcept {
       join_in_pairs(sums_.data(), block.chunks(), kBlock);
       block.finish(sums_.data(), signs_.data() + start);
       block.complete(v_.data());
@@ -97,13 +98,13 @@ class Maker {
     // What lies above the diagonal, a sliver of columns to a unit; in several parts where threads are many.
     const size_t across = parts(block.solved(), width_);
     const size_t down = parts(team.size(), across);
-    team.each(down * across, [&](size_t unit) {
+    team.each(down * across, [&](size_t unit) noexcept {
       const size_t column = unit / down * width_;
       const size_t end = std::min(block.solved(), column + width_);
-      const size_t height = round_up(parts(end, down), product_.tile_rows);
+      const size_t height = round_up(parts(end, down), kernels_.product.tile_rows);
       const size_t row = unit % down * height;
       const GramPart part{row, std::min(end, row + height), column};
-      reflector_.gram(v_.data(), block.rows(), part, gram_.data(), Start::kZero);
+      kernels_.reflector.gram(v_.data(), block.rows(), part, gram_.data(), Start::kZero);
     });
   }
 
@@ -112,22 +113,21 @@ class Maker {
     const uint64_t leading = first_column(sliver);
     const auto zero_rows =
         static_cast<size_t>(leading > start ? std::min<uint64_t>(leading - start, kBlock) : 0);
-    const size_t rows = round_up(block_->rows(), product_.tile_rows);
-    reflector_.reflect(v_.data(), gram_.data(), block_->tau(), block_->width(), rows, zero_rows,
-                       panel + start * width_, scratch_.data() + member * kBlock * width_);
+    const size_t rows = round_up(block_->rows(), kernels_.product.tile_rows);
+    kernels_.reflector.reflect(v_.data(), gram_.data(), block_->tau(), block_->width(), rows, zero_rows,
+                               panel + start * width_, scratch_.data() + member * kBlock * width_);
   }
 
   void deliver(size_t sliver, const Value* panel, void* out) const {
     const size_t first = sliver * width_;
     const size_t columns = std::min(width_, task_.columns.index.size() - first);
-    reflector_.deliver(panel, scaled_delivery<Value>(task_, dtype_, signs_, out, first, columns,
-                                                     {0, task_.rows.index.size()}, 0));
+    kernels_.reflector.deliver(panel, scaled_delivery<Value>(task_, dtype_, signs_, out, first, columns,
+                                                             {0, task_.rows.index.size()}, 0));
   }
 
+  const BlockKernels<Value>& kernels_;
   const OrthogonalTask& task_;
   Dtype dtype_;
-  const ProductKernels<Value>& product_ = product_kernels<Value>();
-  const ReflectorKernels<Value>& reflector_ = reflector_kernels<Value>();
   // Columns of a sliver, rows of V and of a panel, slivers in all and in memory at once.
   size_t width_, length_, slivers_, at_once_;
   Scratch<Value> v_;
@@ -140,7 +140,8 @@ class Maker {
 template <class Value, class Making>
 void make_all(const OrthogonalTask& task, const std::vector<OrthogonalOutput>& matrices, Dtype dtype,
               int threads) {
-  const auto wanted = static_cast<size_t>(threads > 0 ? threads : default_threads());
+  const BlockKernels<Value> kernels = block_kernels<Value>();
+  const auto wanted = static_cast<size_t>(threads);
   const double fma = static_cast<double>(task.length) * static_cast<double>(task.columns.index.size()) *
                      static_cast<double>(task.count);
   const auto useful = [&](double work, size_t units) {
@@ -153,22 +154,24 @@ void make_all(const OrthogonalTask& task, const std::vector<OrthogonalOutput>& m
     const size_t members = useful(fma * static_cast<double>(matrices.size()), matrices.size());
     std::vector<std::unique_ptr<Making>> makers(members);
     std::vector<std::unique_ptr<Team>> alone(members);
-    for (auto& maker : makers) maker = std::make_unique<Making>(task, dtype, 1);
+    for (auto& maker : makers) maker = std::make_unique<Making>(kernels, task, dtype, 1);
     for (auto& team : alone) team = std::make_unique<Team>(1);
-    run_team(members, [&](Team& team, size_t member) {
-      const FloatEnvironment environment;
-      team.each(matrices.size(),
-                [&](size_t index) { makers[member]->make(*alone[member], 0, matrices[index]); });
+    run_team(members, [&](Team& team, size_t member) noexcept {
+      in_default_environment([&]() noexcept {
+        team.each(matrices.size(),
+                  [&](size_t index) noexcept { makers[member]->make(*alone[member], 0, matrices[index]); });
+      });
     });
     return;
   }
   const size_t chunks = parts(static_cast<size_t>(task.length), kSquareRows);
-  const size_t slivers = parts(task.columns.index.size(), product_kernels<Value>().tile_columns);
+  const size_t slivers = parts(task.columns.index.size(), kernels.product.tile_columns);
   const size_t members = useful(fma, std::max(chunks, slivers));
-  Making maker(task, dtype, members);
-  run_team(members, [&](Team& team, size_t member) {
-    const FloatEnvironment environment;
-    for (const OrthogonalOutput& matrix : matrices) maker.make(team, member, matrix);
+  Making maker(kernels, task, dtype, members);
+  run_team(members, [&](Team& team, size_t member) noexcept {
+    in_default_environment([&]() noexcept {
+      for (const OrthogonalOutput& matrix : matrices) maker.make(team, member, matrix);
+    });
   });
 }
 

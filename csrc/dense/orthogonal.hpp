@@ -45,7 +45,7 @@ struct OrthogonalOutput {
   void* out;
 };
 
-// Makes the same part of every matrix. threads 0: default_threads(). Throws std::bad_alloc.
+// Makes the same part of every matrix. `threads` is at least 1. Throws std::bad_alloc.
 void orthogonal(const OrthogonalTask& task, const std::vector<OrthogonalOutput>& matrices, Dtype dtype,
                 int threads);
 

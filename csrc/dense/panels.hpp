@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <type_traits>
 
 #include "dense/matmul.hpp"
 #include "float_environment.hpp"
@@ -44,14 +45,13 @@ Factor<Value> part_of(const Factor<Value>& factor, size_t line, size_t depth) {
           factor.line_stride, factor.depth_stride};
 }
 
-// Threads that are worth their start, and have a tile each; threads 0: default_threads().
-inline size_t product_members(const ProductShape& shape, int threads) {
+// Threads that are worth their start, and have a tile each.
+inline size_t product_members(const Kernels& kernels, const ProductShape& shape, int threads) {
   const size_t work = shape.rows * shape.columns / 64 * shape.depth / (kFmaPerThread / 64);
-  const auto wanted = static_cast<size_t>(threads > 0 ? threads : default_threads());
-  const ProductKernels<float>& kernels = product_kernels<float>();
-  const size_t tiles = ((shape.rows + kernels.tile_rows - 1) / kernels.tile_rows) *
-                       ((shape.columns + kernels.tile_columns - 1) / kernels.tile_columns);
-  return std::min(std::clamp<size_t>(work, 1, wanted), tiles);
+  const ProductKernels<float>& product = kernels.product32;
+  const size_t tiles = ((shape.rows + product.tile_rows - 1) / product.tile_rows) *
+                       ((shape.columns + product.tile_columns - 1) / product.tile_columns);
+  return std::min(std::clamp<size_t>(work, 1, static_cast<size_t>(threads)), tiles);
 }
 
 // A part of the second factor: columns [column, column + columns), numbers [first, first + depth) of each, to
@@ -64,11 +64,13 @@ struct PanelPart {
 
 // c = a b with rows of c `c_stride` apart, by the members of a team. Every member calls pack(team, member, part)
 // before a part is used, and finish(team, member, column, columns) when these columns of c are complete; each
-// shares its work with team.each and returns when it is done. The depth is not 0.
+// shares its work with team.each and returns when it is done; neither throws. The depth is not 0.
 template <class Value, class Pack, class Finish>
-void multiply_in_panels(const ProductShape& shape, const Factor<Value>& a, const Pack& pack, Value* c,
-                        size_t c_stride, size_t members, const Finish& finish) {
-  const ProductKernels<Value>& kernels = product_kernels<Value>();
+void multiply_in_panels(const Kernels& all_kernels, const ProductShape& shape, const Factor<Value>& a,
+                        const Pack& pack, Value* c, size_t c_stride, size_t members, const Finish& finish) {
+  static_assert(std::is_nothrow_invocable_v<const Pack&, Team&, size_t, const PanelPart<Value>&>);
+  static_assert(std::is_nothrow_invocable_v<const Finish&, Team&, size_t, size_t, size_t>);
+  const ProductKernels<Value>& kernels = product_kernels<Value>(all_kernels);
   const size_t depth_part = part_size(shape.depth, kPartDepth, kDepthUnit, 1);
   const size_t column_part =
       std::min(kPanelColumns, part_size(shape.columns, shape.columns, kernels.tile_columns, 1));
@@ -85,8 +87,8 @@ void multiply_in_panels(const ProductShape& shape, const Factor<Value>& a, const
   const Scratch<Value> packed_a(members * row_part * packed_depth);
   const Scratch<Value> packed_b(column_part * packed_depth);
 
-  run_team(members, [&](Team& team, size_t member) {
-    const FloatEnvironment environment;
+  // Every member's part.
+  const auto work = [&](Team& team, size_t member) noexcept {
     Value* packed_rows = packed_a.data() + member * row_part * packed_depth;
     for (size_t j0 = 0; j0 < shape.columns; j0 += column_part) {
       const size_t columns = std::min(column_part, shape.columns - j0);
@@ -100,7 +102,7 @@ void multiply_in_panels(const ProductShape& shape, const Factor<Value>& a, const
         each_part([&](size_t p, size_t depth, size_t place) {
           pack(team, member, PanelPart<Value>{j0, columns, p, depth, packed_b.data() + place * column_part});
         });
-        team.each(down * across, [&](size_t unit) {
+        team.each(down * across, [&](size_t unit) noexcept {
           const size_t i = unit % down * row_part;
           const size_t rows = std::min(row_part, shape.rows - i);
           each_part([&](size_t p, size_t depth, size_t place) {
@@ -120,14 +122,17 @@ void multiply_in_panels(const ProductShape& shape, const Factor<Value>& a, const
       }
       finish(team, member, j0, columns);
     }
+  };
+  run_team(members, [&](Team& team, size_t member) noexcept {
+    in_default_environment([&]() noexcept { work(team, member); });
   });
 }
 
 // Packs a part of a factor that lies in memory, a sliver at a time.
 template <class Value>
-void pack_part(Team& team, const Factor<Value>& b, const PanelPart<Value>& part) {
-  const ProductKernels<Value>& kernels = product_kernels<Value>();
-  team.each((part.columns + kernels.tile_columns - 1) / kernels.tile_columns, [&](size_t sliver) {
+void pack_part(const Kernels& all_kernels, Team& team, const Factor<Value>& b, const PanelPart<Value>& part) {
+  const ProductKernels<Value>& kernels = product_kernels<Value>(all_kernels);
+  team.each((part.columns + kernels.tile_columns - 1) / kernels.tile_columns, [&](size_t sliver) noexcept {
     const size_t j = sliver * kernels.tile_columns;
     kernels.pack_columns(part_of(b, part.column + j, part.first),
                          std::min(kernels.tile_columns, part.columns - j), part.depth,

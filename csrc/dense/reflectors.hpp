@@ -21,9 +21,8 @@ namespace pyinit::dense {
 // length, and with it the departure from orthogonality.
 template <class S, class Value>
 void sum_squares(const Value* v, size_t rows, size_t width, double* sums) {
-  constexpr size_t kAtOnce = 16;
+  constexpr size_t kAtOnce = kSquaresAtOnce;
   constexpr size_t kChains = 8;
-  static_assert(kBlock % kAtOnce == 0);
   for (size_t k = 0; k < kBlock; ++k) sums[k] = 0;
   for (size_t first = 0; first < width; first += kAtOnce) {
     double chains[kChains][kAtOnce] = {};
@@ -134,8 +133,8 @@ template <class S, class Value, class Out, class Vector>
 void round_row(const Value* row, const Vector& scale, Out* rounded) {
   const auto values = S::mul(S::load(row), scale);
   if constexpr (std::is_same_v<Out, Value>) S::store(rounded, values);
-  if constexpr (std::is_same_v<Out, Bfloat16>) S::store_bfloat16(&rounded[0].bits, values);
-  if constexpr (std::is_same_v<Out, Float16>) S::store_float16(&rounded[0].bits, values);
+  if constexpr (std::is_same_v<Out, Bfloat16>) S::store_bfloat16(rounded, values);
+  if constexpr (std::is_same_v<Out, Float16>) S::store_float16(rounded, values);
 }
 
 template <class S, class Value, class Out>

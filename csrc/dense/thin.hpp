@@ -21,10 +21,11 @@ inline constexpr size_t kSpanChunks = 32;
 template <class Value>
 class ThinMaker {
  public:
-  ThinMaker(const OrthogonalTask& task, Dtype dtype, size_t members)
-      : task_(task),
+  ThinMaker(const BlockKernels<Value>& kernels, const OrthogonalTask& task, Dtype dtype, size_t members)
+      : kernels_(kernels),
+        task_(task),
         dtype_(dtype),
-        columns_(product_.tile_columns),
+        columns_(kernels_.product.tile_columns),
         slivers_(parts(task.columns.index.size(), columns_)),
         spans_(parts(parts(static_cast<size_t>(task.length), kSquareRows), kSpanChunks)),
         solved_(round_up(static_cast<size_t>(task.count), kSolvedAtOnce)),
@@ -40,10 +41,10 @@ class ThinMaker {
 
   // Every member of the team calls it.
   void make(Team& team, size_t member, const OrthogonalOutput& output) {
-    team.each(1, [&](size_t) { block_.emplace(task_, 0, output.key); });
-    team.each(spans_, [&](size_t span) { measure(span, member); });
-    team.each(1, [&](size_t) { solve(member); });
-    team.each(block_->chunks(), [&](size_t chunk) { deliver(chunk, member, output.out); });
+    team.each(1, [&](size_t) noexcept { block_.emplace(kernels_, task_, 0, output.key); });
+    team.each(spans_, [&](size_t span) noexcept { measure(span, member); });
+    team.each(1, [&](size_t) noexcept { solve(member); });
+    team.each(block_->chunks(), [&](size_t chunk) noexcept { deliver(chunk, member, output.out); });
   }
 
  private:
@@ -57,7 +58,7 @@ class ThinMaker {
     double* squares = chunk_squares_.data() + member * kSpanChunks * kBlock;
     for (size_t chunk = 0; chunk < chunks_of(span); ++chunk) {
       const size_t count = block_->draw(span * kSpanChunks + chunk, v);
-      reflector_.sum_squares(v, count, block_->width(), squares + chunk * kBlock);
+      kernels_.reflector.sum_squares(v, count, block_->width(), squares + chunk * kBlock);
       if (span > 0) add_gram(v, count, chunk, member);
     }
     join_in_pairs(squares, chunks_of(span), kBlock);
@@ -68,8 +69,8 @@ class ThinMaker {
   // A chunk's part of its span's chains.
   void add_gram(const Value* v, size_t rows, size_t chunk, size_t member) {
     for (size_t column = 0; column < solved_; column += columns_) {
-      reflector_.gram(v, rows, {0, std::min(solved_, column + columns_), column}, chain_of(member),
-                      chunk == 0 ? Start::kZero : Start::kStored);
+      kernels_.reflector.gram(v, rows, {0, std::min(solved_, column + columns_), column}, chain_of(member),
+                              chunk == 0 ? Start::kZero : Start::kStored);
     }
   }
 
@@ -102,7 +103,8 @@ class ThinMaker {
       for (size_t k = 0; k < block_->width(); ++k) w[k * columns_] = v[task_.columns.index[j] * kBlock + k];
     }
     for (size_t s = 0; s < slivers_; ++s)
-      reflector_.solve(gram_.data(), block_->tau(), block_->width(), y_.data() + s * kBlock * columns_);
+      kernels_.reflector.solve(gram_.data(), block_->tau(), block_->width(),
+                               y_.data() + s * kBlock * columns_);
   }
 
   void deliver(size_t chunk, size_t member, void* out) {
@@ -114,7 +116,7 @@ class ThinMaker {
     const auto from = static_cast<size_t>(begin - picked.begin());
     Value* v = rows_of(member);
     const size_t count = block_->draw(chunk, v);
-    const size_t rows = round_up(count, product_.tile_rows);
+    const size_t rows = round_up(count, kernels_.product.tile_rows);
     std::fill(v + count * kBlock, v + rows * kBlock, Value{0});
     Value* made = made_.data() + member * kSquareRows * columns_;
     for (size_t s = 0; s < slivers_; ++s) {
@@ -124,16 +126,16 @@ class ThinMaker {
       for (size_t j = 0; j < columns; ++j) {
         if (chunk == 0) made[index[j] * columns_ + j] = Value{1};
       }
-      reflector_.combine(v, block_->width(), rows, y_.data() + s * kBlock * columns_, made);
-      reflector_.deliver(made, scaled_delivery<Value>(task_, dtype_, signs_, out, s * columns_, columns,
-                                                      {from, static_cast<size_t>(end - begin)}, first));
+      kernels_.reflector.combine(v, block_->width(), rows, y_.data() + s * kBlock * columns_, made);
+      kernels_.reflector.deliver(made,
+                                 scaled_delivery<Value>(task_, dtype_, signs_, out, s * columns_, columns,
+                                                        {from, static_cast<size_t>(end - begin)}, first));
     }
   }
 
+  const BlockKernels<Value>& kernels_;
   const OrthogonalTask& task_;
   Dtype dtype_;
-  const ProductKernels<Value>& product_ = product_kernels<Value>();
-  const ReflectorKernels<Value>& reflector_ = reflector_kernels<Value>();
   // Columns of a sliver, slivers, spans, and rows of the triangular system.
   size_t columns_, slivers_, spans_, solved_;
   Scratch<Value> rows_, made_, chains_;

@@ -15,15 +15,18 @@ inline constexpr Dtype kDtype = sizeof(T) == sizeof(float) ? Dtype::kFloat32 : D
 
 template <class T>
 void draw_uniform(rng::Key key, uint64_t first, size_t count, T low, T high, T* out) {
-  const FloatEnvironment environment;
-  const T highest = std::nextafter(high, -std::numeric_limits<T>::infinity());
-  active_kernels().uniform(kDtype<T>, {low, high, low, highest}, key, {first, 0, count, 1}, out);
+  const Kernels& kernels = active_kernels();
+  in_default_environment([&]() noexcept {
+    const T highest = std::nextafter(high, -std::numeric_limits<T>::infinity());
+    kernels.uniform(kDtype<T>, {low, high, low, highest}, key, {first, 0, count, 1}, out);
+  });
 }
 
 template <class T>
 void draw_normal(rng::Key key, uint64_t first, size_t count, T mean, T std, T* out) {
-  const FloatEnvironment environment;
-  active_kernels().normal(kDtype<T>, {mean, std}, key, {first, 0, count, 1}, out);
+  const Kernels& kernels = active_kernels();
+  in_default_environment(
+      [&]() noexcept { kernels.normal(kDtype<T>, {mean, std}, key, {first, 0, count, 1}, out); });
 }
 
 }  // namespace

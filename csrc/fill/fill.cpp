@@ -25,8 +25,7 @@ constexpr uint64_t kBandColumns = 256;
 constexpr uint64_t kStripRows = 4096;
 
 size_t useful_threads(size_t bytes, int threads) {
-  const auto wanted = static_cast<size_t>(threads > 0 ? threads : default_threads());
-  return std::clamp<size_t>(bytes / kBytesPerThread, 1, wanted);
+  return std::clamp<size_t>(bytes / kBytesPerThread, 1, static_cast<size_t>(threads));
 }
 
 // Calls draw(begin, end) for byte ranges that cover the output; edges depend on the address and the size
@@ -38,13 +37,12 @@ void for_each_tile(void* out, size_t bytes, int threads, const Draw& draw) {
   const size_t tile = bytes >= kLargeFill ? kLargeTile : kSmallTile;
   const size_t before = reinterpret_cast<uintptr_t>(out) % tile;
   const size_t tiles = (before + bytes + tile - 1) / tile;
-  parallel_for(tiles, useful_threads(bytes, threads), [&](size_t index) {
-    const FloatEnvironment environment;
+  parallel_for(tiles, useful_threads(bytes, threads), [&](size_t index) noexcept {
     const size_t begin = index == 0 ? 0 : index * tile - before;
     const size_t end = (index + 1) * tile - before;
     const size_t stop = std::min(end, bytes);
     if (pages == Pages::kSmall) supply(static_cast<char*>(out) + begin, stop - begin);
-    draw(begin, stop);
+    in_default_environment([&]() noexcept { draw(begin, stop); });
   });
 }
 
@@ -54,7 +52,7 @@ void draw_region(const Target& target, const Region& region, rng::Key key, const
   const size_t item = itemsize(target.dtype);
   const size_t bytes = region.size() * item;
   auto* out = static_cast<char*>(target.out);
-  for_each_tile(out, bytes, target.threads, [&](size_t begin, size_t end) {
+  for_each_tile(out, bytes, target.threads, [&](size_t begin, size_t end) noexcept {
     // `out` is aligned to its element, so tile borders fall between elements.
     region.runs(begin / item, end / item, [&](const Runs& runs, uint64_t passed) {
       kernel(target.dtype, numbers, key, runs, out + begin + passed * item);
@@ -64,7 +62,7 @@ void draw_region(const Target& target, const Region& region, rng::Key key, const
 
 void repeat_line(void* out, size_t bytes, const void* line, bool stream, int threads) {
   const auto kernel = active_kernels().constant;
-  for_each_tile(out, bytes, threads, [&](size_t begin, size_t end) {
+  for_each_tile(out, bytes, threads, [&](size_t begin, size_t end) noexcept {
     kernel(line, static_cast<char*>(out) + begin, end - begin, stream);
   });
 }
@@ -86,20 +84,21 @@ void truncated_normal(const Target& target, const Region& region, rng::Key key,
 
 void sparse(const Target& target, const Region& region, rng::Key key, const rng::NormalNumbers& numbers,
             const rng::ColumnZeros& zeros, const MatrixPlace& place) {
-  normal(target, region, key, numbers);
+  const Kernels& kernels = active_kernels();
+  draw_region(target, region, key, numbers, kernels.normal);
   if (region.size() == 0) return;
   const size_t item = itemsize(target.dtype);
-  const auto kernel = active_kernels().zero_in_columns;
   const size_t bands = (place.columns + kBandColumns - 1) / kBandColumns;
   const size_t strips = (place.rows + kStripRows - 1) / kStripRows;
   const size_t threads = useful_threads(region.size() * item, target.threads);
-  parallel_for(bands * strips, threads, [&](size_t index) {
+  parallel_for(bands * strips, threads, [&](size_t index) noexcept {
     const uint64_t row = index / bands * kStripRows;
     const uint64_t column = index % bands * kBandColumns;
     const Rectangle area{place.first_row + row, place.first_column + column,
                          std::min(kStripRows, place.rows - row),
                          std::min(kBandColumns, place.columns - column), place.columns};
-    kernel(target.dtype, zeros, area, static_cast<char*>(target.out) + (row * place.columns + column) * item);
+    kernels.zero_in_columns(target.dtype, zeros, area,
+                            static_cast<char*>(target.out) + (row * place.columns + column) * item);
   });
 }
 

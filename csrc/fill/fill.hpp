@@ -1,5 +1,6 @@
 // Filling a buffer: the window cut into tiles, the tiles shared among threads, each tile drawn by the kernels
 // of the active instruction set.
+// Kernels are chosen once, before any thread is started, which may throw std::invalid_argument (dispatch.hpp).
 // Contract: the bytes depend on the key, the numbers, the dtype and the window; not on `threads`, on the
 // address or on the instruction set. `out` is C-contiguous, aligned to its element, and holds region.size()
 // elements.
@@ -14,7 +15,7 @@ namespace pyinit::fill {
 struct Target {
   void* out;
   Dtype dtype;
-  int threads;  // 0: default_threads()
+  int threads;  // at least 1
 };
 
 void uniform(const Target& target, const Region& region, rng::Key key, const rng::UniformNumbers& numbers);

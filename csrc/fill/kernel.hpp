@@ -202,8 +202,8 @@ class Filler {
   }
 
   [[gnu::always_inline]] static void narrow_vector(Out* to, const Value* from) {
-    if constexpr (std::is_same_v<Out, Bfloat16>) S::store_bfloat16(&to->bits, S::load(from));
-    if constexpr (std::is_same_v<Out, Float16>) S::store_float16(&to->bits, S::load(from));
+    if constexpr (std::is_same_v<Out, Bfloat16>) S::store_bfloat16(to, S::load(from));
+    if constexpr (std::is_same_v<Out, Float16>) S::store_float16(to, S::load(from));
   }
 
   Groups<S, Draw> groups_;

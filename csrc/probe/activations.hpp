@@ -17,7 +17,8 @@
 //     tanh                  4.8  4.5     sin        2.3  2.4
 //
 // gelu_tanh: 2.6 (1 + |v|), v its argument: that is what the rounding of v costs.
-// Same bits on every instruction set, in the environment of float_environment.hpp.
+// Same bits on every instruction set, but for the sign and payload of a NaN, which are the machine's; in the
+// environment of float_environment.hpp.
 // Source: Clevert et al. 2016 (elu); Klambauer et al. 2017 (selu); Hendrycks & Gimpel 2016 (gelu, silu); Misra
 // 2019 (mish); torch.nn.functional for the conventions.
 #pragma once

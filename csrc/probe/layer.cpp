@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "dispatch.hpp"
 #include "probe/live_units.hpp"
 
 namespace pyinit::probe {
@@ -23,10 +24,19 @@ Factor<float> columns_of(const float* data, size_t columns) {
   return {data, 1, static_cast<ptrdiff_t>(columns)};
 }
 
-std::optional<Recorder> recorder(const std::optional<Question>& question, size_t rows, size_t columns,
-                                 size_t members) {
+// All that a layer needs, chosen once for a call.
+struct LayerKernels {
+  const Kernels& probe;
+  WeightKernels weight;
+};
+LayerKernels layer_kernels() {
+  return {active_kernels(), {pyinit::active_kernels(), dense::active_kernels()}};
+}
+
+std::optional<Recorder> recorder(const Kernels& kernels, const std::optional<Question>& question, size_t rows,
+                                 size_t columns, size_t members) {
   if (!question) return std::nullopt;
-  return std::optional<Recorder>(std::in_place, rows, columns, *question, members);
+  return std::optional<Recorder>(std::in_place, kernels, rows, columns, *question, members);
 }
 
 std::optional<Moments> result(std::optional<Recorder>& recorder) {
@@ -49,7 +59,7 @@ template <class Work>
 void each_block(Team& team, const Blocks& blocks, size_t rows, size_t width, size_t column, size_t columns,
                 const Work& work) {
   const size_t across = (columns + blocks.block_columns - 1) / blocks.block_columns;
-  team.each(blocks.down * across, [&](size_t number) {
+  team.each(blocks.down * across, [&](size_t number) noexcept {
     const size_t i = number / across * blocks.block_rows;
     const size_t j = number % across * blocks.block_columns;
     work(Block{i, std::min(blocks.block_rows, rows - i), column + j,
@@ -93,9 +103,10 @@ void sum_columns(const float* matrix, size_t rows, size_t width, size_t column, 
 }
 
 // The weight gradient, whole or in bands of rows that are looked at and dropped.
-std::optional<Moments> weight_gradient(const Layer& layer, const Backward& task, size_t members) {
+std::optional<Moments> weight_gradient(const LayerKernels& kernels, const Layer& layer, const Backward& task,
+                                       size_t members) {
   const auto [inputs, outputs] = std::pair{layer.weight.inputs, layer.weight.outputs};
-  std::optional<Recorder> record = recorder(task.ask_dw, inputs, outputs, members);
+  std::optional<Recorder> record = recorder(kernels.probe, task.ask_dw, inputs, outputs, members);
   const Blocks whole(inputs, outputs);
   const size_t least = whole.block_rows;
   const size_t band = task.dw != nullptr ? inputs : std::max(least, kBandNumbers / outputs / least * least);
@@ -104,19 +115,19 @@ std::optional<Moments> weight_gradient(const Layer& layer, const Backward& task,
     const size_t rows = std::min(band, inputs - first);
     float* to = task.dw != nullptr ? task.dw : scratch.data();
     const Factor<float> numbers = columns_of(task.dz, outputs);
-    const auto pack = [&](Team& team, size_t, const PanelPart<float>& part) {
-      pack_part(team, numbers, part);
+    const auto pack = [&](Team& team, size_t, const PanelPart<float>& part) noexcept {
+      pack_part(kernels.weight.dense, team, numbers, part);
     };
     Blocks blocks = whole;
     blocks.down = (rows + blocks.block_rows - 1) / blocks.block_rows;
-    const auto look = [&](Team& team, size_t member, size_t column, size_t columns) {
+    const auto look = [&](Team& team, size_t member, size_t column, size_t columns) noexcept {
       if (!record) return;
-      each_block(team, blocks, rows, outputs, column, columns, [&](const Block& block) {
+      each_block(team, blocks, rows, outputs, column, columns, [&](const Block& block) noexcept {
         record->record(member, first + block.row, block.column, block.of(to));
       });
     };
-    multiply_in_panels(ProductShape{rows, outputs, layer.batch}, columns_of(task.x + first, inputs), pack, to,
-                       outputs, members, look);
+    multiply_in_panels(kernels.weight.dense, ProductShape{rows, outputs, layer.batch},
+                       columns_of(task.x + first, inputs), pack, to, outputs, members, look);
   }
   return result(record);
 }
@@ -126,34 +137,34 @@ std::optional<Moments> weight_gradient(const Layer& layer, const Backward& task,
 ForwardMoments forward(const Layer& layer, const Forward& task) {
   const auto [inputs, outputs] = std::pair{layer.weight.inputs, layer.weight.outputs};
   const ProductShape shape{layer.batch, outputs, inputs};
-  const size_t members = dense::product_members(shape, layer.threads);
-  std::optional<Recorder> record_z = recorder(task.ask_z, layer.batch, outputs, members);
-  std::optional<Recorder> record_y = recorder(task.ask_y, layer.batch, outputs, members);
-  std::optional<Recorder> record_weight = recorder(task.ask_weight, inputs, outputs, members);
-  const WeightPacker packer(layer.weight, record_weight ? &*record_weight : nullptr, members);
+  const LayerKernels kernels = layer_kernels();
+  const size_t members = dense::product_members(kernels.weight.dense, shape, layer.threads);
+  std::optional<Recorder> record_z = recorder(kernels.probe, task.ask_z, layer.batch, outputs, members);
+  std::optional<Recorder> record_y = recorder(kernels.probe, task.ask_y, layer.batch, outputs, members);
+  std::optional<Recorder> record_weight = recorder(kernels.probe, task.ask_weight, inputs, outputs, members);
+  const WeightPacker packer(kernels.weight, layer.weight, record_weight ? &*record_weight : nullptr, members);
   const Blocks blocks(layer.batch, outputs);
   std::optional<LiveUnits> values, slopes;
   if (record_y) values.emplace(blocks, outputs);
   if (record_y) slopes.emplace(blocks, outputs);
   const Scratch<float> slope_rows(members * blocks.block_columns);
-  const Kernels& kernels = active_kernels();
 
-  const auto pack = [&](Team& team, size_t member, const PanelPart<float>& part) {
+  const auto pack = [&](Team& team, size_t member, const PanelPart<float>& part) noexcept {
     packer.pack_outputs(team, member, part);
   };
-  const auto finish = [&](Team& team, size_t member, size_t column, size_t columns) {
-    each_block(team, blocks, layer.batch, outputs, column, columns, [&](const Block& block) {
+  const auto finish = [&](Team& team, size_t member, size_t column, size_t columns) noexcept {
+    each_block(team, blocks, layer.batch, outputs, column, columns, [&](const Block& block) noexcept {
       if (task.bias != nullptr) add_bias(block, task.bias, task.z);
       if (record_z) record_z->record(member, block.row, block.column, block.of(task.z));
       if (record_y) {
         float* row = slope_rows.data() + member * blocks.block_columns;
         slopes->look(block.row, block.rows, block.column, block.columns, [&](size_t i) {
           const float* z = task.z + block.first() + i * outputs;
-          kernels.slope(layer.activation, layer.parameter, z, block.columns, row);
+          kernels.probe.slope(layer.activation, layer.parameter, z, block.columns, row);
           return row;
         });
       }
-      apply(kernels.activate, layer, block, task.z, task.y);
+      apply(kernels.probe.activate, layer, block, task.z, task.y);
       if (record_y) {
         record_y->record(member, block.row, block.column, block.of(task.y));
         values->look(block.row, block.rows, block.column, block.columns,
@@ -161,7 +172,8 @@ ForwardMoments forward(const Layer& layer, const Forward& task) {
       }
     });
   };
-  multiply_in_panels(shape, rows_of(task.x, inputs), pack, task.z, outputs, members, finish);
+  multiply_in_panels(kernels.weight.dense, shape, rows_of(task.x, inputs), pack, task.z, outputs, members,
+                     finish);
 
   ForwardMoments moments{result(record_z), result(record_y), result(record_weight)};
   for (size_t j = 0; moments.y && j < outputs; ++j) {
@@ -173,16 +185,16 @@ ForwardMoments forward(const Layer& layer, const Forward& task) {
 BackwardMoments backward(const Layer& layer, const Backward& task) {
   const auto [inputs, outputs] = std::pair{layer.weight.inputs, layer.weight.outputs};
   const ProductShape shape{layer.batch, inputs, outputs};
-  const size_t members = dense::product_members(shape, layer.threads);
-  std::optional<Recorder> record = recorder(task.ask_dz, layer.batch, outputs, members);
+  const LayerKernels kernels = layer_kernels();
+  const size_t members = dense::product_members(kernels.weight.dense, shape, layer.threads);
+  std::optional<Recorder> record = recorder(kernels.probe, task.ask_dz, layer.batch, outputs, members);
   const Blocks blocks(layer.batch, outputs);
   std::optional<LiveUnits> live;
   if (record) live.emplace(blocks, outputs);
-  const Kernels& kernels = active_kernels();
-  run_team(members, [&](Team& team, size_t member) {
-    const FloatEnvironment environment;
-    each_block(team, blocks, layer.batch, outputs, 0, outputs, [&](const Block& block) {
-      apply(kernels.slope, layer, block, task.z, task.dz);
+  // Every member's part.
+  const auto work = [&](Team& team, size_t member) noexcept {
+    each_block(team, blocks, layer.batch, outputs, 0, outputs, [&](const Block& block) noexcept {
+      apply(kernels.probe.slope, layer, block, task.z, task.dz);
       multiply(block, task.dy, task.dz);
       if (!record) return;
       record->record(member, block.row, block.column, block.of(task.dz));
@@ -190,10 +202,13 @@ BackwardMoments backward(const Layer& layer, const Backward& task) {
                  [&](size_t i) { return task.dz + block.first() + i * outputs; });
     });
     if (task.db == nullptr) return;
-    team.each((outputs + kSumColumns - 1) / kSumColumns, [&](size_t part) {
+    team.each((outputs + kSumColumns - 1) / kSumColumns, [&](size_t part) noexcept {
       const size_t j = part * kSumColumns;
       sum_columns(task.dz, layer.batch, outputs, j, std::min(kSumColumns, outputs - j), task.db);
     });
+  };
+  run_team(members, [&](Team& team, size_t member) noexcept {
+    in_default_environment([&]() noexcept { work(team, member); });
   });
   BackwardMoments moments{result(record), std::nullopt};
   for (size_t j = 0; moments.dz && j < outputs; ++j) {
@@ -201,14 +216,14 @@ BackwardMoments backward(const Layer& layer, const Backward& task) {
   }
 
   if (task.dx != nullptr) {
-    const WeightPacker packer(layer.weight, nullptr, members);
-    const auto pack = [&](Team& team, size_t member, const PanelPart<float>& part) {
+    const WeightPacker packer(kernels.weight, layer.weight, nullptr, members);
+    const auto pack = [&](Team& team, size_t member, const PanelPart<float>& part) noexcept {
       packer.pack_inputs(team, member, part);
     };
-    multiply_in_panels(shape, rows_of(task.dz, outputs), pack, task.dx, inputs, members,
-                       [](Team&, size_t, size_t, size_t) {});
+    multiply_in_panels(kernels.weight.dense, shape, rows_of(task.dz, outputs), pack, task.dx, inputs, members,
+                       [](Team&, size_t, size_t, size_t) noexcept {});
   }
-  if (task.dw != nullptr || task.ask_dw) moments.dw = weight_gradient(layer, task, members);
+  if (task.dw != nullptr || task.ask_dw) moments.dw = weight_gradient(kernels, layer, task, members);
   return moments;
 }
 

@@ -6,8 +6,9 @@
 // than its panels; and the statistics look at a panel of the product while it is near.
 // Contract: each product is one chain of fma an element in ascending depth (dense/matmul.hpp); the bias is added
 // by one rounding after it, dz is one rounding of a product, db is one chain of double additions in ascending
-// row order, rounded once. Bits depend on neither threads nor instruction set. Matrices are row-major without
-// gaps; outputs overlap nothing but that z and y may be one, and dz may be z, and dx dy.
+// row order, rounded once. Bits depend on neither threads nor instruction set, but for the sign and payload of
+// a NaN, which are the machine's. Matrices are row-major without gaps; outputs overlap nothing but that z and y
+// may be one, and dz may be z, and dx dy.
 #pragma once
 
 #include <optional>
@@ -22,7 +23,7 @@ struct Layer {
   Weight weight;
   Activation activation;
   float parameter;
-  // 0: default_threads()
+  // At least 1.
   int threads;
 };
 

@@ -45,8 +45,10 @@ BlockMoments join(const BlockMoments& left, const BlockMoments& right) {
           std::min(left.minimum, right.minimum), std::max(left.maximum, right.maximum)};
 }
 
-Recorder::Recorder(size_t rows, size_t columns, const Question& question, size_t members)
-    : question_(question),
+Recorder::Recorder(const Kernels& kernels, size_t rows, size_t columns, const Question& question,
+                   size_t members)
+    : kernels_(kernels),
+      question_(question),
       blocks_(rows, columns),
       records_(blocks_.down * blocks_.across),
       slots_(question.axis.scale == Axis::Scale::kNone ? 0 : question.axis.bins() + 2) {
@@ -57,25 +59,25 @@ Recorder::Recorder(size_t rows, size_t columns, const Question& question, size_t
     tallies_.push_back({0, 0, counts_.data() + member * tables});
 }
 
-void Recorder::record(size_t member, size_t row, size_t column, const Matrix& part) {
-  const auto summarize = active_kernels().summarize;
+void Recorder::record(size_t member, size_t row, size_t column, const Matrix& part) noexcept {
   for (size_t i = 0; i < part.rows; i += blocks_.block_rows) {
     for (size_t j = 0; j < part.columns; j += blocks_.block_columns) {
       const Matrix block{part.data + i * part.stride + j, std::min(blocks_.block_rows, part.rows - i),
                          std::min(blocks_.block_columns, part.columns - j), part.stride};
       const size_t number =
           (row + i) / blocks_.block_rows * blocks_.across + (column + j) / blocks_.block_columns;
-      records_[number] = summarize(question_, block, tallies_[member]);
+      records_[number] = kernels_.summarize(question_, block, tallies_[member]);
     }
   }
 }
 
 Moments Recorder::result() {
-  const FloatEnvironment environment;
-  for (size_t count = records_.size(); count > 1; count = (count + 1) / 2) {
-    for (size_t i = 0; i < count / 2; ++i) records_[i] = join(records_[2 * i], records_[2 * i + 1]);
-    if (count % 2 == 1) records_[count / 2] = records_[count - 1];
-  }
+  in_default_environment([&]() noexcept {
+    for (size_t count = records_.size(); count > 1; count = (count + 1) / 2) {
+      for (size_t i = 0; i < count / 2; ++i) records_[i] = join(records_[2 * i], records_[2 * i + 1]);
+      if (count % 2 == 1) records_[count / 2] = records_[count - 1];
+    }
+  });
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   const BlockMoments whole = records_.empty() ? BlockMoments{0, 0, 0, kInfinity, -kInfinity} : records_[0];
   Moments result;
@@ -96,19 +98,18 @@ Moments Recorder::result() {
 }
 
 Moments moments(const Matrix& matrix, const Question& question, int threads) {
-  const auto wanted = static_cast<size_t>(threads > 0 ? threads : default_threads());
-  const size_t members = std::clamp<size_t>(matrix.rows * matrix.columns / kNumbersPerThread, 1, wanted);
-  Recorder recorder(matrix.rows, matrix.columns, question, members);
+  const size_t members =
+      std::clamp<size_t>(matrix.rows * matrix.columns / kNumbersPerThread, 1, static_cast<size_t>(threads));
+  Recorder recorder(active_kernels(), matrix.rows, matrix.columns, question, members);
   const Blocks& blocks = recorder.blocks();
-  run_team(members, [&](Team& team, size_t member) {
-    const FloatEnvironment environment;
-    team.each(blocks.down * blocks.across, [&](size_t number) {
+  run_team(members, [&](Team& team, size_t member) noexcept {
+    team.each(blocks.down * blocks.across, [&](size_t number) noexcept {
       const size_t row = number / blocks.across * blocks.block_rows;
       const size_t column = number % blocks.across * blocks.block_columns;
-      recorder.record(
-          member, row, column,
-          {matrix.data + row * matrix.stride + column, std::min(blocks.block_rows, matrix.rows - row),
-           std::min(blocks.block_columns, matrix.columns - column), matrix.stride});
+      const Matrix part{matrix.data + row * matrix.stride + column,
+                        std::min(blocks.block_rows, matrix.rows - row),
+                        std::min(blocks.block_columns, matrix.columns - column), matrix.stride};
+      in_default_environment([&]() noexcept { recorder.record(member, row, column, part); });
     });
   });
   return recorder.result();

@@ -83,20 +83,24 @@ struct Blocks {
 // `right` follows `left`.
 BlockMoments join(const BlockMoments& left, const BlockMoments& right);
 
+// Of an instruction set (kernels.hpp).
+struct Kernels;
+
 // Collects the statistics of one matrix.
 class Recorder {
  public:
   // Throws std::bad_alloc.
-  Recorder(size_t rows, size_t columns, const Question& question, size_t members);
+  Recorder(const Kernels& kernels, size_t rows, size_t columns, const Question& question, size_t members);
 
   const Blocks& blocks() const { return blocks_; }
 
   // A part that begins on a border of blocks and ends on one or with the matrix; each block once.
-  void record(size_t member, size_t row, size_t column, const Matrix& part);
+  void record(size_t member, size_t row, size_t column, const Matrix& part) noexcept;
 
   Moments result();
 
  private:
+  const Kernels& kernels_;
   Question question_;
   Blocks blocks_;
   std::vector<BlockMoments> records_;
@@ -106,7 +110,7 @@ class Recorder {
   std::vector<Tally> tallies_;
 };
 
-// Of a whole matrix. threads 0: default_threads(). Throws std::bad_alloc.
+// Of a whole matrix. `threads` is at least 1. Throws std::bad_alloc.
 Moments moments(const Matrix& matrix, const Question& question, int threads);
 
 }  // namespace pyinit::probe

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "dispatch.hpp"
-
 namespace pyinit::probe {
 namespace {
 
@@ -12,18 +10,19 @@ namespace {
 constexpr size_t kTaskColumns = 128;
 
 struct Draw {
+  const fill::Kernels& kernels;
   rng::Key key;
   const fill::Runs& runs;
   float* to;
 
   void operator()(const rng::UniformNumbers& numbers) const {
-    pyinit::active_kernels().uniform(Dtype::kFloat32, numbers, key, runs, to);
+    kernels.uniform(Dtype::kFloat32, numbers, key, runs, to);
   }
   void operator()(const rng::NormalNumbers& numbers) const {
-    pyinit::active_kernels().normal(Dtype::kFloat32, numbers, key, runs, to);
+    kernels.normal(Dtype::kFloat32, numbers, key, runs, to);
   }
   void operator()(const rng::TruncatedNumbers& numbers) const {
-    pyinit::active_kernels().truncated_normal(Dtype::kFloat32, numbers, key, runs, to);
+    kernels.truncated_normal(Dtype::kFloat32, numbers, key, runs, to);
   }
 };
 
@@ -32,8 +31,10 @@ size_t buffer_size(size_t width) { return dense::kPartDepth * width; }
 }  // namespace
 
 // A task holds whole blocks of the statistics.
-WeightPacker::WeightPacker(const Weight& weight, Recorder* recorder, size_t members)
-    : weight_(weight),
+WeightPacker::WeightPacker(const WeightKernels& kernels, const Weight& weight, Recorder* recorder,
+                           size_t members)
+    : kernels_(kernels),
+      weight_(weight),
       recorder_(recorder),
       width_(recorder == nullptr ? kTaskColumns : std::max(kTaskColumns, recorder->blocks().block_columns)),
       buffers_(members * buffer_size(width_)) {}
@@ -41,7 +42,7 @@ WeightPacker::WeightPacker(const Weight& weight, Recorder* recorder, size_t memb
 void WeightPacker::fetch(size_t row, size_t rows, size_t column, size_t columns, float* to) const {
   if (weight_.data == nullptr) {
     const fill::Runs runs{row * weight_.outputs + column, weight_.outputs, columns, rows};
-    std::visit(Draw{weight_.drawn.key, runs, to}, weight_.drawn.numbers);
+    std::visit(Draw{kernels_.draws, weight_.drawn.key, runs, to}, weight_.drawn.numbers);
     return;
   }
   for (size_t i = 0; i < rows; ++i) {
@@ -51,15 +52,15 @@ void WeightPacker::fetch(size_t row, size_t rows, size_t column, size_t columns,
   }
 }
 
-void WeightPacker::pack_outputs(Team& team, size_t member, const Part& part) const {
+void WeightPacker::pack_outputs(Team& team, size_t member, const Part& part) const noexcept {
   if (weight_.data != nullptr && recorder_ == nullptr) {
-    dense::pack_part(team, dense::Factor<float>{weight_.data, weight_.output_stride, weight_.input_stride},
-                     part);
+    dense::pack_part(kernels_.dense, team,
+                     dense::Factor<float>{weight_.data, weight_.output_stride, weight_.input_stride}, part);
     return;
   }
-  const auto pack = dense::product_kernels<float>().pack_columns;
+  const auto pack = kernels_.dense.product32.pack_columns;
   float* buffer = buffers_.data() + member * buffer_size(width_);
-  team.each((part.columns + width_ - 1) / width_, [&](size_t task) {
+  team.each((part.columns + width_ - 1) / width_, [&](size_t task) noexcept {
     const size_t j = task * width_;
     const size_t columns = std::min(width_, part.columns - j);
     fetch(part.first, part.depth, part.column + j, columns, buffer);
@@ -69,15 +70,15 @@ void WeightPacker::pack_outputs(Team& team, size_t member, const Part& part) con
   });
 }
 
-void WeightPacker::pack_inputs(Team& team, size_t member, const Part& part) const {
+void WeightPacker::pack_inputs(Team& team, size_t member, const Part& part) const noexcept {
   if (weight_.data != nullptr) {
-    dense::pack_part(team, dense::Factor<float>{weight_.data, weight_.input_stride, weight_.output_stride},
-                     part);
+    dense::pack_part(kernels_.dense, team,
+                     dense::Factor<float>{weight_.data, weight_.input_stride, weight_.output_stride}, part);
     return;
   }
-  const auto pack = dense::product_kernels<float>().pack_columns;
+  const auto pack = kernels_.dense.product32.pack_columns;
   float* buffer = buffers_.data() + member * buffer_size(width_);
-  team.each((part.columns + width_ - 1) / width_, [&](size_t task) {
+  team.each((part.columns + width_ - 1) / width_, [&](size_t task) noexcept {
     const size_t i = task * width_;
     const size_t rows = std::min(width_, part.columns - i);
     fetch(part.column + i, rows, part.first, part.depth, buffer);

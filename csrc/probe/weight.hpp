@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "dense/panels.hpp"
+#include "fill/kernels.hpp"
 #include "parallel.hpp"
 #include "probe/moments.hpp"
 #include "rng/numbers.hpp"
@@ -25,23 +26,30 @@ struct Weight {
   Drawn drawn;
 };
 
+// What draws and packs, chosen once for a call.
+struct WeightKernels {
+  const fill::Kernels& draws;
+  const dense::Kernels& dense;
+};
+
 // Packs the weights' parts for a product, each part once; what is drawn passes through a buffer of its thread.
 class WeightPacker {
  public:
   using Part = dense::PanelPart<float>;
 
   // `recorder`, which may be null, is shown each part that pack_outputs makes. Throws std::bad_alloc.
-  WeightPacker(const Weight& weight, Recorder* recorder, size_t members);
+  WeightPacker(const WeightKernels& kernels, const Weight& weight, Recorder* recorder, size_t members);
 
   // The second factor of x W: columns are outputs, depth is inputs.
-  void pack_outputs(Team& team, size_t member, const Part& part) const;
+  void pack_outputs(Team& team, size_t member, const Part& part) const noexcept;
   // Of dz W^T: columns are inputs, depth is outputs.
-  void pack_inputs(Team& team, size_t member, const Part& part) const;
+  void pack_inputs(Team& team, size_t member, const Part& part) const noexcept;
 
  private:
   // Inputs [row, row + rows) of outputs [column, column + columns), one row after the other.
   void fetch(size_t row, size_t rows, size_t column, size_t columns, float* to) const;
 
+  WeightKernels kernels_;
   const Weight& weight_;
   Recorder* recorder_;
   // Columns of a task.

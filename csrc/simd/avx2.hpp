@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "strict_math.hpp"
+
 #define PYINIT_INLINE [[gnu::always_inline]] static inline
 
 namespace pyinit::simd {
@@ -331,13 +333,13 @@ struct Avx2 {
     const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
     return _mm256_srli_epi32(_mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7FFF))), 16);
   }
-  PYINIT_INLINE void store_bfloat16(uint16_t* out, F32 x) {
+  PYINIT_INLINE void store_bfloat16(void* out, F32 x) {
     const __m256i packed = _mm256_packus_epi32(bfloat16_half(x.v[0]), bfloat16_half(x.v[1]));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm256_permute4x64_epi64(packed, 0xD8));
+    _mm256_storeu_si256(static_cast<__m256i*>(out), _mm256_permute4x64_epi64(packed, 0xD8));
   }
-  PYINIT_INLINE void store_float16(uint16_t* out, F32 x) {
+  PYINIT_INLINE void store_float16(void* out, F32 x) {
     constexpr int kNearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
-    auto* p = reinterpret_cast<__m128i*>(out);
+    auto* p = static_cast<__m128i*>(out);
     _mm_storeu_si128(p, _mm256_cvtps_ph(x.v[0], kNearest));
     _mm_storeu_si128(p + 1, _mm256_cvtps_ph(x.v[1], kNearest));
   }

@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "strict_math.hpp"
+
 #define PYINIT_INLINE [[gnu::always_inline]] static inline
 
 namespace pyinit::simd {
@@ -342,18 +344,18 @@ struct Avx512 {
   // Narrowing and streaming
 
   // Not vcvtneps2bf16: it flushes subnormals.
-  PYINIT_INLINE void store_bfloat16(uint16_t* out, F32 x) {
+  PYINIT_INLINE void store_bfloat16(void* out, F32 x) {
     for (int i = 0; i < kRegisters; ++i) {
       const __m512i bits = _mm512_castps_si512(x.v[i]);
       const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
       const __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7FFF)));
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + 16 * i),
+      _mm256_storeu_si256(static_cast<__m256i*>(out) + i,
                           _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded, 16)));
     }
   }
-  PYINIT_INLINE void store_float16(uint16_t* out, F32 x) {
+  PYINIT_INLINE void store_float16(void* out, F32 x) {
     for (int i = 0; i < kRegisters; ++i) {
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + 16 * i),
+      _mm256_storeu_si256(static_cast<__m256i*>(out) + i,
                           _mm512_cvtps_ph(x.v[i], _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
     }
   }

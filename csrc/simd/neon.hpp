@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "strict_math.hpp"
+
 #define PYINIT_INLINE [[gnu::always_inline]] static inline
 
 namespace pyinit::simd {
@@ -317,16 +319,17 @@ struct Neon {
 
   // Narrowing and streaming
 
-  PYINIT_INLINE void store_bfloat16(uint16_t* out, F32 x) {
+  PYINIT_INLINE void store_bfloat16(void* out, F32 x) {
     for (int i = 0; i < 4; ++i) {
       const uint32x4_t b = vreinterpretq_u32_f32(x.v[i]);
       const uint32x4_t odd = vandq_u32(vshrq_n_u32(b, 16), vdupq_n_u32(1));
       const uint32x4_t rounded = vaddq_u32(b, vaddq_u32(odd, vdupq_n_u32(0x7FFF)));
-      vst1_u16(out + 4 * i, vshrn_n_u32(rounded, 16));
+      vst1_u8(static_cast<uint8_t*>(out) + 8 * i, vreinterpret_u8_u16(vshrn_n_u32(rounded, 16)));
     }
   }
-  PYINIT_INLINE void store_float16(uint16_t* out, F32 x) {
-    for (int i = 0; i < 4; ++i) vst1_u16(out + 4 * i, vreinterpret_u16_f16(vcvt_f16_f32(x.v[i])));
+  PYINIT_INLINE void store_float16(void* out, F32 x) {
+    for (int i = 0; i < 4; ++i)
+      vst1_u8(static_cast<uint8_t*>(out) + 8 * i, vreinterpret_u8_f16(vcvt_f16_f32(x.v[i])));
   }
   PYINIT_INLINE void stream_line(void* out, const void* from) {
     auto* to = static_cast<uint8_t*>(out);

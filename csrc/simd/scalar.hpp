@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "strict_math.hpp"
+
 #define PYINIT_INLINE [[gnu::always_inline]] static inline
 
 namespace pyinit::simd {
@@ -307,15 +309,20 @@ struct Scalar {
 
   // Narrowing and streaming
 
+  // Both write kLanes halves of 16 bits from `out` on, of whatever type it is.
   // bfloat16, to nearest even, subnormals kept. The values are never NaN.
-  PYINIT_INLINE void store_bfloat16(uint16_t* out, F32 x) {
+  PYINIT_INLINE void store_bfloat16(void* out, F32 x) {
     const U32 b = bits(x);
+    uint16_t halves[16];
     for (size_t i = 0; i < 16; ++i)
-      out[i] = static_cast<uint16_t>((b.v[i] + 0x7FFF + (b.v[i] >> 16 & 1)) >> 16);
+      halves[i] = static_cast<uint16_t>((b.v[i] + 0x7FFF + (b.v[i] >> 16 & 1)) >> 16);
+    std::memcpy(out, halves, sizeof(halves));
   }
   // float16 (IEEE binary16), to nearest even, subnormals kept; past 65520 infinity. Never NaN.
-  PYINIT_INLINE void store_float16(uint16_t* out, F32 x) {
-    for (size_t i = 0; i < 16; ++i) out[i] = to_float16(x.v[i]);
+  PYINIT_INLINE void store_float16(void* out, F32 x) {
+    uint16_t halves[16];
+    for (size_t i = 0; i < 16; ++i) halves[i] = to_float16(x.v[i]);
+    std::memcpy(out, halves, sizeof(halves));
   }
   PYINIT_INLINE uint16_t to_float16(float x) {
     uint32_t b;

@@ -223,17 +223,17 @@ void teams() {
       std::vector<int> steps(count);
       std::vector<std::atomic<int>> members(threads);
       std::atomic<size_t> size{0}, misfits{0};
-      run_team(threads, [&](Team& team, size_t member) {
+      run_team(threads, [&](Team& team, size_t member) noexcept {
         size = team.size();
         if (member >= team.size() || members[member]++ != 0) ++misfits;
         for (int step = 0; step < 20; ++step) {
-          team.each(count, [&](size_t i) {
+          team.each(count, [&](size_t i) noexcept {
             // plain ints: the barrier alone orders one step after another
             if (steps[i] != step) ++misfits;
             ++steps[i];
           });
           if (count > 0 && steps[count - 1] < step + 1) ++misfits;
-          team.each(0, [&](size_t) { ++misfits; });
+          team.each(0, [&](size_t) noexcept { ++misfits; });
         }
       });
       expect(misfits == 0, "a team's steps overlap, or its members are misnumbered");

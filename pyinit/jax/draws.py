@@ -93,7 +93,10 @@ def _truncated_normal(plan: Plan, key: Words, index: Wide) -> Floats:
     doubled = to_pivot * kind(centre_step) + jnp.where(below, kind(lower_centre), kind(upper_centre))
     z = quantile(tail, doubled, scale)
     z = jnp.where(below ^ (sign < 0), -z, z)
-    return jnp.clip(affine(z, std, mean), kind(lowest), kind(highest))
+    weights = affine(z, std, mean)
+    # the kernels add the mean, and -0 + 0 is +0
+    weights = weights if mean else jnp.where(weights == 0, kind(0), weights)
+    return jnp.clip(weights, kind(lowest), kind(highest))
 
 
 DRAWS: dict[str, Callable[[Plan, Words, Wide], Floats]] = {

@@ -17,6 +17,7 @@ import numpy as np
 from jax.experimental.custom_partitioning import custom_partitioning
 from jax.sharding import NamedSharding, PartitionSpec
 
+from .. import _core
 from ..plan import Plan
 from ..window import Shape
 from .counter import Words
@@ -38,8 +39,10 @@ def available() -> bool:
         from . import _xla
     except ImportError:
         return False
+    # a wrong PYINIT_ISA is a ValueError here
+    handler = _xla.fill()
     try:
-        jax.ffi.register_ffi_target(TARGET, _xla.fill(), platform="cpu")
+        jax.ffi.register_ffi_target(TARGET, handler, platform="cpu")
     except Exception as error:  # XLA's own, which have no common class
         warnings.warn(
             f"XLA needs kernels that were built for this jaxlib; it says: {error}. Build pyinit again, with "
@@ -67,6 +70,8 @@ def attributes(plan: Plan) -> dict[str, Any]:
         "global_shape": np.array(plan.shape, np.int64),
         "numbers": np.array(floats, np.float64),
         "integers": np.array([each % 2**64 for each in integers], np.uint64).view(np.int64),
+        # read here, by a thread of Python: the call may not look at the environment. 0 is all CPUs.
+        "threads": np.int64(_core.environment_threads()),
     }
 
 

@@ -60,7 +60,7 @@ REFERENCE_IMPORTS = {"errors", "dtypes", "reference_dense", "stream"}
 # A directory of csrc may include what stands before it and its own level; a file beside the directories goes
 # by its stem. dispatch picks one of fill's kernel tables and fill asks it which: they share a level.
 CPP_LAYERS = [
-    "dtype float_environment memory parallel",
+    "cgroup dtype float_environment memory parallel strict_math",
     "simd",
     "rng",
     "fill dispatch",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import pyinit as pi
-from pyinit import reference
+from pyinit import _core, reference
 
 # Stated by the design, absolute, for std 1; the second number is what a good kernel stays below.
 STATED = {"float32": (2e-6, 1.2e-6), "float64": (1e-13, 4e-15)}
@@ -63,6 +63,39 @@ def test_scale_and_shift_round_twice(isa: str, mean: float, std: float, dtype: s
     with np.errstate(under="ignore"):
         expected = z * kind(std) + kind(mean)
     np.testing.assert_array_equal(pi.normal(mean=mean, std=std)(5001, key=2, dtype=dtype), expected)
+
+
+def negative_zeros(values: np.ndarray) -> np.ndarray:
+    return (values == 0) & np.signbit(values)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "std"), [("float32", 1.4e-45), ("float64", 5e-324), ("bfloat16", 1e-42), ("float16", 1.4e-45)]
+)
+def test_a_zero_has_the_sign_of_what_underflowed(isa: str, dtype: str, std: float) -> None:
+    index = np.arange(4096, dtype=np.uint64)
+    made = pi.normal(0.0, std)(4096, key=1, dtype=dtype).astype(np.float64)
+    twin = reference.normal(pi.key(1), index, 0.0, std, dtype)
+    twin = twin.view(ml_dtypes.bfloat16) if dtype == "bfloat16" else twin
+    assert negative_zeros(made).sum() > 500
+    np.testing.assert_array_equal(negative_zeros(made), negative_zeros(twin.astype(np.float64)))
+    np.testing.assert_array_equal(made, twin.astype(np.float64))
+    # two roundings, as of a mean that is not 0 and of truncated normals, would leave none
+    with np.errstate(under="ignore"):
+        product = pi.normal()(4096, key=1) * np.float32(1.4e-45)
+    assert not negative_zeros(product + np.float32(0)).any()
+    assert not negative_zeros(pi.truncated_normal(std=1.4e-45)(4096, key=1)).any()
+
+
+def test_a_product_that_is_zero_is_no_underflow(isa: str) -> None:
+    # what is less than half of float32's smallest number is 0, and so is every product
+    for std in (0.0, 1e-46):
+        made = np.empty(4096, np.float32)
+        _core.fill_normal(made, "float32", 1, 0, (4096,), (0,), 0.0, std, 1)
+        twin = reference.normal(pi.key(1), np.arange(4096, dtype=np.uint64), 0.0, std)
+        for values in (made, twin):
+            assert not values.any()
+            assert not negative_zeros(values).any()
 
 
 @pytest.mark.parametrize(("mean", "std"), [(0.0, 1.0), (0.1, 0.02), (0.0, 2e-7), (0.0, 5000.0)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ import pytest
 
 import pyinit as pi
 from pyinit import _core
+from pyinit._fill import check_threads
 
 RECIPES = [
     pi.constant(0.1),
@@ -137,19 +139,31 @@ def test_a_number_of_threads_that_is_none_is_refused(monkeypatch: pytest.MonkeyP
     usual = pi.info()["threads"]
     assert 1 <= usual <= (os.cpu_count() or 1)
     out = np.full(1000, 7, np.float32)
-    for wanted in ("0", "-2", "two", "3x", "99999999999999999999"):
+    for wanted in ("0", "-2", "two", "3x", "1 2", "+3"):
         monkeypatch.setenv("PYINIT_NUM_THREADS", wanted)
-        with pytest.raises(ValueError, match=f"must be a positive integer; got {wanted}. Unset it"):
+        with pytest.raises(
+            ValueError, match=re.escape(f"must be a positive integer; got {wanted}. Unset it")
+        ):
             pi.fill(out, pi.normal(), key=0)
         assert (out == 7).all()
     monkeypatch.setenv("PYINIT_NUM_THREADS", str(usual + 1))
     assert pi.info()["threads"] == usual + 1
 
 
+def test_more_threads_than_any_fill_can_use_are_as_many_as_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = np.empty(1000, np.float32)
+    for wanted in (4097, 10**6, 2**31, 2**64, 10**30):
+        monkeypatch.setenv("PYINIT_NUM_THREADS", str(wanted))
+        assert pi.info()["threads"] == _core.environment_threads() == 4096
+        assert check_threads(wanted) == 4096
+        pi.fill(out, pi.normal(), key=0, threads=wanted)
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs sched_setaffinity")
 def test_affinity_is_the_default() -> None:
     code = """
 import os
+import re
 os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
 import pyinit as pi
 print(pi.info()["threads"])

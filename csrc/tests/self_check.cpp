@@ -1,0 +1,39 @@
+// The self-check: every instruction set passes it, and kernels whose compiler contracts products and sums do not.
+#include "fill/self_check.hpp"
+
+#include <cinttypes>
+#include <cstdio>
+#include <stdexcept>
+#include <string>
+
+#include "dispatch.hpp"
+
+namespace pyinit::fill {
+// Of contracted.cpp.
+const Kernels* contracted_kernels();
+}  // namespace pyinit::fill
+
+int main() {
+  using namespace pyinit;
+  int failures = 0;
+  for (const std::string& isa : available_isas()) {
+    use_isa(isa);
+    const uint64_t found = fill::self_check(active_kernels());
+    if (found == fill::kSelfCheck) continue;
+    ++failures;
+    std::printf("%s makes %016" PRIX64 "\n", isa.c_str(), found);
+  }
+  try {
+    check_arithmetic();
+  } catch (const std::runtime_error& error) {
+    ++failures;
+    std::printf("%s\n", error.what());
+  }
+  // Scalar alone: the CPU has no such instruction.
+  if (available_isas().size() > 1 && fill::self_check(*fill::contracted_kernels()) == fill::kSelfCheck) {
+    ++failures;
+    std::printf("contracted kernels pass\n");
+  }
+  std::printf("%d failures\n", failures);
+  return failures > 0 ? 1 : 0;
+}
