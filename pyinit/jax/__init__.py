@@ -5,7 +5,8 @@ from __future__ import annotations
 from . import initializers
 from .haiku import for_haiku
 from .initializer import Initializer, initializer
-from .keys import key
+from .keys import from_key, to_key
+from .recording import init
 from .tree import init_tree
 
-__all__ = ["Initializer", "for_haiku", "init_tree", "initializer", "initializers", "key"]
+__all__ = ["Initializer", "for_haiku", "from_key", "init", "init_tree", "initializer", "initializers", "to_key"]

@@ -73,7 +73,7 @@ class Initializer:
         Parameters
         ----------
         key : jax.Array or Key
-            One JAX key, typed or raw; see `pyinit.jax.key` for the stream that it names.
+            One JAX key, typed or raw; see `pyinit.jax.from_key` for the stream that it names.
         shape : sequence of int
             Of the whole array.
         dtype : dtype, optional
@@ -93,7 +93,7 @@ class Initializer:
             from .traced import draw
 
             return constrained(draw(self.recipe_for(extent), keys.words(key), extent, found), out_sharding)
-        return _drawn(plan, keys.key(key), concrete(out_sharding, "out_sharding"))
+        return _drawn(plan, keys.from_key(key), concrete(out_sharding, "out_sharding"))
 
     def recipe_for(self, shape: Shape) -> Recipe:
         """Return the recipe that this shape gets."""
