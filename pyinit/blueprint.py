@@ -37,7 +37,7 @@ class Draft:
         What it should be; None for bytes that are copied.
     plan : Plan or None
         The recipe's numbers; None for integers.
-    fans : tuple of int, or None
+    fans : tuple of int or float, or None
         (fan_in, fan_out) of a kernel, whether or not the recipe counts them.
     zero_rows : tuple of int
         Rows that are zero all the same.
@@ -51,7 +51,7 @@ class Draft:
     key: Key
     recipe: Recipe | None
     plan: Plan | None
-    fans: tuple[int, int] | None
+    fans: tuple[float, float] | None
     zero_rows: tuple[int, ...]
     copied_from: tuple[Path, TensorInfo] | None
     nbytes: int
@@ -174,8 +174,9 @@ def _draft(tensor: TensorSpec, rules: tuple[Rule, ...], root: Key) -> Draft:
             'or end the rules with the pattern "*"'
         )
     else:
-        recipe, zero_rows = fitted(rule.recipe, tensor.layout, tensor.groups), rule.zero_rows
+        zero_rows = rule.zero_rows
         try:
+            recipe = _fitted(rule.recipe, tensor)
             plan = recipe.plan(tensor.shape, tensor.dtype)
         except PyinitError as error:
             raise type(error)(f"tensor '{tensor.name}': {error}") from None
@@ -200,6 +201,13 @@ def _draft(tensor: TensorSpec, rules: tuple[Rule, ...], root: Key) -> Draft:
     )
 
 
+def _fitted(recipe: Recipe, tensor: TensorSpec) -> Recipe:
+    if tensor.layout is None:
+        return recipe
+    axes = Axes(layout=tensor.layout, groups=tensor.groups)
+    return fitted(recipe, axes, tensor.shape, is_convolution=tensor.is_convolution)
+
+
 def _check_integer(tensor: TensorSpec, recipe: Constant) -> None:
     """Refuse a constant that the dtype does not hold exactly."""
     # NumPy knows no 8-bit floats: for them and for what has no range, zero is enough
@@ -213,10 +221,11 @@ def _check_integer(tensor: TensorSpec, recipe: Constant) -> None:
         )
 
 
-def _fans(tensor: TensorSpec, plan: Plan | None) -> tuple[int, int] | None:
+def _fans(tensor: TensorSpec, plan: Plan | None) -> tuple[float, float] | None:
     if plan is not None and plan.fan_in is not None and plan.fan_out is not None:
         return plan.fan_in, plan.fan_out
-    if not tensor.is_kernel or prod(tensor.shape) == 0:
+    is_explained = len(tensor.shape) == 2 or tensor.is_convolution
+    if not tensor.is_kernel or not is_explained or prod(tensor.shape) == 0:
         return None
     try:
         return Axes(layout=tensor.layout, groups=tensor.groups).fans(tensor.shape)

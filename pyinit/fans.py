@@ -10,7 +10,7 @@ from typing import Any
 from .errors import LayoutError, ShapeError
 from .window import Shape
 
-__all__ = ["COMPAT", "LAYOUTS", "Axes", "given_axes", "positions"]
+__all__ = ["COMPAT", "LAYOUTS", "Axes", "given_axes", "positions", "unknown_field"]
 
 LAYOUTS: dict[str, tuple[int, int]] = {"torch": (1, 0), "keras": (-2, -1), "jax": (-2, -1)}
 """(in_axis, out_axis) of a weight in each layout: [out, in, k...] or [k..., in, out]."""
@@ -82,10 +82,26 @@ def positions(axes: int | tuple[int, ...], rank: int, what: str) -> tuple[int, .
 class Axes:
     """Which axes of a weight are inputs, outputs and neither.
 
-    With `layout` and the axes left out, the last two axes are (in, out), as in x @ W; every other axis is
-    receptive field. `groups` counts channel groups; `transposed` says that the weight belongs to a
-    transposed convolution; `depthwise` that a Keras kernel is [k..., in, multiplier]; `compat` gives
-    the fans that a peer counts, mistakes included.
+    Parameters
+    ----------
+    layout : {"torch", "keras", "jax"}, optional
+        [out, in / groups, k...] or [k..., in / groups, out], of the axes that `batch_axis` leaves; all other
+        axes are receptive field. Without a layout, a matrix is (in, out), as in x @ W.
+    in_axis, out_axis : int or tuple of int, optional
+        The axes themselves, instead of a layout; an axis in neither is receptive field.
+    batch_axis : int or tuple of int
+        Axes that number weights of their own, such as experts or layers: they count in no fan.
+    groups : int
+        Groups of channels, each connected only to itself.
+    transposed : bool
+        The weight of a transposed convolution: torch stores [in, out / groups, k...], Keras [k..., out, in].
+    stride : int or tuple of int
+        Of a transposed convolution: an output meets only every stride-th tap along each spatial axis, so
+        fan_in = inputs * prod(k) / prod(stride), the mean over the positions.
+    depthwise : bool
+        A Keras kernel [k..., in, multiplier].
+    compat : {"torch", "mxnet", "caffe", "keras", "jax", "paddle"}, optional
+        The fans that a peer counts, mistakes included.
     """
 
     layout: str | None = None
@@ -94,11 +110,12 @@ class Axes:
     batch_axis: int | tuple[int, ...] = ()
     groups: int = 1
     transposed: bool = False
+    stride: int | tuple[int, ...] = 1
     depthwise: bool = False
     compat: str | None = None
 
     def __post_init__(self) -> None:
-        explicit = self.in_axis is not None or self.out_axis is not None or self.batch_axis != ()
+        named = self.in_axis is not None or self.out_axis is not None
         if self.layout is not None and self.layout not in tuple(LAYOUTS):
             raise LayoutError(
                 f"layout must be one of {', '.join(LAYOUTS)}; got {self.layout!r}. "
@@ -108,9 +125,14 @@ class Axes:
             raise LayoutError(
                 f"compat must be one of {', '.join(COMPAT)}; got {self.compat!r}. Leave it out."
             )
-        if self.layout is not None and explicit:
-            raise LayoutError("layout and in_axis, out_axis or batch_axis were both given. Give one of them.")
-        if self.compat is not None and (explicit or self.layout not in (None, self.compat)):
+        if self.layout is not None and named:
+            raise LayoutError(
+                f"layout says which axes are inputs and outputs; got layout={self.layout!r} and "
+                "in_axis or out_axis. Give either the layout or the axes."
+            )
+        if self.compat is not None and (
+            named or self.batch_axis != () or self.layout not in (None, self.compat)
+        ):
             raise LayoutError(
                 f"compat={self.compat!r} has its own layout; got another layout or axes. Give compat alone."
             )
@@ -122,6 +144,12 @@ class Axes:
         for name in ("transposed", "depthwise"):
             if not isinstance(getattr(self, name), bool):
                 raise LayoutError(f"{name} is True or False; got {getattr(self, name)!r}. Use a bool.")
+        object.__setattr__(self, "stride", _given_stride(self.stride))
+        if self.stride != 1 and not self.transposed:
+            raise LayoutError(
+                f"stride changes the fans of a transposed convolution only; got stride={self.stride!r} "
+                "without transposed=True. Leave it out."
+            )
         if self.depthwise and (self.layout != "keras" and self.compat != "keras"):
             raise LayoutError(
                 "depthwise describes Keras kernels [k..., in, multiplier]; got another layout. "
@@ -133,38 +161,69 @@ class Axes:
                 "Give depthwise alone."
             )
 
+    def batch(self, rank: int) -> tuple[int, ...]:
+        """Return the axes of a weight of this rank that number weights of their own."""
+        return positions(() if self.batch_axis is None else self.batch_axis, rank, "batch_axis")
+
     def channels(self, rank: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return the input axes and the output axes of a weight of this rank."""
         stored = LAYOUTS.get(self.layout or self.compat or "", (-2, -1))
         if self.transposed and (self.layout or self.compat) in _STORED_SWAPPED:
             stored = stored[::-1]
-        return (
-            positions(stored[0] if self.in_axis is None else self.in_axis, rank, "in_axis"),
-            positions(stored[1] if self.out_axis is None else self.out_axis, rank, "out_axis"),
-        )
+        batch = self.batch(rank)
+        own = tuple(axis for axis in range(rank) if axis not in batch)
 
-    def fans(self, shape: Shape, recipe: str = "variance_scaling") -> tuple[int, int]:
+        def located(axes: int | tuple[int, ...] | None, place: int, what: str) -> tuple[int, ...]:
+            if axes is not None:
+                return positions(axes, rank, what)
+            (index,) = positions(place, len(own), what)
+            return (own[index],)
+
+        return located(self.in_axis, stored[0], "in_axis"), located(self.out_axis, stored[1], "out_axis")
+
+    def check_field(self, shape: Shape, recipe: str) -> None:
+        """Refuse a weight of more than two axes of which nothing says what the others are.
+
+        Raises
+        ------
+        LayoutError
+            If the axes are silent, apart from `batch_axis`, and more than two are left.
+        """
+        told = (
+            self.layout is not None
+            or self.compat is not None
+            or (self.in_axis is not None and self.out_axis is not None)
+            or self.transposed
+            or self.groups != 1
+        )
+        if not told and len(shape) - len(self.batch(len(shape))) > 2:
+            raise LayoutError(unknown_field(recipe, shape))
+
+    def fans(self, shape: Shape, recipe: str = "variance_scaling") -> tuple[int | float, int]:
         """Return (fan_in, fan_out) of a weight's global shape.
+
+        fan_in is a float only where the stride of a transposed convolution does not divide it.
 
         Raises
         ------
         ShapeError
             If the shape has too few dimensions, or channels that `groups` does not divide.
         LayoutError
-            If an axis is outside the shape or counted twice.
+            If an axis is outside the shape or counted twice, or if nothing says what the axes beyond two are.
         """
         if self.compat is not None:
             rank, count = COMPAT[self.compat]
             self._need(rank, shape, recipe)
             return count(shape)
-        if self.in_axis is None or self.out_axis is None:
-            self._need(2, shape, recipe)
         rank = len(shape)
+        batch = self.batch(rank)
+        if self.in_axis is None or self.out_axis is None:
+            self._need(2, shape, recipe, len(batch))
+        self.check_field(shape, recipe)
         ins, outs = self.channels(rank)
-        batch = positions(self.batch_axis, rank, "batch_axis")
         if self.depthwise:
             # each channel meets only itself
-            ins, batch = (), ins
+            ins, batch = (), (*ins, *batch)
         listed = (*ins, *outs, *batch)
         if len(set(listed)) != len(listed):
             raise LayoutError(
@@ -181,15 +240,46 @@ class Axes:
                 f"groups={self.groups} must divide the {whole} {side} channels of shape {shape}. "
                 "Check groups and the layout."
             )
-        if self.transposed:
-            inputs //= self.groups
-        else:
-            outputs //= self.groups
-        return inputs * field, outputs * field
+        if not self.transposed:
+            return inputs * field, outputs // self.groups * field
+        fan_out = outputs * field
+        fan_in, rest = divmod(inputs // self.groups * field, self._strides(rank - len(listed)))
+        return (fan_in if rest == 0 else fan_in + rest / self._strides(rank - len(listed))), fan_out
 
-    def _need(self, rank: int, shape: Shape, recipe: str) -> None:
-        if len(shape) < rank:
+    def _strides(self, spatial: int) -> int:
+        """Return the product of the strides along `spatial` axes."""
+        if isinstance(self.stride, int):
+            return int(self.stride**spatial)
+        if len(self.stride) != spatial:
+            raise LayoutError(
+                f"stride needs a number for each of the {spatial} spatial axes; got {self.stride!r}. "
+                "Give one number for all."
+            )
+        return math.prod(self.stride)
+
+    def _need(self, rank: int, shape: Shape, recipe: str, stacked: int = 0) -> None:
+        if len(shape) - stacked < rank:
+            beside = f" beside batch_axis {self.batch_axis}" if stacked else ""
             raise ShapeError(
-                f"{recipe} needs at least {rank} dimensions to count fan_in; got shape {shape}. "
+                f"{recipe} needs at least {rank} dimensions{beside} to count fan_in; got shape {shape}. "
                 "Use normal(std=...) for vectors."
             )
+
+
+def unknown_field(recipe: str, shape: Shape) -> str:
+    """Return the message for a weight of which nobody knows what the axes beyond two are."""
+    return (
+        f"{recipe} counts inputs and outputs, and cannot tell what each of the {len(shape)} axes of shape "
+        f"{shape} is. "
+        'Give layout="torch", "keras" or "jax" if it is a convolution\'s, batch_axis= for a stack of '
+        "matrices, or in_axis= and out_axis=."
+    )
+
+
+def _given_stride(stride: Any) -> int | tuple[int, ...]:
+    """Return the strides as an int, or as a tuple where they differ."""
+    listed = tuple(stride) if isinstance(stride, tuple | list) else (stride,)
+    if not listed or any(isinstance(n, bool) or not hasattr(n, "__index__") or n < 1 for n in listed):
+        raise LayoutError(f"stride is a positive integer or a tuple of them; got {stride!r}. Use 1 for none.")
+    whole = tuple(int(n) for n in listed)
+    return whole[0] if len(set(whole)) == 1 else whole

@@ -63,8 +63,7 @@ class Orthogonal(Recipe):
         Finite. Weights that it makes too small for the dtype become 0: see `Plan`.
     layout : {"torch", "keras", "jax"}, optional
         Which axis is the output's: the first of [out, in, k...], the last of [k..., in, out]. All other axes
-        are flattened, in C order, into the other side of the matrix. By default the last axis is the
-        output.
+        are flattened, in C order, into the other side of the matrix. By default a matrix is (in, out).
     out_axis : int, optional
         The output's axis itself, instead of a layout.
     batch_axis : int or tuple of int
@@ -75,7 +74,7 @@ class Orthogonal(Recipe):
     ShapeError
         If a matrix has fewer than 2 dimensions, or the tensor no elements.
     LayoutError
-        If the axes do not describe the tensor.
+        If the axes do not describe the tensor, or it has more than two and none is named.
     RecipeError
         If the gain is not finite, or too large for the dtype.
 
@@ -129,6 +128,9 @@ class Orthogonal(Recipe):
                 "Use normal(std=...) for vectors."
             )
         _some(shape, self)
+        Axes(self.layout, out_axis=self.out_axis, in_axis=self.out_axis, batch_axis=stack).check_field(
+            shape, self.verb
+        )
         matrix = tuple(axis for axis in range(rank) if axis not in stack)
         if self.out_axis is not None:
             (out_axis,) = self._one(positions(self.out_axis, rank, "out_axis"))
@@ -191,6 +193,7 @@ class DeltaOrthogonal(Recipe):
     """
 
     verb: ClassVar[str] = "delta_orthogonal"
+    is_of_convolutions: ClassVar[bool] = True
     gain: float = 1.0
     layout: str | None = None
     in_axis: int | None = None

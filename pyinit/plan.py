@@ -50,8 +50,8 @@ class Plan:
         what is not drawn.
     bounds : tuple of float, or None
         Smallest and largest value that can occur, in `dtype`; None where only the format ends them.
-    fan_in, fan_out : int or None
-        None when the recipe counts no fans.
+    fan_in, fan_out : int, float or None
+        None when the recipe counts no fans; a float only where a stride does not divide it.
     gain : float or None
         What multiplies 1 / sqrt(fan).
     numbers : tuple
@@ -77,8 +77,8 @@ class Plan:
     mean: float | None = None
     std: float | None = None
     bounds: tuple[float, float] | None = None
-    fan_in: int | None = None
-    fan_out: int | None = None
+    fan_in: int | float | None = None
+    fan_out: int | float | None = None
     gain: float | None = None
     numbers: tuple[Any, ...] = ()
     source: Any = field(default=None, repr=False)

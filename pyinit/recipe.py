@@ -33,6 +33,8 @@ class Recipe:
     """
 
     verb: ClassVar[str] = ""
+    # whether it makes nothing but convolution kernels, whose axes beyond the channels are a receptive field
+    is_of_convolutions: ClassVar[bool] = False
 
     def __call__(
         self,

@@ -9,9 +9,11 @@ from functools import lru_cache
 from typing import Any
 
 from .distributions import Constant, ones, zeros
-from .errors import RecipeError
+from .errors import LayoutError, RecipeError
+from .fans import Axes
 from .recipe import Recipe, from_dict
 from .strict_json import parsed, shown
+from .window import Shape
 
 __all__ = ["CONVENTIONS", "Rule", "as_rules", "fitted", "redrawn", "rules_from_json"]
 
@@ -88,25 +90,67 @@ CONVENTIONS: tuple[Rule, ...] = (
 )
 
 
-def fitted(recipe: Recipe, layout: str | None, groups: int) -> Recipe:
-    """Return a recipe that says nothing about axes with those of a parameter; others as they are."""
-    silent = {
-        "layout": None,
-        "in_axis": None,
-        "out_axis": None,
-        "batch_axis": (),
-        "compat": None,
-    }
-    known = {field.name for field in fields(recipe)}
-    if layout is None or "layout" not in known:
+def fitted(recipe: Recipe, axes: Axes, shape: Shape, *, is_convolution: bool = False) -> Recipe:
+    """Return the recipe with the axes of the weight's owner, where the recipe names none itself.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Returned unchanged if it names a layout or axes, or does not depend on axes.
+    axes : Axes
+        How the owner uses the weight; of an unknown owner, the layout of the door alone.
+    shape : tuple of int
+        Of the whole weight.
+    is_convolution : bool
+        Whether the axes that are neither channels nor `axes.batch_axis` are a receptive field.
+
+    Returns
+    -------
+    Recipe
+        `batch_axis`, `groups`, `transposed` and `stride` of the recipe itself stay where they are given.
+
+    Raises
+    ------
+    LayoutError
+        If the weight has more axes than the owner explains, or the recipe lacks an option that it needs.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> from pyinit.fans import Axes
+    >>> fitted(pi.he_normal(), Axes(layout="torch"), (10, 1000)).plan((10, 1000)).fan_in
+    1000
+    """
+    options = {field.name: field.default for field in fields(recipe)}
+    if "layout" not in options:
         return recipe
-    if any(getattr(recipe, name) != value for name, value in silent.items() if name in known):
+    if any(getattr(recipe, name, None) is not None for name in ("layout", "in_axis", "out_axis", "compat")):
         return recipe
-    said: dict[str, Any] = {"layout": layout}
-    # a recipe's own groups say nothing about where the channels are
-    if getattr(recipe, "groups", None) == 1:
-        said["groups"] = groups
-    return replace(recipe, **said)
+    of_owner: dict[str, Any] = {}
+    for place in fields(Axes):
+        value = getattr(axes, place.name)
+        if value == place.default:
+            continue
+        if place.name not in options:
+            raise LayoutError(
+                f"{recipe.verb} does not take {place.name}, which this weight needs: "
+                f"{place.name}={value!r}. Name the layout or the axes in the recipe."
+            )
+        if getattr(recipe, place.name) == options[place.name]:
+            of_owner[place.name] = value
+    result = replace(recipe, **of_owner)
+    if (
+        not is_convolution
+        and not recipe.is_of_convolutions
+        and (axes.in_axis is None or axes.out_axis is None)
+    ):
+        unexplained = Axes(
+            batch_axis=getattr(result, "batch_axis", ()),
+            groups=getattr(result, "groups", 1),
+            transposed=getattr(result, "transposed", False),
+        )
+        unexplained.check_field(shape, recipe.verb)
+    return result
 
 
 def redrawn(rules: Iterable[Rule], recipe: Recipe) -> tuple[Rule, ...]:

@@ -17,7 +17,7 @@ from .window import Shape
 
 __all__ = ["AxesOptions", "VarianceScaling", "variance_scaling"]
 
-_FANS: dict[str, Callable[[int, int], float]] = {
+_FANS: dict[str, Callable[[float, float], float]] = {
     "fan_in": lambda fan_in, fan_out: fan_in,
     "fan_out": lambda fan_in, fan_out: fan_out,
     "fan_avg": lambda fan_in, fan_out: (fan_in + fan_out) / 2,
@@ -35,6 +35,7 @@ class AxesOptions(TypedDict, total=False):
     batch_axis: int | tuple[int, ...]
     groups: int
     transposed: bool
+    stride: int | tuple[int, ...]
     depthwise: bool
     compat: str | None
 
@@ -53,14 +54,19 @@ class VarianceScaling(Recipe):
         Truncation is at 2 std of a normal widened so that the variance of the weights is exact, as in
         Keras and JAX; "uniform" is on [-limit, limit), limit = sqrt(3 scale / fan).
     layout : {"torch", "keras", "jax"}, optional
-        [out, in / groups, k...] or [k..., in / groups, out]; by default the last two axes are (in, out).
-    in_axis, out_axis, batch_axis : int or tuple of int, optional
-        The axes themselves, instead of a layout; axes not listed are receptive field, and those of
-        `batch_axis` count in neither fan.
+        [out, in / groups, k...] or [k..., in / groups, out], where k... is the receptive field; by default a
+        matrix is (in, out).
+    in_axis, out_axis : int or tuple of int, optional
+        The axes themselves, instead of a layout; axes not listed are receptive field.
+    batch_axis : int or tuple of int
+        Axes that number weights of their own, such as experts: they count in neither fan. A layout is that
+        of the other axes.
     groups : int
         Groups of channels, each connected only to itself.
     transposed : bool
         The weight of a transposed convolution: torch stores [in, out / groups, k...], Keras [k..., out, in].
+    stride : int or tuple of int
+        Of a transposed convolution: fan_in = inputs * prod(k) / prod(stride), the mean over output positions.
     depthwise : bool
         With layout="keras": the kernel is [k..., in, multiplier].
     compat : {"torch", "mxnet", "caffe", "keras", "jax", "paddle"}, optional
@@ -71,7 +77,8 @@ class VarianceScaling(Recipe):
     RecipeError
         If an option is unknown or the scale cannot be meant.
     LayoutError, ShapeError
-        If the axes do not describe the weight, or it has no fans.
+        If the axes do not describe the weight, if it has no fans, or if it has more than two axes and nothing
+        says what each is.
 
     References
     ----------
@@ -85,6 +92,10 @@ class VarianceScaling(Recipe):
     72
     >>> pi.variance_scaling(2.0, layout="torch", transposed=True).plan((8, 32, 4, 4)).fan_in
     128
+    >>> pi.variance_scaling(2.0, layout="torch", transposed=True, stride=2).plan((8, 32, 4, 4)).fan_in
+    32
+    >>> pi.variance_scaling(2.0, layout="torch", batch_axis=0).plan((8, 64, 32)).fan_in
+    32
     >>> pi.variance_scaling(2.0, compat="torch").plan((8, 32, 4, 4)).fan_in
     512
     """
@@ -99,6 +110,7 @@ class VarianceScaling(Recipe):
     batch_axis: int | tuple[int, ...] = ()
     groups: int = 1
     transposed: bool = False
+    stride: int | tuple[int, ...] = 1
     depthwise: bool = False
     compat: str | None = None
     # the name that messages use
@@ -119,7 +131,7 @@ class VarianceScaling(Recipe):
                 f"got {self.distribution!r}. Name one."
             )
         axes = self.axes()
-        for name in ("in_axis", "out_axis", "batch_axis", "groups"):
+        for name in ("in_axis", "out_axis", "batch_axis", "groups", "stride"):
             object.__setattr__(self, name, getattr(axes, name))
 
     def axes(self) -> Axes:
@@ -131,6 +143,7 @@ class VarianceScaling(Recipe):
             batch_axis=self.batch_axis,
             groups=self.groups,
             transposed=self.transposed,
+            stride=self.stride,
             depthwise=self.depthwise,
             compat=self.compat,
         )
@@ -139,7 +152,7 @@ class VarianceScaling(Recipe):
         """Count the fans and plan the distribution with the std that follows."""
         fan_in, fan_out = self.axes().fans(shape, self.called)
         # an empty tensor has no fan, and needs none
-        fan = max(_FANS[self.mode](fan_in, fan_out), 1)
+        fan = _FANS[self.mode](fan_in, fan_out) or 1
         std = math.sqrt(self.scale / fan)
         kind: Recipe
         if std == 0:

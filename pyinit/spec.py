@@ -38,6 +38,8 @@ class TensorSpec:
         "torch" for (out, in, ...), "keras" or "jax" for (..., in, out); None for what is no kernel.
     groups : int
         Groups of a convolution.
+    is_convolution : bool
+        Whether the axes beyond the two of the channels are a receptive field.
     copied_from : (Path, TensorInfo), optional
         The bytes to copy, for what cannot be drawn anew: integers of an existing checkpoint.
     """
@@ -47,6 +49,7 @@ class TensorSpec:
     dtype: str = "float32"
     layout: str | None = None
     groups: int = 1
+    is_convolution: bool = False
     copied_from: tuple[Path, TensorInfo] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

@@ -61,6 +61,8 @@ class Identity(Recipe):
 class _Kernel(Recipe):
     """What convolution kernels share: where their channels are."""
 
+    is_of_convolutions: ClassVar[bool] = True
+
     def _keep(self, axes: Axes, *names: str) -> None:
         for name in ("in_axis", "out_axis", *names):
             object.__setattr__(self, name, getattr(axes, name))

@@ -12,7 +12,6 @@ from pyinit.fans import Axes
     ("axes", "shape", "fans"),
     [
         (Axes(), (784, 256), (784, 256)),
-        (Axes(), (3, 3, 16, 32), (144, 288)),
         (Axes(layout="torch"), (256, 784), (784, 256)),
         (Axes(layout="torch"), (32, 16, 3, 3), (144, 288)),
         (Axes(layout="keras"), (3, 3, 16, 32), (144, 288)),
@@ -27,6 +26,19 @@ from pyinit.fans import Axes
         (Axes(layout="torch", transposed=True, groups=4), (8, 32, 4, 4), (32, 512)),
         (Axes(layout="keras", transposed=True), (4, 4, 32, 8), (128, 512)),
         (Axes(layout="jax", transposed=True), (4, 4, 8, 32), (128, 512)),
+        # each output of a strided one meets every stride-th tap: 4 / 2 along both axes, 3 / 2 on average
+        (Axes(layout="torch", transposed=True, stride=2), (8, 32, 4, 4), (32, 512)),
+        (Axes(layout="torch", transposed=True, stride=(2, 1)), (8, 32, 4, 4), (64, 512)),
+        (Axes(layout="torch", transposed=True, stride=2), (8, 32, 3, 3), (18, 288)),
+        (Axes(layout="torch", transposed=True, stride=2), (1, 32, 3, 3), (2.25, 288)),
+        (Axes(layout="torch", transposed=True, stride=2, groups=4), (8, 32, 4, 4), (8, 512)),
+        (Axes(layout="torch", transposed=True, stride=3), (1, 2, 1, 1), (1 / 9, 2)),
+        # a stack: the layout is that of the other axes
+        (Axes(layout="torch", batch_axis=0), (8, 32, 64), (64, 32)),
+        (Axes(layout="jax", batch_axis=0), (8, 64, 32), (64, 32)),
+        (Axes(layout="torch", batch_axis=0), (3, 8, 4, 3, 3), (36, 72)),
+        (Axes(layout="torch", batch_axis=-1), (32, 64, 8), (64, 32)),
+        (Axes(batch_axis=-1), (64, 32, 8), (64, 32)),
         (Axes(layout="keras", depthwise=True), (3, 3, 16, 2), (9, 18)),
         # axes by hand
         (Axes(in_axis=0, out_axis=(1, 2)), (512, 8, 64), (512, 512)),
@@ -95,7 +107,36 @@ def test_compat_torch_is_torch(shape: tuple[int, ...]) -> None:
             lambda: Axes(compat="tf"),
             r"compat must be one of torch, .*; got 'tf'. Leave it out.",
         ),
-        (pi.LayoutError, lambda: Axes(layout="torch", in_axis=0), r"layout and in_axis, .* were both given"),
+        (
+            pi.LayoutError,
+            lambda: Axes(layout="torch", in_axis=0),
+            r"layout says which axes .*; got layout='torch' and in_axis or out_axis. Give either",
+        ),
+        (
+            pi.LayoutError,
+            lambda: Axes().fans((8, 32, 64), "he_normal"),
+            r"^he_normal counts inputs and outputs, and cannot tell what each of the 3 axes of shape "
+            r'\(8, 32, 64\) is. Give layout="torch", .*, batch_axis= .*, or in_axis= and out_axis=.$',
+        ),
+        (pi.LayoutError, lambda: Axes(in_axis=1).fans((8, 32, 64)), r"cannot tell what each of the 3 axes"),
+        (pi.LayoutError, lambda: Axes(batch_axis=0).fans((2, 8, 32, 64)), r"cannot tell what each of the 4"),
+        (
+            pi.ShapeError,
+            lambda: Axes(layout="torch", batch_axis=0).fans((2, 8), "he_normal"),
+            r"needs at least 2 dimensions beside batch_axis 0 to count fan_in; got shape \(2, 8\)",
+        ),
+        (pi.LayoutError, lambda: Axes(stride=2), r"stride changes the fans of a transposed convolution only"),
+        (pi.LayoutError, lambda: Axes(transposed=True, stride=0), r"stride is a positive integer or a tuple"),
+        (
+            pi.LayoutError,
+            lambda: Axes(transposed=True, stride=()),
+            r"stride is a positive integer or a tuple",
+        ),
+        (
+            pi.LayoutError,
+            lambda: Axes(layout="torch", transposed=True, stride=(1, 2, 3)).fans((8, 32, 4, 4)),
+            r"stride needs a number for each of the 2 spatial axes; got \(1, 2, 3\)",
+        ),
         (pi.LayoutError, lambda: Axes(compat="torch", layout="jax"), r"compat='torch' has its own layout"),
         (pi.LayoutError, lambda: Axes(compat="torch", in_axis=0), r"compat='torch' has its own layout"),
         (

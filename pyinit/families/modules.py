@@ -24,7 +24,7 @@ def conv1d(name: str, inputs: int, outputs: int) -> Tensors:
 
 def convolution(name: str, inputs: int, outputs: int, kernel: tuple[int, int], bias: bool = False) -> Tensors:
     """Tensors of ``torch.nn.Conv2d``."""
-    yield TensorSpec(f"{name}.weight", (outputs, inputs, *kernel), layout="torch")
+    yield TensorSpec(f"{name}.weight", (outputs, inputs, *kernel), layout="torch", is_convolution=True)
     if bias:
         yield TensorSpec(f"{name}.bias", (outputs,))
 

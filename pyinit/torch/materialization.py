@@ -13,6 +13,7 @@ from .. import _core
 from .._fill import check_threads
 from ..distributions import constant
 from ..errors import PyinitError, RecipeError
+from ..fans import Axes
 from ..recipe import Recipe
 from ..rules import Rule, as_rules, fitted
 from ..stream import Key, as_key
@@ -138,7 +139,7 @@ def _ruled(
         ruled.add(at)
         cell = cells.setdefault(id(tensor.cell), replace(tensor.cell))
         cell.forget(tensor.view)
-        recipe = _laid_out(rule.recipe, owner) if is_kernel else rule.recipe
+        recipe = _laid_out(rule.recipe, owner, tensor.shape) if is_kernel else rule.recipe
         number = len(cell.writes)
         cell.add(Write(tensor.view, Draw(recipe, (name, number) if number else (name,))))
         rows = list(rule.zero_rows)
@@ -157,10 +158,11 @@ def _ruled(
     }
 
 
-def _laid_out(recipe: Recipe, owner: torch.nn.Module) -> Recipe:
+def _laid_out(recipe: Recipe, owner: torch.nn.Module, shape: tuple[int, ...]) -> Recipe:
     """Return a recipe that counts fans as the module stores its weight, if it says nothing itself."""
     groups = getattr(owner, "groups", 1)
-    return fitted(recipe, "torch", groups if isinstance(groups, int) else 1)
+    axes = Axes(layout="torch", groups=groups if isinstance(groups, int) else 1)
+    return fitted(recipe, axes, shape, is_convolution=hasattr(owner, "kernel_size"))
 
 
 def _check(module: torch.nn.Module, recorded: dict[str, Recorded]) -> None:
