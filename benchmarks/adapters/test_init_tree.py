@@ -63,7 +63,7 @@ def test_init_tree(request: pytest.FixtureRequest, benchmark: BenchmarkFixture, 
         return jax.block_until_ready(jax.jit(model.init)(jax.random.key(0), tokens))
 
     def eager() -> Any:
-        return jax.block_until_ready(init_tree(abstract))
+        return jax.block_until_ready(init_tree(abstract, key=0))
 
     check(eager(), compiled())
     theirs = []

@@ -118,7 +118,8 @@ class Evaluation:
             seen.add(here.number)
             found.append(here)
             if not (here.is_key or self.recipe(here)):
-                waiting.extend(here.inputs)
+                # a draw needs its bounds; its key is told by its name
+                waiting.extend(here.inputs[1:] if here.op == "draw" else here.inputs)
         return sorted(found, key=lambda needed: needed.number)
 
     def _value(self, node: Node) -> Any:
@@ -136,25 +137,22 @@ class Evaluation:
             if made is not None:
                 return made
         if node.op == "draw":
-            return self._with_numbers_drawn(node)
+            return self._between(node)
         return _computed(node, [self._whole[x.number] for x in node.inputs])
 
     def _known(self, node: Node, start: Shape, extent: Shape) -> Array:
         return cut(self._whole[node.number], start, extent)
 
     def _given(self, node: Node) -> Any:
-        if node.value is None:
-            raise RecipeError(
-                f"it depends on the values of argument {node.params['position']}, of which only the shape is "
-                "given. Give an array."
-            )
         if isinstance(node.value, jax.Array) and not node.value.is_fully_addressable:
             raise RecipeError("it depends on an array of other processes. Give one that this process holds.")
         return np.asarray(node.value)
 
-    def _with_numbers_drawn(self, node: Node) -> Array:
-        """Return a draw between bounds that are drawn themselves."""
+    def _between(self, node: Node) -> Array:
+        """Return a draw between bounds that are drawn themselves, or equal."""
         low, high = (float(self._whole[bound.number]) for bound in node.inputs[1:])
+        if node.params["law"] == "uniform" and low == high:
+            return np.full(node.shape, low, node.dtype)
         recipe = bounded(node.params["law"], low, high)
         name = np.dtype(node.dtype).name
         return recipe(node.shape, key=self._streams[node.number], dtype=name, threads=self._threads)

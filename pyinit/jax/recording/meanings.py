@@ -38,11 +38,20 @@ def _elementwise(
     def meaning(part: Part, node: Node, start: Shape, extent: Shape) -> Array | None:
         if any(np.dtype(x.dtype).kind not in kinds for x in node.inputs):
             return None
-        pieces = [part(x, start, extent) if x.shape else part(x, (), ()) for x in node.inputs]
+        pieces = [_under(part, x, start, extent) for x in node.inputs]
         with np.errstate(all="ignore"):
             return np.asarray(function(*pieces)).astype(node.dtype, copy=False)
 
     return meaning
+
+
+def _under(part: Part, x: Node, start: Shape, extent: Shape) -> Array:
+    """Return the part of an operand that lies under a window: numbers and axes of 1 lie under all."""
+    if not x.shape:
+        return part(x, (), ())
+    first = tuple(0 if n == 1 else i for n, i in zip(x.shape, start, strict=True))
+    size = tuple(1 if n == 1 else i for n, i in zip(x.shape, extent, strict=True))
+    return part(x, first, size)
 
 
 def _convert(part: Part, node: Node, start: Shape, extent: Shape) -> Array | None:
@@ -142,8 +151,7 @@ def _select(part: Part, node: Node, start: Shape, extent: Shape) -> Array | None
     which, *cases = node.inputs
     if len(cases) != 2 or np.dtype(which.dtype).kind != "b":
         return None
-    chosen = part(which, start, extent) if which.shape else part(which, (), ())
-    no, yes = (part(case, start, extent) for case in cases)
+    chosen, no, yes = (_under(part, x, start, extent) for x in node.inputs)
     return np.where(chosen, yes, no).astype(node.dtype, copy=False)
 
 

@@ -20,7 +20,8 @@ class Node:
     """One value: what makes it, of what, and its shape and dtype.
 
     ``op`` is the name of JAX's primitive, or one of the graph's own: ``constant``, ``argument``, ``draw``,
-    ``stack``, ``take``, ``equation`` (one with several results) and ``result`` (one of them).
+    ``stack``, ``take``, ``equation`` (one with several results) and ``result`` (one of them). A value is
+    ``random`` if it depends on a draw or a key, and ``abstract`` if it depends on an argument without values.
     """
 
     number: int
@@ -32,6 +33,7 @@ class Node:
     primitive: Any = None
     value: Any = None
     random: bool = False
+    abstract: bool = False
 
     @property
     def is_key(self) -> bool:
@@ -72,7 +74,8 @@ class Graph:
         if identity is not None and identity in self._known:
             return self._known[identity]
         random = op == "draw" or is_key(dtype) or any(node.random for node in taken)
-        made = Node(self._next(), op, shape, dtype, taken, said, primitive, random=random)
+        abstract = any(node.abstract for node in taken)
+        made = Node(self._next(), op, shape, dtype, taken, said, primitive, random=random, abstract=abstract)
         if identity is not None:
             self._known[identity] = made
         return made
@@ -90,18 +93,30 @@ class Graph:
 
     def argument(self, position: int, shape: Shape, dtype: Any, value: Any = None) -> Node:
         """Return the node of an argument of the function; without a value it is known by its shape alone."""
+        random = is_key(dtype)
         return Node(
-            self._next(), "argument", shape, dtype, params={"position": position}, value=value,
-            random=is_key(dtype),
-        )  # fmt: skip
+            self._next(),
+            "argument",
+            shape,
+            dtype,
+            params={"position": position},
+            value=value,
+            random=random,
+            abstract=value is None and not random,
+        )
 
     def _once(self, identity: Any, op: str, array: Any, dtype: Any, keep: Any = None) -> Node:
         if identity not in self._known:
             # `keep` lives as long as its id is an identity
             self._known[identity] = Node(
-                self._next(), op, tuple(array.shape), dtype, params={"keep": keep}, value=array,
+                self._next(),
+                op,
+                tuple(array.shape),
+                dtype,
+                params={"keep": keep},
+                value=array,
                 random=is_key(dtype),
-            )  # fmt: skip
+            )
         return self._known[identity]
 
     def _next(self) -> int:

@@ -12,20 +12,9 @@ from jax.interpreters import partial_eval
 from .laws import law_of
 from .meanings import EXACT
 from .nodes import Graph, Node, is_key
+from .uses import CALLS
 
 __all__ = ["read"]
-
-_CALLS = {
-    "jit": "jaxpr",
-    "pjit": "jaxpr",
-    "closed_call": "call_jaxpr",
-    "core_call": "call_jaxpr",
-    "remat2": "jaxpr",
-    "checkpoint": "jaxpr",
-    "custom_jvp_call": "call_jaxpr",
-    "custom_vjp_call": "call_jaxpr",
-}
-"""Primitives that call a program, and the parameter that holds it."""
 
 _SAME = frozenset({"sharding_constraint", "reshard", "mesh_cast", "copy", "copy_p", "optimization_barrier"})
 """Primitives that change where a value is, not what it is."""
@@ -59,8 +48,8 @@ def _equation(graph: Graph, equation: Any, inputs: list[Node]) -> Sequence[Node]
         return [graph.node("draw", inputs, out.shape, out.dtype, params)]
     if op in _SAME:
         return inputs
-    if op in _CALLS:
-        inner = _closed(equation.params[_CALLS[op]])
+    if op in CALLS:
+        inner = _closed(equation.params[CALLS[op]])
         if _draws(inner.jaxpr) or _plain(inner.jaxpr):
             return read(graph, inner, inputs)
     if op == "scan" and _draws(equation.params["jaxpr"].jaxpr):
@@ -105,7 +94,7 @@ def _plain(jaxpr: Jaxpr) -> bool:
     return all(
         equation.primitive.name in EXACT
         or equation.primitive.name in _SAME
-        or (equation.primitive.name in _CALLS and all(_plain(inner) for inner in _inner(equation)))
+        or (equation.primitive.name in CALLS and all(_plain(inner) for inner in _inner(equation)))
         for equation in jaxpr.eqns
     )
 

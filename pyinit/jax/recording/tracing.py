@@ -9,9 +9,12 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.extend.core import ClosedJaxpr
+from jax.interpreters.partial_eval import dce_jaxpr
 
 from .nodes import Graph, Node, is_key
 from .reading import read
+from .uses import Use, uses
 
 __all__ = ["Traced", "trace"]
 
@@ -26,12 +29,15 @@ class Traced:
         A `jax.ShapeDtypeStruct` for every JAX array; all else as the function made it.
     nodes : list of Node
         One for every such leaf, in order.
+    uses : list of Use or None
+        How the function itself uses each of them.
     finish : callable
         Given the result with its arrays, returns what the function would have returned.
     """
 
     result: Any
     nodes: list[Node]
+    uses: list[Use | None]
     finish: Callable[[Any], Any]
 
 
@@ -59,7 +65,7 @@ def trace(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Traced:
     nodes = read(graph, cut, [node for node, needed in zip(given, used, strict=True) if needed])
     abstract = iter(shapes)
     result = [next(abstract) if isinstance(leaf, jax.Array) else leaf for leaf in found["kept"]]
-    return Traced(jax.tree.unflatten(found["structure"], result), nodes, found["finish"])
+    return Traced(jax.tree.unflatten(found["structure"], result), nodes, uses(program), found["finish"])
 
 
 def _is_array(leaf: Any) -> bool:
@@ -67,9 +73,6 @@ def _is_array(leaf: Any) -> bool:
 
 
 def _only_needed(program: Any) -> tuple[Any, list[bool]]:
-    from jax.extend.core import ClosedJaxpr
-    from jax.interpreters.partial_eval import dce_jaxpr
-
     wanted = [True] * len(program.jaxpr.outvars)
     cut, used = dce_jaxpr(program.jaxpr, wanted, instantiate=False)[:2]
     return ClosedJaxpr(cut, program.consts), used

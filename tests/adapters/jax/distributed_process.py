@@ -45,7 +45,7 @@ def main() -> None:
     tree = {name: jax.ShapeDtypeStruct(shape, dtype) for name, (shape, dtype, _, _) in TREE.items()}
     places = {name: NamedSharding(devices, spec) for name, (_, _, spec, _) in TREE.items()}
     recipes = {name: recipe for name, (_, _, _, recipe) in TREE.items()}
-    filled = init_tree(tree, places, seed=11, recipe=recipes)
+    filled = init_tree(tree, places, key=11, recipe=recipes)
     shards = {name: digests(array) for name, array in filled.items()}
     # a collective, to see that the arrays are one array to all processes
     sums = {

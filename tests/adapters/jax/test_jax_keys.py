@@ -14,7 +14,7 @@ import numpy as np  # noqa: E402
 
 from pyinit import Key  # noqa: E402
 from pyinit.errors import SeedError  # noqa: E402
-from pyinit.jax import key  # noqa: E402
+from pyinit.jax import from_key  # noqa: E402
 from pyinit.jax.keys import words  # noqa: E402
 
 IMPLEMENTATIONS = ("threefry2x32", "rbg", "unsafe_rbg")
@@ -26,36 +26,36 @@ def as_words(named: Key) -> list[int]:
 
 
 def test_a_seed_names_the_same_key_in_both() -> None:
-    assert key(jax.random.key(7)) == key(jax.random.PRNGKey(7)) == Key(7)
+    assert from_key(jax.random.key(7)) == from_key(jax.random.PRNGKey(7)) == Key(7)
 
 
 def test_two_words_are_the_seed_high_word_first() -> None:
-    assert key(np.array([5, 7], np.uint32)) == Key(5 << 32 | 7)
+    assert from_key(np.array([5, 7], np.uint32)) == Key(5 << 32 | 7)
 
 
 def test_four_words_are_seed_and_offset() -> None:
     raw = jax.random.wrap_key_data(jnp.array([1, 2, 3, 4], jnp.uint32), impl="rbg")
-    assert key(raw) == Key(1 << 32 | 2, 3 << 32 | 4)
+    assert from_key(raw) == Key(1 << 32 | 2, 3 << 32 | 4)
 
 
 def test_one_word_is_the_seed() -> None:
-    assert key(np.array([9], np.uint32)) == Key(9)
+    assert from_key(np.array([9], np.uint32)) == Key(9)
 
 
 def test_a_key_of_the_stream_is_itself() -> None:
-    assert key(Key(3, 4)) == Key(3, 4)
+    assert from_key(Key(3, 4)) == Key(3, 4)
     assert words(Key(3 << 32 | 1, 4)).tolist() == [1, 3, 4, 0]
 
 
 @pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
 def test_traced_words_are_those_of_the_key(implementation: str) -> None:
     for one in jax.random.split(jax.random.key(0, impl=implementation), 3):
-        assert jax.jit(words)(one).tolist() == as_words(key(one)) == words(one).tolist()
+        assert jax.jit(words)(one).tolist() == as_words(from_key(one)) == words(one).tolist()
 
 
 @pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
 def test_split_keys_have_streams_of_their_own(implementation: str) -> None:
-    named = [key(one) for one in jax.random.split(jax.random.key(0, impl=implementation), 10)]
+    named = [from_key(one) for one in jax.random.split(jax.random.key(0, impl=implementation), 10)]
     assert len({one.seed for one in named}) == 10
 
 
@@ -83,11 +83,46 @@ def test_split_keys_have_streams_of_their_own(implementation: str) -> None:
 )
 def test_what_is_no_key(wrong: Any, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind) as caught:
-        key(wrong)
+        from_key(wrong)
     assert isinstance(caught.value, SeedError)
     assert str(caught.value) == message
 
 
 def test_several_typed_keys() -> None:
     with pytest.raises(ValueError, match=r"got a key array of shape \(2,\). Use jax.vmap for batching"):
-        key(jax.random.split(jax.random.key(0)))
+        from_key(jax.random.split(jax.random.key(0)))
+
+
+@pytest.mark.parametrize("key", [Key(7), Key(2**64 - 1), Key(3, 4)])
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+def test_a_key_made_for_jax_names_the_key(key: Key, implementation: str) -> None:
+    if implementation == "threefry2x32" and key.offset:
+        with pytest.raises(SeedError, match=r"has two words, and Key\(seed=3, offset=4\) has an offset. Use impl='rbg'"):
+            to_key(key)
+    else:
+        made = to_key(key, impl=implementation)
+        assert jax.random.key_impl(made) == implementation
+        assert from_key(made) == key
+
+
+def test_words_of_several_axes_are_read_in_a_row() -> None:
+    # an implementation whose keys have the shape (2, 2), as JAX's own tests have one
+    threefry = threefry2x32.threefry_prng_impl
+
+    def double(function: Any) -> Any:
+        return lambda keys, *rest: jnp.stack([function(keys[0], *rest), function(keys[1], *rest)], axis=-2)
+
+    implementation = prng.PRNGImpl(
+        key_shape=(2, 2),
+        seed=lambda seed: jnp.stack([threefry.seed(seed)] * 2),
+        split=double(threefry.split),
+        random_bits=lambda keys, *rest: threefry.random_bits(keys[0], *rest),
+        fold_in=double(threefry.fold_in),
+        tag="double",
+    )
+    key = prng.random_wrap(jnp.array([[1, 2], [3, 4]], jnp.uint32), impl=implementation)
+    expected = Key(1 << 32 | 2, 3 << 32 | 4)
+    assert from_key(key) == expected
+    assert jax.jit(words)(key).tolist() == as_words(expected)
+    made = initializers.normal()(key, (3,))
+    assert jnp.allclose(jax.jit(lambda key: initializers.normal()(key, (3,)))(key), made, atol=2e-6)

@@ -73,7 +73,7 @@ def whole_arrays() -> dict[str, Any]:
     """Return every leaf, made at once on one device."""
     tree = program().TREE
     structs = {name: jax.ShapeDtypeStruct(shape, dtype) for name, (shape, dtype, _, _) in tree.items()}
-    made = init_tree(structs, seed=11, recipe={name: recipe for name, (_, _, _, recipe) in tree.items()})
+    made = init_tree(structs, key=11, recipe={name: recipe for name, (_, _, _, recipe) in tree.items()})
     return {**made, "initializer": pi.he_normal(truncated=True)((64, 48), key=11)}
 
 
