@@ -9,4 +9,13 @@ from .keys import from_key, to_key
 from .recording import init
 from .tree import init_tree
 
-__all__ = ["Initializer", "for_haiku", "from_key", "init", "init_tree", "initializer", "initializers", "to_key"]
+__all__ = [
+    "Initializer",
+    "for_haiku",
+    "from_key",
+    "init",
+    "init_tree",
+    "initializer",
+    "initializers",
+    "to_key",
+]

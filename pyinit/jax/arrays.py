@@ -98,7 +98,9 @@ def _padded(sharding: Sharding | None, rank: int) -> Sharding | None:
     if not isinstance(sharding, NamedSharding) or AxisType.Explicit not in sharding.mesh.axis_types:
         return sharding
     missing = rank - len(sharding.spec)
-    return sharding if missing <= 0 else sharding.update(spec=PartitionSpec(*sharding.spec, *[None] * missing))
+    return (
+        sharding if missing <= 0 else sharding.update(spec=PartitionSpec(*sharding.spec, *[None] * missing))
+    )
 
 
 class LayoutTypeError(LayoutError, TypeError):

@@ -81,7 +81,8 @@ def _first(rules: Sequence[Rule], name: str, shape: Shape) -> Choice:
 
 
 def _is_kernel(shape: Shape) -> bool:
-    return sum(n != 1 for n in shape) > 1
+    # (1, 1, 1, features) is a norm's
+    return len(shape) == 2 or sum(n != 1 for n in shape) > 1
 
 
 def _named(recipes: Any) -> Any:

@@ -17,9 +17,12 @@ from .uses import Use
 __all__ = ["fitted_leaf", "is_kernel"]
 
 
-def is_kernel(node: Node) -> bool:
-    """Tell whether a leaf is drawn at random and has at least two axes beside those that number layers."""
+def is_kernel(name: str, node: Node) -> bool:
+    """Tell whether a leaf is drawn at random, no bias, and has two axes or more beside those of layers."""
     if not node.random or node.is_key or str(node.dtype) not in DRAWN:
+        return False
+    # Equinox draws biases, and gives those of convolutions axes of 1
+    if name.rpartition(".")[2] in ("bias", "b"):
         return False
     draws = [source for source in sources(node) if source.op == "draw"]
     return bool(draws) and len(node.shape) - min(draw.params["stacked"] for draw in draws) >= 2
@@ -67,7 +70,11 @@ def _drawn(node: Node) -> Axes:
     draws = [source for source in sources(node) if source.op == "draw"]
     stacked = draws[0].params["stacked"] if len(draws) == 1 else 0
     stack = tuple(range(stacked))
-    if len(draws) != 1 or len(draws[0].shape) - stacked != 2 or node.shape[:stacked] != draws[0].shape[:stacked]:
+    if (
+        len(draws) != 1
+        or len(draws[0].shape) - stacked != 2
+        or node.shape[:stacked] != draws[0].shape[:stacked]
+    ):
         return Axes()
     inputs, _ = draws[0].shape[stacked:]
     splits = [

@@ -57,10 +57,10 @@ def init(
         The model's.
     shardings : jax.sharding.Sharding, PartitionSpec or pytree of them, optional
         One for all leaves, or a tree (or prefix of one) like the result, of an nnx module like its state; None
-        leaves a leaf uncommitted on the default device. A PartitionSpec means the mesh of ``jax.set_mesh``.
+        leaves a leaf where the function constrains it, else uncommitted on the default device. A PartitionSpec means the mesh of ``jax.set_mesh``.
     recipe : Recipe, str, mapping, sequence of rules or callable, optional
-        By default everything is the function's own. One recipe replaces what is drawn at random and has at
-        least two axes, beside those of stacked layers. Ordered patterns (``{"*.kernel": "he_normal"}``), or a
+        By default everything is the function's own. One recipe replaces what is drawn at random, is no bias
+        and has at least two axes, beside those of stacked layers. Ordered patterns (``{"*.kernel": "he_normal"}``), or a
         function of (name, shape), replace any leaf. A recipe that names no axes has those of the model's own
         use: what its products and convolutions sum over, if they are in the function too.
     threads : int, optional
@@ -120,17 +120,18 @@ def init(
     choices = chosen(recipe, {name: node.shape for name, node in zip(names, traced.nodes, strict=True)})
     complaints = Complaints()
     decided: list[_Made] = []
-    for name, node, leaf, use, owned, place in zip(
+    for name, node, leaf, use, own_place, owned, place in zip(
         names,
         traced.nodes,
         of_arrays(leaves),
         traced.uses,
+        traced.places,
         of_arrays(axes_of_owners(traced.result)),
         of_arrays(places_of(shardings, traced.result)),
         strict=True,
     ):
         with complaints.of(name):
-            sharding = concrete(leaf.sharding if place is None else place, "a sharding")
+            sharding = concrete(own_place if place is None else place, "a sharding")
             if sharding is not None:
                 check_cut(sharding, node.shape)
             decided.append(
@@ -190,7 +191,7 @@ def _said(
     sharding: jax.sharding.Sharding | None,
 ) -> Draft | None:
     """Return the draft of a leaf that the caller's recipe fills, or None where it stays the model's own."""
-    if choice.recipe is None or (choice.everywhere and not is_kernel(node)):
+    if choice.recipe is None or (choice.everywhere and not is_kernel(name, node)):
         return None
     recipe = fitted_leaf(choice.recipe, node, use, owned)
     return drafted(name, leaf, recipe, root.fold_in(name), sharding, choice.zero_rows)

@@ -47,9 +47,13 @@ def is_key(dtype: Any) -> bool:
 
 
 class Graph:
-    """Makes nodes; equal ones once, so that two draws under one key are one draw, as they are in JAX."""
+    """Makes nodes; equal ones once, so that two draws under one key are one draw, as they are in JAX.
+
+    ``places`` has the shardings to which the program constrains values, by their nodes' numbers.
+    """
 
     def __init__(self) -> None:
+        self.places: dict[int, Any] = {}
         self._known: dict[Any, Node] = {}
         self._count = 0
 

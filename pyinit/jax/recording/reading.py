@@ -47,6 +47,9 @@ def _equation(graph: Graph, equation: Any, inputs: list[Node]) -> Sequence[Node]
         params = {"law": law, "stacked": len(inputs[0].shape)}
         return [graph.node("draw", inputs, out.shape, out.dtype, params)]
     if op in _SAME:
+        place = equation.params.get("sharding") or equation.params.get("dst_sharding")
+        if place is not None:
+            graph.places[inputs[0].number] = place
         return inputs
     if op in CALLS:
         inner = _closed(equation.params[CALLS[op]])
@@ -155,7 +158,5 @@ def _unrolled(graph: Graph, params: Any, inputs: list[Node]) -> list[Node]:
         results = read(graph, body, [*constants, *carry, *one])
         carry, made[step] = results[:carried], results[carried:]
     columns = zip(*(made[step] for step in range(length)), strict=True)
-    stacks = [
-        graph.node("stack", column, (length, *column[0].shape), column[0].dtype) for column in columns
-    ]
+    stacks = [graph.node("stack", column, (length, *column[0].shape), column[0].dtype) for column in columns]
     return [*carry, *stacks]

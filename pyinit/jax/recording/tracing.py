@@ -31,6 +31,8 @@ class Traced:
         One for every such leaf, in order.
     uses : list of Use or None
         How the function itself uses each of them.
+    places : list of Sharding or None
+        Where the function itself puts each of them.
     finish : callable
         Given the result with its arrays, returns what the function would have returned.
     """
@@ -38,6 +40,7 @@ class Traced:
     result: Any
     nodes: list[Node]
     uses: list[Use | None]
+    places: list[Any]
     finish: Callable[[Any], Any]
 
 
@@ -65,7 +68,11 @@ def trace(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Traced:
     nodes = read(graph, cut, [node for node, needed in zip(given, used, strict=True) if needed])
     abstract = iter(shapes)
     result = [next(abstract) if isinstance(leaf, jax.Array) else leaf for leaf in found["kept"]]
-    return Traced(jax.tree.unflatten(found["structure"], result), nodes, uses(program), found["finish"])
+    places = [
+        graph.places.get(node.number) or _explicit(shape) for node, shape in zip(nodes, shapes, strict=True)
+    ]
+    tree = jax.tree.unflatten(found["structure"], result)
+    return Traced(tree, nodes, uses(program), places, found["finish"])
 
 
 def _is_array(leaf: Any) -> bool:
@@ -78,6 +85,12 @@ def _only_needed(program: Any) -> tuple[Any, list[bool]]:
     return ClosedJaxpr(cut, program.consts), used
 
 
+def _explicit(shape: jax.ShapeDtypeStruct) -> Any:
+    """Return the sharding that is a part of a result's type, if it says anything."""
+    sharding = shape.sharding
+    return sharding if sharding is not None and any(sharding.spec) else None
+
+
 def _argument(graph: Graph, position: int, leaf: Any) -> Node:
     value = None if isinstance(leaf, jax.ShapeDtypeStruct) else leaf
     if is_key(leaf.dtype):
@@ -87,9 +100,7 @@ def _argument(graph: Graph, position: int, leaf: Any) -> Node:
     if dtype == np.uint32 and leaf.shape[-len(words) :] == words:
         # raw words of a key: they stand for any key, as a typed one does
         typed = graph.argument(position, leaf.shape[: -len(words)], jax.random.key(0).dtype)
-        (equation,) = jax.make_jaxpr(jax.random.key_data)(
-            jax.ShapeDtypeStruct(typed.shape, typed.dtype)
-        ).eqns
+        (equation,) = jax.make_jaxpr(jax.random.key_data)(jax.ShapeDtypeStruct(typed.shape, typed.dtype)).eqns
         return graph.node(
             equation.primitive.name, [typed], leaf.shape, dtype, equation.params, equation.primitive
         )

@@ -142,7 +142,8 @@ def test_what_is_no_abstract_leaf_is_kept() -> None:
 
 def test_integers_take_a_constant() -> None:
     filled = init_tree(
-        {"count": struct(dtype=jnp.uint32), "ids": struct(3, dtype="int32")}, recipe={"ids": pi.ones()}, key=0)
+        {"count": struct(dtype=jnp.uint32), "ids": struct(3, dtype="int32")}, recipe={"ids": pi.ones()}, key=0
+    )
     assert (filled["count"], filled["count"].dtype) == (0, jnp.uint32)
     assert filled["ids"].tolist() == [1, 1, 1]
 

@@ -97,7 +97,9 @@ def test_several_typed_keys() -> None:
 @pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
 def test_a_key_made_for_jax_names_the_key(key: Key, implementation: str) -> None:
     if implementation == "threefry2x32" and key.offset:
-        with pytest.raises(SeedError, match=r"has two words, and Key\(seed=3, offset=4\) has an offset. Use impl='rbg'"):
+        with pytest.raises(
+            SeedError, match=r"has two words, and Key\(seed=3, offset=4\) has an offset. Use impl='rbg'"
+        ):
             to_key(key)
     else:
         made = to_key(key, impl=implementation)

@@ -70,7 +70,12 @@ class Layers(linen.Module):
         x = linen.Einsum((4, 16, 4, 24), "...ab,abcd->...cd")(x)
         x = linen.WeightNorm(linen.Dense(64))(x)
         ensemble = linen.vmap(
-            linen.Dense, in_axes=None, out_axes=0, axis_size=4, variable_axes={"params": 0}, split_rngs={"params": True}
+            linen.Dense,
+            in_axes=None,
+            out_axes=0,
+            axis_size=4,
+            variable_axes={"params": 0},
+            split_rngs={"params": True},
         )
         return ensemble(64)(x)
 
@@ -91,7 +96,9 @@ class Nnx(nnx.Module):
         )
         self.convolution = nnx.Conv(16, 64, (3, 3), rngs=rngs)
         self.transposed = nnx.ConvTranspose(64, 16, (3, 3), strides=2, rngs=rngs)
-        self.norms = nnx.List([nnx.LayerNorm(8, rngs=rngs), nnx.BatchNorm(8, rngs=rngs), nnx.RMSNorm(8, rngs=rngs)])
+        self.norms = nnx.List(
+            [nnx.LayerNorm(8, rngs=rngs), nnx.BatchNorm(8, rngs=rngs), nnx.RMSNorm(8, rngs=rngs)]
+        )
         self.lora = nnx.LoRA(64, 32, 64, rngs=rngs)
         self.embedding = nnx.Embed(128, 64, rngs=rngs)
         self.dropout = nnx.Dropout(0.5, rngs=rngs)
@@ -150,7 +157,10 @@ def by_hand(key: Any) -> Any:
 
     def step(carry: Any, _: Any) -> Any:
         carry, one, two = jax.random.split(carry, 3)
-        return carry, {"w": init.he_uniform()(one, (64, 64)), "mask": jax.random.bernoulli(two, 0.3, (64, 64))}
+        return carry, {
+            "w": init.he_uniform()(one, (64, 64)),
+            "mask": jax.random.bernoulli(two, 0.3, (64, 64)),
+        }
 
     keys = iter(jax.random.split(key, 20))
     _, steps = jax.lax.scan(step, next(keys), None, length=3)
