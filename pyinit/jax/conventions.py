@@ -13,7 +13,7 @@ from ..recipe import Recipe
 from ..scaling import VarianceScaling
 from ..truncation import moments
 from ..window import Shape
-from .siblings import Reading, readings
+from .siblings import of_attention, of_bias
 
 __all__ = ["Leaf", "conventional", "told_axes"]
 
@@ -37,6 +37,11 @@ class Leaf:
     def module(self) -> str:
         """The name of what holds the parameter."""
         return self.name.rpartition(".")[0]
+
+    @property
+    def holder(self) -> str:
+        """The last part of that name."""
+        return self.module.rpartition(".")[2]
 
     @property
     def rank(self) -> int:
@@ -67,25 +72,12 @@ def conventional(leaf: Leaf) -> Recipe | None:
 
 def told_axes(leaf: Leaf) -> Axes:
     """Return what siblings say of a weight's axes, for a recipe that says nothing."""
-    bias = {"kernel": "bias", "w": "b"}.get(leaf.last)
-    found = readings(leaf.shape, leaf.sibling(bias)) if bias and leaf.rank > 1 else []
-    if len(found) != 1:
-        return Axes()
-    (reading,) = found
-    if reading.is_one_matrix or reading.may_be_convolution:
-        return Axes(batch_axis=reading.stack)
-    return Axes(in_axis=reading.in_axes, out_axis=reading.out_axes, batch_axis=reading.stack)
+    heads = of_attention(leaf.holder, leaf.shape, leaf.beside) if leaf.last == "kernel" else None
+    return heads or Axes()
 
 
-def _lecun(reading: Reading, scale: float = 1.0) -> Recipe:
-    return VarianceScaling(
-        scale,
-        "fan_in",
-        "truncated_normal",
-        in_axis=reading.in_axes,
-        out_axis=reading.out_axes,
-        batch_axis=reading.stack,
-    )
+def _lecun(axes: Axes, scale: float = 1.0) -> Recipe:
+    return VarianceScaling(scale, "fan_in", "truncated_normal", in_axis=axes.in_axis, out_axis=axes.out_axis)
 
 
 _LECUN = VarianceScaling(1.0, "fan_in", "truncated_normal")
@@ -95,12 +87,12 @@ _EMBEDDING = VarianceScaling(1.0, "fan_in", "normal", in_axis=-1, out_axis=-2)
 _CUT = moments(-2.0, 2.0)[1]
 
 
-def _read(leaf: Leaf, bias: str) -> Reading:
-    """Return what a kernel's axes are, if only one reading is possible, or all count the same inputs."""
-    found = readings(leaf.shape, leaf.sibling(bias))
-    if len({(reading.fan_in, reading.stacked) for reading in found}) == 1:
-        return found[0]
+def _axes(leaf: Leaf, bias: str) -> Axes:
+    """Return a kernel's axes, if the name, the shape and the bias leave no doubt."""
     other = leaf.sibling(bias)
+    found = of_bias(leaf.shape, other)
+    if found is not None:
+        return found
     beside = f"no {bias} is beside it" if other is None else f"a {bias} of shape {other} is beside it"
     raise RecipeError(
         f"the name and shape {leaf.shape} do not tell layers, inputs and outputs apart: {beside}. {RECORD}"
@@ -119,60 +111,55 @@ def _matrix(recipe: Recipe) -> Callable[[Leaf], Recipe]:
 
 
 def _kernel(leaf: Leaf) -> Recipe:
-    reading = _read(leaf, "bias")
-    module = leaf.module.rpartition(".")[2]
-    partner = _RECURRENT.get(module)
-    if partner is None:
-        return _lecun(reading)
-    if leaf.beside(partner) is None:
+    axes = of_attention(leaf.holder, leaf.shape, leaf.beside) or _axes(leaf, "bias")
+    partners = _RECURRENT.get(leaf.holder)
+    if partners is None:
+        return _lecun(axes)
+    if not any(leaf.beside(partner) for partner in partners):
         raise RecipeError(
-            f"{module}.kernel is a recurrent cell's, and orthogonal, only beside {partner}.kernel, which is not "
-            f"there. {RECORD}"
+            f"{leaf.holder}.kernel is a recurrent cell's, and orthogonal, only beside {partners[0]}.kernel, "
+            f"which is not there. {RECORD}"
         )
-    return Orthogonal(batch_axis=reading.stack)
+    return Orthogonal()
 
 
-_RECURRENT = {"h": "i", "dense_h": "dense_i"} | {f"h{gate}": f"i{gate}" for gate in "ifgorzn"}
-_RECURRENT["hf"] = "if"
-"""Modules of a cell that multiply its state, and the one beside each that multiplies its input."""
+# `if` is no name of Python: nnx adds an underscore
+_RECURRENT: dict[str, tuple[str, ...]] = {
+    "h": ("i",),
+    "dense_h": ("dense_i",),
+    "hf": ("if", "if_"),
+    **{f"h{gate}": (f"i{gate}",) for gate in "igorzn"},
+}
+"""Modules of a cell that multiply its state, and what multiplies its input beside each."""
 
 
 def _bias(leaf: Leaf) -> Recipe:
     # of a minimal gated unit alone: an LSTM has an "io" too
-    forget = leaf.module.rpartition(".")[2] == "if" and leaf.beside("in") and not leaf.beside("io")
+    forget = leaf.holder == "if" and leaf.beside("in") and not leaf.beside("io")
     return ones() if forget else zeros()
 
 
 def _haiku(leaf: Leaf) -> Recipe:
-    reading = _read(leaf, "b")
-    if "transpose" in leaf.module and len(leaf.shape) - reading.stacked > 2:
+    axes = _axes(leaf, "b")
+    if "transpose" in leaf.module and len(leaf.shape) > 2:
         # [k..., out, in], and the bias has the outputs
-        axes = range(reading.stacked, len(leaf.shape) - 2)
-        ins = (*axes, len(leaf.shape) - 1)
-        return VarianceScaling(
-            _CUT, "fan_in", "truncated_normal", in_axis=ins, out_axis=-2, batch_axis=reading.stack
-        )
-    return _lecun(reading, _CUT)
+        ins = (*range(len(leaf.shape) - 2), len(leaf.shape) - 1)
+        axes = Axes(in_axis=ins, out_axis=len(leaf.shape) - 2)
+    return _lecun(axes, _CUT)
 
 
-def _vector(recipe: Recipe, partner: str | None = None) -> Callable[[Leaf], Recipe]:
+def _vector(recipe: Recipe, *partners: str) -> Callable[[Leaf], Recipe]:
     """Return the maker of a parameter with one axis; with more, only if a norm's other half has as many."""
 
     def make(leaf: Leaf) -> Recipe:
-        if leaf.rank > 1 and (partner is None or leaf.sibling(partner) != leaf.shape):
+        if leaf.rank > 1 and not any(leaf.sibling(partner) == leaf.shape for partner in partners):
             raise RecipeError(
-                f"one axis was expected under this name; got shape {leaf.shape}, which may be a matrix. {RECORD}"
+                f"one axis was expected under this name; got shape {leaf.shape}, which may be a matrix. "
+                f"{RECORD}"
             )
         return recipe
 
     return make
-
-
-def _haiku_bias(leaf: Leaf) -> Recipe:
-    weight = leaf.sibling("w")
-    if leaf.rank > 1 and (weight is None or not readings(weight, leaf.shape)):
-        return _vector(zeros())(leaf)
-    return zeros()
 
 
 def _slope(leaf: Leaf) -> Recipe:
@@ -191,10 +178,10 @@ _MAKERS: dict[str, Callable[[Leaf], Recipe]] = {
     "embeddings": _matrix(TruncatedNormal()),
     "negative_slope": _slope,
     # names so short or common that a matrix of that name may be something else
-    "scale": _vector(ones(), "bias"),
+    "scale": _vector(ones(), "bias", "offset"),
     "var": _vector(ones(), "mean"),
     "mean": _vector(zeros(), "var"),
     "count": _vector(zeros()),
     "offset": _vector(zeros(), "scale"),
-    "b": _haiku_bias,
+    "b": _vector(zeros()),
 }

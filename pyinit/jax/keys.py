@@ -1,4 +1,4 @@
-"""JAX keys and keys of the stream: their words, so ordered that ``jax.random.key(7)`` is ``pyinit.key(7)``."""
+"""JAX keys and keys of the stream: words so ordered that ``jax.random.key(7)`` is ``pyinit.key(7)``."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def from_key(jax_key: Any) -> Key:
 def to_key(key: int | Key, *, impl: str = "threefry2x32") -> jax.Array:
     """Return the JAX key that a key of the stream names: `from_key` of it is the key again.
 
-    Its words are those of the key, high word first. `jax.random` draws other numbers with it than pyinit does;
-    the initializers of `pyinit.jax` draw pyinit's.
+    Its words are those of the key, high word first. `jax.random` draws other numbers with it than pyinit
+    does; the initializers of `pyinit.jax` draw pyinit's.
 
     Parameters
     ----------

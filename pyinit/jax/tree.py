@@ -50,11 +50,12 @@ def init_tree(
         leaf where its ShapeDtypeStruct says, else uncommitted on the default device. A PartitionSpec means
         the mesh of ``jax.set_mesh``.
     recipe : Recipe, str, mapping, sequence of rules or callable, optional
-        By default Flax's and Haiku's own, where the name, the shape and the parameters beside it tell them: a
-        ``kernel`` lecun_normal (in recurrent cells orthogonal), an ``embedding`` normal with variance
-        1 / features, ``bias`` and ``mean`` zeros, ``scale`` and ``var`` ones, ... One recipe replaces what the
-        defaults draw, and leaves their constants. Ordered patterns (``{"*.kernel": "he_normal"}``) come before
-        the defaults, and so does a function of (name, shape), which returns None for what it leaves to them.
+        By default Flax's and Haiku's own, where the name, the shape and the parameters beside it tell them:
+        a ``kernel`` lecun_normal (in recurrent cells orthogonal), an ``embedding`` normal with variance
+        1 / features, ``bias`` and ``mean`` zeros, ``scale`` and ``var`` ones, ... One recipe replaces what
+        the defaults draw, and leaves their constants. Ordered patterns (``{"*.kernel": "he_normal"}``) come
+        before the defaults, and so does a function of (name, shape), which returns None for what it leaves
+        to them.
     key : int, Key or JAX key
         The model's.
     threads : int, optional
@@ -165,8 +166,8 @@ def _usual(leaf: Leaf) -> Recipe:
     recipe = conventional(leaf)
     if recipe is None:
         raise RecipeError(
-            f"no rule or default names this leaf of shape {leaf.shape}. Record the model with pyinit.jax.init, "
-            f"or give a rule, such as {{{leaf.name!r}: pyinit.he_normal()}}."
+            f"no rule or default names this leaf of shape {leaf.shape}. Record the model with "
+            f"pyinit.jax.init, or give a rule, such as {{{leaf.name!r}: pyinit.he_normal()}}."
         )
     return recipe
 

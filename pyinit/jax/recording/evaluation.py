@@ -1,4 +1,4 @@
-"""Values of nodes: any window of a leaf, from kernels where it is drawn and as written where it is computed."""
+"""Values of nodes: any window of a leaf, drawn by a kernel or computed as it is written."""
 
 from __future__ import annotations
 

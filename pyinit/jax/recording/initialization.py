@@ -56,13 +56,15 @@ def init(
     key : int, Key or JAX key
         The model's.
     shardings : jax.sharding.Sharding, PartitionSpec or pytree of them, optional
-        One for all leaves, or a tree (or prefix of one) like the result, of an nnx module like its state; None
-        leaves a leaf where the function constrains it, else uncommitted on the default device. A PartitionSpec means the mesh of ``jax.set_mesh``.
+        One for all leaves, or a tree (or prefix of one) like the result, of an nnx module like its state;
+        None leaves a leaf where the function constrains it, else uncommitted on the default device. A
+        PartitionSpec means the mesh of ``jax.set_mesh``.
     recipe : Recipe, str, mapping, sequence of rules or callable, optional
         By default everything is the function's own. One recipe replaces what is drawn at random, is no bias
-        and has at least two axes, beside those of stacked layers. Ordered patterns (``{"*.kernel": "he_normal"}``), or a
-        function of (name, shape), replace any leaf. A recipe that names no axes has those of the model's own
-        use: what its products and convolutions sum over, if they are in the function too.
+        and has at least two axes, beside those of stacked layers. Ordered patterns
+        (``{"*.kernel": "he_normal"}``), or a function of (name, shape), replace any leaf. A recipe that names
+        no axes has those of the model's own use: what its products and convolutions sum over, if they are in
+        the function too.
     threads : int, optional
         At most this many threads. The values do not depend on it.
 
@@ -80,11 +82,12 @@ def init(
 
     Notes
     -----
-    Names are paths, joined with dots: ``params.Dense_0.kernel``, ``layers.0.weight``. A leaf with one draw has
-    the key ``pyinit.key(key).fold_in(name)``: a kernel of Flax is the same as
-    ``pyinit.truncated_normal(std=...)`` under it. Further draws of a leaf have that key folded with 1, 2, ...;
-    draws that leaves share, and draws under equal keys, are one, so tied weights are equal. Layers stacked by a
-    scan or by vmap are one draw with one more axis; where a scan's steps depend on each other, one draw a step.
+    Names are paths, joined with dots: ``params.Dense_0.kernel``, ``layers.0.weight``. A leaf with one draw
+    has the key ``pyinit.key(key).fold_in(name)``: a kernel of Flax is the same as
+    ``pyinit.truncated_normal(std=...)`` under it. Further draws of a leaf have that key folded with 1, 2,
+    ...; draws that leaves share, and draws under equal keys, are one, so tied weights are equal. Layers
+    stacked by a scan or by vmap are one draw with one more axis; where a scan's steps depend on each other,
+    one draw a step.
 
     Normal, uniform, truncated normal and orthogonal draws are pyinit's. All others (bernoulli, randint,
     permutation, gamma, ...), and those inside ``lax.while_loop`` and ``lax.cond``, are JAX's own under a key
@@ -200,8 +203,8 @@ def _said(
 def _recorded(node: Node, evaluation: Evaluation, sharding: jax.sharding.Sharding | None) -> _Made:
     if node.abstract and not node.is_key:
         raise RecipeError(
-            "the function computes it of an argument that is given by its shape alone. Give an array, with the "
-            "values."
+            "the function computes it of an argument that is given by its shape alone. Give an array, with "
+            "the values."
         )
     planned = evaluation.plan(node)
     if planned is None:

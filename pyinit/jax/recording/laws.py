@@ -28,7 +28,7 @@ def law_of(equation: Any) -> str | None:
     """Return "normal", "uniform", "truncated_normal" or "orthogonal" of an equation that draws it, or None.
 
     Told by the function of JAX's that was traced, so no other function of that name is taken for it. One with
-    bounds that are arrays, or of a dtype that pyinit does not draw, is None: it is read operation by operation.
+    bounds that are arrays, or of a dtype that pyinit does not draw, is None: its operations are read.
     """
     mark = _mark(equation)
     law = None if mark is None else _marks().get(mark)
@@ -57,8 +57,8 @@ def _marks() -> dict[tuple[str, str], str]:
         mark = _mark(equations[0]) if len(equations) == 1 else None
         if mark is None:
             raise RecipeError(
-                f"jax.random.{law} of JAX {jax.__version__} is not traced as one call, by which pyinit.jax.init "
-                "knows it. Use init_tree with the leaves' names, or a JAX that pyinit was tested with."
+                f"jax.random.{law} of JAX {jax.__version__} is not traced as one call, by which "
+                "pyinit.jax.init knows it. Use init_tree, or a JAX that pyinit was tested with."
             )
         found[mark] = law
     return found

@@ -1,4 +1,4 @@
-"""What operations of JAX mean for a window of their result: exact in NumPy, so that any cut has the same bits.
+"""What operations of JAX mean for a window of their result: exact, so that any cut has the same bits.
 
 Each takes a function that makes windows of nodes, the node, and where the window starts and how large it is.
 Every one of them rounds at most once an element; what does not (exp, a matrix product) has no place here.

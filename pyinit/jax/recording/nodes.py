@@ -131,7 +131,7 @@ class Graph:
 def sources(node: Node) -> Iterator[Node]:
     """Yield, in the order of the program, the draws and the keys on which a value depends.
 
-    A key is a source of its own, whatever it was split from; what a draw's key was split from decides nothing.
+    A key is a source of its own, whatever it was split from; what a draw's key comes from decides nothing.
     """
     seen: set[int] = set()
     found: list[Node] = []

@@ -103,7 +103,7 @@ def _plain(jaxpr: Jaxpr) -> bool:
 
 
 def _scan(graph: Graph, params: Any, inputs: list[Node]) -> list[Node]:
-    """Return the results of a loop: stacked draws where steps do not depend on each other, else step by step."""
+    """Return the results of a loop: stacked where steps do not depend on each other, else step by step."""
     body: ClosedJaxpr = params["jaxpr"]
     held, carried = params["num_consts"], params["num_carry"]
     results: list[Node | None] = [None] * len(body.jaxpr.outvars)

@@ -107,18 +107,18 @@ def check_places() -> None:
     for kind in (AxisType.Auto, AxisType.Explicit):
         devices = jax.make_mesh((4, 2), ("x", "y"), axis_types=(kind,) * 2)
         wanted = NamedSharding(devices, P("x"))
-        for init in (initializers.ones, initializers.constant(jnp.arange(2.0)), initializers.uniform()):
+        for draws in (initializers.ones, initializers.constant(jnp.arange(2.0)), initializers.uniform()):
             for place in (wanted, wanted.spec):
                 with jax.set_mesh(devices):
-                    draw = partial(init, jax.random.key(0), (8, 2), out_sharding=place)
+                    draw = partial(draws, jax.random.key(0), (8, 2), out_sharding=place)
                     for made in (draw(), jax.jit(draw)()):
-                        assert made.sharding.is_equivalent_to(wanted, 2), (kind, init, place)
-                        assert np.array_equal(made, init(jax.random.key(0), (8, 2)))
+                        assert made.sharding.is_equivalent_to(wanted, 2), (kind, draws, place)
+                        assert np.array_equal(made, draws(jax.random.key(0), (8, 2)))
                         if kind is AxisType.Explicit:
                             # where shardings are types, a step compiles again for another way to write one
-                            assert made.sharding == NamedSharding(devices, P("x", None)), (init, place)
+                            assert made.sharding == NamedSharding(devices, P("x", None)), (draws, place)
                 with pytest.raises(LayoutError, match=r"\(6, 2\).* Use another sharding for this array"):
-                    init(jax.random.key(0), (6, 2), out_sharding=wanted)
+                    draws(jax.random.key(0), (6, 2), out_sharding=wanted)
 
 
 def counted(shape: tuple[int, ...], place: Any) -> int:

@@ -113,7 +113,10 @@ def test_keys_that_are_given_stand_for_the_key(argument: Any) -> None:
 
 def test_a_jax_key_is_a_key_of_the_stream() -> None:
     key = jax.random.key(5)
-    make: Callable[[Any], Any] = lambda key: {"w": jax.random.normal(key, (4,))}
+
+    def make(key: Any) -> Any:
+        return {"w": jax.random.normal(key, (4,))}
+
     assert np.array_equal(init(make, KEY, key=key)["w"], init(make, KEY, key=from_key(key))["w"])
 
 
@@ -231,9 +234,9 @@ def test_a_leaf_lies_where_the_model_or_the_caller_puts_it(kind: Any) -> None:
                 jax.ShapeDtypeStruct((2,), "float32"),
                 key=7,
             ),
-            "2 leaves cannot be made. a: the function computes it of an argument that is given by its shape alone. "
-            "Give an array, with the values. c: the function computes it of an argument that is given by its shape "
-            "alone. Give an array, with the values.",
+            "2 leaves cannot be made. a: the function computes it of an argument that is given by its shape "
+            "alone. Give an array, with the values. c: the function computes it of an argument that is given "
+            "by its shape alone. Give an array, with the values.",
         ),
         (
             lambda: init(lambda key: {"a.b": LECUN(key, (2, 2)), "a": {"b": LECUN(key, (2, 2))}}, KEY, key=7),

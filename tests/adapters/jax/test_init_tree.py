@@ -101,7 +101,7 @@ def test_defaults_are_those_of_flax(abstract: Any) -> None:
 
 def test_that_check_sees_fans_of_a_matrix_for_those_of_heads(abstract: Any) -> None:
     name = "params.MultiHeadDotProductAttention_0.query.kernel"
-    wrong = drawn(pi.lecun_normal(truncated=True), (64, 4, 16), name)
+    wrong = drawn(pi.lecun_normal(truncated=True, layout="jax"), (64, 4, 16), name)
     attention = init_tree(abstract, key=0)["params"]["MultiHeadDotProductAttention_0"]
     right = np.asarray(attention["query"]["kernel"])
     assert abs(wrong.std() / right.std() - 1) > 6 * math.sqrt(2 / (2 * wrong.size))
@@ -258,8 +258,8 @@ def test_layers_of_flax_take_the_initializers() -> None:
     [
         (
             lambda: init_tree({"layer": {"weight": struct(2, 3)}}, key=0),
-            "layer.weight: no rule or default names this leaf of shape (2, 3). Add a pattern and its recipe, "
-            "such as {'layer.weight': pyinit.he_normal()}.",
+            "layer.weight: no rule or default names this leaf of shape (2, 3). Record the model with "
+            "pyinit.jax.init, or give a rule, such as {'layer.weight': pyinit.he_normal()}.",
         ),
         (
             lambda: init_tree({"a.b": struct(2, 2), "a": {"b": struct(2, 2)}}, recipe=pi.ones(), key=0),

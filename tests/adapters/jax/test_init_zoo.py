@@ -18,7 +18,10 @@ for framework in ("flax", "equinox", "haiku"):
 import numpy as np  # noqa: E402
 
 import pyinit as pi  # noqa: E402
+from pyinit.errors import RecipeError  # noqa: E402
 from pyinit.jax import init  # noqa: E402
+from pyinit.jax.conventions import Leaf, conventional  # noqa: E402
+from pyinit.jax.leaves import names_of  # noqa: E402
 
 
 def zoo() -> dict[str, Any]:
@@ -51,9 +54,10 @@ def ours(name: str) -> Any:
 def complaint(made: Any, peer: Any, other: Any) -> str | None:
     """Say how a leaf differs from the framework's, of which two samples are given; None where it does not.
 
-    The smallest error that this detects in a leaf of n elements, with 6 standard errors: of the std 6 / sqrt(n)
-    for a normal law (of two samples, each off by 1 / sqrt(2 n)), of the mean 8.5 std / sqrt(n); of the
-    distribution function 3.1 / sqrt(n). In the zoo's kernels of 4096 elements: 9 %, 13 % of a std, and 0.05.
+    The smallest error that this detects in a leaf of n elements, with 6 standard errors: of the std
+    6 / sqrt(n) for a normal law (of two samples, each off by 1 / sqrt(2 n)), of the mean 8.5 std / sqrt(n);
+    of the distribution function 3.1 / sqrt(n). In the zoo's kernels of 4096 elements: 9 %, 13 % of a std,
+    and 0.05.
     """
     if (made.shape, made.dtype) != (peer.shape, peer.dtype):
         return f"{made.shape} {made.dtype} for {peer.shape} {peer.dtype}"
@@ -137,6 +141,59 @@ def test_no_two_leaves_and_no_two_layers_are_alike(name: str) -> None:
 
 # half of it is zeros, whose places it shares with nothing
 _SHARED = ("['both']", "['delta']")
+
+
+def told(name: str) -> tuple[list[str], list[str], list[str]]:
+    """Return the leaves of which init_tree's defaults are sure, the ones they refuse, and what is wrong."""
+    first, second = own(name)
+    names = names_of(first)
+    shapes = {path: leaf.shape for path, leaf in zip(names, jax.tree.leaves(first), strict=True)}
+    sure, refused, wrong = [], [], []
+    for path, peer, other in zip(names, *map(jax.tree.leaves, (first, second)), strict=True):
+        try:
+            recipe = conventional(Leaf(path, peer.shape, shapes))
+        except RecipeError:
+            recipe = None
+        if recipe is None:
+            refused.append(path)
+            continue
+        sure.append(path)
+        if path in _CUSTOM:
+            continue
+        made = recipe(peer.shape, key=pi.key(0).fold_in(path))
+        found = complaint(made.astype(peer.dtype), peer, other)
+        if found is not None or is_orthogonal(peer) != is_orthogonal(made):
+            wrong.append(f"{path}: {found or 'orthogonal or not'}")
+    return sure, refused, wrong
+
+
+@pytest.mark.parametrize("name", [name for name in ZOO if name not in ("equinox", "by hand")])
+def test_defaults_by_name_are_the_frameworks_or_are_refused(name: str) -> None:
+    sure, refused, wrong = told(name)
+    assert wrong == []
+    assert [path for path in refused if not path.endswith(_UNSURE[name])] == []
+    assert len(sure) > len(refused) or name == "nnx stacked"
+
+
+# the zoo says that it is orthogonal; a default does not know
+_CUSTOM = ("0.linear.w",)
+# what names do not tell: stacks, several axes of outputs, and what a forward pass computes
+_UNSURE: dict[str, tuple[str, ...]] = {
+    "linen scanned": tuple(
+        f"ScanBlock_0.{name}"
+        for name in (
+            "Dense_0.kernel",
+            "Dense_1.kernel",
+            "RMSNorm_0.scale",
+            *(f"MultiHeadDotProductAttention_0.{part}.kernel" for part in ("query", "key", "value", "out")),
+        )
+    ),
+    "linen cells": (),
+    "linen layers": ("ConvLocal_0.kernel", "Einsum_0.kernel", "DenseGeneral_0.kernel", "VmapDense_0.kernel"),
+    "nnx layers": ("einsum.kernel", "general.kernel"),
+    "nnx stacked": (".kernel",),
+    "haiku": ("conv2_d.w", "layer/linear.w", "layer/linear.b", "counter", "hidden", "average"),
+}
 
 
 def test_the_zoo_holds_what_it_should() -> None:

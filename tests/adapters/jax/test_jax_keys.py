@@ -11,10 +11,11 @@ jax = pytest.importorskip("jax")
 
 import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
+from jax.extend.random import define_prng_impl  # noqa: E402
 
 from pyinit import Key  # noqa: E402
 from pyinit.errors import SeedError  # noqa: E402
-from pyinit.jax import from_key  # noqa: E402
+from pyinit.jax import from_key, init, initializers, to_key  # noqa: E402
 from pyinit.jax.keys import words  # noqa: E402
 
 IMPLEMENTATIONS = ("threefry2x32", "rbg", "unsafe_rbg")
@@ -108,23 +109,34 @@ def test_a_key_made_for_jax_names_the_key(key: Key, implementation: str) -> None
 
 
 def test_words_of_several_axes_are_read_in_a_row() -> None:
-    # an implementation whose keys have the shape (2, 2), as JAX's own tests have one
-    threefry = threefry2x32.threefry_prng_impl
+    # two keys of the default implementation, one over the other, as JAX's own tests have it
+    def of_each(function: Any) -> Any:
+        return lambda key, *rest: jnp.stack([function(key[0], *rest), function(key[1], *rest)], axis=-2)
 
-    def double(function: Any) -> Any:
-        return lambda keys, *rest: jnp.stack([function(keys[0], *rest), function(keys[1], *rest)], axis=-2)
+    def split(key: Any, shape: Any) -> Any:
+        return jax.random.key_data(jax.random.split(jax.random.wrap_key_data(key), shape))
 
-    implementation = prng.PRNGImpl(
+    def fold_in(key: Any, number: Any) -> Any:
+        return jax.random.key_data(jax.random.fold_in(jax.random.wrap_key_data(key), number))
+
+    def bits(key: Any, width: int, shape: Any) -> Any:
+        return jax.random.bits(jax.random.wrap_key_data(key[0]), shape, f"uint{width}")
+
+    double = define_prng_impl(
         key_shape=(2, 2),
-        seed=lambda seed: jnp.stack([threefry.seed(seed)] * 2),
-        split=double(threefry.split),
-        random_bits=lambda keys, *rest: threefry.random_bits(keys[0], *rest),
-        fold_in=double(threefry.fold_in),
+        seed=lambda seed: jnp.stack([jax.random.PRNGKey(seed)] * 2),
+        split=of_each(split),
+        random_bits=bits,
+        fold_in=of_each(fold_in),
+        name="double",
         tag="double",
     )
-    key = prng.random_wrap(jnp.array([[1, 2], [3, 4]], jnp.uint32), impl=implementation)
+    key = jax.random.wrap_key_data(jnp.array([[1, 2], [3, 4]], jnp.uint32), impl=double)
     expected = Key(1 << 32 | 2, 3 << 32 | 4)
     assert from_key(key) == expected
     assert jax.jit(words)(key).tolist() == as_words(expected)
-    made = initializers.normal()(key, (3,))
-    assert jnp.allclose(jax.jit(lambda key: initializers.normal()(key, (3,)))(key), made, atol=2e-6)
+    draw = initializers.normal()
+    made = draw(key, (3,))
+    assert np.allclose(jax.jit(lambda key: draw(key, (3,)))(key), made, atol=2e-6)
+    assert np.allclose(jax.vmap(lambda key: draw(key, (3,)))(key[None])[0], made, atol=2e-6)
+    assert init(lambda key: {"key": key}, key, key=0)["key"].dtype == key.dtype

@@ -1,4 +1,4 @@
-"""Models of Flax Linen, Flax nnx, Haiku and Equinox, each as a function of a JAX key that returns its parameters."""
+"""Models of Flax Linen, Flax nnx, Haiku and Equinox, each as a function from a JAX key to parameters."""
 
 from __future__ import annotations
 
