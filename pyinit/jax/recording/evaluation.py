@@ -136,6 +136,8 @@ class Evaluation:
             made = None if meaning is None else meaning(self._known, node, origin, node.shape)
             if made is not None:
                 return made
+        if math.prod(node.shape) == 0 and node.op != "equation":
+            return np.zeros(node.shape, node.dtype)
         if node.op == "draw":
             return self._between(node)
         return _computed(node, [self._whole[x.number] for x in node.inputs])

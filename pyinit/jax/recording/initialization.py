@@ -89,11 +89,14 @@ def init(
     stacked by a scan or by vmap are one draw with one more axis; where a scan's steps depend on each other,
     one draw a step.
 
-    Normal, uniform, truncated normal and orthogonal draws are pyinit's. All others (bernoulli, randint,
-    permutation, gamma, ...), and those inside ``lax.while_loop`` and ``lax.cond``, are JAX's own under a key
-    made of the leaf's. A leaf that is itself a key, as in ``nnx.Rngs``, is made of `key` and its name.
-    What is computed with more than one rounding an element (exp, a product of matrices) is made whole
-    by each process and then cut.
+    Normal, uniform, truncated normal and orthogonal draws are pyinit's, and so are laws that JAX makes of
+    them (bernoulli, gumbel). All others (randint, permutation, gamma), and those inside ``lax.while_loop`` and
+    ``lax.cond``, are JAX's own under a key made of the leaf's. A leaf that is itself a key, as in
+    ``nnx.Rngs``, is made of `key` and its name. What is computed with more than one rounding an element (exp,
+    a product of matrices) is made whole by each process and then cut.
+
+    The names of functions and modules, and the version of JAX, decide no number that a kernel draws; what is
+    JAX's own is as stable as `jax.random`.
 
     Examples
     --------
