@@ -71,7 +71,9 @@ def conventional(leaf: Leaf) -> Recipe | None:
 
 
 def told_axes(leaf: Leaf) -> Axes:
-    """Return what siblings say of a weight's axes, for a recipe that says nothing."""
+    """Return what names and siblings say of a weight's axes, for a recipe that says nothing."""
+    if leaf.last in ("embedding", "embeddings") and len(leaf.shape) == 2:
+        return _TABLE
     heads = of_attention(leaf.holder, leaf.shape, leaf.beside) if leaf.last == "kernel" else None
     return heads or Axes()
 
@@ -81,7 +83,8 @@ def _lecun(axes: Axes, scale: float = 1.0) -> Recipe:
 
 
 _LECUN = VarianceScaling(1.0, "fan_in", "truncated_normal")
-# rows are looked up, not multiplied: an embedding has variance 1 / features
+# an embedding has variance 1 / features: these are its inputs
+_TABLE = Axes(in_axis=-1, out_axis=-2)
 _EMBEDDING = VarianceScaling(1.0, "fan_in", "normal", in_axis=-1, out_axis=-2)
 # Haiku truncates at 2 std and does not correct the variance
 _CUT = moments(-2.0, 2.0)[1]

@@ -23,6 +23,7 @@ def axes_of_owners(tree: Any) -> list[Owned | None]:
         return [None] * len(jax.tree.leaves(tree))
     known: dict[type, Callable[[Any, str, int], Owned | None]] = {
         equinox.nn.Linear: _linear,
+        equinox.nn.Embedding: _table,
         equinox.nn.GRUCell: _cell,
         equinox.nn.LSTMCell: _cell,
         equinox.nn.Conv: _convolution,
@@ -45,6 +46,11 @@ def _stack(rank: int, own: int) -> tuple[int, ...]:
 
 def _linear(module: Any, name: str, rank: int) -> Owned | None:
     return (Axes(layout="torch", batch_axis=_stack(rank, 2)), False) if name == "weight" else None
+
+
+def _table(module: Any, name: str, rank: int) -> Owned | None:
+    # [rows, features]: the features are its inputs, as in the output layer that shares it
+    return Axes(in_axis=rank - 1, out_axis=rank - 2, batch_axis=_stack(rank, 2)), False
 
 
 def _cell(module: Any, name: str, rank: int) -> Owned | None:

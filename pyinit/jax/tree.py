@@ -12,7 +12,7 @@ from .._fill import check_threads
 from ..distributions import Constant
 from ..errors import RecipeError
 from ..recipe import Recipe
-from ..rules import fitted
+from ..rules import CONVENTIONS, fitted
 from ..stream import Key
 from .arrays import check_cut, concrete
 from .choosing import Choice, Recipes, chosen
@@ -158,6 +158,9 @@ def _recipe(leaf: Leaf, choice: Choice, owned: Owned | None) -> Recipe:
         return _usual(leaf)
     if choice.everywhere and (usual := _constant(leaf)) is not None:
         return usual
+    if choice.everywhere and len(leaf.shape) < 2 and not isinstance(choice.recipe, Constant):
+        # a vector of which no default says that it is a bias or a norm's
+        return _usual(leaf)
     axes, is_convolution = (told_axes(leaf), False) if owned is None else owned
     return fitted(choice.recipe, axes, leaf.shape, is_convolution=is_convolution)
 
@@ -178,4 +181,7 @@ def _constant(leaf: Leaf) -> Recipe | None:
         usual = conventional(leaf)
     except RecipeError:
         return None
+    if usual is None:
+        matching = (rule for rule in CONVENTIONS if rule.matches(leaf.name, is_kernel=leaf.rank > 1))
+        usual = next((rule.recipe for rule in matching), None)
     return usual if isinstance(usual, Constant) else None

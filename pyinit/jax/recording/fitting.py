@@ -9,6 +9,7 @@ from ...fans import Axes
 from ...recipe import Recipe
 from ...rules import fitted
 from ...window import Shape
+from ..conventions import Leaf, told_axes
 from ..initializer import DRAWN
 from ..owners import Owned
 from .nodes import Node, sources
@@ -28,11 +29,12 @@ def is_kernel(name: str, node: Node) -> bool:
     return bool(draws) and len(node.shape) - min(draw.params["stacked"] for draw in draws) >= 2
 
 
-def fitted_leaf(recipe: Recipe, node: Node, use: Use | None, owned: Owned | None) -> Recipe:
+def fitted_leaf(recipe: Recipe, leaf: Leaf, node: Node, use: Use | None, owned: Owned | None) -> Recipe:
     """Return the recipe for a leaf.
 
     The use that the model makes of it in the same program says which axes are inputs; else the module that
-    holds it; else the draw by which the model makes it, where that is a matrix or a stack of them.
+    holds it; else its name, if it is an embedding's or a part of an attention layer; else the draw by which
+    the model makes it, where that is a matrix or a stack of them.
 
     Raises
     ------
@@ -44,7 +46,8 @@ def fitted_leaf(recipe: Recipe, node: Node, use: Use | None, owned: Owned | None
     elif owned is not None:
         axes, is_convolution = owned
     else:
-        axes, is_convolution = _drawn(node), False
+        told = told_axes(leaf)
+        axes, is_convolution = (_drawn(node) if told == Axes() else told), False
     return fitted(recipe, axes, node.shape, is_convolution=is_convolution)
 
 

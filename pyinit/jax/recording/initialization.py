@@ -16,6 +16,7 @@ from ...stream import Key
 from ...window import Shape
 from ..arrays import check_cut, concrete, filled
 from ..choosing import Choice, Recipes, chosen
+from ..conventions import Leaf
 from ..drafts import Complaints, Draft, drafted
 from ..keys import root_key
 from ..leaves import names_of, places_of
@@ -90,8 +91,8 @@ def init(
     one draw a step.
 
     Normal, uniform, truncated normal and orthogonal draws are pyinit's, and so are laws that JAX makes of
-    them (bernoulli, gumbel). All others (randint, permutation, gamma), and those inside ``lax.while_loop`` and
-    ``lax.cond``, are JAX's own under a key made of the leaf's. A leaf that is itself a key, as in
+    them (bernoulli, gumbel). All others (randint, permutation, gamma), and those inside ``lax.while_loop``
+    and ``lax.cond``, are JAX's own under a key made of the leaf's. A leaf that is itself a key, as in
     ``nnx.Rngs``, is made of `key` and its name. What is computed with more than one rounding an element (exp,
     a product of matrices) is made whole by each process and then cut.
 
@@ -123,7 +124,8 @@ def init(
     names = of_arrays(names_of(traced.result))
     _check_distinct(names)
     evaluation = Evaluation(streams(traced.nodes, names, root), threads)
-    choices = chosen(recipe, {name: node.shape for name, node in zip(names, traced.nodes, strict=True)})
+    shapes = {name: node.shape for name, node in zip(names, traced.nodes, strict=True)}
+    choices = chosen(recipe, shapes)
     complaints = Complaints()
     decided: list[_Made] = []
     for name, node, leaf, use, own_place, owned, place in zip(
@@ -141,7 +143,7 @@ def init(
             if sharding is not None:
                 check_cut(sharding, node.shape)
             decided.append(
-                _said(name, node, leaf, choices[name], use, owned, root, sharding)
+                _said(Leaf(name, node.shape, shapes), node, leaf, choices[name], use, owned, root, sharding)
                 or _recorded(node, evaluation, sharding)
             )
     complaints.check()
@@ -187,7 +189,7 @@ def _check_distinct(names: list[str]) -> None:
 
 
 def _said(
-    name: str,
+    among: Leaf,
     node: Node,
     leaf: jax.ShapeDtypeStruct,
     choice: Choice,
@@ -197,9 +199,10 @@ def _said(
     sharding: jax.sharding.Sharding | None,
 ) -> Draft | None:
     """Return the draft of a leaf that the caller's recipe fills, or None where it stays the model's own."""
-    if choice.recipe is None or (choice.everywhere and not is_kernel(name, node)):
+    name = among.name
+    if choice.recipe is None or node.is_key or (choice.everywhere and not is_kernel(name, node)):
         return None
-    recipe = fitted_leaf(choice.recipe, node, use, owned)
+    recipe = fitted_leaf(choice.recipe, among, node, use, owned)
     return drafted(name, leaf, recipe, root.fold_in(name), sharding, choice.zero_rows)
 
 

@@ -125,6 +125,8 @@ def _walk(jaxpr: Jaxpr, known: dict[Any, _View]) -> None:
             _multiplied(equation.params["dimension_numbers"], views)
         elif op == "conv_general_dilated":
             _convolved(equation.params, views[1])
+        elif op == "gather":
+            _looked_up(equation.params["dimension_numbers"], views[0])
         elif (axes := _axes(equation)) is not None:
             seen = tuple(None if axis is None else views[0].axes[axis] for axis in axes)
             known[equation.outvars[0]] = _View(views[0].weight, seen)
@@ -167,6 +169,12 @@ def _convolved(params: Any, view: _View) -> None:
     groups = params["feature_group_count"]
     if params["batch_group_count"] == 1:
         _note(view, Use((in_axis,), (out_axis,), groups=groups, strides=strides))
+
+
+def _looked_up(numbers: Any, view: _View) -> None:
+    """Count a table's features as its inputs, as the output layer that shares the table does."""
+    if len(view.axes) == 2 and tuple(numbers.collapsed_slice_dims) == tuple(numbers.start_index_map) == (0,):
+        _note(view, Use((1,), (0,)))
 
 
 def _note(view: _View, use: Use) -> None:

@@ -176,6 +176,21 @@ def test_a_recipe_without_axes_is_fitted_or_refused() -> None:
     assert abs(weight.var() * 144 / 2 - 1) < 0.1
 
 
+def test_one_recipe_leaves_norms_and_asks_for_other_vectors() -> None:
+    class Net(equinox.Module):
+        norm: Any
+        table: Any
+
+    net = Net(equinox.nn.LayerNorm(64), equinox.nn.Embedding(32, 64, key=jax.random.key(0)))
+    tree = equinox.filter_eval_shape(lambda: net)
+    made = init_tree(tree, None, "lecun_normal", key=0)
+    assert (np.asarray(made.norm.weight) == 1).all()
+    expected = pi.lecun_normal(in_axis=1, out_axis=0)((32, 64), key=pi.key(0).fold_in("table.weight"))
+    assert np.array_equal(made.table.weight, expected)
+    with pytest.raises(RecipeError, match=r"^gamma: no rule or default names this leaf of shape \(64,\)"):
+        init_tree({"gamma": struct(64)}, None, pi.normal(), key=0)
+
+
 def test_the_key_is_said_by_name_in_every_form() -> None:
     tree = {"kernel": struct(4, 4)}
     expected = init_tree(tree, key=7)["kernel"]

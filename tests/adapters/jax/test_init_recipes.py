@@ -192,6 +192,17 @@ def test_modules_of_equinox_count_as_they_store(layer: Any, fan_in: int) -> None
     assert abs(weight.var() * fan_in - 1) < 12 / np.sqrt(2 * weight.size)
 
 
+def test_features_of_an_embedding_are_its_inputs() -> None:
+    expected = drawn(pi.lecun_normal(in_axis=1, out_axis=0), (32, 64), "embedding")
+    made = init(lambda: nnx.Embed(32, 64, rngs=nnx.Rngs(0)), key=7, recipe="lecun_normal")
+    assert np.array_equal(made.embedding.get_value(), expected)
+    tokens = jnp.zeros((1, 2), jnp.int32)
+    made = init(
+        lambda key: linen.Embed(32, 64).init(key, tokens)["params"], KEY, key=7, recipe="lecun_normal"
+    )
+    assert np.array_equal(made["embedding"], expected)
+
+
 def test_axes_that_a_recipe_names_are_those_of_the_leaf() -> None:
     def bank(key: Any) -> Any:
         return {"w": jax.random.normal(key, (4, 8, 16))}

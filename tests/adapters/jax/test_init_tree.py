@@ -271,7 +271,7 @@ def test_layers_of_flax_take_the_initializers() -> None:
             "Use normal(std=...) for vectors.",
         ),
         (
-            lambda: init_tree({"ids": struct(5, dtype="int32")}, recipe=pi.normal(), key=0),
+            lambda: init_tree({"ids": struct(5, dtype="int32")}, recipe={"*": pi.normal()}, key=0),
             "ids: only a constant of its own can fill an array of int32; got normal(). Name one, such as "
             "{'ids': pyinit.zeros()}, or make the leaf yourself: what is no ShapeDtypeStruct is kept.",
         ),

@@ -130,9 +130,7 @@ def test_a_traced_shape_is_a_type_error_and_says_that_shapes_are_static(name: st
         lambda: jax.jit(lambda n: init(KEY, (n,)))(3),
         lambda: jax.jit(lambda n: init(KEY, n))(3),
     ):
-        with pytest.raises(
-            TypeError, match="^a shape must be static: .* Use Python ints, or make the argument"
-        ):
+        with pytest.raises(TypeError, match=r"^a shape must be static: .* Use Python ints"):
             action()
         with pytest.raises(ShapeError):
             action()
