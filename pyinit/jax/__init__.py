@@ -1,4 +1,4 @@
-"""pyinit for JAX: initializers for Flax, Equinox and Haiku, and whole trees filled without compiling."""
+"""pyinit for JAX: initializers, a model's own initialization recorded, and trees filled without compiling."""
 
 from __future__ import annotations
 

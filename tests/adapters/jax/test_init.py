@@ -184,6 +184,79 @@ def test_an_equinox_module_with_its_functions() -> None:
     assert made(jnp.ones(3)).shape == (2,)
 
 
+def test_layers_that_share_a_key_are_equal() -> None:
+    def same(key: Any) -> Any:
+        return {"w": jax.vmap(lambda _: jax.random.normal(key, (4,)))(jnp.arange(3))}
+
+    def scanned(key: Any) -> Any:
+        return {"w": jax.lax.scan(lambda c, _: (c, jax.random.normal(key, (4,))), 0, None, length=3)[1]}
+
+    for make in (same, scanned):
+        assert np.array_equal(init(make, KEY, key=7)["w"], [drawn(pi.normal(), (4,), "w")] * 3)
+
+
+def test_loops_follow_the_name_and_the_key() -> None:
+    def loops(key: Any) -> Any:
+        def add(_: int, carry: Any) -> Any:
+            key, total = carry
+            key, part = jax.random.split(key)
+            return key, total + jax.random.normal(part, (3,))
+
+        def more(carry: Any) -> Any:
+            key, total = carry
+            return jax.random.split(key)[0], total + jax.random.uniform(key, (3,))
+
+        start = (key, jnp.zeros(3))
+        return {
+            "for": jax.lax.fori_loop(0, 3, add, start)[1],
+            "while": jax.lax.while_loop(lambda carry: carry[1].sum() < 3, more, start)[1],
+        }
+
+    made = init(loops, KEY, key=7)
+    # the sum of three draws, each of which has a stream of its own
+    parts = [drawn(pi.normal(), (3,), "for", *path) for path in ([], [1], [2])]
+    assert np.allclose(made["for"], sum(parts), atol=1e-6)
+    assert 3 <= made["while"].sum() < 6
+    again, other = init(loops, jax.random.PRNGKey(5), key=7), init(loops, KEY, key=8)
+    assert jax.tree.all(jax.tree.map(np.array_equal, made, again))
+    assert not jax.tree.all(jax.tree.map(np.array_equal, made, other))
+
+
+def test_boxes_of_flax_stay_around_what_they_hold() -> None:
+    net = linen.Dense(8, kernel_init=linen.with_partitioning(LECUN, ("in", "out")))
+    mesh = jax.make_mesh((1, 1), ("in", "out"), axis_types=(AxisType.Auto,) * 2)
+    abstract = jax.eval_shape(net.init, KEY, jnp.ones((1, 8)))
+    made = init(net.init, KEY, jnp.ones((1, 8)), key=7, shardings=linen.get_sharding(abstract, mesh))
+    assert jax.tree.structure(made) == jax.tree.structure(abstract)
+    kernel = made["params"]["kernel"]
+    assert kernel.names == ("in", "out")
+    assert kernel.value.sharding == NamedSharding(mesh, PartitionSpec("in", "out"))
+    plain = init(linen.Dense(8).init, KEY, jnp.ones((1, 8)), key=7)
+    assert np.array_equal(kernel.value, plain["params"]["kernel"])
+
+
+def test_empty_arrays_and_draws_between_equal_bounds() -> None:
+    def odd(key: Any) -> Any:
+        return {
+            "empty": jax.random.normal(key, (0, 3)),
+            "log": jnp.log(jax.random.uniform(key, (0,))),
+            "point": jax.random.uniform(key, (2,), minval=0.5, maxval=0.5),
+            "zero": 0.0 * jax.random.normal(key, (2,)),
+        }
+
+    made = init(odd, KEY, key=7)
+    assert (made["empty"].shape, made["log"].shape) == ((0, 3), (0,))
+    assert made["point"].tolist() == [0.5, 0.5]
+    assert not made["zero"].any()
+
+
+def test_float64_where_it_is_switched_on() -> None:
+    with jax.enable_x64(True):
+        made = init(lambda key: {"w": jax.random.normal(key, (4,)), "n": jnp.arange(3)}, KEY, key=7)
+        assert (made["w"].dtype, made["n"].dtype) == (np.float64, np.int64)
+        assert np.array_equal(made["w"], drawn(pi.normal(), (4,), "w", dtype="float64"))
+
+
 def test_a_jitted_function_is_seen_through_and_left_as_it_was() -> None:
     @jax.jit
     def make(key: Any) -> Any:

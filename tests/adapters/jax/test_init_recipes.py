@@ -144,6 +144,19 @@ def test_fans_are_those_of_the_models_own_use(name: str) -> None:
     assert abs(np.asarray(kernel).std() ** 2 * fan_in - 1) < 12 / np.sqrt(2 * kernel.size)
 
 
+def test_that_check_sees_axes_taken_for_others() -> None:
+    for name, wrong in (
+        ("transposed, strided", pi.lecun_normal(layout="jax")),
+        ("experts", pi.lecun_normal(layout="jax")),
+        ("outputs first", pi.lecun_normal(layout="jax")),
+        ("two axes of outputs", pi.lecun_normal(layout="jax")),
+    ):
+        module, x = USES[name]
+        fan_in, shape = counted(module, x)
+        kernel = wrong(shape, key=pi.key(7))
+        assert abs(kernel.std() ** 2 * fan_in - 1) > 12 / np.sqrt(2 * kernel.size), name
+
+
 def test_a_stack_of_a_scan_has_the_fans_of_a_layer() -> None:
     class Layer(linen.Module):
         @linen.compact
