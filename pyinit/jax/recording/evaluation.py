@@ -151,9 +151,10 @@ class Evaluation:
         return np.asarray(node.value)
 
     def _between(self, node: Node) -> Array:
-        """Return a draw between bounds that are drawn themselves, or equal."""
+        """Return a draw between bounds that are drawn themselves, or do not hold an interval."""
         low, high = (float(self._whole[bound.number]) for bound in node.inputs[1:])
-        if node.params["law"] == "uniform" and low == high:
+        if node.params["law"] == "uniform" and low >= high:
+            # as JAX has it, which takes the larger of the lower bound and what it draws
             return np.full(node.shape, low, node.dtype)
         recipe = bounded(node.params["law"], low, high)
         name = np.dtype(node.dtype).name
@@ -162,12 +163,22 @@ class Evaluation:
 
 def _computed(node: Node, values: list[Any]) -> Any:
     """Run an operation as JAX does, on this machine's CPU."""
-    with jax.default_device(jax.local_devices(backend="cpu")[0]), jax.ensure_compile_time_eval():
+    with jax.default_device(_cpu()), jax.ensure_compile_time_eval():
         arrays = [value if isinstance(value, jax.Array) else jnp.asarray(value) for value in values]
         made = node.primitive.bind(*arrays, **node.primitive.get_bind_params(dict(node.params)))
     if not node.primitive.multiple_results:
         return _held(made)
     return [_held(one) for one in made]
+
+
+def _cpu() -> jax.Device:
+    try:
+        return jax.local_devices(backend="cpu")[0]
+    except RuntimeError:
+        raise RecipeError(
+            "what is computed of draws is computed on JAX's CPU, for the same bits everywhere, and JAX_PLATFORMS "
+            "leaves it out. Add it, as in JAX_PLATFORMS=cuda,cpu."
+        ) from None
 
 
 def _held(value: Any) -> Any:

@@ -58,7 +58,7 @@ def _draw(node: Node, value: Value) -> Drawn | None:
     bounds = [value(bound) for bound in node.inputs[1:]]
     numbers = [bound for bound in bounds if bound is not None]
     # no interval, or one that is not known before: that is left to the evaluation
-    if len(numbers) < len(bounds) or (law == "uniform" and numbers[0] == numbers[1]):
+    if len(numbers) < len(bounds) or (law == "uniform" and numbers[0] >= numbers[1]):
         return None
     if law == "normal":
         return Drawn(Normal(0.0, 1.0), node)

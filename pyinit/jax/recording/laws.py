@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -13,7 +14,7 @@ from ...errors import RecipeError
 from ..initializer import DRAWN
 from .nodes import is_key
 
-__all__ = ["law_of"]
+__all__ = ["Law", "law_of"]
 
 # what each function of jax.random compiles under is asked of JAX itself, so a new name of it is found
 _DRAWS: dict[str, Callable[[Any], Any]] = {
@@ -24,8 +25,25 @@ _DRAWS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def law_of(equation: Any) -> str | None:
-    """Return "normal", "uniform", "truncated_normal" or "orthogonal" of an equation that draws it, or None.
+_ARGUMENTS: dict[str, tuple[str, ...]] = {
+    "normal": ("key",),
+    "uniform": ("key", "minval", "maxval"),
+    "truncated_normal": ("key", "lower", "upper"),
+    "orthogonal": ("key",),
+}
+"""What JAX's functions call their operands; a call with keywords has them in another order."""
+
+
+@dataclass(frozen=True)
+class Law:
+    """A law by its name in `jax.random`, and the operands that are the key and the bounds, by position."""
+
+    name: str
+    operands: tuple[int, ...]
+
+
+def law_of(equation: Any) -> Law | None:
+    """Return the law of an equation that draws, or None.
 
     Told by the function of JAX's that was traced, so no other function of that name is taken for it. One with
     bounds that are arrays, or of a dtype that pyinit does not draw, is None: its operations are read.
@@ -34,11 +52,15 @@ def law_of(equation: Any) -> str | None:
     law = None if mark is None else _marks().get(mark)
     if law is None or len(equation.outvars) != 1:
         return None
-    key, *bounds = equation.invars
+    names = equation.params["jaxpr"].jaxpr.debug_info.arg_names
+    if sorted(map(str, names)) != sorted(_ARGUMENTS[law]) or len(names) != len(equation.invars):
+        return None
+    operands = tuple(names.index(name) for name in _ARGUMENTS[law])
+    key, *bounds = (equation.invars[position].aval for position in operands)
     out = equation.outvars[0].aval
-    single = all(bound.aval.shape == () for bound in bounds)
-    stacked = is_key(key.aval.dtype) and out.shape[: key.aval.ndim] == key.aval.shape
-    return law if single and stacked and str(out.dtype) in DRAWN else None
+    single = all(bound.shape == () for bound in bounds)
+    stacked = is_key(key.dtype) and out.shape[: key.ndim] == key.shape
+    return Law(law, operands) if single and stacked and str(out.dtype) in DRAWN else None
 
 
 def _mark(equation: Any) -> tuple[str, str] | None:

@@ -44,8 +44,9 @@ def _equation(graph: Graph, equation: Any, inputs: list[Node]) -> Sequence[Node]
     law = law_of(equation)
     if law is not None:
         out = equation.outvars[0].aval
-        params = {"law": law, "stacked": len(inputs[0].shape)}
-        return [graph.node("draw", inputs, out.shape, out.dtype, params)]
+        taken = [inputs[position] for position in law.operands]
+        params = {"law": law.name, "stacked": len(taken[0].shape)}
+        return [graph.node("draw", taken, out.shape, out.dtype, params)]
     if op in _SAME:
         place = equation.params.get("sharding") or equation.params.get("dst_sharding")
         if place is not None:

@@ -162,7 +162,7 @@ def by_hand(key: Any) -> Any:
             "mask": jax.random.bernoulli(two, 0.3, (64, 64)),
         }
 
-    keys = iter(jax.random.split(key, 20))
+    keys = iter(jax.random.split(key, 22))
     _, steps = jax.lax.scan(step, next(keys), None, length=3)
     low = 0.5 * jax.random.uniform(next(keys))
     return {
@@ -188,6 +188,8 @@ def by_hand(key: Any) -> Any:
             lambda key: jax.random.gumbel(key, (64, 64)),
             next(keys),
         ),
+        "gumbel": jax.random.gumbel(next(keys), (64, 64)),
+        "category": jax.random.categorical(next(keys), jnp.arange(4.0), shape=(64, 64)),
         "point": jax.random.uniform(next(keys), (3,), minval=0.5, maxval=0.5),
         "arange": jnp.arange(6, dtype=jnp.int8).reshape(2, 3),
     }
