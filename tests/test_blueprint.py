@@ -11,8 +11,9 @@ import pyinit as pi
 from pyinit.blueprint import draw_up
 from pyinit.errors import DTypeError, RecipeError, SeedError, ShapeError
 from pyinit.families.lookup import find_spec
-from pyinit.rules import Rule
-from pyinit.spec import Spec, TensorSpec, spec_from_json
+from pyinit.rules import CONVENTIONS, Rule
+from pyinit.spec import Spec, TensorSpec
+from pyinit.spec_json import spec_from_json
 
 SPEC = spec_from_json(
     {
@@ -77,7 +78,7 @@ def test_the_table_shows_every_number() -> None:
 def test_a_tensor_that_no_rule_matches_is_named() -> None:
     with pytest.raises(RecipeError, match=r"no rule matches tensor 'emb' of shape \(7, 4\); add one"):
         draw_up(SPEC, [("bias", pi.zeros())], 0)
-    with pytest.raises(RecipeError, match="spec says no recipe of its own"):
+    with pytest.raises(RecipeError, match="spec has no recipe of its own"):
         draw_up(SPEC, None, 0)
 
 
@@ -95,14 +96,16 @@ def test_integers_take_constants_or_are_copied() -> None:
         draw_up(Spec("here", (TensorSpec("small", (2,), "uint8"),)), pi.constant(-1), 0)
     copied = Spec("here", (TensorSpec("ids", (2,), "int64", copied_from=(Path("x"), None)),))  # type: ignore[arg-type]
     assert draw_up(copied, pi.normal(), 0).drafts[0].recipe is None
-    assert draw_up(copied, pi.ones(), 0).drafts[0].recipe == pi.ones()
+    assert draw_up(copied, {"ids": "ones"}, 0).drafts[0].recipe == pi.ones()
+    # one recipe is for what is drawn at random
+    assert draw_up(copied, pi.ones(), 0).drafts[0].recipe is None
 
 
 def test_zero_rows_must_exist() -> None:
-    with pytest.raises(RecipeError, match=r"tensor 'emb' of shape \(7, 4\) has no row 7 to keep zero"):
+    with pytest.raises(RecipeError, match=r"tensor 'emb': shape \(7, 4\) has no row 7 to keep zero"):
         draw_up(SPEC, [Rule("emb", pi.normal(), zero_rows=(7,)), *RULES], 0)
     # it would be ignored in silence
-    with pytest.raises(RecipeError, match=r"has no row -1 to keep zero; count from 0"):
+    with pytest.raises(RecipeError, match=r"has no row -1 to keep zero. Count from 0"):
         draw_up(SPEC, [Rule("emb", pi.normal(), zero_rows=(0, -1)), *RULES], 0)
 
 
@@ -127,3 +130,32 @@ def test_the_largest_model_is_decided_without_memory() -> None:
     blueprint = draw_up(find_spec("llama-70b"), None, 0)
     assert blueprint.nbytes == 275_906_592_768
     assert len(blueprint.drafts) == 723
+
+
+def test_what_matches_no_tensor_is_refused() -> None:
+    gpt2 = find_spec("gpt2")
+    with pytest.raises(
+        RecipeError, match=r"no parameter matches 'transformer.wte.wieght'. Did you"
+    ):
+        draw_up(gpt2, {"transformer.wte.wieght": "normal", "*": "zeros"}, 0)
+    with pytest.raises(RecipeError, match=r"'lm_head.weight': lm_head.weight shares transformer.wte.weight."):
+        draw_up(gpt2, {"lm_head.weight": "normal", "*": "zeros"}, 0)
+    # a model's own rules may speak of what it does not have
+    bare = spec_from_json({"tensors": {"a.weight": [2, 3]}})
+    assert draw_up(bare, [("a.weight", "ones"), *CONVENTIONS], 0).drafts[0].recipe == pi.ones()
+    assert gpt2.rules is not None
+    drafts = draw_up(gpt2, [("*.wte.weight", pi.normal(std=0.5)), *gpt2.rules], 0).drafts
+    assert drafts[0].recipe == pi.normal(std=0.5)
+    with pytest.raises(RecipeError, match=r"^spec: rules: no parameter matches 'b.weight'"):
+        spec_from_json({"tensors": {"a.weight": [2]}, "rules": [{"match": "b.weight", "recipe": "ones"}]})
+
+
+def test_one_recipe_keeps_what_the_model_makes_of_the_rest() -> None:
+    drafts = {draft.name: draft for draft in draw_up(find_spec("gpt2"), "he_normal", 0).drafts}
+    assert drafts["transformer.h.0.ln_1.weight"].recipe == pi.ones()
+    assert drafts["transformer.h.0.attn.c_attn.bias"].recipe == pi.zeros()
+    # Conv1D stores (in, out), an embedding (rows, features)
+    assert drafts["transformer.h.0.mlp.c_proj.weight"].fans == (3072, 768)
+    assert drafts["transformer.wte.weight"].fans == (768, 50257)
+    receipt = drafts["transformer.h.0.mlp.c_fc.weight"].to_dict()
+    assert receipt["recipe"] == {"recipe": "he_normal", "layout": "jax"}

@@ -22,11 +22,11 @@ DTYPES = ["float32", "float64", "bfloat16", "float16"]
 RECIPES = [
     pi.constant(1 / 3),
     pi.uniform(-0.3, 0.7),
-    pi.normal(0.1, 0.02),
+    pi.normal(mean=0.1, std=0.02),
     pi.truncated_normal(),
     pi.truncated_normal(low=3.0, high=float("inf")),
     pi.truncated_normal(std=0.1, low=-9.0, high=-8.0),
-    pi.truncated_normal(0.5, 2.0, -0.25, 1.0, unit="absolute"),
+    pi.truncated_normal(mean=0.5, std=2.0, low=-0.25, high=1.0, unit="absolute"),
 ]
 SPARSE = [pi.sparse(0.4, std=1.0), pi.sparse(0.4, std=1.0, exact=False)]
 BITS = {2: np.uint16, 4: np.uint32, 8: np.uint64}
@@ -79,10 +79,12 @@ def test_equal_to_the_specification(recipe: pi.Recipe, dtype: str) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_comparison_notices_another_std(dtype: str) -> None:
-    expected = bits(pi.normal(0.1, 0.02)((40, 50), key=0, dtype=dtype))
+    expected = bits(pi.normal(mean=0.1, std=0.02)((40, 50), key=0, dtype=dtype))
     assert_close(expected, expected, dtype, 0.1)
     with pytest.raises(AssertionError):
-        assert_close(bits(pi.normal(0.1, 0.0201)((40, 50), key=0, dtype=dtype)), expected, dtype, 0.1)
+        assert_close(
+            bits(pi.normal(mean=0.1, std=0.0201)((40, 50), key=0, dtype=dtype)), expected, dtype, 0.1
+        )
 
 
 @st.composite
@@ -202,15 +204,17 @@ def test_large_fills_have_the_same_bits_too() -> None:
 @pytest.mark.parametrize(
     ("error", "arguments", "message"),
     [
-        (pi.RecipeError, {"recipe": "normal"}, r"fill needs a recipe; got 'normal'. Use pyinit.normal\(\)"),
+        (pi.RecipeError, {"recipe": "norml"}, r"unknown recipe 'norml'. Did you mean normal"),
+        (pi.RecipeError, {"recipe": 3}, r"a recipe is needed; got 3. Give pyinit.he_normal\(\)"),
+        (pi.RecipeError, {"recipe": pi.normal}, r"got normal itself, which makes recipes. Call it"),
         (
-            pi.RecipeError,
+            pi.ArgumentError,
             {"threads": 0},
             r"threads must be a positive integer; got 0. Leave it out for all CPUs.",
         ),
-        (pi.RecipeError, {"threads": 1.5}, r"threads must be a positive integer; got 1.5"),
-        (pi.RecipeError, {"threads": True}, r"threads must be a positive integer; got True"),
-        (pi.RecipeError, {"threads": np.float64(2)}, r"threads must be a positive integer; got np.float64"),
+        (pi.ArgumentError, {"threads": 1.5}, r"threads must be a positive integer; got 1.5"),
+        (pi.ArgumentError, {"threads": True}, r"threads must be a positive integer; got True"),
+        (pi.ArgumentError, {"threads": np.float64(2)}, r"threads must be a positive integer; got np.float64"),
         (pi.SeedError, {"key": -1}, r"a seed must be an integer in"),
         (pi.SeedError, {"key": "w"}, r"key must be an int seed or a Key; got 'w'"),
         (pi.ShapeError, {"window": (0, 0)}, r"window must be a Window; got \(0, 0\)"),

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING
 
-from ..errors import RecipeError
+from ..errors import MissingLibraryError
 from .depth import draw_depth, draw_heat_map
+from .record import Record
 from .strip import MOST_PANELS, draw_strip
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from .report import Report
 
 __all__ = ["plot"]
 
@@ -25,12 +25,12 @@ _STRIP, _DEPTH, _MARGIN, _SIDE, _GAP = 2.05, 2.3, 0.45, 0.55, 0.75
 _MAP_ROW, _LEAST_MAP, _MOST_MAP = 0.16, 1.2, 4.0
 
 
-def plot(reports: Sequence[Report], path: str | PathLike[str] | None = None) -> Figure:
+def plot(reports: Sequence[Record], path: str | PathLike[str] | None = None) -> Figure:
     """Draw reports: a strip of histograms each, one below the other; what depth does, in the same axes."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise RecipeError(
+        raise MissingLibraryError(
             "a plot needs matplotlib, which is not installed. Install pyinit-nn[plot], or print the report."
         ) from None
     depth = max(len(report.layers) for report in reports)

@@ -105,7 +105,7 @@ def train(
     DataError
         If the data is no Dataset, or a batch has a single row where there is batch normalization.
     RecipeError
-        If an option cannot be meant.
+        If an option is not valid.
 
     Guarantees
     ----------
@@ -167,7 +167,7 @@ class _Training:
     ) -> None:
         self._network, self._data, self._goal = network, data, goal
         self._optimizer, self._key, self._threads = optimizer, key, threads
-        drawn = network.init(key, threads=threads)
+        drawn = network.init(key=key, threads=threads)
         self._vector = np.concatenate([values.ravel() for values in drawn.values()])
         self._gradient = np.zeros_like(self._vector)
         shapes = {name: values.shape for name, values in drawn.items()}

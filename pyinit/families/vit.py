@@ -41,7 +41,7 @@ def _tensors(fields: Fields) -> Iterator[TensorSpec]:
     yield from convolution(
         "vit.embeddings.patch_embeddings.projection", fields.count("num_channels", 3), size, patch, bias=True
     )
-    for number in range(fields.count("num_hidden_layers", 12)):
+    for number in range(fields.layers("num_hidden_layers", 12)):
         layer = f"vit.encoder.layer.{number}"
         for part in ("query", "key", "value"):
             yield from linear(f"{layer}.attention.attention.{part}", size, size, biased)
@@ -66,7 +66,10 @@ def _rules(fields: Fields) -> tuple[Rule, ...]:
     return (
         Rule("*.bias", zeros()),
         Rule("*.layernorm*.weight", ones()),
-        Rule("*.cls_token|*.position_embeddings", truncated_normal(0.0, std, -2.0, 2.0, unit="absolute")),
+        Rule(
+            "*.cls_token|*.position_embeddings",
+            truncated_normal(std=std, low=-2.0, high=2.0, unit="absolute"),
+        ),
         Rule("*.weight", normal(std=std)),
     )
 

@@ -87,7 +87,7 @@ def normal_(
     """
     if torch.overrides.has_torch_function_variadic(tensor):
         return handed_on(normal_, tensor, mean=mean, std=std, generator=generator)
-    return drawn(tensor, generator, Normal, mean, std)
+    return drawn(tensor, generator, _normal, mean, std)
 
 
 def trunc_normal_(
@@ -197,5 +197,9 @@ def uniform(a: float, b: float) -> Recipe:
     return Constant(a) if a == b else Uniform(a, b)
 
 
+def _normal(mean: float, std: float) -> Recipe:
+    return Normal(mean=mean, std=std)
+
+
 def _truncated(mean: float, std: float, a: float, b: float) -> Recipe:
-    return Constant(a) if a == b else TruncatedNormal(mean, std, a, b, "absolute")
+    return Constant(a) if a == b else TruncatedNormal(mean=mean, std=std, low=a, high=b, unit="absolute")

@@ -110,7 +110,7 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: torch.Generator
     """
     fan_in, fan_out = fans(tensor)
     std = gain * math.sqrt(2.0 / float(fan_in + fan_out))
-    return drawn(tensor, generator, Normal, 0.0, std)
+    return drawn(tensor, generator, _normal, std)
 
 
 def kaiming_uniform_(
@@ -225,7 +225,7 @@ def kaiming_normal_(
     if 0 in tensor.shape:
         warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=2)
         return tensor
-    return drawn(tensor, generator, Normal, 0.0, _kaiming_std(tensor, a, mode, nonlinearity))
+    return drawn(tensor, generator, _normal, _kaiming_std(tensor, a, mode, nonlinearity))
 
 
 def fans(tensor: Tensor) -> tuple[int, int]:
@@ -246,6 +246,10 @@ def fan(tensor: Tensor, mode: _FanMode) -> int:
     if mode.lower() not in valid:
         raise RecipeError(f"Mode {mode.lower()} not supported, please use one of {valid}")
     return fans(tensor)[valid.index(mode.lower())]
+
+
+def _normal(std: float) -> Normal:
+    return Normal(std=std)
 
 
 def _kaiming_std(tensor: Tensor, a: float, mode: _FanMode, nonlinearity: _Nonlinearity) -> float:

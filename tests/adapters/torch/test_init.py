@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import pyinit as pi
+from pyinit.sparsity import Sparse
 
 pytestmark = pytest.mark.interop
 
@@ -152,7 +153,7 @@ def test_given_numbers_are_handed_on(
     name: str, arguments: dict[str, float], monkeypatch: pytest.MonkeyPatch, our_numbers: Callable[..., Any]
 ) -> None:
     # a sparse recipe has no mean of its own
-    monkeypatch.setattr(pi.sparse, "mean", 0.0, raising=False)
+    monkeypatch.setattr(Sparse, "mean", 0.0, raising=False)
     asked = [
         (verb.replace("sparse", "normal"), *rest)
         for verb, *rest in our_numbers(name, torch.empty(4, 4), **arguments)
@@ -180,12 +181,15 @@ XAVIER_BOUND = math.sqrt(3) * (2 * math.sqrt(2 / 20))
 HE_BOUND = math.sqrt(3) * (math.sqrt(1.6) / math.sqrt(8))
 DRAWS: dict[str, tuple[tuple[Any, ...], pi.Recipe]] = {
     "uniform_": ((-0.5, 2.0), pi.uniform(-0.5, 2.0)),
-    "normal_": ((0.5, 0.02), pi.normal(0.5, 0.02)),
-    "trunc_normal_": ((0.1, 0.5, -1.0, 0.7), pi.truncated_normal(0.1, 0.5, -1.0, 0.7, unit="absolute")),
+    "normal_": ((0.5, 0.02), pi.normal(mean=0.5, std=0.02)),
+    "trunc_normal_": (
+        (0.1, 0.5, -1.0, 0.7),
+        pi.truncated_normal(mean=0.1, std=0.5, low=-1.0, high=0.7, unit="absolute"),
+    ),
     "xavier_uniform_": ((2.0,), pi.uniform(-XAVIER_BOUND, XAVIER_BOUND)),
-    "xavier_normal_": ((2.0,), pi.normal(0.0, 2 * math.sqrt(2 / 20))),
+    "xavier_normal_": ((2.0,), pi.normal(std=2 * math.sqrt(2 / 20))),
     "kaiming_uniform_": ((0.5,), pi.uniform(-HE_BOUND, HE_BOUND)),
-    "kaiming_normal_": ((0.5, "fan_out"), pi.normal(0.0, math.sqrt(1.6) / math.sqrt(12))),
+    "kaiming_normal_": ((0.5, "fan_out"), pi.normal(std=math.sqrt(1.6) / math.sqrt(12))),
     "orthogonal_": ((1.5,), pi.orthogonal(1.5, layout="torch")),
     "sparse_": ((0.3, 0.1), pi.sparse(0.3, 0.1)),
 }

@@ -420,7 +420,7 @@ ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "seed": (lambda: materialize(on_meta(net), -1), pi.errors.SeedError, "a seed must be an integer in [0"),
     "threads": (
         lambda: materialize(on_meta(net), 0, threads=0),
-        pi.errors.RecipeError,
+        pi.errors.ArgumentError,
         "threads must be a positive integer; got 0",
     ),
     "recipe": (
