@@ -176,8 +176,8 @@ def _cpu() -> jax.Device:
         return jax.local_devices(backend="cpu")[0]
     except RuntimeError:
         raise RecipeError(
-            "what is computed of draws is computed on JAX's CPU, for the same bits everywhere, and JAX_PLATFORMS "
-            "leaves it out. Add it, as in JAX_PLATFORMS=cuda,cpu."
+            "what is computed of draws is computed on the CPU, for the same bits everywhere, and "
+            "JAX_PLATFORMS leaves it out. Add it, as in JAX_PLATFORMS=cuda,cpu."
         ) from None
 
 
