@@ -13,7 +13,7 @@ from .._fill import execute
 from ..dtypes import storage
 from ..errors import DTypeError, RecipeError, ShapeError
 from ..plan import Plan
-from ..recipe import Recipe
+from ..recipe import Recipe, as_recipe
 from ..recipe import number as recipe_number
 from ..stream import Key
 from ..window import Shape, normal_shape
@@ -140,15 +140,15 @@ def static_shape(shape: Any) -> Shape:
     return normal_shape(shape)
 
 
-def initializer(recipe: Recipe, dtype: Any = None) -> Initializer:
+def initializer(recipe: Recipe | str, dtype: Any = None) -> Initializer:
     """Return a JAX initializer of any recipe, for Flax, Equinox and everything that calls one.
 
     Parameters
     ----------
-    recipe : Recipe
-        What the weights should be. Recipes that count fans take a matrix as (in, out), as Flax stores
-        kernels; Equinox stores (out, in), which is ``layout="torch"``. More axes than two must be named:
-        ``layout="jax"`` for a convolution of Flax, or ``batch_axis``, ``in_axis`` and ``out_axis``.
+    recipe : Recipe or str
+        What the weights should be, or its name. Recipes that count fans take a matrix as (in, out), as Flax
+        stores kernels; Equinox stores (out, in), which is ``layout="torch"``. More axes than two must be
+        named: ``layout="jax"`` for a convolution of Flax, or ``batch_axis``, ``in_axis`` and ``out_axis``.
     dtype : dtype, optional
         Used where a call names none.
 
@@ -169,9 +169,7 @@ def initializer(recipe: Recipe, dtype: Any = None) -> Initializer:
     >>> initializer(pi.critical_normal("tanh")).plan((100, 10)).std
     0.1
     """
-    if not isinstance(recipe, Recipe):
-        raise RecipeError(f"a recipe is needed; got {recipe!r}. Give pyinit.normal() or another.")
-    return Initializer(recipe, dtype)
+    return Initializer(as_recipe(recipe), dtype)
 
 
 def _drawn(plan: Plan, key: Key, sharding: jax.sharding.Sharding | None) -> jax.Array:

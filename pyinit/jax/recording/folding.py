@@ -61,7 +61,7 @@ def _draw(node: Node, value: Value) -> Drawn | None:
     if len(numbers) < len(bounds) or (law == "uniform" and numbers[0] >= numbers[1]):
         return None
     if law == "normal":
-        return Drawn(Normal(0.0, 1.0), node)
+        return Drawn(Normal(), node)
     if law == "orthogonal":
         return Drawn(Orthogonal(batch_axis=tuple(range(len(node.shape) - 2))), node)
     return Drawn(bounded(law, *numbers), node)

@@ -228,8 +228,10 @@ def test_axes_that_a_recipe_names_are_those_of_the_leaf() -> None:
 
 @pytest.mark.parametrize("pattern", ["*.up.kernal", "up.kernel", "encoder.*"])
 def test_a_pattern_that_matches_nothing_is_an_error(pattern: str) -> None:
-    with pytest.raises(RecipeError, match="matches no leaf; the nearest names are 'params") as caught:
+    with pytest.raises(
+        RecipeError, match=r"no parameter matches .* (Did you mean|The names are) params"
+    ) as caught:
         init(Net().init, KEY, X, key=7, recipe={pattern: pi.ones(), "*": pi.zeros()})
     assert repr(pattern) in str(caught.value)
     if "up" in pattern:
-        assert "'params.up.kernel'" in str(caught.value)
+        assert "params.up.kernel" in str(caught.value)

@@ -283,7 +283,7 @@ def test_layers_of_flax_take_the_initializers() -> None:
         ),
         (
             lambda: init_tree({"w": struct(2, 2)}, recipe=lambda name, shape: 3, key=0),
-            "w: a recipe is needed; got 3. Give pyinit.normal() or another.",
+            "w: a recipe is needed; got 3. Give pyinit.he_normal(), another recipe, or its name.",
         ),
         (
             lambda: init_tree({"kernel": struct(2, 2)}, PartitionSpec("x"), key=0),

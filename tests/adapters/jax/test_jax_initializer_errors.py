@@ -88,7 +88,7 @@ def test_dtypes_that_are_not_drawn(name: str, dtype: str) -> None:
         ),
         (
             lambda: initializer(3),  # type: ignore[arg-type]
-            "a recipe is needed; got 3. Give pyinit.normal() or another.",
+            "a recipe is needed; got 3. Give pyinit.he_normal(), another recipe, or its name.",
         ),
         (
             lambda: ours.normal()(KEY, (2,), out_sharding=PartitionSpec("x")),
