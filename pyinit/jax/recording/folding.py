@@ -68,8 +68,10 @@ def _draw(node: Node, value: Value) -> Drawn | None:
 
 
 def bounded(law: str, low: float, high: float) -> Recipe:
-    """Return the recipe of a law with bounds."""
-    return Uniform(low, high) if law == "uniform" else TruncatedNormal(low=low, high=high)
+    """Return the recipe of a law with bounds; of a truncated normal they may come in any order."""
+    return (
+        Uniform(low, high) if law == "uniform" else TruncatedNormal(low=min(low, high), high=max(low, high))
+    )
 
 
 def _multiplied(node: Node, value: Value) -> Drawn | None:

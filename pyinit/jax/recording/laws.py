@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.extend.core import Literal
 
 from ...errors import RecipeError
 from ..initializer import DRAWN
@@ -25,18 +26,9 @@ _DRAWS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-_ARGUMENTS: dict[str, tuple[str, ...]] = {
-    "normal": ("key",),
-    "uniform": ("key", "minval", "maxval"),
-    "truncated_normal": ("key", "lower", "upper"),
-    "orthogonal": ("key",),
-}
-"""What JAX's functions call their operands; a call with keywords has them in another order."""
-
-
 @dataclass(frozen=True)
 class Law:
-    """A law by its name in `jax.random`, and the operands that are the key and the bounds, by position."""
+    """A law by its name in `jax.random`, and which operands are the key and its bounds."""
 
     name: str
     operands: tuple[int, ...]
@@ -52,15 +44,43 @@ def law_of(equation: Any) -> Law | None:
     law = None if mark is None else _marks().get(mark)
     if law is None or len(equation.outvars) != 1:
         return None
-    names = equation.params["jaxpr"].jaxpr.debug_info.arg_names
-    if sorted(map(str, names)) != sorted(_ARGUMENTS[law]) or len(names) != len(equation.invars):
-        return None
-    operands = tuple(names.index(name) for name in _ARGUMENTS[law])
-    key, *bounds = (equation.invars[position].aval for position in operands)
+    keys = [place for place, operand in enumerate(equation.invars) if is_key(operand.aval.dtype)]
+    bounds = [place for place in range(len(equation.invars)) if place not in keys]
+    if law == "uniform":
+        bounds = _lower_first(equation.params["jaxpr"].jaxpr, bounds)
     out = equation.outvars[0].aval
-    single = all(bound.shape == () for bound in bounds)
-    stacked = is_key(key.dtype) and out.shape[: key.ndim] == key.shape
-    return Law(law, operands) if single and stacked and str(out.dtype) in DRAWN else None
+    if len(keys) != 1 or len(bounds) != _BOUNDS[law] or str(out.dtype) not in DRAWN:
+        return None
+    stacked = equation.invars[keys[0]].aval.shape
+    if out.shape[: len(stacked)] != stacked or any(equation.invars[place].aval.shape for place in bounds):
+        return None
+    return Law(law, (*keys, *bounds))
+
+
+_BOUNDS = {"normal": 0, "uniform": 2, "truncated_normal": 2, "orthogonal": 0}
+
+
+def _lower_first(jaxpr: Any, bounds: list[int]) -> list[int]:
+    """Return the bounds of a uniform draw in order: which is first depends on whether JAX names them.
+
+    The lower one is that of which, and of what is drawn, the larger is returned.
+    """
+    made_by = {variable: equation for equation in jaxpr.eqns for variable in equation.outvars}
+    last = made_by.get(jaxpr.outvars[0])
+    if last is None or last.primitive.name != "max":
+        return []
+    for operand in last.invars:
+        if isinstance(operand, Literal):
+            continue
+        while operand in made_by and made_by[operand].primitive.name in _PASSED_ON:
+            operand = made_by[operand].invars[0]
+        if operand in jaxpr.invars:
+            lower = jaxpr.invars.index(operand)
+            return [lower, *(place for place in bounds if place != lower)]
+    return []
+
+
+_PASSED_ON = ("broadcast_in_dim", "convert_element_type", "reshape", "copy")
 
 
 def _mark(equation: Any) -> tuple[str, str] | None:
