@@ -22,6 +22,8 @@ from pyinit.errors import RecipeError  # noqa: E402
 from pyinit.jax import init  # noqa: E402
 from pyinit.jax.conventions import Leaf, conventional  # noqa: E402
 from pyinit.jax.leaves import names_of  # noqa: E402
+from pyinit.jax.recording.nodes import sources  # noqa: E402
+from pyinit.jax.recording.tracing import trace  # noqa: E402
 
 
 def zoo() -> dict[str, Any]:
@@ -141,6 +143,14 @@ def test_no_two_leaves_and_no_two_layers_are_alike(name: str) -> None:
 
 # half of it is zeros, whose places it shares with nothing
 _SHARED = ("['both']", "['delta']")
+
+
+@pytest.mark.parametrize("name", [name for name in ZOO if name != "by hand"])
+def test_kernels_of_the_library_make_all_that_frameworks_draw(name: str) -> None:
+    nodes = trace(ZOO[name], (jax.random.key(0),)).nodes
+    found = [source for node in nodes for source in sources(node)]
+    assert len(found) >= 8
+    assert {source.op for source in found} == {"draw"}
 
 
 def told(name: str) -> tuple[list[str], list[str], list[str]]:
