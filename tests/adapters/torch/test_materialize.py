@@ -426,7 +426,7 @@ ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "recipe": (
         lambda: materialize(on_meta(net), 0, "he"),
         pi.errors.RecipeError,
-        "recipes are a Recipe, or patterns and recipes in order; got 'he'",
+        "unknown recipe 'he'. Known are ",
     ),
 }
 
