@@ -149,7 +149,7 @@ _SHARED = ("['both']", "['delta']")
 def test_kernels_of_the_library_make_all_that_frameworks_draw(name: str) -> None:
     nodes = trace(ZOO[name], (jax.random.key(0),)).nodes
     found = [source for node in nodes for source in sources(node)]
-    assert len(found) >= 8
+    assert len(found) >= 6
     assert {source.op for source in found} == {"draw"}
 
 
