@@ -1,4 +1,4 @@
-"""A Flax transformer's parameters: `init_tree` beside ``jax.jit(init)`` with its compilation, in turns.
+"""A Flax transformer's parameters: `init`, and `init_tree`, beside ``jax.jit(init)`` with its compilation.
 
 ``pytest benchmarks/adapters/test_init_tree.py --elements 2^30`` has 1.07 billion parameters, in 20 layers.
 """
@@ -18,7 +18,7 @@ linen = pytest.importorskip("flax.linen")
 import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
 
-from pyinit.jax import init_tree  # noqa: E402
+from pyinit.jax import init, init_tree  # noqa: E402
 
 LAYERS = 20
 # compiling alone takes seconds
@@ -52,7 +52,8 @@ class Transformer(linen.Module):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_init_tree(request: pytest.FixtureRequest, benchmark: BenchmarkFixture, dtype: str) -> None:
+@pytest.mark.parametrize("way", ["init", "init_tree"])
+def test_init(request: pytest.FixtureRequest, benchmark: BenchmarkFixture, way: str, dtype: str) -> None:
     elements = request.config.getoption("--elements")
     width = max(16, round(math.sqrt(elements / (16 + 12 * LAYERS)) / 16) * 16)
     model, tokens = Transformer(width, jnp.dtype(dtype)), np.zeros((1, 1), np.int32)
@@ -63,7 +64,9 @@ def test_init_tree(request: pytest.FixtureRequest, benchmark: BenchmarkFixture, 
         return jax.block_until_ready(jax.jit(model.init)(jax.random.key(0), tokens))
 
     def eager() -> Any:
-        return jax.block_until_ready(init_tree(abstract))
+        if way == "init":
+            return jax.block_until_ready(init(model.init, jax.random.key(0), tokens, key=0))
+        return jax.block_until_ready(init_tree(abstract, key=0))
 
     check(eager(), compiled())
     theirs = []
@@ -73,7 +76,7 @@ def test_init_tree(request: pytest.FixtureRequest, benchmark: BenchmarkFixture, 
         compiled()
         theirs.append(time.perf_counter() - begun)
 
-    benchmark.group = "init_tree"
+    benchmark.group = f"{way} {dtype}"
     benchmark.pedantic(eager, setup=rival, rounds=ROUNDS)
     benchmark.extra_info.update(
         parameters=sum(leaf.size for leaf in jax.tree.leaves(abstract)),

@@ -1,11 +1,21 @@
-"""pyinit for JAX: initializers for Flax, Equinox and Haiku, and whole trees filled without compiling."""
+"""pyinit for JAX: initializers, a model's own initialization recorded, and trees filled without compiling."""
 
 from __future__ import annotations
 
 from . import initializers
 from .haiku import for_haiku
 from .initializer import Initializer, initializer
-from .keys import key
+from .keys import from_key, to_key
+from .recording import init
 from .tree import init_tree
 
-__all__ = ["Initializer", "for_haiku", "init_tree", "initializer", "initializers", "key"]
+__all__ = [
+    "Initializer",
+    "for_haiku",
+    "from_key",
+    "init",
+    "init_tree",
+    "initializer",
+    "initializers",
+    "to_key",
+]

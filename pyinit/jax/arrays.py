@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 import numpy.typing as npt
-from jax.sharding import AbstractMesh, NamedSharding, PartitionSpec, Sharding
+from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec, Sharding
 
 from ..errors import LayoutError
 from ..window import Shape
@@ -41,6 +41,7 @@ def filled(shape: Shape, dtype: np.dtype[Any], write: Writer, sharding: Sharding
     jax.Array
         On the CPU it holds the written memory itself.
     """
+    sharding = _padded(sharding, len(shape))
     if sharding is None:
         whole = _memory(shape, dtype)
         write(whole, (0,) * len(shape))
@@ -90,6 +91,16 @@ def concrete(sharding: Any, what: str) -> Sharding | None:
             "jax.sharding.NamedSharding(mesh, spec)."
         )
     return NamedSharding(mesh, sharding)
+
+
+def _padded(sharding: Sharding | None, rank: int) -> Sharding | None:
+    """Return a sharding with a part for every axis, as JAX writes it where shardings are types."""
+    if not isinstance(sharding, NamedSharding) or AxisType.Explicit not in sharding.mesh.axis_types:
+        return sharding
+    missing = rank - len(sharding.spec)
+    return (
+        sharding if missing <= 0 else sharding.update(spec=PartitionSpec(*sharding.spec, *[None] * missing))
+    )
 
 
 class LayoutTypeError(LayoutError, TypeError):

@@ -13,9 +13,9 @@ import numpy as np
 
 from ..distributions import Constant
 from ..stream import Key
-from ..window import Shape, normal_shape
+from ..window import Shape
 from .arrays import concrete, filled
-from .initializer import DRAWN, Initializer, canonical, constrained, is_traced
+from .initializer import DRAWN, Initializer, canonical, constrained, is_traced, static_shape
 
 __all__ = ["constant", "ones", "zeros"]
 
@@ -96,7 +96,7 @@ def constant(value: Any, dtype: Any = None) -> Callable[..., jax.Array]:
         return _Number(Constant(value), dtype)
 
     def init(key: Any, shape: Any, dtype: Any = dtype, out_sharding: Any = None) -> jax.Array:
-        return _spread(value, normal_shape(shape), canonical(dtype), out_sharding)
+        return _spread(value, static_shape(shape), canonical(dtype), out_sharding)
 
     return init
 
@@ -108,7 +108,7 @@ class _Number(Initializer):
     recipe: Constant
 
     def __call__(self, key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> jax.Array:
-        found, extent = canonical(self.dtype if dtype is None else dtype), normal_shape(shape)
+        found, extent = canonical(self.dtype if dtype is None else dtype), static_shape(shape)
         if found.name in DRAWN:
             self.planned(extent, found)
             if not is_traced(None):

@@ -1,41 +1,190 @@
-"""What Flax and Haiku make of a parameter of some name, where nobody says otherwise."""
+"""What Flax and Haiku make of a parameter by its name, shape and siblings, where these leave no doubt."""
 
 from __future__ import annotations
 
-from ..distributions import TruncatedNormal, ones, zeros
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ..distributions import Constant, TruncatedNormal, ones, zeros
+from ..errors import RecipeError
+from ..fans import Axes
 from ..orthogonality import Orthogonal
 from ..recipe import Recipe
-from ..rules import Rule
 from ..scaling import VarianceScaling
 from ..truncation import moments
 from ..window import Shape
+from .siblings import of_attention, of_bias
 
-__all__ = ["conventional"]
+__all__ = ["Leaf", "conventional", "told_axes"]
+
+RECORD = "Record the model with pyinit.jax.init, or give a rule with batch_axis, in_axis and out_axis."
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A parameter among all others: their shapes by name."""
+
+    name: str
+    shape: Shape
+    others: Mapping[str, Shape]
+
+    @property
+    def last(self) -> str:
+        """The last part of the name; Flax's wrappers put a path with slashes there."""
+        return self.name.rpartition(".")[2].rpartition("/")[2]
+
+    @property
+    def module(self) -> str:
+        """The name of what holds the parameter."""
+        return self.name.rpartition(".")[0]
+
+    @property
+    def holder(self) -> str:
+        """The last part of that name."""
+        return self.module.rpartition(".")[2]
+
+    @property
+    def rank(self) -> int:
+        """How many axes there are; those of 1 do not count."""
+        return sum(n != 1 for n in self.shape)
+
+    def sibling(self, name: str) -> Shape | None:
+        """Return the shape of another parameter of the same module."""
+        return self.others.get(f"{self.module}.{name}" if self.module else name)
+
+    def beside(self, module: str) -> Shape | None:
+        """Return the shape of the kernel of a module beside this one's."""
+        above = self.module.rpartition(".")[0]
+        return self.others.get(f"{above}.{module}.kernel" if above else f"{module}.kernel")
+
+
+def conventional(leaf: Leaf) -> Recipe | None:
+    """Return the recipe by which Flax or Haiku makes a parameter, or None where the name is not known.
+
+    Raises
+    ------
+    RecipeError
+        If the name is known, and the shape leaves open what its axes are.
+    """
+    make = _MAKERS.get(leaf.last)
+    return None if make is None else make(leaf)
+
+
+def told_axes(leaf: Leaf) -> Axes:
+    """Return what names and siblings say of a weight's axes, for a recipe that says nothing."""
+    if leaf.last in ("embedding", "embeddings") and len(leaf.shape) == 2:
+        return _TABLE
+    heads = of_attention(leaf.holder, leaf.shape, leaf.beside) if leaf.last == "kernel" else None
+    return heads or Axes()
+
+
+def _lecun(axes: Axes, scale: float = 1.0) -> Recipe:
+    return VarianceScaling(scale, "fan_in", "truncated_normal", in_axis=axes.in_axis, out_axis=axes.out_axis)
+
 
 _LECUN = VarianceScaling(1.0, "fan_in", "truncated_normal")
-# [features, heads, width]: Flax counts the fans of the matrix [features, heads * width]
-_TO_HEADS = VarianceScaling(1.0, "fan_in", "truncated_normal", in_axis=0, out_axis=(1, 2))
-# rows are looked up, not multiplied: an embedding has variance 1 / features
+# an embedding has variance 1 / features: these are its inputs
+_TABLE = Axes(in_axis=-1, out_axis=-2)
 _EMBEDDING = VarianceScaling(1.0, "fan_in", "normal", in_axis=-1, out_axis=-2)
 # Haiku truncates at 2 std and does not correct the variance
-_HAIKU = VarianceScaling(moments(-2.0, 2.0)[1], "fan_in", "truncated_normal")
+_CUT = moments(-2.0, 2.0)[1]
 
-_HEADS = Rule("*.query.kernel|*.key.kernel|*.value.kernel|query.kernel|key.kernel|value.kernel", _TO_HEADS)
-_RULES = (
-    Rule("*.h[ifgorzn].kernel", Orthogonal()),
-    Rule("*.kernel|kernel", _LECUN),
-    Rule("*.embedding|embedding", _EMBEDDING),
-    Rule("*.lora_a|lora_a", VarianceScaling(2.0, "fan_in", "uniform")),
-    Rule("*.w|w", _HAIKU),
-    Rule("*.embeddings|embeddings", TruncatedNormal()),
-    Rule("*.bias|bias|*.lora_b|lora_b", zeros()),
+
+def _axes(leaf: Leaf, bias: str) -> Axes:
+    """Return a kernel's axes, if the name, the shape and the bias leave no doubt."""
+    other = leaf.sibling(bias)
+    found = of_bias(leaf.shape, other)
+    if found is not None:
+        return found
+    beside = f"no {bias} is beside it" if other is None else f"a {bias} of shape {other} is beside it"
+    raise RecipeError(
+        f"the name and shape {leaf.shape} do not tell layers, inputs and outputs apart: {beside}. {RECORD}"
+    )
+
+
+def _matrix(recipe: Recipe) -> Callable[[Leaf], Recipe]:
+    """Return the maker of a parameter that has two axes, and else is a stack or something else."""
+
+    def make(leaf: Leaf) -> Recipe:
+        if len(leaf.shape) != 2:
+            raise RecipeError(f"two axes were expected under this name; got shape {leaf.shape}. {RECORD}")
+        return recipe
+
+    return make
+
+
+def _kernel(leaf: Leaf) -> Recipe:
+    axes = of_attention(leaf.holder, leaf.shape, leaf.beside) or _axes(leaf, "bias")
+    partners = _RECURRENT.get(leaf.holder)
+    if partners is None:
+        return _lecun(axes)
+    if not any(leaf.beside(partner) for partner in partners):
+        raise RecipeError(
+            f"{leaf.holder}.kernel is a recurrent cell's, and orthogonal, only beside {partners[0]}.kernel, "
+            f"which is not there. {RECORD}"
+        )
+    return Orthogonal()
+
+
+# `if` is no name of Python: nnx adds an underscore
+_RECURRENT: dict[str, tuple[str, ...]] = {
+    "h": ("i",),
+    "dense_h": ("dense_i",),
+    "hf": ("if", "if_"),
+    **{f"h{gate}": (f"i{gate}",) for gate in "igorzn"},
+}
+"""Modules of a cell that multiply its state, and what multiplies its input beside each."""
+
+
+def _bias(leaf: Leaf) -> Recipe:
+    # of a minimal gated unit alone: an LSTM has an "io" too
+    forget = leaf.holder == "if" and leaf.beside("in") and not leaf.beside("io")
+    return ones() if forget else zeros()
+
+
+def _haiku(leaf: Leaf) -> Recipe:
+    axes = _axes(leaf, "b")
+    if "transpose" in leaf.module and len(leaf.shape) > 2:
+        # [k..., out, in], and the bias has the outputs
+        ins = (*range(len(leaf.shape) - 2), len(leaf.shape) - 1)
+        axes = Axes(in_axis=ins, out_axis=len(leaf.shape) - 2)
+    return _lecun(axes, _CUT)
+
+
+def _vector(recipe: Recipe, *partners: str) -> Callable[[Leaf], Recipe]:
+    """Return the maker of a parameter with one axis; with more, only if a norm's other half has as many."""
+
+    def make(leaf: Leaf) -> Recipe:
+        if leaf.rank > 1 and not any(leaf.sibling(partner) == leaf.shape for partner in partners):
+            raise RecipeError(
+                f"one axis was expected under this name; got shape {leaf.shape}, which may be a matrix. "
+                f"{RECORD}"
+            )
+        return recipe
+
+    return make
+
+
+def _slope(leaf: Leaf) -> Recipe:
+    return _vector(Constant(0.01))(leaf)
+
+
+_MAKERS: dict[str, Callable[[Leaf], Recipe]] = {
+    "kernel": _kernel,
+    "embedding": _matrix(_EMBEDDING),
+    "lora_a": _matrix(VarianceScaling(2.0, "fan_in", "uniform")),
+    "lora_b": lambda leaf: zeros(),
+    "bias": _bias,
+    "w": _haiku,
+    "w_i": _matrix(_LECUN),
+    "w_h": _matrix(_LECUN),
+    "embeddings": _matrix(TruncatedNormal()),
+    "negative_slope": _slope,
     # names so short or common that a matrix of that name may be something else
-    Rule("*.scale|scale|*.var|var", ones(), no_kernels=True),
-    Rule("*.mean|mean|*.count|count|*.b|b|*.offset|offset", zeros(), no_kernels=True),
-)
-
-
-def conventional(name: str, shape: Shape) -> Recipe | None:
-    """Return the recipe by which Flax or Haiku makes a parameter of this name and shape, or None."""
-    rules = (_HEADS, *_RULES) if len(shape) == 3 else _RULES
-    return next((rule.recipe for rule in rules if rule.matches(name, is_kernel=len(shape) > 1)), None)
+    "scale": _vector(ones(), "bias", "offset"),
+    "var": _vector(ones(), "mean"),
+    "mean": _vector(zeros(), "var"),
+    "count": _vector(zeros()),
+    "offset": _vector(zeros(), "scale"),
+    "b": _vector(zeros()),
+}

@@ -11,9 +11,9 @@ import numpy as np
 
 from .._fill import execute
 from ..dtypes import storage
-from ..errors import DTypeError, RecipeError
+from ..errors import DTypeError, RecipeError, ShapeError
 from ..plan import Plan
-from ..recipe import Recipe
+from ..recipe import Recipe, as_recipe
 from ..recipe import number as recipe_number
 from ..stream import Key
 from ..window import Shape, normal_shape
@@ -29,7 +29,12 @@ __all__ = [
     "initializer",
     "is_traced",
     "number",
+    "static_shape",
 ]
+
+
+class TracedShapeError(ShapeError, TypeError):
+    """A shape that is traced; JAX raises TypeError for it."""
 
 
 class UnsupportedDTypeError(DTypeError, ValueError):
@@ -73,7 +78,7 @@ class Initializer:
         Parameters
         ----------
         key : jax.Array or Key
-            One JAX key, typed or raw; see `pyinit.jax.key` for the stream that it names.
+            One JAX key, typed or raw; see `pyinit.jax.from_key` for the stream that it names.
         shape : sequence of int
             Of the whole array.
         dtype : dtype, optional
@@ -87,13 +92,13 @@ class Initializer:
             The same values whether traced or not (normals within 2e-6), and for every sharding.
         """
         found = canonical(self.dtype if dtype is None else dtype)
-        extent = normal_shape(shape)
+        extent = static_shape(shape)
         plan = self.planned(extent, found)
         if is_traced(key):
             from .traced import draw
 
             return constrained(draw(self.recipe_for(extent), keys.words(key), extent, found), out_sharding)
-        return _drawn(plan, keys.key(key), concrete(out_sharding, "out_sharding"))
+        return _drawn(plan, keys.from_key(key), concrete(out_sharding, "out_sharding"))
 
     def recipe_for(self, shape: Shape) -> Recipe:
         """Return the recipe that this shape gets."""
@@ -101,7 +106,7 @@ class Initializer:
 
     def plan(self, shape: Any, dtype: Any = None) -> Plan:
         """Return every number that decides an array of this shape, as ``Recipe.plan`` does."""
-        return self.planned(normal_shape(shape), canonical(self.dtype if dtype is None else dtype))
+        return self.planned(static_shape(shape), canonical(self.dtype if dtype is None else dtype))
 
     def planned(self, shape: Shape, dtype: np.dtype[Any]) -> Plan:
         """Plan a checked shape and a canonical dtype."""
@@ -125,14 +130,25 @@ def canonical(dtype: Any) -> np.dtype[Any]:
     return np.dtype(jnp.empty((0,), dtype).dtype if np.dtype(dtype).itemsize >= 8 else dtype)
 
 
-def initializer(recipe: Recipe, dtype: Any = None) -> Initializer:
+def static_shape(shape: Any) -> Shape:
+    """Return a checked shape; its sizes must be known while tracing."""
+    if any(isinstance(size, jax.core.Tracer) for size in jax.tree.leaves(shape)):
+        raise TracedShapeError(
+            f"a shape must be static: sizes known while tracing; got {shape!r}. Use Python ints, or make the "
+            "argument static (jax.jit's static_argnums)."
+        )
+    return normal_shape(shape)
+
+
+def initializer(recipe: Recipe | str, dtype: Any = None) -> Initializer:
     """Return a JAX initializer of any recipe, for Flax, Equinox and everything that calls one.
 
     Parameters
     ----------
-    recipe : Recipe
-        What the weights should be. Recipes that count fans take the last two axes as (in, out), as Flax
-        stores kernels; Equinox stores (out, in), which is ``layout="torch"``.
+    recipe : Recipe or str
+        What the weights should be, or its name. Recipes that count fans take a matrix as (in, out), as Flax
+        stores kernels; Equinox stores (out, in), which is ``layout="torch"``. More axes than two must be
+        named: ``layout="jax"`` for a convolution of Flax, or ``batch_axis``, ``in_axis`` and ``out_axis``.
     dtype : dtype, optional
         Used where a call names none.
 
@@ -153,9 +169,7 @@ def initializer(recipe: Recipe, dtype: Any = None) -> Initializer:
     >>> initializer(pi.critical_normal("tanh")).plan((100, 10)).std
     0.1
     """
-    if not isinstance(recipe, Recipe):
-        raise RecipeError(f"a recipe is needed; got {recipe!r}. Give pyinit.normal() or another.")
-    return Initializer(recipe, dtype)
+    return Initializer(as_recipe(recipe), dtype)
 
 
 def _drawn(plan: Plan, key: Key, sharding: jax.sharding.Sharding | None) -> jax.Array:

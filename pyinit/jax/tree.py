@@ -2,46 +2,42 @@
 
 from __future__ import annotations
 
-import math
-import sys
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from .._fill import check_threads, execute
+from .._fill import check_threads
 from ..distributions import Constant
-from ..errors import DTypeError, PyinitError, RecipeError
-from ..plan import Plan
+from ..errors import RecipeError
 from ..recipe import Recipe
-from ..rules import as_rules
-from ..stream import Key, as_key
-from ..window import Shape
-from .arrays import check_cut, concrete, filled
-from .conventions import conventional
-from .initializer import DRAWN, canonical
+from ..rules import CONVENTIONS, fitted
+from ..stream import Key
+from .arrays import check_cut, concrete
+from .choosing import Choice, Recipes, chosen
+from .conventions import Leaf, conventional, told_axes
+from .drafts import Complaints, Draft, drafted
+from .keys import made_key, root_key
+from .leaves import names_of, places_of
+from .owners import Owned, axes_of_owners
 
 __all__ = ["init_tree"]
-
-Recipes: TypeAlias = "Recipe | Mapping[str, Recipe] | Iterable[Any] | Callable[[str, Shape], Recipe | None]"
 
 
 def init_tree(
     abstract_tree: Any,
     shardings: Any = None,
-    seed: int | Key = 0,
     recipe: Recipes | None = None,
     *,
+    key: int | Key | jax.Array,
     threads: int | None = None,
 ) -> Any:
     """Return the tree with every abstract leaf filled: eagerly, without tracing or compiling anything.
 
     A leaf depends on its own name, shape, dtype and recipe only, and on no sharding: each process makes the
     shards it addresses, each once, and the same bits come out on any number of devices and processes.
-    ``init_tree(tree)[...][name]`` equals ``recipe(shape, key=pyinit.key(seed).fold_in(name))``.
+    ``init_tree(tree, key=0)[...][name]`` equals ``recipe(shape, key=pyinit.key(0).fold_in(name))``.
 
     Parameters
     ----------
@@ -53,14 +49,15 @@ def init_tree(
         One for all leaves, or a tree (or prefix of one) such as ``nn.get_sharding`` returns; None leaves a
         leaf where its ShapeDtypeStruct says, else uncommitted on the default device. A PartitionSpec means
         the mesh of ``jax.set_mesh``.
-    seed : int or Key
+    recipe : Recipe, str, mapping, sequence of rules or callable, optional
+        By default Flax's and Haiku's own, where the name, the shape and the parameters beside it tell them:
+        a ``kernel`` lecun_normal (in recurrent cells orthogonal), an ``embedding`` normal with variance
+        1 / features, ``bias`` and ``mean`` zeros, ``scale`` and ``var`` ones, ... One recipe replaces what
+        the defaults draw, and leaves their constants. Ordered patterns (``{"*.kernel": "he_normal"}``) come
+        before the defaults, and so does a function of (name, shape), which returns None for what it leaves
+        to them.
+    key : int, Key or JAX key
         The model's.
-    recipe : Recipe, mapping, sequence of rules or callable, optional
-        By default Flax's and Haiku's own, told by the last part of the name: a ``kernel`` lecun_normal (in
-        recurrent cells orthogonal), an ``embedding`` normal with variance 1 / features, ``bias`` and ``mean``
-        zeros, ``scale`` and ``var`` ones, ... One recipe replaces what the defaults draw, and leaves their
-        constants. Ordered patterns (``{"*.kernel": pyinit.he_normal()}``) come before the defaults, and so
-        does a function of (name, shape), which returns None for what it leaves to them.
     threads : int, optional
         At most this many threads. The values do not depend on it.
 
@@ -72,16 +69,23 @@ def init_tree(
     Raises
     ------
     RecipeError
-        If two leaves have one name, or a leaf has no recipe: neither a rule nor a default names it.
+        If two leaves have one name, a pattern matches none, or a leaf has no recipe: no rule names it, and no
+        default is sure of it. All such leaves are named at once.
     ShapeError, DTypeError, LayoutError, SeedError
         As for a single recipe, with the leaf's name; before any memory is allocated.
 
     Notes
     -----
     A name is the path to the leaf, joined with dots: ``params.Dense_0.kernel``, ``layers.0.weight``. A leaf
-    of integers takes a constant. A PRNG key (of ``nnx.Rngs``) is made from the seed and its name.
-    Fans are counted on the last two axes, (in, out); layers stacked by a scan have one more, which a recipe
-    can name as its ``batch_axis``.
+    of integers takes a constant. A PRNG key (of ``nnx.Rngs``) is made from the key and its name.
+
+    A name cannot tell all: a kernel of three axes without a bias may be a convolution's, one with two axes of
+    outputs, or one of each of many layers. Such leaves are refused. `pyinit.jax.init` records the model's own
+    initialization instead of telling it by names, and needs no rule.
+
+    A recipe that names no axes counts a matrix as (in, out); in Equinox's modules it counts as these do. A
+    bias beside a kernel tells stacked layers and several axes of outputs; what else has more than two axes
+    needs a recipe with a ``layout``, or with ``batch_axis``, ``in_axis`` and ``out_axis``.
 
     Examples
     --------
@@ -90,165 +94,94 @@ def init_tree(
     >>> import pyinit as pi
     >>> from pyinit.jax import init_tree
     >>> tree = {"head": {"kernel": jax.ShapeDtypeStruct((64, 10), jnp.bfloat16)}}
-    >>> params = init_tree(tree, seed=0, recipe=pi.he_normal())
+    >>> params = init_tree(tree, recipe=pi.he_normal(), key=0)
     >>> expected = pi.he_normal()((64, 10), key=pi.key(0).fold_in("head.kernel"), dtype="bfloat16")
     >>> bool((params["head"]["kernel"] == expected).all())
     True
     """
-    root, choose = as_key(seed), _chooser(recipe)
+    root = root_key(key)
     check_threads(threads)
     leaves, structure = jax.tree.flatten(abstract_tree)
     names = names_of(abstract_tree)
-    drafts: dict[str, _Draft] = {}
-    for name, leaf, place in zip(names, leaves, _broadcast(shardings, abstract_tree), strict=True):
+    shapes = {name: tuple(getattr(leaf, "shape", ())) for name, leaf in zip(names, leaves, strict=True)}
+    abstract = [isinstance(leaf, jax.ShapeDtypeStruct) for leaf in leaves]
+    choices = chosen(recipe, {name: shapes[name] for name, fill in zip(names, abstract, strict=True) if fill})
+    drafts: dict[str, Draft | _Keys] = {}
+    seen: set[str] = set()
+    complaints = Complaints()
+    for name, leaf, place, owned in zip(
+        names, leaves, places_of(shardings, abstract_tree), axes_of_owners(abstract_tree), strict=True
+    ):
         if not isinstance(leaf, jax.ShapeDtypeStruct):
             continue
-        if name in drafts:
+        if name in seen:
             raise RecipeError(f"leaf {name!r} is there twice; names decide values. Give each its own.")
-        try:
-            drafts[name] = _draft(name, leaf, place, choose, root.fold_in(name))
-        except PyinitError as error:
-            raise type(error)(f"{name}: {error}") from None
+        seen.add(name)
+        with complaints.of(name):
+            among = Leaf(name, leaf.shape, shapes)
+            drafts[name] = _draft(among, leaf, place, choices[name], owned, root.fold_in(name))
+    complaints.check()
     made = [
-        drafts[name].made(threads) if isinstance(leaf, jax.ShapeDtypeStruct) else leaf
-        for name, leaf in zip(names, leaves, strict=True)
+        drafts[name].made(threads) if fill else leaf
+        for name, leaf, fill in zip(names, leaves, abstract, strict=True)
     ]
     return jax.tree.unflatten(structure, made)
 
 
-_BOXES = (("flax.core.meta", "AxisMetadata"), ("flax.nnx.variablelib", "Variable"))
-"""What Flax wraps around a leaf; a tree has none where Flax was never imported."""
-
-
-def names_of(tree: Any) -> list[str]:
-    """Return the name of every leaf: its path, joined with dots, without the steps into Flax's boxes."""
-    boxes = tuple(getattr(sys.modules[module], name) for module, name in _BOXES if module in sys.modules)
-    nodes = jax.tree.leaves_with_path(tree, is_leaf=lambda node: isinstance(node, boxes))
-    names = []
-    for path, node in nodes:
-        inside = jax.tree.leaves_with_path(node)
-        for inner, _ in inside:
-            steps = path if len(inside) == 1 else (*path, *inner)
-            names.append(jax.tree_util.keystr(steps, simple=True, separator="."))
-    return names
-
-
-def _broadcast(shardings: Any, tree: Any) -> list[Any]:
-    """Return a sharding, or None, for every leaf."""
-    each: list[Any] = []
-
-    def extend(place: Any, part: Any) -> None:
-        each.extend([place] * len(jax.tree.leaves(part)))
-
-    jax.tree.map(extend, shardings, tree, is_leaf=lambda node: node is None)
-    return each
-
-
 @dataclass(frozen=True)
-class _Draft:
-    """A leaf, decided."""
+class _Keys:
+    """A leaf of PRNG keys."""
 
     leaf: jax.ShapeDtypeStruct
-    dtype: Any
     key: Key
     sharding: jax.sharding.Sharding | None
-    plan: Plan | None
-    zero_rows: tuple[int, ...] = ()
 
     def made(self, threads: int | None) -> jax.Array:
         """Return the array."""
-        if self.plan is None:
-            return _made_key(self.leaf, self.key, self.sharding)
-        plan = self.plan
-
-        def write(out: Any, start: Shape) -> None:
-            if out.dtype.name in DRAWN:
-                execute(plan, out, self.key, start, threads)
-            else:
-                out[...] = plan.numbers[0]
-            for row in self.zero_rows:
-                if start[0] <= row < start[0] + out.shape[0]:
-                    out[row - start[0]] = 0
-
-        return filled(self.leaf.shape, self.dtype, write, self.sharding)
+        return jax.device_put(made_key(self.leaf.shape, self.leaf.dtype, self.key), self.sharding)
 
 
-def _draft(name: str, leaf: jax.ShapeDtypeStruct, place: Any, choose: _Choice, key: Key) -> _Draft:
+def _draft(
+    among: Leaf, leaf: jax.ShapeDtypeStruct, place: Any, choice: Choice, owned: Owned | None, key: Key
+) -> Draft | _Keys:
     sharding = concrete(leaf.sharding if place is None else place, "a sharding")
     if sharding is not None:
         check_cut(sharding, leaf.shape)
     if jnp.issubdtype(leaf.dtype, jax.dtypes.extended):
-        return _Draft(leaf, leaf.dtype, key, sharding, None)
-    recipe, zero_rows = choose(name, leaf.shape)
-    for row in zero_rows:
-        if not leaf.shape or not 0 <= row < leaf.shape[0]:
-            raise RecipeError(f"shape {leaf.shape} has no row {row} to keep zero. Count from 0.")
-    dtype = canonical(leaf.dtype)
-    if dtype.name in DRAWN:
-        return _Draft(leaf, dtype, key, sharding, recipe.plan(leaf.shape, dtype.name), zero_rows)
-    if not isinstance(recipe, Constant) or np.array(recipe.value).astype(dtype) != recipe.value:
-        raise DTypeError(
-            f"only a constant of its own can fill an array of {dtype}; got {recipe!r}. Name one, such as "
-            f"{{{name!r}: pyinit.zeros()}}, or make the leaf yourself: what is no ShapeDtypeStruct is kept."
-        )
-    plan = Plan("constant", leaf.shape, dtype.name, numbers=(recipe.value,))
-    return _Draft(leaf, dtype, key, sharding, plan, zero_rows)
+        return _Keys(leaf, key, sharding)
+    recipe = _recipe(among, choice, owned)
+    return drafted(among.name, leaf, recipe, key, sharding, choice.zero_rows)
 
 
-_Choice: TypeAlias = Callable[[str, Shape], tuple[Recipe, tuple[int, ...]]]
+def _recipe(leaf: Leaf, choice: Choice, owned: Owned | None) -> Recipe:
+    if choice.recipe is None:
+        return _usual(leaf)
+    if choice.everywhere and (usual := _constant(leaf)) is not None:
+        return usual
+    if choice.everywhere and len(leaf.shape) < 2 and not isinstance(choice.recipe, Constant):
+        # a vector of which no default says that it is a bias or a norm's
+        return _usual(leaf)
+    axes, is_convolution = (told_axes(leaf), False) if owned is None else owned
+    return fitted(choice.recipe, axes, leaf.shape, is_convolution=is_convolution)
 
 
-def _chooser(recipe: Any) -> _Choice:
-    """Return the function that says what a leaf should be, and which of its rows are zero."""
-    if recipe is None:
-        return lambda name, shape: (_usual(name, shape), ())
-    if isinstance(recipe, Recipe):
-        return lambda name, shape: (_redrawn(recipe, name, shape), ())
-    if callable(recipe):
-        return lambda name, shape: (_given(recipe(name, shape), name, shape), ())
-    rules = as_rules(recipe)
-
-    def choose(name: str, shape: Shape) -> tuple[Recipe, tuple[int, ...]]:
-        for rule in rules:
-            if rule.matches(name, is_kernel=len(shape) > 1):
-                return rule.recipe, rule.zero_rows
-        return _usual(name, shape), ()
-
-    return choose
-
-
-def _usual(name: str, shape: Shape) -> Recipe:
-    recipe = conventional(name, shape)
+def _usual(leaf: Leaf) -> Recipe:
+    recipe = conventional(leaf)
     if recipe is None:
         raise RecipeError(
-            f"no rule or default names this leaf of shape {shape}. Add a pattern and its recipe, such as "
-            f"{{{name!r}: pyinit.he_normal()}}."
+            f"no rule or default names this leaf of shape {leaf.shape}. Record the model with "
+            f"pyinit.jax.init, or give a rule, such as {{{leaf.name!r}: pyinit.he_normal()}}."
         )
     return recipe
 
 
-def _redrawn(recipe: Recipe, name: str, shape: Shape) -> Recipe:
-    usual = conventional(name, shape)
-    return usual if isinstance(usual, Constant) else recipe
-
-
-def _given(recipe: Any, name: str, shape: Shape) -> Recipe:
-    if recipe is None:
-        return _usual(name, shape)
-    if not isinstance(recipe, Recipe):
-        raise RecipeError(f"a recipe is needed; got {recipe!r}. Give pyinit.normal() or another.")
-    return recipe
-
-
-def _made_key(leaf: jax.ShapeDtypeStruct, key: Key, sharding: jax.sharding.Sharding | None) -> jax.Array:
-    """Return PRNG keys of any implementation: key i holds the first words of block i."""
-    found = {}
-
-    def look(keys: jax.Array) -> jax.Array:
-        found["implementation"] = jax.random.key_impl(keys)
-        return jax.random.key_data(keys)
-
-    *_, size = jax.eval_shape(look, jax.ShapeDtypeStruct(leaf.shape, leaf.dtype)).shape
-    words = [key.block(number)[:size] for number in range(math.prod(leaf.shape))]
-    data = jnp.array(words, jnp.uint32).reshape(*leaf.shape, size)
-    return jax.device_put(jax.random.wrap_key_data(data, impl=found["implementation"]), sharding)
+def _constant(leaf: Leaf) -> Recipe | None:
+    """Return the constant that the defaults make of a leaf, or None: they draw it, or do not know it."""
+    try:
+        usual = conventional(leaf)
+    except RecipeError:
+        return None
+    if usual is None:
+        matching = (rule for rule in CONVENTIONS if rule.matches(leaf.name, is_kernel=leaf.rank > 1))
+        usual = next((rule.recipe for rule in matching), None)
+    return usual if isinstance(usual, Constant) else None

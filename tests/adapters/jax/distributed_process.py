@@ -20,7 +20,7 @@ from jax.sharding import PartitionSpec as P
 
 import pyinit as pi
 from pyinit.errors import LayoutError
-from pyinit.jax import init_tree, initializers
+from pyinit.jax import init, init_tree, initializers
 from pyinit.jax.arrays import filled
 
 TREE = {
@@ -31,6 +31,44 @@ TREE = {
     "orthogonal": ((16, 32), "float32", P("x", None), pi.orthogonal()),
     "scale": ((16,), "float32", P("x"), pi.ones()),
 }
+
+
+RECORDED = {
+    "kernel": P("x", "y"),
+    "half": P(None, ("x", "y")),
+    "layers": P("y", "x"),
+    "orthogonal": P(None, "x"),
+    "rows": P(("x", "y")),
+    "turned": P("y", "x"),
+    "joined": P("x", "y"),
+    "log": P("x", "y"),
+    "mask": P("y"),
+    "zeros": P("x"),
+}
+
+
+def model(key: Any) -> Any:
+    """Return leaves of every kind: drawn at once, in windows of windows, and made whole and then cut."""
+    keys = jax.random.split(key, 12)
+    init = jax.nn.initializers
+
+    def step(_: Any, one: Any) -> Any:
+        return None, (init.he_normal()(one, (8, 6)), init.orthogonal()(one, (8, 16)))
+
+    _, (layers, orthogonal) = jax.lax.scan(step, None, keys[:4])
+    heads = init.lecun_normal()(keys[4], (16, 64)).reshape(16, 8, 8)
+    return {
+        "kernel": init.glorot_uniform()(keys[5], (64, 48)),
+        "half": (jax.random.normal(keys[6], (64, 48)) * 0.02).astype(jnp.bfloat16),
+        "layers": layers,
+        "orthogonal": orthogonal,
+        "rows": jax.random.normal(keys[7], (16, 6)) * jnp.sqrt(jnp.arange(1.0, 17.0))[:, None],
+        "turned": heads.transpose(1, 2, 0),
+        "joined": jnp.concatenate([jnp.zeros((6, 8)), -jax.random.uniform(keys[8], (10, 8))]),
+        "log": jnp.log1p(jax.random.uniform(keys[9], (16, 12))),
+        "mask": jax.random.bernoulli(keys[10], 0.5, (8, 3)),
+        "zeros": jnp.zeros(16),
+    }
 
 
 def mesh() -> Any:
@@ -45,8 +83,11 @@ def main() -> None:
     tree = {name: jax.ShapeDtypeStruct(shape, dtype) for name, (shape, dtype, _, _) in TREE.items()}
     places = {name: NamedSharding(devices, spec) for name, (_, _, spec, _) in TREE.items()}
     recipes = {name: recipe for name, (_, _, _, recipe) in TREE.items()}
-    filled = init_tree(tree, places, seed=11, recipe=recipes)
+    filled = init_tree(tree, places, key=11, recipe=recipes)
     shards = {name: digests(array) for name, array in filled.items()}
+    recorded_places = {name: NamedSharding(devices, spec) for name, spec in RECORDED.items()}
+    recorded = init(model, jax.random.key(0), key=11, shardings=recorded_places)
+    shards |= {f"init {name}": digests(array) for name, array in recorded.items()}
     # a collective, to see that the arrays are one array to all processes
     sums = {
         name: np.asarray(jax.jit(lambda x: x.astype(jnp.float32).sum())(filled[name]), np.float64).item()
@@ -66,15 +107,18 @@ def check_places() -> None:
     for kind in (AxisType.Auto, AxisType.Explicit):
         devices = jax.make_mesh((4, 2), ("x", "y"), axis_types=(kind,) * 2)
         wanted = NamedSharding(devices, P("x"))
-        for init in (initializers.ones, initializers.constant(jnp.arange(2.0)), initializers.uniform()):
+        for draws in (initializers.ones, initializers.constant(jnp.arange(2.0)), initializers.uniform()):
             for place in (wanted, wanted.spec):
                 with jax.set_mesh(devices):
-                    draw = partial(init, jax.random.key(0), (8, 2), out_sharding=place)
+                    draw = partial(draws, jax.random.key(0), (8, 2), out_sharding=place)
                     for made in (draw(), jax.jit(draw)()):
-                        assert made.sharding.is_equivalent_to(wanted, 2), (kind, init, place)
-                        assert np.array_equal(made, init(jax.random.key(0), (8, 2)))
+                        assert made.sharding.is_equivalent_to(wanted, 2), (kind, draws, place)
+                        assert np.array_equal(made, draws(jax.random.key(0), (8, 2)))
+                        if kind is AxisType.Explicit:
+                            # where shardings are types, a step compiles again for another way to write one
+                            assert made.sharding == NamedSharding(devices, P("x", None)), (draws, place)
                 with pytest.raises(LayoutError, match=r"\(6, 2\).* Use another sharding for this array"):
-                    init(jax.random.key(0), (6, 2), out_sharding=wanted)
+                    draws(jax.random.key(0), (6, 2), out_sharding=wanted)
 
 
 def counted(shape: tuple[int, ...], place: Any) -> int:

@@ -13,7 +13,12 @@ jax = pytest.importorskip("jax")
 from jax.nn import initializers as theirs  # noqa: E402
 from jax.sharding import PartitionSpec  # noqa: E402
 
-from pyinit.errors import PyinitError  # noqa: E402
+from pyinit import he_normal  # noqa: E402
+from pyinit.errors import (  # noqa: E402
+    LayoutError,
+    PyinitError,
+    ShapeError,
+)
 from pyinit.jax import initializer  # noqa: E402
 from pyinit.jax import initializers as ours  # noqa: E402
 
@@ -83,7 +88,7 @@ def test_dtypes_that_are_not_drawn(name: str, dtype: str) -> None:
         ),
         (
             lambda: initializer(3),  # type: ignore[arg-type]
-            "a recipe is needed; got 3. Give pyinit.normal() or another.",
+            "a recipe is needed; got 3. Give pyinit.he_normal(), another recipe, or its name.",
         ),
         (
             lambda: ours.normal()(KEY, (2,), out_sharding=PartitionSpec("x")),
@@ -116,3 +121,24 @@ def test_what_is_no_sharding_is_a_type_error() -> None:
         "out_sharding is a jax.sharding.Sharding or a PartitionSpec; got str 'x'. "
         "Use jax.sharding.NamedSharding(mesh, spec)."
     )
+
+
+@pytest.mark.parametrize("name", ["normal", "ones"])
+def test_a_traced_shape_is_a_type_error_and_says_that_shapes_are_static(name: str) -> None:
+    init = ours.ones if name == "ones" else ours.normal()
+    for action in (
+        lambda: jax.jit(lambda n: init(KEY, (n,)))(3),
+        lambda: jax.jit(lambda n: init(KEY, n))(3),
+    ):
+        with pytest.raises(TypeError, match=r"^a shape must be static: .* Use Python ints"):
+            action()
+        with pytest.raises(ShapeError):
+            action()
+
+
+def test_a_recipe_without_axes_is_refused_where_nobody_knows_them() -> None:
+    with pytest.raises(LayoutError, match=r"3 axes of shape \(4, 16, 64\) .* batch_axis= .* in_axis="):
+        initializer(he_normal())(KEY, (4, 16, 64))
+    # JAX's own names have JAX's own axes
+    assert ours.he_normal().plan((4, 16, 64)).fan_in == 64
+    assert initializer(he_normal(layout="jax")).plan((3, 3, 16, 64)).fan_in == 144

@@ -21,7 +21,7 @@ jax = pytest.importorskip("jax")
 import numpy as np  # noqa: E402
 
 import pyinit as pi  # noqa: E402
-from pyinit.jax import init_tree  # noqa: E402
+from pyinit.jax import init, init_tree  # noqa: E402
 
 PROGRAM = Path(__file__).with_name("distributed_process.py")
 
@@ -73,7 +73,9 @@ def whole_arrays() -> dict[str, Any]:
     """Return every leaf, made at once on one device."""
     tree = program().TREE
     structs = {name: jax.ShapeDtypeStruct(shape, dtype) for name, (shape, dtype, _, _) in tree.items()}
-    made = init_tree(structs, seed=11, recipe={name: recipe for name, (_, _, _, recipe) in tree.items()})
+    made = init_tree(structs, key=11, recipe={name: recipe for name, (_, _, _, recipe) in tree.items()})
+    recorded = init(program().model, jax.random.key(0), key=11)
+    made |= {f"init {name}": array for name, array in recorded.items()}
     return {**made, "initializer": pi.he_normal(truncated=True)((64, 48), key=11)}
 
 

@@ -1,0 +1,73 @@
+"""What a caller's recipe says of each leaf of a model: one recipe, ordered patterns, or a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from ..errors import RecipeError
+from ..recipe import Recipe, as_recipe
+from ..rules import Rule, as_rules, check_matched, deciding, is_one_recipe
+from ..window import Shape
+
+__all__ = ["Choice", "Recipes", "chosen"]
+
+Recipes: TypeAlias = (
+    "str | Recipe | Mapping[str, Recipe | str] | Iterable[Any] | Callable[[str, Shape], Recipe | str | None]"
+)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the caller says of a leaf.
+
+    Parameters
+    ----------
+    recipe : Recipe or None
+        None leaves the leaf as it is without a recipe.
+    everywhere : bool
+        Whether the recipe speaks of every leaf, and so only of those that are drawn at random.
+    zero_rows : tuple of int
+        Rows that are zero all the same.
+    """
+
+    recipe: Recipe | None = None
+    everywhere: bool = False
+    zero_rows: tuple[int, ...] = ()
+
+
+def chosen(recipe: Any, leaves: Mapping[str, Shape]) -> dict[str, Choice]:
+    """Return what is said of every leaf, by its name.
+
+    Raises
+    ------
+    RecipeError
+        If a pattern matches no leaf, or what is given is no recipe.
+    """
+    if recipe is None:
+        return dict.fromkeys(leaves, Choice())
+    if is_one_recipe(recipe):
+        return dict.fromkeys(leaves, Choice(as_recipe(recipe), everywhere=True))
+    if callable(recipe):
+        return {name: _answered(recipe(name, shape), name) for name, shape in leaves.items()}
+    rules = as_rules(recipe)
+    check_matched(rules, leaves)
+    first = deciding(rules)
+    return {name: _of(first(name, _is_kernel(shape))) for name, shape in leaves.items()}
+
+
+def _answered(answer: Any, name: str) -> Choice:
+    try:
+        return Choice() if answer is None else Choice(as_recipe(answer))
+    except RecipeError as error:
+        raise RecipeError(f"{name}: {error}") from None
+
+
+def _of(rule: Rule | None) -> Choice:
+    return Choice() if rule is None else Choice(as_recipe(rule.recipe), zero_rows=rule.zero_rows)
+
+
+def _is_kernel(shape: Shape) -> bool:
+    # (1, 1, 1, features) is a norm's
+    return len(shape) == 2 or sum(n != 1 for n in shape) > 1

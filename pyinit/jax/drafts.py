@@ -1,0 +1,104 @@
+"""A leaf, decided before any is made: what fills it, with which key, and where it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from .._fill import execute
+from ..distributions import Constant
+from ..errors import DTypeError, PyinitError, RecipeError
+from ..plan import Plan
+from ..recipe import Recipe
+from ..stream import Key
+from ..window import Shape
+from .arrays import filled
+from .initializer import DRAWN, canonical
+
+__all__ = ["Complaints", "Draft", "drafted"]
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A leaf that a plan fills."""
+
+    plan: Plan
+    dtype: Any
+    key: Key
+    sharding: jax.sharding.Sharding | None
+    zero_rows: tuple[int, ...] = ()
+
+    def made(self, threads: int | None) -> jax.Array:
+        """Return the array."""
+        plan = self.plan
+
+        def write(out: Any, start: Shape) -> None:
+            if out.dtype.name in DRAWN:
+                execute(plan, out, self.key, start, threads)
+            else:
+                out[...] = plan.numbers[0]
+            for row in self.zero_rows:
+                if start[0] <= row < start[0] + out.shape[0]:
+                    out[row - start[0]] = 0
+
+        return filled(plan.shape, self.dtype, write, self.sharding)
+
+
+def drafted(
+    name: str,
+    leaf: jax.ShapeDtypeStruct,
+    recipe: Recipe,
+    key: Key,
+    sharding: jax.sharding.Sharding | None,
+    zero_rows: Sequence[int] = (),
+) -> Draft:
+    """Return the draft of a leaf that a recipe fills.
+
+    Raises
+    ------
+    RecipeError, ShapeError, DTypeError, LayoutError
+        If the recipe cannot fill it.
+    """
+    for row in zero_rows:
+        if not leaf.shape or not 0 <= row < leaf.shape[0]:
+            raise RecipeError(f"shape {leaf.shape} has no row {row} to keep zero. Count from 0.")
+    dtype = canonical(leaf.dtype)
+    if dtype.name in DRAWN:
+        plan = recipe.plan(leaf.shape, dtype.name)
+        return Draft(plan, dtype, key, sharding, tuple(zero_rows))
+    if not isinstance(recipe, Constant) or np.array(recipe.value).astype(dtype) != recipe.value:
+        raise DTypeError(
+            f"only a constant of its own can fill an array of {dtype}; got {recipe!r}. Name one, such as "
+            f"{{{name!r}: pyinit.zeros()}}, or make the leaf yourself: what is no ShapeDtypeStruct is kept."
+        )
+    plan = Plan("constant", leaf.shape, dtype.name, numbers=(recipe.value,))
+    return Draft(plan, dtype, key, sharding, tuple(zero_rows))
+
+
+class Complaints:
+    """What is wrong with leaves: collected, so that all of them are named at once."""
+
+    def __init__(self) -> None:
+        self._found: list[tuple[str, PyinitError]] = []
+
+    @contextmanager
+    def of(self, name: str) -> Iterator[None]:
+        """Collect what a leaf of this name raises."""
+        try:
+            yield
+        except PyinitError as error:
+            self._found.append((name, error))
+
+    def check(self) -> None:
+        """Raise what was collected: one leaf's error as it is, of several a RecipeError."""
+        if not self._found:
+            return
+        said = [f"{name}: {error}" for name, error in self._found]
+        if len(said) == 1:
+            raise type(self._found[0][1])(said[0]) from None
+        raise RecipeError(f"{len(said)} leaves cannot be made. {' '.join(said)}") from None

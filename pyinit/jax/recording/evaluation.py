@@ -1,0 +1,185 @@
+"""Values of nodes: any window of a leaf, drawn by a kernel or computed as it is written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ...errors import RecipeError
+from ...plan import Plan
+from ...recipe import Recipe
+from ...stream import Key
+from ...window import Shape, Window
+from ..keys import made_key
+from .folding import Drawn, bounded, drawn, uniform_value
+from .meanings import EXACT, Array, cut
+from .nodes import Node
+
+__all__ = ["Evaluation"]
+
+_DEEPEST = 64
+"""More operations in a row than this are computed in order, whole, and not as windows of windows."""
+
+
+class Evaluation:
+    """Makes windows of nodes.
+
+    Parameters
+    ----------
+    streams : mapping
+        From the number of a source (a draw, or a key) to its key of the stream.
+    threads : int or None
+        At most this many threads draw.
+    """
+
+    def __init__(self, streams: Mapping[int, Key], threads: int | None) -> None:
+        self._streams = streams
+        self._threads = threads
+        self._whole: dict[int, Any] = {}
+        self._folded: dict[int, Drawn | None] = {}
+
+    def forget(self) -> None:
+        """Let go of what was computed for one leaf."""
+        self._whole = {}
+
+    def recipe(self, node: Node) -> tuple[Recipe, Key] | None:
+        """Return the recipe and the stream that make a node at once, or None."""
+        if node.number not in self._folded:
+            self._folded[node.number] = drawn(node, self.number) if node.random else None
+        found = self._folded[node.number]
+        return None if found is None else (found.recipe, self._streams[found.draw.number])
+
+    def plan(self, node: Node) -> tuple[Plan, Key] | None:
+        """Return the plan and the stream of a node that a kernel makes at once, or None."""
+        found = self.recipe(node)
+        if found is None:
+            return None
+        return found[0].plan(node.shape, np.dtype(node.dtype).name), found[1]
+
+    def number(self, node: Node) -> float | None:
+        """Return the number that all elements of a node are, if it is one and not drawn."""
+        one = uniform_value(node)
+        if one is None or one.random or np.dtype(one.dtype).kind not in "fViu":
+            return None
+        return float(np.asarray(self.whole(one)).reshape(()))
+
+    def window(self, node: Node, start: Shape, extent: Shape) -> Array:
+        """Return a window of a node; the same bits as that part of the whole."""
+        return self.part(node, start, extent) if self._is_tree(node) else cut(self.whole(node), start, extent)
+
+    def _is_tree(self, node: Node) -> bool:
+        """Tell whether windows of a node ask for each of its parts once, and not too deep."""
+        seen: set[int] = set()
+        waiting = [(node, 0)]
+        while waiting:
+            here, depth = waiting.pop()
+            if depth > _DEEPEST or here.number in seen:
+                return False
+            if math.prod(here.shape) == 1 or here.number in self._whole or self.recipe(here):
+                continue
+            if here.op in EXACT:
+                seen.add(here.number)
+                waiting.extend((x, depth + 1) for x in here.inputs)
+        return True
+
+    def part(self, node: Node, start: Shape, extent: Shape) -> Array:
+        """Return a window of a node, made of windows of its inputs."""
+        if node.number not in self._whole:
+            found = self.recipe(node)
+            if found is not None:
+                window = Window(start, node.shape)
+                name = np.dtype(node.dtype).name
+                return found[0](extent, key=found[1], dtype=name, window=window, threads=self._threads)
+            meaning = EXACT.get(node.op)
+            made = None if meaning is None else meaning(self.part, node, start, extent)
+            if made is not None:
+                return made
+        return cut(self.whole(node), start, extent)
+
+    def whole(self, node: Node) -> Any:
+        """Return all of a node: a NumPy array, or a JAX array of keys."""
+        for needed in self._ahead(node):
+            self._whole[needed.number] = self._value(needed)
+        return self._whole[node.number]
+
+    def _ahead(self, node: Node) -> list[Node]:
+        """Return what must be known before a node, in order, and the node."""
+        seen: set[int] = set()
+        found, waiting = [], [node]
+        while waiting:
+            here = waiting.pop()
+            if here.number in seen or here.number in self._whole:
+                continue
+            seen.add(here.number)
+            found.append(here)
+            if not (here.is_key or self.recipe(here)):
+                # a draw needs its bounds; its key is told by its name
+                waiting.extend(here.inputs[1:] if here.op == "draw" else here.inputs)
+        return sorted(found, key=lambda needed: needed.number)
+
+    def _value(self, node: Node) -> Any:
+        if node.is_key:
+            return made_key(node.shape, node.dtype, self._streams[node.number])
+        if node.op in ("constant", "argument"):
+            return self._given(node)
+        if node.op == "result":
+            return self._whole[node.inputs[0].number][node.params["index"]]
+        if node.op != "equation" and (self.recipe(node) or node.op in EXACT):
+            meaning, origin = EXACT.get(node.op), (0,) * len(node.shape)
+            if self.recipe(node):
+                return self.part(node, origin, node.shape)
+            made = None if meaning is None else meaning(self._known, node, origin, node.shape)
+            if made is not None:
+                return made
+        if math.prod(node.shape) == 0 and node.op != "equation":
+            return np.zeros(node.shape, node.dtype)
+        if node.op == "draw":
+            return self._between(node)
+        return _computed(node, [self._whole[x.number] for x in node.inputs])
+
+    def _known(self, node: Node, start: Shape, extent: Shape) -> Array:
+        return cut(self._whole[node.number], start, extent)
+
+    def _given(self, node: Node) -> Any:
+        if isinstance(node.value, jax.Array) and not node.value.is_fully_addressable:
+            raise RecipeError("it depends on an array of other processes. Give one that this process holds.")
+        return np.asarray(node.value)
+
+    def _between(self, node: Node) -> Array:
+        """Return a draw between bounds that are drawn themselves, or do not hold an interval."""
+        low, high = (float(self._whole[bound.number]) for bound in node.inputs[1:])
+        if node.params["law"] == "uniform" and low >= high:
+            # as JAX has it, which takes the larger of the lower bound and what it draws
+            return np.full(node.shape, low, node.dtype)
+        recipe = bounded(node.params["law"], low, high)
+        name = np.dtype(node.dtype).name
+        return recipe(node.shape, key=self._streams[node.number], dtype=name, threads=self._threads)
+
+
+def _computed(node: Node, values: list[Any]) -> Any:
+    """Run an operation as JAX does, on this machine's CPU."""
+    with jax.default_device(_cpu()), jax.ensure_compile_time_eval():
+        arrays = [value if isinstance(value, jax.Array) else jnp.asarray(value) for value in values]
+        made = node.primitive.bind(*arrays, **node.primitive.get_bind_params(dict(node.params)))
+    if not node.primitive.multiple_results:
+        return _held(made)
+    return [_held(one) for one in made]
+
+
+def _cpu() -> jax.Device:
+    try:
+        return jax.local_devices(backend="cpu")[0]
+    except RuntimeError:
+        raise RecipeError(
+            "what is computed of draws is computed on the CPU, for the same bits everywhere, and "
+            "JAX_PLATFORMS leaves it out. Add it, as in JAX_PLATFORMS=cuda,cpu."
+        ) from None
+
+
+def _held(value: Any) -> Any:
+    return value if jnp.issubdtype(value.dtype, jax.dtypes.extended) else np.asarray(value)

@@ -1,0 +1,92 @@
+"""A caller's recipe for a recorded leaf: with the axes of the model's own use of it, where it names none."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields
+
+from ...fans import Axes
+from ...recipe import Recipe
+from ...rules import fitted
+from ...window import Shape
+from ..conventions import Leaf, told_axes
+from ..initializer import DRAWN
+from ..owners import Owned
+from .nodes import Node, sources
+from .uses import Use
+
+__all__ = ["fitted_leaf", "is_kernel"]
+
+
+def is_kernel(name: str, node: Node) -> bool:
+    """Tell whether a leaf is drawn at random, no bias, and has two axes or more beside those of layers."""
+    if not node.random or node.is_key or str(node.dtype) not in DRAWN:
+        return False
+    # Equinox draws biases, and gives those of convolutions axes of 1
+    if name.rpartition(".")[2] in ("bias", "b"):
+        return False
+    draws = [source for source in sources(node) if source.op == "draw"]
+    return bool(draws) and len(node.shape) - min(draw.params["stacked"] for draw in draws) >= 2
+
+
+def fitted_leaf(recipe: Recipe, leaf: Leaf, node: Node, use: Use | None, owned: Owned | None) -> Recipe:
+    """Return the recipe for a leaf.
+
+    The use that the model makes of it in the same program says which axes are inputs; else the module that
+    holds it; else its name, if it is an embedding's or a part of an attention layer; else the draw by which
+    the model makes it, where that is a matrix or a stack of them.
+
+    Raises
+    ------
+    LayoutError
+        If the leaf has more axes than these explain, and the recipe counts fans.
+    """
+    if use is not None and not (use.groups > 1 and use.strides):
+        axes, is_convolution = _used(recipe, use)
+    elif owned is not None:
+        axes, is_convolution = owned
+    else:
+        told = told_axes(leaf)
+        axes, is_convolution = (_drawn(node) if told == Axes() else told), False
+    return fitted(recipe, axes, node.shape, is_convolution=is_convolution)
+
+
+def _used(recipe: Recipe, use: Use) -> tuple[Axes, bool]:
+    outputs: int | tuple[int, ...] = use.outputs[0] if len(use.outputs) == 1 else use.outputs
+    inputs: int | tuple[int, ...] = use.inputs[0] if len(use.inputs) == 1 else use.inputs
+    if "in_axis" not in {field.name for field in fields(recipe)}:
+        # an orthogonal matrix: everything but the outputs is one side of it
+        return Axes(out_axis=outputs, batch_axis=use.stacks, groups=use.groups), True
+    axes = Axes(
+        in_axis=inputs,
+        out_axis=outputs,
+        batch_axis=use.stacks,
+        groups=use.groups,
+        transposed=bool(use.strides),
+        stride=use.strides or 1,
+    )
+    return axes, True
+
+
+def _drawn(node: Node) -> Axes:
+    """Return the axes of the matrix, or the stack of matrices, that the model draws."""
+    draws = [source for source in sources(node) if source.op == "draw"]
+    stacked = draws[0].params["stacked"] if len(draws) == 1 else 0
+    stack = tuple(range(stacked))
+    if (
+        len(draws) != 1
+        or len(draws[0].shape) - stacked != 2
+        or node.shape[:stacked] != draws[0].shape[:stacked]
+    ):
+        return Axes()
+    inputs, _ = draws[0].shape[stacked:]
+    splits = [
+        place
+        for place in range(stacked + 1, len(node.shape))
+        if math.prod(node.shape[stacked:place]) == inputs
+        and math.prod(node.shape[place:]) == draws[0].shape[-1]
+    ]
+    if len(node.shape) - stacked == 2 or not splits:
+        return Axes(batch_axis=stack)
+    rest: Shape = tuple(range(len(node.shape)))
+    return Axes(in_axis=rest[stacked : splits[0]], out_axis=rest[splits[0] :], batch_axis=stack)

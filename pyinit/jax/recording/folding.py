@@ -1,0 +1,172 @@
+"""A draw and what stands behind it, as one recipe, where the law is the same: so kernels make it at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...distributions import Normal, TruncatedNormal, Uniform
+from ...dtypes import resolve
+from ...orthogonality import Orthogonal
+from ...recipe import Recipe
+from ..initializer import DRAWN
+from .nodes import Node
+
+__all__ = ["Drawn", "bounded", "drawn", "uniform_value"]
+
+Value = Callable[[Node], float | None]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What a node is: a recipe of the node's shape, under the stream of a draw."""
+
+    recipe: Recipe
+    draw: Node
+
+
+def drawn(node: Node, value: Value) -> Drawn | None:
+    """Return a node as one recipe, or None.
+
+    Parameters
+    ----------
+    node : Node
+        A draw; scaled, shifted, rounded or reshaped.
+    value : callable
+        Returns the number that all elements of a node are, or None.
+    """
+    if str(node.dtype) not in DRAWN or math.prod(node.shape) == 0:
+        return None
+    if node.op == "draw":
+        return _draw(node, value)
+    fold = _FOLDS.get(node.op)
+    return None if fold is None else fold(node, value)
+
+
+def uniform_value(node: Node) -> Node | None:
+    """Return the node of one element that all elements of a node are, or None where that is not seen."""
+    while node.op == "broadcast_in_dim" and math.prod(node.shape) != 1:
+        node = node.inputs[0]
+    return node if math.prod(node.shape) == 1 else None
+
+
+def _draw(node: Node, value: Value) -> Drawn | None:
+    law = node.params["law"]
+    bounds = [value(bound) for bound in node.inputs[1:]]
+    numbers = [bound for bound in bounds if bound is not None]
+    # no interval, or one that is not known before: that is left to the evaluation
+    if len(numbers) < len(bounds) or (law == "uniform" and numbers[0] >= numbers[1]):
+        return None
+    if law == "normal":
+        return Drawn(Normal(), node)
+    if law == "orthogonal":
+        return Drawn(Orthogonal(batch_axis=tuple(range(len(node.shape) - 2))), node)
+    return Drawn(bounded(law, *numbers), node)
+
+
+def bounded(law: str, low: float, high: float) -> Recipe:
+    """Return the recipe of a law with bounds; of a truncated normal they may come in any order."""
+    return (
+        Uniform(low, high) if law == "uniform" else TruncatedNormal(low=min(low, high), high=max(low, high))
+    )
+
+
+def _multiplied(node: Node, value: Value) -> Drawn | None:
+    for one, other in (node.inputs, node.inputs[::-1]):
+        if one.random and one.shape == node.shape and (factor := value(other)) is not None:
+            return _scaled(drawn(one, value), factor)
+    return None
+
+
+def _divided(node: Node, value: Value) -> Drawn | None:
+    one, other = node.inputs
+    factor = value(other)
+    if not one.random or one.shape != node.shape or not factor:
+        return None
+    return _scaled(drawn(one, value), 1 / factor)
+
+
+def _scaled(found: Drawn | None, factor: float) -> Drawn | None:
+    if found is None or not math.isfinite(factor):
+        return None
+    recipe = found.recipe
+    if isinstance(recipe, Orthogonal):
+        return replace(found, recipe=replace(recipe, gain=recipe.gain * factor))
+    # a negative factor turns the numbers round: that is done as it is written
+    if not factor > 0:
+        return None
+    if isinstance(recipe, Uniform):
+        return replace(found, recipe=Uniform(recipe.low * factor, recipe.high * factor))
+    assert isinstance(recipe, Normal | TruncatedNormal)
+    return replace(found, recipe=replace(recipe, mean=recipe.mean * factor, std=recipe.std * factor))
+
+
+def _added(node: Node, value: Value) -> Drawn | None:
+    for one, other in (node.inputs, node.inputs[::-1]):
+        if one.random and one.shape == node.shape and (shift := value(other)) is not None:
+            return _shifted(drawn(one, value), shift)
+    return None
+
+
+def _subtracted(node: Node, value: Value) -> Drawn | None:
+    one, other = node.inputs
+    shift = value(other)
+    if not one.random or one.shape != node.shape or shift is None:
+        return None
+    return _shifted(drawn(one, value), -shift)
+
+
+def _shifted(found: Drawn | None, shift: float) -> Drawn | None:
+    if found is None or not math.isfinite(shift):
+        return None
+    if shift == 0:
+        return found
+    recipe = found.recipe
+    if isinstance(recipe, Orthogonal):
+        return None
+    if isinstance(recipe, Uniform):
+        return replace(found, recipe=Uniform(recipe.low + shift, recipe.high + shift))
+    assert isinstance(recipe, Normal | TruncatedNormal)
+    return replace(found, recipe=replace(recipe, mean=recipe.mean + shift))
+
+
+def _converted(node: Node, value: Value) -> Drawn | None:
+    (x,) = node.inputs
+    if str(x.dtype) not in DRAWN:
+        return None
+    before, after = resolve(np.dtype(x.dtype).name), resolve(np.dtype(node.dtype).name)
+    # rounded once on the way out, as a kernel does; what was rounded before keeps its grid
+    return drawn(x, value) if before.name == before.compute == after.compute else None
+
+
+def _reshaped(node: Node, value: Value) -> Drawn | None:
+    found = drawn(node.inputs[0], value)
+    if found is None or not isinstance(found.recipe, Orthogonal):
+        # an element is told by its number in C order, which a reshape keeps
+        return found
+    before, after = node.inputs[0].shape, node.shape
+    stack = tuple(range(len(before) - 2))
+    # rows may split into axes; stacks and columns stay
+    if len(after) < len(before) or after[: len(stack)] != before[: len(stack)] or after[-1] != before[-1]:
+        return None
+    return found
+
+
+def _widened(node: Node, value: Value) -> Drawn | None:
+    # an axis of 1 more: a reshape
+    return None if math.prod(node.shape) != math.prod(node.inputs[0].shape) else _reshaped(node, value)
+
+
+_FOLDS: dict[str, Callable[[Node, Value], Drawn | None]] = {
+    "mul": _multiplied,
+    "div": _divided,
+    "add": _added,
+    "sub": _subtracted,
+    "convert_element_type": _converted,
+    "reshape": _reshaped,
+    "squeeze": _reshaped,
+    "broadcast_in_dim": _widened,
+}
