@@ -46,7 +46,7 @@ def deferred() -> Iterator[None]:
     ...     module = Scaled()
     >>> module.weight.is_meta
     True
-    >>> weight = pi.torch.materialize(module, 0).weight
+    >>> weight = pi.torch.materialize(module, key=0).weight
     >>> by_hand = pi.normal()((3, 3), key=pi.key(0).fold_in("weight"))
     >>> torch.equal(weight, torch.from_numpy(by_hand) * 0.02)
     True

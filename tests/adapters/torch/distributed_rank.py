@@ -186,7 +186,7 @@ def materialized() -> dict[tuple[str, str, str], torch.Tensor]:
     for mesh_name, mesh in meshes().items():
         for how, net, runs in sharded(mesh):
             with without_collectives():
-                materialize(net, 5)
+                materialize(net, key=5)
             for name, tensor in net.state_dict().items():
                 together = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
                 whole[how, mesh_name, name] = together
