@@ -35,14 +35,14 @@ _SHARED = 1 << 22
 
 
 def materialize(
-    module: Module, seed: int | Key, recipe: Recipes | None = None, *, threads: int | None = None
+    module: Module, recipe: Recipes | None = None, *, key: int | Key, threads: int | None = None
 ) -> Module:
     """Make a module on the meta device real, in place, by its own initialization drawn by name.
 
     What the module's `reset_parameters`, `_init_weights` and the like would write is recorded
     (`pyinit.torch.beginnings.record`) and replayed: the same distributions as eager torch, other numbers.
-    Each tensor's numbers depend on the seed, its own name and what is written to it: adding a layer changes
-    no other, and ``pyinit.torch.fill(tensor, recipe, key=pyinit.key(seed).fold_in(name))`` makes a tensor
+    Each tensor's numbers depend on the key, its own name and what is written to it: adding a layer changes
+    no other, and ``pyinit.torch.fill(tensor, recipe, key=pyinit.key(0).fold_in(name))`` makes a tensor
     that is drawn once. `pyinit.torch.recording` has the keys of tensors that are written more than once.
 
     Parameters
@@ -52,12 +52,12 @@ def materialize(
         buffers stay as they are. It may be distributed (`fully_shard`, `parallelize_module`,
         `distribute_module`): every rank makes the parts of its DTensors that it holds, without a collective,
         with the bits of the whole module.
-    seed : int or Key
-        The model's key; an int is a seed.
     recipe : Recipe, mapping of pattern to Recipe, or sequence of rules, optional
         What parameters should be instead, as for `pyinit.write_checkpoint`: the first pattern that matches
         a parameter's name decides, and the module's own initialization where none does. A Recipe alone is
         for all parameters. Buffers follow a rule only where the module does not say what they are.
+    key : int or Key
+        The model's key; an int is a seed.
     threads : int, optional
         At most this many threads. The values do not depend on it.
 
@@ -75,7 +75,7 @@ def materialize(
     LayoutError
         If a lazy module does not know its shapes yet.
     ShapeError, SeedError
-        If a recipe cannot count fans on a shape, or the seed is not a key.
+        If a recipe cannot count fans on a shape, or the key is not one.
 
     Notes
     -----
@@ -84,7 +84,7 @@ def materialize(
     else writes to such a tensor, it is named in the error; where `reset_parameters` does, that counts. Build
     under ``with pyinit.torch.deferred():`` to record constructors.
 
-    What Python's `random` or NumPy draw while a method runs is recorded as the numbers it is: the seed does
+    What Python's `random` or NumPy draw while a method runs is recorded as the numbers it is: the key does
     not decide it, and ranks agree on it only where they seed these alike.
 
     Examples
@@ -93,12 +93,12 @@ def materialize(
     >>> import torch
     >>> with torch.device("meta"):
     ...     model = torch.nn.Sequential(torch.nn.Linear(64, 32), torch.nn.ReLU(), torch.nn.Linear(32, 2))
-    >>> model = materialize(model, seed=0)
+    >>> model = materialize(model, key=0)
     >>> by_hand = pi.uniform(-1 / 8, 1 / 8)((32, 64), key=pi.key(0).fold_in("0.weight"))
     >>> bool((model[0].weight.detach().numpy() == by_hand).all())
     True
     """
-    root = as_key(seed)
+    root = as_key(key)
     count = check_threads(threads)
     rules = None if recipe is None else as_rules(recipe)
     with whole(module) as distributed:

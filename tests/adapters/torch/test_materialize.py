@@ -417,7 +417,7 @@ ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         pi.errors.RecipeError,
         "'weight' of shape (2, 3) has no row 2. Count from 0.",
     ),
-    "seed": (
+    "key": (
         lambda: materialize(on_meta(net), key=-1),
         pi.errors.SeedError,
         "a seed must be an integer in [0",
