@@ -460,9 +460,9 @@ def build(width):
     with torch.device("meta"):
         layers = [torch.nn.Linear(width, width, dtype=torch.bfloat16) for _ in range(8)]
         return torch.nn.Sequential(torch.nn.Embedding(4 * width, width, dtype=torch.bfloat16), *layers)
-materialize(build(512), 0)
+materialize(build(512), key=0)
 before = peak()
-module = materialize(build(3328), 0)
+module = materialize(build(3328), key=0)
 print(sum(parameter.nbytes for parameter in module.parameters()), peak() - before)
 """
 
