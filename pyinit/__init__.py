@@ -5,16 +5,19 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ._fill import fill
 from ._gain import gain
-from .activation import Activation
+from .activation import Activation, activation
 from .dense import Dense
 from .distributions import constant, normal, ones, truncated_normal, uniform, zeros
 from .errors import (
+    ArgumentError,
+    CallError,
     DataError,
     DTypeError,
     FormatError,
+    LabelError,
     LayoutError,
+    MissingLibraryError,
     PyinitError,
     RecipeError,
     SeedError,
@@ -34,6 +37,7 @@ from .famous import (
     xavier_normal,
     xavier_uniform,
 )
+from .filling import fill
 from .network import Network, mlp
 from .orthogonality import delta_orthogonal, haar, orthogonal
 from .params import init_params
@@ -42,6 +46,7 @@ from .recipe import Recipe
 from .recipe import from_dict as recipe_from_dict
 from .recipe import from_json as recipe_from_json
 from .release import version as _version
+from .rules import Rule
 from .scaling import variance_scaling
 from .sparsity import sparse
 from .stream import STREAM_VERSION, Key, key
@@ -62,11 +67,15 @@ if TYPE_CHECKING:
     from ._train import compare as compare
     from ._train import train as train
     from .checkpoint import write_checkpoint as write_checkpoint
+    from .families.lookup import find_spec as find_spec
+    from .spec import Spec as Spec
 
 __all__ = [
     "SGD",
     "Activation",
     "Adam",
+    "ArgumentError",
+    "CallError",
     "Comparison",
     "DTypeError",
     "DataError",
@@ -74,7 +83,9 @@ __all__ = [
     "FormatError",
     "History",
     "Key",
+    "LabelError",
     "LayoutError",
+    "MissingLibraryError",
     "Momentum",
     "Network",
     "Plan",
@@ -82,10 +93,13 @@ __all__ = [
     "Recipe",
     "RecipeError",
     "Report",
+    "Rule",
     "SeedError",
     "ShapeError",
+    "Spec",
     "SpecError",
     "Window",
+    "activation",
     "bilinear",
     "compare",
     "constant",
@@ -94,6 +108,7 @@ __all__ = [
     "delta_orthogonal",
     "dirac",
     "fill",
+    "find_spec",
     "gain",
     "glorot_normal",
     "glorot_uniform",
@@ -161,6 +176,14 @@ def __getattr__(name: str) -> Any:
         from .checkpoint import write_checkpoint
 
         return write_checkpoint
+    if name == "find_spec":
+        from .families.lookup import find_spec
+
+        return find_spec
+    if name == "Spec":
+        from .spec import Spec
+
+        return Spec
     if name in ("data", "linalg", "theory"):
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from . import curves
 from .errors import RecipeError
 
-__all__ = ["NAMES", "Activation", "activation", "leaky_slope", "on_elements"]
+__all__ = ["NAMES", "Activation", "activation", "leaky_slope", "on_elements", "spelled"]
 
 Array = npt.NDArray[Any]
 Function = Callable[[Array], Array]
@@ -131,6 +131,22 @@ def activation(
             )
         return spec if isinstance(spec, Activation) else _named(spec)
     return _of_function(spec, slope, kinks)
+
+
+def spelled(phi: Activation) -> str | tuple[str, float] | None:
+    """Return the name of an activation of the registry, with its parameter; None for any other.
+
+    Examples
+    --------
+    >>> from pyinit.activation import activation, spelled
+    >>> spelled(activation(("leaky_relu", 0.2)))
+    ('leaky_relu', 0.2)
+    """
+    name = phi.name if phi.parameter is None else (phi.name, phi.parameter)
+    try:
+        return name if activation(name) is phi else None
+    except RecipeError:
+        return None
 
 
 def _named(spec: Any) -> Activation:

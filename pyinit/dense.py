@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from .activation import Activation
+from .activation import Activation, spelled
 from .activation import activation as resolved
 from .distributions import ones, zeros
 from .errors import RecipeError, ShapeError
@@ -202,8 +202,4 @@ def _as_recipe(what: str, value: Any, shape: tuple[int, ...]) -> Recipe:
 
 def said(phi: Activation) -> str | tuple[str, float] | Activation:
     """Return what stands for an activation of the registry; any other as it is."""
-    name = phi.name if phi.parameter is None else (phi.name, phi.parameter)
-    try:
-        return name if resolved(name) is phi else phi
-    except RecipeError:
-        return phi
+    return spelled(phi) or phi

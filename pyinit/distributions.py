@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from .dtypes import DType, resolve
 from .errors import RecipeError
+from .makers import Spoken, maker
 from .plan import Plan
 from .recipe import Recipe, flag, named, number
 from .truncation import moments, numbers
@@ -95,12 +96,13 @@ class Uniform(Recipe):
     Parameters
     ----------
     low, high : float
-        Finite, low < high.
+        Finite, low < high; both, or neither for 0 and 1.
 
     Raises
     ------
     RecipeError
-        If a bound is not finite, or [low, high) holds no value of the dtype.
+        If one bound is given without the other, a bound is not finite, or [low, high) holds no value of the
+        dtype.
 
     Examples
     --------
@@ -111,17 +113,28 @@ class Uniform(Recipe):
     """
 
     verb: ClassVar[str] = "uniform"
-    low: float = 0.0
-    high: float = 1.0
+    low: float = None  # type: ignore[assignment]
+    high: float = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
-        low, high = number("uniform's low", self.low), number("uniform's high", self.high)
+        bounds: tuple[Any, Any] = (self.low, self.high)
+        if bounds == (None, None):
+            bounds = (0.0, 1.0)
+        if None in bounds:
+            given = f"low={self.low!r}" if bounds[1] is None else f"high={self.high!r}"
+            raise RecipeError(
+                f"uniform takes both low and high, or neither; got {given}. Write uniform(low, high)."
+            )
+        low, high = number("uniform's low", bounds[0]), number("uniform's high", bounds[1])
         if not low < high:
             raise RecipeError(
                 f"uniform needs low < high; [{low!r}, {high!r}) is empty. Use constant() for one value."
             )
         object.__setattr__(self, "low", low)
         object.__setattr__(self, "high", high)
+
+    def _differing(self) -> dict[str, Any]:
+        return {} if (self.low, self.high) == (0.0, 1.0) else {"low": self.low, "high": self.high}
 
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
         """Round the bounds to the compute dtype and find the outermost values of the dtype inside them."""
@@ -150,7 +163,7 @@ class Uniform(Recipe):
         )
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, kw_only=True)
 class Normal(Recipe):
     """Normal draws: z * std + mean, z by Box and Muller's transform.
 
@@ -197,7 +210,7 @@ def spread(recipe: str, value: Any) -> float:
     return std
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, kw_only=True)
 class TruncatedNormal(Recipe):
     """Normal draws kept inside bounds, by the inverse distribution function: one draw each, no rejection.
 
@@ -218,7 +231,7 @@ class TruncatedNormal(Recipe):
     Raises
     ------
     RecipeError
-        If a number cannot be meant, the bounds hold no value of the dtype, or all the mass within them is
+        If a number is not valid, the bounds hold no value of the dtype, or all the mass within them is
         beyond 37 std of the mean.
 
     Examples
@@ -294,13 +307,13 @@ class TruncatedNormal(Recipe):
         )
 
 
-constant = Constant
-uniform = Uniform
-normal = Normal
-truncated_normal = TruncatedNormal
+constant = maker("constant", Constant)
+uniform = maker("uniform", Uniform)
+normal = maker("normal", Normal)
+truncated_normal = maker("truncated_normal", TruncatedNormal)
 
 
-def zeros() -> Constant:
+def _zeros() -> Constant:
     """Return the recipe of zeros.
 
     Examples
@@ -309,10 +322,10 @@ def zeros() -> Constant:
     >>> pi.zeros()((3,), key=0)
     array([0., 0., 0.], dtype=float32)
     """
-    return Constant(0.0)
+    return Constant(0.0, spoken=Spoken("zeros", (), (("value", 0.0), ("negative", False))))
 
 
-def ones() -> Constant:
+def _ones() -> Constant:
     """Return the recipe of ones.
 
     Examples
@@ -321,10 +334,11 @@ def ones() -> Constant:
     >>> pi.ones()((3,), key=0, dtype="float64")
     array([1., 1., 1.])
     """
-    return Constant(1.0)
+    return Constant(1.0, spoken=Spoken("ones", (), (("value", 1.0),)))
 
 
-for _maker in (Constant, Uniform, Normal, TruncatedNormal):
-    named(_maker, _maker.verb)
-named(zeros, "zeros")
-named(ones, "ones")
+zeros = maker("zeros", _zeros)
+ones = maker("ones", _ones)
+
+for _maker in (constant, uniform, normal, truncated_normal, zeros, ones):
+    named(_maker, _maker.__name__)

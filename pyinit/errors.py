@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 __all__ = [
+    "ArgumentError",
+    "CallError",
     "DTypeError",
     "DataError",
     "FormatError",
+    "LabelError",
     "LayoutError",
+    "MissingLibraryError",
     "PyinitError",
     "RecipeError",
     "SeedError",
@@ -33,7 +37,30 @@ class DTypeError(PyinitError, TypeError):
 
 
 class RecipeError(PyinitError, ValueError):
-    """A number, name or option of a recipe that cannot be meant."""
+    """A number, name or option of a recipe that is not valid."""
+
+
+class CallError(RecipeError, TypeError):
+    """A call that makes a recipe, with arguments that the recipe does not have.
+
+    Python raises a TypeError for such a call; it is both.
+    """
+
+
+class ArgumentError(PyinitError, ValueError):
+    """An argument that is no part of a recipe and is not valid, such as a number of threads."""
+
+
+class LabelError(PyinitError, KeyError):
+    """A label that is not in a comparison; as for any mapping, a KeyError."""
+
+    def __str__(self) -> str:
+        # a KeyError shows its text in quotes
+        return Exception.__str__(self)
+
+
+class MissingLibraryError(PyinitError, ImportError):
+    """A library that is needed for one thing, such as matplotlib for pictures, and is not installed."""
 
 
 class SeedError(PyinitError, ValueError):

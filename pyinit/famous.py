@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
+from .activation import activation as resolved
+from .activation import spelled
 from .errors import RecipeError
+from .makers import Spoken, maker
 from .recipe import flag, named, number
 from .scaling import AxesOptions, VarianceScaling
 
@@ -26,36 +31,42 @@ __all__ = [
     "xavier_uniform",
 ]
 
+P = ParamSpec("P")
 
 _LARGEST_SQUARED = 1e154
+_DEFAULTS: dict[str, Any] = {"gain": 1.0, "a": 0.0, "mode": "fan_in", "sigma_b": 0.0, "truncated": False}
 
 
-def _normal_kind(truncated: bool) -> str:
-    return "truncated_normal" if flag("truncated", truncated) else "normal"
+def _famous(name: str, make: Callable[Concatenate[str, P], VarianceScaling]) -> Callable[P, VarianceScaling]:
+    """Return the maker of a name, which `make` is told, and let strings and JSON know it."""
+    made: Callable[P, VarianceScaling] = maker(
+        name, partial(make, name), like=make, options=AxesOptions.__annotations__
+    )
+    named(made, name)
+    return made
 
 
-def _glorot_scale(gain: float) -> float:
-    return _square("glorot's gain", gain)
-
-
-def _he_scale(a: float) -> float:
-    return 2.0 / (1.0 + _square("he's slope a", a))
-
-
-def _critical_scale(activation: Any, sigma_b: float) -> float:
-    # takes longer to import than all recipes
-    from .theory import critical
-
-    edge = critical(activation, number("sigma_b", sigma_b))
-    if not edge.is_stable:
-        warnings.warn(
-            f"critical_normal: the variance runs away from its fixed point q = {float(edge.q):.4g}, whose "
-            f"slope is {float(edge.variance_slope):.4g} a layer, so deep networks explode. Use few layers, "
-            "norms, or another activation.",
-            UserWarning,
-            stacklevel=3,
+def _scaled(
+    called: str,
+    options: dict[str, Any] | None,
+    scale: float,
+    mode: str,
+    distribution: str,
+    axes: AxesOptions,
+) -> VarianceScaling:
+    """Return the recipe, which knows its name; without options it prints as variance_scaling."""
+    if options is None:
+        # a scale that no number equals
+        return VarianceScaling(
+            scale, mode, distribution, **axes, spoken=Spoken(called, (), (("scale", None),))
         )
-    return float(edge.weight_variance)
+    differing = tuple((name, value) for name, value in options.items() if value != _DEFAULTS.get(name))
+    decided = (("scale", scale), ("mode", mode), ("distribution", distribution))
+    return VarianceScaling(scale, mode, distribution, **axes, spoken=Spoken(called, differing, decided))
+
+
+def _normal_kind(called: str, truncated: bool) -> str:
+    return "truncated_normal" if flag(f"{called}'s truncated", truncated) else "normal"
 
 
 def _square(what: str, value: float) -> float:
@@ -65,8 +76,29 @@ def _square(what: str, value: float) -> float:
     return base**2
 
 
-def critical_normal(
-    activation: Any, sigma_b: float = 0.0, *, truncated: bool = False, **axes: Unpack[AxesOptions]
+def _critical_scale(called: str, activation: Any, sigma_b: float) -> float:
+    # takes longer to import than all recipes
+    from .theory import critical
+
+    edge = critical(activation, sigma_b)
+    if not edge.is_stable:
+        warnings.warn(
+            f"{called}: the variance runs away from its fixed point q = {float(edge.q):.4g}, whose "
+            f"slope is {float(edge.variance_slope):.4g} a layer, so deep networks explode. Use few layers, "
+            "norms, or another activation.",
+            UserWarning,
+            stacklevel=4,
+        )
+    return float(edge.weight_variance)
+
+
+def _critical_normal(
+    called: str,
+    activation: Any,
+    *,
+    sigma_b: float = 0.0,
+    truncated: bool = False,
+    **axes: Unpack[AxesOptions],
 ) -> VarianceScaling:
     """Return the recipe of normal draws with std sigma_w / sqrt(fan_in), sigma_w at the edge of chaos.
 
@@ -90,7 +122,8 @@ def critical_normal(
     Returns
     -------
     Recipe
-        With the number sigma_w^2 as its scale, so that it prints and reads back without the activation.
+        It prints as ``critical_normal(activation='tanh')``, and finds sigma_w again when that is read; of an
+        activation that is a function of yours, as ``variance_scaling`` with the number sigma_w^2.
 
     Raises
     ------
@@ -114,17 +147,17 @@ def critical_normal(
     >>> round(plan.std * 20, 6)
     1.32701
     """
-    return VarianceScaling(
-        _critical_scale(activation, sigma_b),
-        "fan_in",
-        _normal_kind(truncated),
-        **axes,
-        called="critical_normal",
-    )
+    phi, bias = resolved(activation), number(f"{called}'s sigma_b", sigma_b)
+    name = spelled(phi)
+    options = None
+    if name is not None:
+        options = {"activation": name, "sigma_b": bias, "truncated": truncated}
+    kind = _normal_kind(called, truncated)
+    return _scaled(called, options, _critical_scale(called, activation, bias), "fan_in", kind, axes)
 
 
-def glorot_normal(
-    gain: float = 1.0, *, truncated: bool = False, **axes: Unpack[AxesOptions]
+def _glorot_normal(
+    called: str, *, gain: float = 1.0, truncated: bool = False, **axes: Unpack[AxesOptions]
 ) -> VarianceScaling:
     """Return the recipe of normal draws with variance gain^2 * 2 / (fan_in + fan_out).
 
@@ -153,12 +186,12 @@ def glorot_normal(
     >>> round(pi.glorot_normal().plan((300, 100)).std, 6)
     0.070711
     """
-    return VarianceScaling(
-        _glorot_scale(gain), "fan_avg", _normal_kind(truncated), **axes, called="glorot_normal"
-    )
+    options = {"gain": number(f"{called}'s gain", gain), "truncated": truncated}
+    kind = _normal_kind(called, truncated)
+    return _scaled(called, options, _square(f"{called}'s gain", gain), "fan_avg", kind, axes)
 
 
-def glorot_uniform(gain: float = 1.0, **axes: Unpack[AxesOptions]) -> VarianceScaling:
+def _glorot_uniform(called: str, *, gain: float = 1.0, **axes: Unpack[AxesOptions]) -> VarianceScaling:
     """Return the recipe of uniform draws with variance gain^2 * 2 / (fan_in + fan_out).
 
     Parameters
@@ -181,13 +214,19 @@ def glorot_uniform(gain: float = 1.0, **axes: Unpack[AxesOptions]) -> VarianceSc
     --------
     >>> import pyinit as pi
     >>> pi.glorot_uniform(layout="torch")
-    variance_scaling(mode='fan_avg', distribution='uniform', layout='torch')
+    glorot_uniform(layout='torch')
     """
-    return VarianceScaling(_glorot_scale(gain), "fan_avg", "uniform", **axes, called="glorot_uniform")
+    options = {"gain": number(f"{called}'s gain", gain)}
+    return _scaled(called, options, _square(f"{called}'s gain", gain), "fan_avg", "uniform", axes)
 
 
-def he_normal(
-    a: float = 0.0, mode: str = "fan_in", *, truncated: bool = False, **axes: Unpack[AxesOptions]
+def _he_normal(
+    called: str,
+    *,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    truncated: bool = False,
+    **axes: Unpack[AxesOptions],
 ) -> VarianceScaling:
     """Return the recipe of normal draws with variance 2 / ((1 + a^2) fan), for relu and leaky relu.
 
@@ -223,10 +262,14 @@ def he_normal(
     truncated_normal (800, 10) float32: mean 0, std 0.05, bounds [-0.113685, 0.113685], fan_in 800, \
 fan_out 10, gain 1.41421
     """
-    return VarianceScaling(_he_scale(a), mode, _normal_kind(truncated), **axes, called="he_normal")
+    kind = _normal_kind(called, truncated)
+    options = {"a": number(f"{called}'s slope a", a), "mode": mode, "truncated": truncated}
+    return _scaled(called, options, 2.0 / (1.0 + _square(f"{called}'s slope a", a)), mode, kind, axes)
 
 
-def he_uniform(a: float = 0.0, mode: str = "fan_in", **axes: Unpack[AxesOptions]) -> VarianceScaling:
+def _he_uniform(
+    called: str, *, a: float = 0.0, mode: str = "fan_in", **axes: Unpack[AxesOptions]
+) -> VarianceScaling:
     """Return the recipe of uniform draws with variance 2 / ((1 + a^2) fan), for relu and leaky relu.
 
     Parameters
@@ -253,10 +296,11 @@ def he_uniform(a: float = 0.0, mode: str = "fan_in", **axes: Unpack[AxesOptions]
     >>> pi.he_uniform(a=5**0.5, layout="torch").plan((10, 100)).bounds
     (-0.10000000149011612, 0.09999999403953552)
     """
-    return VarianceScaling(_he_scale(a), mode, "uniform", **axes, called="he_uniform")
+    options = {"a": number(f"{called}'s slope a", a), "mode": mode}
+    return _scaled(called, options, 2.0 / (1.0 + _square(f"{called}'s slope a", a)), mode, "uniform", axes)
 
 
-def lecun_normal(*, truncated: bool = False, **axes: Unpack[AxesOptions]) -> VarianceScaling:
+def _lecun_normal(called: str, *, truncated: bool = False, **axes: Unpack[AxesOptions]) -> VarianceScaling:
     """Return the recipe of normal draws with variance 1 / fan_in, as selu networks need.
 
     Parameters
@@ -281,10 +325,11 @@ def lecun_normal(*, truncated: bool = False, **axes: Unpack[AxesOptions]) -> Var
     >>> pi.lecun_normal().plan((100, 10)).std
     0.1
     """
-    return VarianceScaling(1.0, "fan_in", _normal_kind(truncated), **axes, called="lecun_normal")
+    kind = _normal_kind(called, truncated)
+    return _scaled(called, {"truncated": truncated}, 1.0, "fan_in", kind, axes)
 
 
-def lecun_uniform(**axes: Unpack[AxesOptions]) -> VarianceScaling:
+def _lecun_uniform(called: str, **axes: Unpack[AxesOptions]) -> VarianceScaling:
     """Return the recipe of uniform draws with variance 1 / fan_in.
 
     Parameters
@@ -307,18 +352,17 @@ def lecun_uniform(**axes: Unpack[AxesOptions]) -> VarianceScaling:
     >>> pi.lecun_uniform().plan((300, 10)).bounds
     (-0.10000000149011612, 0.09999999403953552)
     """
-    return VarianceScaling(1.0, "fan_in", "uniform", **axes, called="lecun_uniform")
+    return _scaled(called, {}, 1.0, "fan_in", "uniform", axes)
 
 
-xavier_normal = glorot_normal
-xavier_uniform = glorot_uniform
-kaiming_normal = he_normal
-kaiming_uniform = he_uniform
-
-named(critical_normal, "critical_normal")
-named(glorot_normal, "glorot_normal", "xavier_normal")
-named(glorot_uniform, "glorot_uniform", "xavier_uniform")
-named(he_normal, "he_normal", "kaiming_normal")
-named(he_uniform, "he_uniform", "kaiming_uniform")
-named(lecun_normal, "lecun_normal")
-named(lecun_uniform, "lecun_uniform")
+critical_normal = _famous("critical_normal", _critical_normal)
+glorot_normal = _famous("glorot_normal", _glorot_normal)
+glorot_uniform = _famous("glorot_uniform", _glorot_uniform)
+he_normal = _famous("he_normal", _he_normal)
+he_uniform = _famous("he_uniform", _he_uniform)
+kaiming_normal = _famous("kaiming_normal", _he_normal)
+kaiming_uniform = _famous("kaiming_uniform", _he_uniform)
+lecun_normal = _famous("lecun_normal", _lecun_normal)
+lecun_uniform = _famous("lecun_uniform", _lecun_uniform)
+xavier_normal = _famous("xavier_normal", _glorot_normal)
+xavier_uniform = _famous("xavier_uniform", _glorot_uniform)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from .dtypes import DType, resolve
 from .errors import LayoutError, RecipeError, ShapeError
 from .fans import Axes, given_axes, positions
+from .makers import maker
 from .plan import Plan
 from .recipe import Recipe, named, number
 from .stream import Key
@@ -267,8 +268,8 @@ def haar(n: int, *, key: int | Key, dtype: Any = "float32", threads: int | None 
     return Orthogonal()((n, n), key=key, dtype=dtype, threads=threads)
 
 
-orthogonal = Orthogonal
-delta_orthogonal = DeltaOrthogonal
+orthogonal = maker("orthogonal", Orthogonal)
+delta_orthogonal = maker("delta_orthogonal", DeltaOrthogonal)
 
-for _maker in (Orthogonal, DeltaOrthogonal):
-    named(_maker, _maker.verb)
+for _maker in (orthogonal, delta_orthogonal):
+    named(_maker, _maker.__name__)

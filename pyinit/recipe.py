@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import math
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -16,25 +15,35 @@ import numpy.typing as npt
 from ._fill import check_threads, execute
 from .dtypes import DType, resolve, storage
 from .errors import RecipeError
+from .makers import Spoken
+from .names import suggestion
 from .plan import Plan
 from .stream import Key, as_key
 from .strict_json import parsed
 from .window import Shape, Window, check_window, normal_shape
 
-__all__ = ["Recipe", "flag", "from_dict", "from_json", "named", "number"]
+__all__ = ["Recipe", "as_recipe", "flag", "from_dict", "from_json", "named", "number"]
 
 
 @dataclass(frozen=True)
 class Recipe:
     """What a weight should be; call it to draw one.
 
-    Two recipes that print the same make the same bytes. ``eval(repr(recipe))`` is the recipe again
-    where pyinit's names are imported.
+    A recipe prints as the name it was made by, with the options that differ from their defaults;
+    ``eval(repr(recipe))`` is the recipe again where pyinit's names are imported. The name does not count in a
+    comparison: recipes with the same numbers are equal, as ``he_normal() == variance_scaling(2.0)``.
     """
 
     verb: ClassVar[str] = ""
     # whether it makes nothing but convolution kernels, whose axes beyond the channels are a receptive field
     is_of_convolutions: ClassVar[bool] = False
+    # the name it was made by, if that is not the verb
+    spoken: Spoken | None = field(default=None, repr=False, compare=False, kw_only=True)
+
+    @property
+    def called(self) -> str:
+        """The name that it was made by, as messages say it."""
+        return self.verb if self.spoken is None else self.spoken.name
 
     def __call__(
         self,
@@ -128,15 +137,37 @@ class Recipe:
         return _remembered(self, shape, dtype)
 
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
-        """Turn the wish into numbers: what each recipe defines."""
+        """Return the plan; every recipe implements this.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Of the whole tensor.
+        dtype : DType
+            The format, with its rounding and its range.
+
+        Returns
+        -------
+        Plan
+        """
         raise NotImplementedError
 
     def __repr__(self) -> str:
-        said = (f"{name}={_literal(value)}" for name, value in self._said().items())
-        return f"{self.verb}({', '.join(said)})"
+        name, parameters = self._said()
+        return f"{name}({', '.join(f'{one}={_literal(value)}' for one, value in parameters.items())})"
 
-    def _said(self) -> dict[str, Any]:
-        """Return the parameters that differ from their defaults."""
+    def _said(self) -> tuple[str, dict[str, Any]]:
+        """Return the name, and the parameters that differ from their defaults."""
+        differing = self._differing()
+        spoken = self.spoken
+        if spoken is None or any(getattr(self, name) != value for name, value in spoken.decided):
+            return self.verb, differing
+        decided = dict(spoken.decided)
+        others = {name: value for name, value in differing.items() if name not in decided}
+        return spoken.name, {**dict(spoken.options), **others}
+
+    def _differing(self) -> dict[str, Any]:
+        """Return the fields that differ from their defaults."""
         said = {}
         for f in fields(self):
             if f.repr:
@@ -154,7 +185,8 @@ class Recipe:
         >>> pi.normal(std=0.02).to_dict()
         {'recipe': 'normal', 'std': 0.02}
         """
-        return {"recipe": self.verb, **{name: _json_value(value) for name, value in self._said().items()}}
+        name, parameters = self._said()
+        return {"recipe": name, **{one: _json_value(value) for one, value in parameters.items()}}
 
     def to_json(self) -> str:
         """Return the recipe as one JSON object.
@@ -190,9 +222,49 @@ _MAKERS: dict[str, Callable[..., Recipe]] = {}
 
 
 def named(maker: Callable[..., Recipe], *names: str) -> None:
-    """Let JSON say a recipe by these names."""
+    """Let strings and JSON name a recipe so."""
     for name in names:
         _MAKERS[name] = maker
+
+
+def as_recipe(recipe: Any, what: str = "a recipe") -> Recipe:
+    """Return the recipe that a caller gave, as it is or by its name.
+
+    Parameters
+    ----------
+    recipe : Recipe, str or dict
+        A recipe; a name such as ``"he_normal"``; or what ``Recipe.to_dict`` returns.
+    what : str
+        What to call it in an error.
+
+    Returns
+    -------
+    Recipe
+        The recipe.
+
+    Raises
+    ------
+    RecipeError
+        If it is something else, or the name is unknown. The message names the nearest names.
+
+    Examples
+    --------
+    >>> from pyinit.recipe import as_recipe
+    >>> as_recipe("zeros")
+    zeros()
+    """
+    if isinstance(recipe, Recipe):
+        return recipe
+    if isinstance(recipe, str | dict):
+        return from_dict(recipe)
+    name = getattr(recipe, "__name__", "")
+    if callable(recipe) and name in _MAKERS:
+        raise RecipeError(
+            f"{what} is needed; got {name} itself, which makes recipes. Call it: pyinit.{name}(...)."
+        )
+    raise RecipeError(
+        f"{what} is needed; got {recipe!r:.100}. Give pyinit.he_normal(), another recipe, or its name."
+    )
 
 
 def from_dict(content: Any) -> Recipe:
@@ -211,13 +283,13 @@ def from_dict(content: Any) -> Recipe:
     Raises
     ------
     RecipeError
-        If the name or a parameter is unknown, or a value cannot be meant.
+        If the name or a parameter is unknown, or a value is not valid.
 
     Examples
     --------
     >>> import pyinit as pi
     >>> pi.recipe_from_dict({"recipe": "xavier_uniform", "layout": "torch"})
-    variance_scaling(mode='fan_avg', distribution='uniform', layout='torch')
+    xavier_uniform(layout='torch')
     """
     if isinstance(content, str):
         content = {"recipe": content}
@@ -228,18 +300,14 @@ def from_dict(content: Any) -> Recipe:
     parameters = {str(name): value for name, value in content.items() if name != "recipe"}
     maker = _MAKERS.get(content["recipe"])
     if maker is None:
-        raise RecipeError(f"unknown recipe {content['recipe']!r}. Known are {', '.join(sorted(_MAKERS))}.")
+        raise RecipeError(
+            f"unknown recipe {content['recipe']!r}. {suggestion(content['recipe'], sorted(_MAKERS))}"
+        )
     values = {
         name: float(value) if value in ("inf", "-inf") else tuple(value) if isinstance(value, list) else value
         for name, value in parameters.items()
     }
-    try:
-        return maker(**values)
-    except TypeError as error:
-        signature = ", ".join(inspect.signature(maker).parameters)
-        raise RecipeError(
-            f"{content['recipe']} takes ({signature}); got {parameters!r}: {error}. Correct the parameters."
-        ) from None
+    return maker(**values)
 
 
 def from_json(text: str) -> Recipe:
@@ -265,7 +333,7 @@ def from_json(text: str) -> Recipe:
     --------
     >>> import pyinit as pi
     >>> pi.recipe_from_json('"zeros"')
-    constant(value=0.0)
+    zeros()
     """
     return from_dict(parsed(text, "a recipe", RecipeError))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any
@@ -11,11 +11,21 @@ from typing import Any
 from .distributions import Constant, ones, zeros
 from .errors import LayoutError, RecipeError
 from .fans import Axes
-from .recipe import Recipe, from_dict
-from .strict_json import parsed, shown
+from .names import nearest
+from .recipe import Recipe, as_recipe
 from .window import Shape
 
-__all__ = ["CONVENTIONS", "Rule", "as_rules", "fitted", "redrawn", "rules_from_json"]
+__all__ = [
+    "CONVENTIONS",
+    "Rule",
+    "as_rules",
+    "check_matched",
+    "deciding",
+    "fitted",
+    "is_one_recipe",
+    "redrawn",
+    "rules_of",
+]
 
 
 @dataclass(frozen=True)
@@ -25,10 +35,10 @@ class Rule:
     Parameters
     ----------
     match : str
-        A pattern for the whole name: ``*`` stands for any characters, dots included, ``?`` for one,
-        ``[0-9]`` for one of a set, and ``|`` separates alternatives.
-    recipe : Recipe
-        What they should be.
+        A name, or a pattern for the whole name: ``*`` stands for any characters, dots included, ``?`` for
+        one, ``[0-9]`` for one of a set, and ``|`` separates alternatives.
+    recipe : Recipe, str or dict
+        What they should be: a recipe, or its name, as `pyinit.recipe_from_dict` takes it.
     zero_rows : tuple of int
         Rows (indices along the first axis) that are zero all the same, such as a padding token's.
     kernels_only : bool
@@ -39,8 +49,7 @@ class Rule:
     Examples
     --------
     >>> import pyinit as pi
-    >>> from pyinit.rules import Rule
-    >>> rule = Rule("*.c_proj.weight", pi.normal(std=0.01))
+    >>> rule = pi.Rule("*.c_proj.weight", pi.normal(std=0.01))
     >>> rule.matches("h.0.mlp.c_proj.weight", is_kernel=True)
     True
     """
@@ -51,13 +60,18 @@ class Rule:
     kernels_only: bool = False
     no_kernels: bool = False
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.match, str) or not self.match:
+            raise RecipeError(f'a rule needs a name or a pattern; got {self.match!r}. Write "*.weight".')
+        object.__setattr__(self, "recipe", as_recipe(self.recipe, f"a recipe for {self.match!r}"))
+
     def matches(self, name: str, *, is_kernel: bool) -> bool:
         """Tell whether the rule speaks of the parameter."""
         excluded = self.no_kernels if is_kernel else self.kernels_only
-        return not excluded and _pattern(self.match).fullmatch(name) is not None
+        return not excluded and _fits(self.match, name)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the rule as `rules_from_json` reads it."""
+        """Return the rule as `pyinit.rules_json.rules_from_json` reads it."""
         content: dict[str, Any] = {"match": self.match, "recipe": self.recipe.to_dict()}
         if self.zero_rows:
             content["zero_rows"] = list(self.zero_rows)
@@ -68,6 +82,11 @@ class Rule:
         return content
 
 
+def _fits(match: str, name: str) -> bool:
+    # a name with brackets is its own pattern too
+    return match == name or _pattern(match).fullmatch(name) is not None
+
+
 @lru_cache(maxsize=1024)
 def _pattern(match: str) -> re.Pattern[str]:
     """Globs without the platform's idea of case; a set that is never closed stands for itself."""
@@ -76,17 +95,18 @@ def _pattern(match: str) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{translate(part)})" for part in match.split("|")))
 
 
+_NORMS = "*norm*.{0}|*Norm*.{0}|*ln_?.{0}|*.ln*.{0}|ln*.{0}|*.bn*.{0}|bn*.{0}"
+
 #: What nearly every model does with what is not a kernel; used where no family says otherwise.
 CONVENTIONS: tuple[Rule, ...] = (
     Rule("*.running_var|running_var", ones()),
     Rule("*.running_mean|running_mean|*.num_batches_tracked|num_batches_tracked", zeros()),
-    Rule(
-        "*norm*.weight|*Norm*.weight|*ln_?.weight|*.ln*.weight|*.bn*.weight|bn*.weight",
-        ones(),
-        # adaptive norms hold linear layers: norm1.linear.weight is a matrix
-        no_kernels=True,
-    ),
+    # adaptive norms hold linear layers: norm1.linear.weight is a matrix
+    Rule("|".join(_NORMS.format(end) for end in ("weight", "scale", "gamma")), ones(), no_kernels=True),
+    Rule("|".join(_NORMS.format(end) for end in ("offset", "beta")), zeros(), no_kernels=True),
     Rule("*.bias|bias", zeros()),
+    # in_proj_bias of attention, bias_hh_l0 of recurrent layers; but a table of biases is a kernel
+    Rule("*_bias|*.bias_*|bias_*", zeros(), no_kernels=True),
 )
 
 
@@ -129,11 +149,12 @@ def fitted(recipe: Recipe, axes: Axes, shape: Shape, *, is_convolution: bool = F
     of_owner: dict[str, Any] = {}
     for place in fields(Axes):
         value = getattr(axes, place.name)
-        if value == place.default:
+        # a stride decides fans and nothing else
+        if value == place.default or (place.name == "stride" and place.name not in options):
             continue
         if place.name not in options:
             raise LayoutError(
-                f"{recipe.verb} does not take {place.name}, which this weight needs: "
+                f"{recipe.called} does not take {place.name}, which this weight needs: "
                 f"{place.name}={value!r}. Name the layout or the axes in the recipe."
             )
         if getattr(recipe, place.name) == options[place.name]:
@@ -149,7 +170,7 @@ def fitted(recipe: Recipe, axes: Axes, shape: Shape, *, is_convolution: bool = F
             groups=getattr(result, "groups", 1),
             transposed=getattr(result, "transposed", False),
         )
-        unexplained.check_field(shape, recipe.verb)
+        unexplained.check_field(shape, recipe.called)
     return result
 
 
@@ -169,19 +190,63 @@ def redrawn(rules: Iterable[Rule], recipe: Recipe) -> tuple[Rule, ...]:
     return tuple(each())
 
 
-def as_rules(recipes: object) -> tuple[Rule, ...]:
-    """Return what the caller gave as ordered rules.
+def is_one_recipe(recipes: object) -> bool:
+    """Whether a caller gave one recipe, or its name, for all that is drawn at random."""
+    return isinstance(recipes, Recipe | str)
 
-    A recipe alone is a rule for every name; a mapping or a sequence of pairs goes from pattern to
-    recipe, in order.
+
+def rules_of(recipes: object, defaults: Iterable[Rule] | None = None) -> tuple[Rule, ...]:
+    """Return what a caller gave for a whole model as ordered rules; every door reads it so.
+
+    Parameters
+    ----------
+    recipes : Recipe, str, mapping or sequence
+        One recipe, or its name, is for what is drawn at random: norms, biases and buffers keep what the model
+        or `CONVENTIONS` make of them. A mapping of patterns, or a sequence of rules or (pattern, recipe), is
+        taken as it is, in order: nothing is added.
+    defaults : iterable of Rule, optional
+        The model's own rules, which say what is not drawn; by default `CONVENTIONS`, and then every other
+        tensor follows the one recipe, whatever its rank.
+
+    Returns
+    -------
+    tuple of Rule
+        The first that matches a name decides.
+
+    Raises
+    ------
+    RecipeError
+        If it is none of these, or a recipe's name is unknown.
+
+    Examples
+    --------
+    >>> from pyinit.rules import rules_of
+    >>> [rule.recipe for rule in rules_of("he_normal") if rule.matches("l1.bias", is_kernel=False)]
+    [zeros(), he_normal()]
+    >>> rules_of({"*.bias": "zeros"})
+    (Rule(match='*.bias', recipe=zeros(), zero_rows=(), kernels_only=False, no_kernels=False),)
     """
-    if isinstance(recipes, Recipe):
-        return (Rule("*", recipes),)
+    if not is_one_recipe(recipes):
+        return as_rules(recipes)
+    recipe = as_recipe(recipes)
+    return (*CONVENTIONS, Rule("*", recipe)) if defaults is None else redrawn(defaults, recipe)
+
+
+def as_rules(recipes: object) -> tuple[Rule, ...]:
+    """Return a mapping, or a sequence of rules or pairs, as ordered rules; one recipe is for every name.
+
+    Raises
+    ------
+    RecipeError
+        If it is something else, or a recipe's name is unknown.
+    """
+    if is_one_recipe(recipes):
+        return (Rule("*", as_recipe(recipes)),)
     pairs = list(recipes.items()) if isinstance(recipes, Mapping) else recipes
-    if not isinstance(pairs, Sequence) or isinstance(pairs, str):
+    if not isinstance(pairs, Sequence):
         raise RecipeError(
-            f"recipes are a Recipe, or patterns and recipes in order; got {recipes!r}. "
-            'Use {"*.bias": pyinit.zeros(), "*": pyinit.he_normal()}.'
+            f"recipes are one recipe, or patterns and recipes in order; got {recipes!r:.100}. "
+            'Use {"*.bias": "zeros", "*": pyinit.he_normal()}.'
         )
     return tuple(_as_rule(pair) for pair in pairs)
 
@@ -189,90 +254,92 @@ def as_rules(recipes: object) -> tuple[Rule, ...]:
 def _as_rule(pair: object) -> Rule:
     if isinstance(pair, Rule):
         return pair
-    if isinstance(pair, tuple) and len(pair) == 2:
-        match, recipe = pair
-        if isinstance(match, str) and isinstance(recipe, Recipe):
-            return Rule(match, recipe)
+    if isinstance(pair, tuple | list) and len(pair) == 2:
+        return Rule(*pair)
     raise RecipeError(
-        f"a rule is a pattern and a Recipe; got {pair!r}. Use ('*.weight', pyinit.he_normal())."
+        f"a rule is a pattern and a recipe; got {pair!r:.100}. Use ('*.weight', pyinit.he_normal())."
     )
 
 
-def rules_from_json(
-    content: object, defaults: Sequence[Rule] | None = None, where: str = "recipe"
-) -> tuple[Rule, ...]:
-    """Return the rules that a JSON value describes.
+def deciding(rules: Iterable[Rule]) -> Callable[[str, bool], Rule | None]:
+    """Return the function of (name, is_kernel) that finds the first rule that matches, or None.
+
+    It takes the time of the patterns alone, however many rules are exact names.
+    """
+    exact: dict[str, list[tuple[int, Rule]]] = {}
+    patterns: list[tuple[int, Rule]] = []
+    for at, rule in enumerate(rules):
+        exact.setdefault(rule.match, []).append((at, rule))
+        if not _is_exact(rule.match):
+            patterns.append((at, rule))
+
+    def found(name: str, is_kernel: bool) -> Rule | None:
+        named = next(
+            ((at, rule) for at, rule in exact.get(name, ()) if rule.matches(name, is_kernel=is_kernel)),
+            None,
+        )
+        for at, rule in patterns:
+            if named is not None and named[0] <= at:
+                break
+            if rule.matches(name, is_kernel=is_kernel):
+                return rule
+        return None if named is None else named[1]
+
+    return found
+
+
+def _is_exact(match: str) -> bool:
+    return not any(sign in match for sign in "*?[|")
+
+
+def check_matched(
+    rules: Iterable[Rule], names: Iterable[str], aliases: Mapping[str, str] | None = None
+) -> None:
+    """Refuse a rule of the caller's that no tensor follows, be it an exact name or a pattern.
 
     Parameters
     ----------
-    content : str or list
-        A list of ``{"match": pattern, "recipe": ...}`` objects, with ``"zero_rows"``,
-        ``"kernels_only"`` and ``"no_kernels"`` where wanted; the string ``"default"`` in the list
-        stands for all of `defaults`. JSON text is read first.
-    defaults : sequence of Rule, optional
-        The model's own rules.
-    where : str
-        What to call the content in an error.
-
-    Returns
-    -------
-    tuple of Rule
-        In order.
+    rules : iterable of Rule
+        What the caller gave; not conventions, and not a model's own rules.
+    names : iterable of str
+        The names of the model's tensors.
+    aliases : mapping of str to str, optional
+        Names of tensors that share another one, and the name of that.
 
     Raises
     ------
     RecipeError
-        If the content is not JSON, holds NaN, or is not a list of rules.
+        The message names the nearest names. Of alternatives (``a|b``) each name needs its tensor, and the
+        whole pattern one.
 
     Examples
     --------
-    >>> from pyinit.rules import rules_from_json
-    >>> rules_from_json('[{"match": "*.bias", "recipe": "zeros"}, {"match": "*", "recipe": "he_normal"}]')[1]
-    Rule(match='*', recipe=variance_scaling(scale=2.0), zero_rows=(), kernels_only=False, \
-no_kernels=False)
+    >>> from pyinit.rules import Rule, check_matched
+    >>> check_matched([Rule("*.wieght", "zeros")], ["l1.weight", "l1.bias"])
+    Traceback (most recent call last):
+    pyinit.errors.RecipeError: no parameter matches '*.wieght'. Did you mean l1.weight?
     """
-    if isinstance(content, str):
-        content = parsed(content, where, RecipeError)
-    if not isinstance(content, list) or not content:
-        raise RecipeError(
-            f"{where} must be a list of rules, each with a pattern and a recipe; got {shown(content)}. "
-            'Write [{"match": "*", "recipe": "he_normal"}].'
-        )
-    rules: list[Rule] = []
-    for position, item in enumerate(content):
-        if item != "default":
-            rules.append(_rule(item, f"{where}, rule {position}"))
-        elif defaults is None:
-            raise RecipeError(
-                f"{where}, rule {position}: this model has no default rules; write out a pattern and a recipe"
-            )
-        else:
-            rules.extend(defaults)
-    return tuple(rules)
+    known = dict.fromkeys(names)
+    if not known:
+        return
+    for rule in rules:
+        if rule.match in known:
+            continue
+        exact = [part for part in rule.match.split("|") if _is_exact(part)]
+        missing = [part for part in exact if part not in known]
+        if not exact and not any(_fits(rule.match, name) for name in known):
+            missing = [rule.match]
+        if missing:
+            raise RecipeError(_unmatched(missing[0], known, aliases or {}))
 
 
-_FIELDS = {"match", "recipe", "zero_rows", "kernels_only", "no_kernels"}
-
-
-def _rule(item: object, where: str) -> Rule:
-    if not isinstance(item, dict) or not {"match", "recipe"} <= set(item) <= _FIELDS:
-        raise RecipeError(
-            f"{where} needs 'match' and 'recipe', may have 'zero_rows', 'kernels_only', 'no_kernels'; "
-            f"got {shown(item)}"
-        )
-    match, zero_rows = item["match"], item.get("zero_rows", [])
-    if not isinstance(match, str) or not match:
-        raise RecipeError(f"{where}: 'match' is a pattern such as \"*.weight\"; got {shown(match)}")
-    if not isinstance(zero_rows, list) or not all(type(row) is int and row >= 0 for row in zero_rows):
-        raise RecipeError(f"{where}: 'zero_rows' is a list of row indices >= 0; got {shown(zero_rows)}")
-    kinds = {name: item.get(name, False) for name in ("kernels_only", "no_kernels")}
-    for name, value in kinds.items():
-        if not isinstance(value, bool):
-            raise RecipeError(f"{where}: '{name}' is true or false; got {shown(value)}")
-    if all(kinds.values()):
-        raise RecipeError(f"{where}: 'kernels_only' and 'no_kernels' leave nothing to match; keep one")
-    try:
-        recipe = from_dict(item["recipe"])
-    except RecipeError as error:
-        raise RecipeError(f"{where}: {error}") from None
-    return Rule(match, recipe, tuple(zero_rows), **kinds)
+def _unmatched(match: str, names: Iterable[str], aliases: Mapping[str, str]) -> str:
+    for alias, owner in aliases.items():
+        if _fits(match, alias):
+            return f"no parameter of its own matches {match!r}: {alias} shares {owner}. Name {owner}."
+    names = list(names)
+    found = nearest(match, names)
+    if found:
+        return f"no parameter matches {match!r}. Did you mean {', '.join(found)}?"
+    listed = ", ".join(names[:3])
+    return f"no parameter matches {match!r}. The names are {listed}{', ...' if len(names) > 3 else ''}."

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import ClassVar, TypedDict
 
 from .distributions import Normal, TruncatedNormal, Uniform
 from .dtypes import DType
 from .errors import RecipeError
 from .fans import Axes
+from .makers import maker
 from .plan import Plan
 from .recipe import Recipe, named, number
 from .window import Shape
@@ -75,7 +76,7 @@ class VarianceScaling(Recipe):
     Raises
     ------
     RecipeError
-        If an option is unknown or the scale cannot be meant.
+        If an option is unknown or the scale is not valid.
     LayoutError, ShapeError
         If the axes do not describe the weight, if it has no fans, or if it has more than two axes and nothing
         says what each is.
@@ -104,6 +105,7 @@ class VarianceScaling(Recipe):
     scale: float = 1.0
     mode: str = "fan_in"
     distribution: str = "normal"
+    _: KW_ONLY
     layout: str | None = None
     in_axis: int | tuple[int, ...] | None = None
     out_axis: int | tuple[int, ...] | None = None
@@ -113,8 +115,6 @@ class VarianceScaling(Recipe):
     stride: int | tuple[int, ...] = 1
     depthwise: bool = False
     compat: str | None = None
-    # the name that messages use
-    called: str = field(default="variance_scaling", repr=False, compare=False)
 
     def __post_init__(self) -> None:
         scale = number(f"{self.called}'s scale", self.scale)
@@ -156,11 +156,11 @@ class VarianceScaling(Recipe):
         std = math.sqrt(self.scale / fan)
         kind: Recipe
         if std == 0:
-            kind = Normal(0.0, 0.0)
+            kind = Normal(std=0.0)
         elif self.distribution == "normal":
-            kind = Normal(0.0, std)
+            kind = Normal(std=std)
         elif self.distribution == "truncated_normal":
-            kind = TruncatedNormal(0.0, std, correct=True)
+            kind = TruncatedNormal(std=std, correct=True)
         else:
             limit = math.sqrt(3 * self.scale / fan)
             kind = Uniform(-limit, limit)
@@ -168,5 +168,5 @@ class VarianceScaling(Recipe):
         return replace(plan, std=std, fan_in=fan_in, fan_out=fan_out, gain=math.sqrt(self.scale))
 
 
-variance_scaling = VarianceScaling
-named(VarianceScaling, VarianceScaling.verb)
+variance_scaling = maker("variance_scaling", VarianceScaling)
+named(variance_scaling, VarianceScaling.verb)

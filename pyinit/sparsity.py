@@ -9,6 +9,7 @@ from typing import ClassVar
 from .distributions import Normal, spread
 from .dtypes import DType
 from .errors import RecipeError, ShapeError
+from .makers import maker
 from .plan import Plan
 from .recipe import Recipe, flag, named, number
 from .window import Shape
@@ -69,7 +70,7 @@ class Sparse(Recipe):
             raise ShapeError(f"sparse needs 2 dimensions; got shape {shape}. Reshape to a matrix and back.")
         if shape[0] >= 2**32:
             raise ShapeError(f"sparse needs fewer than 2**32 rows; got {shape[0]}. Use exact=False on parts.")
-        plain = Normal(0.0, self.std).make_plan(shape, dtype)
+        plain = Normal(std=self.std).make_plan(shape, dtype)
         if self.exact:
             zeros = math.ceil(self.sparsity * shape[0])
             kept = 1 - zeros / max(shape[0], 1)
@@ -91,5 +92,5 @@ class Sparse(Recipe):
         )
 
 
-sparse = Sparse
-named(Sparse, Sparse.verb)
+sparse = maker("sparse", Sparse)
+named(sparse, Sparse.verb)

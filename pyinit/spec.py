@@ -11,7 +11,8 @@ from typing import Any
 
 from .errors import DTypeError, ShapeError, SpecError
 from .fans import LAYOUTS
-from .rules import CONVENTIONS, Rule, rules_from_json
+from .rules import CONVENTIONS, Rule
+from .rules_json import rules_from_json
 from .safetensors import ITEMSIZE, Header, TensorInfo, read_header, read_index
 from .strict_json import shown
 from .window import normal_shape

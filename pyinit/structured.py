@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from .dtypes import DType, resolve
 from .errors import LayoutError, RecipeError, ShapeError
 from .fans import Axes
+from .makers import maker
 from .plan import Plan
 from .recipe import Recipe, named, number
 from .source import ArraySource, check_shape, open_source
@@ -246,10 +247,10 @@ class Pretrained(Recipe):
         return super().to_dict()
 
 
-identity = Identity
-dirac = Dirac
-bilinear = Bilinear
-pretrained = Pretrained
+identity = maker("identity", Identity)
+dirac = maker("dirac", Dirac)
+bilinear = maker("bilinear", Bilinear)
+pretrained = maker("pretrained", Pretrained)
 
-for _maker in (Identity, Dirac, Bilinear, Pretrained):
-    named(_maker, _maker.verb)
+for _maker in (identity, dirac, bilinear, pretrained):
+    named(_maker, _maker.__name__)

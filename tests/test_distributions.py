@@ -62,12 +62,12 @@ def test_moments_of_a_uniform_plan() -> None:
     "recipe",
     [
         pi.truncated_normal(),
-        pi.truncated_normal(0.1, 0.02),
+        pi.truncated_normal(mean=0.1, std=0.02),
         pi.truncated_normal(std=0.02, correct=True),
-        pi.truncated_normal(1.0, 0.5, 0.9, 1.1, unit="absolute"),
+        pi.truncated_normal(mean=1.0, std=0.5, low=0.9, high=1.1, unit="absolute"),
         pi.truncated_normal(low=3.0, high=INF),
         pi.truncated_normal(low=-INF, high=-8.0),
-        pi.truncated_normal(-1.0, 0.3, -0.1, 4.0),
+        pi.truncated_normal(mean=-1.0, std=0.3, low=-0.1, high=4.0),
     ],
     ids=repr,
 )
@@ -134,7 +134,7 @@ def test_bounds_are_those_of_the_peers() -> None:
         (lambda: pi.normal(std=1e-50).plan((2,), "bfloat16"), r"in which bfloat16 is computed. Use float64"),
         (lambda: pi.normal(std=1e39).plan((2,)), r"std 1e\+39 is outside the range of float32"),
         (
-            lambda: pi.normal(6e4, 1e3).plan((2,), "float16"),
+            lambda: pi.normal(mean=6e4, std=1e3).plan((2,), "float16"),
             r"float16 holds values up to 65504; normal.* reaches",
         ),
         (
@@ -153,7 +153,9 @@ def test_bounds_are_those_of_the_peers() -> None:
         ),
         (lambda: pi.truncated_normal(low=38, high=INF), r"some of the mass within 37 std .* 38.0 to inf std"),
         (
-            lambda: pi.truncated_normal(1.0, 1.0, 1.001, 1.002, unit="absolute").plan((2,), "bfloat16"),
+            lambda: pi.truncated_normal(mean=1.0, std=1.0, low=1.001, high=1.002, unit="absolute").plan(
+                (2,), "bfloat16"
+            ),
             r"\[1.001, 1.002\] holds no value of bfloat16; truncated_normal needs at least one",
         ),
         (
@@ -168,7 +170,7 @@ def test_refusals(make, message: str) -> None:
 
 
 def test_edges_that_are_taken() -> None:
-    assert (pi.normal(3.0, 0.0)((4,), key=0) == 3).all()
+    assert (pi.normal(mean=3.0, std=0.0)((4,), key=0) == 3).all()
     assert pi.normal(std=1e-50)((4,), key=0, dtype="float64").any()
     assert pi.truncated_normal(std=1e5, low=-1.0, high=1.0, unit="absolute").plan((2,), "float16").bounds == (
         -1,

@@ -22,11 +22,11 @@ DTYPES = ["float32", "float64", "bfloat16", "float16"]
 RECIPES = [
     pi.constant(1 / 3),
     pi.uniform(-0.3, 0.7),
-    pi.normal(0.1, 0.02),
+    pi.normal(mean=0.1, std=0.02),
     pi.truncated_normal(),
     pi.truncated_normal(low=3.0, high=float("inf")),
     pi.truncated_normal(std=0.1, low=-9.0, high=-8.0),
-    pi.truncated_normal(0.5, 2.0, -0.25, 1.0, unit="absolute"),
+    pi.truncated_normal(mean=0.5, std=2.0, low=-0.25, high=1.0, unit="absolute"),
 ]
 SPARSE = [pi.sparse(0.4, std=1.0), pi.sparse(0.4, std=1.0, exact=False)]
 BITS = {2: np.uint16, 4: np.uint32, 8: np.uint64}
@@ -79,10 +79,12 @@ def test_equal_to_the_specification(recipe: pi.Recipe, dtype: str) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_comparison_notices_another_std(dtype: str) -> None:
-    expected = bits(pi.normal(0.1, 0.02)((40, 50), key=0, dtype=dtype))
+    expected = bits(pi.normal(mean=0.1, std=0.02)((40, 50), key=0, dtype=dtype))
     assert_close(expected, expected, dtype, 0.1)
     with pytest.raises(AssertionError):
-        assert_close(bits(pi.normal(0.1, 0.0201)((40, 50), key=0, dtype=dtype)), expected, dtype, 0.1)
+        assert_close(
+            bits(pi.normal(mean=0.1, std=0.0201)((40, 50), key=0, dtype=dtype)), expected, dtype, 0.1
+        )
 
 
 @st.composite

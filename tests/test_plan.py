@@ -13,7 +13,7 @@ from pyinit.plan import NUMBERS
 RECIPES = [
     pi.constant(0.5),
     pi.uniform(-1, 2),
-    pi.normal(0.1, 0.02),
+    pi.normal(mean=0.1, std=0.02),
     pi.truncated_normal(low=1.0, high=float("inf")),
     pi.he_normal(truncated=True),
     pi.sparse(0.5),

@@ -20,7 +20,7 @@ RECIPES = [
     pi.uniform(-1, 1),
     pi.normal(std=0.02),
     pi.truncated_normal(),
-    pi.truncated_normal(0.1, 2.0, -math.inf, 1.5, unit="absolute"),
+    pi.truncated_normal(mean=0.1, std=2.0, low=-math.inf, high=1.5, unit="absolute"),
     pi.truncated_normal(correct=True),
     pi.variance_scaling(2.0, "fan_avg", "uniform", in_axis=(0, 1), out_axis=-1, batch_axis=2),
     pi.he_normal(truncated=True, layout="torch", groups=2, transposed=True),
@@ -53,8 +53,8 @@ def test_a_recipe_comes_back(recipe: pi.Recipe) -> None:
 def test_recipes_differ() -> None:
     assert len(set(RECIPES)) == len(RECIPES)
     assert pi.normal() != pi.uniform()
-    assert pi.normal(1) == pi.normal(1.0)
-    assert pi.normal(-0.0) == pi.normal(0.0)
+    assert pi.normal(mean=1) == pi.normal(mean=1.0)
+    assert pi.normal(mean=-0.0) == pi.normal()
 
 
 def test_only_what_is_not_default_is_printed() -> None:
@@ -70,8 +70,8 @@ def test_a_recipe_is_frozen() -> None:
 
 
 def test_numbers_of_numpy() -> None:
-    recipe = pi.normal(np.float32(0.5), np.int64(2))
-    assert recipe == pi.normal(0.5, 2.0)
+    recipe = pi.normal(mean=np.float32(0.5), std=np.int64(2))
+    assert recipe == pi.normal(mean=0.5, std=2.0)
     assert type(recipe.std) is float
 
 
@@ -86,7 +86,7 @@ def test_famous_names_in_json() -> None:
     assert pi.recipe_from_dict("kaiming_uniform") == pi.he_uniform()
     assert pi.recipe_from_json(
         '{"recipe": "xavier_normal", "gain": 2, "layout": "torch"}'
-    ) == pi.glorot_normal(2.0, layout="torch")
+    ) == pi.glorot_normal(gain=2.0, layout="torch")
     assert pi.recipe_from_dict({"recipe": "variance_scaling", "in_axis": [0, 1], "out_axis": 2}).in_axis == (
         0,
         1,
@@ -159,7 +159,10 @@ def test_a_plan_says_what_a_call_would_refuse() -> None:
         ),
         (lambda: pi.recipe_from_json('{"recipe": "normal", "std": "0.02"}'), r"must be a number; got '0.02'"),
         (lambda: pi.recipe_from_json('{"recipe": "normal", "std": null}'), r"must be a number; got None"),
-        (lambda: pi.normal(np.complex64(1 + 2j)), r"normal's mean must be a number; got np.complex64\(1"),
+        (
+            lambda: pi.normal(mean=np.complex64(1 + 2j)),
+            r"normal's mean must be a number; got np.complex64\(1",
+        ),
         (lambda: pi.normal(std=np.bool_(True)), r"normal's std must be a number; got np.True_"),
         (lambda: pi.sparse(0.5, exact="no"), r"sparse's exact is True or False; got 'no'. Use a bool."),
         (lambda: pi.truncated_normal(correct=1), r"truncated_normal's correct is True or False; got 1"),

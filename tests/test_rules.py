@@ -8,7 +8,18 @@ import pytest
 
 import pyinit as pi
 from pyinit.errors import RecipeError
-from pyinit.rules import CONVENTIONS, Rule, as_rules, fitted, redrawn, rules_from_json
+from pyinit.fans import Axes
+from pyinit.rules import (
+    CONVENTIONS,
+    Rule,
+    as_rules,
+    check_matched,
+    deciding,
+    fitted,
+    redrawn,
+    rules_of,
+)
+from pyinit.rules_json import rules_from_json
 
 
 @pytest.mark.parametrize(
@@ -115,22 +126,150 @@ def test_what_callers_may_give() -> None:
         Rule("a", pi.ones()),
         Rule("b", pi.zeros()),
     )
-    for wrong in ("he_normal", 3):
-        with pytest.raises(RecipeError, match="recipes are a Recipe, or patterns and recipes in order"):
-            as_rules(wrong)
-    with pytest.raises(RecipeError, match="a rule is a pattern and a Recipe; got 'a'"):
+    assert as_rules({"a": "ones", "*": {"recipe": "normal", "std": 0.02}}) == (
+        Rule("a", pi.ones()),
+        Rule("*", pi.normal(std=0.02)),
+    )
+    with pytest.raises(RecipeError, match="recipes are one recipe, or patterns and recipes in order; got 3"):
+        as_rules(3)
+    with pytest.raises(RecipeError, match="a rule is a pattern and a recipe; got 'a'"):
         as_rules(["a"])
+    with pytest.raises(RecipeError, match=r"unknown recipe 'he_norml'. Did you mean he_normal"):
+        as_rules("he_norml")
+    with pytest.raises(RecipeError, match=r"a recipe for 'a' is needed; got 3. Give pyinit.he_normal"):
+        as_rules({"a": 3})
+    with pytest.raises(RecipeError, match=r"got zeros itself, which makes recipes. Call it: pyinit.zeros"):
+        as_rules({"a": pi.zeros})
+
+
+NAMES = [
+    "h.0.attn.weight",
+    "h.0.attn.in_proj_bias",
+    "h.0.ln_1.weight",
+    "h.0.ln_1.bias",
+    "bn1.running_var",
+    "ln1.scale",
+    "norm.offset",
+    "log_std",
+]
+
+
+def test_one_recipe_is_for_what_is_drawn_at_random() -> None:
+    for given in ("normal", pi.normal()):
+        decide = deciding(rules_of(given))
+        found = {name: decide(name, name.endswith("attn.weight")) for name in NAMES}
+        assert {name: rule.recipe for name, rule in found.items() if rule is not None} == {
+            "h.0.attn.weight": pi.normal(),
+            "h.0.attn.in_proj_bias": pi.zeros(),
+            "h.0.ln_1.weight": pi.ones(),
+            "h.0.ln_1.bias": pi.zeros(),
+            "bn1.running_var": pi.ones(),
+            "ln1.scale": pi.ones(),
+            "norm.offset": pi.zeros(),
+            # by its name it is neither norm nor bias
+            "log_std": pi.normal(),
+        }
+
+
+def test_one_recipe_beside_a_models_own_rules() -> None:
+    own = (Rule("*.bias", pi.zeros()), Rule("*", pi.normal()))
+    assert rules_of(pi.he_normal(), own) == redrawn(own, pi.he_normal())
+    assert rules_of({"*": "ones"}, own) == (Rule("*", pi.ones()),)
+
+
+def test_a_table_of_biases_is_drawn() -> None:
+    decide = deciding(rules_of("normal"))
+    table = decide("layers.0.relative_position_bias", True)
+    assert table is not None
+    assert table.recipe == pi.normal()
+
+
+def test_the_first_rule_decides_however_names_are_looked_up() -> None:
+    rules = (
+        Rule("h.[0-3].w", "ones", kernels_only=True),
+        Rule("h.1.w", "zeros"),
+        Rule("h.1.w", "normal"),
+        Rule("*", "uniform"),
+        Rule("h.9.w", "zeros"),
+        Rule("w[0]", "zeros"),
+    )
+    decide = deciding(rules)
+    for name in ("h.1.w", "h.2.w", "h.9.w", "w[0]", "other"):
+        for is_kernel in (True, False):
+            slow = next((rule for rule in rules if rule.matches(name, is_kernel=is_kernel)), None)
+            assert decide(name, is_kernel) is slow
+    assert deciding(rules[:3])("h.9.w", True) is None
+    # a name with brackets is its own pattern
+    assert deciding(rules[-1:])("w[0]", False) is rules[-1]
+
+
+@pytest.mark.parametrize(
+    ("match", "message"),
+    [
+        ("h.0.attn.weigth", r"^no parameter matches 'h.0.attn.weigth'. Did you mean h.0.attn.weight"),
+        ("encoder.*", r"^no parameter matches 'encoder.\*'. The names are h.0.attn.weight, .*, \.\.\.\.$"),
+        ("h.0.attn.weight|log_sdt", r"^no parameter matches 'log_sdt'. Did you mean log_std\?"),
+        ("encoder.*|decoder.*", r"^no parameter matches 'encoder.\*|decoder.\*'"),
+        (
+            "head.weight",
+            r"^no parameter of its own matches 'head.weight': .* shares wte. Name wte.$",
+        ),
+    ],
+)
+def test_a_rule_that_nothing_follows_is_refused(match: str, message: str) -> None:
+    for names in (NAMES, dict.fromkeys(NAMES)):
+        with pytest.raises(RecipeError, match=message) as caught:
+            check_matched([Rule("*.weight", "ones"), Rule(match, "zeros")], names, {"head.weight": "wte"})
+        assert "\n" not in str(caught.value)
+
+
+def test_rules_that_parameters_follow_pass() -> None:
+    matches = ("*", "*.weight", "h.0.attn.weight", "encoder.*|*.scale", "log_std|ln1.scale")
+    check_matched([Rule(match, "zeros") for match in matches], NAMES)
+    # of a model without parameters nothing is asked
+    check_matched([Rule("a", "zeros")], [])
+    check_matched([Rule("w[0]", "zeros"), Rule("a|b", "zeros")], ["w[0]", "a|b"])
+
+
+def test_a_rule_needs_a_pattern_and_a_recipe() -> None:
+    with pytest.raises(RecipeError, match="a rule needs a name or a pattern; got ''"):
+        Rule("", "zeros")
+    assert pi.Rule("*", "he_normal").recipe == pi.he_normal()
 
 
 def test_a_recipe_that_is_silent_about_axes_takes_those_of_the_tensor() -> None:
-    assert fitted(pi.he_normal(), "torch", 2) == pi.he_normal(layout="torch", groups=2)
-    assert fitted(pi.he_normal(groups=4), "torch", 1) == pi.he_normal(layout="torch", groups=4)
-    assert fitted(pi.dirac(groups=4), "torch", 2) == pi.dirac(layout="torch", groups=4)
-    assert fitted(pi.bilinear(), "torch", 2) == pi.bilinear(layout="torch")
-    assert fitted(pi.he_normal(in_axis=0, out_axis=1), "torch", 1) == pi.he_normal(in_axis=0, out_axis=1)
-    assert fitted(pi.he_normal(compat="keras"), "torch", 1) == pi.he_normal(compat="keras")
-    assert fitted(pi.he_normal(), None, 1) == pi.he_normal()
-    assert fitted(pi.normal(), "torch", 1) == pi.normal()
+    conv, torch = (8, 4, 3, 3), Axes(layout="torch")
+
+    def field(recipe: pi.Recipe, axes: Axes) -> pi.Recipe:
+        return fitted(recipe, axes, conv, is_convolution=True)
+
+    grouped = Axes(layout="torch", groups=2)
+    assert field(pi.he_normal(), grouped) == pi.he_normal(layout="torch", groups=2)
+    assert field(pi.he_normal(groups=4), torch) == pi.he_normal(layout="torch", groups=4)
+    assert field(pi.dirac(groups=4), grouped) == pi.dirac(layout="torch", groups=4)
+    assert field(pi.bilinear(), torch) == pi.bilinear(layout="torch")
+    by_hand = pi.he_normal(in_axis=0, out_axis=1)
+    assert fitted(by_hand, torch, (8, 4)) == by_hand
+    assert field(pi.he_normal(compat="keras"), torch) == pi.he_normal(compat="keras")
+    assert fitted(pi.he_normal(), Axes(), (8, 4)) == pi.he_normal()
+    assert field(pi.normal(), grouped) == pi.normal()
+    strided = Axes(layout="torch", transposed=True, stride=2)
+    assert field(pi.he_normal(), strided) == pi.he_normal(layout="torch", transposed=True, stride=2)
+
+
+def test_a_fitted_recipe_keeps_its_name() -> None:
+    fit = fitted(pi.kaiming_normal(a=0.5), Axes(layout="torch"), (8, 4))
+    assert repr(fit) == "kaiming_normal(a=0.5, layout='torch')"
+
+
+def test_axes_that_nobody_explains_are_refused() -> None:
+    torch, stack = Axes(layout="torch"), (8, 32, 64)
+    with pytest.raises(pi.LayoutError, match=r"^kaiming_normal counts .* the 3 axes of shape \(8, 32, 64\)"):
+        fitted(pi.kaiming_normal(), torch, stack)
+    assert fitted(pi.he_normal(batch_axis=0), torch, stack).plan(stack).fan_in == 64
+    assert fitted(pi.he_normal(), torch, stack, is_convolution=True).plan(stack).fan_in == 32 * 64
+    # a recipe that counts nothing needs no axes
+    assert fitted(pi.normal(), torch, stack) == pi.normal()
 
 
 def test_redrawn_keeps_constants_order_and_padding() -> None:

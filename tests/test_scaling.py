@@ -67,12 +67,12 @@ def test_aliases_are_the_same_function() -> None:
 
 
 def test_slope_and_gain() -> None:
-    assert pi.he_normal(0.5).scale == 2 / 1.25
+    assert pi.he_normal(a=0.5).scale == 2 / 1.25
     assert pi.he_normal(mode="fan_out").plan((3, 8)).std == 0.5
-    assert math.isclose(pi.glorot_normal(pi.gain("tanh")).plan((4, 4)).std, 5 / 6)
+    assert math.isclose(pi.glorot_normal(gain=pi.gain("tanh")).plan((4, 4)).std, 5 / 6)
     # torch's default Linear and Conv: U(+-1 / sqrt(fan_in))
     assert math.isclose(
-        pi.he_uniform(math.sqrt(5), layout="torch").plan((7, 64)).numbers[1], 1 / 8, rel_tol=1e-7
+        pi.he_uniform(a=math.sqrt(5), layout="torch").plan((7, 64)).numbers[1], 1 / 8, rel_tol=1e-7
     )
 
 
@@ -128,18 +128,18 @@ def test_axes_may_be_lists() -> None:
             r"distribution is one of normal, .*'beta'",
         ),
         (pi.RecipeError, lambda: pi.he_normal(mode="x"), r"he_normal's mode is one of"),
-        (pi.RecipeError, lambda: pi.he_normal("relu"), r"he's slope a must be a number; got 'relu'"),
+        (pi.RecipeError, lambda: pi.he_normal(a="relu"), r"he's slope a must be a number; got 'relu'"),
         (
             pi.RecipeError,
-            lambda: pi.glorot_normal(math.inf),
+            lambda: pi.glorot_normal(gain=math.inf),
             r"glorot's gain must be a finite number; got inf",
         ),
         (
             pi.RecipeError,
-            lambda: pi.glorot_uniform(1e200),
+            lambda: pi.glorot_uniform(gain=1e200),
             r"glorot's gain must have a finite square; got 1e",
         ),
-        (pi.RecipeError, lambda: pi.he_normal(-1e200), r"he's slope a must have a finite square; got -1e"),
+        (pi.RecipeError, lambda: pi.he_normal(a=-1e200), r"he's slope a must have a finite square; got -1e"),
         (
             pi.ShapeError,
             lambda: pi.he_normal()((64,), key=0),

@@ -15,7 +15,11 @@ from pyinit import _core
 from .answer import check_digest, check_moments
 from .contender import NUMPY_STORAGE, Job, Place, Trial
 
-_RECIPES = {"normal": pi.normal, "uniform": pi.uniform, "truncated_normal": pi.truncated_normal}
+_RECIPES = {
+    "normal": pi.normal(),
+    "uniform": pi.uniform(),
+    "truncated_normal": pi.truncated_normal(),
+}
 
 KEY = pi.key(0)
 
@@ -59,7 +63,7 @@ class Engine:
         """Return a trial, or None on disk and where the machine does not run the forced instruction set."""
         if isinstance(place, Path) or (self.isa is not None and self.isa not in _core.available_isas()):
             return None
-        recipe = _RECIPES[job.distribution]()
+        recipe = _RECIPES[job.distribution]
         threads = job.threads or None
 
         def check(made: np.ndarray[Any, Any]) -> None:

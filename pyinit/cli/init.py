@@ -15,7 +15,8 @@ from ..errors import RecipeError
 from ..families.builtin import BUILTIN
 from ..families.lookup import find_spec
 from ..recipe import from_dict
-from ..rules import CONVENTIONS, Rule, redrawn, rules_from_json
+from ..rules import CONVENTIONS, Rule, redrawn
+from ..rules_json import rules_from_json
 from ..spec import FLOATS, Spec
 from ..staging import readable_size
 from ..stream import key

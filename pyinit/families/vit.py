@@ -66,7 +66,10 @@ def _rules(fields: Fields) -> tuple[Rule, ...]:
     return (
         Rule("*.bias", zeros()),
         Rule("*.layernorm*.weight", ones()),
-        Rule("*.cls_token|*.position_embeddings", truncated_normal(0.0, std, -2.0, 2.0, unit="absolute")),
+        Rule(
+            "*.cls_token|*.position_embeddings",
+            truncated_normal(std=std, low=-2.0, high=2.0, unit="absolute"),
+        ),
         Rule("*.weight", normal(std=std)),
     )
 

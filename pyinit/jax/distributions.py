@@ -68,7 +68,7 @@ def normal(stddev: Any = 1e-2, dtype: Any = None) -> Initializer:
     >>> bool(abs(w.std() - 0.02) < 1e-4)
     True
     """
-    return Initializer(Normal(0.0, number("normal's stddev", stddev)), dtype)
+    return Initializer(Normal(std=number("normal's stddev", stddev)), dtype)
 
 
 def truncated_normal(
@@ -102,5 +102,5 @@ def truncated_normal(
     0.017593
     """
     std = number("truncated_normal's stddev", stddev)
-    recipe = TruncatedNormal(0.0, std, lower, upper) if std else Constant(0.0)
+    recipe = TruncatedNormal(std=std, low=lower, high=upper) if std else Constant(0.0)
     return Initializer(recipe, dtype)

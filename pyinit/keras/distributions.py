@@ -32,7 +32,7 @@ class RandomNormal(Drawing, keras.initializers.RandomNormal):
 
     def recipe_for(self, shape: Shape) -> Recipe:
         """Return the recipe of the draws."""
-        return distributions.Normal(self.mean, self.stddev)
+        return distributions.Normal(mean=self.mean, std=self.stddev)
 
 
 @registered
@@ -83,4 +83,4 @@ class TruncatedNormal(Drawing, keras.initializers.TruncatedNormal):
         stddev = distributions.spread("TruncatedNormal", self.stddev)
         if stddev == 0:
             return distributions.Constant(self.mean)
-        return distributions.TruncatedNormal(self.mean, stddev)
+        return distributions.TruncatedNormal(mean=self.mean, std=stddev)

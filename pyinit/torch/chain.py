@@ -94,7 +94,7 @@ def _recipe(found: Moments) -> Recipe:
         return constant(found.mean)
     by_chance = found.std / math.sqrt(found.count)
     mean = found.mean if abs(found.mean) > _SURE * by_chance else 0.0
-    return normal(mean, math.sqrt(found.second_moment - mean**2))
+    return normal(mean=mean, std=math.sqrt(found.second_moment - mean**2))
 
 
 def _renamed(verdict: Verdict, names: Sequence[str]) -> Verdict:

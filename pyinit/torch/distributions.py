@@ -198,4 +198,4 @@ def uniform(a: float, b: float) -> Recipe:
 
 
 def _truncated(mean: float, std: float, a: float, b: float) -> Recipe:
-    return Constant(a) if a == b else TruncatedNormal(mean, std, a, b, "absolute")
+    return Constant(a) if a == b else TruncatedNormal(mean=mean, std=std, low=a, high=b, unit="absolute")

@@ -42,13 +42,13 @@ def _finite_constant(call: dict[str, Any]) -> Recipe | None:
 
 
 DRAWS: dict[Any, Callable[[dict[str, Any]], Recipe | None]] = {
-    aten.normal_.default: lambda call: normal(call["mean"], call["std"]),
+    aten.normal_.default: lambda call: normal(mean=call["mean"], std=call["std"]),
     aten.uniform_.default: lambda call: _uniform(call["from"], call["to"]),
     aten.rand.default: lambda call: uniform(),
     aten.rand_like.default: lambda call: uniform(),
     aten.randn.default: lambda call: normal(),
     aten.randn_like.default: lambda call: normal(),
-    aten.normal.float_float: lambda call: normal(call["mean"], call["std"]),
+    aten.normal.float_float: lambda call: normal(mean=call["mean"], std=call["std"]),
     aten.fill_.Scalar: _finite_constant,
     aten.zero_.default: _finite_constant,
     aten.zeros.default: lambda call: constant(0.0),
@@ -74,7 +74,7 @@ SKIPPED: dict[CodeType, Callable[[dict[str, Any]], Recipe]] = {
     torch.nn.init.dirac_.__code__: lambda call: dirac(groups=call["groups"], layout="torch"),
     structured.dirac_.__code__: lambda call: dirac(groups=call["groups"], layout="torch"),
     torch.nn.init._no_grad_trunc_normal_.__code__: lambda call: truncated_normal(
-        call["mean"], call["std"], call["a"], call["b"], unit="absolute"
+        mean=call["mean"], std=call["std"], low=call["a"], high=call["b"], unit="absolute"
     ),
 }
 """What functions draw that do nothing on the meta device, by their code, from their local variables."""

@@ -71,7 +71,7 @@ def number(value: Any) -> float:
 
 def normal(tensor: Any, mean: Any = 0.0, std: Any = 1.0, generator: Any = None) -> Request:
     """Read ``Tensor.normal_`` and ``torch.nn.init.normal_``."""
-    return Request(tensor, Normal(number(mean), number(std)), generator)
+    return Request(tensor, Normal(mean=number(mean), std=number(std)), generator)
 
 
 def uniform(tensor: Any, a: Any = 0.0, b: Any = 1.0, generator: Any = None) -> Request:
@@ -101,7 +101,9 @@ def truncated_normal(
     tensor: Any, mean: Any = 0.0, std: Any = 1.0, a: Any = -2.0, b: Any = 2.0, generator: Any = None
 ) -> Request:
     """Read ``torch.nn.init.trunc_normal_``, whose bounds are values."""
-    recipe = TruncatedNormal(number(mean), number(std), number(a), number(b), "absolute")
+    recipe = TruncatedNormal(
+        mean=number(mean), std=number(std), low=number(a), high=number(b), unit="absolute"
+    )
     return Request(tensor, recipe, generator)
 
 
@@ -109,7 +111,11 @@ def truncated_normal_in_std(
     tensor: Any, mean: Any = 0.0, std: Any = 1.0, a: Any = -2.0, b: Any = 2.0
 ) -> Request:
     """Read timm's ``trunc_normal_tf_``, whose bounds count standard deviations."""
-    return Request(tensor, TruncatedNormal(number(mean), number(std), number(a), number(b), "std"), None)
+    return Request(
+        tensor,
+        TruncatedNormal(mean=number(mean), std=number(std), low=number(a), high=number(b), unit="std"),
+        None,
+    )
 
 
 def orthogonal(tensor: Any, gain: Any = 1, generator: Any = None) -> Request:

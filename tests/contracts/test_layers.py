@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # apart; a package's own files may import each other.
 PYTHON_LAYERS = [
     "_core",
-    "errors release",
+    "errors names release",
+    "makers",
     "dtypes exponential strict_json",
     "stream reference_dense",
     "window reference_layer",
@@ -31,8 +32,8 @@ PYTHON_LAYERS = [
     "distributions",
     "scaling",
     "famous sparsity structured orthogonality",
-    "dense rules",
-    "digest staging",
+    "dense filling rules",
+    "rules_json digest staging",
     "spec",
     "blueprint",
     "shards",

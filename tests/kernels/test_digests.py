@@ -34,9 +34,9 @@ PLACES = {
 DTYPES = ["float32", "float64", "bfloat16", "float16"]
 RECIPES = {
     "normal": pi.normal(),
-    "normal_shifted": pi.normal(0.1, 0.02),
-    "normal_tiny": pi.normal(0.0, 2.0**-127),
-    "truncated_two": pi.truncated_normal(0.5, 2.0),
+    "normal_shifted": pi.normal(mean=0.1, std=0.02),
+    "normal_tiny": pi.normal(std=2.0**-127),
+    "truncated_two": pi.truncated_normal(mean=0.5, std=2.0),
     "truncated_half": pi.truncated_normal(low=-0.5, high=math.inf),
     "truncated_far": pi.truncated_normal(low=6.0, high=7.0),
     "truncated_mirrored": pi.truncated_normal(low=-8.0, high=-7.0),

@@ -54,11 +54,13 @@ enter()
 assert entered()
 found = blake2b()
 for recipe in (
-    pi.constant(0.1), pi.uniform(-0.3, 0.7), pi.uniform(0.0, 2.0**-126), pi.normal(), pi.normal(0.1, 0.02),
+    pi.constant(0.1), pi.uniform(-0.3, 0.7), pi.uniform(0.0, 2.0**-126), pi.normal(),
+    pi.normal(mean=0.1, std=0.02),
     # subnormal in float32 and float16
-    pi.normal(0.0, 2.0**-127), pi.normal(0.0, 1e-6),
-    pi.truncated_normal(), pi.truncated_normal(0.3, 0.02, -1.7, 2.3), pi.truncated_normal(low=6.0, high=7.0),
-    pi.truncated_normal(0.0, 2.0**-126, 0.0, 1.0),
+    pi.normal(std=2.0**-127), pi.normal(std=1e-6),
+    pi.truncated_normal(), pi.truncated_normal(mean=0.3, std=0.02, low=-1.7, high=2.3),
+    pi.truncated_normal(low=6.0, high=7.0),
+    pi.truncated_normal(std=2.0**-126, low=0.0, high=1.0),
     pi.sparse(0.3, std=0.1), pi.sparse(0.3, std=0.1, exact=False), pi.orthogonal(),
 ):
     for dtype in ("float32", "float64", "bfloat16", "float16"):
@@ -79,9 +81,9 @@ for activation in (
 # a layer, whose numbers reach the subnormal ones, and its statistics
 from pyinit.layer import Drawn, backward, forward
 from pyinit.moments import LinearAxis, Question
-lazy = Drawn(pi.normal(0.1, 0.02).plan_for((70, 90), "float32"), pi.key(3))
+lazy = Drawn(pi.normal(mean=0.1, std=0.02).plan_for((70, 90), "float32"), pi.key(3))
 ask = Question(LinearAxis(-0.3, 0.7, 30), (-0.1, 0.1))
-x = pi.normal(0.0, 2.0**-120)((80, 70), key=2)
+x = pi.normal(std=2.0**-120)((80, 70), key=2)
 for threads in (1, 3):
     leaky = ("leaky_relu", 0.1)
     made = forward(x, lazy, leaky, keep_z=True, ask_z=ask, ask_y=ask, ask_weight=ask, threads=threads)

@@ -24,7 +24,11 @@ from pyinit.moments import LinearAxis, LogAxis, Question, statistics
 SHAPES = [(1, 1, 1), (1, 70, 3), (5, 1, 67), (13, 33, 17), (66, 65, 64), (130, 7, 5)]
 LINEAR = Question(LinearAxis(-3.0, 3.0, 24), (-1.0, 1.0))
 LOG = Question(LogAxis(-20, 6, 1))
-RECIPES = [pi.normal(0.1, 0.3), pi.uniform(-0.4, 0.6), pi.truncated_normal(0.0, 0.5, -1.0, 1.5)]
+RECIPES = [
+    pi.normal(mean=0.1, std=0.3),
+    pi.uniform(-0.4, 0.6),
+    pi.truncated_normal(std=0.5, low=-1.0, high=1.5),
+]
 
 
 def drawn(shape: tuple[int, ...], seed: int = 0, scale: float = 1.0) -> np.ndarray:
@@ -110,7 +114,7 @@ def test_weights_drawn_on_the_way_are_those_that_fill_makes(
 )
 def test_any_layer_is_its_parts(sizes: tuple[int, int, int], seed: int, threads: int) -> None:
     batch, inputs, outputs = sizes
-    recipe = pi.normal(0.0, 0.2)
+    recipe = pi.normal(std=0.2)
     x, b = recipe((batch, inputs), key=1), recipe((outputs,), key=2)
     x.flags.writeable = False
     got = forward(
@@ -246,7 +250,7 @@ from pyinit.layer import Drawn, backward, forward
 from pyinit.moments import LinearAxis, Question
 
 shape = (6144, 6144)
-lazy = Drawn(pi.normal(0.0, 0.01).plan_for(shape, "float32"), pi.key(0))
+lazy = Drawn(pi.normal(std=0.01).plan_for(shape, "float32"), pi.key(0))
 x = np.ones((2, 6144), np.float32)
 ask = Question(LinearAxis(-3.0, 3.0, 50))
 with open("/proc/self/statm") as file:
@@ -254,7 +258,7 @@ with open("/proc/self/statm") as file:
 most = pages * resource.getpagesize() + (48 << 20)
 resource.setrlimit(resource.RLIMIT_AS, (most, most))
 if sys.argv[1] == "whole":
-    pi.normal(0.0, 0.01)(shape, key=0, threads=1)
+    pi.normal(std=0.01)(shape, key=0, threads=1)
 got = forward(x, lazy, "tanh", keep_z=True, ask_z=ask, ask_y=ask, ask_weight=ask, threads=1)
 backward(x, lazy, "tanh", got.z, got.y, keep_dw=False, ask_dz=ask, ask_dw=ask, threads=1)
 print("done")

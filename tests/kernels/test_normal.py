@@ -62,14 +62,14 @@ def test_scale_and_shift_round_twice(isa: str, mean: float, std: float, dtype: s
     z = pi.normal()(5001, key=2, dtype=dtype)
     with np.errstate(under="ignore"):
         expected = z * kind(std) + kind(mean)
-    np.testing.assert_array_equal(pi.normal(mean, std)(5001, key=2, dtype=dtype), expected)
+    np.testing.assert_array_equal(pi.normal(mean=mean, std=std)(5001, key=2, dtype=dtype), expected)
 
 
 @pytest.mark.parametrize(("mean", "std"), [(0.0, 1.0), (0.1, 0.02), (0.0, 2e-7), (0.0, 5000.0)])
 def test_halves_are_float32_rounded_once(isa: str, mean: float, std: float) -> None:
-    wide = pi.normal(mean, std)(COUNT, key=6)
+    wide = pi.normal(mean=mean, std=std)(COUNT, key=6)
     for name, kind in (("bfloat16", ml_dtypes.bfloat16), ("float16", np.float16)):
-        made = pi.normal(mean, std)(COUNT, key=6, dtype=name)
+        made = pi.normal(mean=mean, std=std)(COUNT, key=6, dtype=name)
         np.testing.assert_array_equal(made.view(np.uint16), wide.astype(kind).view(np.uint16))
 
 

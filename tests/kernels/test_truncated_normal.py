@@ -89,7 +89,7 @@ def test_the_comparison_notices_a_relative_error(dtype: str) -> None:
 @pytest.mark.parametrize(("a", "b"), INTERVALS)
 def test_close_to_the_specification(isa: str, a: float, b: float, dtype: str) -> None:
     count = 20_011
-    recipe = pi.truncated_normal(0.5, 2.0, a, b)
+    recipe = pi.truncated_normal(mean=0.5, std=2.0, low=a, high=b)
     made = recipe(count, key=KEY, dtype=dtype)
     index = np.arange(count, dtype=np.uint64)
     expected = reference.truncated_normal(KEY, index, *recipe.plan((count,), dtype).numbers, dtype)
@@ -110,7 +110,7 @@ def test_close_to_the_specification(isa: str, a: float, b: float, dtype: str) ->
 def test_never_outside_the_bounds(isa: str, a: float, b: float, mean: float, std: float, dtype: str) -> None:
     low, high = mean + std * a, mean + std * b
     try:
-        recipe = pi.truncated_normal(mean, std, low, high, unit="absolute")
+        recipe = pi.truncated_normal(mean=mean, std=std, low=low, high=high, unit="absolute")
         plan = recipe.plan((COUNT // 16,), dtype)
     except pi.RecipeError as error:
         assert dtype in ("bfloat16", "float16")

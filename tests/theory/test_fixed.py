@@ -159,19 +159,19 @@ def test_refusals(make, message: str) -> None:
 
 def test_critical_normal_is_variance_scaling() -> None:
     edge = theory.critical("tanh", 0.3)
-    recipe = pi.critical_normal("tanh", 0.3, layout="torch", groups=2)
+    recipe = pi.critical_normal("tanh", sigma_b=0.3, layout="torch", groups=2)
     assert recipe == pi.variance_scaling(float(edge.weight_variance), layout="torch", groups=2)
     assert recipe.plan((8, 50, 3, 3)).std == pytest.approx(float(edge.sigma_w) / math.sqrt(450), rel=1e-12)
     assert pi.critical_normal("relu") == pi.he_normal()
-    assert pi.critical_normal(("leaky_relu", 0.2), truncated=True) == pi.he_normal(0.2, truncated=True)
-    assert pi.critical_normal(np.tanh, 0.3).scale == pytest.approx(recipe.scale, rel=1e-6)
+    assert pi.critical_normal(("leaky_relu", 0.2), truncated=True) == pi.he_normal(a=0.2, truncated=True)
+    assert pi.critical_normal(np.tanh, sigma_b=0.3).scale == pytest.approx(recipe.scale, rel=1e-6)
 
 
 def test_critical_normal_in_json() -> None:
     named = pi.recipe_from_dict({"recipe": "critical_normal", "activation": "tanh", "sigma_b": 0.3})
-    assert named == pi.critical_normal("tanh", 0.3)
+    assert named == pi.critical_normal("tanh", sigma_b=0.3)
     leaky = pi.recipe_from_json('{"recipe": "critical_normal", "activation": ["leaky_relu", 0.2]}')
-    assert leaky == pi.he_normal(0.2)
+    assert leaky == pi.he_normal(a=0.2)
     assert pi.recipe_from_json(named.to_json()) == named
     assert eval(repr(named), {"variance_scaling": pi.variance_scaling}) == named
 
@@ -179,7 +179,7 @@ def test_critical_normal_in_json() -> None:
 def test_critical_normal_keeps_variance_and_gradients_in_a_deep_network() -> None:
     """Thirty layers of 300 units: the mean square stays at q, within 4 sd of ln q (propagate)."""
     b = math.sqrt(0.05)
-    recipe, q = pi.critical_normal("tanh", b), float(theory.critical("tanh", b).q)
+    recipe, q = pi.critical_normal("tanh", sigma_b=b), float(theory.critical("tanh", b).q)
     expected = theory.propagate("tanh", [300] * 31, q, sigma_w=math.sqrt(recipe.scale), sigma_b=b)
     rng, a = np.random.default_rng(5), None
     for layer in range(30):
@@ -220,7 +220,7 @@ def test_which_edges_are_stable() -> None:
 @pytest.mark.parametrize("b", [0.0, 0.1])
 def test_critical_normal_of_a_repeller_warns_and_explodes_with_depth(name: str, b: float) -> None:
     with pytest.warns(UserWarning, match=r"^critical_normal: the variance runs away from .* explode") as seen:
-        recipe = pi.critical_normal(name, b)
+        recipe = pi.critical_normal(name, sigma_b=b)
     assert len(seen) == 1
     assert seen[0].filename == __file__
     rng, value = np.random.default_rng(5), activation(name).value
@@ -240,11 +240,15 @@ def test_critical_normal_of_a_repeller_warns_and_explodes_with_depth(name: str, 
     [
         (lambda: pi.critical_normal("swish"), pi.RecipeError, r"^unknown activation 'swish'"),
         (
-            lambda: pi.critical_normal("relu", 0.1),
+            lambda: pi.critical_normal("relu", sigma_b=0.1),
             pi.RecipeError,
             r"^relu has no edge of chaos at sigma_b = 0.1",
         ),
-        (lambda: pi.critical_normal("tanh", "0.1"), pi.RecipeError, r"^sigma_b must be a number; got '0.1'"),
+        (
+            lambda: pi.critical_normal("tanh", sigma_b="0.1"),
+            pi.RecipeError,
+            r"^sigma_b must be a number; got '0.1'",
+        ),
         (
             lambda: pi.critical_normal("tanh")((3,), key=0),
             pi.ShapeError,

@@ -113,7 +113,7 @@ def test_mean_singular_value_of_glorot() -> None:
     assert round(theory.mean_singular_value(), 4) == 0.8488
     assert round(theory.mean_singular_value(math.sqrt(1 / 3)), 4) == 0.4901
     # the mean over one matrix of 400 strays by about 1 / n
-    for recipe, expected in ((pi.glorot_uniform(), 0.8488), (pi.he_uniform(math.sqrt(5)), 0.4901)):
+    for recipe, expected in ((pi.glorot_uniform(), 0.8488), (pi.he_uniform(a=math.sqrt(5)), 0.4901)):
         weights = recipe((400, 400), key=0).astype(np.float64)
         measured = np.linalg.svd(weights, compute_uv=False).mean()
         assert abs(measured / expected - 1) < 0.01

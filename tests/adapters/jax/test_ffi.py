@@ -26,7 +26,7 @@ pytestmark = pytest.mark.interop
 KEY = pi.Key(0x123456789ABCDEF0, 2**64 - 3)
 RECIPES = [
     pi.uniform(-0.3, 0.7),
-    pi.normal(0.5, 0.02),
+    pi.normal(mean=0.5, std=0.02),
     pi.he_normal(),
     pi.truncated_normal(),
     pi.truncated_normal(low=-30.0, high=-7.0),

@@ -145,7 +145,7 @@ def test_error_of_normals_where_the_transform_is_delicate() -> None:
 
 
 def test_normal_with_mean_and_std() -> None:
-    recipe, shape = pi.normal(0.5, 0.02), (129, 65)
+    recipe, shape = pi.normal(mean=0.5, std=0.02), (129, 65)
     # a last place of the compute dtype may decide a rounding
     steps = {"float32": 0.0, "bfloat16": 2.0**-8, "float16": 2.0**-11}
     for made in in_each(recipe, WRAPPING, shape, tuple(steps)):

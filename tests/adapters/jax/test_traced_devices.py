@@ -56,7 +56,8 @@ def note(name, compiled, made, whole):
 
 
 # one program for all recipes: compiling is what takes time here
-recipes = [pi.uniform(-0.3, 0.7), pi.normal(0.5, 0.02), pi.truncated_normal(), pi.sparse(0.3, std=1.0)]
+recipes = [pi.uniform(-0.3, 0.7), pi.normal(mean=0.5, std=0.02), pi.truncated_normal()]
+recipes.append(pi.sparse(0.3, std=1.0))
 kernels = [recipe(SHAPE, key=KEY) for recipe in recipes]
 plans = [recipe.plan(SHAPE) for recipe in recipes]
 in_operations = lambda key: [traced(plan, key) for plan in plans]

@@ -28,7 +28,7 @@ WRAPPING = pi.Key(0x123456789ABCDEF0, 2**64 - 3)
 
 
 def test_the_same_bits_with_and_without_jit_and_under_vmap() -> None:
-    recipe = pi.normal(0.5, 0.02)
+    recipe = pi.normal(mean=0.5, std=0.02)
     keys = [pi.Key(k, 2**64 - 1 - k) for k in range(6)]
     one = partial(draw, recipe, shape=(5, 7))
     each = np.stack([one(words(key)) for key in keys]).reshape(2, 3, 5, 7)
@@ -41,7 +41,9 @@ def test_the_same_bits_with_and_without_jit_and_under_vmap() -> None:
 
 
 def test_what_uses_a_weight_does_not_change_it() -> None:
-    plans = [pi.normal(0.5, 0.02).plan((33, 65), dtype) for dtype in ("float32", "bfloat16", "float16")]
+    plans = [
+        pi.normal(mean=0.5, std=0.02).plan((33, 65), dtype) for dtype in ("float32", "bfloat16", "float16")
+    ]
 
     @jax.jit
     def used(key: Any) -> Any:

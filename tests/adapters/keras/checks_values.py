@@ -27,9 +27,9 @@ FAMOUS = {
 }
 RANDOM = {
     "Orthogonal": pi.orthogonal(),
-    "RandomNormal": pi.normal(0.0, 0.05),
+    "RandomNormal": pi.normal(std=0.05),
     "RandomUniform": pi.uniform(-0.05, 0.05),
-    "TruncatedNormal": pi.truncated_normal(0.0, 0.05),
+    "TruncatedNormal": pi.truncated_normal(std=0.05),
     "VarianceScaling": pi.variance_scaling(1.0, "fan_in", "truncated_normal", compat="keras"),
     **FAMOUS,
 }

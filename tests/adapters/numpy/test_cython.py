@@ -80,7 +80,7 @@ def test_values_are_those_of_a_tensor(walk: ModuleType, first: int, count: int) 
             expected = pi.uniform(low, high)(count, key=KEY, dtype=dtype, window=window)
             assert out.tobytes() == expected.tobytes()
         normal(*whole, 0.5, 0.125, out)
-        expected = pi.normal(0.5, 0.125)(count, key=KEY, dtype=dtype, window=window)
+        expected = pi.normal(mean=0.5, std=0.125)(count, key=KEY, dtype=dtype, window=window)
         assert out.tobytes() == expected.tobytes()
 
 

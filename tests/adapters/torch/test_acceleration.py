@@ -45,14 +45,14 @@ FANS = sum(SHAPE)
 # what is called on a Parameter, and the recipe whose bytes it has to hold
 IN_PLACE: dict[str, tuple[Callable[[Any], Any], pi.Recipe]] = {
     "uniform_": (lambda w: uniform_(w, -1.0, 3.0), pi.uniform(-1, 3)),
-    "normal_": (lambda w: normal_(w, 1.0, 0.02), pi.normal(1.0, 0.02)),
+    "normal_": (lambda w: normal_(w, 1.0, 0.02), pi.normal(mean=1.0, std=0.02)),
     "trunc_normal_": (
         lambda w: trunc_normal_(w, std=0.02, a=-0.03, b=0.05),
-        pi.truncated_normal(0.0, 0.02, -0.03, 0.05, unit="absolute"),
+        pi.truncated_normal(std=0.02, low=-0.03, high=0.05, unit="absolute"),
     ),
     "trunc_normal_ in a tail": (
         lambda w: trunc_normal_(w, 0.0, 1.0, 2.5, 6.0),
-        pi.truncated_normal(0.0, 1.0, 2.5, 6.0, unit="absolute"),
+        pi.truncated_normal(std=1.0, low=2.5, high=6.0, unit="absolute"),
     ),
     "xavier_uniform_": (
         lambda w: xavier_uniform_(w, 1.5),
@@ -60,7 +60,7 @@ IN_PLACE: dict[str, tuple[Callable[[Any], Any], pi.Recipe]] = {
             -math.sqrt(3.0) * (1.5 * math.sqrt(2 / FANS)), math.sqrt(3.0) * (1.5 * math.sqrt(2 / FANS))
         ),
     ),
-    "xavier_normal_": (lambda w: xavier_normal_(w), pi.normal(0.0, math.sqrt(2 / FANS))),
+    "xavier_normal_": (lambda w: xavier_normal_(w), pi.normal(std=math.sqrt(2 / FANS))),
     "kaiming_uniform_": (
         lambda w: kaiming_uniform_(w, a=math.sqrt(5)),
         pi.uniform(
@@ -70,17 +70,17 @@ IN_PLACE: dict[str, tuple[Callable[[Any], Any], pi.Recipe]] = {
     ),
     "kaiming_normal_": (
         lambda w: kaiming_normal_(w, mode="fan_out", nonlinearity="relu"),
-        pi.normal(0.0, math.sqrt(2.0) / math.sqrt(24)),
+        pi.normal(std=math.sqrt(2.0) / math.sqrt(24)),
     ),
     "orthogonal_": (lambda w: orthogonal_(w, gain=2.0), pi.orthogonal(2.0, layout="torch")),
     "sparse_": (lambda w: sparse_(w, 0.3, std=0.5), pi.sparse(0.3, 0.5)),
-    "Tensor.normal_": (lambda w: w.data.normal_(0, std=2), pi.normal(0, 2)),
+    "Tensor.normal_": (lambda w: w.data.normal_(0, std=2), pi.normal(std=2)),
     "Tensor.uniform_": (lambda w: w.data.uniform_(), pi.uniform()),
     "Tensor.uniform_ by name": (lambda w: w.data.uniform_(**{"from": -2, "to": 2}), pi.uniform(-2, 2)),
     "Tensor.uniform_ with one": (lambda w: w.detach().uniform_(-1), pi.uniform(-1, 1)),
     "early method": (lambda w: METHOD(w.data), pi.normal()),
     "under no_grad": (lambda w: torch.no_grad()(w.normal_)(), pi.normal()),
-    "a view": (lambda w: w.data[:].normal_(std=torch.tensor(3.0)), pi.normal(0, 3)),
+    "a view": (lambda w: w.data[:].normal_(std=torch.tensor(3.0)), pi.normal(std=3)),
 }
 METHOD = torch.Tensor.normal_
 
@@ -93,8 +93,8 @@ MADE: dict[str, tuple[Callable[[], Any], pi.Recipe]] = {
         lambda: torch.rand_like(torch.ones(SHAPE, dtype=torch.int64), dtype=torch.float32),
         pi.uniform(),
     ),
-    "normal": (lambda: torch.normal(1.0, 2.0, SHAPE), pi.normal(1, 2)),
-    "empty().normal_": (lambda: torch.empty(SHAPE).normal_(0, 0.5), pi.normal(0, 0.5)),
+    "normal": (lambda: torch.normal(1.0, 2.0, SHAPE), pi.normal(mean=1, std=2)),
+    "empty().normal_": (lambda: torch.empty(SHAPE).normal_(0, 0.5), pi.normal(std=0.5)),
 }
 
 
@@ -169,7 +169,7 @@ def test_deprecated_names_are_taken_too() -> None:
     weight = torch.empty(SHAPE)
     with accelerate(key=7), pytest.warns(FutureWarning, match="deprecated"):
         init.kaiming_normal(weight)
-    assert torch.equal(weight, made(pi.normal(0.0, math.sqrt(2.0) / math.sqrt(40)), 0))
+    assert torch.equal(weight, made(pi.normal(std=math.sqrt(2.0) / math.sqrt(40)), 0))
 
 
 @pytest.mark.parametrize("seed", [7, pi.Key(7)])

@@ -167,7 +167,7 @@ def test_what_is_imported_inside_a_block_is_taken_too_and_comes_back(monkeypatch
         monkeypatch.setitem(sys.modules, "timm.layers.later", later)
         late.trunc_normal_tf_(weight, std=0.5)
     assert block.fills == 1
-    expected = pi.truncated_normal(0.0, 0.5)((24, 40), key=pi.key(7).fold_in(0))
+    expected = pi.truncated_normal(std=0.5)((24, 40), key=pi.key(7).fold_in(0))
     assert weight.numpy().tobytes() == expected.tobytes()
     assert later.trunc_normal_tf_ is late.trunc_normal_tf_
     assert not hasattr(late.trunc_normal_tf_, "__wrapped__")

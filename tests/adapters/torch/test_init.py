@@ -180,12 +180,15 @@ XAVIER_BOUND = math.sqrt(3) * (2 * math.sqrt(2 / 20))
 HE_BOUND = math.sqrt(3) * (math.sqrt(1.6) / math.sqrt(8))
 DRAWS: dict[str, tuple[tuple[Any, ...], pi.Recipe]] = {
     "uniform_": ((-0.5, 2.0), pi.uniform(-0.5, 2.0)),
-    "normal_": ((0.5, 0.02), pi.normal(0.5, 0.02)),
-    "trunc_normal_": ((0.1, 0.5, -1.0, 0.7), pi.truncated_normal(0.1, 0.5, -1.0, 0.7, unit="absolute")),
+    "normal_": ((0.5, 0.02), pi.normal(mean=0.5, std=0.02)),
+    "trunc_normal_": (
+        (0.1, 0.5, -1.0, 0.7),
+        pi.truncated_normal(mean=0.1, std=0.5, low=-1.0, high=0.7, unit="absolute"),
+    ),
     "xavier_uniform_": ((2.0,), pi.uniform(-XAVIER_BOUND, XAVIER_BOUND)),
-    "xavier_normal_": ((2.0,), pi.normal(0.0, 2 * math.sqrt(2 / 20))),
+    "xavier_normal_": ((2.0,), pi.normal(std=2 * math.sqrt(2 / 20))),
     "kaiming_uniform_": ((0.5,), pi.uniform(-HE_BOUND, HE_BOUND)),
-    "kaiming_normal_": ((0.5, "fan_out"), pi.normal(0.0, math.sqrt(1.6) / math.sqrt(12))),
+    "kaiming_normal_": ((0.5, "fan_out"), pi.normal(std=math.sqrt(1.6) / math.sqrt(12))),
     "orthogonal_": ((1.5,), pi.orthogonal(1.5, layout="torch")),
     "sparse_": ((0.3, 0.1), pi.sparse(0.3, 0.1)),
 }

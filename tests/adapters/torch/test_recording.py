@@ -57,7 +57,7 @@ DRAWS: dict[str, tuple[Callable[[Any], Any], pi.Recipe]] = {
     "fill_": (lambda w: w.data.fill_(3), pi.constant(3)),
     "data": (lambda w: w.data.normal_(), pi.normal()),
     "init.uniform_": (lambda w: init.uniform_(w, -1, 1), pi.uniform(-1, 1)),
-    "init.normal_": (lambda w: init.normal_(w, 1, 2), pi.normal(1, 2)),
+    "init.normal_": (lambda w: init.normal_(w, 1, 2), pi.normal(mean=1, std=2)),
     "init.constant_": (lambda w: init.constant_(w, 0.3), pi.constant(0.3)),
     "init.ones_": (init.ones_, pi.ones()),
     "init.zeros_": (init.zeros_, pi.zeros()),
@@ -238,7 +238,7 @@ def test_any_slice_of_any_order_of_axes_is_found_again(shape: list[int], data: s
     view = by_hand.permute(order)[tuple(slices)]
     # a draw of the whole makes the one before it pointless
     key = NAME.fold_in(1) if view.numel() < by_hand.numel() else NAME
-    view.copy_(drawn(pi.normal(5), tuple(view.shape), key))
+    view.copy_(drawn(pi.normal(mean=5), tuple(view.shape), key))
     assert torch.equal(complete, by_hand)
 
 

@@ -1,0 +1,198 @@
+"""How recipes are made by name: the record of the name, and a clear word where the call is wrong."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ParamSpec, TypeVar
+
+from .errors import CallError, PyinitError
+from .names import nearest
+
+__all__ = ["Spoken", "maker"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """The name that a recipe was made by, and what that name decided.
+
+    Parameters
+    ----------
+    name : str
+        Such as "xavier_uniform".
+    options : tuple of (str, object)
+        The name's own options that differ from their defaults, in order.
+    decided : tuple of (str, object)
+        Fields of the recipe that follow from the name and its options, with their values. Where a field
+        has another value since, the name does not describe the recipe.
+    """
+
+    name: str
+    options: tuple[tuple[str, Any], ...] = ()
+    decided: tuple[tuple[str, Any], ...] = ()
+
+
+# what other libraries call a parameter
+_FOREIGN: dict[str, tuple[str, ...]] = {
+    "stddev": ("std",),
+    "stdev": ("std",),
+    "sigma": ("std",),
+    "sd": ("std",),
+    "scale": ("std",),
+    "loc": ("mean",),
+    "mu": ("mean",),
+    "minval": ("low",),
+    "maxval": ("high",),
+    "lower": ("low",),
+    "upper": ("high",),
+    "a": ("low",),
+    "b": ("high",),
+    "val": ("value",),
+    "fill_value": ("value",),
+    "negative_slope": ("a",),
+    "multiplier": ("gain",),
+    "column_axis": ("out_axis",),
+}
+_OF_THE_CALL = ("shape", "size", "key", "seed", "rng", "generator", "dtype", "window", "threads", "tensor")
+_HIDDEN = "spoken"
+
+
+def maker(
+    name: str, make: Callable[P, R], *, like: Callable[..., Any] | None = None, options: Iterable[str] = ()
+) -> Callable[P, R]:
+    """Return the function of a name that makes recipes, and says under that name what is wrong with a call.
+
+    Parameters
+    ----------
+    name : str
+        What callers write.
+    make : callable
+        A class of recipes, or a function that returns one.
+    like : callable, optional
+        Whose documentation the function has; by default that of `make`.
+    options : iterable of str
+        The names that `make` takes as ``**options``.
+
+    Returns
+    -------
+    callable
+        With the signature of `make`. It raises a `CallError` for arguments that `make` does not have, and
+        where a shape stands that belongs into the call of the recipe.
+
+    Examples
+    --------
+    >>> from pyinit.makers import maker
+    >>> maker("half", lambda *, of=1.0: of / 2)(of=3.0)
+    1.5
+    >>> maker("half", lambda *, of=1.0: of / 2)(3.0)
+    Traceback (most recent call last):
+    pyinit.errors.CallError: half takes of by name; got 3.0. Write half(of=3.0).
+    """
+    signature = _shown(inspect.signature(make), options)
+    call = _Call(name, signature, tuple(options))
+
+    origin: Any = make if like is None else like
+
+    @functools.wraps(origin)
+    def made(*args: P.args, **kwargs: P.kwargs) -> R:
+        call.check(args, kwargs)
+        try:
+            return make(*args, **kwargs)
+        except PyinitError:
+            if args and _is_shape(args[0]):
+                raise call.forgotten(repr(args[0])) from None
+            raise
+
+    made.__name__ = made.__qualname__ = name
+    vars(made)["__signature__"] = signature
+    return made
+
+
+def _shown(signature: inspect.Signature, options: Iterable[str]) -> inspect.Signature:
+    """Return the signature without what callers have no use for."""
+    kept = [one for one in signature.parameters.values() if one.name != _HIDDEN]
+    return signature.replace(parameters=kept)
+
+
+class _Call:
+    """What a maker takes, and what to say where a call gives something else."""
+
+    def __init__(self, name: str, signature: inspect.Signature, options: tuple[str, ...]) -> None:
+        self.name = name
+        kinds = inspect.Parameter
+        listed = [one for one in signature.parameters.values() if one.kind is not kinds.VAR_KEYWORD]
+        self.own = tuple(one.name for one in listed)
+        self.known = frozenset((*self.own, *options))
+        self.options = options
+        self.places = tuple(one.name for one in listed if one.kind is kinds.POSITIONAL_OR_KEYWORD)
+        self.numbers = tuple(one.name for one in listed if isinstance(one.default, float))
+        self.needed = tuple(one.name for one in listed if one.default is kinds.empty)
+
+    def check(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Raise the error of arguments that do not fit."""
+        if len(args) > len(self.places):
+            raise self._by_position(args)
+        for given in kwargs:
+            if given not in self.known:
+                raise self._unknown(given, kwargs[given])
+        filled = self.places[: len(args)]
+        for place in filled:
+            if place in kwargs:
+                raise CallError(f"{self.name} got {place} twice, by position and by name. Give it once.")
+        for needed in self.needed:
+            if needed not in filled and needed not in kwargs:
+                raise CallError(f"{self.name} needs {needed}; got none. Write {self.name}({needed}=...).")
+
+    def forgotten(self, given: str) -> CallError:
+        """Return the error of a shape, or a key, given to what only makes the recipe."""
+        needed = "..." if self.needed else ""
+        return CallError(
+            f"{self.name} makes a recipe, and the recipe is called with a shape and a key; got {given}. "
+            f"Write {self.name}({needed})((784, 256), key=0)."
+        )
+
+    def _by_position(self, args: Sequence[Any]) -> CallError:
+        extra = args[len(self.places)]
+        if _is_shape(args[0]):
+            return self.forgotten(repr(args[0]))
+        named = [name for name in self.own if name not in self.places]
+        if not named:
+            takes = ", ".join(self.places) or "no numbers"
+            return CallError(f"{self.name} takes {takes}; got {extra!r} as well. Leave it out.")
+        numbers = [name for name in named if name in self.numbers] or named
+        ways = " or ".join(f"{self.name}({name}={extra!r})" for name in numbers[:2])
+        return CallError(f"{self.name} takes {', '.join(named)} by name; got {extra!r}. Write {ways}.")
+
+    def _unknown(self, given: str, value: Any) -> CallError:
+        if given in _OF_THE_CALL:
+            return self.forgotten(f"{given}={value!r}")
+        takes = ", ".join((*self.own, *self.options)) or "nothing"
+        return CallError(f"{self.name} takes {takes}; got {given}={value!r}. {self._advice(given, value)}")
+
+    def _advice(self, given: str, value: Any) -> str:
+        if given == "nonlinearity":
+            if "a" in self.own:
+                return "It is for relu as it is, and for leaky relu with its slope as a=: leave the name out."
+            if "gain" in self.own:
+                return f"Write gain=pyinit.gain({value!r})."
+        if given in ("a", "b") and "unit" in self.own:
+            return f'Write {_FOREIGN[given][0]}={value!r}, unit="absolute".'
+        for name in _FOREIGN.get(given, ()):
+            if name in self.own:
+                return f"Write {name}={value!r}."
+        found = nearest(given, self.known)
+        return f"Did you mean {', '.join(found)}?" if found else "Leave it out."
+
+
+def _is_shape(value: Any) -> bool:
+    """Whether a value is a tuple or list of integers."""
+    return (
+        isinstance(value, tuple | list)
+        and len(value) > 0
+        and all(hasattr(n, "__index__") and not isinstance(n, bool) for n in value)
+    )

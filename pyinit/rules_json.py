@@ -1,0 +1,91 @@
+"""Rules as JSON: a list of patterns with their recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .errors import RecipeError
+from .recipe import from_dict
+from .rules import Rule
+from .strict_json import parsed, shown
+
+__all__ = ["rules_from_json"]
+
+
+def rules_from_json(
+    content: object, defaults: Sequence[Rule] | None = None, where: str = "recipe"
+) -> tuple[Rule, ...]:
+    """Return the rules that a JSON value describes.
+
+    Parameters
+    ----------
+    content : str or list
+        A list of ``{"match": pattern, "recipe": ...}`` objects, with ``"zero_rows"``,
+        ``"kernels_only"`` and ``"no_kernels"`` where wanted; the string ``"default"`` in the list
+        stands for all of `defaults`. JSON text is read first.
+    defaults : sequence of Rule, optional
+        The model's own rules.
+    where : str
+        What to call the content in an error.
+
+    Returns
+    -------
+    tuple of Rule
+        In order.
+
+    Raises
+    ------
+    RecipeError
+        If the content is not JSON, holds NaN, or is not a list of rules.
+
+    Examples
+    --------
+    >>> from pyinit.rules_json import rules_from_json
+    >>> rules_from_json('[{"match": "*.bias", "recipe": "zeros"}, {"match": "*", "recipe": "he_normal"}]')[1]
+    Rule(match='*', recipe=he_normal(), zero_rows=(), kernels_only=False, no_kernels=False)
+    """
+    if isinstance(content, str):
+        content = parsed(content, where, RecipeError)
+    if not isinstance(content, list) or not content:
+        raise RecipeError(
+            f"{where} must be a list of rules, each with a pattern and a recipe; got {shown(content)}. "
+            'Write [{"match": "*", "recipe": "he_normal"}].'
+        )
+    rules: list[Rule] = []
+    for position, item in enumerate(content):
+        if item != "default":
+            rules.append(_rule(item, f"{where}, rule {position}"))
+        elif defaults is None:
+            raise RecipeError(
+                f"{where}, rule {position}: this model has no default rules; write out a pattern and a recipe"
+            )
+        else:
+            rules.extend(defaults)
+    return tuple(rules)
+
+
+_FIELDS = {"match", "recipe", "zero_rows", "kernels_only", "no_kernels"}
+
+
+def _rule(item: object, where: str) -> Rule:
+    if not isinstance(item, dict) or not {"match", "recipe"} <= set(item) <= _FIELDS:
+        raise RecipeError(
+            f"{where} needs 'match' and 'recipe', may have 'zero_rows', 'kernels_only', 'no_kernels'; "
+            f"got {shown(item)}"
+        )
+    match, zero_rows = item["match"], item.get("zero_rows", [])
+    if not isinstance(match, str) or not match:
+        raise RecipeError(f"{where}: 'match' is a pattern such as \"*.weight\"; got {shown(match)}")
+    if not isinstance(zero_rows, list) or not all(type(row) is int and row >= 0 for row in zero_rows):
+        raise RecipeError(f"{where}: 'zero_rows' is a list of row indices >= 0; got {shown(zero_rows)}")
+    kinds = {name: item.get(name, False) for name in ("kernels_only", "no_kernels")}
+    for name, value in kinds.items():
+        if not isinstance(value, bool):
+            raise RecipeError(f"{where}: '{name}' is true or false; got {shown(value)}")
+    if all(kinds.values()):
+        raise RecipeError(f"{where}: 'kernels_only' and 'no_kernels' leave nothing to match; keep one")
+    try:
+        recipe = from_dict(item["recipe"])
+    except RecipeError as error:
+        raise RecipeError(f"{where}: {error}") from None
+    return Rule(match, recipe, tuple(zero_rows), **kinds)
