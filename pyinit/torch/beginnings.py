@@ -15,7 +15,7 @@ from torch.nn.utils import parametrize
 from ..errors import LayoutError
 from .construction import constructor_of
 from .inlining import inline
-from .naming import name_draws
+from .naming import name_draws, state_names
 from .recorder import Recorder
 from .recording import Call, Lost, Recorded, Write
 from .view import View
@@ -26,7 +26,7 @@ __all__ = ["forget", "named_tensors", "record"]
 _APPLIED_TO = ("m", "module", "mod", "layer", "submodule")
 
 
-def record(module: torch.nn.Module) -> dict[str, Recorded]:
+def record(module: torch.nn.Module, prefix: str = "") -> dict[str, Recorded]:
     """Record how the tensors of a module begin that are on the meta device; nothing is computed.
 
     Run are, from the leaves up as constructors do, each module's own `reset_parameters()`,
@@ -40,6 +40,8 @@ def record(module: torch.nn.Module) -> dict[str, Recorded]:
     ----------
     module : torch.nn.Module
         With parameters or buffers on the meta device. It stays on it.
+    prefix : str
+        What stands before its names in the whole, for the streams; empty, or with a dot at its end.
 
     Returns
     -------
@@ -82,7 +84,7 @@ def record(module: torch.nn.Module) -> dict[str, Recorded]:
     owned = {id(recorded.cell) for recorded in found.values()}
     for recorded in found.values():
         inline(recorded.cell, owned)
-    name_draws(found)
+    name_draws(found, state_names(module, found, prefix))
     return found
 
 

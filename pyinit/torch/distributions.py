@@ -13,7 +13,7 @@ from ..recipe import Recipe
 from ..sparsity import Sparse
 from .drawing import drawn, handed_on
 
-__all__ = ["normal_", "sparse_", "trunc_normal_", "uniform", "uniform_"]
+__all__ = ["normal", "normal_", "sparse_", "trunc_normal_", "uniform", "uniform_"]
 
 
 def uniform_(
@@ -87,7 +87,7 @@ def normal_(
     """
     if torch.overrides.has_torch_function_variadic(tensor):
         return handed_on(normal_, tensor, mean=mean, std=std, generator=generator)
-    return drawn(tensor, generator, Normal, mean, std)
+    return drawn(tensor, generator, normal, mean, std)
 
 
 def trunc_normal_(
@@ -195,6 +195,11 @@ def sparse_(
 def uniform(a: float, b: float) -> Recipe:
     """Return the recipe of torch's uniform draws, to which a = b is one value."""
     return Constant(a) if a == b else Uniform(a, b)
+
+
+def normal(mean: float, std: float) -> Recipe:
+    """Return the recipe of torch's normal draws."""
+    return Normal(mean=mean, std=std)
 
 
 def _truncated(mean: float, std: float, a: float, b: float) -> Recipe:

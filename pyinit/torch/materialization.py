@@ -4,38 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
 import torch
 
 from .. import _core
 from .._fill import check_threads
-from ..distributions import constant
 from ..errors import PyinitError, RecipeError
-from ..fans import Axes
-from ..recipe import Recipe
-from ..rules import Rule, as_rules, fitted
+from ..recipe import Recipe, as_recipe
+from ..rules import Rule, as_rules, is_one_recipe
 from ..stream import Key, as_key
 from .beginnings import forget, named_tensors, record
 from .construction import MARK
+from .naming import state_names
 from .recording import Cell, Draw, Recorded, Write
 from .replay import replay
+from .ruling import check_names, redrawn, ruled
 from .sharded import put_instead, shards, whole
 from .tensor import WRITTEN
-from .view import View
 
 __all__ = ["materialize"]
 
 Module = TypeVar("Module", bound=torch.nn.Module)
-Recipes: TypeAlias = Recipe | Mapping[str, Recipe] | Iterable[Rule | tuple[str, Recipe]]
+Recipes: TypeAlias = Recipe | str | Mapping[str, Recipe | str] | Iterable[Rule | tuple[str, Recipe | str]]
 
 # Bytes from which all threads fill a storage together; smaller ones are shared out among them.
 _SHARED = 1 << 22
 
 
 def materialize(
-    module: Module, recipe: Recipes | None = None, *, key: int | Key, threads: int | None = None
+    module: Module,
+    recipe: Recipes | None = None,
+    *,
+    key: int | Key,
+    prefix: str = "",
+    threads: int | None = None,
 ) -> Module:
     """Make a module on the meta device real, in place, by its own initialization drawn by name.
 
@@ -100,12 +103,17 @@ def materialize(
     """
     root = as_key(key)
     count = check_threads(threads)
-    rules = None if recipe is None else as_rules(recipe)
+    before = _before(prefix)
+    asked = None if recipe is None else as_recipe(recipe) if is_one_recipe(recipe) else as_rules(recipe)
     with whole(module) as distributed:
         try:
-            recorded = record(module)
-            if rules is not None:
-                recorded = _ruled(module, recorded, rules)
+            recorded = record(module, before)
+            if isinstance(asked, Recipe):
+                recorded = redrawn(module, recorded, asked, before)
+            elif asked is not None:
+                names = (name for name, _ in named_tensors(module))
+                check_names(asked, state_names(module, names, before), module, before)
+                recorded = ruled(module, recorded, asked, before)
             _check(module, recorded)
         except PyinitError:
             forget(module)
@@ -120,49 +128,11 @@ def materialize(
     return module
 
 
-def _ruled(
-    module: torch.nn.Module, recorded: dict[str, Recorded], rules: tuple[Rule, ...]
-) -> dict[str, Recorded]:
-    """Return the recording with the writes that rules ask for instead."""
-    parameters = dict(module.named_parameters(remove_duplicate=False))
-    registered = parameters.keys() | dict(module.named_buffers(remove_duplicate=False)).keys()
-    cells: dict[int, Cell] = {}
-    ruled: set[tuple[int, View]] = set()
-    for name, tensor in recorded.items():
-        owner = module.get_submodule(name.rpartition(".")[0]) if name in registered else module
-        is_kernel = len(tensor.shape) >= 2 and tensor.dtype in WRITTEN
-        rule = next((rule for rule in rules if rule.matches(name, is_kernel=is_kernel)), None)
-        wanted = rule is not None and (name in parameters or tensor.unmade is not None)
-        at = (id(tensor.cell), tensor.view)
-        if rule is None or not wanted or at in ruled:
-            continue
-        ruled.add(at)
-        cell = cells.setdefault(id(tensor.cell), replace(tensor.cell))
-        cell.forget(tensor.view)
-        recipe = _laid_out(rule.recipe, owner, tensor.shape) if is_kernel else rule.recipe
-        number = len(cell.writes)
-        cell.add(Write(tensor.view, Draw(recipe, (name, number) if number else (name,))))
-        rows = list(rule.zero_rows)
-        padding = getattr(owner, "padding_idx", None)
-        if isinstance(padding, int) and is_kernel and padding not in rows:
-            rows.append(padding)
-        for row in rows:
-            if not tensor.shape or not 0 <= row < tensor.shape[0]:
-                raise RecipeError(f"'{name}' of shape {tensor.shape} has no row {row}. Count from 0.")
-            view = tensor.view
-            zeros = View(view.shape[1:], view.strides[1:], view.offset + row * view.strides[0], view.dtype)
-            cell.add(Write(zeros, Draw(constant(0.0), (name, len(cell.writes)))))
-    return {
-        name: Recorded(name, tensor.view, cells.get(id(tensor.cell), tensor.cell))
-        for name, tensor in recorded.items()
-    }
-
-
-def _laid_out(recipe: Recipe, owner: torch.nn.Module, shape: tuple[int, ...]) -> Recipe:
-    """Return a recipe that counts fans as the module stores its weight, if it says nothing itself."""
-    groups = getattr(owner, "groups", 1)
-    axes = Axes(layout="torch", groups=groups if isinstance(groups, int) else 1)
-    return fitted(recipe, axes, shape, is_convolution=hasattr(owner, "kernel_size"))
+def _before(prefix: object) -> str:
+    """Return what stands before a part's names in the whole."""
+    if not isinstance(prefix, str) or prefix.startswith("."):
+        raise RecipeError(f'a prefix is a module\'s name in the whole, such as "layers.2"; got {prefix!r}.')
+    return f"{prefix.removesuffix('.')}." if prefix else ""
 
 
 def _check(module: torch.nn.Module, recorded: dict[str, Recorded]) -> None:

@@ -1,4 +1,4 @@
-"""How the module that owns a tensor uses it: which axes are inputs, and what a recipe for all leaves alone."""
+"""How the module that owns a tensor uses it: which axes are inputs, and what one recipe leaves alone."""
 
 from __future__ import annotations
 
@@ -31,14 +31,18 @@ class Place(NamedTuple):
         The layer that uses it: of a parametrized weight, not the list of its parametrizations.
     weight : str
         The layer's name of the weight that is the tensor, or is computed from it.
-    part : {"whole", "original", "direction", "magnitude", "unknown"}
+    part : {"whole", "original", "direction", "magnitude", "computed", "unknown"}
         The weight itself; what a parametrization, spectral norm or pruning computes it from; the two that
-        weight normalization computes it from; one of several of another parametrization.
+        weight normalization computes it from; the weight that a hook computes; one of several tensors of
+        another parametrization.
+    dim : int
+        Of a magnitude: the axis along which each index has its own, -1 for one magnitude in all.
     """
 
     owner: nn.Module
     weight: str
     part: str = "whole"
+    dim: int = -1
 
 
 class Use(NamedTuple):
@@ -47,8 +51,8 @@ class Use(NamedTuple):
     Attributes
     ----------
     role : {"kernel", "bias", "own"}
-        A kernel follows a recipe for all that is drawn, a bias becomes zeros with it; embeddings, norms,
-        magnitudes and what nobody knows keep their own values.
+        A kernel follows a recipe for all that is drawn, and a bias is zeros then; embeddings, norms,
+        magnitudes and other vectors keep their own values.
     axes : Axes or None
         Which axes are inputs and outputs; None if the owner's attributes do not explain them.
     is_convolution : bool
@@ -65,32 +69,35 @@ class Use(NamedTuple):
             return fitted(recipe, self.axes, shape, is_convolution=self.is_convolution)
         if fitted(recipe, _MATRIX, shape, is_convolution=True) is recipe:
             return recipe
-        raise LayoutError(unknown_field(recipe.verb, shape))
+        raise LayoutError(unknown_field(recipe.called, shape))
 
 
 def owner_of(module: nn.Module, name: str) -> Place:
-    """Return where the tensor belongs that a module has under a name, parametrizations and hooks looked through."""
+    """Return where a tensor belongs, by its name; parametrizations and hooks are looked through."""
     path, _, last = name.rpartition(".")
-    holder = module.get_submodule(path)
+    try:
+        holder = module.get_submodule(path)
+    except AttributeError:
+        # in a list or dict that is a plain attribute
+        return Place(module, name)
     if isinstance(holder, parametrize.ParametrizationList):
         layer, _, weight = path.rpartition(".")
         owner = module.get_submodule(layer.rpartition(".")[0])
-        normed = len(holder) == 1 and isinstance(holder[0], _WeightNorm)
-        parts = {"original0": "magnitude", "original1": "direction"} if normed else {"original": "original"}
-        return Place(owner, weight, parts.get(last, "unknown"))
+        if len(holder) == 1 and isinstance(holder[0], _WeightNorm):
+            part = {"original0": "magnitude", "original1": "direction"}[last]
+            return Place(owner, weight, part, holder[0].dim)
+        return Place(owner, weight, "original" if last == "original" else "unknown")
     for hook in holder._forward_pre_hooks.values():
         if isinstance(hook, WeightNorm):
-            parts = {f"{hook.name}_g": "magnitude", f"{hook.name}_v": "direction"}
             weight = hook.name
-        elif isinstance(hook, SpectralNorm):
-            parts, weight = {f"{hook.name}_orig": "original"}, hook.name
-        elif isinstance(hook, BasePruningMethod):
-            weight = str(hook._tensor_name)
-            parts = {f"{weight}_orig": "original"}
+            parts = {f"{weight}_g": "magnitude", f"{weight}_v": "direction", weight: "computed"}
+        elif isinstance(hook, SpectralNorm | BasePruningMethod):
+            weight = hook.name if isinstance(hook, SpectralNorm) else str(hook._tensor_name)
+            parts = {f"{weight}_orig": "original", weight: "computed"}
         else:
             continue
         if last in parts:
-            return Place(holder, weight, parts[last])
+            return Place(holder, weight, parts[last], getattr(hook, "dim", -1))
     return Place(holder, last)
 
 
@@ -99,18 +106,18 @@ def use_of(place: Place, shape: Shape) -> Use:
     if place.part in ("magnitude", "unknown"):
         return Use("own", None)
     owner, name = place.owner, place.weight
-    if isinstance(owner, _KEPT) or isinstance(owner, nn.MultiheadAttention) and name in ("bias_k", "bias_v"):
-        return Use("bias" if name == "bias" else "own")
-    if name == "bias" or name.startswith("bias_") or name.endswith("_bias"):
+    if isinstance(owner, nn.MultiheadAttention) and name in ("bias_k", "bias_v"):
+        return Use("own")
+    if name == "bias" or (len(shape) < 2 and (name.startswith("bias_") or name.endswith("_bias"))):
         return Use("bias")
-    if len(shape) < 2 or name.endswith(_EMBEDDINGS):
+    if len(shape) < 2 or isinstance(owner, _KEPT) or name.endswith(_TABLES):
         return Use("own")
     if name != "weight":
         return Use("kernel")
     if hasattr(owner, "kernel_size"):
         return _convolution(owner, shape)
-    if isinstance(owner, nn.Bilinear) and shape == (owner.out_features, owner.in1_features, owner.in2_features):
-        # to the first input, the second one is what a receptive field is: one weight a position
+    if isinstance(owner, nn.Bilinear):
+        # for the first input, the second one is what a receptive field is: a weight for each of its units
         return Use("kernel", Axes(in_axis=1, out_axis=0), is_convolution=True)
     if _is_conv1d(owner) and shape == (owner.nx, owner.nf):
         return Use("kernel", Axes(layout="jax"))
@@ -128,24 +135,25 @@ _KEPT = (
 )
 
 # Tables and tokens that models hold as parameters of their own.
-_EMBEDDINGS = ("embed", "embedding", "embeddings", "token", "tokens")
+_TABLES = ("embed", "embedding", "embeddings", "token", "tokens", "table")
 
 
 def _is_conv1d(owner: Any) -> bool:
     """Tell transformers' Conv1D, a linear layer of (in, out), without importing transformers."""
     return any(
-        base.__name__ == "Conv1D" and base.__module__.startswith("transformers.") for base in type(owner).__mro__
+        base.__name__ == "Conv1D" and base.__module__.startswith("transformers.")
+        for base in type(owner).__mro__
     )
 
 
 def _convolution(owner: Any, shape: Shape) -> Use:
     """Return how a module with a kernel_size uses its weight, if its attributes agree with the shape."""
-    spatial, groups = len(shape) - 2, getattr(owner, "groups", 1)
-    size = owner.kernel_size
-    inputs, outputs = getattr(owner, "in_channels", None), getattr(owner, "out_channels", None)
-    turned = getattr(owner, "transposed", False) is True or "transpose" in type(owner).__name__.lower()
-    if not isinstance(groups, int) or (tuple(size) if isinstance(size, tuple | list) else (size,) * spatial) != shape[2:]:
+    size, groups = owner.kernel_size, getattr(owner, "groups", 1)
+    field = tuple(size) if isinstance(size, tuple | list) else (size,) * (len(shape) - 2)
+    if field != shape[2:] or not isinstance(groups, int):
         return Use("kernel", None)
+    turned = getattr(owner, "transposed", False) is True or "transpose" in type(owner).__name__.lower()
+    inputs, outputs = getattr(owner, "in_channels", None), getattr(owner, "out_channels", None)
     if isinstance(inputs, int) and isinstance(outputs, int):
         expected = (inputs, outputs // groups) if turned else (outputs, inputs // groups)
         if shape[:2] != expected:

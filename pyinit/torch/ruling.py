@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 
 from ..distributions import Constant, constant, zeros
-from ..errors import RecipeError
+from ..errors import PyinitError, RecipeError
 from ..recipe import Recipe
-from ..rules import Rule
+from ..rules import Rule, check_matched
 from ..structured import Bilinear, Dirac, Identity, Pretrained
 from .naming import state_names
 from .owners import Place, Use, owner_of, use_of
-from .recording import TARGET, Call, Cell, Draw, Recorded, Snapshot, Write
+from .recording import Call, Cell, Draw, Recorded, Snapshot, Write
 from .tensor import WRITTEN
 from .view import View
 
-__all__ = ["redrawn", "ruled"]
+__all__ = ["check_names", "redrawn", "ruled"]
 
 # What decides every number itself.
 _GIVEN = (Constant, Identity, Dirac, Bilinear, Pretrained)
@@ -51,27 +52,30 @@ def redrawn(
     Raises
     ------
     LayoutError
-        If the recipe counts fans and nobody knows what the axes of a kernel are. It names the kernel.
+        If the recipe counts fans and nobody knows what the axes of a kernel are. The message names the
+        kernel.
     """
-    to_zero = Rule("*", zeros())
-    rule = Rule("*", recipe)
+    tensors = list(_tensors(module, recorded, prefix))
+    # an embedding stays one where a head shares it
+    own = {tensor.at for tensor in tensors if tensor.use.role == "own"}
+    by_role = {"kernel": Rule("*", recipe), "bias": Rule("*", zeros())}
 
     def wanted(tensor: _Tensor) -> Rule | None:
-        unmade = tensor.recorded.unmade is not None
-        if not tensor.is_parameter or not (unmade or _is_random(tensor.recorded.writes)):
+        if not tensor.is_parameter or tensor.at in own:
             return None
-        return {"kernel": rule, "bias": to_zero}.get(tensor.use.role)
+        is_drawn = _is_random(tensor.recorded.writes) or tensor.recorded.unmade is not None
+        return by_role[tensor.use.role] if is_drawn else None
 
-    return _rewritten(_tensors(module, recorded, prefix), wanted)
+    return _rewritten(tensors, wanted)
 
 
 def ruled(
     module: torch.nn.Module, recorded: Mapping[str, Recorded], rules: tuple[Rule, ...], prefix: str = ""
 ) -> dict[str, Recorded]:
-    """Return the recording with the writes that rules ask for: the first that matches a tensor's name decides.
+    """Return the recording with what rules ask for: the first that matches a tensor's name decides.
 
-    A rule matches the name of the state dict, without wrappers; a rule for the name of a parametrized weight
-    is for what the weight is computed from. Buffers and plain attributes follow a rule only where the module
+    A rule matches the names of the state dict, without wrappers. One for the name of a parametrized weight is
+    for what the weight is computed from. Buffers and plain attributes follow a rule only where the module
     does not say what they are.
 
     Parameters
@@ -89,12 +93,180 @@ def ruled(
     Raises
     ------
     LayoutError, RecipeError
-        If a rule cannot be fitted to a tensor. It names the tensor.
+        If a rule does not fit a tensor. The message names the tensor.
     """
 
     def wanted(tensor: _Tensor) -> Rule | None:
-        if not tensor.is_parameter and tensor.recorded.unmade is None:
+        said_by_module = not tensor.is_parameter and tensor.recorded.unmade is None
+        if said_by_module or tensor.place.part == "computed":
             return None
-        return tensor.rule(rules)
+        is_kernel = tensor.use.role == "kernel" and len(tensor.recorded.shape) >= 2
+        return next(
+            (rule for rule in rules if any(rule.matches(name, is_kernel=is_kernel) for name in tensor.names)),
+            None,
+        )
 
-    return _rewritten(_tensors(module, recorded, prefix), wanted)
+    return _rewritten(list(_tensors(module, recorded, prefix)), wanted)
+
+
+def check_names(
+    rules: tuple[Rule, ...], names: Mapping[str, str], module: torch.nn.Module, prefix: str
+) -> None:
+    """Refuse a rule that no tensor of a module follows.
+
+    Of a part of a model only rules that begin with the part's name are looked at: others may be for the rest.
+
+    Parameters
+    ----------
+    rules : tuple of Rule
+        The caller's.
+    names : mapping of str to str
+        From the module's names of all its tensors, real ones too, to those of the state dict.
+    module : torch.nn.Module
+        The module.
+    prefix : str
+        Its own name in the whole.
+
+    Raises
+    ------
+    RecipeError
+        The message names the nearest names.
+    """
+    known = dict.fromkeys(names.values())
+    for name in names:
+        known.update(dict.fromkeys(_names(name, names[name], owner_of(module, name))))
+    within = [rule for rule in rules if all(part.startswith(prefix) for part in rule.match.split("|"))]
+    check_matched(within, known)
+
+
+class _Tensor(NamedTuple):
+    """A recorded tensor, the names that rules may call it by, and how it is used."""
+
+    recorded: Recorded
+    names: tuple[str, ...]
+    place: Place
+    use: Use
+    is_parameter: bool
+
+    @property
+    def at(self) -> tuple[int, View]:
+        """Where its elements are: the same for tied tensors."""
+        return id(self.recorded.cell), self.recorded.view
+
+
+def _tensors(module: torch.nn.Module, recorded: Mapping[str, Recorded], prefix: str) -> Iterator[_Tensor]:
+    parameters = dict(module.named_parameters(remove_duplicate=False))
+    names = state_names(module, recorded, prefix)
+    for name, tensor in recorded.items():
+        place = owner_of(module, name)
+        yield _Tensor(
+            tensor,
+            _names(name, names[name], place),
+            place,
+            use_of(place, tensor.shape),
+            name in parameters,
+        )
+
+
+def _names(name: str, state_name: str, place: Place) -> tuple[str, ...]:
+    """Return the name in the state dict, and that of the weight that is computed from the tensor."""
+    if place.part not in ("original", "direction"):
+        return (state_name,)
+    path = state_name.rpartition(".")[0]
+    if name.rpartition(".")[0].endswith(f"parametrizations.{place.weight}"):
+        path = path.removesuffix(f"parametrizations.{place.weight}").removesuffix(".")
+    return state_name, f"{path}.{place.weight}" if path else place.weight
+
+
+def _rewritten(tensors: list[_Tensor], wanted: Callable[[_Tensor], Rule | None]) -> dict[str, Recorded]:
+    """Return the recording in which tensors are what the rules say that are wanted of them."""
+    cells: dict[int, Cell] = {}
+    done: set[tuple[int, View]] = set()
+    directions: dict[tuple[int, str], tuple[_Tensor, Rule]] = {}
+
+    def cell_of(tensor: _Tensor) -> Cell:
+        recorded = tensor.recorded
+        return cells.setdefault(id(recorded.cell), replace(recorded.cell))
+
+    for tensor in tensors:
+        rule = wanted(tensor) if tensor.at not in done and tensor.place.part != "magnitude" else None
+        if rule is None:
+            continue
+        done.add(tensor.at)
+        try:
+            _write(cell_of(tensor), tensor, rule)
+        except PyinitError as error:
+            raise type(error)(f"'{tensor.names[0]}': {error}") from None
+        if tensor.place.part == "direction":
+            directions[id(tensor.place.owner), tensor.place.weight] = tensor, rule
+    for tensor in tensors:
+        if tensor.place.part != "magnitude":
+            continue
+        rule = wanted(tensor)
+        direction = directions.get((id(tensor.place.owner), tensor.place.weight))
+        if direction is not None and rule in (None, direction[1]):
+            # so that the weight is what its direction was drawn as
+            _follow(cell_of(tensor), tensor, cell_of(direction[0]), direction[0])
+        elif rule is not None:
+            _write(cell_of(tensor), tensor, rule)
+    return {
+        tensor.recorded.name: replace(
+            tensor.recorded, cell=cells.get(id(tensor.recorded.cell), tensor.recorded.cell)
+        )
+        for tensor in tensors
+    }
+
+
+def _write(cell: Cell, tensor: _Tensor, rule: Rule) -> None:
+    """Put what a rule says in the place of what was written to a tensor."""
+    view, name = tensor.recorded.view, tensor.names[0]
+    recipe = rule.recipe
+    if len(view.shape) >= 2 and view.dtype in WRITTEN:
+        recipe = tensor.use.fit(recipe, view.shape)
+    rows = list(rule.zero_rows)
+    padding = getattr(tensor.place.owner, "padding_idx", None)
+    if (
+        isinstance(padding, int)
+        and len(view.shape) >= 2
+        and tensor.place.weight == "weight"
+        and padding not in rows
+    ):
+        rows.append(padding)
+    if tensor.place.part == "direction" and (rows or recipe == zeros()):
+        raise RecipeError(
+            "a weight-normed weight of zeros has no direction, and would be NaN. Make its magnitude zeros "
+            "instead, original0 or weight_g."
+        )
+    cell.forget(view)
+    number = len(cell.writes)
+    cell.add(Write(view, Draw(recipe, (name, number) if number else (name,))))
+    for row in rows:
+        if not view.shape or not 0 <= row < view.shape[0]:
+            raise RecipeError(f"there is no row {row} in shape {view.shape}. Count from 0.")
+        zero = View(view.shape[1:], view.strides[1:], view.offset + row * view.strides[0], view.dtype)
+        cell.add(Write(zero, Draw(constant(0.0), (name, len(cell.writes)))))
+
+
+def _follow(cell: Cell, tensor: _Tensor, source: Cell, direction: _Tensor) -> None:
+    """Make a magnitude the norm of its direction, as weight normalization begins."""
+    view = tensor.recorded.view
+    cell.forget(view)
+    read = Snapshot(source, source.writes, direction.recorded.view)
+    norm = torch.ops.aten.norm_except_dim.default
+    cell.add(Write(view, Call(norm, (read, 2, tensor.place.dim), {}, output=0)))
+
+
+def _is_random(writes: tuple[Write, ...]) -> bool:
+    """Tell whether something was drawn at random, or computed from what was."""
+    seen: set[int] = set()
+    waiting = [writes]
+    while waiting:
+        found = waiting.pop()
+        if id(found) in seen:
+            continue
+        seen.add(id(found))
+        for write in found:
+            if isinstance(write.content, Draw) and not isinstance(write.content.recipe, _GIVEN):
+                return True
+            waiting += [read.writes for read in getattr(write.content, "snapshots", ())]
+    return False

@@ -117,4 +117,4 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: torch.Generator | No
 
 
 def _orthogonal(gain: float) -> Recipe:
-    return Orthogonal(gain, "torch")
+    return Orthogonal(gain, layout="torch")

@@ -111,7 +111,7 @@ def test_a_constructor_that_cannot_be_recorded_is_told() -> None:
         pi.errors.RecipeError, match=r"parameter 'weight': aten.exponential_.default of torch.fl"
     ):
         materialize(module, key=0)
-    assert materialize(module, pi.constant(2), key=0).weight.tolist() == [2, 2, 2]
+    assert materialize(module, {"weight": pi.constant(2)}, key=0).weight.tolist() == [2, 2, 2]
 
 
 def test_other_threads_and_later_modules_are_not_recorded() -> None:

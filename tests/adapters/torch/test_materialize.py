@@ -281,13 +281,21 @@ def test_weight_norm_makes_the_weight_that_was_drawn() -> None:
     assert torch.allclose(module.parametrizations.weight.original0[:, 0], direction.norm(dim=1))
 
 
-def test_a_recipe_is_for_all_parameters_and_buffers_stay_their_own() -> None:
-    module = materialize(on_meta(net), pi.normal(std=0.02), key=0)
+@pytest.mark.parametrize("recipe", ["he_normal", pi.he_normal(), pi.normal(std=0.02)])
+def test_one_recipe_is_for_the_kernels_that_are_drawn(recipe: Any) -> None:
+    module = materialize(on_meta(net), recipe, key=0)
+    own = materialize(on_meta(net), key=0)
+    kernels = {"layers.0.weight", "attention.in_proj_weight", "attention.out_proj.weight"}
+    drawn = pi.he_normal(layout="torch") if "normal(std" not in repr(recipe) else recipe
     for name, parameter in module.named_parameters():
-        expected = by_hand(pi.normal(std=0.02), parameter, pi.key(0).fold_in(name))
-        if name == "embed.weight":
-            expected[3] = 0
-        assert torch.equal(parameter, expected)
+        if name in kernels:
+            expected = by_hand(drawn, parameter, pi.key(0).fold_in(name))
+        elif "bias" in name:
+            expected = torch.zeros_like(parameter)
+        else:
+            expected = own.get_parameter(name).detach()
+        assert same(parameter, expected), name
+    assert module.head.weight is module.embed.weight
     assert bool((module.norm.running_var == 1).all())
 
 
@@ -401,7 +409,7 @@ ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "materialize needs strided tensors; 'weight' of Module is torch.sparse_coo. Make it real before",
     ),
     "fans": (
-        lambda: materialize(on_meta(lambda: nn.Linear(3, 2)), pi.he_normal(), key=0),
+        lambda: materialize(on_meta(lambda: nn.Linear(3, 2)), {"*": "he_normal"}, key=0),
         pi.errors.ShapeError,
         "'bias': ",
     ),
@@ -415,7 +423,7 @@ ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
             on_meta(lambda: nn.Linear(3, 2)), [pi.rules.Rule("weight", pi.normal(), zero_rows=(2,))], key=0
         ),
         pi.errors.RecipeError,
-        "'weight' of shape (2, 3) has no row 2. Count from 0.",
+        "'weight': there is no row 2 in shape (2, 3). Count from 0.",
     ),
     "key": (
         lambda: materialize(on_meta(net), key=-1),
@@ -430,7 +438,7 @@ ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "recipe": (
         lambda: materialize(on_meta(net), "he", key=0),
         pi.errors.RecipeError,
-        "recipes are a Recipe, or patterns and recipes in order; got 'he'",
+        "unknown recipe 'he'. ",
     ),
 }
 
