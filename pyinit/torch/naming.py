@@ -56,8 +56,8 @@ def _unwrapped(module: nn.Module, name: str) -> str:
 def name_draws(found: Mapping[str, Recorded], state: Mapping[str, str] | None = None) -> None:
     """Give every draw that the recorded tensors need the path of its key; no two have the same.
 
-    `state` has their names in the state dict, where these are others. Tensors come first, in their order, then what their writes
-    read: temporaries, and what a tensor held before it was drawn again.
+    `state` has their names in the state dict, where these are others. Tensors come first, in their order,
+    then what their writes read: temporaries, and what a tensor held before it was drawn again.
     """
     state = dict(zip(found, found, strict=True)) if state is None else state
     names = _Names()
