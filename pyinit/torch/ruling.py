@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
+from torch.utils._pytree import tree_map
 
 from ..distributions import Constant, constant, zeros
 from ..errors import PyinitError, RecipeError
@@ -209,6 +210,10 @@ def _rewritten(tensors: list[_Tensor], wanted: Callable[[_Tensor], Rule | None])
             _follow(cell_of(tensor), tensor, cell_of(direction[0]), direction[0])
         elif rule is not None:
             _write(cell_of(tensor), tensor, rule)
+    for tensor in tensors:
+        if tensor.place.part == "computed":
+            cell = cell_of(tensor)
+            cell.writes = _again(cell.writes, cells)
     return {
         tensor.recorded.name: replace(
             tensor.recorded, cell=cells.get(id(tensor.recorded.cell), tensor.recorded.cell)
@@ -254,6 +259,26 @@ def _follow(cell: Cell, tensor: _Tensor, source: Cell, direction: _Tensor) -> No
     read = Snapshot(source, source.writes, direction.recorded.view)
     norm = torch.ops.aten.norm_except_dim.default
     cell.add(Write(view, Call(norm, (read, 2, tensor.place.dim), {}, output=0)))
+
+
+def _again(writes: tuple[Write, ...], cells: Mapping[int, Cell]) -> tuple[Write, ...]:
+    """Return writes that compute the same of what the cells that rules have changed hold now."""
+
+    def of_now(value: Any) -> Any:
+        if not isinstance(value, Snapshot):
+            return value
+        if id(value.cell) in cells:
+            cell = cells[id(value.cell)]
+            return Snapshot(cell, cell.writes, value.view)
+        return replace(value, writes=_again(value.writes, cells))
+
+    def each(write: Write) -> Write:
+        if not isinstance(write.content, Call):
+            return write
+        args, kwargs = tree_map(of_now, (write.content.args, dict(write.content.kwargs)))
+        return replace(write, content=replace(write.content, args=args, kwargs=kwargs))
+
+    return tuple(map(each, writes))
 
 
 def _is_random(writes: tuple[Write, ...]) -> bool:
