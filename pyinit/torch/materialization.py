@@ -16,11 +16,14 @@ from ..errors import PyinitError, RecipeError
 from ..recipe import Recipe
 from ..rules import Rule, as_rules, fitted
 from ..stream import Key, as_key
-from .beginnings import forget, named_tensors, record
-from .construction import MARK
+from .beginnings import forget, owner_of, record
+from .construction import forget_construction, was_deferred
+from .followed import kind_of
+from .holding import named_tensors, put_instead
+from .recorder import MARK
 from .recording import Cell, Draw, Recorded, Write
 from .replay import replay
-from .sharded import put_instead, shards, whole
+from .sharded import shards, whole
 from .tensor import WRITTEN
 from .view import View
 
@@ -167,18 +170,22 @@ def _check(module: torch.nn.Module, recorded: dict[str, Recorded]) -> None:
     """Raise an error that names every tensor of which it is not known how it begins."""
     kinds = dict.fromkeys(dict(module.named_parameters(remove_duplicate=False)), "parameter")
     kinds |= dict.fromkeys(dict(module.named_buffers(remove_duplicate=False)), "buffer")
-    unknown: dict[str, str] = {}
-    for name, tensor in recorded.items():
-        why = tensor.unmade
-        if why is not None:
-            unknown[f"{kinds.get(name, 'attribute')} '{name}'"] = why
+    unknown = {name: why for name, tensor in recorded.items() if (why := tensor.unmade) is not None}
     if unknown:
-        told = "; ".join(f"{what}: {why}" for what, why in list(unknown.items())[:_TOLD])
-        more = f"; and {len(unknown) - _TOLD} more" if len(unknown) > _TOLD else ""
+        named = [f"{kinds.get(name, 'attribute')} '{name}': {why}" for name, why in unknown.items()]
+        more = f"; and {len(named) - _TOLD} more" if len(named) > _TOLD else ""
+        owners = [owner_of(module, name) for name in unknown]
+        deferred = all(owner is not None and was_deferred(owner) for owner in owners)
+        silent = "what was recorded of it does" if deferred else "the module's own methods do"
+        advice = (
+            "Replace tensors inside the block of pyinit.torch.deferred() or after materialize"
+            if deferred
+            else "Build it under pyinit.torch.deferred(), which sees constructors"
+        )
         raise RecipeError(
             f"materialize needs to know how each tensor of {type(module).__name__} begins; of "
-            f"{len(unknown)} the module's own methods do not tell: {told}{more}. Build it "
-            "under pyinit.torch.deferred(), which sees constructors, or pass recipe={pattern: a Recipe}."
+            f"{len(named)} {silent} not tell: {'; '.join(named[:_TOLD])}{more}. {advice}, "
+            "or pass recipe={pattern: a Recipe}."
         )
     for name, tensor in recorded.items():
         for write in tensor.writes:
@@ -234,6 +241,7 @@ def _shown(recorded: Recorded, storages: dict[int, torch.Tensor]) -> torch.Tenso
 
 def _install(module: torch.nn.Module, real: dict[str, torch.Tensor]) -> None:
     """Give the module's tensors their memory."""
+    forget_construction(module)
     held = [(tensor, real[name]) for name, tensor in named_tensors(module) if name in real]
     done: dict[int, torch.Tensor] = {}
     for tensor, value in held:
@@ -247,7 +255,7 @@ def _install(module: torch.nn.Module, real: dict[str, torch.Tensor]) -> None:
 def _become(tensor: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
     """Put memory under a tensor, and return it; or another, with all that was said of it, if it is held."""
     new = torch.nn.Parameter(real, tensor.requires_grad) if isinstance(tensor, torch.nn.Parameter) else real
-    new.__class__ = type(tensor)
+    new.__class__ = kind_of(tensor)
     tensor.__dict__.pop(MARK, None)
     new.__dict__.update(tensor.__dict__)
     new.requires_grad_(tensor.requires_grad)
@@ -255,7 +263,8 @@ def _become(tensor: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
         if getattr(tensor, hooks, None):
             setattr(new, hooks, getattr(tensor, hooks))
     try:
-        torch.utils.swap_tensors(tensor, new)  # type: ignore[no-untyped-call]
+        with torch._C.DisableTorchFunctionSubclass():
+            torch.utils.swap_tensors(tensor, new)  # type: ignore[no-untyped-call]
     except RuntimeError:
         # a weak reference, or a graph of autograd, points to the object
         return new
