@@ -1,4 +1,4 @@
-"""How a module begins: its constructor as it was recorded, or the methods of its own that write its tensors."""
+"""How a module begins: by its constructor as it was recorded, or by the methods that write its tensors."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def record(module: torch.nn.Module) -> dict[str, Recorded]:
     was done since; no method of theirs is run.
 
     Of others, these are run, from the leaves up as constructors do: each module's own `reset_parameters()`,
-    `_reset_parameters()`, `init_weights()` and `_init_weights()` where it has them; the latter two are applied
-    to every module below if they take one; and of a transformers model, in which the last two do not count,
-    `initialize_weights()`. Modules without meta tensors are left alone, and so is every real tensor. A tied
-    tensor begins as the first module that has it says, and as another only if that one says nothing; in a
-    transformers model as its own declaration of ties says.
+    `_reset_parameters()`, `init_weights()` and `_init_weights()` where it has them; the latter two are
+    applied to every module below if they take one; and of a transformers model, in which these two do not
+    count, `initialize_weights()`. Modules without meta tensors are left alone, and so is every real tensor. A
+    tied tensor begins as the first module that has it says, and as another only if that one says nothing; in
+    a transformers model as its own declaration of ties says.
 
     Parameters
     ----------
@@ -139,20 +139,18 @@ def _replaced(
     """Yield the tensors of recorded constructors that others have taken the place of, and what to say."""
     for name, tensor in meta.items():
         owner = owner_of(module, name)
-        if owner is not None and was_deferred(owner) and lasting_cell(tensor) is None:
+        if was_deferred(owner) and lasting_cell(tensor) is None:
             yield name, "it was replaced since the module was built under deferred()"
 
 
-def owner_of(module: torch.nn.Module, name: str) -> torch.nn.Module | None:
+def owner_of(module: torch.nn.Module, name: str) -> torch.nn.Module:
     """Return the module that holds a tensor of this name, also if the name ends with a place in a list."""
     path = name.split(".")[:-1]
-    while True:
-        try:
-            return module.get_submodule(".".join(path))
-        except AttributeError:
-            if not path:
-                return None
-            path.pop()
+    modules = dict(module.named_modules(remove_duplicate=False))
+    while path and ".".join(path) not in modules:
+        path.pop()
+    found: torch.nn.Module = modules[".".join(path)]
+    return found
 
 
 def _cut(module: torch.nn.Module) -> Iterator[tuple[str, str]]:
@@ -161,4 +159,7 @@ def _cut(module: torch.nn.Module) -> Iterator[tuple[str, str]]:
     for target, source in declared_ties(module).items():
         one, other = parameters.get(target), parameters.get(source)
         if one is not None and other is not None and one is not other and one.is_meta and other.is_meta:
-            yield target, f"the model declares it to be tied to '{source}', and it is another; call tie_weights()"
+            yield (
+                target,
+                f"the model declares it to be tied to '{source}', and it is another; call tie_weights()",
+            )

@@ -41,11 +41,12 @@ def deferred() -> Iterator[None]:
     constructor would have, with all it drew that no method repeats: as torchvision's ResNet draws its
     convolutions.
 
-    What is done to the module after the block is recorded, too, up to `pyinit.torch.materialize`: copies, casts,
-    parametrizations, hooks, pruning, functions of torch.nn.init, ``p.data.normal_()``, sharding. Its tensors
-    have classes of their own for that until then; each is a subclass of the one it had. A cast draws the
-    tensor in its new dtype, as on the meta device, if it was only drawn. A tensor that was replaced by one of
-    which nothing was recorded is named when the module is made.
+    What is done to the module after the block is recorded, too, up to `pyinit.torch.materialize`: copies,
+    casts, parametrizations, hooks, pruning, functions of torch.nn.init, ``p.data.normal_()``, sharding. Its
+    tensors have classes of their own for that until then; each is a subclass of the one it had. If a tensor
+    was only drawn, a cast draws it in its new dtype, as on the meta device. A tensor that was replaced by one
+    of which nothing was recorded is named when the module is made, and so is one that was written to after it
+    was sharded; but what is written through the ``.data`` of a sharded tensor is not seen.
 
     Examples
     --------

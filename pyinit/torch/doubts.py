@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 
 import torch
@@ -9,8 +10,8 @@ import torch
 from ..errors import RecipeError
 from ..stream import Key
 from .construction import was_deferred
-from .holding import named_tensors
-from .methods import Methods, calls_in_constructor
+from .holding import STAND_IN, named_tensors
+from .methods import INITS, RESETS, Methods, calls_in_constructor
 from .recording import Cell, Lost
 from .replay import replay
 
@@ -18,6 +19,11 @@ __all__ = ["doubts"]
 
 # Libraries whose constructors draw: what their layers' methods repeat is not how their models begin.
 _DRAWN_BY_CONSTRUCTORS = ("timm", "torchvision")
+# Libraries whose modules say in methods how they begin.
+_OWN_METHODS = ("torch", "transformers")
+# What draws into a tensor that is there already.
+_DRAWS = {name for name in dir(torch.nn.init) if name.endswith("_") and not name.startswith("_")}
+_DRAWS |= {"normal_", "uniform_", "fill_", "zero_"}
 # Makers of tensors that ignore `torch.device`.
 _LEGACY = {"Tensor", "FloatTensor", "DoubleTensor", "HalfTensor", "BFloat16Tensor"}
 
@@ -40,11 +46,12 @@ def doubts(module: torch.nn.Module, methods: Methods, versions: Mapping[int, int
         If a method writes to a real tensor that took no heed of the meta device.
     """
     _refuse_real(module, methods)
+    _warn_of_sharded(module)
     found: dict[str, str] = {}
     for name, tensor in named_tensors(module):
         times, repeated = versions.get(id(tensor), 0), methods.written.get(id(tensor), 0)
         if tensor.is_meta and times > repeated:
-            found[name] = f"{_times(times)} written to before, and the methods do {_times(repeated)}"
+            found[name] = f"it was written to {_times(times)}, and the methods do that {_times(repeated)}"
     for prefix, part in module.named_modules():
         library = type(part).__module__.partition(".")[0]
         if library in _DRAWN_BY_CONSTRUCTORS and not was_deferred(part):
@@ -52,6 +59,24 @@ def doubts(module: torch.nn.Module, methods: Methods, versions: Mapping[int, int
                 if parameter.is_meta:
                     found.setdefault(name, f"constructors of {library} draw, which the meta device loses")
     return found
+
+
+def _warn_of_sharded(module: torch.nn.Module) -> None:
+    """Warn of constructors that draw into what was sharded since: torch's count of writes is gone with it."""
+    for part in module.modules():
+        kind = type(part)
+        if kind.__module__.partition(".")[0] in _OWN_METHODS or was_deferred(part):
+            continue
+        if any(hasattr(kind, name) for name in (*RESETS, *INITS)) or not calls_in_constructor(kind, _DRAWS):
+            continue
+        if any(STAND_IN in parameter.__dict__ for parameter in part.parameters()):
+            warnings.warn(
+                f"the constructor of {kind.__name__} seems to initialize weights that were sharded since; on "
+                "the meta device that is lost, and what the methods of its layers say counts. Build it under "
+                "pyinit.torch.deferred(), which sees constructors.",
+                UserWarning,
+                stacklevel=2,
+            )
 
 
 def _times(n: int) -> str:
@@ -66,8 +91,8 @@ def _refuse_real(module: torch.nn.Module, methods: Methods) -> None:
         raise RecipeError(
             f"materialize needs tensors on the meta device; of {type(module).__name__}, {told} "
             f"{'is' if len(names) == 1 else 'are'} real, and would be initialized: torch.Tensor and "
-            "torch.FloatTensor ignore the device. Build the module under pyinit.torch.deferred(); if they were "
-            "loaded, materialize the other parts one by one."
+            "torch.FloatTensor ignore the device. Build the module under pyinit.torch.deferred(); if they "
+            "were loaded, materialize the other parts one by one."
         )
 
 

@@ -76,15 +76,19 @@ class Followed(torch.Tensor):
             plain.__class__ = self.kind
             plain.requires_grad_(self.requires_grad)
             plain.__dict__.update((name, value) for name, value in self.__dict__.items() if name != MARK)
-            return plain.__reduce_ex__(protocol)
+            return plain.__reduce_ex__(protocol)  # type: ignore[no-untyped-call]
 
 
 _CLASSES: dict[type[torch.Tensor], type[torch.Tensor]] = {}
 
 
 def kind_of(tensor: torch.Tensor) -> type[torch.Tensor]:
-    """Return the class of a tensor, or what it was before it was followed."""
-    return tensor.kind if isinstance(tensor, Followed) else type(tensor)
+    """Return the class of a tensor, or what it would be if it were not followed."""
+    if not isinstance(tensor, Followed):
+        return type(tensor)
+    # what torch.nn.Parameter() makes of a tensor with a class of its own
+    made = tensor.kind is torch.Tensor and tensor.__dict__.pop("_is_param", False)
+    return torch.nn.Parameter if made else tensor.kind
 
 
 def follow(tensor: torch.Tensor, recorder: Recorder) -> None:
@@ -99,6 +103,6 @@ def follow(tensor: torch.Tensor, recorder: Recorder) -> None:
     ):
         return
     if kind not in _CLASSES:
-        made = type(kind)(f"Followed{kind.__name__}", (Followed, kind), {"kind": kind})
-        _CLASSES[kind] = cast("type[torch.Tensor]", made)
+        metaclass: Any = type(kind)
+        _CLASSES[kind] = metaclass(f"Followed{kind.__name__}", (Followed, kind), {"kind": kind})
     tensor.__class__ = _CLASSES[kind]

@@ -1,9 +1,9 @@
 """What torch's functions do on the meta device that no operator shows.
 
 The functions of torch.nn.init that return at once for a meta tensor (`orthogonal_`, `sparse_`, `dirac_`,
-`trunc_normal_`) all ask the tensor's `is_meta` first, wherever they were imported to. ``torch.tensor`` and its
-like make a tensor of numbers that they drop if it is to be on the meta device. And ``p.data = value`` takes no
-real value for a meta tensor.
+`trunc_normal_`) all ask the tensor's `is_meta` first, wherever they were imported to. ``torch.tensor`` and
+its like make a tensor of numbers that they drop if it is to be on the meta device. And ``p.data = value``
+takes no real value for a meta tensor.
 """
 
 from __future__ import annotations
@@ -30,13 +30,15 @@ _IS_META = torch.Tensor.is_meta.__get__  # type: ignore[attr-defined]
 _SET_DATA = torch.Tensor.data.__set__  # type: ignore[attr-defined]
 # What makes a tensor of numbers, and which argument these are.
 _OF_NUMBERS = {torch.tensor: 0, torch.as_tensor: 0, torch.asarray: 0, torch.Tensor.new_tensor: 1}
+# Functions that stand between a caller and what it calls.
+_ASKED = ("__torch_function__", "follow")
 _COPY = torch.ops.aten.copy_.default
 
 
 def caller(depth: int = 2) -> FrameType | None:
-    """Return the frame that called a function, through the modes that stand between."""
+    """Return the frame that called a function of torch, through all that torch asks before it."""
     frame: FrameType | None = sys._getframe(depth)
-    while frame is not None and frame.f_code.co_name == "__torch_function__":
+    while frame is not None and frame.f_code.co_name in _ASKED:
         frame = frame.f_back
     return frame
 
@@ -79,7 +81,7 @@ class Functions(TorchFunctionMode):
         self.recorder.write(made, Call(_COPY, (TARGET, value), {}))
 
     def _shareable(self, tensor: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-        """Return a meta tensor that is to hold a real value, if a tensor on the meta device is to share it."""
+        """Return a value that a tensor is to share: on the meta device, if the tensor is on it."""
         if not tensor.is_meta or value.is_meta or value.layout is not torch.strided:
             return value
         like = torch.empty_strided(value.shape, value.stride(), dtype=value.dtype, device="meta")

@@ -7,7 +7,10 @@ from typing import Any
 
 import torch
 
-__all__ = ["holds_meta", "named_tensors", "plain_tensors", "put_instead"]
+__all__ = ["STAND_IN", "holds_meta", "named_tensors", "plain_tensors", "put_instead"]
+
+STAND_IN = "_pyinit_stand_in"
+"""The attribute of a plain tensor that stands in the place of a distributed one."""
 
 _CONTAINERS = (list, tuple, dict)
 _REGISTRIES = ("_parameters", "_buffers", "_modules")

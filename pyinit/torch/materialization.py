@@ -175,7 +175,7 @@ def _check(module: torch.nn.Module, recorded: dict[str, Recorded]) -> None:
         named = [f"{kinds.get(name, 'attribute')} '{name}': {why}" for name, why in unknown.items()]
         more = f"; and {len(named) - _TOLD} more" if len(named) > _TOLD else ""
         owners = [owner_of(module, name) for name in unknown]
-        deferred = all(owner is not None and was_deferred(owner) for owner in owners)
+        deferred = all(map(was_deferred, owners))
         silent = "what was recorded of it does" if deferred else "the module's own methods do"
         advice = (
             "Replace tensors inside the block of pyinit.torch.deferred() or after materialize"
@@ -255,6 +255,11 @@ def _install(module: torch.nn.Module, real: dict[str, torch.Tensor]) -> None:
 def _become(tensor: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
     """Put memory under a tensor, and return it; or another, with all that was said of it, if it is held."""
     new = torch.nn.Parameter(real, tensor.requires_grad) if isinstance(tensor, torch.nn.Parameter) else real
+    with torch._C.DisableTorchFunctionSubclass():
+        return _swapped(tensor, new)
+
+
+def _swapped(tensor: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
     new.__class__ = kind_of(tensor)
     tensor.__dict__.pop(MARK, None)
     new.__dict__.update(tensor.__dict__)
@@ -263,8 +268,7 @@ def _become(tensor: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
         if getattr(tensor, hooks, None):
             setattr(new, hooks, getattr(tensor, hooks))
     try:
-        with torch._C.DisableTorchFunctionSubclass():
-            torch.utils.swap_tensors(tensor, new)  # type: ignore[no-untyped-call]
+        torch.utils.swap_tensors(tensor, new)  # type: ignore[no-untyped-call]
     except RuntimeError:
         # a weak reference, or a graph of autograd, points to the object
         return new

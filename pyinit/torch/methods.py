@@ -13,16 +13,15 @@ from torch.nn.utils import parametrize
 from .construction import was_deferred
 from .holding import holds_meta, named_tensors
 from .recorder import Recorder
-from .recording import Call, Lost, Write
+from .recording import Call, Lost
 from .ties import is_pretrained
-from .view import View
 
-__all__ = ["Methods", "calls_in_constructor", "forget"]
+__all__ = ["INITS", "RESETS", "Methods", "calls_in_constructor", "forget"]
 
 # What authors call the module that a method is applied to.
 _APPLIED_TO = ("m", "module", "mod", "layer", "submodule")
-_RESETS = ("reset_parameters", "_reset_parameters")
-_INITS = ("init_weights", "_init_weights")
+RESETS = ("reset_parameters", "_reset_parameters")
+INITS = ("init_weights", "_init_weights")
 
 
 class Methods:
@@ -54,7 +53,7 @@ class Methods:
         return self.begun[id(module)]
 
     def _begin_one(self, module: torch.nn.Module, pretrained: bool, inside: bool) -> None:
-        for name in _RESETS:
+        for name in RESETS:
             if (method := _method(module, name)) is not None and not _needed(method):
                 self._run(module, name, method)
         if inside:
@@ -65,7 +64,7 @@ class Methods:
                 forget(module)
                 self._run(module, "initialize_weights", method)
             return
-        for name in _INITS:
+        for name in INITS:
             if (method := _method(module, name)) is None:
                 continue
             needed = _needed(method)
@@ -83,7 +82,7 @@ class Methods:
         tensors = {id(tensor): tensor for _, tensor in named_tensors(module) if tensor.is_meta}
         before = {at: tensor._version for at, tensor in tensors.items()}
         try:
-            if name in _RESETS:
+            if name in RESETS:
                 # within this, a parametrized weight is one tensor, however often it is asked for
                 with parametrize.cached():
                     method()
@@ -112,7 +111,9 @@ class Methods:
             return
         for last, parametrization in part.parametrizations.items():  # type: ignore[union-attr, operator]
             weight = getattr(part, str(last))
-            contents = [write.content for write in self.recorder.cell(weight).writes] if weight.is_meta else []
+            contents = (
+                [write.content for write in self.recorder.cell(weight).writes] if weight.is_meta else []
+            )
             if not any(not isinstance(content, Call) or content.output is None for content in contents):
                 continue
             if part is module:

@@ -8,7 +8,7 @@ instead, so that they are drawn later, by name. The function mode (`functions`) 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -19,7 +19,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from ..errors import PyinitError
 from ..recipe import Recipe
 from .functions import Functions
-from .operators import DRAWN_IN_PLACE, DRAWS, bound
+from .operators import CONSTANTS, DRAWN_IN_PLACE, DRAWS, SILENT, UNDECIDED, UNWRITTEN, bound
 from .recording import TARGET, Call, Cell, Content, Draw, Lost, Snapshot, Write
 from .tensor import WRITTEN
 from .truncating import shortened
@@ -58,14 +58,14 @@ class Recorder:
         self.cells: dict[int, Cell] = {}
         self.spared: dict[int, Cell] = {}
         self.lasting = lasting
-        self.redirected = _UNDECIDED | _CONSTANTS if lasting else _UNDECIDED
+        self.redirected = UNDECIDED | CONSTANTS if lasting else UNDECIDED
         self.kept = {_storage(tensor) for tensor in kept if _plain(tensor)}
         self._modes: tuple[Any, ...] = ()
 
     def __enter__(self) -> Recorder:
         self._modes = (_Operators(self), Functions(self))
         for mode in self._modes:
-            mode.__enter__()
+            mode.__enter__()  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(self, *raised: Any) -> None:
@@ -145,23 +145,6 @@ def _plain(value: Any) -> bool:
     return isinstance(value, torch.Tensor) and value.layout is torch.strided
 
 
-# What returns memory nobody has written, or random numbers: asked of the meta device.
-_UNDECIDED = frozenset(
-    {
-        aten.empty_permuted.default,
-        aten.empty.memory_format,
-        aten.empty_strided.default,
-        aten.empty_like.default,
-        aten.new_empty.default,
-    }
-    | {aten.new_empty_strided.default, aten.rand.default, aten.randn.default, aten.normal.float_float}
-    | {aten.rand_like.default, aten.randn_like.default}
-)
-_CONSTANTS = frozenset({aten.zeros.default, aten.ones.default, aten.full.default})
-# What changes no element, though its schema says that it writes.
-_SILENT = frozenset({aten.set_.source_Tensor, aten.set_.source_Storage_storage_offset, aten.detach_.default})
-
-
 class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Sees every operator that torch runs."""
 
@@ -197,7 +180,8 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         try:
             result = func(*shapes_args, **shapes_keywords)
         except NotImplementedError:
-            if not self.recorder.building:
+            if func is aten._to_copy.default:
+                # nothing can be copied out of the meta device once its constructors have ended
                 raise
             # not as it is: parametrizations take it as their own, and do without
             raise PyinitError(f"{func} does not run on the meta device") from None
@@ -209,7 +193,7 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         written = _written(func, args, keywords)
         for tensor in written:
             kept = _plain(tensor) and _storage(tensor) in self.recorder.kept
-            if (tensor.is_meta or kept) and func not in _SILENT:
+            if (tensor.is_meta or kept) and func not in SILENT:
                 self.recorder.write(tensor, _content(func, args, keywords, stored, named, tensor))
             elif not tensor.is_meta and not kept:
                 raise PyinitError(
@@ -224,7 +208,7 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
                     self.recorder.cell(tensor)
                     if self.recorder.lasting:
                         setattr(tensor, MARK, self.recorder)
-                    if func not in _UNWRITTEN:
+                    if func not in UNWRITTEN:
                         content = _content(func, args, keywords, stored, named, tensor, number)
                         self.recorder.write(tensor, content)
         return result
@@ -288,7 +272,7 @@ def _content(
         return Lost(f"{func}: {error}")
     if torch.Tag.nondeterministic_seeded in func.tags:
         return Lost(f"{func} of {target.dtype} has no recipe")
-    if func in _RESIZES:
+    if func is aten.resize_.default:
         return Lost(f"{func} changes its size")
 
     def marked(original: Any, value: Any) -> Any:
@@ -299,16 +283,3 @@ def _content(
     if call_keywords.get("device") == torch.device("meta"):
         call_keywords["device"] = torch.device("cpu")
     return Call(func, call_args, call_keywords, output)
-
-
-_RESIZES = frozenset({aten.resize_.default})
-# Memory that nobody has written.
-_UNWRITTEN = frozenset(
-    {
-        aten.empty_permuted.default,
-        aten.empty.memory_format,
-        aten.empty_strided.default,
-        aten.empty_like.default,
-    }
-    | {aten.new_empty.default, aten.new_empty_strided.default}
-)

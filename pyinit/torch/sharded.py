@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch.nn.parameter import is_lazy
 
-from ..errors import LayoutError
+from ..errors import LayoutError, RecipeError
 from ..stream import Key
 from .construction import made_by_constructor
-from .holding import named_tensors, put_instead
+from .holding import STAND_IN, named_tensors, put_instead
 from .recorder import MARK
 from .recording import Recorded
 from .replay import refill
@@ -48,6 +48,8 @@ def whole(module: torch.nn.Module) -> Iterator[dict[str, DTensor]]:
     ------
     LayoutError
         If it is not known which part of a DTensor this rank holds.
+    RecipeError
+        If a DTensor was written to.
     """
     if "torch.distributed.tensor" not in sys.modules:
         yield {}
@@ -62,6 +64,11 @@ def whole(module: torch.nn.Module) -> Iterator[dict[str, DTensor]]:
     stand_ins: dict[int, torch.Tensor] = {}
     for name, tensor in named_tensors(module):
         if isinstance(tensor, DTensor) and tensor.is_meta:
+            if tensor._version:
+                raise RecipeError(
+                    f"materialize needs to know how '{name}' begins; it was written to after it was sharded, "
+                    "which is not recorded. Initialize before sharding or after materialize."
+                )
             originals[name] = tensor
             if id(tensor) not in stand_ins:
                 try:
@@ -138,4 +145,5 @@ def _stand_in(tensor: DTensor, constructed: torch.Tensor | None) -> torch.Tensor
     if constructed is not None:
         plain.__dict__.update((name, value) for name, value in constructed.__dict__.items() if name != MARK)
     plain.__dict__.update({name: value for name, value in tensor.__dict__.items() if name != "_is_param"})
+    plain.__dict__[STAND_IN] = True
     return plain

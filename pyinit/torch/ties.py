@@ -25,7 +25,7 @@ def is_pretrained(module: torch.nn.Module) -> bool:
 
 
 def declared_ties(module: torch.nn.Module) -> dict[str, str]:
-    """Return which parameter each tied one is, by names, as the transformers models in a module declare it."""
+    """Return which parameter each tied one is, by names, as transformers models in a module declare it."""
     found: dict[str, str] = {}
     for prefix, part in module.named_modules():
         if is_pretrained(part):
@@ -126,4 +126,6 @@ def untied(module: torch.nn.Module) -> Iterator[Ties]:
 
 def _spare(tensor: torch.Tensor) -> torch.Tensor:
     spare = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
-    return torch.nn.Parameter(spare, tensor.requires_grad) if isinstance(tensor, torch.nn.Parameter) else spare
+    return (
+        torch.nn.Parameter(spare, tensor.requires_grad) if isinstance(tensor, torch.nn.Parameter) else spare
+    )

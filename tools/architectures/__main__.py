@@ -109,7 +109,7 @@ def _work(options: argparse.Namespace) -> None:
     for name in options.only:
         start = time.perf_counter()
         try:
-            with _alarm(options.seconds):
+            with _Alarm(options.seconds):
                 _compare(options, name, [way for way in options.ways if (name, way) not in done])
         except _TooSlow:
             _write(options.results, name, "eager", "skipped", [f"takes more than {options.seconds} s"])
@@ -120,7 +120,7 @@ class _TooSlow(BaseException):
     """Passes through every handler of errors."""
 
 
-class _alarm:
+class _Alarm:
     """Raises `_TooSlow` in a block that takes too long."""
 
     def __init__(self, seconds: int) -> None:

@@ -80,7 +80,7 @@ def _groups(identities: dict[str, int]) -> list[tuple[str, ...]]:
 
 
 def faults(first: Built, second: Built, made: Built) -> list[str]:
-    """Return what is wrong with a model that was made, one sentence each; none if all is as eager torch has it.
+    """Return what is wrong with a model that was made, one sentence each.
 
     Parameters
     ----------
@@ -144,6 +144,7 @@ def _values(first: Any, second: Any, made: Any) -> list[str]:
             return []
         return [f"no draw in eager torch, and off by {float((first - made).abs().max()):.3g}"]
     found = []
+    first, second = _without_strays(first), _without_strays(second)
     zeros = (first == 0) & (second == 0)
     # of a few small numbers in a half type some are zero by chance
     structural = int(zeros.sum()) > 3 and float(zeros.double().mean()) > 1e-4
@@ -157,6 +158,19 @@ def _values(first: Any, second: Any, made: Any) -> list[str]:
     if bool(live.all()) and first.dim() >= 2:
         found += _parts(first, second, made)
     return found
+
+
+def _without_strays(sample: Any) -> Any:
+    """Return a sample of eager torch without what is hundreds of standard deviations away.
+
+    Truncated normals that are made by hand have such a number once in 2^24 draws, as eager torch; pyinit does
+    not.
+    """
+    middle = sample.median()
+    distance = (sample - middle).abs()
+    stray = distance > 60 * distance.median()
+    few = 0 < int(stray.sum()) <= 1 + sample.numel() // 1_000_000
+    return torch.where(stray, middle, sample) if few and float(distance.median()) > 0 else sample
 
 
 def _close(first: Any, made: Any) -> bool:

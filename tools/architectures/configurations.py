@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-LARGEST = {"transformers": 12_000_000, "timm": 30_000_000}
+LARGEST = {"transformers": 16_000_000, "timm": 30_000_000}
 """Parameters of the largest model of each library that is compared."""
 
 # What a configuration's integers become at most, by a part of their name; the first that is in it counts.
@@ -35,20 +35,87 @@ _PER_LAYER = ("layer_types", "layers_block_type", "mlp_layer_types", "hybrid_ove
 _PREFERRED = ("CAUSAL_LM", "PRETRAINING", "MASKED_LM", "SEQ_TO_SEQ_CAUSAL_LM")
 
 _OF_TIMM = (
-    "cait_xxs24_224 coat_tiny coatnet_nano_cc_224 convit_tiny convmixer_768_32 convnext_atto crossvit_tiny_240 "
-    "cs3darknet_s cspnext_tiny davit_tiny deit_small_distilled_patch16_224 densenet121 dla34 dpn48b "
-    "eca_botnext26ts_256 edgenext_xx_small efficientformer_l1 efficientformerv2_s0 efficientnet_b0 "
-    "efficientvim_m1 efficientvit_b0 efficientvit_m0 ese_vovnet19b_slim_dw eva02_tiny_patch14_224 "
-    "fasternet_t0 fastvit_t12 focalnet_tiny_srf gcvit_xxtiny gernet_s ghostnet_050 gmlp_ti16_224 "
-    "hardcorenas_b hgnetv2_b0 hiera_tiny_224 hrnet_w18_small iformer_t inception_next_atto inception_v3 "
-    "lcnet_035 lcnetv2_small legacy_seresnet18 levit_128s lowformer_b0 mambaout_femto mixer_s32_224 "
-    "mobileone_s0 mobilevit_xxs mobilevitv2_050 mvitv2_tiny nest_tiny nf_regnet_b0 pit_ti_224 poolformer_s12 "
-    "pvt_v2_b0 regnetx_002 repghostnet_050 repvgg_a0 repvit_m0_9 resnest14d resnet18 resnetv2_18 rexnet_100 "
-    "selecsls42 shvit_s1 skresnet18 starnet_s050 swiftformer_xs swin_tiny_patch4_window7_224 test_nfnet "
-    "test_vit test_vit_relpos tiny_vit_5m_224 tnt_s_patch16_224 twins_svt_small visformer_tiny "
-    "vit_tiny_patch16_224 volo_d1_224 xcit_nano_12_p8_224"
-).split()
+    "cait_xxs24_224",
+    "coat_tiny",
+    "coatnet_nano_cc_224",
+    "convit_tiny",
+    "convmixer_768_32",
+    "convnext_atto",
+    "crossvit_tiny_240",
+    "cs3darknet_s",
+    "cspnext_tiny",
+    "davit_tiny",
+    "deit_small_distilled_patch16_224",
+    "densenet121",
+    "dla34",
+    "dpn48b",
+    "eca_botnext26ts_256",
+    "edgenext_xx_small",
+    "efficientformer_l1",
+    "efficientformerv2_s0",
+    "efficientnet_b0",
+    "efficientvim_m1",
+    "efficientvit_b0",
+    "efficientvit_m0",
+    "ese_vovnet19b_slim_dw",
+    "eva02_tiny_patch14_224",
+    "fasternet_t0",
+    "fastvit_t12",
+    "focalnet_tiny_srf",
+    "gcvit_xxtiny",
+    "gernet_s",
+    "ghostnet_050",
+    "gmlp_ti16_224",
+    "hardcorenas_b",
+    "hgnetv2_b0",
+    "hiera_tiny_224",
+    "hrnet_w18_small",
+    "iformer_t",
+    "inception_next_atto",
+    "inception_v3",
+    "lcnet_035",
+    "lcnetv2_small",
+    "legacy_seresnet18",
+    "levit_128s",
+    "lowformer_b0",
+    "mambaout_femto",
+    "mixer_s32_224",
+    "mobileone_s0",
+    "mobilevit_xxs",
+    "mobilevitv2_050",
+    "mvitv2_tiny",
+    "nest_tiny",
+    "nf_regnet_b0",
+    "pit_ti_224",
+    "poolformer_s12",
+    "pvt_v2_b0",
+    "regnetx_002",
+    "repghostnet_050",
+    "repvgg_a0",
+    "repvit_m0_9",
+    "resnest14d",
+    "resnet18",
+    "resnetv2_18",
+    "rexnet_100",
+    "selecsls42",
+    "shvit_s1",
+    "skresnet18",
+    "starnet_s050",
+    "swiftformer_xs",
+    "swin_tiny_patch4_window7_224",
+    "test_nfnet",
+    "test_vit",
+    "test_vit_relpos",
+    "tiny_vit_5m_224",
+    "tnt_s_patch16_224",
+    "twins_svt_small",
+    "visformer_tiny",
+    "vit_tiny_patch16_224",
+    "volo_d1_224",
+    "xcit_nano_12_p8_224",
+)
 """One small model of each family of timm, and those whose constructors say most."""
+
 
 def names(library: str) -> list[str]:
     """Return every architecture of a library."""
@@ -103,7 +170,10 @@ def small(config: Any, depth: int = 0) -> Any:
             most = next((n for parts, n in _SMALL if any(part in name for part in parts)), value)
             if most < value and not any(part in name for part in _NO_SIZES):
                 _set(config, name, most)
-    layers = getattr(config, "num_hidden_layers", None)
+    words, layers = getattr(config, "vocab_size", None), getattr(config, "num_hidden_layers", None)
+    for name, value in list(vars(config).items()):
+        if name.endswith("token_id") and isinstance(words, int) and isinstance(value, int) and value >= words:
+            _set(config, name, words - 1)
     for name in _PER_LAYER:
         listed = getattr(config, name, None)
         if isinstance(listed, list) and isinstance(layers, int):
