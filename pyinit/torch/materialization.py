@@ -14,13 +14,16 @@ from ..errors import PyinitError, RecipeError
 from ..recipe import Recipe, as_recipe
 from ..rules import Rule, as_rules, is_one_recipe
 from ..stream import Key, as_key
-from .beginnings import forget, named_tensors, record
-from .construction import MARK
+from .beginnings import forget, owner_of, record
+from .construction import forget_construction, was_deferred
+from .followed import kind_of
+from .holding import named_tensors, put_instead
 from .naming import state_names
+from .recorder import MARK
 from .recording import Cell, Draw, Recorded, Write
 from .replay import replay
 from .ruling import check_names, redrawn, ruled
-from .sharded import put_instead, shards, whole
+from .sharded import shards, whole
 from .tensor import WRITTEN
 
 __all__ = ["materialize"]
@@ -139,18 +142,22 @@ def _check(module: torch.nn.Module, recorded: dict[str, Recorded]) -> None:
     """Raise an error that names every tensor of which it is not known how it begins."""
     kinds = dict.fromkeys(dict(module.named_parameters(remove_duplicate=False)), "parameter")
     kinds |= dict.fromkeys(dict(module.named_buffers(remove_duplicate=False)), "buffer")
-    unknown: dict[str, str] = {}
-    for name, tensor in recorded.items():
-        why = tensor.unmade
-        if why is not None:
-            unknown[f"{kinds.get(name, 'attribute')} '{name}'"] = why
+    unknown = {name: why for name, tensor in recorded.items() if (why := tensor.unmade) is not None}
     if unknown:
-        told = "; ".join(f"{what}: {why}" for what, why in list(unknown.items())[:_TOLD])
-        more = f"; and {len(unknown) - _TOLD} more" if len(unknown) > _TOLD else ""
+        named = [f"{kinds.get(name, 'attribute')} '{name}': {why}" for name, why in unknown.items()]
+        more = f"; and {len(named) - _TOLD} more" if len(named) > _TOLD else ""
+        owners = [owner_of(module, name) for name in unknown]
+        deferred = all(map(was_deferred, owners))
+        silent = "what was recorded of it does" if deferred else "the module's own methods do"
+        advice = (
+            "Replace tensors inside the block of pyinit.torch.deferred() or after materialize"
+            if deferred
+            else "Build it under pyinit.torch.deferred(), which sees constructors"
+        )
         raise RecipeError(
             f"materialize needs to know how each tensor of {type(module).__name__} begins; of "
-            f"{len(unknown)} the module's own methods do not tell: {told}{more}. Build it "
-            "under pyinit.torch.deferred(), which sees constructors, or pass recipe={pattern: a Recipe}."
+            f"{len(named)} {silent} not tell: {'; '.join(named[:_TOLD])}{more}. {advice}, "
+            "or pass recipe={pattern: a Recipe}."
         )
     for name, tensor in recorded.items():
         for write in tensor.writes:
@@ -206,6 +213,7 @@ def _shown(recorded: Recorded, storages: dict[int, torch.Tensor]) -> torch.Tenso
 
 def _install(module: torch.nn.Module, real: dict[str, torch.Tensor]) -> None:
     """Give the module's tensors their memory."""
+    forget_construction(module)
     held = [(tensor, real[name]) for name, tensor in named_tensors(module) if name in real]
     done: dict[int, torch.Tensor] = {}
     for tensor, value in held:
@@ -219,7 +227,12 @@ def _install(module: torch.nn.Module, real: dict[str, torch.Tensor]) -> None:
 def _become(tensor: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
     """Put memory under a tensor, and return it; or another, with all that was said of it, if it is held."""
     new = torch.nn.Parameter(real, tensor.requires_grad) if isinstance(tensor, torch.nn.Parameter) else real
-    new.__class__ = type(tensor)
+    with torch._C.DisableTorchFunctionSubclass():
+        return _swapped(tensor, new)
+
+
+def _swapped(tensor: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
+    new.__class__ = kind_of(tensor)
     tensor.__dict__.pop(MARK, None)
     new.__dict__.update(tensor.__dict__)
     new.requires_grad_(tensor.requires_grad)

@@ -1,0 +1,131 @@
+"""What the methods of a module on the meta device do not tell: signs that something else decided a tensor."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+
+import torch
+
+from ..errors import RecipeError
+from ..stream import Key
+from .construction import was_deferred
+from .holding import STAND_IN, named_tensors
+from .methods import INITS, RESETS, Methods, calls_in_constructor
+from .recording import Cell, Lost
+from .replay import replay
+
+__all__ = ["doubts"]
+
+# Libraries whose constructors draw: what their layers' methods repeat is not how their models begin.
+_DRAWN_BY_CONSTRUCTORS = ("timm", "torchvision")
+# Libraries whose modules say in methods how they begin.
+_OWN_METHODS = ("torch", "transformers")
+# What draws into a tensor that is there already.
+_DRAWS = {name for name in dir(torch.nn.init) if name.endswith("_") and not name.startswith("_")}
+_DRAWS |= {"normal_", "uniform_", "fill_", "zero_"}
+# Makers of tensors that ignore `torch.device`.
+_LEGACY = {"Tensor", "FloatTensor", "DoubleTensor", "HalfTensor", "BFloat16Tensor"}
+
+
+def doubts(module: torch.nn.Module, methods: Methods, versions: Mapping[int, int]) -> dict[str, str]:
+    """Return which meta tensors begin otherwise than the methods say, and why.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        After its methods were run.
+    methods : Methods
+        What they wrote.
+    versions : mapping of int to int
+        How often each meta tensor, by its identity, had been written to before.
+
+    Raises
+    ------
+    RecipeError
+        If a method writes to a real tensor that took no heed of the meta device.
+    """
+    _refuse_real(module, methods)
+    _warn_of_sharded(module)
+    found: dict[str, str] = {}
+    for name, tensor in named_tensors(module):
+        times, repeated = versions.get(id(tensor), 0), methods.written.get(id(tensor), 0)
+        if tensor.is_meta and times > repeated:
+            found[name] = f"it was written to {_times(times)}, and the methods do that {_times(repeated)}"
+    for prefix, part in module.named_modules():
+        library = type(part).__module__.partition(".")[0]
+        if library in _DRAWN_BY_CONSTRUCTORS and not was_deferred(part):
+            for name, parameter in part.named_parameters(prefix, remove_duplicate=False):
+                if parameter.is_meta:
+                    found.setdefault(name, f"constructors of {library} draw, which the meta device loses")
+    return found
+
+
+def _warn_of_sharded(module: torch.nn.Module) -> None:
+    """Warn of constructors that draw into what was sharded since: torch's count of writes is gone with it."""
+    for part in module.modules():
+        kind = type(part)
+        if kind.__module__.partition(".")[0] in _OWN_METHODS or was_deferred(part):
+            continue
+        if any(hasattr(kind, name) for name in (*RESETS, *INITS)) or not calls_in_constructor(kind, _DRAWS):
+            continue
+        if any(STAND_IN in parameter.__dict__ for parameter in part.parameters()):
+            warnings.warn(
+                f"the constructor of {kind.__name__} seems to initialize weights that were sharded since; on "
+                "the meta device that is lost, and what the methods of its layers say counts. Build it under "
+                "pyinit.torch.deferred(), which sees constructors.",
+                UserWarning,
+                stacklevel=2,
+            )
+
+
+def _times(n: int) -> str:
+    return {0: "not at all", 1: "once", 2: "twice"}.get(n, f"{n} times")
+
+
+def _refuse_real(module: torch.nn.Module, methods: Methods) -> None:
+    """Refuse real tensors that a method would initialize, where meta tensors stand beside them."""
+    names = [name for name, _ in _unwritten(module, methods)]
+    if names:
+        told = ", ".join(f"'{name}'" for name in names[:8]) + (", ..." if len(names) > 8 else "")
+        raise RecipeError(
+            f"materialize needs tensors on the meta device; of {type(module).__name__}, {told} "
+            f"{'is' if len(names) == 1 else 'are'} real, and would be initialized: torch.Tensor and "
+            "torch.FloatTensor ignore the device. Build the module under pyinit.torch.deferred(); if they "
+            "were loaded, materialize the other parts one by one."
+        )
+
+
+def _unwritten(module: torch.nn.Module, methods: Methods) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield real parameters and buffers of modules on the meta device that are not what they begin as.
+
+    Torch's own layers heed the device: a real tensor of theirs was put there.
+    """
+    if not methods.begun.get(id(module)):
+        return
+    for prefix, part in module.named_modules():
+        if type(part).__module__.partition(".")[0] == "torch":
+            continue
+        legacy = None
+        for last, tensor in (*part._parameters.items(), *part._buffers.items()):
+            if tensor is None or tensor.is_meta or was_deferred(part):
+                continue
+            is_parameter = isinstance(tensor, torch.nn.Parameter) and tensor.is_floating_point()
+            if is_parameter and legacy is None:
+                legacy = calls_in_constructor(type(part), _LEGACY) > 0
+            spared = methods.recorder.spared.get(int(tensor.untyped_storage()._cdata))
+            differs = spared is not None and methods.begun[id(part)] and _differs(tensor, spared)
+            if differs or (is_parameter and legacy):
+                yield f"{prefix}.{last}" if prefix else last, tensor
+
+
+def _differs(tensor: torch.Tensor, spared: Cell) -> bool:
+    """Tell whether what a method would write to a real tensor is something else than it holds."""
+    wrapper = type(tensor).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__
+    if wrapper or any(isinstance(write.content, Lost) for write in spared.writes):
+        return True
+    storage = tensor.untyped_storage()
+    before = torch.empty(0, dtype=torch.uint8).set_(storage)
+    after = before.clone()
+    replay(spared.writes, after, Key(0))
+    return not torch.equal(before, after)

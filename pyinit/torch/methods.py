@@ -1,0 +1,171 @@
+"""The methods of a module that write its tensors, run as constructors run them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch.nn.utils import parametrize
+
+from .construction import was_deferred
+from .holding import holds_meta, named_tensors
+from .recorder import Recorder
+from .recording import Call, Lost
+from .ties import is_pretrained
+
+__all__ = ["INITS", "RESETS", "Methods", "calls_in_constructor", "forget"]
+
+# What authors call the module that a method is applied to.
+_APPLIED_TO = ("m", "module", "mod", "layer", "submodule")
+RESETS = ("reset_parameters", "_reset_parameters")
+INITS = ("init_weights", "_init_weights")
+
+
+class Methods:
+    """Runs the methods of a module and of all below it, once.
+
+    Attributes
+    ----------
+    begun : dict of int to bool
+        By the identity of each module: whether it, or one below it, has tensors on the meta device.
+    written : dict of int to int
+        By the identity of each meta tensor: how often the methods wrote to it, as torch counts, if a
+        constructor calls each method as often as it names it.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+        self.begun: dict[int, bool] = {}
+        self.written: dict[int, int] = {}
+
+    def begin(self, module: torch.nn.Module, inside: bool = False) -> bool:
+        """Run a module's own methods, those of its children first; return whether any of it is on meta."""
+        if id(module) in self.begun:
+            return self.begun[id(module)]
+        pretrained = is_pretrained(module)
+        below = [self.begin(child, inside or pretrained) for child in module.children()]
+        self.begun[id(module)] = any(below) or holds_meta(module)
+        if self.begun[id(module)] and not was_deferred(module):
+            self._begin_one(module, pretrained, inside)
+        return self.begun[id(module)]
+
+    def _begin_one(self, module: torch.nn.Module, pretrained: bool, inside: bool) -> None:
+        for name in RESETS:
+            if (method := _method(module, name)) is not None and not _needed(method):
+                self._run(module, name, method)
+        if inside:
+            # transformers calls the methods of the outermost model alone
+            return
+        if pretrained:
+            if (method := _method(module, "initialize_weights")) is not None:
+                forget(module)
+                self._run(module, "initialize_weights", method)
+            return
+        for name in INITS:
+            if (method := _method(module, name)) is None:
+                continue
+            needed = _needed(method)
+            if not needed:
+                self._run(module, name, method)
+            elif len(needed) == 1 and needed[0] in _APPLIED_TO:
+                self._run(module, name, partial(module.apply, method))
+
+    def _run(self, module: torch.nn.Module, name: str, method: Callable[[], Any]) -> None:
+        """Record one method; if it cannot run, all that it might have written is lost."""
+        calls = calls_in_constructor(type(module), {name})
+        if calls and _defaulted(method):
+            self._lose(module, f"{type(module).__name__}.{name} has arguments that its constructor may set")
+            return
+        tensors = {id(tensor): tensor for _, tensor in named_tensors(module) if tensor.is_meta}
+        before = {at: tensor._version for at, tensor in tensors.items()}
+        try:
+            if name in RESETS:
+                # within this, a parametrized weight is one tensor, however often it is asked for
+                with parametrize.cached():
+                    method()
+                    for part in module.modules():
+                        self._assign_parametrized(part, module, name)
+            else:
+                method()
+        except Exception as error:
+            first = str(error).strip().partition("\n")[0]
+            self._lose(module, f"{type(module).__name__}.{name} raised {type(error).__name__}: {first}")
+        for at, tensor in tensors.items():
+            times = (tensor._version - before[at]) * max(calls, 1)
+            self.written[at] = self.written.get(at, 0) + times
+
+    def _lose(self, module: torch.nn.Module, why: str) -> None:
+        for _, tensor in named_tensors(module):
+            if tensor.is_meta:
+                self.recorder.write(tensor, Lost(why))
+
+    def _assign_parametrized(self, part: torch.nn.Module, module: torch.nn.Module, name: str) -> None:
+        """Set what parametrizations are made from, so that they make what the module's own reset wrote.
+
+        It ran before the parametrization was there. Whether that of a module above did cannot be known.
+        """
+        if not parametrize.is_parametrized(part) or was_deferred(part):
+            return
+        for last, parametrization in part.parametrizations.items():  # type: ignore[union-attr, operator]
+            weight = getattr(part, str(last))
+            contents = (
+                [write.content for write in self.recorder.cell(weight).writes] if weight.is_meta else []
+            )
+            if not any(not isinstance(content, Call) or content.output is None for content in contents):
+                continue
+            if part is module:
+                setattr(part, str(last), weight)
+                continue
+            for original in parametrization.parameters(recurse=False):
+                if original.is_meta:
+                    why = f"{type(module).__name__}.{name} writes to the parametrized '{last}', now or before"
+                    self.recorder.write(original, Lost(why))
+
+
+def calls_in_constructor(kind: type, names: set[str]) -> int:
+    """Return in how many constructors of a class and its bases one of some names stands."""
+    made = [vars(base).get("__init__") for base in kind.__mro__]
+    return sum(not names.isdisjoint(each.__code__.co_names) for each in made if inspect.isfunction(each))
+
+
+def forget(module: torch.nn.Module) -> None:
+    """Take transformers' marks off what is on the meta device: it skips what has begun."""
+    _forget(module, {})
+
+
+def _forget(module: torch.nn.Module, seen: dict[int, bool]) -> bool:
+    """Take the marks off a module and those below; return whether any of it is on the meta device."""
+    if id(module) not in seen:
+        seen[id(module)] = False
+        below = [_forget(child, seen) for child in module.children()]
+        seen[id(module)] = any(below) or holds_meta(module)
+        if seen[id(module)]:
+            module.__dict__.pop("_is_hf_initialized", None)
+            for tensor in (*module._parameters.values(), *module._buffers.values()):
+                if tensor is not None and tensor.is_meta:
+                    tensor.__dict__.pop("_is_hf_initialized", None)
+    return seen[id(module)]
+
+
+def _method(module: torch.nn.Module, name: str) -> Callable[..., Any] | None:
+    found = getattr(module, name, None)
+    return found if inspect.ismethod(found) or inspect.isfunction(found) else None
+
+
+def _parameters(method: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Return the arguments of a method but for those of any number."""
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [each for each in inspect.signature(method).parameters.values() if each.kind not in kinds]
+
+
+def _needed(method: Callable[..., Any]) -> list[str]:
+    """Return the names of the arguments that a method cannot do without."""
+    return [each.name for each in _parameters(method) if each.default is each.empty]
+
+
+def _defaulted(method: Callable[..., Any]) -> bool:
+    """Tell whether a method takes arguments that it can do without."""
+    return inspect.isroutine(method) and any(each.default is not each.empty for each in _parameters(method))

@@ -1,0 +1,131 @@
+"""Tensors that several modules hold: which of them says how such a tensor begins."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from .recorder import Recorder
+from .recording import Draw, Recorded
+from .view import View
+
+__all__ = ["Ties", "declared_ties", "is_pretrained", "untied"]
+
+
+def is_pretrained(module: torch.nn.Module) -> bool:
+    """Tell a transformers model without importing transformers."""
+    return any(
+        base.__name__ == "PreTrainedModel" and base.__module__.startswith("transformers.")
+        for base in type(module).__mro__
+    )
+
+
+def declared_ties(module: torch.nn.Module) -> dict[str, str]:
+    """Return which parameter each tied one is, by names, as transformers models in a module declare it."""
+    found: dict[str, str] = {}
+    for prefix, part in module.named_modules():
+        if is_pretrained(part):
+            tied = getattr(part, "all_tied_weights_keys", None)
+            before = f"{prefix}." if prefix else ""
+            for target, source in tied.items() if isinstance(tied, dict) else ():
+                found.setdefault(before + target, before + source)
+    return found
+
+
+class Ties:
+    """The places of every tied tensor, the one that decides first; the others hold spares meanwhile."""
+
+    def __init__(self) -> None:
+        self.names: dict[int, list[str]] = {}
+        self.spares: dict[int, list[torch.Tensor]] = {}
+        self.declared: set[int] = set()
+
+    def begun(self, name: str, tensor: torch.Tensor, recorder: Recorder) -> Recorded:
+        """Return how a tensor begins: as the first of its owners says that says it."""
+        owners = [
+            Recorded(name, View.of(one), recorder.cell(one))
+            for one in (tensor, *self.spares.get(id(tensor), []))
+        ]
+        known = [recorded for recorded in owners if recorded.unmade is None]
+        if not known:
+            return owners[0]
+        places = self.names.pop(id(tensor), [])
+        if places and id(tensor) not in self.declared and not all(map(_like(known[0]), known)):
+            warnings.warn(
+                f"'{places[0]}' is one tensor with '{places[1]}', whose modules begin it in different ways; "
+                f"it begins as '{places[0]}'. Build the module under pyinit.torch.deferred(), which sees "
+                "which of them comes last.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return known[0]
+
+
+def _like(first: Recorded) -> Any:
+    """Return a function that tells whether something recorded draws the same."""
+
+    def alike(other: Recorded) -> bool:
+        pairs = zip(first.writes, other.writes, strict=False)
+        return len(first.writes) == len(other.writes) and all(
+            isinstance(one.content, Draw) and (one.view, one.content) == (two.view, two.content)
+            for one, two in pairs
+        )
+
+    return alike
+
+
+@contextmanager
+def untied(module: torch.nn.Module) -> Iterator[Ties]:
+    """Give every tied tensor to one of the modules that have it; the others get spares meanwhile.
+
+    A tied tensor begins as the first module that has it says, as where ``head.weight = embedding.weight``
+    follows both constructors; in a transformers model, as the parameter does that the model declares to be
+    the source.
+    """
+    sources = declared_ties(module)
+    slots: dict[int, list[tuple[str, dict[str, Any], str]]] = {}
+    tensors: dict[int, torch.Tensor] = {}
+    seen: set[int] = set()
+    for prefix, part in module.named_modules():
+        for registry in (part._parameters, part._buffers):
+            if id(registry) in seen:
+                continue
+            seen.add(id(registry))
+            for last, tensor in registry.items():
+                if tensor is not None and tensor.is_meta:
+                    tensors[id(tensor)] = tensor
+                    place = (f"{prefix}.{last}" if prefix else last, registry, last)
+                    slots.setdefault(id(tensor), []).append(place)
+    ties = Ties()
+    replaced: list[tuple[dict[str, Any], str, int]] = []
+    for at, places in slots.items():
+        if len(places) < 2:
+            continue
+        names = [name for name, _, _ in places]
+        targets = {name for name in names if sources.get(name) in names}
+        # what is a target of no other comes first
+        places.sort(key=lambda place: place[0] in targets)
+        if targets:
+            ties.declared.add(at)
+        ties.names[at] = [name for name, _, _ in places]
+        for _, registry, last in places[1:]:
+            spare = _spare(tensors[at])
+            registry[last] = spare
+            ties.spares.setdefault(at, []).append(spare)
+            replaced.append((registry, last, at))
+    try:
+        yield ties
+    finally:
+        for registry, last, at in replaced:
+            registry[last] = tensors[at]
+
+
+def _spare(tensor: torch.Tensor) -> torch.Tensor:
+    spare = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+    return (
+        torch.nn.Parameter(spare, tensor.requires_grad) if isinstance(tensor, torch.nn.Parameter) else spare
+    )
