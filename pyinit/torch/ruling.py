@@ -210,10 +210,12 @@ def _rewritten(tensors: list[_Tensor], wanted: Callable[[_Tensor], Rule | None])
             _follow(cell_of(tensor), tensor, cell_of(direction[0]), direction[0])
         elif rule is not None:
             _write(cell_of(tensor), tensor, rule)
+    held = {id(tensor.recorded.cell): tensor.recorded.cell for tensor in tensors} | cells
     for tensor in tensors:
         if tensor.place.part == "computed":
             cell = cell_of(tensor)
-            cell.writes = _again(cell.writes, cells)
+            others = {at: one for at, one in held.items() if at != id(tensor.recorded.cell)}
+            cell.writes = _again(cell.writes, others)
     return {
         tensor.recorded.name: replace(
             tensor.recorded, cell=cells.get(id(tensor.recorded.cell), tensor.recorded.cell)
@@ -262,7 +264,7 @@ def _follow(cell: Cell, tensor: _Tensor, source: Cell, direction: _Tensor) -> No
 
 
 def _again(writes: tuple[Write, ...], cells: Mapping[int, Cell]) -> tuple[Write, ...]:
-    """Return writes that compute the same of what the cells that rules have changed hold now."""
+    """Return writes that compute the same of what the module's cells hold now."""
 
     def of_now(value: Any) -> Any:
         if not isinstance(value, Snapshot):

@@ -178,11 +178,11 @@ def _made(way: str, build: Callable[[], Any]) -> Any:
     import pyinit.torch as pit
 
     if way == "accelerate":
-        with pit.accelerate(0):
+        with pit.accelerate(key=0):
             return build()
     with pit.deferred() if way == "deferred" else torch.device("meta"):
         module = build()
-    return pit.materialize(module, 0)
+    return pit.materialize(module, key=0)
 
 
 def _eager(options: argparse.Namespace, name: str) -> Any:
