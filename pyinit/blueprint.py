@@ -12,12 +12,12 @@ import numpy as np
 
 from .distributions import Constant
 from .errors import PyinitError, RecipeError
-from .fans import Axes
 from .plan import Plan
 from .recipe import Recipe
-from .rules import Rule, as_rules, fitted
+from .rules import CONVENTIONS, Rule, check_matched, deciding, fitted, is_one_recipe, rules_of
 from .safetensors import TensorInfo
-from .spec import Spec, TensorSpec, spec_from_shapes
+from .spec import Spec, TensorSpec
+from .spec_json import spec_from_shapes
 from .stream import Key, as_key
 
 __all__ = ["Blueprint", "Draft", "draw_up"]
@@ -123,8 +123,8 @@ def draw_up(
     ----------
     spec : Spec or mapping of str to shape
         The model.
-    recipes : Recipe, mapping or sequence of (pattern, recipe), or None
-        The first pattern that matches a tensor's name decides; None asks for the spec's own rules.
+    recipes : Recipe, str, mapping or sequence of (pattern, recipe), or None
+        As `pyinit.write_checkpoint` takes them; None asks for the spec's own rules.
     key : int or Key
         The seed; each tensor's key is folded in from its name.
     dtype : str, optional
@@ -138,23 +138,33 @@ def draw_up(
     Raises
     ------
     RecipeError
-        If no rule matches a tensor, or its recipe cannot make it. The message names the tensor.
+        If no rule matches a tensor, or its recipe cannot make it: the message names the tensor. If a pattern
+        matches no tensor: the message names the nearest names.
     """
     model = spec if isinstance(spec, Spec) else spec_from_shapes(spec)
     if dtype is not None:
         model = model.with_dtype(dtype)
     if recipes is not None:
-        rules = as_rules(recipes)
+        rules = rules_of(recipes, model.rules)
+        if not is_one_recipe(recipes):
+            of_model = (*CONVENTIONS, *(model.rules or ()))
+            given = [rule for rule in rules if rule not in of_model]
+            check_matched(given, (tensor.name for tensor in model.tensors), model.ties)
     elif model.rules is not None:
         rules = model.rules
     else:
-        raise RecipeError(f"{model.source} says no recipe of its own; give one, such as he_normal")
-    root = as_key(key)
-    return Blueprint(model, rules, root, tuple(_draft(tensor, rules, root) for tensor in model.tensors))
+        raise RecipeError(f"{model.source} has no recipe of its own; give one, such as he_normal")
+    root, decide = as_key(key), deciding(rules)
+    # one recipe is for what is drawn, so that integers of a file are copied
+    kept = deciding(model.rules or CONVENTIONS) if is_one_recipe(recipes) else decide
+    drafts = (
+        _draft(tensor, (decide if tensor.copied_from is None else kept)(tensor.name, tensor.is_kernel), root)
+        for tensor in model.tensors
+    )
+    return Blueprint(model, rules, root, tuple(drafts))
 
 
-def _draft(tensor: TensorSpec, rules: tuple[Rule, ...], root: Key) -> Draft:
-    rule = next((rule for rule in rules if rule.matches(tensor.name, is_kernel=tensor.is_kernel)), None)
+def _draft(tensor: TensorSpec, rule: Rule | None, root: Key) -> Draft:
     recipe: Recipe | None
     plan = None
     if not tensor.is_float:
@@ -178,15 +188,9 @@ def _draft(tensor: TensorSpec, rules: tuple[Rule, ...], root: Key) -> Draft:
         try:
             recipe = _fitted(rule.recipe, tensor)
             plan = recipe.plan(tensor.shape, tensor.dtype)
+            rule.check_rows(tensor.shape)
         except PyinitError as error:
             raise type(error)(f"tensor '{tensor.name}': {error}") from None
-        rows = tensor.shape[0] if tensor.shape else 0
-        for row in zero_rows:
-            if not 0 <= row < rows:
-                raise RecipeError(
-                    f"tensor '{tensor.name}' of shape {tensor.shape} has no row {row} to keep zero; "
-                    "count from 0, or leave zero_rows out"
-                )
     return Draft(
         tensor.name,
         tensor.shape,
@@ -202,10 +206,9 @@ def _draft(tensor: TensorSpec, rules: tuple[Rule, ...], root: Key) -> Draft:
 
 
 def _fitted(recipe: Recipe, tensor: TensorSpec) -> Recipe:
-    if tensor.layout is None:
+    if not tensor.is_kernel:
         return recipe
-    axes = Axes(layout=tensor.layout, groups=tensor.groups)
-    return fitted(recipe, axes, tensor.shape, is_convolution=tensor.is_convolution)
+    return fitted(recipe, tensor.axes, tensor.shape, is_convolution=tensor.is_convolution)
 
 
 def _check_integer(tensor: TensorSpec, recipe: Constant) -> None:
@@ -224,11 +227,14 @@ def _check_integer(tensor: TensorSpec, recipe: Constant) -> None:
 def _fans(tensor: TensorSpec, plan: Plan | None) -> tuple[float, float] | None:
     if plan is not None and plan.fan_in is not None and plan.fan_out is not None:
         return plan.fan_in, plan.fan_out
-    is_explained = len(tensor.shape) == 2 or tensor.is_convolution
-    if not tensor.is_kernel or not is_explained or prod(tensor.shape) == 0:
+    if not tensor.is_kernel or prod(tensor.shape) == 0:
+        return None
+    axes, rank = tensor.axes, len(tensor.shape)
+    is_explained = axes.in_axis is not None and axes.out_axis is not None
+    if not (tensor.is_convolution or is_explained or rank - len(axes.batch(rank)) == 2):
         return None
     try:
-        return Axes(layout=tensor.layout, groups=tensor.groups).fans(tensor.shape)
+        return axes.fans(tensor.shape)
     except PyinitError as error:
         raise type(error)(f"tensor '{tensor.name}': {error}") from None
 

@@ -11,6 +11,7 @@ from typing import Any
 from ._fill import check_threads
 from .blueprint import Blueprint, draw_up
 from .errors import SpecError
+from .families.lookup import find_spec
 from .receipt import Receipt
 from .shards import contradicting, cut, index_content, index_name
 from .spec import Spec
@@ -24,11 +25,11 @@ _SUFFIX = ".safetensors"
 
 
 def write_checkpoint(
-    spec: Spec | Mapping[str, Any],
+    spec: Spec | Mapping[str, Any] | str | os.PathLike[str],
     recipes: object = None,
-    key: int | Key = 0,
-    path: str | os.PathLike[str] = "model.safetensors",
     *,
+    path: str | os.PathLike[str],
+    key: int | Key = 0,
     dtype: str | None = None,
     shard_size: int | None = None,
     threads: int | None = None,
@@ -44,17 +45,19 @@ def write_checkpoint(
 
     Parameters
     ----------
-    spec : Spec or mapping of str to shape
-        The model: of a family, a file (see `pyinit.families.lookup.find_spec`), or names and shapes.
-    recipes : Recipe, mapping or sequence of (pattern, recipe), optional
-        A recipe for all, or ordered patterns: the first that matches a name decides. By default the
-        spec's own.
-    key : int or Key
-        The seed; each tensor has ``key(seed).fold_in(name)``.
+    spec : str, path, Spec or mapping of str to shape
+        The model: what `pyinit.find_spec` takes or returns (a built-in name, a configuration, a file), or
+        names and shapes, in torch's layout as in a JSON spec.
+    recipes : Recipe, str, mapping or sequence of rules, optional
+        One recipe, or its name, for all that is drawn at random: norms, biases and buffers keep what the
+        spec, or convention, makes of them. Or patterns and recipes in order: the first that matches a name
+        decides. By default the spec's own rules.
     path : path-like
         A name ending in ``.safetensors``: only that file is written, or with `shard_size` its shards
         and index. Anything else is a directory, made if needed: it gets ``model.safetensors``,
         ``config.json`` where the spec has one, and the receipt ``init.json``.
+    key : int or Key
+        The seed; each tensor has ``key(seed).fold_in(name)``.
     dtype : str, optional
         For all floating tensors; by default the spec's.
     shard_size : int, optional
@@ -76,7 +79,7 @@ def write_checkpoint(
     Raises
     ------
     RecipeError, ShapeError, DTypeError, SpecError
-        If something cannot be meant. Nothing is written then.
+        If something is not valid, or a pattern matches no tensor. Nothing is written then.
     FileExistsError
         If a file exists and `overwrite` is false.
     OSError
@@ -87,15 +90,16 @@ def write_checkpoint(
     --------
     >>> import tempfile, pathlib
     >>> import pyinit as pi
-    >>> from pyinit.checkpoint import write_checkpoint
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = pathlib.Path(folder, "model.safetensors")
-    ...     receipt = write_checkpoint({"l1.weight": (784, 256)}, pi.he_normal(), key=0, path=file)
+    ...     shapes = {"l1.weight": (256, 784), "l1.bias": (256,)}
+    ...     receipt = pi.write_checkpoint(shapes, "he_normal", path=file, key=0)
     ...     file.stat().st_size == receipt.nbytes
     True
     """
+    model = find_spec(spec) if isinstance(spec, str | os.PathLike) else spec
     return write_blueprint(
-        draw_up(spec, recipes, key, dtype),
+        draw_up(model, recipes, key, dtype),
         path,
         shard_size=shard_size,
         threads=threads,

@@ -181,6 +181,22 @@ class Axes:
 
         return located(self.in_axis, stored[0], "in_axis"), located(self.out_axis, stored[1], "out_axis")
 
+    def outputs(self, rank: int) -> tuple[int, ...]:
+        """Return the output axes, where all others but the batch belong to the other side of a matrix.
+
+        Raises
+        ------
+        LayoutError
+            If one is named as an input or a batch axis, too.
+        """
+        ins, outs = self.channels(rank)
+        taken = (*self.batch(rank), *(ins if self.in_axis is not None else ()))
+        if set(outs) & set(taken):
+            raise LayoutError(
+                f"out_axis {outs} shares an axis with in_axis or batch_axis {taken}. Give each one role."
+            )
+        return outs
+
     def check_field(self, shape: Shape, recipe: str) -> None:
         """Refuse a weight of more than two axes of which nothing says what the others are.
 

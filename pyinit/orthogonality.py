@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 import numpy.typing as npt
 
 from .dtypes import DType, resolve
 from .errors import LayoutError, RecipeError, ShapeError
-from .fans import Axes, given_axes, positions
+from .fans import Axes
 from .makers import maker
 from .plan import Plan
 from .recipe import Recipe, named, number
@@ -38,17 +38,11 @@ def _drawn(distribution: str, shape: Shape, dtype: DType, gain: float, length: i
         shape,
         dtype.name,
         mean=0.0,
-        std=abs(gain) / math.sqrt(length),
+        # an empty matrix has no lines, and needs none
+        std=abs(gain) / math.sqrt(max(length, 1)),
         gain=gain,
         numbers=numbers,
     )
-
-
-def _some(shape: Shape, recipe: Recipe) -> None:
-    if 0 in shape:
-        raise ShapeError(
-            f"{recipe.verb} needs at least one row and one column; got shape {shape}. Leave the tensor out."
-        )
 
 
 @dataclass(frozen=True, repr=False)
@@ -65,15 +59,21 @@ class Orthogonal(Recipe):
     layout : {"torch", "keras", "jax"}, optional
         Which axis is the output's: the first of [out, in, k...], the last of [k..., in, out]. All other axes
         are flattened, in C order, into the other side of the matrix. By default a matrix is (in, out).
-    out_axis : int, optional
-        The output's axis itself, instead of a layout.
+    out_axis, in_axis : int or tuple of int, optional
+        The output's axes themselves, instead of a layout. Those of the input are among the other axes, and
+        matter to `groups` of a transposed weight only.
     batch_axis : int or tuple of int
         Axes that number matrices; each matrix has its own stream, under ``key.fold_in(its number)``.
+    groups : int
+        Groups of channels; each is a matrix of its own, under ``key.fold_in(its number)``, in every member
+        of a batch: ``member * groups + group``.
+    transposed : bool
+        The weight of a transposed convolution: torch stores [in, out / groups, k...], Keras [k..., out, in].
 
     Raises
     ------
     ShapeError
-        If a matrix has fewer than 2 dimensions, or the tensor no elements.
+        If a matrix has fewer than 2 dimensions, or `groups` does not divide the channels.
     LayoutError
         If the axes do not describe the tensor, or it has more than two and none is named.
     RecipeError
@@ -106,52 +106,57 @@ class Orthogonal(Recipe):
 
     verb: ClassVar[str] = "orthogonal"
     gain: float = 1.0
+    _: KW_ONLY
     layout: str | None = None
-    out_axis: int | None = None
+    in_axis: int | tuple[int, ...] | None = None
+    out_axis: int | tuple[int, ...] | None = None
     batch_axis: int | tuple[int, ...] = ()
+    groups: int = 1
+    transposed: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gain", number("orthogonal's gain", self.gain))
-        Axes(layout=self.layout)
-        if self.layout is not None and self.out_axis is not None:
-            raise LayoutError("layout and out_axis were both given. Give one of them.")
-        for name in ("out_axis", "batch_axis"):
-            object.__setattr__(self, name, given_axes(getattr(self, name), name))
+        axes = self._axes()
+        for name in ("in_axis", "out_axis", "batch_axis", "groups"):
+            object.__setattr__(self, name, getattr(axes, name))
+
+    def _axes(self) -> Axes:
+        return Axes(
+            layout=self.layout,
+            in_axis=self.in_axis,
+            out_axis=self.out_axis,
+            batch_axis=self.batch_axis,
+            groups=self.groups,
+            transposed=self.transposed,
+        )
 
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
         """Find the sides of the matrix."""
-        rank = len(shape)
-        stack = positions(() if self.batch_axis == () else self.batch_axis, rank, "batch_axis")
+        axes, rank = self._axes(), len(shape)
+        stack = axes.batch(rank)
         if rank - len(stack) < 2:
             stacked = f" beside batch_axis {self.batch_axis}" if stack else ""
             raise ShapeError(
                 f"orthogonal needs at least 2 dimensions{stacked}; got shape {shape}. "
                 "Use normal(std=...) for vectors."
             )
-        _some(shape, self)
-        Axes(self.layout, out_axis=self.out_axis, in_axis=self.out_axis, batch_axis=stack).check_field(
-            shape, self.verb
-        )
-        matrix = tuple(axis for axis in range(rank) if axis not in stack)
-        if self.out_axis is not None:
-            (out_axis,) = self._one(positions(self.out_axis, rank, "out_axis"))
-        else:
-            out_axis = matrix[0 if self.layout == "torch" else -1]
-        if out_axis in stack:
-            raise LayoutError(
-                f"out_axis {self.out_axis} and batch_axis {self.batch_axis} share an axis. Name two."
+        if self.out_axis is None:
+            axes.check_field(shape, self.called)
+        outs = axes.outputs(rank)
+        rows = tuple(axis for axis in range(rank) if axis not in (*outs, *stack))
+        split = (axes.channels(rank)[0] if self.transposed else outs)[0]
+        if shape[split] % self.groups:
+            raise ShapeError(
+                f"groups={self.groups} must divide the {shape[split]} channels of axis {split} of shape "
+                f"{shape}. Check groups and the layout."
             )
-        outputs = shape[out_axis]
-        others = math.prod(shape[axis] for axis in matrix if axis != out_axis)
+        sides = [math.prod(shape[axis] for axis in side) for side in (rows, outs)]
+        sides[0 if split in rows else 1] //= self.groups
         gain = _checked_gain(self, self.gain, dtype)
-        numbers = (gain, out_axis, stack)
-        return _drawn("orthogonal", shape, dtype, gain, max(outputs, others), numbers)
-
-    @staticmethod
-    def _one(axes: tuple[int, ...]) -> tuple[int, ...]:
-        if len(axes) != 1:
-            raise LayoutError(f"orthogonal needs one output axis; got {axes}. Name one.")
-        return axes
+        if self.groups == 1 and len(outs) == 1:
+            return _drawn("orthogonal", shape, dtype, gain, max(sides), (gain, outs[0], stack))
+        numbers = (gain, outs, stack, split, self.groups)
+        return _drawn("grouped_orthogonal", shape, dtype, gain, max(sides), numbers)
 
 
 @dataclass(frozen=True, repr=False)
@@ -169,11 +174,13 @@ class DeltaOrthogonal(Recipe):
         [out, in, k...] or [k..., in, out]; by default the last two axes are (in, out).
     in_axis, out_axis : int, optional
         The axes themselves, instead of a layout.
+    transposed : bool
+        The weight of a transposed convolution: torch stores [in, out, k...], Keras [k..., out, in].
 
     Raises
     ------
     ShapeError
-        If the kernel is not of a 1-, 2- or 3-D convolution, has no elements, or more inputs than outputs.
+        If the kernel is not of a 1-, 2- or 3-D convolution, or has more inputs than outputs.
     LayoutError
         If the axes do not describe the kernel.
     RecipeError
@@ -196,9 +203,11 @@ class DeltaOrthogonal(Recipe):
     verb: ClassVar[str] = "delta_orthogonal"
     is_of_convolutions: ClassVar[bool] = True
     gain: float = 1.0
+    _: KW_ONLY
     layout: str | None = None
     in_axis: int | None = None
     out_axis: int | None = None
+    transposed: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gain", number("delta_orthogonal's gain", self.gain))
@@ -207,7 +216,9 @@ class DeltaOrthogonal(Recipe):
             object.__setattr__(self, name, getattr(axes, name))
 
     def _axes(self) -> Axes:
-        return Axes(layout=self.layout, in_axis=self.in_axis, out_axis=self.out_axis)
+        return Axes(
+            layout=self.layout, in_axis=self.in_axis, out_axis=self.out_axis, transposed=self.transposed
+        )
 
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
         """Find the channels' axes."""
@@ -221,9 +232,8 @@ class DeltaOrthogonal(Recipe):
             raise LayoutError(
                 f"delta_orthogonal needs one input and one output axis; got {ins} and {outs}. Name two."
             )
-        _some(shape, self)
         (in_axis,), (out_axis,) = ins, outs
-        if shape[in_axis] > shape[out_axis]:
+        if shape[in_axis] > shape[out_axis] and 0 not in shape:
             raise ShapeError(
                 f"delta_orthogonal needs at least as many outputs as inputs, to keep norms; got "
                 f"{shape[in_axis]} inputs and {shape[out_axis]} outputs in shape {shape}. Use orthogonal()."
@@ -240,7 +250,7 @@ def haar(n: int, *, key: int | Key, dtype: Any = "float32", threads: int | None 
     Parameters
     ----------
     n : int
-        Rows and columns, at least 1.
+        Rows and columns.
     key : int or Key
         An int is a seed.
     dtype : str, numpy.dtype or type

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,14 +13,21 @@ from ._fill import check_threads, execute
 from .dtypes import resolve, storage
 from .errors import PyinitError, RecipeError
 from .plan import Plan
-from .recipe import Recipe
+from .recipe import Recipe, as_recipe, is_maker
+from .rules import Rule, check_matched, deciding, is_one_recipe, rules_of
 from .stream import Key, as_key
 from .window import Shape, normal_shape
 
 __all__ = ["init_params"]
 
 Shapes: TypeAlias = Mapping[str, Any] | Iterable[tuple[str, Any]]
-Recipes: TypeAlias = Recipe | Mapping[str, Recipe] | Callable[[str, Shape], Recipe]
+Recipes: TypeAlias = (
+    Recipe
+    | str
+    | Mapping[str, Recipe | str]
+    | Sequence[Rule | tuple[str, Recipe | str]]
+    | Callable[[str, Shape], Recipe | str]
+)
 Job: TypeAlias = tuple[Plan, npt.NDArray[Any], Key]
 
 # Larger tensors are filled by all threads together, smaller ones each by one thread.
@@ -33,15 +40,18 @@ def init_params(
     """Draw every parameter of a model, each under the key of its name.
 
     A tensor depends on its own name, shape and recipe only: adding, removing or reordering others changes
-    nothing in it. ``init_params({name: shape}, recipe, key=key)[name]`` equals
-    ``recipe(shape, key=pyinit.key(seed).fold_in(name))``.
+    nothing in it. What a recipe draws is ``recipe(shape, key=pyinit.key(seed).fold_in(name))``. A matrix is
+    (in, out), as in x @ W.
 
     Parameters
     ----------
     shapes : mapping of str to shape, or iterable of (str, shape)
         The parameters.
-    recipe : Recipe, mapping of str to Recipe, or callable
-        One for all, one by each name, or a function of (name, shape) that returns one.
+    recipe : Recipe, str, mapping, sequence of rules, or callable
+        One recipe, or its name, for all that is drawn at random: norms, biases and buffers, by their names,
+        are zeros and ones (`pyinit.rules.CONVENTIONS`). Or patterns and recipes in order, as a mapping or a
+        sequence of `pyinit.Rule` or pairs: the first that matches a name decides. Or a function of
+        (name, shape) that returns a recipe.
     key : int or Key
         The model's key; an int is a seed.
     dtype : str, numpy.dtype or type
@@ -57,18 +67,23 @@ def init_params(
     Raises
     ------
     RecipeError
-        If a name comes twice, has no recipe, or a recipe has no parameter.
-    ShapeError, DTypeError, SeedError
+        If a name comes twice or has no recipe, or a pattern matches no name.
+    ShapeError, LayoutError, DTypeError, SeedError
         As for a single recipe; before any memory is allocated.
 
     Examples
     --------
     >>> import pyinit as pi
-    >>> params = pi.init_params({"l1": (784, 256), "l2": (256, 10)}, pi.he_normal(), key=0)
-    >>> {name: w.shape for name, w in params.items()}
-    {'l1': (784, 256), 'l2': (256, 10)}
-    >>> bool((params["l2"] == pi.he_normal()((256, 10), key=pi.key(0).fold_in("l2"))).all())
+    >>> shapes = {"l1.weight": (784, 256), "l1.bias": (256,), "l2.weight": (256, 10)}
+    >>> params = pi.init_params(shapes, "he_normal", key=0)
+    >>> float(abs(params["l1.bias"]).max())
+    0.0
+    >>> by_hand = pi.he_normal()((256, 10), key=pi.key(0).fold_in("l2.weight"))
+    >>> bool((params["l2.weight"] == by_hand).all())
     True
+    >>> params = pi.init_params(shapes, {"l2.*": "zeros", "*.weight": "he_normal", "*": "ones"}, key=0)
+    >>> float(params["l1.bias"].min())
+    1.0
     """
     root, found, kept = as_key(key), resolve(dtype), storage(dtype)
     count = check_threads(threads)
@@ -82,12 +97,14 @@ def init_params(
             checked[name] = normal_shape(shape, found.itemsize)
         except PyinitError as error:
             raise type(error)(f"{name}: {error}") from None
-    if isinstance(recipe, Mapping) and (unknown := [name for name in recipe if name not in checked]):
-        raise RecipeError(f"recipes are given for unknown parameters {unknown}. Known are {list(checked)}.")
-    plans = {name: _plan(recipe, name, shape, found.name) for name, shape in checked.items()}
+    choose = _chooser(recipe, checked)
+    planned = {name: _planned(choose, name, shape, found.name) for name, shape in checked.items()}
     keys = {name: root.fold_in(name) for name in checked}
     params = {name: np.empty(shape, kept) for name, shape in checked.items()}
-    _run([(plans[name], out, keys[name]) for name, out in params.items()], count)
+    _run([(planned[name][0], out, keys[name]) for name, out in params.items()], count)
+    for name, (_, rows) in planned.items():
+        for row in rows:
+            params[name][row] = 0
     return params
 
 
@@ -100,29 +117,34 @@ def _pairs(shapes: Any) -> Iterable[tuple[Any, Any]]:
         ) from None
 
 
-def _plan(recipe: Recipes, name: str, shape: Shape, dtype: str) -> Plan:
+Choice: TypeAlias = Callable[[str, Shape], tuple[Recipe, tuple[int, ...]]]
+
+
+def _planned(choose: Choice, name: str, shape: Shape, dtype: str) -> tuple[Plan, tuple[int, ...]]:
     try:
-        return _recipe_of(recipe, name, shape).plan_for(shape, dtype)
+        chosen, rows = choose(name, shape)
+        return chosen.plan_for(shape, dtype), rows
     except PyinitError as error:
         raise type(error)(f"{name}: {error}") from None
 
 
-def _recipe_of(recipe: Any, name: str, shape: Shape) -> Recipe:
-    if isinstance(recipe, Recipe):
-        return recipe
-    if isinstance(recipe, Mapping):
-        if name not in recipe:
-            raise RecipeError(
-                "it has no recipe. Add one under its name, or pass a function of (name, shape)."
-            )
-        chosen: Any = recipe[name]
-    elif callable(recipe):
-        chosen = recipe(name, shape)
-    else:
-        raise RecipeError(f"a recipe, a mapping or a function is needed; got {recipe!r}. Pass a recipe.")
-    if not isinstance(chosen, Recipe):
-        raise RecipeError(f"a recipe is needed; got {chosen!r}. Give pyinit.normal() or another.")
-    return chosen
+def _chooser(recipe: Any, names: Iterable[str]) -> Choice:
+    """Return the function that says what a parameter should be, and which of its rows are zero."""
+    if callable(recipe) and not (isinstance(recipe, Recipe) or is_maker(recipe)):
+        return lambda name, shape: (as_recipe(recipe(name, shape)), ())
+    rules = rules_of(recipe)
+    if not is_one_recipe(recipe):
+        check_matched(rules, names)
+    decide = deciding(rules)
+
+    def choose(name: str, shape: Shape) -> tuple[Recipe, tuple[int, ...]]:
+        rule = decide(name, len(shape) >= 2)
+        if rule is None:
+            raise RecipeError('no rule matches it. Add one, or end the rules with the pattern "*".')
+        rule.check_rows(shape)
+        return rule.recipe, rule.zero_rows
+
+    return choose
 
 
 def _run(jobs: list[Job], threads: int | None) -> None:

@@ -37,25 +37,41 @@ def identity(out: Array, dtype: DType, shape: Shape, start: Shape, gain: float) 
 
 
 def dirac(
-    out: Array, dtype: DType, shape: Shape, start: Shape, groups: int, in_axis: int, out_axis: int
+    out: Array,
+    dtype: DType,
+    shape: Shape,
+    start: Shape,
+    groups: int,
+    in_axis: int,
+    out_axis: int,
+    batch_axis: tuple[int, ...],
 ) -> None:
-    """Write 1 where a channel meets itself at the centre k // 2 of the kernel, in each group."""
+    """Write 1 where a channel meets itself at the centre k // 2 of each kernel, in each group."""
     out[...] = 0
-    centre: list[int | slice] = [slice(None)] * len(shape)
+    if out.size == 0:
+        return
+    # a view, so that writing to it writes to out
+    plane = np.moveaxis(out, (*batch_axis, out_axis, in_axis), range(-2 - len(batch_axis), 0))
     for axis, n in enumerate(shape):
-        if axis not in (in_axis, out_axis):
+        if axis not in (in_axis, out_axis, *batch_axis):
             at = n // 2 - start[axis]
             if not 0 <= at < out.shape[axis]:
                 return
-            centre[axis] = at
+            plane = plane[at]
     channels, outputs = _along(out, start, in_axis), _along(out, start, out_axis)
     met = outputs[:, None] % (shape[out_axis] // groups) == channels
-    # a view, so that writing to it writes to out
-    plane = out[tuple(centre)] if out_axis < in_axis else out[tuple(centre)].T
-    plane[met] = _encoded(np.array([1.0]), dtype, out)
+    plane[..., met] = _encoded(np.array([1.0]), dtype, out)
 
 
-def bilinear(out: Array, dtype: DType, shape: Shape, start: Shape, in_axis: int, out_axis: int) -> None:
+def bilinear(
+    out: Array,
+    dtype: DType,
+    shape: Shape,
+    start: Shape,
+    in_axis: int,
+    out_axis: int,
+    batch_axis: tuple[int, ...],
+) -> None:
     """Write the upsampling filter, the same for every pair of channels.
 
     f = ceil(k / 2), c = (2 f - 1 - f mod 2) / (2 f), and 1 - |x / f - c| along each spatial axis (Caffe).
@@ -64,7 +80,7 @@ def bilinear(out: Array, dtype: DType, shape: Shape, start: Shape, in_axis: int,
         return
     values = np.ones((1,) * len(shape))
     for axis, n in enumerate(shape):
-        if axis not in (in_axis, out_axis):
+        if axis not in (in_axis, out_axis, *batch_axis):
             f = (n + 1) // 2
             c = (2 * f - 1 - f % 2) / (2 * f)
             weight = 1 - np.abs(_along(out, start, axis) / f - c)

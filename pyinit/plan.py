@@ -19,16 +19,18 @@ NUMBERS: dict[str, tuple[str, ...]] = {
     "truncated_normal": ("mean", "std", "lowest", "highest", "truncation"),
     "sparse": ("mean", "std", "zeros"),
     "bernoulli_sparse": ("mean", "std", "sparsity"),
+    "flattened_sparse": ("mean", "std", "zeros", "exact", "out_axis", "batch_axis"),
     "orthogonal": ("gain", "out_axis", "batch_axis"),
+    "grouped_orthogonal": ("gain", "out_axis", "batch_axis", "split_axis", "groups"),
     "delta_orthogonal": ("gain", "in_axis", "out_axis"),
     "identity": ("gain",),
-    "dirac": ("groups", "in_axis", "out_axis"),
-    "bilinear": ("in_axis", "out_axis"),
+    "dirac": ("groups", "in_axis", "out_axis", "batch_axis"),
+    "bilinear": ("in_axis", "out_axis", "batch_axis"),
     "pretrained": (),
 }
 """The kernels by the name of their distribution, and what each takes, in order."""
 
-DRAWN_WHOLE = frozenset({"orthogonal", "delta_orthogonal"})
+DRAWN_WHOLE = frozenset({"orthogonal", "grouped_orthogonal", "delta_orthogonal"})
 """Kernels that take as long for some rows as for all: a file's writer asks them for a tensor at once."""
 
 

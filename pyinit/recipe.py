@@ -22,7 +22,7 @@ from .stream import Key, as_key
 from .strict_json import parsed
 from .window import Shape, Window, check_window, normal_shape
 
-__all__ = ["Recipe", "as_recipe", "flag", "from_dict", "from_json", "named", "number"]
+__all__ = ["Recipe", "as_recipe", "flag", "from_dict", "from_json", "is_maker", "named", "number"]
 
 
 @dataclass(frozen=True)
@@ -227,6 +227,11 @@ def named(maker: Callable[..., Recipe], *names: str) -> None:
         _MAKERS[name] = maker
 
 
+def is_maker(value: Any) -> bool:
+    """Whether a value is a function that makes recipes, such as `pyinit.he_normal` itself."""
+    return callable(value) and _MAKERS.get(getattr(value, "__name__", "")) is value
+
+
 def as_recipe(recipe: Any, what: str = "a recipe") -> Recipe:
     """Return the recipe that a caller gave, as it is or by its name.
 
@@ -257,8 +262,8 @@ def as_recipe(recipe: Any, what: str = "a recipe") -> Recipe:
         return recipe
     if isinstance(recipe, str | dict):
         return from_dict(recipe)
-    name = getattr(recipe, "__name__", "")
-    if callable(recipe) and name in _MAKERS:
+    if is_maker(recipe):
+        name = recipe.__name__
         raise RecipeError(
             f"{what} is needed; got {name} itself, which makes recipes. Call it: pyinit.{name}(...)."
         )

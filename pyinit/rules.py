@@ -12,7 +12,7 @@ from .distributions import Constant, ones, zeros
 from .errors import LayoutError, RecipeError
 from .fans import Axes
 from .names import nearest
-from .recipe import Recipe, as_recipe
+from .recipe import Recipe, as_recipe, is_maker
 from .window import Shape
 
 __all__ = [
@@ -69,6 +69,15 @@ class Rule:
         """Tell whether the rule speaks of the parameter."""
         excluded = self.no_kernels if is_kernel else self.kernels_only
         return not excluded and _fits(self.match, name)
+
+    def check_rows(self, shape: Shape) -> None:
+        """Refuse rows to keep zero that a tensor of this shape does not have."""
+        rows = shape[0] if shape else 0
+        for row in self.zero_rows:
+            if not 0 <= row < rows:
+                raise RecipeError(
+                    f"shape {shape} has no row {row} to keep zero. Count from 0, or leave zero_rows out."
+                )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the rule as `pyinit.rules_json.rules_from_json` reads it."""
@@ -192,7 +201,8 @@ def redrawn(rules: Iterable[Rule], recipe: Recipe) -> tuple[Rule, ...]:
 
 def is_one_recipe(recipes: object) -> bool:
     """Whether a caller gave one recipe, or its name, for all that is drawn at random."""
-    return isinstance(recipes, Recipe | str)
+    # a function that makes recipes is a recipe that was not made: as_recipe says so
+    return isinstance(recipes, Recipe | str) or is_maker(recipes)
 
 
 def rules_of(recipes: object, defaults: Iterable[Rule] | None = None) -> tuple[Rule, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
 from .distributions import Normal, spread
 from .dtypes import DType
-from .errors import RecipeError, ShapeError
+from .errors import LayoutError, RecipeError, ShapeError
+from .fans import Axes
 from .makers import maker
 from .plan import Plan
 from .recipe import Recipe, flag, named, number
@@ -28,14 +29,20 @@ class Sparse(Recipe):
     std : float
         Of the elements that are not zero; finite, at least 0.
     exact : bool
-        ceil(sparsity * rows) zeros in each column, as torch's ``sparse_``; else independent zeros.
+        ceil(sparsity * inputs) zeros among the weights of each output; else independent zeros.
+    layout, in_axis, out_axis, batch_axis, groups, transposed
+        How the weight is stored, as `orthogonal` takes them: a column is an output's, its rows are all other
+        axes, and each matrix of a batch has its own stream. By default a matrix is (in, out). torch's
+        ``sparse_`` counts zeros in the columns of whatever it is given, the inputs' of a torch weight.
 
     Raises
     ------
     ShapeError
-        If the tensor does not have 2 dimensions.
+        If the tensor is no matrix and no axes are named.
+    LayoutError
+        If the axes do not describe the tensor, or a transposed weight has groups.
     RecipeError
-        If a number cannot be meant.
+        If a number is not valid.
 
     References
     ----------
@@ -53,6 +60,13 @@ class Sparse(Recipe):
     sparsity: float
     std: float = 0.01
     exact: bool = True
+    _: KW_ONLY
+    layout: str | None = None
+    in_axis: int | tuple[int, ...] | None = None
+    out_axis: int | tuple[int, ...] | None = None
+    batch_axis: int | tuple[int, ...] = ()
+    groups: int = 1
+    transposed: bool = False
 
     def __post_init__(self) -> None:
         sparsity = number("sparse's sparsity", self.sparsity)
@@ -63,33 +77,47 @@ class Sparse(Recipe):
         object.__setattr__(self, "sparsity", sparsity)
         object.__setattr__(self, "std", spread("sparse", self.std))
         flag("sparse's exact", self.exact)
+        axes = self._axes()
+        for name in ("in_axis", "out_axis", "batch_axis", "groups"):
+            object.__setattr__(self, name, getattr(axes, name))
+        if self.transposed and self.groups != 1:
+            raise LayoutError(
+                f"sparse does not take groups of a transposed weight; got groups={self.groups}. Draw "
+                "each group on its own."
+            )
+
+    def _axes(self) -> Axes:
+        return Axes(
+            layout=self.layout,
+            in_axis=self.in_axis,
+            out_axis=self.out_axis,
+            batch_axis=self.batch_axis,
+            groups=self.groups,
+            transposed=self.transposed,
+        )
 
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
         """Count the zeros of a column."""
-        if len(shape) != 2:
-            raise ShapeError(f"sparse needs 2 dimensions; got shape {shape}. Reshape to a matrix and back.")
-        if shape[0] >= 2**32:
-            raise ShapeError(f"sparse needs fewer than 2**32 rows; got {shape[0]}. Use exact=False on parts.")
-        plain = Normal(std=self.std).make_plan(shape, dtype)
-        if self.exact:
-            zeros = math.ceil(self.sparsity * shape[0])
-            kept = 1 - zeros / max(shape[0], 1)
-            return Plan(
-                "sparse",
-                shape,
-                dtype.name,
-                mean=0.0,
-                std=self.std * math.sqrt(kept),
-                numbers=(*plain.numbers, zeros),
+        axes, rank = self._axes(), len(shape)
+        stack = axes.batch(rank)
+        is_told = axes.layout is not None or axes.out_axis is not None or self.groups != 1
+        if rank - len(stack) < 2 or (rank - len(stack) > 2 and not is_told):
+            raise ShapeError(
+                f"sparse needs 2 dimensions; got shape {shape}. Name the layout, or in_axis, out_axis and "
+                "batch_axis, of another tensor."
             )
-        return Plan(
-            "bernoulli_sparse",
-            shape,
-            dtype.name,
-            mean=0.0,
-            std=self.std * math.sqrt(1 - self.sparsity),
-            numbers=(*plain.numbers, self.sparsity),
-        )
+        outs = axes.outputs(rank)
+        rows = math.prod(n for axis, n in enumerate(shape) if axis not in (*outs, *stack))
+        if rows >= 2**32:
+            raise ShapeError(f"sparse needs fewer than 2**32 rows; got {rows}. Use exact=False on parts.")
+        numbers = Normal(std=self.std).make_plan(shape, dtype).numbers
+        zeros: float = math.ceil(self.sparsity * rows) if self.exact else self.sparsity
+        kept = 1 - zeros / max(rows, 1) if self.exact else 1 - self.sparsity
+        distribution, numbers = "sparse" if self.exact else "bernoulli_sparse", (*numbers, zeros)
+        if rank != 2 or outs != (1,):
+            distribution, numbers = "flattened_sparse", (*numbers, self.exact, outs, stack)
+        std = self.std * math.sqrt(kept)
+        return Plan(distribution, shape, dtype.name, mean=0.0, std=std, numbers=numbers)
 
 
 sparse = maker("sparse", Sparse)

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
 from typing import Any
 
-from .errors import DTypeError, ShapeError, SpecError
-from .fans import LAYOUTS
-from .rules import CONVENTIONS, Rule
-from .rules_json import rules_from_json
+from .errors import DTypeError, LayoutError, ShapeError, SpecError
+from .fans import Axes
+from .rules import Rule
 from .safetensors import ITEMSIZE, Header, TensorInfo, read_header, read_index
-from .strict_json import shown
 from .window import normal_shape
 
-__all__ = ["FLOATS", "Spec", "TensorSpec", "spec_from_checkpoint", "spec_from_json", "spec_from_shapes"]
+__all__ = ["FLOATS", "Spec", "TensorSpec", "spec_from_checkpoint"]
 
 #: The dtypes that can be drawn; tensors of others hold constants or are copied.
 FLOATS = ("float32", "float64", "bfloat16", "float16")
@@ -36,11 +34,15 @@ class TensorSpec:
     dtype : str
         A name of `pyinit.safetensors.ITEMSIZE`.
     layout : str, optional
-        "torch" for (out, in, ...), "keras" or "jax" for (..., in, out); None for what is no kernel.
-    groups : int
-        Groups of a convolution.
+        "torch" for (out, in, ...), "keras" or "jax" for (..., in, out); None for what is no kernel, or where
+        `in_axis` and `out_axis` are given.
+    groups, transposed, stride
+        How its owner, a convolution, uses it: as `pyinit.variance_scaling` takes them.
+    batch_axis, in_axis, out_axis : int or tuple of int, optional
+        Axes that number weights of their own, and the axes of inputs and outputs, as there.
     is_convolution : bool
-        Whether the axes beyond the two of the channels are a receptive field.
+        Whether the axes that are neither channels nor batch are a receptive field. Otherwise a recipe that
+        counts fans is refused where there are any.
     copied_from : (Path, TensorInfo), optional
         The bytes to copy, for what cannot be drawn anew: integers of an existing checkpoint.
     """
@@ -50,6 +52,11 @@ class TensorSpec:
     dtype: str = "float32"
     layout: str | None = None
     groups: int = 1
+    transposed: bool = False
+    stride: int | tuple[int, ...] = 1
+    batch_axis: int | tuple[int, ...] = ()
+    in_axis: int | tuple[int, ...] | None = None
+    out_axis: int | tuple[int, ...] | None = None
     is_convolution: bool = False
     copied_from: tuple[Path, TensorInfo] | None = field(default=None, repr=False)
 
@@ -64,6 +71,29 @@ class TensorSpec:
             object.__setattr__(self, "shape", normal_shape(self.shape, ITEMSIZE[self.dtype]))
         except ShapeError as error:
             raise ShapeError(f"tensor '{self.name}': {error}") from None
+        try:
+            axes = self.axes
+            axes.batch(len(self.shape))
+        except LayoutError as error:
+            raise LayoutError(f"tensor '{self.name}': {error}") from None
+        if not self.is_kernel and axes != Axes(layout=self.layout):
+            raise LayoutError(
+                f"tensor '{self.name}' of shape {self.shape} is no kernel; got groups or axes. Give it a "
+                "layout and two or more axes, or leave them out."
+            )
+
+    @property
+    def axes(self) -> Axes:
+        """How the tensor is used, where it is a kernel."""
+        return Axes(
+            layout=self.layout,
+            in_axis=self.in_axis,
+            out_axis=self.out_axis,
+            batch_axis=self.batch_axis,
+            groups=self.groups,
+            transposed=self.transposed,
+            stride=self.stride,
+        )
 
     @property
     def is_float(self) -> bool:
@@ -73,7 +103,8 @@ class TensorSpec:
     @property
     def is_kernel(self) -> bool:
         """Whether the tensor has fans: a matrix, an embedding, a convolution."""
-        return self.layout is not None and len(self.shape) >= 2
+        known = self.layout is not None or (self.in_axis is not None and self.out_axis is not None)
+        return known and len(self.shape) >= 2
 
     @property
     def nbytes(self) -> int:
@@ -146,110 +177,13 @@ class Spec:
         return replace(self, tensors=tensors, config=config)
 
 
-def spec_from_shapes(shapes: Mapping[str, int | Iterable[int]], source: str = "spec") -> Spec:
-    """Return the spec of float32 tensors with these names and shapes; recipes are taken as they are.
-
-    Examples
-    --------
-    >>> from pyinit.spec import spec_from_shapes
-    >>> spec_from_shapes({"l1.weight": (256, 784), "l1.bias": (256,)}).parameters
-    200960
-    """
-    if not isinstance(shapes, Mapping):
-        raise SpecError(
-            f"a spec is a mapping of names to shapes, or what find_spec returns; got {shapes!r}. "
-            "Use pyinit.families.lookup.find_spec(name) for a built-in model or a file"
-        )
-    # TensorSpec checks the shapes, and names the tensor
-    entries: Mapping[str, Any] = shapes
-    return Spec(source, tuple(TensorSpec(name, shape) for name, shape in entries.items()))
-
-
-_SPEC_FIELDS = {"tensors", "ties", "config", "rules", "dtype", "layout"}
-_TENSOR_FIELDS = {"shape", "dtype", "layout", "groups"}
-
-
-def spec_from_json(content: object, source: str = "spec") -> Spec:
-    """Return the spec that a plain JSON object describes.
-
-    Parameters
-    ----------
-    content : dict
-        ``"tensors"`` maps each name to its shape, or to an object with ``"shape"`` and, where
-        wanted, ``"dtype"``, ``"layout"`` ("torch", "keras", "jax", or null for no kernel) and
-        ``"groups"``. Optional: ``"dtype"`` and ``"layout"`` for all tensors that do not say
-        (default "float32" and "torch"), ``"ties"`` (alias -> owner), ``"config"`` (written as
-        config.json), ``"rules"`` (as in a recipe file).
-    source : str
-        What to call the content in an error.
-
-    Returns
-    -------
-    Spec
-        Tensors in the order of the object.
-
-    Raises
-    ------
-    SpecError
-        If a field is unknown or malformed.
-
-    Examples
-    --------
-    >>> from pyinit.spec import spec_from_json
-    >>> spec_from_json({"tensors": {"w": [784, 256], "b": {"shape": [256], "dtype": "float64"}}}).nbytes
-    804864
-    """
-    if not isinstance(content, dict) or not isinstance(content.get("tensors"), dict):
-        raise SpecError(
-            f'{source}: a spec is an object with "tensors": {{name: shape}}; got {shown(content)}'
-        )
-    if unknown := set(content) - _SPEC_FIELDS:
-        raise SpecError(
-            f"{source}: unknown field '{min(unknown)}'; a spec has {', '.join(sorted(_SPEC_FIELDS))}"
-        )
-    defaults = {"dtype": content.get("dtype", "float32"), "layout": content.get("layout", "torch")}
-    tensors = tuple(
-        _tensor_from_json(name, entry, defaults, f"{source}: tensor '{name}'")
-        for name, entry in content["tensors"].items()
-    )
-    ties, config = content.get("ties", {}), content.get("config")
-    if not isinstance(ties, dict) or not all(isinstance(owner, str) for owner in ties.values()):
-        raise SpecError(f"{source}: 'ties' maps a name to the name it shares; got {shown(ties)}")
-    if config is not None and not isinstance(config, dict):
-        raise SpecError(f"{source}: 'config' is an object, written as config.json; got {shown(config)}")
-    rules = None
-    if "rules" in content:
-        rules = rules_from_json(content["rules"], CONVENTIONS, f"{source}: rules")
-    return Spec(source, tensors, ties, config, rules)
-
-
-def _tensor_from_json(name: str, entry: object, defaults: Mapping[str, Any], where: str) -> TensorSpec:
-    fields: dict[str, Any] = dict(entry) if isinstance(entry, dict) else {"shape": entry}
-    if "shape" not in fields or set(fields) - _TENSOR_FIELDS:
-        raise SpecError(
-            f"{where} is a shape, or an object of shape, dtype, layout and groups; got {shown(entry)}"
-        )
-    shape = fields["shape"]
-    if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
-        raise SpecError(f"{where}: a shape is a list of integers >= 0; got {shown(shape)}")
-    fields = {**defaults, "groups": 1, **fields}
-    if fields["layout"] not in (*LAYOUTS, None):
-        raise SpecError(
-            f"{where}: layout is one of {', '.join(LAYOUTS)}, or null; got {shown(fields['layout'])}"
-        )
-    if type(fields["groups"]) is not int or fields["groups"] < 1:
-        raise SpecError(f"{where}: groups is an integer >= 1; got {shown(fields['groups'])}")
-    if not isinstance(fields["dtype"], str):
-        raise SpecError(f"{where}: dtype is one of {', '.join(ITEMSIZE)}; got {shown(fields['dtype'])}")
-    return TensorSpec(name, tuple(shape), fields["dtype"], fields["layout"], fields["groups"])
-
-
 def spec_from_checkpoint(path: str | os.PathLike[str]) -> Spec:
     """Return the spec of an existing ``.safetensors`` file or ``.safetensors.index.json``.
 
     Floating tensors get new values in the same names, shapes and dtypes; integers and booleans,
-    which no recipe can draw, are copied unless a rule makes them constant. All tensors
-    of two or more dimensions count as kernels in torch's layout.
+    which no recipe can draw, are copied unless a rule makes them constant. All tensors of two or more
+    dimensions count as kernels in torch's layout; what further axes are, such a file does not say: a
+    recipe that counts fans has to.
 
     Parameters
     ----------

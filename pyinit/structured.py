@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 from .dtypes import DType, resolve
@@ -63,23 +63,49 @@ class _Kernel(Recipe):
     """What convolution kernels share: where their channels are."""
 
     is_of_convolutions: ClassVar[bool] = True
+    groups: int = 1
+    _: KW_ONLY
+    layout: str | None = None
+    in_axis: int | None = None
+    out_axis: int | None = None
+    batch_axis: int | tuple[int, ...] = ()
+    transposed: bool = False
 
-    def _keep(self, axes: Axes, *names: str) -> None:
-        for name in ("in_axis", "out_axis", *names):
+    def __post_init__(self) -> None:
+        axes = self._axes()
+        for name in ("in_axis", "out_axis", "batch_axis", "groups"):
             object.__setattr__(self, name, getattr(axes, name))
 
-    def _channels(self, shape: Shape, axes: Axes) -> tuple[int, int]:
-        if len(shape) < 3:
+    def _axes(self) -> Axes:
+        return Axes(
+            layout=self.layout,
+            in_axis=self.in_axis,
+            out_axis=self.out_axis,
+            batch_axis=self.batch_axis,
+            groups=self.groups,
+            transposed=self.transposed,
+        )
+
+    def _channels(self, shape: Shape) -> tuple[int, int, tuple[int, ...]]:
+        """Return the input axis, the output axis and the batch axes."""
+        axes, rank = self._axes(), len(shape)
+        stack = axes.batch(rank)
+        if rank - len(stack) < 3:
+            beside = f" beside batch_axis {self.batch_axis}" if stack else ""
             raise ShapeError(
-                f"{self.verb} needs at least 3 dimensions, of which 2 are channels; got shape {shape}. "
-                "Use identity() for a matrix."
+                f"{self.called} needs at least 3 dimensions{beside}, of which 2 are channels; got shape "
+                f"{shape}. Use identity() for a matrix."
             )
-        ins, outs = axes.channels(len(shape))
+        ins, outs = axes.channels(rank)
         if len(ins) != 1 or len(outs) != 1 or ins == outs:
             raise LayoutError(
                 f"{self.verb} needs one input and one output axis; got {ins} and {outs}. Name two."
             )
-        return ins[0], outs[0]
+        if {*ins, *outs} & set(stack):
+            raise LayoutError(
+                f"in_axis {ins}, out_axis {outs} and batch_axis {stack} share an axis. Give each one role."
+            )
+        return ins[0], outs[0], stack
 
 
 @dataclass(frozen=True, repr=False)
@@ -94,11 +120,15 @@ class Dirac(_Kernel):
         [out, in / groups, k...] or [k..., in / groups, out]; by default the last two axes are (in, out).
     in_axis, out_axis : int, optional
         The axes themselves, instead of a layout.
+    batch_axis : int or tuple of int
+        Axes that number kernels, of which each is the same.
+    transposed : bool
+        The weight of a transposed convolution: torch stores [in, out / groups, k...], Keras [k..., out, in].
 
     Raises
     ------
     ShapeError
-        If the tensor has fewer than 3 dimensions, or `groups` does not divide its output channels.
+        If a kernel has fewer than 3 dimensions, or `groups` does not divide its channels.
     LayoutError
         If the axes do not describe the kernel.
 
@@ -114,26 +144,20 @@ class Dirac(_Kernel):
     """
 
     verb: ClassVar[str] = "dirac"
-    groups: int = 1
-    layout: str | None = None
-    in_axis: int | None = None
-    out_axis: int | None = None
-
-    def __post_init__(self) -> None:
-        self._keep(self._axes(), "groups")
-
-    def _axes(self) -> Axes:
-        return Axes(layout=self.layout, in_axis=self.in_axis, out_axis=self.out_axis, groups=self.groups)
 
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
         """Find the channels' axes."""
-        in_axis, out_axis = self._channels(shape, self._axes())
+        in_axis, out_axis, stack = self._channels(shape)
+        if self.transposed:
+            # the input's side is the whole one; a channel meets itself whichever it is
+            in_axis, out_axis = out_axis, in_axis
         if shape[out_axis] % self.groups:
+            side = "input" if self.transposed else "output"
             raise ShapeError(
-                f"groups={self.groups} must divide the {shape[out_axis]} output channels of shape {shape}. "
+                f"groups={self.groups} must divide the {shape[out_axis]} {side} channels of shape {shape}. "
                 "Check groups and the layout."
             )
-        return Plan("dirac", shape, dtype.name, numbers=(self.groups, in_axis, out_axis))
+        return Plan("dirac", shape, dtype.name, numbers=(self.groups, in_axis, out_axis, stack))
 
 
 @dataclass(frozen=True, repr=False)
@@ -144,10 +168,8 @@ class Bilinear(_Kernel):
 
     Parameters
     ----------
-    layout : {"torch", "keras", "jax"}, optional
-        As for `dirac`.
-    in_axis, out_axis : int, optional
-        The axes themselves, instead of a layout.
+    layout, in_axis, out_axis, batch_axis, groups, transposed
+        As for `dirac`; what is input and what output, and in which groups, makes no difference here.
 
     Raises
     ------
@@ -166,19 +188,10 @@ class Bilinear(_Kernel):
     """
 
     verb: ClassVar[str] = "bilinear"
-    layout: str | None = None
-    in_axis: int | None = None
-    out_axis: int | None = None
-
-    def __post_init__(self) -> None:
-        self._keep(self._axes())
-
-    def _axes(self) -> Axes:
-        return Axes(layout=self.layout, in_axis=self.in_axis, out_axis=self.out_axis)
 
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
         """Find the channels' axes."""
-        return Plan("bilinear", shape, dtype.name, numbers=self._channels(shape, self._axes()))
+        return Plan("bilinear", shape, dtype.name, numbers=self._channels(shape))
 
 
 @dataclass(frozen=True, repr=False)

@@ -19,7 +19,8 @@ from pyinit.errors import FormatError, RecipeError, SeedError, SpecError
 from pyinit.families import spec_from_config
 from pyinit.rules import Rule
 from pyinit.safetensors import read_header, read_index
-from pyinit.spec import Spec, TensorSpec, spec_from_checkpoint, spec_from_json
+from pyinit.spec import Spec, TensorSpec, spec_from_checkpoint
+from pyinit.spec_json import spec_from_json
 
 SPEC = spec_from_json(
     {
@@ -74,7 +75,7 @@ def expected(dtype: str | None = None) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("dtype", [None, "float32", "float64", "bfloat16", "float16"])
 def test_bytes_are_those_of_the_recipes(tmp_path: Path, dtype: str | None) -> None:
-    write_checkpoint(SPEC, RULES, 7, tmp_path / "m.safetensors", dtype=dtype)
+    write_checkpoint(SPEC, RULES, key=7, path=tmp_path / "m.safetensors", dtype=dtype)
     assert contents(tmp_path / "m.safetensors") == expected(dtype)
     assert [path.name for path in tmp_path.iterdir()] == ["m.safetensors"]
 
@@ -88,7 +89,13 @@ def test_no_byte_depends_on_threads_blocks_or_shards(
     monkeypatch.setattr(writer, "_BLOCK_BYTES", block)
     monkeypatch.setattr(writer, "_SMALLEST_BLOCK_BYTES", 256)
     receipt = write_checkpoint(
-        SPEC, RULES, 7, tmp_path / "m.safetensors", threads=threads, shard_size=shard_size, digest=True
+        SPEC,
+        RULES,
+        key=7,
+        path=tmp_path / "m.safetensors",
+        threads=threads,
+        shard_size=shard_size,
+        digest=True,
     )
     single = tmp_path / "m.safetensors"
     found = contents(single if single.exists() else tmp_path / "m.safetensors.index.json")
@@ -108,22 +115,23 @@ def test_any_shape_in_any_blocks(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(writer, "_BLOCK_BYTES", block)
         patch.setattr(writer, "_SMALLEST_BLOCK_BYTES", 8)
-        write_checkpoint({"t": shape}, pi.normal(), 1, path, dtype=dtype, threads=1)
+        write_checkpoint({"t": shape}, pi.normal(), key=1, path=path, dtype=dtype, threads=1)
     whole = pi.normal()(shape, key=pi.key(1).fold_in("t"), dtype=dtype)
     assert contents(path)["t"] == whole.tobytes()
 
 
 def test_names_and_shapes_alone(tmp_path: Path) -> None:
     numpy_io = pytest.importorskip("safetensors.numpy")
-    he = pi.he_normal()
-    write_checkpoint({"l1": (784, 256), "l2": (256, 10)}, he, key=0, path=tmp_path / "m.safetensors")
+    he = pi.he_normal(layout="torch")
+    # a file has torch's layout, unless the recipe names another
+    write_checkpoint({"l1": (784, 256), "l2": (256, 10)}, "he_normal", key=0, path=tmp_path / "m.safetensors")
     loaded = numpy_io.load_file(tmp_path / "m.safetensors")
     for name, shape in (("l1", (784, 256)), ("l2", (256, 10))):
         np.testing.assert_array_equal(loaded[name], he(shape, key=pi.key(0).fold_in(name)))
 
 
 def test_shards_have_standard_names_sizes_and_index(tmp_path: Path) -> None:
-    write_checkpoint(SPEC, RULES, 7, tmp_path, shard_size=21000)
+    write_checkpoint(SPEC, RULES, key=7, path=tmp_path, shard_size=21000)
     names = sorted(path.name for path in tmp_path.iterdir())
     shards = [f"model-{number:05d}-of-00003.safetensors" for number in (1, 2, 3)]
     assert names == ["init.json", *shards, "model.safetensors.index.json"]
@@ -152,7 +160,7 @@ def test_every_tensor_is_aligned(tmp_path: Path) -> None:
             }
         }
     )
-    write_checkpoint(spec, pi.normal(), 0, tmp_path / "m.safetensors")
+    write_checkpoint(spec, pi.normal(), key=0, path=tmp_path / "m.safetensors")
     infos = read_header(tmp_path / "m.safetensors").tensors
     assert list(infos) == ["c", "b", "a"]
     assert all(info.start % width == 0 for info, width in zip(infos.values(), (8, 4, 2), strict=True))
@@ -176,7 +184,7 @@ def test_a_directory_gets_configuration_and_receipt(tmp_path: Path) -> None:
 
 
 def test_the_receipt_alone_makes_the_bytes_again(tmp_path: Path) -> None:
-    write_checkpoint(SPEC, RULES, 7, tmp_path, shard_size=21000, digest=True)
+    write_checkpoint(SPEC, RULES, key=7, path=tmp_path, shard_size=21000, digest=True)
     data = contents(tmp_path / "model.safetensors.index.json")
     receipt = json.loads((tmp_path / "init.json").read_text())
     assert list(receipt["tensors"]) == [tensor.name for tensor in SPEC.tensors]
@@ -196,7 +204,7 @@ def test_the_receipt_alone_makes_the_bytes_again(tmp_path: Path) -> None:
 
 def test_the_receipt_does_not_depend_on_the_run(tmp_path: Path) -> None:
     for name, threads in (("a", 1), ("b", 3)):
-        write_checkpoint(SPEC, RULES, 7, tmp_path / name, threads=threads, digest=True)
+        write_checkpoint(SPEC, RULES, key=7, path=tmp_path / name, threads=threads, digest=True)
     assert (tmp_path / "a" / "init.json").read_bytes() == (tmp_path / "b" / "init.json").read_bytes()
 
 
@@ -207,7 +215,7 @@ def test_an_existing_checkpoint_gets_new_values(tmp_path: Path) -> None:
         [("ids", pi.constant(-9)), ("w", pi.zeros())],
         path=old,
     )
-    write_checkpoint(spec_from_checkpoint(old), pi.normal(), 1, old, overwrite=True)
+    write_checkpoint(spec_from_checkpoint(old), pi.normal(), key=1, path=old, overwrite=True)
     data = contents(old)
     assert data["ids"] == np.full(3, -9, np.int32).tobytes()
     assert data["w"] == pi.normal()((4, 5), key=pi.key(1).fold_in("w")).tobytes()
@@ -225,23 +233,23 @@ def test_a_source_that_shrinks_meanwhile_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_existing_files_are_kept_without_overwrite(tmp_path: Path) -> None:
-    write_checkpoint(SPEC, RULES, 7, tmp_path)
+    write_checkpoint(SPEC, RULES, key=7, path=tmp_path)
     before = (tmp_path / "model.safetensors").read_bytes()
     with pytest.raises(FileExistsError, match=r"init\.json exists; use --force"):
-        write_checkpoint(SPEC, RULES, 8, tmp_path)
+        write_checkpoint(SPEC, RULES, key=8, path=tmp_path)
     # shards beside a whole file would be taken for one model
     with pytest.raises(FileExistsError, match=r"model\.safetensors exists"):
-        write_checkpoint(SPEC, RULES, 8, tmp_path / "model.safetensors", shard_size=21000)
+        write_checkpoint(SPEC, RULES, key=8, path=tmp_path / "model.safetensors", shard_size=21000)
     assert (tmp_path / "model.safetensors").read_bytes() == before
 
 
 def test_overwriting_leaves_no_former_shard(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    write_checkpoint(SPEC, RULES, 7, tmp_path, shard_size=21000)
-    write_checkpoint(SPEC, RULES, 7, tmp_path, overwrite=True)
+    write_checkpoint(SPEC, RULES, key=7, path=tmp_path, shard_size=21000)
+    write_checkpoint(SPEC, RULES, key=7, path=tmp_path, overwrite=True)
     kept = ["init.json", "model.safetensors", "notes.txt"]
     assert sorted(path.name for path in tmp_path.iterdir()) == kept
-    write_checkpoint(SPEC, RULES, 7, tmp_path, shard_size=21000, overwrite=True)
+    write_checkpoint(SPEC, RULES, key=7, path=tmp_path, shard_size=21000, overwrite=True)
     assert not (tmp_path / "model.safetensors").exists()
     assert contents(tmp_path / "model.safetensors.index.json") == expected()
 
@@ -249,7 +257,11 @@ def test_overwriting_leaves_no_former_shard(tmp_path: Path) -> None:
 def test_progress_grows_to_the_whole(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     receipt = write_checkpoint(
-        SPEC, RULES, 7, tmp_path / "m.safetensors", progress=lambda done, total: seen.append((done, total))
+        SPEC,
+        RULES,
+        key=7,
+        path=tmp_path / "m.safetensors",
+        progress=lambda done, total: seen.append((done, total)),
     )
     assert seen == sorted(seen)
     assert seen[-1] == (receipt.nbytes, receipt.nbytes)
@@ -261,7 +273,7 @@ def test_an_error_in_the_callers_progress_leaves_nothing(tmp_path: Path) -> None
         raise RuntimeError("stop")
 
     with pytest.raises(RuntimeError, match="stop"):
-        write_checkpoint(SPEC, RULES, 7, tmp_path / "m.safetensors", progress=fail)
+        write_checkpoint(SPEC, RULES, key=7, path=tmp_path / "m.safetensors", progress=fail)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -204,7 +204,9 @@ def test_large_fills_have_the_same_bits_too() -> None:
 @pytest.mark.parametrize(
     ("error", "arguments", "message"),
     [
-        (pi.RecipeError, {"recipe": "normal"}, r"fill needs a recipe; got 'normal'. Use pyinit.normal\(\)"),
+        (pi.RecipeError, {"recipe": "norml"}, r"unknown recipe 'norml'. Did you mean normal"),
+        (pi.RecipeError, {"recipe": 3}, r"a recipe is needed; got 3. Give pyinit.he_normal\(\)"),
+        (pi.RecipeError, {"recipe": pi.normal}, r"got normal itself, which makes recipes. Call it"),
         (
             pi.RecipeError,
             {"threads": 0},

@@ -8,14 +8,36 @@ import pytest
 import pyinit as pi
 
 SHAPES = {"l1.weight": (784, 256), "l1.bias": (256,), "l2.weight": (256, 10), "scale": (), "none": (0, 3)}
+# by its name a bias is zero
+DRAWN = [name for name in SHAPES if not name.endswith("bias")]
 RECIPE = pi.normal(std=0.02)
 
 
 def test_each_tensor_has_the_key_of_its_name() -> None:
     params = pi.init_params(SHAPES, RECIPE, key=3)
     assert list(params) == list(SHAPES)
-    for name, value in params.items():
-        np.testing.assert_array_equal(value, RECIPE(SHAPES[name], key=pi.key(3).fold_in(name)))
+    for name in DRAWN:
+        expected = RECIPE(SHAPES[name], key=pi.key(3).fold_in(name))
+        np.testing.assert_array_equal(params[name], expected)
+    assert not params["l1.bias"].any()
+
+
+def test_a_name_is_a_recipe() -> None:
+    by_name = pi.init_params(SHAPES, {"*": "zeros"} | {"l1.weight": "ones"}, key=0)
+    assert not by_name["l1.weight"].any()
+    named, given = (pi.init_params({"w": (3, 4)}, one, key=0)["w"] for one in ("he_normal", pi.he_normal()))
+    np.testing.assert_array_equal(named, given)
+
+
+def test_patterns_decide_in_order() -> None:
+    rules = [pi.Rule("l2.*", "ones", zero_rows=(2, 255)), ("*.weight", "normal"), ("*", "zeros")]
+    params = pi.init_params(SHAPES, rules, key=0)
+    assert params["l2.weight"].sum() == 254 * 10
+    assert not params["l2.weight"][[2, 255]].any()
+    assert params["l1.weight"].std() > 0.9
+    assert not params["l1.bias"].any()
+    # a name with the signs of patterns is its own pattern
+    assert pi.init_params({"w[0]": 2, "a|b": 2}, {"w[0]": "ones", "a|b": "ones"}, key=0)["w[0]"].all()
 
 
 def test_neighbours_change_nothing() -> None:
@@ -69,13 +91,18 @@ def test_pairs_are_taken_too() -> None:
         ),
         (
             pi.RecipeError,
-            lambda: pi.init_params({"a": 3}, {"a": RECIPE, "b": RECIPE}, key=0),
-            r"recipes are given for unknown parameters \['b'\]. Known are \['a'\].",
+            lambda: pi.init_params({"a.weight": 3}, {"a.weight": RECIPE, "a.wieght": RECIPE}, key=0),
+            r"^no parameter matches 'a.wieght'. Did you mean a.weight\?",
+        ),
+        (
+            pi.RecipeError,
+            lambda: pi.init_params({"a": 3}, {"*": RECIPE, "encoder.*": RECIPE}, key=0),
+            r"^no parameter matches 'encoder.\*'. The names are a.",
         ),
         (
             pi.RecipeError,
             lambda: pi.init_params({"a": 3}, {}, key=0),
-            r"^a: it has no recipe. Add one under its",
+            r"^a: no rule matches it. Add one, or end the rules with the pattern",
         ),
         (
             pi.RecipeError,
@@ -85,7 +112,22 @@ def test_pairs_are_taken_too() -> None:
         (
             pi.RecipeError,
             lambda: pi.init_params({"a": 3}, 3, key=0),
-            r"a recipe, a mapping or a function is needed",
+            r"recipes are one recipe, or patterns and recipes in order; got 3",
+        ),
+        (
+            pi.RecipeError,
+            lambda: pi.init_params({"a": (3, 3)}, pi.he_normal, key=0),
+            r"got he_normal itself, which makes recipes. Call it: pyinit.he_normal",
+        ),
+        (
+            pi.LayoutError,
+            lambda: pi.init_params({"experts": (8, 32, 64)}, "he_normal", key=0),
+            r"^experts: he_normal counts inputs and outputs, .* \(8, 32, 64\) .*batch_axis=",
+        ),
+        (
+            pi.RecipeError,
+            lambda: pi.init_params({"a": (3, 3)}, [pi.Rule("a", "ones", zero_rows=(3,))], key=0),
+            r"^a: shape \(3, 3\) has no row 3 to keep zero",
         ),
         (
             pi.ShapeError,

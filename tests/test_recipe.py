@@ -60,7 +60,7 @@ def test_recipes_differ() -> None:
 def test_only_what_is_not_default_is_printed() -> None:
     assert repr(pi.normal(std=0.02)) == "normal(std=0.02)"
     assert repr(pi.normal()) == "normal()"
-    assert repr(pi.he_normal()) == "variance_scaling(scale=2.0)"
+    assert repr(pi.he_normal()) == "he_normal()"
     assert repr(pi.constant(0)) == "constant(value=0.0)"
 
 
@@ -133,14 +133,21 @@ def test_a_plan_says_what_a_call_would_refuse() -> None:
             r"unknown recipe 'gaussian'. Known are .*xavier_uniform, zeros.",
         ),
         (
+            lambda: pi.recipe_from_dict("he_norml"),
+            r"^unknown recipe 'he_norml'. Did you mean he_normal, .*\?$",
+        ),
+        (
             lambda: pi.recipe_from_dict({"recipe": "normal", "sd": 1}),
-            r"normal takes \(mean, std\); got \{'sd': 1\}",
+            r"^normal takes mean, std; got sd=1. Write std=1.$",
         ),
         (
             lambda: pi.recipe_from_dict({"recipe": "zeros", "value": 1}),
-            r"zeros takes \(\); got \{'value': 1\}",
+            r"^zeros takes nothing; got value=1. Leave it out.$",
         ),
-        (lambda: pi.recipe_from_dict("constant"), r"constant takes \(value\); got \{\}"),
+        (
+            lambda: pi.recipe_from_dict("constant"),
+            r"^constant needs value; got none. Write constant\(value=...\).$",
+        ),
         (
             lambda: pi.recipe_from_json('{"recipe": "normal", "std": NaN}'),
             r"a recipe holds NaN, which JSON does not have",

@@ -59,11 +59,16 @@ def test_famous_names_are_variance_scaling(make) -> None:
         assert make(truncated=True) == pi.variance_scaling(scale, mode, "truncated_normal")
 
 
-def test_aliases_are_the_same_function() -> None:
-    assert pi.xavier_normal is pi.glorot_normal
-    assert pi.xavier_uniform is pi.glorot_uniform
-    assert pi.kaiming_normal is pi.he_normal
-    assert pi.kaiming_uniform is pi.he_uniform
+@pytest.mark.parametrize("kind", ["normal", "uniform"])
+def test_aliases_are_the_same_recipes_under_their_own_names(kind: str) -> None:
+    for name, alias in (("glorot", "xavier"), ("he", "kaiming")):
+        first, second = (getattr(pi, f"{one}_{kind}")(layout="torch") for one in (name, alias))
+        assert first == second
+        assert hash(first) == hash(second)
+        assert (repr(first), repr(second)) == (
+            f"{name}_{kind}(layout='torch')",
+            f"{alias}_{kind}(layout='torch')",
+        )
 
 
 def test_slope_and_gain() -> None:
@@ -128,25 +133,33 @@ def test_axes_may_be_lists() -> None:
             r"distribution is one of normal, .*'beta'",
         ),
         (pi.RecipeError, lambda: pi.he_normal(mode="x"), r"he_normal's mode is one of"),
-        (pi.RecipeError, lambda: pi.he_normal(a="relu"), r"he's slope a must be a number; got 'relu'"),
+        (pi.RecipeError, lambda: pi.he_normal(a="relu"), r"he_normal's slope a must be a number; got 'relu'"),
         (
             pi.RecipeError,
             lambda: pi.glorot_normal(gain=math.inf),
-            r"glorot's gain must be a finite number; got inf",
+            r"glorot_normal's gain must be a finite number; got inf",
         ),
         (
             pi.RecipeError,
             lambda: pi.glorot_uniform(gain=1e200),
-            r"glorot's gain must have a finite square; got 1e",
+            r"glorot_uniform's gain must have a finite square; got 1e",
         ),
-        (pi.RecipeError, lambda: pi.he_normal(a=-1e200), r"he's slope a must have a finite square; got -1e"),
+        (
+            pi.RecipeError,
+            lambda: pi.he_normal(a=-1e200),
+            r"he_normal's slope a must have a finite square; got -1e",
+        ),
         (
             pi.ShapeError,
             lambda: pi.he_normal()((64,), key=0),
             r"^he_normal needs at least 2 dimensions to count fan_in; got shape \(64,\). "
             r"Use normal\(std=...\) for vectors.$",
         ),
-        (pi.ShapeError, lambda: pi.kaiming_uniform()((), key=0), r"^he_uniform needs at least 2 dimensions"),
+        (
+            pi.ShapeError,
+            lambda: pi.kaiming_uniform()((), key=0),
+            r"^kaiming_uniform needs at least 2 dimensions",
+        ),
         (pi.LayoutError, lambda: pi.he_normal(layout="tf"), r"layout must be one of torch, keras, jax"),
     ],
 )

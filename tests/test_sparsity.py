@@ -61,7 +61,7 @@ def test_other_keys_move_the_zeros() -> None:
         (
             pi.ShapeError,
             lambda: pi.sparse(0.5)((3,), key=0),
-            r"sparse needs 2 dimensions; got shape \(3,\). Reshape",
+            r"sparse needs 2 dimensions; got shape \(3,\). Name the layout",
         ),
         (pi.ShapeError, lambda: pi.sparse(0.5).plan((2**32, 1)), r"sparse needs fewer than 2\*\*32 rows"),
     ],

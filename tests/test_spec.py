@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 import pyinit as pi
-from pyinit.errors import DTypeError, RecipeError, ShapeError, SpecError
+from pyinit.errors import DTypeError, LayoutError, RecipeError, ShapeError, SpecError
 from pyinit.rules import CONVENTIONS, Rule
 from pyinit.safetensors import build_header
-from pyinit.spec import Spec, TensorSpec, spec_from_checkpoint, spec_from_json, spec_from_shapes
+from pyinit.spec import Spec, TensorSpec, spec_from_checkpoint
+from pyinit.spec_json import spec_from_json, spec_from_shapes
 
 
 def test_plain_json() -> None:
@@ -33,9 +34,9 @@ def test_plain_json() -> None:
     )
     assert spec.tensors == (
         TensorSpec("l1", (3, 2), "bfloat16", "torch"),
-        TensorSpec("conv", (8, 2, 3, 3), "bfloat16", "torch", 4),
+        TensorSpec("conv", (8, 2, 3, 3), "bfloat16", "torch", 4, is_convolution=True),
         TensorSpec("table", (5, 4), "float32", None),
-        TensorSpec("count", (), "int64", "torch"),
+        TensorSpec("count", (), "int64"),
         TensorSpec("empty", (0, 4), "bfloat16", "torch"),
     )
     assert [tensor.is_kernel for tensor in spec.tensors] == [True, True, False, False, True]
@@ -63,7 +64,7 @@ def test_plain_json() -> None:
             SpecError,
             "layout is one of torch, keras, jax",
         ),
-        ({"tensors": {"a": {"shape": [1], "groups": 0}}}, SpecError, "groups is an integer >= 1"),
+        ({"tensors": {"a": {"shape": [1], "groups": 0}}}, LayoutError, "my.json: tensor 'a': groups must be"),
         ({"tensors": {"a": {"shape": [1], "dtype": 3}}}, SpecError, "tensor 'a': dtype is one of"),
         (
             {"tensors": {"a": {"shape": [1], "dtype": "float31"}}},
@@ -94,9 +95,17 @@ def test_names_are_unique() -> None:
         Spec("here", (TensorSpec("a", ()), TensorSpec("a", (2,))))
 
 
-def test_shapes_alone_leave_recipes_as_they_are() -> None:
-    spec = spec_from_shapes({"w": (3, 2), "b": 4})
-    assert spec.tensors == (TensorSpec("w", (3, 2)), TensorSpec("b", (4,)))
+def test_shapes_alone_have_the_layout_of_a_file() -> None:
+    entries = {"w": (3, 2), "b": (4,), "conv": {"shape": (8, 4, 3), "layout": "torch", "dtype": "float16"}}
+    spec = spec_from_shapes({**entries, "n": 4})
+    assert spec.tensors == (
+        TensorSpec("w", (3, 2), layout="torch"),
+        TensorSpec("b", (4,)),
+        TensorSpec("conv", (8, 4, 3), "float16", "torch", is_convolution=True),
+        TensorSpec("n", (4,)),
+    )
+    as_json = json.loads(json.dumps({"tensors": entries}))
+    assert spec_from_json(as_json).tensors == spec.tensors[:3]
     assert spec.rules is None
     with pytest.raises(ShapeError, match="holds no negative sizes"):
         spec_from_shapes({"w": (-3,)})
@@ -139,8 +148,8 @@ def test_an_existing_index(tmp_path: Path) -> None:
 
 
 def test_what_is_no_mapping_of_shapes() -> None:
-    with pytest.raises(SpecError, match=r"a spec is a mapping of names to shapes, .*; got 'gpt2'. Use"):
-        spec_from_shapes("gpt2")  # type: ignore[arg-type]
+    with pytest.raises(SpecError, match=r"a model is a name, a mapping of names to shapes, .*; got 3. Use"):
+        spec_from_shapes(3)  # type: ignore[arg-type]
     with pytest.raises(ShapeError, match=r"tensor 'w': a shape is a tuple of integers; got None"):
         spec_from_shapes({"w": None})  # type: ignore[dict-item]
     with pytest.raises(SpecError, match=r"a tensor's name is a string; got 3. Join its path with dots"):

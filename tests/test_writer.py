@@ -34,7 +34,7 @@ else:
     raise SystemExit("the limit does not hold")
 before = peak_memory()
 # one tensor alone is larger than the limit
-receipt = write_checkpoint({"big": (9000, 1000, 40), "w": (4096, 4096)}, pi.normal(), 0, sys.argv[1])
+receipt = write_checkpoint({"big": (9000, 1000, 40), "w": (4096, 4096)}, pi.normal(), key=0, path=sys.argv[1])
 assert receipt.nbytes > limit
 print(peak_memory() - before)
 """
@@ -76,14 +76,16 @@ def test_a_disk_too_small_is_known_before_writing(small_disk: Path) -> None:
     with pytest.raises(
         OSError, match=r"no room for model\.safetensors in .*: it needs 16\.8 MB, 8\.39 MB are"
     ) as caught:
-        write_checkpoint({"w": (2048, 2048)}, pi.normal(), 0, small_disk)
+        write_checkpoint({"w": (2048, 2048)}, pi.normal(), key=0, path=small_disk)
     assert caught.value.errno == errno.ENOSPC
     assert list(small_disk.iterdir()) == []
 
 
 def test_a_disk_too_small_for_all_shards_is_known_before_writing(small_disk: Path) -> None:
     with pytest.raises(OSError, match=r"no room for model-00003-of-00004\.safetensors"):
-        write_checkpoint({str(i): (1024, 700) for i in range(4)}, pi.normal(), 0, small_disk, shard_size=1)
+        write_checkpoint(
+            {str(i): (1024, 700) for i in range(4)}, pi.normal(), key=0, path=small_disk, shard_size=1
+        )
     assert list(small_disk.iterdir()) == []
 
 
@@ -102,18 +104,20 @@ def test_a_disk_without_room_for_the_receipt_leaves_nothing(small_disk: Path) ->
     # with its header this takes every page of the disk
     shape = (2097120,)
     with pytest.raises(OSError, match=r"no room for init\.json"):
-        write_checkpoint({"w": shape}, pi.normal(), 0, small_disk)
+        write_checkpoint({"w": shape}, pi.normal(), key=0, path=small_disk)
     assert list(small_disk.iterdir()) == []
 
 
 def test_no_descriptor_stays_open(tmp_path: Path) -> None:
     before = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else None
-    write_checkpoint({str(i): (8,) for i in range(50)}, pi.normal(), 0, tmp_path, shard_size=1)
+    write_checkpoint({str(i): (8,) for i in range(50)}, pi.normal(), key=0, path=tmp_path, shard_size=1)
     if before is not None:
         assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_memory_does_not_grow_with_threads(tmp_path: Path) -> None:
     # a million of them would not even begin
-    receipt = write_checkpoint({"w": (100, 100)}, pi.normal(), 0, tmp_path / "m.safetensors", threads=10**6)
+    receipt = write_checkpoint(
+        {"w": (100, 100)}, pi.normal(), key=0, path=tmp_path / "m.safetensors", threads=10**6
+    )
     assert (tmp_path / "m.safetensors").stat().st_size == receipt.nbytes

@@ -14,8 +14,8 @@ from ..checkpoint import write_blueprint
 from ..errors import RecipeError
 from ..families.builtin import BUILTIN
 from ..families.lookup import find_spec
-from ..recipe import from_dict
-from ..rules import CONVENTIONS, Rule, redrawn
+from ..recipe import Recipe, from_dict
+from ..rules import CONVENTIONS, Rule
 from ..rules_json import rules_from_json
 from ..spec import FLOATS, Spec
 from ..staging import readable_size
@@ -23,7 +23,7 @@ from ..stream import key
 from ..strict_json import parsed
 from .meter import Meter, peak_memory
 
-__all__ = ["add_arguments", "execute", "rules_from_option", "size"]
+__all__ = ["add_arguments", "execute", "recipes_of", "size"]
 
 _UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
 _BINARY = {"ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30, "ti": 1 << 40}
@@ -84,8 +84,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Run ``pyinit init``."""
     spec = find_spec(arguments.spec)
-    rules = None if arguments.recipe is None else rules_from_option(arguments.recipe, spec)
-    blueprint = draw_up(spec, rules, key(arguments.seed), arguments.dtype)
+    recipes = None if arguments.recipe is None else recipes_of(arguments.recipe, spec)
+    blueprint = draw_up(spec, recipes, key(arguments.seed), arguments.dtype)
     model = blueprint.spec
     amount = f"{len(model.tensors)} tensors, {model.parameters} parameters, {readable_size(model.nbytes)}"
     if arguments.dry_run:
@@ -119,12 +119,8 @@ def execute(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def rules_from_option(text: str, spec: Spec) -> tuple[Rule, ...]:
-    """Return the rules that ``--recipe`` means for a model.
-
-    A recipe applies to the kernels that the model draws at random, or, where it has no recipe of its
-    own, to all kernels beside the usual norms, biases and buffers.
-    """
+def recipes_of(text: str, spec: Spec) -> Recipe | tuple[Rule, ...]:
+    """Return what ``--recipe`` names for a model: one recipe, or a list of rules."""
     content: object = text
     where = "--recipe"
     if text.lstrip().startswith(("{", "[")):
@@ -136,7 +132,4 @@ def rules_from_option(text: str, spec: Spec) -> tuple[Rule, ...]:
         content = parsed(Path(text).read_bytes(), where, RecipeError)
     if isinstance(content, list):
         return rules_from_json(content, spec.rules if spec.rules is not None else CONVENTIONS, where)
-    recipe = from_dict(content)
-    if spec.rules is not None:
-        return redrawn(spec.rules, recipe)
-    return (*CONVENTIONS, Rule("*", recipe, kernels_only=True))
+    return from_dict(content)

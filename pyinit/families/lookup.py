@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SpecError
-from ..spec import Spec, spec_from_checkpoint, spec_from_json
+from ..spec import Spec, spec_from_checkpoint
+from ..spec_json import spec_from_json
 from ..strict_json import parsed
 from . import FAMILIES, spec_from_config
 from .builtin import BUILTIN
@@ -40,8 +41,8 @@ def find_spec(name: str | os.PathLike[str]) -> Spec:
 
     Examples
     --------
-    >>> from pyinit.families.lookup import find_spec
-    >>> find_spec("gpt2").parameters
+    >>> import pyinit as pi
+    >>> pi.find_spec("gpt2").parameters
     124439808
     """
     if isinstance(name, str) and name in BUILTIN:
@@ -83,8 +84,11 @@ def _with_family(spec: Spec, config_path: Path) -> Spec:
     shapes = {tensor.name: tensor.shape for tensor in family.tensors}
     if shapes != {tensor.name: tensor.shape for tensor in spec.tensors}:
         return replace(spec, config=config)
-    layouts = {tensor.name: tensor.layout for tensor in family.tensors}
-    tensors = tuple(replace(tensor, layout=layouts[tensor.name]) for tensor in spec.tensors)
+    known = {tensor.name: tensor for tensor in family.tensors}
+    tensors = tuple(
+        replace(known[tensor.name], dtype=tensor.dtype, copied_from=tensor.copied_from)
+        for tensor in spec.tensors
+    )
     config = dict(family.config or {})
     dtypes = {tensor.dtype for tensor in tensors if tensor.is_float}
     if len(dtypes) == 1:

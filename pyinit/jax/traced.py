@@ -24,12 +24,19 @@ from .written import WRITTEN, written
 
 __all__ = ["draw", "traced", "window"]
 
+_NOT_TRACED = ("flattened_sparse", "grouped_orthogonal")
+
 
 def window(plan: Plan, key: Words, start: Sequence[Any], extent: Shape) -> Any:
     """Return a rectangle of a tensor whose elements are drawn one by one.
 
     `start` holds integers or scalars of uint32.
     """
+    if plan.distribution in _NOT_TRACED:
+        raise RecipeError(
+            f"JAX does not trace the distribution {plan.distribution}, which only pyinit's own kernels draw. "
+            "Call the recipe itself, or draw outside of jit."
+        )
     if plan.distribution in DRAWS:
         values = DRAWS[plan.distribution](plan, key, element_index(plan.shape, start, extent))
     else:

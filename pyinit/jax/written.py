@@ -43,17 +43,18 @@ def _identity(plan: Plan, dtype: DType) -> Any:
 
 
 def _dirac(plan: Plan, dtype: DType) -> Any:
-    groups, in_axis, out_axis = plan.numbers
+    groups, in_axis, out_axis, batch = plan.numbers
     outputs = max(plan.shape[out_axis] // groups, 1)
     met = _along(plan, out_axis) % np.uint32(outputs) == _along(plan, in_axis)
     for axis, n in enumerate(plan.shape):
-        if axis not in (in_axis, out_axis):
+        if axis not in (in_axis, out_axis, *batch):
             met &= _along(plan, axis) == np.uint32(n // 2)
     return jnp.where(met, _value(1.0, dtype), _value(0.0, dtype))
 
 
 def _bilinear(plan: Plan, dtype: DType) -> Any:
-    channels: Sequence[int] = plan.numbers
+    in_axis, out_axis, batch = plan.numbers
+    channels: Sequence[int] = (in_axis, out_axis, *batch)
     # every pair of channels has the same filter
     one = tuple(1 if axis in channels else n for axis, n in enumerate(plan.shape))
     out = np.zeros(one, encode(np.zeros(1, dtype.compute), dtype).dtype)

@@ -90,7 +90,7 @@ def test_an_existing_checkpoint_without_configuration_needs_a_recipe(
     spec = tmp_path / "spec.json"
     spec.write_text('{"tensors": {"l.weight": [8, 4], "l.bias": [8], "norm.weight": [8]}}')
     assert main(["init", str(spec), "--out", str(tmp_path / "a")]) == 2
-    assert "says no recipe of its own; give one, such as he_normal" in capsys.readouterr().err
+    assert "has no recipe of its own; give one, such as he_normal" in capsys.readouterr().err
     assert main(["init", str(spec), "--out", str(tmp_path / "a"), "--recipe", "he_normal"]) == 0
     again = [
         "init",

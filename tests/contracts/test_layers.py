@@ -35,6 +35,7 @@ PYTHON_LAYERS = [
     "dense filling rules",
     "rules_json digest staging",
     "spec",
+    "spec_json",
     "blueprint",
     "shards",
     "receipt writer",

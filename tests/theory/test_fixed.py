@@ -173,7 +173,9 @@ def test_critical_normal_in_json() -> None:
     leaky = pi.recipe_from_json('{"recipe": "critical_normal", "activation": ["leaky_relu", 0.2]}')
     assert leaky == pi.he_normal(a=0.2)
     assert pi.recipe_from_json(named.to_json()) == named
-    assert eval(repr(named), {"variance_scaling": pi.variance_scaling}) == named
+    assert eval(repr(named), {"critical_normal": pi.critical_normal}) == named
+    # a function has no name to read back
+    assert repr(pi.critical_normal(np.tanh)).startswith("variance_scaling(scale=1.0")
 
 
 def test_critical_normal_keeps_variance_and_gradients_in_a_deep_network() -> None:
@@ -247,7 +249,7 @@ def test_critical_normal_of_a_repeller_warns_and_explodes_with_depth(name: str, 
         (
             lambda: pi.critical_normal("tanh", sigma_b="0.1"),
             pi.RecipeError,
-            r"^sigma_b must be a number; got '0.1'",
+            r"^critical_normal's sigma_b must be a number; got '0.1'",
         ),
         (
             lambda: pi.critical_normal("tanh")((3,), key=0),
@@ -257,7 +259,7 @@ def test_critical_normal_of_a_repeller_warns_and_explodes_with_depth(name: str, 
         (
             lambda: pi.recipe_from_dict({"recipe": "critical_normal"}),
             pi.RecipeError,
-            r"^critical_normal takes \(activation, sigma_b, truncated, axes\)",
+            r"^critical_normal needs activation; got none",
         ),
     ],
 )
