@@ -22,7 +22,11 @@ torch = pytest.importorskip("torch")
 adapter = pytest.importorskip("pyinit.torch")
 deferred, materialize = adapter.deferred, adapter.materialize
 nn = torch.nn
-init, prune, parametrizations = nn.init, pytest.importorskip("torch.nn.utils.prune"), nn.utils.parametrizations
+init, prune, parametrizations = (
+    nn.init,
+    pytest.importorskip("torch.nn.utils.prune"),
+    nn.utils.parametrizations,
+)
 
 
 class Net(nn.Module):  # type: ignore[misc, name-defined]
@@ -244,13 +248,15 @@ def test_norms_are_of_what_was_drawn(normed: Callable[[Any], Any], inside: bool)
         assert torch.equal(made, module.fc.weight_orig)
     else:
         direction = dict(module.fc.named_parameters())
-        assert any(torch.allclose(made, each.detach(), atol=1e-6) for each in direction.values() if each.dim())
+        assert any(
+            torch.allclose(made, each.detach(), atol=1e-6) for each in direction.values() if each.dim()
+        )
     assert abs(float(made.std()) / 0.02 - 1) < 0.05
     module.fc(torch.ones(2, 64))
 
 
 def test_a_parametrization_after_the_block_that_cannot_be_recorded_stops() -> None:
-    with pytest.raises((RuntimeError, pi.errors.PyinitError), match="meta"):
+    with pytest.raises((RuntimeError, pi.errors.PyinitError), match=r"meta"):
         parametrizations.orthogonal(built().fc)
 
 
@@ -289,7 +295,7 @@ def test_what_was_replaced_is_named_and_never_reset(name: str) -> None:
     )
     assert module.fc.weight.is_meta
     copied = copy.deepcopy(module)
-    with pytest.raises(pi.errors.RecipeError, match="fc.weight"):
+    with pytest.raises(pi.errors.RecipeError, match=r"fc\.weight"):
         materialize(copied, 0)
 
 

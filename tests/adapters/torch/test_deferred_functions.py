@@ -1,4 +1,4 @@
-"""What a recorded constructor does by functions that no operator shows, and tensors that no registry lists."""
+"""What a recorded constructor does by functions that no operator shows; tensors that no registry lists."""
 
 from __future__ import annotations
 
@@ -123,7 +123,9 @@ def test_plain_attributes_are_what_their_constructor_made() -> None:
     assert torch.equal(module.start * 3, module.weight)
     assert torch.equal(module.twice, module.start * 2)
     assert abs(float(module.noise.std()) - 1) < 0.15
-    assert abs(float(torch.corrcoef(torch.stack([module.noise.flatten(), module.start.flatten()]))[0, 1])) < 0.2
+    assert (
+        abs(float(torch.corrcoef(torch.stack([module.noise.flatten(), module.start.flatten()]))[0, 1])) < 0.2
+    )
     assert module.listed[0].tolist() == [0, 0, 0]
     assert torch.equal(module.listed[1], module.weight[0])
 
