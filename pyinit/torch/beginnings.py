@@ -115,7 +115,8 @@ def _begun(
             methods.begin(module)
         for name, tensor in tensors:
             if tensor.is_meta and name not in constructed:
-                found[name] = ties.begun(name, tensor, recorder)
+                version = versions[id(tensor)]
+                found[name] = ties.begun(name, tensor, recorder, methods.written, version)
     finally:
         # recorded again, it is to look the same
         meta = [tensor for _, tensor in tensors if tensor.is_meta]

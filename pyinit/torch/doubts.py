@@ -48,16 +48,17 @@ def doubts(module: torch.nn.Module, methods: Methods, versions: Mapping[int, int
     _refuse_real(module, methods)
     _warn_of_sharded(module)
     found: dict[str, str] = {}
-    for name, tensor in named_tensors(module):
-        times, repeated = versions.get(id(tensor), 0), methods.written.get(id(tensor), 0)
-        if tensor.is_meta and times > repeated:
-            found[name] = f"it was written to {_times(times)}, and the methods do that {_times(repeated)}"
     for prefix, part in module.named_modules():
         library = type(part).__module__.partition(".")[0]
         if library in _DRAWN_BY_CONSTRUCTORS and not was_deferred(part):
             for name, parameter in part.named_parameters(prefix, remove_duplicate=False):
                 if parameter.is_meta:
                     found.setdefault(name, f"constructors of {library} draw, which the meta device loses")
+    for name, tensor in named_tensors(module):
+        times, repeated = versions.get(id(tensor), 0), methods.written.get(id(tensor), 0)
+        if tensor.is_meta and times > repeated:
+            why = f"it was written to {_times(times)}, and the methods do that {_times(repeated)}"
+            found.setdefault(name, why)
     return found
 
 

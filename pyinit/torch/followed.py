@@ -86,9 +86,9 @@ def kind_of(tensor: torch.Tensor) -> type[torch.Tensor]:
     """Return the class of a tensor, or what it would be if it were not followed."""
     if not isinstance(tensor, Followed):
         return type(tensor)
-    # what torch.nn.Parameter() makes of a tensor with a class of its own
-    made = tensor.kind is torch.Tensor and tensor.__dict__.pop("_is_param", False)
-    return torch.nn.Parameter if made else tensor.kind
+    # what torch.nn.Parameter() says of a tensor with a class of its own
+    made = tensor.__dict__.pop("_is_param", False)
+    return torch.nn.Parameter if made and tensor.kind is torch.Tensor else tensor.kind
 
 
 def follow(tensor: torch.Tensor, recorder: Recorder) -> None:

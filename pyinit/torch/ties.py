@@ -44,38 +44,45 @@ class Ties:
         self.spares: dict[int, list[torch.Tensor]] = {}
         self.declared: set[int] = set()
 
-    def begun(self, name: str, tensor: torch.Tensor, recorder: Recorder) -> Recorded:
-        """Return how a tensor begins: as the first of its owners says that says it."""
+    def begun(
+        self, name: str, tensor: torch.Tensor, recorder: Recorder, written: dict[int, int], version: int
+    ) -> Recorded:
+        """Return how a tensor begins: as the first of its owners says that says it.
+
+        Parameters
+        ----------
+        written : dict of int to int
+            How often methods wrote to each tensor, by its identity. That of the owner that decides becomes
+            the tensor's own.
+        version : int
+            How often the tensor was written to before: owners that write less did not make it.
+        """
         owners = [
-            Recorded(name, View.of(one), recorder.cell(one))
+            (Recorded(name, View.of(one), recorder.cell(one)), written.get(id(one), 0))
             for one in (tensor, *self.spares.get(id(tensor), []))
         ]
-        known = [recorded for recorded in owners if recorded.unmade is None]
-        if not known:
-            return owners[0]
+        known = [(recorded, times) for recorded, times in owners if recorded.unmade is None]
+        known = [each for each in known if each[1] >= version] or known or owners[:1]
+        recorded, written[id(tensor)] = known[0]
         places = self.names.pop(id(tensor), [])
-        if places and id(tensor) not in self.declared and not all(map(_like(known[0]), known)):
+        if places and id(tensor) not in self.declared and not all(_alike(recorded, one) for one, _ in known):
             warnings.warn(
                 f"'{places[0]}' is one tensor with '{places[1]}', whose modules begin it in different ways; "
-                f"it begins as '{places[0]}'. Build the module under pyinit.torch.deferred(), which sees "
-                "which of them comes last.",
+                "it begins as the first of them says. Build the module under pyinit.torch.deferred(), which "
+                "sees which of them comes last.",
                 UserWarning,
                 stacklevel=2,
             )
-        return known[0]
+        return recorded
 
 
-def _like(first: Recorded) -> Any:
-    """Return a function that tells whether something recorded draws the same."""
-
-    def alike(other: Recorded) -> bool:
-        pairs = zip(first.writes, other.writes, strict=False)
-        return len(first.writes) == len(other.writes) and all(
-            isinstance(one.content, Draw) and (one.view, one.content) == (two.view, two.content)
-            for one, two in pairs
-        )
-
-    return alike
+def _alike(first: Recorded, other: Recorded) -> bool:
+    """Tell whether two tensors are drawn alike; of what else is done to them it is not known."""
+    pairs = zip(first.writes, other.writes, strict=False)
+    return len(first.writes) == len(other.writes) and all(
+        isinstance(one.content, Draw) and (one.view, one.content) == (two.view, two.content)
+        for one, two in pairs
+    )
 
 
 @contextmanager
