@@ -189,7 +189,7 @@ def sparse_(
             f"Only tensors with 2 dimensions are supported; got shape {tuple(tensor.shape)}. "
             "Initialize a view of 2 dimensions."
         )
-    return drawn(tensor, generator, Sparse, sparsity, std)
+    return drawn(tensor, generator, _sparse, sparsity, std)
 
 
 def uniform(a: float, b: float) -> Recipe:
@@ -204,3 +204,8 @@ def normal(mean: float, std: float) -> Recipe:
 
 def _truncated(mean: float, std: float, a: float, b: float) -> Recipe:
     return Constant(a) if a == b else TruncatedNormal(mean=mean, std=std, low=a, high=b, unit="absolute")
+
+
+def _sparse(sparsity: float, std: float) -> Recipe:
+    # torch counts zeros along the first axis
+    return Sparse(sparsity, std, layout="jax")

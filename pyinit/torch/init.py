@@ -24,7 +24,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from torch import Tensor
 from torch.nn import init as _torch
@@ -68,15 +68,15 @@ _R = TypeVar("_R")
 _P = ParamSpec("_P")
 
 
-def _written(
-    function: Callable[Concatenate[Tensor, _P], Tensor],
-) -> Callable[Concatenate[Tensor, _P], Tensor]:
+def _written(function: Callable[_P, Tensor]) -> Callable[_P, Tensor]:
     """Return torch's function, refusing a tensor that does not keep what is written to it."""
 
     @wraps(function)
-    def written(tensor: Tensor, *args: _P.args, **kwargs: _P.kwargs) -> Tensor:
-        check_lasting(tensor)
-        return function(tensor, *args, **kwargs)
+    def written(*args: _P.args, **kwargs: _P.kwargs) -> Tensor:
+        tensor = args[0] if args else kwargs.get("tensor")
+        if isinstance(tensor, Tensor):
+            check_lasting(tensor)
+        return function(*args, **kwargs)
 
     return written
 

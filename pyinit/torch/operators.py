@@ -97,7 +97,7 @@ SILENT = frozenset({aten.set_.source_Tensor, aten.set_.source_Storage_storage_of
 
 SKIPPED: dict[CodeType, Callable[[dict[str, Any]], Recipe]] = {
     torch.nn.init.orthogonal_.__code__: lambda call: orthogonal(call["gain"], layout="torch"),
-    torch.nn.init.sparse_.__code__: lambda call: sparse(call["sparsity"], call["std"]),
+    torch.nn.init.sparse_.__code__: lambda call: sparse(call["sparsity"], call["std"], layout="jax"),
     torch.nn.init.dirac_.__code__: lambda call: dirac(groups=call["groups"], layout="torch"),
     structured.dirac_.__code__: lambda call: dirac(groups=call["groups"], layout="torch"),
     torch.nn.init._no_grad_trunc_normal_.__code__: lambda call: truncated_normal(

@@ -119,7 +119,7 @@ def use_of(place: Place, shape: Shape) -> Use:
     if isinstance(owner, nn.Bilinear):
         # for the first input, the second one is what a receptive field is: a weight for each of its units
         return Use("kernel", Axes(in_axis=1, out_axis=0), is_convolution=True)
-    if _is_conv1d(owner) and shape == (owner.nx, owner.nf):
+    if _is_conv1d(owner):
         return Use("kernel", Axes(layout="jax"))
     return Use("kernel")
 

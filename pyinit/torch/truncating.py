@@ -58,7 +58,7 @@ def _truncated(first: Write, then: tuple[Write, ...]) -> Recipe | None:
         if not math.isclose(math.erf((bound - mean) / scale), drawn_to, rel_tol=1e-6, abs_tol=1e-9):
             return None
     try:
-        return truncated_normal(mean, std, low, high, unit="absolute")
+        return truncated_normal(mean=mean, std=std, low=low, high=high, unit="absolute")
     except PyinitError:
         return None
 

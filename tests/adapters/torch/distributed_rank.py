@@ -33,7 +33,7 @@ RECIPES: dict[str, tuple[pi.Recipe, tuple[int, ...], torch.dtype]] = {
     "he_normal": (pi.he_normal(layout="torch"), (8, 3, 3, 3), torch.float32),
     "orthogonal": (pi.orthogonal(), (13, 10), torch.float32),
     "delta_orthogonal": (pi.delta_orthogonal(layout="torch"), (8, 5, 3), torch.float32),
-    "sparse": (pi.sparse(0.6), (12, 7), torch.float32),
+    "sparse": (pi.sparse(0.6, layout="torch"), (12, 7), torch.float32),
     "dirac": (pi.dirac(layout="torch"), (6, 5, 3), torch.float32),
     "one row": (pi.normal(), (1, 6), torch.float32),
     "no rows": (pi.normal(), (0, 6), torch.float32),

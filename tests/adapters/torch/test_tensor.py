@@ -32,7 +32,7 @@ RECIPES = {
     "normal": pi.normal(std=0.02),
     "uniform": pi.uniform(-1, 1),
     "truncated_normal": pi.truncated_normal(std=0.5),
-    "sparse": pi.sparse(0.3),
+    "sparse": pi.sparse(0.3, layout="torch"),
     "orthogonal": pi.orthogonal(layout="torch"),
     "he_normal": pi.he_normal(layout="torch"),
     "identity": pi.identity(),
