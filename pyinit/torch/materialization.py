@@ -19,10 +19,11 @@ from .construction import forget_construction, was_deferred
 from .followed import kind_of
 from .holding import named_tensors, put_instead
 from .naming import state_names
+from .owned import check_names
 from .recorder import MARK
 from .recording import Cell, Draw, Recorded, Write
 from .replay import replay
-from .ruling import check_names, redrawn, ruled
+from .ruling import redrawn, ruled
 from .sharded import shards, whole
 from .tensor import WRITTEN
 

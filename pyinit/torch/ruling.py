@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch.utils._pytree import tree_map
@@ -12,15 +12,14 @@ from torch.utils._pytree import tree_map
 from ..distributions import Constant, constant, zeros
 from ..errors import PyinitError, RecipeError
 from ..recipe import Recipe
-from ..rules import Rule, check_matched
+from ..rules import Rule
 from ..structured import Bilinear, Dirac, Identity, Pretrained
-from .naming import state_names
-from .owners import Place, Use, owner_of, use_of
+from .owned import Owned, owned_tensors
 from .recording import Call, Cell, Draw, Recorded, Snapshot, Write
 from .tensor import WRITTEN
 from .view import View
 
-__all__ = ["check_names", "redrawn", "ruled"]
+__all__ = ["redrawn", "ruled"]
 
 # What decides every number itself.
 _GIVEN = (Constant, Identity, Dirac, Bilinear, Pretrained)
@@ -56,12 +55,12 @@ def redrawn(
         If the recipe counts fans and nobody knows what the axes of a kernel are. The message names the
         kernel.
     """
-    tensors = list(_tensors(module, recorded, prefix))
+    tensors = list(owned_tensors(module, recorded, prefix))
     # an embedding stays one where a head shares it
     own = {tensor.at for tensor in tensors if tensor.use.role == "own"}
     by_role = {"kernel": Rule("*", recipe), "bias": Rule("*", zeros())}
 
-    def wanted(tensor: _Tensor) -> Rule | None:
+    def wanted(tensor: Owned) -> Rule | None:
         if not tensor.is_parameter or tensor.at in own:
             return None
         is_drawn = _is_random(tensor.recorded.writes) or tensor.recorded.unmade is not None
@@ -76,8 +75,8 @@ def ruled(
     """Return the recording with what rules ask for: the first that matches a tensor's name decides.
 
     A rule matches the names of the state dict, without wrappers. One for the name of a parametrized weight is
-    for what the weight is computed from. Buffers and plain attributes follow a rule only where the module
-    does not say what they are.
+    for what the weight is computed from. Buffers and plain attributes follow a pattern only where the module
+    does not say what they are, and their own name always.
 
     Parameters
     ----------
@@ -97,103 +96,44 @@ def ruled(
         If a rule does not fit a tensor. The message names the tensor.
     """
 
-    def wanted(tensor: _Tensor) -> Rule | None:
-        said_by_module = not tensor.is_parameter and tensor.recorded.unmade is None
-        if said_by_module or tensor.place.part == "computed":
+    def wanted(tensor: Owned) -> Rule | None:
+        if tensor.place.part == "computed":
             return None
-        is_kernel = tensor.use.role == "kernel" and len(tensor.recorded.shape) >= 2
-        return next(
-            (rule for rule in rules if any(rule.matches(name, is_kernel=is_kernel) for name in tensor.names)),
-            None,
-        )
+        rule = tensor.rule(rules, tensor.names)
+        if (
+            rule is None
+            and tensor.place.part == "unknown"
+            and tensor.rule(rules, (tensor.weight,)) is not None
+        ):
+            raise RecipeError(
+                f"'{tensor.weight}' is computed from several tensors, of which '{tensor.names[0]}' is one. "
+                "Give each of them a rule."
+            )
+        said_by_module = not tensor.is_parameter and tensor.recorded.unmade is None
+        is_named = rule is not None and rule.match in tensor.names
+        return None if said_by_module and not is_named else rule
 
-    return _rewritten(list(_tensors(module, recorded, prefix)), wanted)
-
-
-def check_names(
-    rules: tuple[Rule, ...], names: Mapping[str, str], module: torch.nn.Module, prefix: str
-) -> None:
-    """Refuse a rule that no tensor of a module follows.
-
-    Of a part of a model only rules that begin with the part's name are looked at: others may be for the rest.
-
-    Parameters
-    ----------
-    rules : tuple of Rule
-        The caller's.
-    names : mapping of str to str
-        From the module's names of all its tensors, real ones too, to those of the state dict.
-    module : torch.nn.Module
-        The module.
-    prefix : str
-        Its own name in the whole.
-
-    Raises
-    ------
-    RecipeError
-        The message names the nearest names.
-    """
-    known = dict.fromkeys(names.values())
-    for name in names:
-        known.update(dict.fromkeys(_names(name, names[name], owner_of(module, name))))
-    within = [rule for rule in rules if all(part.startswith(prefix) for part in rule.match.split("|"))]
-    check_matched(within, known)
+    return _rewritten(list(owned_tensors(module, recorded, prefix)), wanted)
 
 
-class _Tensor(NamedTuple):
-    """A recorded tensor, the names that rules may call it by, and how it is used."""
-
-    recorded: Recorded
-    names: tuple[str, ...]
-    place: Place
-    use: Use
-    is_parameter: bool
-
-    @property
-    def at(self) -> tuple[int, View]:
-        """Where its elements are: the same for tied tensors."""
-        return id(self.recorded.cell), self.recorded.view
-
-
-def _tensors(module: torch.nn.Module, recorded: Mapping[str, Recorded], prefix: str) -> Iterator[_Tensor]:
-    parameters = dict(module.named_parameters(remove_duplicate=False))
-    names = state_names(module, recorded, prefix)
-    for name, tensor in recorded.items():
-        place = owner_of(module, name)
-        yield _Tensor(
-            tensor,
-            _names(name, names[name], place),
-            place,
-            use_of(place, tensor.shape),
-            name in parameters,
-        )
-
-
-def _names(name: str, state_name: str, place: Place) -> tuple[str, ...]:
-    """Return the name in the state dict, and that of the weight that is computed from the tensor."""
-    if place.part not in ("original", "direction"):
-        return (state_name,)
-    path = state_name.rpartition(".")[0]
-    if name.rpartition(".")[0].endswith(f"parametrizations.{place.weight}"):
-        path = path.removesuffix(f"parametrizations.{place.weight}").removesuffix(".")
-    return state_name, f"{path}.{place.weight}" if path else place.weight
-
-
-def _rewritten(tensors: list[_Tensor], wanted: Callable[[_Tensor], Rule | None]) -> dict[str, Recorded]:
+def _rewritten(tensors: list[Owned], wanted: Callable[[Owned], Rule | None]) -> dict[str, Recorded]:
     """Return the recording in which tensors are what the rules say that are wanted of them."""
     cells: dict[int, Cell] = {}
-    done: set[tuple[int, View]] = set()
-    directions: dict[tuple[int, str], tuple[_Tensor, Rule]] = {}
+    done: dict[tuple[int, View], tuple[Owned, Rule]] = {}
+    directions: dict[tuple[int, str], tuple[Owned, Rule]] = {}
 
-    def cell_of(tensor: _Tensor) -> Cell:
+    def cell_of(tensor: Owned) -> Cell:
         recorded = tensor.recorded
         return cells.setdefault(id(recorded.cell), replace(recorded.cell))
 
     for tensor in tensors:
-        rule = wanted(tensor) if tensor.at not in done and tensor.place.part != "magnitude" else None
+        rule = wanted(tensor) if tensor.place.part != "magnitude" else None
         if rule is None:
             continue
-        done.add(tensor.at)
+        if tensor.at in done:
+            _check_tie(tensor, rule, *done[tensor.at])
+            continue
+        done[tensor.at] = tensor, rule
         try:
             _write(cell_of(tensor), tensor, rule)
         except PyinitError as error:
@@ -224,7 +164,16 @@ def _rewritten(tensors: list[_Tensor], wanted: Callable[[_Tensor], Rule | None])
     }
 
 
-def _write(cell: Cell, tensor: _Tensor, rule: Rule) -> None:
+def _check_tie(tensor: Owned, rule: Rule, first: Owned, decided: Rule) -> None:
+    """Refuse a rule for the name of a tensor that another rule has decided under another name."""
+    if rule is not decided and rule.match in tensor.names:
+        raise RecipeError(
+            f"'{tensor.names[0]}' is one tensor with '{first.names[0]}', which follows the rule for "
+            f"'{decided.match}'. Give one rule for both."
+        )
+
+
+def _write(cell: Cell, tensor: Owned, rule: Rule) -> None:
     """Put what a rule says in the place of what was written to a tensor."""
     view, name = tensor.recorded.view, tensor.names[0]
     recipe = rule.recipe
@@ -254,7 +203,7 @@ def _write(cell: Cell, tensor: _Tensor, rule: Rule) -> None:
         cell.add(Write(zero, Draw(constant(0.0), (name, len(cell.writes)))))
 
 
-def _follow(cell: Cell, tensor: _Tensor, source: Cell, direction: _Tensor) -> None:
+def _follow(cell: Cell, tensor: Owned, source: Cell, direction: Owned) -> None:
     """Make a magnitude the norm of its direction, as weight normalization begins."""
     view = tensor.recorded.view
     cell.forget(view)
