@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec as find_module
 from typing import TYPE_CHECKING, Any
+
+try:
+    from . import _core as _core
+except ImportError as error:
+    if find_module(f"{__name__}._core") is not None:
+        raise
+    raise ImportError(
+        f"pyinit's compiled core is missing in {__path__[0]}, as in a checkout that was not built. Run "
+        "`pip install .` in the checkout, and import pyinit from elsewhere."
+    ) from error
 
 from ._gain import gain
 from .activation import Activation, activation

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from . import _core, patterns, source
 from .dtypes import encode, resolve
-from .errors import DTypeError, LayoutError, RecipeError
+from .errors import ArgumentError, DTypeError, LayoutError, RecipeError
 from .flattening import Flattening, Lines
 from .plan import Plan
 from .stream import Key, as_key
@@ -75,7 +75,9 @@ def check_threads(threads: Any) -> int | None:
     if threads is None:
         return None
     if isinstance(threads, bool) or not hasattr(threads, "__index__") or threads < 1:
-        raise RecipeError(f"threads must be a positive integer; got {threads!r}. Leave it out for all CPUs.")
+        raise ArgumentError(
+            f"threads must be a positive integer; got {threads!r}. Leave it out for all CPUs."
+        )
     return min(int(threads), _MOST_THREADS)
 
 

@@ -117,7 +117,7 @@ def activation(
 
     Examples
     --------
-    >>> from pyinit.activation import activation
+    >>> from pyinit import activation
     >>> activation("tanh")
     Activation(name='tanh', kinks=(), parameter=None)
     >>> activation(("leaky_relu", 0.2)).parameter

@@ -12,10 +12,14 @@ from .activation import activation as resolved
 from .distributions import ones, zeros
 from .errors import RecipeError, ShapeError
 from .famous import glorot_normal, he_normal, lecun_normal
-from .recipe import Recipe, from_dict, number
+from .recipe import Recipe, as_recipe, number
 from .structured import pretrained
 
-__all__ = ["Dense", "Norm", "default_recipe", "said", "width_of"]
+__all__ = ["ACTIVATION", "BIAS", "Dense", "Norm", "default_recipe", "said", "width_of"]
+
+#: What a layer has unless told: of `Dense`, `pyinit.mlp`, `pyinit.compare` and the command line alike.
+ACTIVATION = "tanh"
+BIAS = "zeros"
 
 Norm: TypeAlias = Literal["batch", "layer"]
 
@@ -32,7 +36,7 @@ def default_recipe(activation: Any) -> Recipe:
     Parameters
     ----------
     activation : str, (str, float), Activation or callable
-        As `pyinit.activation.activation` takes it.
+        As `pyinit.activation` takes it.
 
     Returns
     -------
@@ -42,7 +46,7 @@ def default_recipe(activation: Any) -> Recipe:
     --------
     >>> from pyinit.dense import default_recipe
     >>> default_recipe("relu")
-    variance_scaling(scale=2.0)
+    he_normal()
     """
     phi = resolved(activation)
     if phi.name == "leaky_relu" and phi.parameter is not None:
@@ -64,11 +68,11 @@ class Dense:
     inputs, units : int
         W has shape (inputs, units).
     activation : str, (str, float), Activation or callable
-        phi.
+        phi; by default tanh.
     recipe : Recipe, str or ndarray, optional
         What W should be, or W itself; by default `default_recipe` of the activation.
-    bias : Recipe, str or ndarray, optional
-        What b should be, of shape (units,), or b itself; None for no bias.
+    bias : Recipe, str, ndarray or None
+        What b should be, of shape (units,), or b itself; by default zeros. None for no bias.
     norm : {"batch", "layer"}, optional
         Normalization of z: each unit over the rows, or each row over the units. It begins as the
         identity after normalization: its own weight is 1, its own bias 0.
@@ -81,7 +85,7 @@ class Dense:
         If a number of units is not a positive integer, a given array has another shape, or a branch has not
         as many units as inputs.
     RecipeError
-        If the activation, recipe, norm or branch cannot be meant.
+        If the activation, recipe, norm or branch is not valid.
 
     Examples
     --------
@@ -92,9 +96,9 @@ class Dense:
 
     inputs: int
     units: int
-    activation: Activation = "linear"  # type: ignore[assignment]
+    activation: Activation = ACTIVATION  # type: ignore[assignment]
     recipe: Recipe = None  # type: ignore[assignment]
-    bias: Recipe | None = None
+    bias: Recipe | None = BIAS  # type: ignore[assignment]
     norm: Norm | None = None
     branch: float | None = None
 
@@ -128,7 +132,7 @@ class Dense:
         --------
         >>> import pyinit as pi
         >>> list(pi.Dense(8, 16, norm="batch").parameters())
-        ['weight', 'norm.weight', 'norm.bias']
+        ['weight', 'bias', 'norm.weight', 'norm.bias']
         """
         found: dict[str, tuple[tuple[int, ...], Recipe]] = {
             "weight": ((self.inputs, self.units), self.recipe)
@@ -151,8 +155,8 @@ class Dense:
         Examples
         --------
         >>> import pyinit as pi
-        >>> pi.Dense(2, 1, "sin", "zeros").to_dict()
-        {'inputs': 2, 'units': 1, 'activation': 'sin', 'recipe': {'recipe': 'constant', 'value': 0.0}}
+        >>> pi.Dense(2, 1, "sin", "zeros", bias=None).to_dict()
+        {'inputs': 2, 'units': 1, 'activation': 'sin', 'recipe': {'recipe': 'zeros'}}
         """
         name = said(self.activation)
         if isinstance(name, Activation):
@@ -170,7 +174,9 @@ class Dense:
     def __repr__(self) -> str:
         parts = [str(self.inputs), str(self.units), f"activation={said(self.activation)!r}"]
         parts.append(f"recipe={self.recipe!r}")
-        for name in ("bias", "norm", "branch"):
+        if self.bias != zeros():
+            parts.append(f"bias={self.bias!r}")
+        for name in ("norm", "branch"):
             value = getattr(self, name)
             if value is not None:
                 parts.append(f"{name}={value!r}")
@@ -185,12 +191,8 @@ def width_of(what: str, value: Any) -> int:
 
 
 def _as_recipe(what: str, value: Any, shape: tuple[int, ...]) -> Recipe:
-    if isinstance(value, Recipe):
-        return value
-    if isinstance(value, str | dict):
-        return from_dict(value)
     if not hasattr(value, "__array__"):
-        raise RecipeError(f"{what} is a recipe or an array; got {value!r}. Use pyinit.normal().")
+        return as_recipe(value, f"{what}: a recipe or an array")
     array = np.asarray(value)
     if array.shape != shape:
         raise ShapeError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 __all__ = ["nearest", "suggestion"]
 
@@ -36,6 +35,9 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
     >>> nearest("he_norml", ["he_normal", "he_uniform", "zeros"])
     ['he_normal', 'he_uniform']
     """
+    # needed only where something is wrong
+    from difflib import get_close_matches
+
     kinds: dict[str, str] = {}
     numbers = set(re.findall(r"\d+", name))
     for one in known:

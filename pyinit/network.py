@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy.typing as npt
 
 from .activation import activation as resolved
-from .dense import Dense, Norm, width_of
+from .dense import ACTIVATION, BIAS, Dense, Norm, width_of
 from .errors import PyinitError, RecipeError, ShapeError
 from .params import init_params
 from .recipe import Recipe
@@ -85,7 +85,7 @@ class Network:
         Examples
         --------
         >>> import pyinit as pi
-        >>> list(pi.mlp([8, 16, 1], bias="zeros").parameters())
+        >>> list(pi.mlp([8, 16, 1]).parameters())
         ['layers.0.weight', 'layers.0.bias', 'layers.1.weight', 'layers.1.bias']
         """
         return {
@@ -95,7 +95,7 @@ class Network:
         }
 
     def init(
-        self, key: int | Key, dtype: Any = "float32", threads: int | None = None
+        self, *, key: int | Key, dtype: Any = "float32", threads: int | None = None
     ) -> dict[str, npt.NDArray[Any]]:
         """Return every parameter, drawn under the key of its name.
 
@@ -116,7 +116,7 @@ class Network:
         Examples
         --------
         >>> import pyinit as pi
-        >>> {name: w.shape for name, w in pi.mlp([8, 16, 1]).init(0).items()}
+        >>> {name: w.shape for name, w in pi.mlp([8, 16, 1], bias=None).init(key=0).items()}
         {'layers.0.weight': (8, 16), 'layers.1.weight': (16, 1)}
         """
         found = self.parameters()
@@ -166,9 +166,9 @@ class Network:
 
 def mlp(
     widths: Sequence[int],
-    activation: Any = "tanh",
+    activation: Any = ACTIVATION,
     recipe: Any = None,
-    bias: Any = None,
+    bias: Any = BIAS,
     norm: Norm | None = None,
     residual: bool | Literal["scaled"] = False,
     output_activation: Any = "linear",
@@ -180,11 +180,11 @@ def mlp(
     widths : sequence of int
         Number of inputs, then of every layer's units; the last layer is the output.
     activation : str, (str, float), Activation or callable
-        Of every layer but the last.
+        Of every layer but the last; by default tanh.
     recipe : Recipe or str, optional
         Of every weight; by default `default_recipe` of each layer's activation.
-    bias : Recipe or str, optional
-        Of every bias; None for none.
+    bias : Recipe, str or None
+        Of every bias; by default zeros. None for no biases.
     norm : {"batch", "layer"}, optional
         Normalization before every activation but the last layer's.
     residual : bool or "scaled"
@@ -202,7 +202,7 @@ def mlp(
     ShapeError
         If widths are not two or more positive integers, or skips join layers of different width.
     RecipeError
-        If an option cannot be meant.
+        If an option is not valid.
 
     Examples
     --------
@@ -271,8 +271,9 @@ def _check_plan(name: str, shape: tuple[int, ...], recipe: Recipe) -> None:
 
 def _layer(at: int, content: Any) -> Dense:
     try:
-        # a weight that is not said would silently become the default
-        return Dense(**{**content, "recipe": content["recipe"]})
+        # what is left out would silently become the default; only a bias may be missing
+        needed = {name: content[name] for name in ("activation", "recipe")}
+        return Dense(**{"bias": None, **content, **needed})
     except PyinitError as error:
         raise type(error)(f"layers.{at}: {error}") from None
     except (TypeError, KeyError) as error:

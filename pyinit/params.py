@@ -49,7 +49,7 @@ def init_params(
         The parameters.
     recipe : Recipe, str, mapping, sequence of rules, or callable
         One recipe, or its name, for all that is drawn at random: norms, biases and buffers, by their names,
-        are zeros and ones (`pyinit.rules.CONVENTIONS`). Or patterns and recipes in order, as a mapping or a
+        are zeros and ones. Or patterns and recipes in order, as a mapping or a
         sequence of `pyinit.Rule` or pairs: the first that matches a name decides. Or a function of
         (name, shape) that returns a recipe.
     key : int or Key

@@ -41,7 +41,7 @@ class Plan:
     Parameters
     ----------
     distribution : str
-        The kernel: a name in ``pyinit.plan.NUMBERS``.
+        The kernel, such as "normal".
     shape : tuple of int
         Shape of the whole tensor.
     dtype : str

@@ -32,7 +32,7 @@ class TensorSpec:
     shape : tuple of int
         Its shape.
     dtype : str
-        A name of `pyinit.safetensors.ITEMSIZE`.
+        Such as "float32", "bfloat16" or "int64".
     layout : str, optional
         "torch" for (out, in, ...), "keras" or "jax" for (..., in, out); None for what is no kernel, or where
         `in_axis` and `out_axis` are given.
@@ -71,6 +71,8 @@ class TensorSpec:
             object.__setattr__(self, "shape", normal_shape(self.shape, ITEMSIZE[self.dtype]))
         except ShapeError as error:
             raise ShapeError(f"tensor '{self.name}': {error}") from None
+        if not self._has_owner:
+            return
         try:
             axes = self.axes
             axes.batch(len(self.shape))
@@ -81,6 +83,13 @@ class TensorSpec:
                 f"tensor '{self.name}' of shape {self.shape} is no kernel; got groups or axes. Give it a "
                 "layout and two or more axes, or leave them out."
             )
+
+    @property
+    def _has_owner(self) -> bool:
+        """Whether anything is said of its use but the layout."""
+        return (self.groups, self.transposed, self.stride, self.batch_axis) != (1, False, 1, ()) or (
+            self.in_axis is not None or self.out_axis is not None
+        )
 
     @property
     def axes(self) -> Axes:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import pyinit as pi
 from pyinit import writer
 from pyinit.checkpoint import write_checkpoint
-from pyinit.errors import FormatError, RecipeError, SeedError, SpecError
+from pyinit.errors import ArgumentError, FormatError, RecipeError, SeedError, SpecError
 from pyinit.families import spec_from_config
 from pyinit.rules import Rule
 from pyinit.safetensors import read_header, read_index
@@ -283,7 +283,7 @@ def test_an_error_in_the_callers_progress_leaves_nothing(tmp_path: Path) -> None
         ({"recipes": {"bias": pi.zeros()}}, RecipeError, "no rule matches tensor 'emb'"),
         ({"key": 2**64}, SeedError, r"\[0, 2\*\*64\)"),
         ({"key": -1}, SeedError, r"\[0, 2\*\*64\)"),
-        ({"threads": 0}, RecipeError, "threads must be a positive integer; got 0"),
+        ({"threads": 0}, ArgumentError, "threads must be a positive integer; got 0"),
         ({"shard_size": 0}, SpecError, "shard_size must be at least 1 byte; got 0"),
     ],
 )

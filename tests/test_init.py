@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -30,3 +34,26 @@ def test_unknown_names() -> None:
     assert callable(pi.fill)
     assert callable(pi.gain)
     assert callable(pi.pretrained)
+
+
+def test_a_name_that_is_a_module_too_is_the_function() -> None:
+    from pyinit import probe, train
+
+    assert pi.activation("tanh").name == "tanh"
+    for made in (pi.activation, pi.find_spec, probe, train):
+        assert not hasattr(made, "__path__")
+        assert callable(made)
+
+
+def test_a_checkout_that_was_not_built_says_so(tmp_path: Path) -> None:
+    package = Path(pi.__file__).parent
+    compiled = shutil.ignore_patterns("_core*", "__pycache__", "torch", "jax", "keras")
+    shutil.copytree(package, tmp_path / "pyinit", ignore=compiled)
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import pyinit"
+    made = subprocess.run(
+        [sys.executable, "-S", "-E", "-c", code, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert made.returncode == 1
+    last = made.stderr.strip().splitlines()[-1]
+    assert last.startswith("ImportError: pyinit's compiled core is missing in ")
+    assert "Run `pip install .` in the checkout" in last

@@ -244,8 +244,8 @@ def frozen() -> np.ndarray:
             {"out": np.zeros(33, np.uint8)[1:].view(np.float32).reshape(2, 4)},
             r"an aligned, C-contiguous out",
         ),
-        (pi.RecipeError, A, B, {"threads": 0}, r"threads must be a positive integer; got 0"),
-        (pi.RecipeError, A, B, {"threads": 1.5}, r"threads must be a positive integer; got 1\.5"),
+        (pi.ArgumentError, A, B, {"threads": 0}, r"threads must be a positive integer; got 0"),
+        (pi.ArgumentError, A, B, {"threads": 1.5}, r"threads must be a positive integer; got 1\.5"),
     ],
 )
 def test_refusals(error: type[Exception], a, b, arguments: dict, message: str) -> None:

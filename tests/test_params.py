@@ -149,7 +149,7 @@ def test_pairs_are_taken_too() -> None:
         (pi.DTypeError, lambda: pi.init_params({"a": 3}, RECIPE, key=0, dtype="int8"), r"got int8"),
         (pi.SeedError, lambda: pi.init_params({"a": 3}, RECIPE, key=-1), r"a seed must be"),
         (
-            pi.RecipeError,
+            pi.ArgumentError,
             lambda: pi.init_params({"a": 3}, RECIPE, key=0, threads=0),
             r"threads must be a positive",
         ),

@@ -32,7 +32,7 @@ def module(network: pi.Network) -> torch.nn.Sequential:
 def start(network: pi.Network, net: torch.nn.Sequential) -> None:
     """Give torch's network pyinit's start."""
     with torch.no_grad():
-        for drawn, parameter in zip(network.init(0).values(), net.parameters(), strict=True):
+        for drawn, parameter in zip(network.init(key=0).values(), net.parameters(), strict=True):
             parameter.copy_(torch.from_numpy(drawn.T))
 
 

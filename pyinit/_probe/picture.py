@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING
 
-from ..errors import RecipeError
+from ..errors import MissingLibraryError
 from .depth import draw_depth, draw_heat_map
 from .strip import MOST_PANELS, draw_strip
 
@@ -30,7 +30,7 @@ def plot(reports: Sequence[Report], path: str | PathLike[str] | None = None) -> 
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise RecipeError(
+        raise MissingLibraryError(
             "a plot needs matplotlib, which is not installed. Install pyinit-nn[plot], or print the report."
         ) from None
     depth = max(len(report.layers) for report in reports)

@@ -14,7 +14,7 @@ from ..activation import Activation
 from ..data.arrays import numbers, warn_of_constants
 from ..dense import Dense, said
 from ..distributions import normal
-from ..errors import RecipeError, ShapeError
+from ..errors import ArgumentError, RecipeError, ShapeError
 from ..loss import LOSSES, loss_of
 from ..network import Network, as_network
 from ..stream import Key, as_key
@@ -173,12 +173,12 @@ def _output(
         wanted = numbers(targets, "targets", None)
         name = loss_of(wanted) if loss is None else loss
         if name not in LOSSES:
-            raise RecipeError(f"loss is one of {', '.join(LOSSES)}; got {name!r}. Choose one.")
+            raise ArgumentError(f"loss is one of {', '.join(LOSSES)}; got {name!r}. Choose one.")
         # refused now, not after the run
         LOSSES[name](np.zeros(shape, np.float32), wanted)
         return lambda y: _lost(name, y, wanted)
     if loss is not None:
-        raise RecipeError(f"a loss needs targets; got {loss!r} without. Give targets.")
+        raise ArgumentError(f"a loss needs targets; got {loss!r} without. Give targets.")
     if isinstance(dy, str):
         if dy != "normal":
             raise RecipeError(f"dy is an array or 'normal'; got {dy!r}. Leave it out for ones.")

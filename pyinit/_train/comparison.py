@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +10,9 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from ..data import Dataset
-from ..dense import Norm
-from ..errors import FormatError, RecipeError
+from ..dense import ACTIVATION, BIAS, Dense, Norm
+from ..errors import FormatError, LabelError, RecipeError, ShapeError
+from ..names import suggestion
 from ..network import Network, mlp
 from ..recipe import Recipe
 from ..strict_json import parsed
@@ -49,8 +51,9 @@ class Comparison:
         try:
             return self.histories[label]
         except KeyError:
-            known = ", ".join(self.histories)
-            raise RecipeError(f"there is no training {label!r}. There are {known}.") from None
+            raise LabelError(
+                f"there is no training {label!r}. {suggestion(str(label), self.histories)}"
+            ) from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.histories)
@@ -117,8 +120,8 @@ def compare(
     data: Dataset,
     *,
     widths: Sequence[int] | None = None,
-    activation: Any = "relu",
-    bias: Any = "zeros",
+    activation: Any = ACTIVATION,
+    bias: Any = BIAS,
     norm: Norm | None = None,
     residual: Any = False,
     output_activation: Any = "linear",
@@ -136,9 +139,9 @@ def compare(
         names.
     data : Dataset
     widths : sequence of int
-        As `mlp` takes it; needed unless all are networks.
+        As `mlp` takes it; needed by recipes.
     activation, bias, norm, residual, output_activation
-        As `mlp` takes them; biases are there, and zero, unless told.
+        As `mlp` takes them, with its defaults. They, and `widths`, are for recipes: a network brings its own.
     progress : callable, optional
         Called with (steps done, steps in all), over all trainings.
     **options
@@ -151,7 +154,8 @@ def compare(
     Raises
     ------
     RecipeError
-        If there is no recipe, two have one label, or widths are missing; before anything is trained.
+        If there is no recipe, two have one label, widths are missing, or a network is not what an option
+        beside it says; before anything is trained.
     ShapeError, DataError, RecipeError
         As `mlp` and `train`.
 
@@ -165,10 +169,18 @@ def compare(
     True
     """
     starts = _labelled(recipes)
+    options_of_mlp = {
+        "activation": activation,
+        "bias": bias,
+        "norm": norm,
+        "residual": residual,
+        "output_activation": output_activation,
+    }
+    has_recipes = not all(isinstance(start, Network) for start in starts.values())
     networks = {
-        label: start
+        label: _checked(label, start, None if has_recipes else widths, options_of_mlp)
         if isinstance(start, Network)
-        else mlp(_widths(widths, label), activation, start, bias, norm, residual, output_activation)
+        else mlp(_widths(widths, label), recipe=start, **options_of_mlp)
         for label, start in starts.items()
     }
     histories: dict[str, History] = {}
@@ -196,6 +208,55 @@ def _widths(widths: Sequence[int] | None, label: str) -> Sequence[int]:
     if widths is None:
         raise RecipeError(f"{label} is a recipe and needs the network's widths. Give widths=[8, 16, 1].")
     return widths
+
+
+# what a layer has of each option of mlp
+_FIELDS = {
+    "activation": "activation",
+    "bias": "bias",
+    "norm": "norm",
+    "residual": "branch",
+    "output_activation": "activation",
+}
+
+
+def _checked(
+    label: str, network: Network, widths: Sequence[int] | None, options: Mapping[str, Any]
+) -> Network:
+    """Return a network, if it is what options beside it say: they cannot change it."""
+    if widths is not None and tuple(widths) != network.widths:
+        raise RecipeError(
+            f"{label} is a network of widths {list(network.widths)}; got widths={list(widths)} for it. "
+            "Leave the widths out, or give a recipe."
+        )
+    defaults = inspect.signature(mlp).parameters
+    for name, value in options.items():
+        default = defaults[name].default
+        if type(value) is type(default) and value == default:
+            continue
+        pairs = zip(_of_widths(network, name, value), network.layers, strict=False)
+        alike = [getattr(a, _FIELDS[name]) == getattr(b, _FIELDS[name]) for a, b in pairs]
+        if not alike or not all(_places(name, alike)):
+            raise RecipeError(
+                f"{label} is a network without {name}={value!r}, which is for recipes. Leave it out, or make "
+                "the network with it."
+            )
+    return network
+
+
+def _of_widths(network: Network, name: str, value: Any) -> tuple[Dense, ...]:
+    """Return layers of the network's widths that have the option; none where they cannot have it."""
+    try:
+        return mlp(network.widths, **{name: value}).layers
+    except ShapeError:
+        return ()
+
+
+def _places(name: str, pairs: list[bool]) -> list[bool]:
+    """Return what is said of the layers that an option is for."""
+    if name == "activation":
+        return pairs[:-1]
+    return pairs[-1:] if name == "output_activation" else pairs
 
 
 def _shifted(progress: Progress | None, at: int, trainings: int) -> Progress | None:

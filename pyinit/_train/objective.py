@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..data import Dataset
-from ..errors import RecipeError, ShapeError
+from ..errors import ArgumentError, ShapeError
 from ..loss import LOSSES
 
 __all__ = ["Objective", "objective_of"]
@@ -25,7 +25,7 @@ class Objective:
     Parameters
     ----------
     loss : str
-        A name of `pyinit.loss.LOSSES`.
+        "mse", "cross_entropy" or "logistic".
     targets : ndarray, (rows of the data set, ...)
         Of a regression (t - mean) / sd, of a squared error on classes one-hot rows.
     metric : {"rmse", "accuracy"}
@@ -57,7 +57,7 @@ class Objective:
 def objective_of(data: Dataset, units: int, loss: str | None) -> Objective:
     """Return the objective of a network with so many outputs."""
     if loss is not None and loss not in LOSSES:
-        raise RecipeError(f"loss is one of {', '.join(LOSSES)}; got {loss!r}. Choose one.")
+        raise ArgumentError(f"loss is one of {', '.join(LOSSES)}; got {loss!r}. Choose one.")
     classes = len(data.classes)
     if not classes:
         return _regression(data, units, loss)
@@ -65,7 +65,7 @@ def objective_of(data: Dataset, units: int, loss: str | None) -> Objective:
         loss = "logistic" if (classes, units) == (2, 1) else "cross_entropy"
     needed = 1 if loss == "logistic" else classes
     if loss == "logistic" and classes != 2:
-        raise RecipeError(
+        raise ArgumentError(
             f"a logistic loss is for 2 classes; {data.name} has {classes}. Use cross_entropy, a unit a class."
         )
     if units != needed:
@@ -79,7 +79,7 @@ def objective_of(data: Dataset, units: int, loss: str | None) -> Objective:
 
 def _regression(data: Dataset, units: int, loss: str | None) -> Objective:
     if loss not in (None, "mse"):
-        raise RecipeError(f"{loss} needs classes; {data.name} is a regression. Use mse.")
+        raise ArgumentError(f"{loss} needs classes; {data.name} is a regression. Use mse.")
     if units != 1:
         raise ShapeError(f"a regression on {data.name} needs 1 output unit; got {units}. End with width 1.")
     known = data.targets[data.train].astype(np.float64)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import RecipeError
+from ..errors import MissingLibraryError
 from ..moments import LogAxis
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def plot(histories: Mapping[str, History], path: str | PathLike[str] | None = No
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise RecipeError(
+        raise MissingLibraryError(
             "a plot needs matplotlib, which is not installed. Install pyinit-nn[plot], or print the table."
         ) from None
     watched = {label: one for label, one in histories.items() if one.snapshots}

@@ -167,7 +167,7 @@ class _Training:
     ) -> None:
         self._network, self._data, self._goal = network, data, goal
         self._optimizer, self._key, self._threads = optimizer, key, threads
-        drawn = network.init(key, threads=threads)
+        drawn = network.init(key=key, threads=threads)
         self._vector = np.concatenate([values.ravel() for values in drawn.values()])
         self._gradient = np.zeros_like(self._vector)
         shapes = {name: values.shape for name, values in drawn.items()}

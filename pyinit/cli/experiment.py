@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from ..dense import default_recipe
+from ..dense import ACTIVATION, default_recipe
 from ..distributions import normal
 from ..errors import RecipeError
 from ..famous import critical_normal, glorot_normal, he_normal, lecun_normal
@@ -85,7 +85,7 @@ def add_network(parser: argparse.ArgumentParser) -> None:
     add(
         "--activation",
         type=activation_of,
-        default="tanh",
+        default=ACTIVATION,
         metavar="NAME",
         help="tanh (default), relu, gelu, ...",
     )

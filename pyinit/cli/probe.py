@@ -16,6 +16,7 @@ from .._probe.page import page
 from .._probe.picture import plot
 from ..data import Dataset, dataset
 from ..data.arrays import warn_of_constants
+from ..dense import BIAS
 from ..network import Network, mlp
 from ..recipe import Recipe
 from .experiment import add_network, add_outputs, init_of, inits_of, outputs_of, residual_of, write
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = __doc__
     add_network(parser)
     add = parser.add_argument
-    add("--bias", metavar="RECIPE", help="a recipe for biases (default: no biases)")
+    add("--bias", default=BIAS, metavar="RECIPE", help="a recipe for biases (default: zeros), or none")
     add("--loss", choices=("sum", "mse", "cross_entropy"), default="sum", help="whose gradient comes back")
     add("--forward", action="store_true", help="forward only, no gradients")
     add("--standardize", action="store_true", help="give the features mean 0 and variance 1 first")
@@ -65,7 +66,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _network(arguments: argparse.Namespace, recipe: Recipe) -> Network:
-    bias = None if arguments.bias is None else init_of(arguments.bias, arguments.activation)
+    bias = None if arguments.bias == "none" else init_of(arguments.bias, arguments.activation)
     return mlp(arguments.widths, arguments.activation, recipe, bias, arguments.norm, residual_of(arguments))
 
 

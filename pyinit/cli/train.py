@@ -11,6 +11,7 @@ from typing import Any
 
 from .._train import Comparison, compare
 from ..data import dataset
+from ..dense import BIAS
 from ..loss import LOSSES
 from .experiment import add_network, add_outputs, init_of, inits_of, outputs_of, residual_of, write
 from .meter import Meter
@@ -23,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = __doc__
     add_network(parser)
     add = parser.add_argument
-    add("--bias", default="zeros", metavar="RECIPE", help="a recipe for biases (default: zeros), or none")
+    add("--bias", default=BIAS, metavar="RECIPE", help="a recipe for biases (default: zeros), or none")
     add("--optimizer", choices=("sgd", "momentum", "adam"), default="sgd", help="default: sgd")
     add("--learning-rate", type=float, metavar="RATE", help="default: 0.1, momentum 0.01, adam 0.001")
     add("--loss", choices=tuple(LOSSES), help="default: the one that suits the targets")

@@ -44,7 +44,7 @@ def _tensors(fields: Fields) -> Iterator[TensorSpec]:
     )
     yield from embedding("bert.embeddings.token_type_embeddings", fields.count("type_vocab_size", 2), size)
     yield from layer_norm("bert.embeddings.LayerNorm", size)
-    for number in range(fields.count("num_hidden_layers", 12)):
+    for number in range(fields.layers("num_hidden_layers", 12)):
         layer = f"bert.encoder.layer.{number}"
         yield from _attention(f"{layer}.attention", size)
         if crossed:

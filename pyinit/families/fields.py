@@ -44,6 +44,9 @@ EVERYWHERE = frozenset(
     }
 )
 
+#: A hundred times what the deepest models have; more would take minutes to list, and is a mistake.
+MOST_LAYERS = 10_000
+
 
 class Fields:
     """A model's configuration, read field by field.
@@ -96,6 +99,13 @@ class Fields:
             self.refuse(f"'{name}' must be an integer >= {least}; got {shown(value)}")
         return int(value)
 
+    def layers(self, name: str, default: int) -> int:
+        """Return a number of layers, at most as many as a model can have."""
+        value = self.count(name, default)
+        if value > MOST_LAYERS:
+            self.refuse(f"'{name}' must be at most {MOST_LAYERS}; got {value}")
+        return value
+
     def optional_count(self, name: str, default: int | None = None) -> int | None:
         """Return an integer of at least 1, or None when it is null."""
         return None if self._value(name, default) is None else self.count(name, default or 1)
@@ -110,6 +120,13 @@ class Fields:
         ):
             self.refuse(f"'{name}' must be a list of integers >= 1; got {shown(value)}")
         return [int(item) for item in value]
+
+    def depths(self, name: str, default: list[int]) -> list[int]:
+        """Return numbers of layers, one a stage, together at most as many as a model can have."""
+        values = self.counts(name, default)
+        if sum(values) > MOST_LAYERS:
+            self.refuse(f"'{name}' must be at most {MOST_LAYERS} in all; got {sum(values)}")
+        return values
 
     def pair(self, name: str, default: int) -> tuple[int, int]:
         """Return (height, width) from one positive integer or two."""

@@ -42,7 +42,7 @@ def _tensors(fields: Fields) -> Iterator[TensorSpec]:
     crossed = fields.flag("add_cross_attention", False)
     yield from embedding("transformer.wte", words, size)
     yield from embedding("transformer.wpe", fields.count("n_positions", 1024), size)
-    for number in range(fields.count("n_layer", 12)):
+    for number in range(fields.layers("n_layer", 12)):
         layer = f"transformer.h.{number}"
         yield from layer_norm(f"{layer}.ln_1", size)
         yield from conv1d(f"{layer}.attn.c_attn", size, 3 * size)
@@ -71,7 +71,7 @@ def _rules(fields: Fields) -> tuple[Rule, ...]:
     return (
         Rule("*.bias", zeros()),
         Rule("*.ln_*.weight", ones()),
-        Rule("*.c_proj.weight", normal(std=std / math.sqrt(2 * fields.count("n_layer", 12)))),
+        Rule("*.c_proj.weight", normal(std=std / math.sqrt(2 * fields.layers("n_layer", 12)))),
         Rule("*.weight", normal(std=std)),
     )
 

@@ -56,7 +56,7 @@ class _Variant:
             fields.flag(bias, False) if isinstance(bias, str) else bias for bias in self.biases
         )
         yield from embedding("model.embed_tokens", words, size)
-        for number in range(fields.count("num_hidden_layers", 32)):
+        for number in range(fields.layers("num_hidden_layers", 32)):
             layer = f"model.layers.{number}"
             yield from linear(f"{layer}.self_attn.q_proj", size, heads * head, biased)
             yield from linear(f"{layer}.self_attn.k_proj", size, groups * head, biased)

@@ -30,7 +30,7 @@ def _tensors(fields: Fields) -> Iterator[TensorSpec]:
     width = fields.count("embedding_size", 64)
     sizes, depths = (
         fields.counts("hidden_sizes", [256, 512, 1024, 2048]),
-        fields.counts("depths", [3, 4, 6, 3]),
+        fields.depths("depths", [3, 4, 6, 3]),
     )
     if len(sizes) != len(depths):
         fields.refuse(f"'hidden_sizes' has {len(sizes)} stages, 'depths' has {len(depths)}; they must agree")

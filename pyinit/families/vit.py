@@ -41,7 +41,7 @@ def _tensors(fields: Fields) -> Iterator[TensorSpec]:
     yield from convolution(
         "vit.embeddings.patch_embeddings.projection", fields.count("num_channels", 3), size, patch, bias=True
     )
-    for number in range(fields.count("num_hidden_layers", 12)):
+    for number in range(fields.layers("num_hidden_layers", 12)):
         layer = f"vit.encoder.layer.{number}"
         for part in ("query", "key", "value"):
             yield from linear(f"{layer}.attention.attention.{part}", size, size, biased)

@@ -31,7 +31,7 @@ def batch_norm_gradient(activation: Any) -> float:
     Parameters
     ----------
     activation : str, (str, float), Activation or callable
-        As `pyinit.activation.activation` takes it.
+        As `pyinit.activation` takes it.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def layer_norm_gradient(activation: Any) -> float:
     Parameters
     ----------
     activation : str, (str, float), Activation or callable
-        As `pyinit.activation.activation` takes it.
+        As `pyinit.activation` takes it.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def residual_variance(
     Parameters
     ----------
     activation : str, (str, float), Activation or callable
-        As `pyinit.activation.activation` takes it.
+        As `pyinit.activation` takes it.
     depth : int
         Number of blocks.
     q : float
@@ -129,7 +129,7 @@ def residual_gradient(activation: Any, q: Any, *, sigma_w: Any, branch: float = 
     Parameters
     ----------
     activation : str, (str, float), Activation or callable
-        As `pyinit.activation.activation` takes it.
+        As `pyinit.activation` takes it.
     q : float or ndarray
         Variance of the block's input, as `residual_variance` returns it.
     sigma_w : float

@@ -65,7 +65,7 @@ def critical(activation: Any, sigma_b: Any = 0.0) -> Critical:
     Parameters
     ----------
     activation : str, (str, float), Activation or callable
-        As `pyinit.activation.activation` takes it.
+        As `pyinit.activation` takes it.
     sigma_b : float or ndarray
         Standard deviation of the biases.
 

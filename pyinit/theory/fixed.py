@@ -60,7 +60,7 @@ def fixed_point(activation: Any, sigma_w: Any, sigma_b: Any = 0.0, start: float 
     Parameters
     ----------
     activation : str, (str, float), Activation or callable
-        As `pyinit.activation.activation` takes it.
+        As `pyinit.activation` takes it.
     sigma_w : float or ndarray
         Weights have variance sigma_w^2 / fan_in.
     sigma_b : float or ndarray

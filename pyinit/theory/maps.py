@@ -21,7 +21,7 @@ def variance_map(activation: Any, q: Any, sigma_w: Any, sigma_b: Any = 0.0) -> V
     Parameters
     ----------
     activation : str, (str, float), Activation or callable
-        As `pyinit.activation.activation` takes it.
+        As `pyinit.activation` takes it.
     q : float or ndarray
         Variance of this pre-activation.
     sigma_w : float or ndarray
@@ -65,7 +65,7 @@ def variance_slope(activation: Any, q: Any, sigma_w: Any) -> Values:
     Parameters
     ----------
     activation : str, (str, float), Activation or callable
-        As `pyinit.activation.activation` takes it.
+        As `pyinit.activation` takes it.
     q : float or ndarray
         Variance of the pre-activation; below 1e-12 the slope at 1e-12 stands for it.
     sigma_w : float or ndarray
@@ -108,7 +108,7 @@ def correlation_map(
     Parameters
     ----------
     activation : str, (str, float), Activation or callable
-        As `pyinit.activation.activation` takes it.
+        As `pyinit.activation` takes it.
     c : float or ndarray
         Correlation of this pre-activation between the inputs, in [-1, 1].
     q : float or ndarray
@@ -170,7 +170,7 @@ def chi(activation: Any, q: Any, sigma_w: Any, c: Any = 1.0) -> Values:
     Parameters
     ----------
     activation : str, (str, float), Activation or callable
-        As `pyinit.activation.activation` takes it.
+        As `pyinit.activation` takes it.
     q : float or ndarray
         Variance of the pre-activation.
     sigma_w : float or ndarray

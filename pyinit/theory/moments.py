@@ -21,7 +21,7 @@ def mean(activation: Any, q: Any) -> Values:
     Parameters
     ----------
     activation : str, (str, float), Activation or callable
-        As `pyinit.activation.activation` takes it.
+        As `pyinit.activation` takes it.
     q : float or ndarray
         Variance of the pre-activation.
 
@@ -51,7 +51,7 @@ def second_moment(activation: Any, q: Any) -> Values:
     Parameters
     ----------
     activation : str, (str, float), Activation or callable
-        As `pyinit.activation.activation` takes it.
+        As `pyinit.activation` takes it.
     q : float or ndarray
         Variance of the pre-activation.
 
@@ -86,7 +86,7 @@ def slope_moment(activation: Any, q: Any, order: int = 1) -> Values:
     Parameters
     ----------
     activation : str, (str, float), Activation or callable
-        As `pyinit.activation.activation` takes it.
+        As `pyinit.activation` takes it.
     q : float or ndarray
         Variance of the pre-activation.
     order : int
@@ -124,7 +124,7 @@ def pair_moment(activation: Any, q1: Any, q2: Any, c: Any) -> Values:
     Parameters
     ----------
     activation : str, (str, float), Activation or callable
-        As `pyinit.activation.activation` takes it.
+        As `pyinit.activation` takes it.
     q1, q2 : float or ndarray
         Variances of the two pre-activations.
     c : float or ndarray
@@ -160,7 +160,7 @@ def slope_pair_moment(activation: Any, q1: Any, q2: Any, c: Any) -> Values:
     Parameters
     ----------
     activation : str, (str, float), Activation or callable
-        As `pyinit.activation.activation` takes it.
+        As `pyinit.activation` takes it.
     q1, q2 : float or ndarray
         Variances of the two pre-activations.
     c : float or ndarray
@@ -191,7 +191,7 @@ def gap(activation: Any, q: Any, distance: Any) -> Values:
     Parameters
     ----------
     activation : str, (str, float), Activation or callable
-        As `pyinit.activation.activation` takes it.
+        As `pyinit.activation` takes it.
     q : float or ndarray
         Variance of both pre-activations.
     distance : float or ndarray

@@ -94,7 +94,7 @@ def propagate(
     Parameters
     ----------
     activation : str, (str, float), Activation or callable
-        As `pyinit.activation.activation` takes it.
+        As `pyinit.activation` takes it.
     widths : sequence of int
         Of the input and of every layer.
     mean_square : float

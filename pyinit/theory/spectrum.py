@@ -57,7 +57,7 @@ def jacobian_spectrum(
     Parameters
     ----------
     activation : str, (str, float), Activation or callable
-        As `pyinit.activation.activation` takes it.
+        As `pyinit.activation` takes it.
     depth : int
         L, the number of layers, all of one width.
     q : float

@@ -185,6 +185,37 @@ def test_other_names_of_fields_count() -> None:
     assert spec_from_config({**renamed, "vocab_size": 9}).tensors == spec_from_config(GPT2).tensors
 
 
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (
+            {"model_type": "llama", "num_hidden_layers": 10**9},
+            "'num_hidden_layers' must be at most 10000",
+        ),
+        (
+            {"model_type": "gpt2", "num_hidden_layers": 10**9},
+            "'n_layer' must be at most 10000",
+        ),
+        (
+            {"model_type": "bert", "num_hidden_layers": 10001},
+            "'num_hidden_layers' must be at most 10000",
+        ),
+        (
+            {"model_type": "vit", "num_hidden_layers": 10**9},
+            "'num_hidden_layers' must be at most 10000",
+        ),
+        (
+            {"model_type": "resnet", "depths": [3, 10**9, 6, 3]},
+            "'depths' must be at most 10000 in all",
+        ),
+    ],
+)
+def test_more_layers_than_a_model_can_have_are_refused_at_once(config: dict[str, Any], message: str) -> None:
+    # listing them would take hours
+    with pytest.raises(SpecError, match=message):
+        spec_from_config(config)
+
+
 def test_the_dtype_of_the_configuration_is_taken() -> None:
     spec = spec_from_config({**RESNET, "torch_dtype": "bfloat16"})
     assert {tensor.dtype for tensor in spec.tensors} == {"bfloat16", "int64"}

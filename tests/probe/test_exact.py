@@ -35,7 +35,7 @@ def squares(
 @pytest.mark.parametrize("form", ["recipe", "array"])
 def test_linear_chains_are_exact(scale: float, reached: float, form: str) -> None:
     recipe = pi.identity(scale) if form == "recipe" else scale * np.eye(4)
-    report = pi.probe([pi.Dense(4, 4, recipe=recipe)] * 10, np.ones((3, 4)))
+    report = pi.probe([pi.Dense(4, 4, "linear", recipe=recipe)] * 10, np.ones((3, 4)))
     for at, layer in enumerate(report.layers):
         made, gradient = layer.moments["activation"], layer.moments["gradient"]
         assert made.minimum == made.maximum == made.mean == scale ** (at + 1)
@@ -50,7 +50,9 @@ def test_linear_chains_are_exact(scale: float, reached: float, form: str) -> Non
 
 def spread_of_250_ones(std: float) -> float:
     """Return how far the sd of 20000 pre-activations is from sqrt(250), in its own sd, 1 / sqrt(2 n)."""
-    report = pi.probe([pi.Dense(250, 20000, recipe=pi.normal(std=std))], np.ones((1, 250)), backward=False)
+    report = pi.probe(
+        [pi.Dense(250, 20000, "linear", recipe=pi.normal(std=std))], np.ones((1, 250)), backward=False
+    )
     sd = report.layers[0].moments["pre-activation"].std
     assert report.layers[0].predictions["pre-activation"].variance == pytest.approx(250.0 * std**2)
     return abs(sd / math.sqrt(250.0) - 1.0) * math.sqrt(2.0 * 20000)

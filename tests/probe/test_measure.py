@@ -21,7 +21,7 @@ def torch_run(network: Network, targets: np.ndarray | None, loss: str) -> dict[t
     """Return every matrix of a run in torch, in float64."""
     torch = pytest.importorskip("torch")
     functions = torch.nn.functional
-    drawn = {name: torch.tensor(value.astype(np.float64)) for name, value in network.init(0).items()}
+    drawn = {name: torch.tensor(value.astype(np.float64)) for name, value in network.init(key=0).items()}
     found: dict[tuple[int, str], Any] = {}
     y, stream = torch.tensor(X.astype(np.float64)), None
     for at, layer in enumerate(network.layers):
@@ -129,7 +129,7 @@ def test_large_weights_are_drawn_on_the_way() -> None:
     """Weights beyond 2^20 numbers never exist as a whole; what is measured is the same."""
     wide = pi.mlp([1100, 1000, 1], "relu", pi.he_normal())
     x = pi.normal()((8, 1100), key=1)
-    drawn = wide.init(0)["layers.0.weight"]
+    drawn = wide.init(key=0)["layers.0.weight"]
     given = pi.probe([pi.Dense(1100, 1000, "relu", drawn), wide.layers[1]], x)
     found = pi.probe(wide, x)
     first, other = found.layers[0].moments, given.layers[0].moments

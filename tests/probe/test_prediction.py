@@ -140,7 +140,10 @@ def test_bands_of_too_many_layers_are_none() -> None:
 
 
 def test_a_mean_may_begin_in_any_layer() -> None:
-    layers = (pi.Dense(40, 50, "relu", pi.normal(std=0.2)), pi.Dense(50, 30, recipe=pi.constant(0.1)))
+    layers = (
+        pi.Dense(40, 50, "relu", pi.normal(std=0.2)),
+        pi.Dense(50, 30, "linear", recipe=pi.constant(0.1)),
+    )
     found = predicted(pi.Network(layers), ENTERING, None)
     q = 0.04 * 40 * 0.3
     assert found[0]["activation"].mean == pytest.approx(math.sqrt(q / (2 * math.pi)))
@@ -202,7 +205,7 @@ def test_weights_are_those_of_the_plan() -> None:
     weight = found[0]["weight"]
     assert weight.variance == pytest.approx(0.02, rel=1e-6)
     assert weight.high - weight.second_moment == pytest.approx(2 * 0.02 * math.sqrt(2 / 40000), rel=1e-6)
-    given = predicted(pi.Network((pi.Dense(4, 4, recipe=1.5 * np.eye(4)),)), ENTERING, None)
+    given = predicted(pi.Network((pi.Dense(4, 4, "linear", recipe=1.5 * np.eye(4)),)), ENTERING, None)
     assert given[0]["weight"].second_moment == pytest.approx(2.25 / 4)
     assert given[0]["weight"].low is given[0]["weight"].high is None
 

@@ -73,10 +73,10 @@ def test_suggestions_know_the_gain_the_biases_and_the_input() -> None:
         empty = pi.probe(pi.mlp(widths, phi, bias="zeros"), 0.0 * x)
         assert empty.verdict.kind == "dead"
         assert empty.verdict.fix == "rows that are not all 0: no weights tell these apart."
-    ones = pi.probe([pi.Dense(4, 4, "relu", -np.eye(4)), pi.Dense(4, 2)], 3.0 + 0.1 * x[:, :4])
+    ones = pi.probe([pi.Dense(4, 4, "relu", -np.eye(4)), pi.Dense(4, 2, "linear")], 3.0 + 0.1 * x[:, :4])
     assert (ones.verdict.kind, ones.verdict.fix[:38]) == ("dead", "standardize the input, whose mean is 3")
     rows = np.where(np.arange(4) < 2, -1.0, 1.0) * np.ones((3, 1))
-    off = pi.probe([pi.Dense(4, 4, "relu", np.diag([1.0, 1, -1, -1])), pi.Dense(4, 2)], rows)
+    off = pi.probe([pi.Dense(4, 4, "relu", np.diag([1.0, 1, -1, -1])), pi.Dense(4, 2, "linear")], rows)
     assert (off.verdict.kind, off.verdict.fix) == ("dead", '("leaky_relu", 0.01): no unit of it is ever off.')
 
 
@@ -92,12 +92,12 @@ def test_the_layer_to_blame_is_named() -> None:
     x = np.random.default_rng(0).normal(size=(64, 64))
     he = pi.Dense(64, 64, "relu")
     small = pi.Dense(64, 64, "relu", pi.normal(std=1e-3))
-    report = pi.probe([he, small, he, he, pi.Dense(64, 8)], x)
+    report = pi.probe([he, small, he, he, pi.Dense(64, 8, "linear")], x)
     assert [layer.verdict.kind for layer in report.layers] == ["vanishing"] * 4 + ["vanishing"]
     assert report.layers[1].verdict.fix == "pi.he_normal(), gain 1.414: std 0.177 where this is 0.001."
     assert report.layers[3].verdict.fix.startswith("in layers.1, pi.he_normal()")
     # an output alone
-    report = pi.probe([he, he, pi.Dense(64, 8, recipe=pi.normal(std=10))], x)
+    report = pi.probe([he, he, pi.Dense(64, 8, "linear", recipe=pi.normal(std=10))], x)
     assert report.layers[2].verdict.fix == "pi.glorot_normal(), gain 1: std 0.167 where this is 10."
     # nothing but depth
     report = pi.probe(pi.mlp([64] * 60, "tanh", pi.glorot_normal()), x)

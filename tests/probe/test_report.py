@@ -71,7 +71,7 @@ def test_the_table_fits(name: str) -> None:
 
 
 def test_a_table_as_it_prints() -> None:
-    network = [pi.Dense(2, 2, "relu", 2 * np.eye(2)), pi.Dense(2, 2, recipe=np.eye(2))]
+    network = [pi.Dense(2, 2, "relu", 2 * np.eye(2)), pi.Dense(2, 2, "linear", recipe=np.eye(2))]
     assert str(pi.probe(network, [[1, -1], [3, 1]])) == (
         "2 rows, input mean 1, rms 1.732, seed 0\n"
         "layer     shape       phi          z mean    z rms   theory    h rms  flat  dead grad rms verdict\n"
@@ -314,6 +314,10 @@ def test_maps_show_each_layer_over_its_highest_cell(name: str, is_linear: bool) 
 
 def test_without_matplotlib_reports_print(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
-    with pytest.raises(pi.RecipeError, match=r"a plot needs matplotlib, which is not installed\. Install"):
+    with pytest.raises(
+        ImportError, match=r"a plot needs matplotlib, which is not installed\. Install"
+    ) as raised:
         REPORTS["plain"].plot()
+    assert isinstance(raised.value, pi.MissingLibraryError)
+    assert not isinstance(raised.value, pi.RecipeError)
     assert table(REPORTS["plain"]) == str(REPORTS["plain"])

@@ -45,7 +45,7 @@ X = np.random.default_rng(0).normal(size=(10, 3))
         ({"range": (1, 1)}, pi.RecipeError, r"a range is two finite numbers, low < high; got \(1, 1\)"),
         ({"range": "ab"}, pi.RecipeError, r"a range is two finite numbers, low < high; got 'ab'"),
         ({"range": {"z": (0, 1)}}, pi.RecipeError, r"a range is of pre-activation, activation, .*; got 'z'"),
-        ({"threads": 0}, pi.RecipeError, r"threads must be a positive integer; got 0"),
+        ({"threads": 0}, pi.ArgumentError, r"threads must be a positive integer; got 0"),
         ({"dy": np.ones((10, 3))}, pi.ShapeError, r"dy needs shape \(10, 2\), as the output; got \(10, 3\)"),
         ({"dy": "ones"}, pi.RecipeError, r"dy is an array or 'normal'; got 'ones'"),
         ({"dy": np.full((10, 2), math.inf)}, pi.DataError, r"dy must be finite; got inf"),
@@ -60,8 +60,12 @@ X = np.random.default_rng(0).normal(size=(10, 3))
             pi.DataError,
             r"a cross entropy over 2 outputs needs classes in \[0, 2\)",
         ),
-        ({"targets": np.zeros(10, int), "loss": "hinge"}, pi.RecipeError, r"loss is one of .*; got 'hinge'"),
-        ({"loss": "mse"}, pi.RecipeError, r"a loss needs targets; got 'mse' without"),
+        (
+            {"targets": np.zeros(10, int), "loss": "hinge"},
+            pi.ArgumentError,
+            r"loss is one of .* 'hinge'",
+        ),
+        ({"loss": "mse"}, pi.ArgumentError, r"a loss needs targets; got 'mse' without"),
         ({"backward": False, "dy": np.ones((10, 2))}, pi.RecipeError, r"dy and targets are for the way back"),
         (
             {"network": pi.mlp([3, 8, 1], norm="batch"), "x": X[:1]},

@@ -12,7 +12,7 @@ import pyinit as pi
 from pyinit._probe.verdict import DEAD, EXPLODED, SATURATED, VANISHED, Verdict
 
 ABALONE = [8, 16, 16, 16, 16, 16, 16, 16, 1]
-NARROW = [pi.Dense(10, 10, recipe=np.eye(10))]
+NARROW = [pi.Dense(10, 10, "linear", recipe=np.eye(10))]
 
 
 def judged(layers: Any, x: Any, **options: Any) -> tuple[list[str], Verdict]:
@@ -59,7 +59,7 @@ def judged(layers: Any, x: Any, **options: Any) -> tuple[list[str], Verdict]:
             ("leaky_relu", 0.5),
             pi.normal(std=2),
             "exploding",
-            "pi.variance_scaling(scale=1.6), gain 1.265: std 0.316 where this is 2.",
+            "pi.he_normal(a=0.5), gain 1.265: std 0.316 where this is 2.",
         ),
         (np.arctan, pi.normal(std=0.01), "vanishing", "gain 1.491: std 0.373 where this is 0.01."),
     ],
@@ -84,7 +84,7 @@ def test_abalone_through_eight_layers(activation: Any, recipe: Any, kind: str, f
 )
 def test_limits_of_the_signal(scale: float, kinds: list[str]) -> None:
     x = 3.0 * np.ones((2, 10))
-    found, verdict = judged([pi.Dense(10, 10, recipe=scale * np.eye(10))], x)
+    found, verdict = judged([pi.Dense(10, 10, "linear", recipe=scale * np.eye(10))], x)
     assert found == kinds
     assert verdict.kind == kinds[0]
 
@@ -101,8 +101,8 @@ def test_limits_of_the_signal(scale: float, kinds: list[str]) -> None:
 def test_limits_of_the_gradient(scale: float, kind: str) -> None:
     # the first layer's signal is that of its bias and input, whatever the second one does
     network = [
-        pi.Dense(10, 10, recipe=np.eye(10), bias=pi.constant(1.0)),
-        pi.Dense(10, 10, recipe=scale * np.eye(10), bias=pi.constant(1.0)),
+        pi.Dense(10, 10, "linear", recipe=np.eye(10), bias=pi.constant(1.0)),
+        pi.Dense(10, 10, "linear", recipe=scale * np.eye(10), bias=pi.constant(1.0)),
     ]
     found, _ = judged(network, np.ones((2, 10)))
     assert found[0] == kind
@@ -150,11 +150,14 @@ def test_symmetric_is_what_stays_so() -> None:
     x, t = rng.normal(size=(64, 8)).astype(np.float32), rng.integers(0, 4, 64)
     same, drawn = pi.constant(0.1), pi.glorot_normal()
     cases = [
-        ([pi.Dense(8, 8, "tanh", same), pi.Dense(8, 8, "tanh", same), pi.Dense(8, 4)], [True, False, False]),
-        ([pi.Dense(8, 8, "tanh", same), pi.Dense(8, 4, recipe=same)], [True, False]),
-        ([pi.Dense(8, 8, "tanh", same), pi.Dense(8, 4, recipe=drawn)], [False, False]),
-        ([pi.Dense(8, 8, "tanh", same, pi.normal()), pi.Dense(8, 4, recipe=same)], [False, False]),
-        ([pi.Dense(8, 4, recipe=same)], [False]),
+        (
+            [pi.Dense(8, 8, "tanh", same), pi.Dense(8, 8, "tanh", same), pi.Dense(8, 4, "linear")],
+            [True, False, False],
+        ),
+        ([pi.Dense(8, 8, "tanh", same), pi.Dense(8, 4, "linear", recipe=same)], [True, False]),
+        ([pi.Dense(8, 8, "tanh", same), pi.Dense(8, 4, "linear", recipe=drawn)], [False, False]),
+        ([pi.Dense(8, 8, "tanh", same, pi.normal()), pi.Dense(8, 4, "linear", recipe=same)], [False, False]),
+        ([pi.Dense(8, 4, "linear", recipe=same)], [False]),
     ]
     for layers, symmetric in cases:
         found, _ = judged(layers, x, targets=t)
@@ -167,14 +170,14 @@ def test_a_branch_from_zero_is_not_symmetric() -> None:
     """Fixup: the last weight of every branch begins at 0; the skip tells its units apart."""
     x = np.random.default_rng(0).normal(size=(64, 16))
     branches = [pi.Dense(16, 16, "tanh", pi.zeros(), branch=1.0) for _ in range(3)]
-    found, verdict = judged([pi.Dense(16, 16, "tanh"), *branches, pi.Dense(16, 4)], x)
+    found, verdict = judged([pi.Dense(16, 16, "tanh"), *branches, pi.Dense(16, 4, "linear")], x)
     assert found == ["healthy"] * 5
     assert verdict.kind == "healthy"
 
 
 def test_gradients_that_do_not_come_back_are_dead() -> None:
     off = pi.Dense(10, 10, "relu", np.eye(10), bias=pi.constant(-5.0))
-    network = [pi.Dense(10, 10, recipe=np.eye(10)), off, pi.Dense(10, 4, bias=pi.ones())]
+    network = [pi.Dense(10, 10, "linear", recipe=np.eye(10)), off, pi.Dense(10, 4, bias=pi.ones())]
     found, verdict = judged(network, np.ones((2, 10)))
     assert found == ["dead", "dead", "healthy"]
     assert "no gradient comes back to it." in verdict.reason
@@ -185,21 +188,23 @@ def test_gradients_that_do_not_come_back_are_dead() -> None:
 def test_what_learns_from_zero_weights_is_not_dead() -> None:
     rng = np.random.default_rng(0)
     x, t = rng.normal(size=(64, 8)), rng.integers(0, 4, 64)
-    regression = [pi.Dense(8, 4, recipe=pi.zeros())]
+    regression = [pi.Dense(8, 4, "linear", recipe=pi.zeros())]
     found, verdict = judged(regression, x, targets=t)
     assert found == ["healthy"]
     assert verdict.reason == "layers.0: its weights are 0 but get a gradient: one step makes numbers of them."
-    assert judged([pi.Dense(8, 1, recipe=pi.zeros())], x, targets=t % 2, loss="logistic")[0] == ["healthy"]
+    assert judged([pi.Dense(8, 1, "linear", recipe=pi.zeros())], x, targets=t % 2, loss="logistic")[0] == [
+        "healthy"
+    ]
     found, verdict = judged(regression, x, backward=False)
     assert found == ["healthy"]
     assert "only a run back shows" in verdict.reason
     # a head that begins at 0, and a layer within
-    head = [pi.Dense(8, 16, "relu"), pi.Dense(16, 16, "relu"), pi.Dense(16, 4, recipe=pi.zeros())]
+    head = [pi.Dense(8, 16, "relu"), pi.Dense(16, 16, "relu"), pi.Dense(16, 4, "linear", recipe=pi.zeros())]
     report = pi.probe(head, x, targets=t)
     assert [layer.verdict.kind for layer in report.layers] == ["healthy"] * 3
     assert report.layers[0].verdict.reason.startswith("no gradient comes back until a layer after it")
     assert report.verdict.reason.startswith("layers.2: its weights are 0 but get a gradient")
-    within = [pi.Dense(8, 16, "tanh"), pi.Dense(16, 16, "tanh", pi.zeros()), pi.Dense(16, 4)]
+    within = [pi.Dense(8, 16, "tanh"), pi.Dense(16, 16, "tanh", pi.zeros()), pi.Dense(16, 4, "linear")]
     report = pi.probe(within, x, targets=t)
     assert [layer.verdict.kind for layer in report.layers] == ["healthy"] * 3
     assert report.layers[2].verdict.reason.startswith("what enters it is 0 until a layer before it")
@@ -209,14 +214,14 @@ def test_what_cannot_leave_zero_weights_is_dead() -> None:
     rng = np.random.default_rng(0)
     x, t = rng.normal(size=(64, 8)), rng.integers(0, 4, 64)
     # two in a row wait for each other; relu has no slope at 0; an output that is off
-    twice = [pi.Dense(8, 16, "tanh", pi.zeros()), pi.Dense(16, 4, recipe=pi.zeros())]
+    twice = [pi.Dense(8, 16, "tanh", pi.zeros()), pi.Dense(16, 4, "linear", recipe=pi.zeros())]
     assert judged(twice, x, targets=t)[0] == ["dead", "dead"]
-    relu = [pi.Dense(8, 16, "relu", pi.zeros()), pi.Dense(16, 4)]
+    relu = [pi.Dense(8, 16, "relu", pi.zeros()), pi.Dense(16, 4, "linear")]
     assert judged(relu, x, targets=t)[0] == ["dead", "dead"]
     off = [pi.Dense(8, 4, "relu", bias=pi.constant(-100.0))]
     assert judged(off, x, targets=t)[0] == ["dead"]
     # a head at 0 does not excuse what is off for a reason of its own
-    off = [pi.Dense(8, 16, "relu", bias=pi.constant(-100.0)), pi.Dense(16, 4, recipe=pi.zeros())]
+    off = [pi.Dense(8, 16, "relu", bias=pi.constant(-100.0)), pi.Dense(16, 4, "linear", recipe=pi.zeros())]
     assert judged(off, x, targets=t)[0] == ["dead", "dead"]
 
 
@@ -248,7 +253,7 @@ def test_what_breaks_forward_is_named_before_what_breaks_back() -> None:
     assert report.layers[0].moments["gradient"].nonfinite > 0
     assert report.verdict.reason.startswith("not finite from layers.1 on: 160 numbers of its pre-activation")
     # back alone: the last layer on the way is the first
-    deep = [pi.Dense(4, 4, recipe=1e10 * np.eye(4)) for _ in range(4)]
+    deep = [pi.Dense(4, 4, "linear", recipe=1e10 * np.eye(4)) for _ in range(4)]
     report = pi.probe(deep, 1e-30 * np.ones((2, 4)), dy=1e12 * np.ones((2, 4)))
     broken = [layer.moments["gradient"].nonfinite > 0 for layer in report.layers]
     assert broken == [True, False, False, False]

@@ -17,7 +17,7 @@ WIDTHS = [2, 12, 12, 2]
 
 def test_each_training_is_the_one_it_would_be_alone() -> None:
     found = pi.compare(["he_normal", "zeros"], MOONS, widths=WIDTHS, steps=5, key=4)
-    alone = pi.train(pi.mlp(WIDTHS, "relu", "he_normal", bias="zeros"), MOONS, steps=5, key=4)
+    alone = pi.train(pi.mlp(WIDTHS, recipe="he_normal"), MOONS, steps=5, key=4)
     np.testing.assert_array_equal(found["he_normal"].losses, alone.losses)
     assert list(found) == ["he_normal", "zeros"]
     assert len(found) == 2
@@ -32,6 +32,33 @@ def test_recipes_labels_and_networks() -> None:
     assert found["own"].network == network
     # networks need no widths
     assert len(pi.compare({"own": network}, MOONS, steps=1)) == 1
+
+
+def test_defaults_agree_at_every_door() -> None:
+    for made in (pi.compare(["he_normal"], MOONS, widths=WIDTHS, steps=1)["he_normal"].network,):
+        assert made == pi.mlp(WIDTHS, recipe="he_normal")
+    assert pi.mlp([2, 2], output_activation="tanh") == pi.Network((pi.Dense(2, 2),))
+    layer = pi.Dense(3, 4)
+    assert (layer.activation.name, layer.bias) == ("tanh", pi.zeros())
+
+
+def test_a_network_beside_options_is_what_they_say() -> None:
+    batch = pi.mlp(WIDTHS, "relu", norm="batch")
+    found = pi.compare({"own": batch}, MOONS, widths=WIDTHS, activation="relu", norm="batch", steps=1)
+    assert found["own"].network == batch
+    for options, message in (
+        ({"norm": "layer"}, r"^own is a network without norm='layer', which is for recipes. Leave it out"),
+        ({"activation": "gelu"}, r"^own is a network without activation='gelu'"),
+        ({"bias": None}, r"^own is a network without bias=None"),
+        ({"output_activation": "tanh"}, r"^own is a network without output_activation='tanh'"),
+        ({"residual": True}, r"^own is a network without residual=True"),
+        ({"widths": [2, 3, 2]}, r"^own is a network of widths .*; got widths=\[2, 3, 2\] for it"),
+    ):
+        with pytest.raises(pi.RecipeError, match=message):
+            pi.compare({"own": batch}, MOONS, steps=1, **options)
+    # widths are for the recipe that is compared with it
+    found = pi.compare({"own": batch, "he": "he_normal"}, MOONS, widths=[2, 6, 6, 2], steps=1)
+    assert found["own"].network.widths != found["he"].network.widths
 
 
 def test_options_reach_network_and_training() -> None:
@@ -58,7 +85,10 @@ def test_options_reach_network_and_training() -> None:
 def test_a_comparison_prints_plots_and_becomes_json(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     wild = pi.normal(std=1e15)
-    found = pi.compare({"He": "he_normal", "wild": wild}, MOONS, widths=WIDTHS, epochs=2, learning_rate=0.5)
+    recipes = {"He": "he_normal", "wild": wild}
+    found = pi.compare(
+        recipes, MOONS, widths=WIDTHS, activation="relu", bias="zeros", epochs=2, learning_rate=0.5
+    )
     lines = str(found).splitlines()
     assert lines[0] == "moons: SGD(learning_rate=0.5), batches of 128, cross_entropy; scores are accuracy"
     assert [line.split()[0] for line in lines[1:4]] == ["start", "He", "wild"]
@@ -107,5 +137,5 @@ def test_refusals(recipes: Any, options: dict[str, Any], message: str) -> None:
 
 def test_a_label_that_is_not_there() -> None:
     found = pi.compare(["zeros"], MOONS, widths=WIDTHS, steps=1)
-    with pytest.raises(pi.RecipeError, match=r"there is no training 'he'. There are zeros."):
+    with pytest.raises(KeyError, match=r"^there is no training 'he'. Known are zeros.$"):
         found["he"]

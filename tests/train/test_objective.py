@@ -53,7 +53,7 @@ def test_classes() -> None:
             LINE,
             1,
             "cross_entropy",
-            pi.RecipeError,
+            pi.ArgumentError,
             "cross_entropy needs classes; line is a regression. Use mse.",
         ),
         (THREE, 2, None, pi.ShapeError, "cross_entropy on three's 3 classes needs 3 output units; got 2."),
@@ -62,10 +62,10 @@ def test_classes() -> None:
             THREE,
             1,
             "logistic",
-            pi.RecipeError,
+            pi.ArgumentError,
             "a logistic loss is for 2 classes; three has 3. Use cross_entropy",
         ),
-        (THREE, 3, "hinge", pi.RecipeError, "loss is one of mse, cross_entropy, logistic; got 'hinge'."),
+        (THREE, 3, "hinge", pi.ArgumentError, "loss is one of mse, cross_entropy, logistic; got 'hinge'."),
     ],
 )
 def test_refusals(data: Any, units: int, loss: Any, kind: type[Exception], message: str) -> None:

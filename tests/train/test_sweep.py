@@ -33,7 +33,7 @@ def loss_at(network: pi.Network, parameters: dict[str, np.ndarray]) -> float:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_gradients_equal_differences(name: str) -> None:
     network = NETWORKS[name]
-    parameters = network.init(3)
+    parameters = network.init(key=3)
     parts = parts_by_layer(network, parameters)
     made = forward(network, parts, X, 1)
     dy = mean_squared_error(made[-1].activation, T)[1]
@@ -54,7 +54,7 @@ def test_gradients_equal_differences(name: str) -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_outputs_are_those_of_forward(name: str) -> None:
     network = NETWORKS[name]
-    parts = parts_by_layer(network, network.init(3))
+    parts = parts_by_layer(network, network.init(key=3))
     whole, first = outputs(network, parts, [X, X[:4]], 1)
     np.testing.assert_array_equal(whole, forward(network, parts, X, 1)[-1].activation)
     # a batch norm takes its numbers from the first part, so that rows do not depend on their company
@@ -83,7 +83,7 @@ def test_training_equals_torch(norm: Any) -> None:
     torch = pytest.importorskip("torch")
     data = pi.data.abalone().standardized()
     network = pi.mlp([8, 16, 16, 1], "tanh", bias="zeros", norm=norm)
-    parameters = network.init(0)
+    parameters = network.init(key=0)
     module = torch_net(torch, network, parameters)
     optimizer = torch.optim.Adam(module.parameters(), lr=0.01)
     known = data.targets[data.train].astype(np.float64)

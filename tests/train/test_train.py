@@ -42,7 +42,7 @@ def regression(threads: int | None = None) -> pi.History:
 
 
 def classes(threads: int | None = None) -> pi.History:
-    network = pi.mlp([2, 16, 16, 2], "softsign", norm="batch")
+    network = pi.mlp([2, 16, 16, 2], "softsign", bias=None, norm="batch")
     return pi.train(network, MOONS, steps=12, batch_size=50, record="step", key=5, threads=threads)
 
 
@@ -103,7 +103,7 @@ def test_a_longer_training_begins_as_a_shorter_one() -> None:
 def test_moments_are_those_of_the_batch() -> None:
     history = pi.train(NET, MOONS, steps=1, batch_size=64, key=7, record="step")
     x, _ = next(MOONS.batches(64, key=7))
-    parameters = NET.init(7)
+    parameters = NET.init(key=7)
     z = x.astype(np.float64) @ parameters["layers.0.weight"]
     found = history.snapshots[0].layers[0]
     assert found["pre-activation"].mean == pytest.approx(z.mean(), rel=1e-5)
@@ -127,7 +127,7 @@ def test_dead_units_are_counted() -> None:
 
 def test_parameters_are_those_after_the_last_step() -> None:
     history = pi.train(NET, MOONS, steps=1, batch_size=64, key=7, learning_rate=0.5, record="step")
-    start = NET.init(7)
+    start = NET.init(key=7)
     moved = {name: np.linalg.norm((start[name] - now) / 0.5) for name, now in history.parameters.items()}
     norms = history.gradient_norms()[0]
     for at in range(3):
@@ -235,7 +235,7 @@ def test_progress_is_told() -> None:
         ({"record": "always"}, pi.RecipeError, "record is a number of steps"),
         ({"score": "never"}, pi.RecipeError, "score is 'epoch' or 'end'; got 'never'"),
         ({"bins": 0}, pi.RecipeError, "bins must be an integer in"),
-        ({"threads": 0}, pi.RecipeError, "threads must be a positive integer; got 0"),
+        ({"threads": 0}, pi.ArgumentError, "threads must be a positive integer; got 0"),
         ({"learning_rate": -1.0}, pi.RecipeError, "learning_rate must be above 0; got -1.0"),
         (
             {"network": pi.mlp([2, 4, 2], norm="batch"), "batch_size": 159},

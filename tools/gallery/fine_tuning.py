@@ -21,7 +21,7 @@ first = pi.train(network, digits)
 layers = [
     pi.Dense(784, 64, "relu", first.parameters["layers.0.weight"], first.parameters["layers.0.bias"]),
     pi.Dense(64, 64, "relu", first.parameters["layers.1.weight"], first.parameters["layers.1.bias"]),
-    pi.Dense(64, 1, recipe="zeros", bias="zeros"),
+    pi.Dense(64, 1, "linear", recipe="zeros", bias="zeros"),
 ]
 pi.compare({{"random": network, "pretrained": pi.Network(layers)}}, odd_or_even)
 ```
@@ -47,7 +47,7 @@ def run(draw: bool) -> Page:
     learned = pi.train(
         digits, pi.data.mnist_5k().standardized(), optimizer="adam", epochs=4, record=None, score="end"
     ).parameters
-    output = pi.Dense(64, 1, recipe="zeros", bias="zeros")
+    output = pi.Dense(64, 1, "linear", recipe="zeros", bias="zeros")
     tuned = [
         pi.Dense(784, 64, "relu", learned["layers.0.weight"], learned["layers.0.bias"]),
         pi.Dense(64, 64, "relu", learned["layers.1.weight"], learned["layers.1.bias"]),

@@ -205,7 +205,7 @@ def test_refused_arguments_leave_nothing_behind() -> None:
     ):
         pass
     with (
-        pytest.raises(pi.RecipeError, match="threads must be a positive integer; got 0"),
+        pytest.raises(pi.ArgumentError, match="threads must be a positive integer; got 0"),
         accelerate(threads=0),
     ):
         pass

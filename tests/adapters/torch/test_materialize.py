@@ -436,7 +436,7 @@ ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     ),
     "threads": (
         lambda: materialize(on_meta(net), key=0, threads=0),
-        pi.errors.RecipeError,
+        pi.errors.ArgumentError,
         "threads must be a positive integer; got 0",
     ),
     "recipe": (

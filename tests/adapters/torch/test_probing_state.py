@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import pyinit as pi
-from pyinit.errors import DataError, LayoutError, RecipeError, ShapeError
+from pyinit.errors import ArgumentError, DataError, LayoutError, RecipeError, ShapeError
 
 pytestmark = pytest.mark.interop
 
@@ -313,7 +313,7 @@ X = torch.ones(3, 8)
         (LINEAR, X.numpy(), {}, RecipeError, "a probe needs a batch of tensors"),
         (LINEAR, X, {"modules": "fc*"}, RecipeError, r"got 'fc\*', which no name matches"),
         (LINEAR, X, {"bins": 0}, RecipeError, "bins must be"),
-        (LINEAR, X, {"threads": 0}, RecipeError, "threads"),
+        (LINEAR, X, {"threads": 0}, ArgumentError, "threads"),
         (LINEAR, X, {"dy": X}, ShapeError, r"dy needs shape \(3, 4\), as the output; got \(3, 8\)"),
         (LINEAR, X, {"dy": 1.0}, RecipeError, "dy is a tensor or 'normal'; got 1.0"),
         (LINEAR, X, {"dy": X, "targets": X}, RecipeError, "both say what comes back"),

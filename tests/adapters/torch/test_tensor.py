@@ -324,7 +324,7 @@ def test_another_dtype(dtype: Any) -> None:
         ({"recipe": pi.sparse(0.5)}, pi.ShapeError),
         ({"key": -1}, pi.SeedError),
         ({"window": pi.Window((2,), (4,))}, pi.ShapeError),
-        ({"threads": 0}, pi.RecipeError),
+        ({"threads": 0}, pi.ArgumentError),
     ],
 )
 def test_nothing_is_written_when_an_argument_is_refused(arguments: dict[str, Any], error: Any) -> None:
