@@ -1,7 +1,7 @@
 """exp and log of float64 arrays in a fixed order of exact and once-rounded steps.
 
-NumPy's own take the vendor's code for the CPU they run on, and the last bits differ from machine to machine.
-What training computes from them must not: a gradient is rounded from it and added to the weights.
+NumPy's own functions use the vendor's code for each CPU, so their last bits differ from machine to machine.
+Training adds gradients computed from them to the weights, and its bits must agree.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ Array = npt.NDArray[np.float64]
 _LN2_HIGH = float.fromhex("0x1.62e42feep-1")
 _LN2_LOW = float.fromhex("0x1.a39ef35793c76p-33")
 _PER_LN2 = float.fromhex("0x1.71547652b82fep0")
-# the next term would be below 2^-57 of the sum for |r| <= ln 2 / 2
+# terms of the series; the next one would be below 2^-57 of the sum for |r| <= ln 2 / 2
 _TAYLOR = tuple(1.0 / math.factorial(n) for n in range(13, -1, -1))
-# likewise for t^2 <= (3 - 2 sqrt 2)^2
+# the same for t^2 <= (3 - 2 sqrt 2)^2
 _ODD = tuple(2.0 / n for n in range(21, 0, -2))
 
 
@@ -36,7 +36,7 @@ def exp(x: npt.NDArray[Any]) -> Array:
     >>> exp(np.array([0.0, -np.inf])).tolist()
     [1.0, 0.0]
     """
-    # beyond these ends the result is 0 or infinity whatever x is
+    # beyond these limits the result is 0 or infinity
     x = np.clip(np.asarray(x, np.float64), -800.0, 800.0)
     k = np.rint(x * _PER_LN2)
     r = (x - k * _LN2_HIGH) - k * _LN2_LOW

@@ -1,7 +1,7 @@
-"""What a network's output is compared by: a number, and its gradient by the output.
+"""Losses, and their gradients with respect to the network's output.
 
-Both are computed in float64, in sums of one order and without a vendor's exp and log: the same bits on every
-machine.
+They are computed in float64, by sums of one order and without a vendor's exp and log, so that the bits agree
+on every machine.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ Array = npt.NDArray[Any]
 
 
 def mean_squared_error(output: Array, targets: Array) -> tuple[float, Array]:
-    """Return mean((y - t)^2) over all elements, as torch's mse_loss, and its gradient.
+    """Return mean((y - t)^2) over all elements, as torch's mse_loss does, and its gradient.
 
     Parameters
     ----------
     output : ndarray, shape (rows, units)
     targets : ndarray, shape (rows,) or (rows, units)
-        One column where there is one unit.
+        May be one-dimensional if there is one unit.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def mean_squared_error(output: Array, targets: Array) -> tuple[float, Array]:
 
 
 def cross_entropy(output: Array, targets: Array) -> tuple[float, Array]:
-    """Return the mean of -ln softmax(y)[t] over rows, as torch's cross_entropy, and its gradient.
+    """Return the mean of -ln softmax(y)[t] over rows, as torch's cross_entropy does, and its gradient.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def cross_entropy(output: Array, targets: Array) -> tuple[float, Array]:
     Raises
     ------
     DataError
-        If targets are not class numbers, one a row.
+        If targets are not class numbers, one for each row.
     """
     wanted = np.asarray(targets)
     rows, classes = output.shape
@@ -85,11 +85,11 @@ def cross_entropy(output: Array, targets: Array) -> tuple[float, Array]:
     if rows and not (wanted.min() >= 0 and wanted.max() < classes):
         raise DataError(
             f"a cross entropy over {classes} outputs needs classes in [0, {classes}); got "
-            f"{int(wanted.min())} to {int(wanted.max())}. Give the last layer a unit a class."
+            f"{int(wanted.min())} to {int(wanted.max())}. Give the last layer one unit for each class."
         )
     shifted = output.astype(np.float64)
     with np.errstate(invalid="ignore"):
-        # of outputs that are infinite the loss is nan, in silence
+        # the loss of infinite outputs is nan, without a warning
         shifted -= shifted.max(axis=1, keepdims=True)
     each = np.arange(rows)
     powers = exp(shifted)
@@ -118,19 +118,19 @@ def logistic(output: Array, targets: Array) -> tuple[float, Array]:
     Raises
     ------
     DataError
-        If there is more than one unit, or targets are not 0 or 1, one a row.
+        If there is more than one unit, or targets are not 0 or 1, one for each row.
     """
     wanted = np.asarray(targets)
     rows, units = output.shape
     if units != 1 or wanted.shape != (rows,) or wanted.dtype.kind not in "iu":
         raise DataError(
             f"a logistic loss needs one output unit and {rows} integers; got {units} units, {wanted.dtype} "
-            f"of shape {wanted.shape}. Use cross_entropy for a unit a class."
+            f"of shape {wanted.shape}. Use cross_entropy for one unit for each class."
         )
     if rows and not (wanted.min() >= 0 and wanted.max() <= 1):
         raise DataError(
             f"a logistic loss needs classes 0 and 1; got {int(wanted.min())} to {int(wanted.max())}. "
-            "Use cross_entropy with a unit a class."
+            "Use cross_entropy with one unit for each class."
         )
     y = output[:, 0].astype(np.float64)
     # e^-|y| cannot overflow
@@ -141,7 +141,7 @@ def logistic(output: Array, targets: Array) -> tuple[float, Array]:
 
 
 def _mean(values: Array) -> float:
-    # np.sum chooses its own order
+    # np.sum does not promise an order
     return float(np.add.accumulate(values)[-1]) / len(values) if len(values) else float("nan")
 
 
@@ -154,5 +154,5 @@ LOSSES: dict[str, Callable[[Array, Array], tuple[float, Array]]] = {
 
 
 def loss_of(targets: Array) -> str:
-    """Return which loss suits targets: class numbers have cross entropy, other numbers a squared error."""
+    """Return the name of the usual loss: cross entropy for class numbers, else a squared error."""
     return "cross_entropy" if np.asarray(targets).dtype.kind in "iu" else "mse"

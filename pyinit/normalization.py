@@ -13,12 +13,12 @@ __all__ = ["EPSILON", "Normalized", "normalize"]
 Array = npt.NDArray[Any]
 
 EPSILON = 1e-5
-"""What is added to the variance: torch's number."""
+"""Number added to the variance: that of torch."""
 
 
 @dataclass(frozen=True)
 class Normalized:
-    """Values of mean 0 and variance 1 along an axis, and what they were multiplied by to be so."""
+    """Values of mean 0 and variance 1 along an axis, and the mean and 1 / sd that made them so."""
 
     values: Array
     mean: Array
@@ -26,12 +26,12 @@ class Normalized:
     axis: int
 
     def same(self, z: Array) -> Array:
-        """Return other numbers, less this mean and over this standard deviation."""
+        """Return (z - mean) / sd of other numbers, with this mean and standard deviation."""
         result: Array = (z - self.mean) * self.inverse_sd
         return result
 
     def backward(self, gradient: Array) -> Array:
-        """Return the gradient by what was normalized: (g - mean(g) - y mean(g y)) / sd."""
+        """Return the gradient with respect to the input: (g - mean(g) - y mean(g y)) / sd."""
         axis = self.axis
         along = _mean(gradient, axis)
         across = _mean(gradient * self.values, axis)
@@ -43,7 +43,7 @@ class Normalized:
 
 
 def normalize(z: Array, norm: Literal["batch", "layer"]) -> Normalized:
-    """Return (z - mean) / sqrt(variance + EPSILON): of each column for "batch", of each row for "layer".
+    """Return (z - mean) / sqrt(variance + EPSILON): for each column if "batch", for each row if "layer".
 
     References
     ----------
@@ -52,14 +52,14 @@ def normalize(z: Array, norm: Literal["batch", "layer"]) -> Normalized:
     axis = 0 if norm == "batch" else 1
     mean = _mean(z, axis).astype(z.dtype)
     apart = z - mean
-    # float32 overflows from 1.9e19 on
+    # squares of float32 numbers overflow from 1.9e19 on
     variance = _mean(np.square(apart, dtype=np.float64), axis)
     inverse = (1.0 / np.sqrt(variance + EPSILON)).astype(z.dtype)
     return Normalized(apart * inverse, mean, inverse, axis)
 
 
 def _mean(x: Array, axis: int) -> Array:
-    # one order of sums on every machine, which np.mean does not promise
+    # np.mean does not promise one order of its sums on every machine
     total = np.take(np.add.accumulate(x, axis, np.float64), [-1], axis)
     mean: Array = total / x.shape[axis]
     return mean

@@ -1,4 +1,4 @@
-"""Data to see initializations on: Abalone and MNIST digits in the package, toy sets, a user's own file."""
+"""Data sets for trying initializations: Abalone, 5,000 MNIST digits, 2-D toys, a user's own file."""
 
 from __future__ import annotations
 

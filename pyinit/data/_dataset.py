@@ -1,4 +1,4 @@
-"""A data set: inputs, targets, their names, and which rows train."""
+"""A data set: inputs, targets, their names, and the rows for training and for testing."""
 
 from __future__ import annotations
 
@@ -28,32 +28,32 @@ def _no_rows() -> Rows:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """Inputs and targets to train on; frozen, and its arrays are read-only.
+    """Inputs and targets of a learning task; frozen, with read-only arrays.
 
     Parameters
     ----------
     name : str
-        What it is called in tables and plots.
+        Its name in tables and plots.
     inputs : ndarray of float32, shape (rows, features)
         Finite numbers.
     targets : ndarray, shape (rows,)
-        float32, finite, for a regression; int64 in [0, len(classes)) where there are classes.
+        Finite float32 numbers for a regression; int64 numbers in [0, len(classes)) for classes.
     feature_names : tuple of str
-        One a feature; empty for "feature 1", "feature 2" and so on.
+        One name for each feature; by default "feature 1", "feature 2" and so on.
     train, test : ndarray of intp, optional
-        Row numbers, no row twice. Where none are for training, all that are not for testing train.
+        Row numbers; no row may occur twice. Without `train`, it is all rows that are not in `test`.
     classes : tuple of str
         Names of the classes; empty for a regression.
     licence : str
-        Under which the data may be used.
+        Licence of the data.
     per : {"feature", "all"}
-        How `standardized` does it unless told: each feature for itself, or all by one mean and one
-        standard deviation, as for the pixels of an image.
+        Default of `standardized`: a mean and a standard deviation for each feature, or one of each for all
+        features, as for the pixels of an image.
 
     Raises
     ------
     DataError
-        If shapes, numbers, names or rows do not go together.
+        If shapes, numbers, names or rows do not fit each other.
 
     Examples
     --------
@@ -83,8 +83,8 @@ class Dataset:
         targets = numbers(self.targets, f"{self.name}'s targets", np.float32 if not self.classes else None)
         if targets.shape != (rows,):
             raise DataError(
-                f"{self.name}'s targets need shape ({rows},), one a row of inputs; got {targets.shape}. "
-                "Reshape or cut them."
+                f"{self.name}'s targets need shape ({rows},), one for each row of inputs; "
+                f"got {targets.shape}. Reshape or cut them."
             )
         if self.classes:
             targets = labels(targets, len(self.classes), self.name)
@@ -126,7 +126,7 @@ class Dataset:
         Parameters
         ----------
         part : {"train", "test"}
-            Which.
+            Which rows.
 
         Returns
         -------
@@ -160,7 +160,7 @@ class Dataset:
         key : int or Key
             Determines the order; an int is a seed.
         epoch : int
-            Each has its own order.
+            Number of the epoch; each has its own order.
 
         Yields
         ------
@@ -184,13 +184,13 @@ class Dataset:
     def scale(self, per: Per | None = None) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Return mean and standard deviation of each feature over the training rows.
 
-        mean = sum x / n, sd = sqrt(sum (x - mean)^2 / n), in float64, summed in the order of the rows so
-        that they are the same bits on every machine.
+        mean = sum x / n, sd = sqrt(sum (x - mean)^2 / n), in float64, summed in the order of the rows, so
+        that the bits agree on every machine.
 
         Parameters
         ----------
         per : {"feature", "all"}, optional
-            Each feature for itself, or one mean and one sd repeated; by default the data set's own.
+            Each feature by itself, or one mean and one sd for all, repeated; by default the data set's `per`.
 
         Returns
         -------
@@ -200,7 +200,7 @@ class Dataset:
         Raises
         ------
         DataError
-            If `per` is neither.
+            If `per` is neither of the two.
 
         Examples
         --------
@@ -219,9 +219,9 @@ class Dataset:
         return mean.copy(), sd.copy()
 
     def standardized(self, per: Per | None = None) -> Dataset:
-        """Return the same data with inputs (x - mean) / sd, both of the training rows.
+        """Return the data set with inputs (x - mean) / sd; mean and sd are those of the training rows.
 
-        A constant feature only loses its mean, with a warning that names it.
+        Only the mean is subtracted from a constant feature, and a warning names it.
 
         Parameters
         ----------
@@ -235,7 +235,7 @@ class Dataset:
         Raises
         ------
         DataError
-            If `per` is neither.
+            If `per` is neither of the two.
 
         Warns
         -----
@@ -269,7 +269,7 @@ class Dataset:
 
 
 def _moments(column: npt.NDArray[np.float32]) -> tuple[float, float]:
-    """Return mean and sd; running sums have one order everywhere, which np.sum does not promise."""
+    """Return mean and sd, by running sums: np.sum does not promise that its order is the same everywhere."""
     values = column.astype(np.float64)
     mean = float(np.add.accumulate(values)[-1]) / len(values)
     if values.min() == values.max():

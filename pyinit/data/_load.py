@@ -1,4 +1,4 @@
-"""A user's own file, CSV or npz, as a data set."""
+"""Reads a user's own file, CSV or npz, as a data set."""
 
 from __future__ import annotations
 
@@ -37,39 +37,39 @@ def load(
     delimiter: str | None = None,
     inputs: str | None = None,
 ) -> Dataset:
-    r"""Read a CSV or npz file; what cannot be read is named by line and column before anything is made of it.
+    r"""Read a CSV or npz file; an error names the line and the column of each cell that is not valid.
 
-    A CSV file is UTF-8 text with one example a line; blank lines are passed over. Cells that are empty or
-    say NA, N/A, NaN, null, none or ? are missing. A column with more words than numbers is categorical. An
+    A CSV file is UTF-8 text with one example a line; blank lines are skipped. Cells that are empty or hold
+    NA, N/A, NaN, null, none or ? are missing. A column with more words than numbers is categorical. An
     npz file holds arrays ``x`` and ``y`` (or ``inputs``/``targets``, ``X``/``y``, ``data``/``target``,
     ``images``/``labels``), rows first; or ``x_train``, ``y_train``, ``x_test`` and ``y_test``.
 
     Parameters
     ----------
     path : str or path
-        The file; npz is known by its content, not its name.
+        The file; an npz file is recognized by its content, not its name.
     target : str or int, optional
-        The column to predict, by name or counted from 0; the last one by default. For npz an array's name.
+        The column to predict, by name or by number from 0; the last one by default. For npz, an array's name.
     task : {"regression", "classification"}, optional
-        By default words are classes, and so are the integers of an npz file; other numbers are a regression.
+        By default, words and the integers of an npz file are classes; other numbers are a regression.
     test : float
-        The part of the rows to test on, in [0, 1). An npz file's own test rows come before it.
+        Fraction of the rows to test on, in [0, 1). It is ignored if an npz file has test rows of its own.
     key : int or Key
-        Decides which rows, see `pyinit.data.split`; an int is a seed.
+        Decides which rows are for testing, see `pyinit.data.split`; an int is a seed.
     missing : {"refuse", "drop", "mean"}
-        Refuse a file with missing values, drop such rows, or put the feature's mean over the training rows.
-        A row without a target cannot be given one, and is refused under "mean".
+        Refuse a file with missing values, drop such rows, or replace a missing value by the feature's mean
+        over the training rows. A row without a target is refused under "mean".
     categorical : {"refuse", "one-hot"}
-        What becomes of columns of words: an error, or one feature of 0 and 1 for each word.
+        Refuse columns of words, or make one feature of 0 and 1 for each word.
     ignore : sequence of str or int
         Columns to leave out.
     header : bool, optional
         Whether the first line names the columns; by default it does unless one of its cells is a number.
     delimiter : str, optional
-        One character; a space stands for any run of blanks. By default found among comma, semicolon, tab,
+        One character; a space matches any run of blanks. By default it is found among comma, semicolon, tab,
         bar and space.
     inputs : str, optional
-        For npz, the array of inputs.
+        For npz, the name of the array of inputs.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def load(
     Raises
     ------
     DataError
-        If the file or an option cannot be meant.
+        If the file cannot be read or has cells that are not valid, or an option is not valid.
 
     Examples
     --------
@@ -128,7 +128,7 @@ def _choice(what: str, value: Any, allowed: tuple[Any, ...]) -> None:
 
 
 def _finished(found: Frame, where: str, name: str, missing: str, test: float, key: int | Key) -> Dataset:
-    """Deal with missing values, choose the test rows, and fill in means."""
+    """Drop, refuse or replace missing values, and choose the test rows."""
     gaps = np.isnan(found.inputs)
     no_target = found.targets < 0 if found.classes else np.isnan(found.targets)
     gone = gaps.any(axis=1) | no_target

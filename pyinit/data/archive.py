@@ -1,4 +1,4 @@
-"""The arrays of an npz file as inputs and targets."""
+"""Reads inputs and targets from the arrays of an npz file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .delimited import refuse
 
 __all__ = ["read_archive"]
 
-# inputs and targets, under the names in use
+# the usual names of inputs and targets
 _PAIRS = (("inputs", "targets"), ("x", "y"), ("X", "y"), ("data", "target"), ("images", "labels"))
 _SPLIT = ("x_train", "y_train", "x_test", "y_test")
 
@@ -24,7 +24,7 @@ Array = npt.NDArray[Any]
 
 
 def read_archive(raw: bytes, where: str, inputs: str | None, target: Any, task: str | None) -> Frame:
-    """Return the arrays under the given names, or under the first pair of usual ones that is there."""
+    """Return the arrays of the given names, or of the first usual pair of names that the file has."""
     arrays = _arrays(raw, where)
     train = None
     if inputs is None and target is None and set(_SPLIT) <= set(arrays):
@@ -111,7 +111,7 @@ def _paired(x: Array, y: Array, where: str, *names: str) -> None:
 
 
 def _targets(y: Array, where: str, name: str, task: str | None) -> tuple[Array, list[str]]:
-    """Integers, booleans and words are classes unless told otherwise; floats are a regression."""
+    """Return targets and classes; by default, floats are a regression and all else classes."""
     if y.dtype.kind not in "biufUS" or (y.dtype.kind in "US" and task == "regression"):
         raise DataError(f"{where}: {name} must be numbers, or words of classes; got {y.dtype}. Convert it.")
     if task is None:

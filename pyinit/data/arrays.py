@@ -1,4 +1,4 @@
-"""What a data set's arrays must be: finite numbers, class numbers, row numbers; and should: not constant."""
+"""Checks of a data set's arrays: numbers, class numbers, row numbers; and a warning of constant features."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Array = npt.NDArray[Any]
 
 
 def numbers(values: Any, what: str, dtype: Any) -> Array:
-    """Return a copy as finite real numbers of a dtype, or of their own."""
+    """Return a copy of finite real numbers, in `dtype` or, if that is None, in their own dtype."""
     if np.ma.isMaskedArray(values):
-        # a copy would show what the mask hides
+        # a copy would contain the masked numbers
         raise DataError(
             f"{what} must be an array of numbers; got a masked array. Fill or drop what it masks."
         )
@@ -30,10 +30,10 @@ def numbers(values: Any, what: str, dtype: Any) -> Array:
         raise DataError(
             f"{what} must be an array of numbers; got {type(values).__name__}. Convert them."
         ) from None
-    # NumPy would convert most others, and lose an imaginary part or the unit of a date
+    # NumPy would convert most other kinds, and drop an imaginary part or the unit of a date
     if given.dtype.kind not in "biuf":
         raise DataError(f"{what} must be an array of numbers; got dtype {given.dtype}. Convert them.")
-    # what overflows is refused below, by name
+    # numbers that overflow are refused below
     with np.errstate(over="ignore", invalid="ignore"):
         array = np.array(given, dtype=dtype, order="C")
     finite = np.isfinite(array)
@@ -70,13 +70,13 @@ def row_numbers(values: Any, rows: int, what: str) -> Rows:
 
 
 def warn_of_constants(inputs: Array, what: str, names: Sequence[str] = (), stacklevel: int = 2) -> None:
-    """Warn of features that are one number in every row, unless the rows are all the same."""
+    """Warn of features that are constant over the rows, unless all features are."""
     constant = np.flatnonzero((inputs == inputs[0]).all(axis=0))
     if 0 < len(constant) < inputs.shape[1]:
         named = [names[at] if names else f"feature {at + 1}" for at in constant[:3].tolist()]
         warnings.warn(
             f"{what} has features that are constant and teach nothing: {listed(named, len(constant))}. "
-            "Leave them out, unless all are of one kind, as pixels are.",
+            "Leave them out, unless all features are of one kind, as pixels are.",
             stacklevel=stacklevel + 1,
         )
 

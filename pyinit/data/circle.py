@@ -1,7 +1,7 @@
-"""Points on the unit circle by + - * / and sqrt alone, and therefore the same bits on every machine.
+"""Points on the unit circle, computed by + - * / and sqrt alone, so that the bits agree on every machine.
 
-NumPy's sin and cos may differ in the last bit from one machine to another. So random points are normalized
-pairs of normals, and the point of an angle is a polynomial's, doubled.
+NumPy's sin and cos may differ in the last bit from one machine to another. Random points are therefore
+normalized pairs of normals, and the point at an angle comes from a polynomial and angle doubling.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Points = npt.NDArray[np.float64]
 def directions(rows: int, root: Key) -> Points:
     """Return points uniform on the unit circle: normalized pairs of normals."""
     pairs = normal()((rows, 2), key=root.fold_in("direction"), dtype="float64")
-    # a norm of 0 needs a draw of 1, which has a chance of 2^-54; Dataset refuses the NaN
+    # the norm is 0 with probability 2^-54 for each point; Dataset refuses the NaN that follows
     return np.asarray(pairs / np.sqrt(pairs[:, :1] * pairs[:, :1] + pairs[:, 1:] * pairs[:, 1:]))
 
 

@@ -1,4 +1,4 @@
-"""Columns of cells become numbers, one-hot features or classes; what cannot is named by line and column."""
+"""Converts columns of cells to numbers, one-hot features or classes; errors name the line and the column."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MISSING = ("", "?", "na", "n/a", "nan", "null", "none")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,40}", re.ASCII)
 _LARGEST = float(np.finfo(np.float32).max)
-# More different words than this are a name or a remark, not a category.
+# A column with more different words than this holds names or remarks, not categories.
 _LEVELS = 100
 _CLASSES = 1000
 
@@ -29,14 +29,14 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Frame:
-    """Inputs, targets and where each row came from; NaN is a missing number, -1 a missing class."""
+    """Inputs, targets and the place of each row in the file; NaN is a missing number, -1 a missing class."""
 
     inputs: Array
     targets: Array
     feature_names: Sequence[str]
     classes: Sequence[str]
     places: Sequence[str]
-    # so many rows at the beginning train; None where the file says nothing
+    # number of leading rows that are for training; None if the file does not tell
     train: int | None = None
 
 
@@ -119,7 +119,7 @@ def _fault(table: Table, row: int, column: int) -> str:
 
 
 def _numbers(cells: list[str]) -> tuple[npt.NDArray[np.float64], list[int]]:
-    """Return numbers, NaN where missing or wrong, and the rows that are wrong."""
+    """Return the numbers, NaN where one is missing or not valid, and the rows that are not valid."""
     joined = "".join(cells)
     # Python's float also reads 1_000 and digits of other scripts
     if joined.isascii() and "_" not in joined:
@@ -140,7 +140,7 @@ def _numbers(cells: list[str]) -> tuple[npt.NDArray[np.float64], list[int]]:
 
 
 def _categorical(values: npt.NDArray[np.float64], wrong: list[int]) -> bool:
-    """Words outnumber numbers; a few words among numbers are mistakes."""
+    """Return whether words outnumber numbers; a few words among numbers are mistakes."""
     return bool(len(wrong) > np.count_nonzero(~np.isnan(values)))
 
 
@@ -156,7 +156,7 @@ def _levels(cells: list[str], name: str, where: str) -> tuple[list[str], npt.NDA
 
 
 def _classes(cells: list[str], words: bool, name: str, where: str) -> tuple[list[str], npt.NDArray[np.int64]]:
-    """Number the labels: words by the alphabet, numbers by size, 1 and 1.0 being one class."""
+    """Number the labels: words in alphabetical order, numbers by size; 1 and 1.0 are one class."""
     labels: list[Any] = [
         None
         if cell.lower() in MISSING

@@ -1,4 +1,4 @@
-"""A delimited text file as cells: encoding, delimiter, header and line numbers; nothing is converted yet."""
+"""Reads a delimited text file into cells: encoding, delimiter, header, line numbers. It converts nothing."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def refuse(where: str, faults: list[str], remedy: str) -> DataError:
 def read_table(raw: bytes, where: str, header: bool | None, delimiter: str | None) -> Table:
     """Return the cells of a file's bytes.
 
-    A delimiter of None is found: the one that cuts the first 20 rows into equally many columns, most of
-    them. A header of None is found: the first row is one unless it has a number. Lines of blank cells are
-    passed over.
+    If `delimiter` is None, it is the one that cuts the first 20 rows into the most columns, the same number
+    in each. If `header` is None, the first row is a header unless one of its cells is a number. Lines of
+    blank cells are skipped.
     """
     text = _decoded(raw, where)
     if delimiter is None:
@@ -77,7 +77,7 @@ def read_table(raw: bytes, where: str, header: bool | None, delimiter: str | Non
 
 
 def is_number(cell: str) -> bool:
-    """Return whether a cell begins no name: it is a number, or infinite, or not a number by name."""
+    """Return whether a cell is a number, "inf" and "nan" included, and thus no column's name."""
     try:
         float(cell)
     except ValueError:
@@ -103,7 +103,7 @@ def _decoded(raw: bytes, where: str) -> str:
 
 
 def _records(text: str, delimiter: str, where: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line on which a record begins, and its cells; a space stands for any run of blanks."""
+    """Yield the line on which a record begins, and its cells; the delimiter " " matches any run of blanks."""
     if delimiter == " ":
         for i, line in enumerate(io.StringIO(text, newline=None)):
             if line.strip():
@@ -133,8 +133,8 @@ def _delimiter(text: str, where: str) -> str:
                     break
         except DataError:
             continue
-        # blanks inside cells are common, so that a space counts only where nothing else separates
+        # blanks inside cells are common, so a space is the delimiter only where nothing else fits
         if len(set(widths)) == 1 and widths[0] > most and not (candidate == " " and best):
             best, most = candidate, widths[0]
-    # rows of different lengths have none that fits: the usual one, and the rows are named
+    # rows of different lengths fit none: use the most usual, so that the error names the rows
     return best or next((candidate for candidate in (",", ";", "\t", "|") if candidate in text), ",")

@@ -1,4 +1,4 @@
-"""One function from what a user types, a name or a path, to a data set."""
+"""One function that turns a name or a path into a data set."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ NAMES: dict[str, Callable[..., Dataset]] = {
 
 
 def dataset(name_or_path: str | PathLike[str], **options: Any) -> Dataset:
-    """Return the data set of a name, or read that of a file.
+    """Return the data set of that name, or read it from a file.
 
     Parameters
     ----------
     name_or_path : str or path
         "abalone", "mnist" (5,000 digits), "circles", "moons", "spirals", "blobs", "checkerboard", or the
-        path of a CSV or npz file. A name wins; for a file called moons write "./moons".
+        path of a CSV or npz file. Names come before files: write "./moons" for a file called moons.
     **options
-        What the function of that name takes, or `load`.
+        Options of the function of that name, or of `load`.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def dataset(name_or_path: str | PathLike[str], **options: Any) -> Dataset:
     Raises
     ------
     DataError
-        If it is neither a name nor a file, or an option does not belong to it.
+        If it is neither a known name nor a file, or an option is unknown.
 
     Examples
     --------

@@ -19,7 +19,7 @@ Rows = npt.NDArray[np.intp]
 
 
 def whole(value: Any, what: str, least: int) -> int:
-    """Return an integer of at least `least`, or refuse it under the name `what`."""
+    """Return an integer of at least `least`; the error calls it `what`."""
     try:
         number = least - 1 if isinstance(value, bool) else index(value)
     except TypeError:
@@ -32,8 +32,8 @@ def whole(value: Any, what: str, least: int) -> int:
 def permutation(n: int, *, key: int | Key) -> Rows:
     """Return the integers 0 to n - 1 in an order that the key determines, the same on every machine.
 
-    Row i gets element i of ``uniform()((n,), key=key, dtype="float64")``; rows are sorted by it, equal
-    draws by row.
+    Row i gets element i of ``uniform()((n,), key=key, dtype="float64")``; the rows are sorted by these draws,
+    and rows of equal draws by their number.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def permutation(n: int, *, key: int | Key) -> Rows:
     Raises
     ------
     DataError
-        If `n` is not such an integer.
+        If `n` is not an integer of at least 0.
 
     Examples
     --------
@@ -64,8 +64,8 @@ def permutation(n: int, *, key: int | Key) -> Rows:
 def batches(rows: Rows, size: int, *, key: int | Key, epoch: int = 0) -> Iterator[Rows]:
     """Yield `rows` once, in batches of `size`, in the order of one epoch; the last batch may be smaller.
 
-    The order is the permutation under ``key.fold_in("batches").fold_in(epoch)``, so that epoch 7 needs no
-    epoch 6, and two trainings with one key see the same batches whatever else they draw.
+    The order is the permutation under ``key.fold_in("batches").fold_in(epoch)``. Any epoch can be made alone,
+    and two trainings with one key see the same batches, whatever else they draw.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def batches(rows: Rows, size: int, *, key: int | Key, epoch: int = 0) -> Iterato
     Raises
     ------
     DataError
-        If `size` or `epoch` is not such an integer; at the first batch.
+        If `size` or `epoch` is not such an integer; raised when the first batch is requested.
 
     Examples
     --------
@@ -108,7 +108,7 @@ def split(n: int, test: float, *, key: int | Key) -> tuple[Rows, Rows]:
     n : int
         Rows in all.
     test : float
-        The part that is for testing, in [0, 1).
+        Fraction of the rows that are for testing, in [0, 1).
     key : int or Key
         An int is a seed.
 
@@ -119,7 +119,7 @@ def split(n: int, test: float, *, key: int | Key) -> tuple[Rows, Rows]:
     Raises
     ------
     DataError
-        If `test` is not such a number.
+        If `test` is not a number in [0, 1).
 
     Examples
     --------
@@ -129,7 +129,9 @@ def split(n: int, test: float, *, key: int | Key) -> tuple[Rows, Rows]:
     (8, 2)
     """
     if isinstance(test, bool) or not isinstance(test, int | float) or not 0 <= test < 1:
-        raise DataError(f"test is the part of rows to test on, in [0, 1); got {test!r}. Use 0.2 for a fifth.")
+        raise DataError(
+            f"test is the fraction of rows to test on, in [0, 1); got {test!r}. Use 0.2 for a fifth."
+        )
     order = permutation(n, key=as_key(key).fold_in("split"))
     kept = n - int(n * test)
     return np.sort(order[:kept]), np.sort(order[kept:])

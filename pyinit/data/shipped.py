@@ -1,6 +1,6 @@
-"""The two real data sets inside the package: Abalone and 5,000 MNIST digits.
+"""The two real data sets in the package: Abalone and 5,000 MNIST digits.
 
-Their files are made by tools/build_data.py; beside each stands the licence of its content.
+tools/build_data.py makes their files; each has a licence notice beside it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MEASURES = (
 )
 _SEXES = ("M", "F", "I")
 _ABALONE_TRAIN = 3133
-# the upper ends of the first two classes, in rings
+# upper limits of the first two classes, in rings
 _YOUNG, _MIDDLE = 8, 10
 _DIGIT_TRAIN = 400
 
@@ -40,7 +40,7 @@ def _shipped(name: str) -> bytes:
 def abalone(
     target: Literal["rings", "classes"] = "rings", *, sex: Literal["number", "one-hot"] = "number"
 ) -> Dataset:
-    """Return Abalone: how many rings a shell has, from its size and weights; 4177 rows.
+    """Return Abalone: the number of rings of a shell, predicted from its size and weights; 4177 rows.
 
     The split is the published one: the first 3133 rows train, the last 1044 test. On those, predicting the
     training mean has RMSE 3.066 rings, least squares 2.130 (2.126 with `sex` one-hot). Back-propagation
@@ -61,7 +61,7 @@ def abalone(
     Raises
     ------
     DataError
-        If `target` or `sex` is neither of its two.
+        If `target` or `sex` is not one of its two values.
 
     References
     ----------
@@ -102,9 +102,10 @@ def abalone(
 def mnist_5k() -> Dataset:
     """Return 5,000 handwritten digits of MNIST, 500 of each, as 784 pixels in [0, 1].
 
-    Rows are in the order of their classes. Of each class the first 400 train and the last 100 test: a split
-    of pyinit's own, since the selection has none. Pixels are grey / 255, row after row of 28 x 28; over all
-    rows their mean is 0.131 and their sd 0.309. `standardized` uses one mean and one sd for all pixels.
+    Rows are sorted by class. The first 400 of each class are for training, the last 100 for testing: this
+    split is pyinit's own, since the selection has none. Pixels are grey / 255, in C order of 28 x 28; over
+    all rows their mean is 0.131 and their standard deviation 0.309. `standardized` uses one mean and one
+    standard deviation for all pixels.
 
     Returns
     -------

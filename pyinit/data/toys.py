@@ -1,7 +1,7 @@
 """Two-dimensional sets drawn from the stream: the same bytes on every machine.
 
-Random numbers are float64 fills of pyinit; what follows is + - * / and sqrt, each rounded once by IEEE 754,
-and one rounding to float32. No sin and no cos: see `circle`.
+Random numbers are float64 fills of pyinit. They are combined by + - * / and sqrt, each rounded once as IEEE
+754 defines, and rounded to float32 at the end. There is no sin and no cos: see `circle`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def circles(n: int = 1000, *, noise: float = 0.05, key: int | Key = 0, factor: f
     n : int
         Rows, at least 2.
     noise : float
-        Standard deviation of what is added to each coordinate.
+        Standard deviation of the normal noise added to each coordinate.
     key : int or Key
         An int is a seed.
     factor : float
@@ -51,7 +51,7 @@ def circles(n: int = 1000, *, noise: float = 0.05, key: int | Key = 0, factor: f
     Raises
     ------
     DataError
-        If a number cannot be meant.
+        If a number is not valid.
 
     Examples
     --------
@@ -70,14 +70,14 @@ def circles(n: int = 1000, *, noise: float = 0.05, key: int | Key = 0, factor: f
 def moons(n: int = 1000, *, noise: float = 0.1, key: int | Key = 0) -> Dataset:
     """Return two interleaving half circles: an upper one at (0, 0), a lower one at (1, 1/2).
 
-    Classes, test rows and larger sets as for `circles`.
+    Classes, test rows and larger sets are as for `circles`.
 
     Parameters
     ----------
     n : int
         Rows, at least 2.
     noise : float
-        Standard deviation of what is added to each coordinate.
+        Standard deviation of the normal noise added to each coordinate.
     key : int or Key
         An int is a seed.
 
@@ -89,7 +89,7 @@ def moons(n: int = 1000, *, noise: float = 0.1, key: int | Key = 0) -> Dataset:
     Raises
     ------
     DataError
-        If a number cannot be meant.
+        If a number is not valid.
 
     Examples
     --------
@@ -111,21 +111,21 @@ def spirals(
 ) -> Dataset:
     """Return spirals that leave the origin in different directions; each is a class.
 
-    A point at radius r, uniform in [0, 1), stands at the angle turns * r + class / arms, in turns.
-    Row i has class i mod arms; test rows and larger sets as for `circles`.
+    A point at radius r, uniform in [0, 1), is at the angle turns * r + class / arms, in turns.
+    Row i has class i mod arms; test rows and larger sets are as for `circles`.
 
     Parameters
     ----------
     n : int
         Rows, at least `arms`.
     noise : float
-        Standard deviation of what is added to each coordinate.
+        Standard deviation of the normal noise added to each coordinate.
     key : int or Key
         An int is a seed.
     arms : int
         Spirals, at least 1 and at most 100.
     turns : float
-        From the origin to radius 1.
+        Turns from the origin to radius 1.
 
     Returns
     -------
@@ -135,7 +135,7 @@ def spirals(
     Raises
     ------
     DataError
-        If a number cannot be meant.
+        If a number is not valid.
 
     Examples
     --------
@@ -154,9 +154,9 @@ def spirals(
 
 
 def blobs(n: int = 1000, *, noise: float = 0.25, key: int | Key = 0, classes: int = 3) -> Dataset:
-    """Return round clouds whose centres stand evenly on the unit circle; each is a class.
+    """Return round clouds whose centres are evenly spaced on the unit circle; each is a class.
 
-    Row i has class i mod classes; test rows and larger sets as for `circles`.
+    Row i has class i mod classes; test rows and larger sets are as for `circles`.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def blobs(n: int = 1000, *, noise: float = 0.25, key: int | Key = 0, classes: in
     Raises
     ------
     DataError
-        If a number cannot be meant.
+        If a number is not valid.
 
     Examples
     --------
@@ -194,15 +194,15 @@ def blobs(n: int = 1000, *, noise: float = 0.25, key: int | Key = 0, classes: in
 def checkerboard(n: int = 1000, *, noise: float = 0.0, key: int | Key = 0, cells: int = 4) -> Dataset:
     """Return points of [-1, 1)^2 labelled by the colour of their square on a board of cells x cells.
 
-    Row i has class i mod 2: its square is drawn among those of that colour, and its place in it uniformly.
-    The square at (-1, -1) has class 0. Test rows and larger sets as for `circles`.
+    Row i has class i mod 2: its square is drawn from those of that colour, and its place in the square is
+    uniform. The square at (-1, -1) has class 0. Test rows and larger sets are as for `circles`.
 
     Parameters
     ----------
     n : int
         Rows, at least 2.
     noise : float
-        Standard deviation of what is added to each coordinate afterwards; the label stays.
+        Standard deviation of the normal noise added to each coordinate; labels are those before it.
     key : int or Key
         An int is a seed.
     cells : int
@@ -216,7 +216,7 @@ def checkerboard(n: int = 1000, *, noise: float = 0.0, key: int | Key = 0, cells
     Raises
     ------
     DataError
-        If a number cannot be meant.
+        If a number is not valid.
 
     Examples
     --------
@@ -234,7 +234,7 @@ def checkerboard(n: int = 1000, *, noise: float = 0.0, key: int | Key = 0, cells
     draws = uniform()((rows, 4), key=root.fold_in("square"), dtype="float64")
     row = np.floor(draws[:, 0] * side)
     column = 2 * np.floor(draws[:, 1] * (side // 2)) + (row + label) % 2
-    # 16 bits of place, so that rounding to float32 reaches no upper edge
+    # 16 bits of place, so that rounding to float32 never reaches the upper edge
     place = np.floor(draws[:, 2:] * 65536) / 65536
     points = (np.stack((column, row), axis=1) + place) * (2 / side) - 1
     return _finish("checkerboard", points, label, noise, root)
@@ -270,7 +270,7 @@ def toy(kind: str, n: int = 1000, *, key: int | Key = 0, **options: Any) -> Data
     Raises
     ------
     DataError
-        If there is no such set, or a number cannot be meant.
+        If there is no such set, or a number is not valid.
 
     Examples
     --------
@@ -303,7 +303,7 @@ def _begin(n: Any, classes: int, key: int | Key) -> tuple[int, Key, Labels]:
 
 
 def _finish(name: str, points: Points, label: Labels, noise: Any, root: Key, classes: int = 2) -> Dataset:
-    """Add noise and name everything."""
+    """Add noise and return the data set."""
     std = _number(noise, "noise")
     if not 0 <= std <= 1e6:
         raise DataError(f"noise must be in [0, 1e6]; got {noise!r}. It is a standard deviation.")

@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from . import initializers
 from .initializer import FromRecipe
-from .seeds import key
+from .seeds import from_key, to_key
 
-__all__ = ["FromRecipe", "initializers", "key"]
+__all__ = ["FromRecipe", "from_key", "initializers", "to_key"]

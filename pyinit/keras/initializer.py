@@ -8,10 +8,12 @@ from typing import Any, TypeVar
 import keras
 
 from .. import recipe as recipes
-from ..errors import RecipeError
+from ..errors import RecipeError, SeedError
 from ..plan import Plan
 from ..recipe import Recipe
+from ..stream import Key, as_key
 from ..window import Shape, normal_shape
+from .owners import counts_axes, fit, owner_of, use_by
 from .tensors import drawn
 
 __all__ = ["Drawing", "FromRecipe", "registered"]
@@ -75,12 +77,12 @@ class FromRecipe(Drawing, keras.initializers.Initializer):
     Parameters
     ----------
     recipe : Recipe, str or dict
-        What the weights should be; a name, or a dict as ``Recipe.to_dict`` returns it. Recipes that count
-        fans take the last two axes as (in, out), as most Keras kernels are stored; others are said by
-        ``layout=``, ``depthwise=``, ``in_axis=`` and so on, in the recipe.
+        What the weights should be; a name, or a dict as ``Recipe.to_dict`` returns it.
     seed : int or keras.random.SeedGenerator, optional
         As Keras' initializers take it: an int, or None for a random one, repeats the same values on every
         call; a generator advances.
+    key : int or Key, optional
+        A key of the stream, instead of a seed: every call draws the same values with it.
 
     Raises
     ------
@@ -88,6 +90,19 @@ class FromRecipe(Drawing, keras.initializers.Initializer):
         If it is no recipe.
     ValueError
         If the seed is neither.
+    SeedError
+        If the key is neither, or a seed is given as well.
+    LayoutError
+        When it is called for a weight of more than two axes, and neither the recipe nor a layer that pyinit
+        knows says what each of them is; or for one that no axes describe, such as PReLU's.
+
+    Notes
+    -----
+    A recipe that names no axes gets those of the layer that asks: groups, depthwise and transposed kernels
+    with their strides, the equation of an EinsumDense, thus the heads of attention, and embeddings, whose
+    fan_in is the number of features, as in the output layer that shares them. The fans are those of how the
+    layer uses its weight, which are not always Keras' own; ``compat="keras"`` counts as Keras does. Of any
+    other weight, a matrix is (in, out).
 
     Examples
     --------
@@ -100,26 +115,34 @@ class FromRecipe(Drawing, keras.initializers.Initializer):
     9
     """
 
-    def __init__(self, recipe: Any, seed: Any = None) -> None:
+    def __init__(self, recipe: Any, seed: Any = None, *, key: Any = None) -> None:
         if isinstance(recipe, str | dict):
             recipe = recipes.from_dict(recipe)
         if not isinstance(recipe, Recipe):
             raise RecipeError(
                 f"a recipe is needed; got {recipe!r}. Give pyinit.normal(), another recipe, or its name."
             )
+        if key is not None and seed is not None:
+            raise SeedError(
+                f"a seed or a key is needed; got seed={seed!r} and key={key!r}. Give one of them."
+            )
         self.recipe = recipe
+        self.key = None if key is None else as_key(Key(**key) if isinstance(key, dict) else key)
         # Keras' own reading of a seed, which only its random initializers show
         self._seeded = keras.initializers.RandomNormal(seed=seed)
-        self.seed = self._seeded.seed
+        self.seed = self._seeded.seed if self.key is None else self.key
 
     def recipe_for(self, shape: Shape) -> Recipe:
-        """Return the recipe."""
-        return self.recipe
+        """Return the recipe, with the axes of the layer that asks for a weight of this shape."""
+        if not counts_axes(self.recipe):
+            return self.recipe
+        return fit(self.recipe, use_by(owner_of(self, shape), self, shape), shape)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the recipe as a dict of JSON values, and the seed."""
-        return {"recipe": self.recipe.to_dict(), "seed": self._seeded.get_config()["seed"]}
+        """Return the recipe and the key as dicts of JSON values, and the seed."""
+        key = None if self.key is None else {"seed": self.key.seed, "offset": self.key.offset}
+        return {"recipe": self.recipe.to_dict(), "seed": self._seeded.get_config()["seed"], "key": key}
 
     def clone(self) -> FromRecipe:
         """Return an initializer of the same recipe and seed; None draws another seed, as in Keras."""
-        return type(self)(self.recipe, seed=self._seeded.get_config()["seed"])
+        return type(self)(self.recipe, seed=self._seeded.get_config()["seed"], key=self.key)

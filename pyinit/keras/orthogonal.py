@@ -55,4 +55,4 @@ class Orthogonal(Drawing, keras.initializers.Orthogonal):
                 f"The tensor to initialize must be at least two-dimensional; got shape {shape} of rank "
                 f"{len(shape)}. Use RandomNormal for vectors."
             )
-        return Constant(0.0) if 0 in shape else orthogonality.Orthogonal(self.gain)
+        return Constant(0.0) if 0 in shape else orthogonality.Orthogonal(self.gain, layout="keras")

@@ -46,8 +46,8 @@ class VarianceScaling(Drawing, keras.initializers.VarianceScaling):
 
     Notes
     -----
-    Keras' fans are wrong for transposed, depthwise and grouped kernels; `FromRecipe` counts them right:
-    ``FromRecipe(pyinit.he_normal(layout="keras", transposed=True))``.
+    Keras' fans are wrong for transposed, depthwise and grouped kernels and for embeddings; `FromRecipe`
+    counts how the layer uses its weight: ``FromRecipe("he_normal")``.
 
     Examples
     --------

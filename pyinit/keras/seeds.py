@@ -7,14 +7,14 @@ from typing import Any
 import keras
 
 from ..errors import SeedError
-from ..stream import Key
+from ..stream import Key, as_key
 
-__all__ = ["key", "next_key", "next_words"]
+__all__ = ["from_key", "next_key", "next_words", "to_key"]
 
 _MASK32 = 0xFFFFFFFF
 
 
-def key(seed: Any) -> Key:
+def from_key(seed: Any) -> Key:
     """Return the stream's key that the next draw with a Keras seed uses.
 
     An int names itself: ``pyinit.key(seed)``. A SeedGenerator holds its seed and how often it was asked; the
@@ -24,7 +24,7 @@ def key(seed: Any) -> Key:
     Parameters
     ----------
     seed : int or keras.random.SeedGenerator
-        A generator is only looked at: it does not advance.
+        A generator is only looked at: it does not advance. A Key is returned as it is.
 
     Returns
     -------
@@ -39,14 +39,16 @@ def key(seed: Any) -> Key:
     Examples
     --------
     >>> import keras
-    >>> from pyinit.keras import key
-    >>> key(7)
+    >>> from pyinit.keras import from_key
+    >>> from_key(7)
     Key(seed=7, offset=0)
-    >>> key(keras.random.SeedGenerator(7)) == key(7)
+    >>> from_key(keras.random.SeedGenerator(7)) == from_key(7)
     True
     """
     if isinstance(seed, keras.random.SeedGenerator):
         return _from_words(seed.state.value)
+    if isinstance(seed, Key):
+        return seed
     if not isinstance(seed, int):
         raise SeedError(
             f"a Keras seed is an int or a keras.random.SeedGenerator; got {seed!r}. Use one of them."
@@ -54,16 +56,52 @@ def key(seed: Any) -> Key:
     return Key(int(seed) & _MASK32 if -(2**31) <= seed < 0 else int(seed))
 
 
+def to_key(key: int | Key) -> int:
+    """Return the Keras seed that draws what a key draws: `from_key` of it is the key again.
+
+    Parameters
+    ----------
+    key : int or Key
+        With offset 0: a Keras seed is one number.
+
+    Returns
+    -------
+    int
+        In [0, 2**64), for the initializers of `pyinit.keras`; Keras' own take seeds below 2**32.
+
+    Raises
+    ------
+    SeedError
+        If it is neither, or has an offset, as the keys of `Key.fold_in` have.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> from pyinit.keras import FromRecipe, to_key
+    >>> to_key(pi.key(7))
+    7
+    >>> FromRecipe("he_normal", key=pi.key(7).fold_in("dense.kernel")).plan((100, 10)).fan_in
+    100
+    """
+    found = as_key(key)
+    if found.offset:
+        raise SeedError(
+            f"a Keras seed is one number, and cannot hold an offset; got {found}. "
+            "Use FromRecipe(recipe, key=key), which takes every key."
+        )
+    return found.seed
+
+
 def next_key(seed: Any) -> Key:
     """Return the key of a draw that takes place; a SeedGenerator advances."""
     if isinstance(seed, keras.random.SeedGenerator):
         return _from_words(seed.next())
-    return key(seed)
+    return from_key(seed)
 
 
 def next_words(seed: Any) -> Any:
     """Return what `next_key` does, but of a SeedGenerator the tensor (seed, count), which may be traced."""
-    return seed.next() if isinstance(seed, keras.random.SeedGenerator) else key(seed)
+    return seed.next() if isinstance(seed, keras.random.SeedGenerator) else from_key(seed)
 
 
 def _from_words(words: Any) -> Key:

@@ -10,7 +10,7 @@ import keras
 from ..errors import DTypeError, LayoutError
 from ..recipe import Recipe
 from ..window import Shape
-from .seeds import key, next_key, next_words
+from .seeds import from_key, next_key, next_words
 
 __all__ = ["WRITTEN", "UnsupportedDTypeError", "check_layout", "drawn", "placed"]
 
@@ -35,7 +35,7 @@ def drawn(recipe: Recipe, seed: Any, shape: Shape, dtype: str, layout: Any) -> A
     check_layout(layout)
     recipe.plan(shape, dtype)
     if not isinstance(seed, keras.random.SeedGenerator):
-        key(seed)
+        from_key(seed)
     backend = keras.backend.backend()
     if backend == "jax":
         return _jax(recipe, seed, shape, dtype, layout)

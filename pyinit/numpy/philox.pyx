@@ -11,7 +11,8 @@ from numpy.random.bit_generator import ISpawnableSeedSequence
 
 from ..errors import SeedError, StateError
 from ..stream import STREAM_VERSION, Key
-from .seeding import KeySequence, counted, key_of, seed_sequence
+from .ancestry import Ancestry, ancestor, described, spawned
+from .seeding import counted, key_of, seed_sequence
 
 __all__ = ["Philox4x32"]
 
@@ -89,7 +90,7 @@ _JUMP_BLOCKS = 0x9E3779B97F4A7C15
 cdef class Philox4x32(BitGenerator):
     """A bit generator on pyinit's stream, for `numpy.random.Generator` and all that is built on it.
 
-    Its state is a key and a position, the number of 32-bit words passed. ``next_uint32`` takes the next
+    A key and a position, the number of 32-bit words passed, decide its draws. ``next_uint32`` takes the next
     word w. ``next_uint64`` takes the next two whose first has an even number, x = (w_even << 32) | w_odd; at
     an odd position one word is passed over. ``next_double`` is (x mod 2^53) 2^-53, and ``random_raw`` gives x.
 
@@ -102,7 +103,7 @@ cdef class Philox4x32(BitGenerator):
     Raises
     ------
     SeedError
-        If `key` is none of these.
+        If `key` is none of these. For another type it is a TypeError, too, as NumPy's generators raise.
 
     Notes
     -----
@@ -135,10 +136,12 @@ cdef class Philox4x32(BitGenerator):
     """
 
     cdef Sequence sequence
+    cdef object ancestry
 
     def __init__(self, key=None):
         found = seed_sequence(key)
         start = key_of(found)
+        self.ancestry = Ancestry()
         BitGenerator.__init__(self, found)
         self._bitgen.state = <void *>&self.sequence
         self._bitgen.next_uint64 = &next_uint64
@@ -163,6 +166,10 @@ cdef class Philox4x32(BitGenerator):
         with self.lock:
             return self._key(), self._position()
 
+    cdef _move(self, key, position, said):
+        self._seed_seq = self.ancestry.follow(self._seed_seq, self._key(), key, said)
+        self._seek(key, position)
+
     @property
     def key(self):
         """The key of the stream, a `pyinit.Key`."""
@@ -170,22 +177,38 @@ cdef class Philox4x32(BitGenerator):
 
     @property
     def state(self):
-        """What decides all further draws, as a dict of plain numbers and names that JSON can hold.
+        """What decides all further draws and children, as a dict that JSON can hold.
 
-        ``position`` is the number of 32-bit words passed, modulo 2^66. Setting a state of another key also
-        makes `spawn` start from that key.
+        ``position`` is the number of 32-bit words passed, modulo 2^66. ``n_children_spawned`` and
+        ``seed_sequence`` say which child is the next: "KeySequence", or what a `numpy.random.SeedSequence` was
+        made from; other sequences cannot be told, and both are left out.
+
+        A generator that is set to a state goes on with the children of that state. It never hands out a child
+        again that it handed out itself: where it has spawned more from the same start, that count stays, also
+        when its key is changed and changed back. A state of pyinit 0.1, which has no count, says only the key.
 
         Raises
         ------
         StateError
             If what is set is not such a dict: it is a TypeError and a ValueError.
+
+        Examples
+        --------
+        >>> from pyinit.numpy import Philox4x32
+        >>> first, second = Philox4x32(7), Philox4x32()
+        >>> children = first.spawn(2)
+        >>> second.state = first.state
+        >>> second.spawn(1)[0].key == first.key.fold_in(2)
+        True
         """
-        key, position = self._where()
+        with self.lock:
+            key, position, said = self._key(), self._position(), described(self._seed_seq)
         return {
             "bit_generator": type(self).__name__,
             "stream_version": STREAM_VERSION,
             "key": {"seed": key.seed, "offset": key.offset},
             "position": position,
+            **said,
         }
 
     @state.setter
@@ -204,10 +227,9 @@ cdef class Philox4x32(BitGenerator):
             raise StateError(f"a state of {kind} has a key and a position; got {value!r}. {way_out}") from wrong
         if position >= _WORDS:
             raise StateError(f"a position is below 2**66; got {position}. {way_out}")
+        said = ancestor(value, key, way_out)
         with self.lock:
-            if key != self._key():
-                self._seed_seq = KeySequence(key)
-            self._seek(key, position)
+            self._move(key, position, said)
 
     def advance(self, delta):
         """Move on as if `delta` 64-bit draws had been made, and return this generator.
@@ -274,13 +296,20 @@ cdef class Philox4x32(BitGenerator):
         True
         """
         blocks = _integer(jumps, "jumped's jumps") * _JUMP_BLOCKS
-        key, position = self._where()
-        cdef Philox4x32 other = type(self)(Key(key.seed, (key.offset + blocks) % 2**64))
-        other._seek(other._key(), position)
+        cdef Philox4x32 other
+        with self.lock:
+            key, position = self._key(), self._position()
+            other = type(self)(self._seed_seq)
+            other.ancestry = self.ancestry.copy()
+        other._seek(key, 0)
+        other._move(Key(key.seed, (key.offset + blocks) % 2**64), position, None)
         return other
 
     def spawn(self, n_children):
         """Return new generators of independent streams, whatever has been drawn from this one.
+
+        No child is handed out twice, not to two threads either, nor by two generators that were made from
+        one sequence.
 
         The n-th child ever, counted from 0, has the key ``key.fold_in(n)``; where this generator was made
         from a `numpy.random.SeedSequence`, or without a key, the children are made from that one's children.
@@ -308,16 +337,25 @@ cdef class Philox4x32(BitGenerator):
         [True, True]
         """
         count = counted(n_children, "spawn's n_children")
-        if not isinstance(self._seed_seq, ISpawnableSeedSequence):
-            raise StateError(
-                f"spawn needs a seed sequence that can spawn; got {self._seed_seq!r}. "
-                "Make the generator from a key."
-            )
         with self.lock:
-            return [type(self)(child) for child in self._seed_seq.spawn(count)]
+            sequence = self._seed_seq
+            if not isinstance(sequence, ISpawnableSeedSequence):
+                raise StateError(
+                    f"spawn needs a seed sequence that can spawn; got {sequence!r}. "
+                    "Make the generator from a key."
+                )
+            children = spawned(sequence, count)
+        return [type(self)(child) for child in children]
 
     def __reduce__(self):
-        return type(self), (self._seed_seq,), self.state
+        return type(self), (self._seed_seq,), (self.state, self.ancestry)
+
+    def __setstate__(self, found):
+        # a pickle of pyinit 0.1 has the state alone
+        state, ancestry = (found, None) if isinstance(found, Mapping) else found
+        if ancestry is not None:
+            self.ancestry = ancestry.copy()
+        self.state = state
 
 
 def _integer(value, what):

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from operator import index
+from threading import Lock
 from typing import Any
 
 import numpy as np
 from numpy.random import SeedSequence
 from numpy.random.bit_generator import ISeedSequence, ISpawnableSeedSequence
 
-from ..errors import StateError
+from ..errors import SeedError, StateError
 from ..reference import words32, words64
 from ..stream import Key, as_key
 
-__all__ = ["KeySequence", "counted", "key_of", "seed_sequence"]
+__all__ = ["KeySequence", "KeyTypeError", "counted", "key_of", "seed_sequence"]
+
+
+class KeyTypeError(SeedError, TypeError):
+    """A key of a wrong type: NumPy's generators raise a TypeError for one, and its users catch that."""
 
 
 class KeySequence(ISpawnableSeedSequence):
     """A key as a seed sequence: child n has the key ``key.fold_in(n)``.
 
     It stands where NumPy expects a `numpy.random.SeedSequence`, so that spawning is as reproducible as the
-    key.
+    key. Threads may share one: no child is handed out twice.
 
     Parameters
     ----------
@@ -31,7 +37,7 @@ class KeySequence(ISpawnableSeedSequence):
     Raises
     ------
     SeedError
-        If `key` is neither an integer in [0, 2**64) nor a Key.
+        If `key` is neither an integer in [0, 2**64) nor a Key. For another type it is a TypeError, too.
     StateError
         If `n_children_spawned` is not a natural number.
 
@@ -47,8 +53,9 @@ class KeySequence(ISpawnableSeedSequence):
     """
 
     def __init__(self, key: int | Key, n_children_spawned: int = 0) -> None:
-        self.key = as_key(key)
+        self.key = _key(key)
         self.n_children_spawned = counted(n_children_spawned, "n_children_spawned")
+        self._lock = Lock()
 
     @property
     def state(self) -> dict[str, Any]:
@@ -75,12 +82,12 @@ class KeySequence(ISpawnableSeedSequence):
         StateError
             If `n_words` is not a natural number, or `dtype` is another.
         """
-        index = np.arange(counted(n_words, "generate_state's n_words"), dtype=np.uint64)
+        numbers = np.arange(counted(n_words, "generate_state's n_words"), dtype=np.uint64)
         wanted = np.dtype(dtype)
         if wanted == np.uint32:
-            return words32(self.key, index).astype(np.uint32)
+            return words32(self.key, numbers).astype(np.uint32)
         if wanted == np.uint64:
-            return words64(self.key, index)
+            return words64(self.key, numbers)
         raise StateError(f"generate_state needs uint32 or uint64; got {wanted}. Use one of them.")
 
     def spawn(self, n_children: int) -> list[KeySequence]:
@@ -101,9 +108,44 @@ class KeySequence(ISpawnableSeedSequence):
         StateError
             If `n_children` is not a natural number.
         """
-        first = self.n_children_spawned
-        self.n_children_spawned = first + counted(n_children, "spawn's n_children")
-        return [KeySequence(self.key.fold_in(n)) for n in range(first, self.n_children_spawned)]
+        count = counted(n_children, "spawn's n_children")
+        with self._lock:
+            first = self.n_children_spawned
+            self.n_children_spawned = first + count
+        return [KeySequence(self.key.fold_in(n)) for n in range(first, first + count)]
+
+    def pass_over(self, n_children: int) -> None:
+        """Hand out none of the first `n_children` children from now on.
+
+        Parameters
+        ----------
+        n_children : int
+            Where more have been spawned already, nothing changes.
+
+        Raises
+        ------
+        StateError
+            If `n_children` is not a natural number.
+
+        Examples
+        --------
+        >>> import pyinit as pi
+        >>> from pyinit.numpy import KeySequence
+        >>> sequence = KeySequence(7)
+        >>> sequence.pass_over(3)
+        >>> sequence.spawn(1)[0].key == pi.key(7).fold_in(3)
+        True
+        """
+        count = counted(n_children, "pass_over's n_children")
+        with self._lock:
+            self.n_children_spawned = max(self.n_children_spawned, count)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._lock = Lock()
 
     def __repr__(self) -> str:
         return f"KeySequence({self.key!r}, n_children_spawned={self.n_children_spawned})"
@@ -120,7 +162,7 @@ def seed_sequence(key: int | Key | ISeedSequence | None) -> ISeedSequence:
     """Return what a bit generator made with `key` spawns from; None is entropy of the system."""
     if key is None:
         return SeedSequence()
-    return key if isinstance(key, ISeedSequence) else KeySequence(as_key(key))
+    return key if isinstance(key, ISeedSequence) else KeySequence(_key(key))
 
 
 def key_of(sequence: ISeedSequence) -> Key:
@@ -129,3 +171,20 @@ def key_of(sequence: ISeedSequence) -> Key:
         return sequence.key
     seed, offset = sequence.generate_state(2, np.uint64)
     return Key(int(seed), int(offset))
+
+
+def _key(value: Any) -> Key:
+    try:
+        return as_key(value)
+    except SeedError as wrong:
+        if _is_integer(value):
+            raise
+        raise KeyTypeError(str(wrong)) from None
+
+
+def _is_integer(value: Any) -> bool:
+    try:
+        index(value)
+    except TypeError:
+        return False
+    return not isinstance(value, bool)

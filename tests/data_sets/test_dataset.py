@@ -128,7 +128,7 @@ def test_parts_and_batches() -> None:
         ),
         (
             {"targets": [1, 2, 3]},
-            "d's targets need shape (4,), one a row of inputs; got (3,). Reshape or cut them.",
+            "d's targets need shape (4,), one for each row of inputs; got (3,). Reshape or cut them.",
         ),
         (
             {"targets": [1, 2, np.nan, 3]},

@@ -179,7 +179,7 @@ def test_faults_are_named_by_line(
         (
             PLAIN,
             {"test": 1},
-            "test is the part of rows to test on, in [0, 1); got 1. Use 0.2 for a fifth.",
+            "test is the fraction of rows to test on, in [0, 1); got 1. Use 0.2 for a fifth.",
         ),
         (
             "a,y\n,1\n2,\n",

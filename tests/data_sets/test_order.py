@@ -94,11 +94,11 @@ def test_the_check_of_places_can_fail() -> None:
         ),
         (
             lambda: pi.data.split(3, 1.0, key=0),
-            "test is the part of rows to test on, in [0, 1); got 1.0. Use 0.2 for a fifth.",
+            "test is the fraction of rows to test on, in [0, 1); got 1.0. Use 0.2 for a fifth.",
         ),
         (
             lambda: pi.data.split(3, float("nan"), key=0),
-            "test is the part of rows to test on, in [0, 1); got nan. Use 0.2 for a fifth.",
+            "test is the fraction of rows to test on, in [0, 1); got nan. Use 0.2 for a fifth.",
         ),
     ],
 )

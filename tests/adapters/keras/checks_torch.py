@@ -9,9 +9,9 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 import pyinit as pi
-from pyinit.keras import initializers, key
+from pyinit.keras import from_key, initializers
 
-HE = pi.he_normal(truncated=True)
+HE = pi.he_normal(truncated=True, compat="keras")
 
 
 def test_the_meta_device_has_no_values_and_asks_for_no_seed() -> None:
@@ -22,7 +22,7 @@ def test_the_meta_device_has_no_values_and_asks_for_no_seed() -> None:
             assert (made.is_meta, made.shape, made.dtype) == (True, (8, 4), torch.bfloat16)
         with pytest.raises(TypeError, match="got int32"):
             initializers.HeNormal()((8, 4), "int32")
-    assert key(generator) == pi.Key(3)
+    assert from_key(generator) == pi.Key(3)
 
 
 def test_a_variable_is_a_leaf_that_requires_its_gradient() -> None:

@@ -13,7 +13,7 @@ import pytest
 from keras.src.initializers.random_initializers import compute_fans
 
 import pyinit as pi
-from pyinit.keras import FromRecipe, initializers, key
+from pyinit.keras import FromRecipe, from_key, initializers, to_key
 
 BACKEND = keras.backend.backend()
 SHAPES = ((), (0,), (7,), (300, 100), (0, 3), (3, 32, 8), (3, 3, 32, 8))
@@ -187,14 +187,14 @@ def test_a_seed_generator_begins_with_its_seed_and_advances() -> None:
     generator = keras.random.SeedGenerator(7)
     initializer = initializers.HeNormal(seed=generator)
     for count in range(3):
-        where = key(generator)
+        where = from_key(generator)
         assert where == pi.Key(7 | count << 32)
         drawn = initializer((5, 4))
         assert np.array_equal(bits(drawn), expected(FAMOUS["HeNormal"], (5, 4), where, "float32"))
     # one generator for several, as for Keras' own
-    assert key(generator) == pi.Key(7 | 3 << 32)
+    assert from_key(generator) == pi.Key(7 | 3 << 32)
     keras.initializers.HeNormal(seed=generator)((2, 2))
-    assert key(generator) == pi.Key(7 | 4 << 32)
+    assert from_key(generator) == pi.Key(7 | 4 << 32)
 
 
 def test_a_refused_draw_does_not_advance() -> None:
@@ -205,7 +205,7 @@ def test_a_refused_draw_does_not_advance() -> None:
         initializers.HeNormal(seed=generator)((5, 5), "int32")
     with pytest.raises(pi.RecipeError, match="float16 holds values up to"):
         initializers.RandomNormal(stddev=1e6, seed=generator)((5, 5), "float16")
-    assert key(generator) == pi.Key(7)
+    assert from_key(generator) == pi.Key(7)
 
 
 def test_set_random_seed_governs_what_has_no_seed() -> None:
@@ -227,14 +227,38 @@ def test_set_random_seed_governs_what_has_no_seed() -> None:
 
 @pytest.mark.parametrize(("seed", "found"), [(2**64 - 1, 2**64 - 1), (-1, 2**32 - 1), (True, 1)])
 def test_unusual_seeds(seed: int, found: int) -> None:
-    assert key(seed) == pi.Key(found)
+    assert from_key(seed) == pi.Key(found)
     drawn = initializers.RandomUniform(seed=seed)((3,))
     assert np.array_equal(bits(drawn), expected(RANDOM["RandomUniform"], (3,), found, "float32"))
 
 
+@pytest.mark.parametrize("where", [0, 7, 2**64 - 1, pi.Key(7)])
+def test_a_seed_and_a_key_are_two_names_of_one_stream(where: int | pi.Key) -> None:
+    seed = to_key(where)
+    assert type(seed) is int
+    assert from_key(seed) == (where if isinstance(where, pi.Key) else pi.key(where))
+    drawn = bits(initializers.RandomUniform(seed=seed)((3,)))
+    assert np.array_equal(drawn, expected(RANDOM["RandomUniform"], (3,), where, "float32"))
+
+
+@pytest.mark.parametrize("where", [7, pi.key(7).fold_in("dense.kernel"), pi.Key(2**64 - 1, 2**64 - 1)])
+def test_from_recipe_takes_a_key(where: int | pi.Key) -> None:
+    initializer = FromRecipe(pi.normal(), key=where)
+    revived = keras.initializers.deserialize(
+        json.loads(json.dumps(keras.initializers.serialize(initializer)))
+    )
+    for each in (initializer, initializer.clone(), revived):
+        for _ in range(2):
+            assert np.array_equal(bits(each((5, 4))), expected(pi.normal(), (5, 4), where, "float32"))
+    assert from_key(initializer.seed) == initializer.key
+    assert revived.get_config() == initializer.get_config()
+    old = {name: value for name, value in FromRecipe("ones", seed=3).get_config().items() if name != "key"}
+    assert FromRecipe.from_config(old).seed == 3
+
+
 def test_negative_states_of_a_generator() -> None:
     if BACKEND == "torch":  # whose generators keep 32 bits with a sign
-        assert key(keras.random.SeedGenerator(-1)) == key(-1)
+        assert from_key(keras.random.SeedGenerator(-1)) == from_key(-1)
 
 
 @pytest.mark.parametrize(
@@ -243,7 +267,8 @@ def test_negative_states_of_a_generator() -> None:
         pi.critical_normal("tanh"),
         pi.sparse(0.5, std=1.0),
         pi.glorot_uniform(layout="torch"),
-        pi.he_normal(in_axis=(0, 1), out_axis=2),
+        pi.he_normal(in_axis=1, out_axis=0),
+        pi.orthogonal(layout="keras"),
         pi.truncated_normal(low=-math.inf, high=1.0),
         pi.delta_orthogonal(),
         pi.bilinear(),
@@ -253,9 +278,7 @@ def test_negative_states_of_a_generator() -> None:
 )
 def test_any_recipe(recipe: pi.Recipe) -> None:
     initializer = FromRecipe(recipe, seed=5)
-    shape = (3, 4, 6)
-    if recipe.verb == "sparse":
-        shape = (12, 6)
+    shape = (12, 6) if recipe.verb in ("sparse", "variance_scaling") else (3, 4, 6)
     drawn = bits(initializer(shape))
     assert np.array_equal(drawn, expected(recipe, shape, 5, "float32"))
     assert initializer.plan(shape) == recipe.plan(shape)
@@ -283,9 +306,20 @@ def test_a_recipe_of_an_array_is_cloned_but_has_no_config() -> None:
     ("call", "error", "message"),
     [
         (lambda: FromRecipe(3), pi.RecipeError, "a recipe is needed; got 3. Give pyinit.normal()"),
+        (
+            lambda: FromRecipe("ones", 1, key=2),
+            pi.SeedError,
+            "a seed or a key is needed; got seed=1 and key=2",
+        ),
+        (lambda: FromRecipe("ones", key="1"), pi.SeedError, "key must be an int seed or a Key; got '1'"),
+        (lambda: to_key(pi.Key(1, 2)), pi.SeedError, "cannot hold an offset; got Key.*Use FromRecipe"),
         (lambda: FromRecipe("typo"), pi.RecipeError, "unknown recipe 'typo'"),
         (lambda: FromRecipe("zeros", seed=1.5), ValueError, "`seed` argument should be an instance"),
-        (lambda: key(1.5), pi.SeedError, "a Keras seed is an int or a keras.random.SeedGenerator; got 1.5"),
+        (
+            lambda: from_key(1.5),
+            pi.SeedError,
+            "a Keras seed is an int or a keras.random.SeedGenerator; got 1.5",
+        ),
         (lambda: initializers.HeNormal(seed=2**64)((2, 2)), pi.SeedError, r"in \[0, 2\*\*64\)"),
         (lambda: initializers.HeNormal()((2, 2), "int32"), TypeError, "pyinit draws float32, float64"),
         (lambda: initializers.HeNormal()((2, 2), "int32"), ValueError, "got int32. Draw one of these"),

@@ -31,8 +31,8 @@ class TestDirect(direct.Base):  # type: ignore[name-defined, misc]
         cls.dtype = np.uint64
         cls.data1, cls.data2 = ({"seed": [SeedSequence(n)], "data": cls.expected(n)} for n in (1, 2))
         cls.seed_error_type = ValueError
-        cls.invalid_init_types = [(1, None), (1, 2)]
-        cls.invalid_init_values = [(-1,), (2**64,), (3.2,), ([None],), ("1",)]
+        cls.invalid_init_types = [(3.2,), (-0.5,), ([None],), ("1",), (1, None), (1, 2)]
+        cls.invalid_init_values = [(-1,), (2**64,)]
 
     @staticmethod
     def expected(seed: int) -> np.ndarray:

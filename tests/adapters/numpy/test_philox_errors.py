@@ -36,6 +36,19 @@ def test_keys(key: Any, message: str) -> None:
         KeySequence(key)
 
 
+# NumPy's generators raise a TypeError for these, and its users catch that.
+@pytest.mark.parametrize("key", [3.2, -0.5, [None], "1", True, np.arange(2), {}])
+def test_a_key_of_a_wrong_type_is_a_type_error_too(key: Any) -> None:
+    for make in (Philox4x32, KeySequence):
+        with pytest.raises(TypeError) as raised:
+            make(key)
+        assert isinstance(raised.value, SeedError)
+    for wrong in (-1, 2**64, np.int64(-1)):
+        with pytest.raises(SeedError) as ours:
+            Philox4x32(wrong)
+        assert not isinstance(ours.value, TypeError)
+
+
 STATE = Philox4x32(7).state
 
 
@@ -52,6 +65,12 @@ STATE = Philox4x32(7).state
         ({k: v for k, v in STATE.items() if k != "position"}, "a state of Philox4x32 has a key and a posit"),
         ({**STATE, "position": -1}, "a state of Philox4x32 has a key and a position; got {"),
         ({**STATE, "position": 1.0}, "a state of Philox4x32 has a key and a position; got {"),
+        ({**STATE, "n_children_spawned": -1}, "a state of children has n_children_spawned, and "),
+        ({**STATE, "n_children_spawned": None}, "a state of children has n_children_spawned, and "),
+        ({**STATE, "seed_sequence": "PCG64"}, "a state of children has n_children_spawned, and "),
+        ({**STATE, "seed_sequence": {"seed": 1}}, "a state of children has n_children_spawned, and "),
+        ({**STATE, "seed_sequence": {"entropy": -1}}, "a state of children has n_children_spawned, and "),
+        ({**STATE, "seed_sequence": {"entropy": 1}}, "a state with a seed_sequence has its key, Key(seed="),
         ({**STATE, "position": 2**66}, f"a position is below 2**66; got {2**66}. Use what Philox4x32.state"),
     ],
 )
