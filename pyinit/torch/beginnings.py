@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
 
 import torch
@@ -10,7 +10,7 @@ from torch.nn.parameter import is_lazy
 
 from ..errors import LayoutError
 from .construction import was_deferred
-from .doubts import doubts
+from .doubts import doubts, refuse_real
 from .followed import Followed
 from .holding import named_tensors
 from .inlining import inline
@@ -92,7 +92,7 @@ def _record(
             found[name] = Recorded(name, View.of(tensor), constructed)
     if found.keys() != meta.keys():
         found = {**_begun(module, tensors, found), **found}
-        for name, why in _replaced(module, found, meta):
+        for name, why in _replaced(module, meta):
             found[name] = _lost(name, found[name].view, why)
     owned = {id(recorded.cell) for recorded in found.values()}
     for recorded in found.values():
@@ -109,24 +109,27 @@ def _begun(
     versions = {id(tensor): tensor._version for _, tensor in tensors if tensor.is_meta}
     recorder = Recorder(kept)
     methods = Methods(recorder)
+
+    def written(tensor: torch.Tensor) -> int:
+        return tensor._version - versions.get(id(tensor), 0) + methods.repeated.get(id(tensor), 0)
+
     found: dict[str, Recorded] = {}
+    often: dict[str, tuple[int, int]] = {}
     try:
         with untied(module) as ties, recorder, torch.no_grad():
             methods.begin(module)
         for name, tensor in tensors:
             if tensor.is_meta and name not in constructed:
                 version = versions[id(tensor)]
-                found[name] = ties.begun(name, tensor, recorder, methods.written, version)
+                found[name], times = ties.begun(name, tensor, recorder, written, version)
+                often[name] = version, times
     finally:
         # recorded again, it is to look the same
-        meta = [tensor for _, tensor in tensors if tensor.is_meta]
-        torch._C._autograd._unsafe_set_version_counter(
-            tuple(meta), tuple(versions[id(tensor)] for tensor in meta)
-        )
-    for name, why in doubts(module, methods, versions).items():
-        if name in found:
-            found[name] = _lost(name, found[name].view, why)
-    for name, why in _cut(module):
+        meta = tuple(tensor for _, tensor in tensors if tensor.is_meta)
+        torch._C._autograd._unsafe_set_version_counter(meta, tuple(versions[id(each)] for each in meta))
+    if any(not tensor.is_meta for tensor in kept):
+        refuse_real(module, methods)
+    for name, why in (*doubts(module, often), *_cut(module)):
         if name in found:
             found[name] = _lost(name, found[name].view, why)
     return found
@@ -138,23 +141,23 @@ def _lost(name: str, view: View, why: str) -> Recorded:
     return Recorded(name, view, cell)
 
 
-def _replaced(
-    module: torch.nn.Module, found: Mapping[str, Recorded], meta: Mapping[str, torch.Tensor]
-) -> Iterator[tuple[str, str]]:
+def _replaced(module: torch.nn.Module, meta: Mapping[str, torch.Tensor]) -> Iterator[tuple[str, str]]:
     """Yield the tensors of recorded constructors that others have taken the place of, and what to say."""
-    for name, tensor in meta.items():
-        owner = owner_of(module, name)
-        if was_deferred(owner) and lasting_cell(tensor) is None:
+    unknown = [name for name, tensor in meta.items() if lasting_cell(tensor) is None]
+    for name, owner in zip(unknown, owners(module, unknown), strict=True):
+        if was_deferred(owner):
             yield name, "it was replaced since the module was built under deferred()"
 
 
-def owner_of(module: torch.nn.Module, name: str) -> torch.nn.Module:
-    """Return the module that holds a tensor of this name, also if the name ends with a place in a list."""
-    path = name.split(".")[:-1]
+def owners(module: torch.nn.Module, names: Iterable[str]) -> list[torch.nn.Module]:
+    """Return the modules that hold tensors of some names, which may end with a place in a list."""
     modules = dict(module.named_modules(remove_duplicate=False))
-    while path and ".".join(path) not in modules:
-        path.pop()
-    found: torch.nn.Module = modules[".".join(path)]
+    found: list[torch.nn.Module] = []
+    for name in names:
+        path = name.rpartition(".")[0]
+        while path not in modules:
+            path = path.rpartition(".")[0]
+        found.append(modules[path])
     return found
 
 

@@ -4,68 +4,62 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 
 from ..errors import RecipeError
 from ..stream import Key
 from .construction import was_deferred
-from .holding import STAND_IN, named_tensors
+from .holding import STAND_IN
 from .methods import INITS, RESETS, Methods, calls_in_constructor
 from .recording import Cell, Lost
 from .replay import replay
 
-__all__ = ["doubts"]
+__all__ = ["doubts", "refuse_real"]
 
 # Libraries whose constructors draw: what their layers' methods repeat is not how their models begin.
 _DRAWN_BY_CONSTRUCTORS = ("timm", "torchvision")
 # Libraries whose modules say in methods how they begin.
 _OWN_METHODS = ("torch", "transformers")
 # What draws into a tensor that is there already.
-_DRAWS = {name for name in dir(torch.nn.init) if name.endswith("_") and not name.startswith("_")}
-_DRAWS |= {"normal_", "uniform_", "fill_", "zero_"}
+_DRAWS = frozenset(
+    [name for name in dir(torch.nn.init) if name.endswith("_") and not name.startswith("_")]
+    + ["normal_", "uniform_", "fill_", "zero_"]
+)
 # Makers of tensors that ignore `torch.device`.
-_LEGACY = {"Tensor", "FloatTensor", "DoubleTensor", "HalfTensor", "BFloat16Tensor"}
+_LEGACY = frozenset({"Tensor", "FloatTensor", "DoubleTensor", "HalfTensor", "BFloat16Tensor"})
 
 
-def doubts(module: torch.nn.Module, methods: Methods, versions: Mapping[int, int]) -> dict[str, str]:
-    """Return which meta tensors begin otherwise than the methods say, and why.
+def doubts(module: torch.nn.Module, often: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, str]]:
+    """Yield which meta tensors begin otherwise than the methods say, and why.
 
     Parameters
     ----------
     module : torch.nn.Module
         After its methods were run.
-    methods : Methods
-        What they wrote.
-    versions : mapping of int to int
-        How often each meta tensor, by its identity, had been written to before.
-
-    Raises
-    ------
-    RecipeError
-        If a method writes to a real tensor that took no heed of the meta device.
+    often : mapping of str to pair of int
+        How often each meta tensor had been written to before, and how often the methods do that.
     """
-    _refuse_real(module, methods)
-    _warn_of_sharded(module)
-    found: dict[str, str] = {}
+    for name, (times, repeated) in often.items():
+        if times > repeated:
+            yield name, f"it was written to {_times(times)}, and the methods do that {_times(repeated)}"
+    sharded = False
     for prefix, part in module.named_modules():
         library = type(part).__module__.partition(".")[0]
         if library in _DRAWN_BY_CONSTRUCTORS and not was_deferred(part):
             for name, parameter in part.named_parameters(prefix, remove_duplicate=False):
                 if parameter.is_meta:
-                    found.setdefault(name, f"constructors of {library} draw, which the meta device loses")
-    for name, tensor in named_tensors(module):
-        times, repeated = versions.get(id(tensor), 0), methods.written.get(id(tensor), 0)
-        if tensor.is_meta and times > repeated:
-            why = f"it was written to {_times(times)}, and the methods do that {_times(repeated)}"
-            found.setdefault(name, why)
-    return found
+                    yield name, f"constructors of {library} draw, which the meta device loses"
+        sharded |= any(each is not None and STAND_IN in each.__dict__ for each in part._parameters.values())
+    if sharded:
+        _warn_of_sharded(module)
 
 
 def _warn_of_sharded(module: torch.nn.Module) -> None:
     """Warn of constructors that draw into what was sharded since: torch's count of writes is gone with it."""
     for part in module.modules():
-        kind = type(part)
+        kind: Any = type(part)
         if kind.__module__.partition(".")[0] in _OWN_METHODS or was_deferred(part):
             continue
         if any(hasattr(kind, name) for name in (*RESETS, *INITS)) or not calls_in_constructor(kind, _DRAWS):
@@ -84,8 +78,14 @@ def _times(n: int) -> str:
     return {0: "not at all", 1: "once", 2: "twice"}.get(n, f"{n} times")
 
 
-def _refuse_real(module: torch.nn.Module, methods: Methods) -> None:
-    """Refuse real tensors that a method would initialize, where meta tensors stand beside them."""
+def refuse_real(module: torch.nn.Module, methods: Methods) -> None:
+    """Refuse real tensors that a method would initialize, where meta tensors stand beside them.
+
+    Raises
+    ------
+    RecipeError
+        Which names them.
+    """
     names = [name for name, _ in _unwritten(module, methods)]
     if names:
         told = ", ".join(f"'{name}'" for name in names[:8]) + (", ..." if len(names) > 8 else "")
@@ -113,11 +113,17 @@ def _unwritten(module: torch.nn.Module, methods: Methods) -> Iterator[tuple[str,
                 continue
             is_parameter = isinstance(tensor, torch.nn.Parameter) and tensor.is_floating_point()
             if is_parameter and legacy is None:
-                legacy = calls_in_constructor(type(part), _LEGACY) > 0
+                legacy = _is_legacy(part)
             spared = methods.recorder.spared.get(int(tensor.untyped_storage()._cdata))
             differs = spared is not None and methods.begun[id(part)] and _differs(tensor, spared)
             if differs or (is_parameter and legacy):
                 yield f"{prefix}.{last}" if prefix else last, tensor
+
+
+def _is_legacy(module: torch.nn.Module) -> bool:
+    """Tell whether a constructor names what makes tensors of no device."""
+    kind: Any = type(module)
+    return calls_in_constructor(kind, _LEGACY) > 0
 
 
 def _differs(tensor: torch.Tensor, spared: Cell) -> bool:

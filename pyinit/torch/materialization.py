@@ -14,7 +14,7 @@ from ..errors import PyinitError, RecipeError
 from ..recipe import Recipe, as_recipe
 from ..rules import Rule, as_rules, is_one_recipe
 from ..stream import Key, as_key
-from .beginnings import forget, owner_of, record
+from .beginnings import forget, owners, record
 from .construction import forget_construction, was_deferred
 from .followed import kind_of
 from .holding import named_tensors, put_instead
@@ -77,8 +77,8 @@ def materialize(
     Raises
     ------
     RecipeError
-        If it is not known how a parameter or buffer begins. Each is named, with the reason; the module is
-        still on the meta device then.
+        If it is not known how a parameter or buffer begins, or if one is real that a method would begin. Each
+        is named, with the reason; the module is still on the meta device then.
     LayoutError
         If a lazy module does not know its shapes yet.
     ShapeError, SeedError
@@ -87,9 +87,16 @@ def materialize(
     Notes
     -----
     Of a module built under ``torch.device("meta")`` only what its methods write can be recorded. What a
-    constructor itself wrote, as torchvision's ResNet does to its convolutions, is lost there: where nothing
-    else writes to such a tensor, it is named in the error; where `reset_parameters` does, that counts. Build
-    under ``with pyinit.torch.deferred():`` to record constructors.
+    constructor itself wrote, or whoever came after it, is lost there. Such a tensor is named in the error
+    where nothing else writes to it, where torch counts more writes than the methods repeat, and in all models
+    of timm and torchvision, whose constructors draw. Torch does not count what is written through
+    ``tensor.data``, nor `trunc_normal_`, `orthogonal_`, `sparse_` and `dirac_` of torch.nn.init; of a sharded
+    module it has forgotten what it counted. Build under ``with pyinit.torch.deferred():`` to record
+    constructors.
+
+    A tie that `fully_shard` or `parallelize_module` has cut, since it was given only one of the modules that
+    hold the tensor, is made with equal bits if the module was built under `pyinit.torch.deferred`, or is a
+    transformers model that declares it. Of others on the meta device it cannot be known.
 
     What Python's `random` or NumPy draw while a method runs is recorded as the numbers it is: the key does
     not decide it, and ranks agree on it only where they seed these alike.
@@ -128,7 +135,8 @@ def materialize(
     if distributed:
         # what it imports takes longer than many a module
         real |= shards(distributed, recorded, root, count)
-    _install(module, real)
+    with torch._C.DisableTorchFunctionSubclass():
+        _install(module, real)
     return module
 
 
@@ -147,8 +155,7 @@ def _check(module: torch.nn.Module, recorded: dict[str, Recorded]) -> None:
     if unknown:
         named = [f"{kinds.get(name, 'attribute')} '{name}': {why}" for name, why in unknown.items()]
         more = f"; and {len(named) - _TOLD} more" if len(named) > _TOLD else ""
-        owners = [owner_of(module, name) for name in unknown]
-        deferred = all(map(was_deferred, owners))
+        deferred = all(map(was_deferred, owners(module, unknown)))
         silent = "what was recorded of it does" if deferred else "the module's own methods do"
         advice = (
             "Replace tensors inside the block of pyinit.torch.deferred() or after materialize"
@@ -228,11 +235,6 @@ def _install(module: torch.nn.Module, real: dict[str, torch.Tensor]) -> None:
 def _become(tensor: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
     """Put memory under a tensor, and return it; or another, with all that was said of it, if it is held."""
     new = torch.nn.Parameter(real, tensor.requires_grad) if isinstance(tensor, torch.nn.Parameter) else real
-    with torch._C.DisableTorchFunctionSubclass():
-        return _swapped(tensor, new)
-
-
-def _swapped(tensor: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
     new.__class__ = kind_of(tensor)
     tensor.__dict__.pop(MARK, None)
     new.__dict__.update(tensor.__dict__)

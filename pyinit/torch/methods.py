@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import torch
@@ -31,15 +31,15 @@ class Methods:
     ----------
     begun : dict of int to bool
         By the identity of each module: whether it, or one below it, has tensors on the meta device.
-    written : dict of int to int
-        By the identity of each meta tensor: how often the methods wrote to it, as torch counts, if a
-        constructor calls each method as often as it names it.
+    repeated : dict of int to int
+        By the identity of a meta tensor: how often more than they did here its methods write to it where
+        several constructors call them, as torch counts.
     """
 
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
         self.begun: dict[int, bool] = {}
-        self.written: dict[int, int] = {}
+        self.repeated: dict[int, int] = {}
 
     def begin(self, module: torch.nn.Module, inside: bool = False) -> bool:
         """Run a module's own methods, those of its children first; return whether any of it is on meta."""
@@ -54,8 +54,10 @@ class Methods:
 
     def _begin_one(self, module: torch.nn.Module, pretrained: bool, inside: bool) -> None:
         for name in RESETS:
-            if (method := _method(module, name)) is not None and not _needed(method):
-                self._run(module, name, method)
+            if (method := _method(module, name)) is not None:
+                arguments = _arguments(method)
+                if not any(arguments.values()):
+                    self._run(module, name, method, bool(arguments))
         if inside:
             # transformers calls the methods of the outermost model alone
             return
@@ -67,20 +69,24 @@ class Methods:
         for name in INITS:
             if (method := _method(module, name)) is None:
                 continue
-            needed = _needed(method)
+            arguments = _arguments(method)
+            needed = [each for each, is_needed in arguments.items() if is_needed]
             if not needed:
-                self._run(module, name, method)
+                self._run(module, name, method, bool(arguments))
             elif len(needed) == 1 and needed[0] in _APPLIED_TO:
                 self._run(module, name, partial(module.apply, method))
 
-    def _run(self, module: torch.nn.Module, name: str, method: Callable[[], Any]) -> None:
+    def _run(
+        self, module: torch.nn.Module, name: str, method: Callable[[], Any], defaulted: bool = False
+    ) -> None:
         """Record one method; if it cannot run, all that it might have written is lost."""
-        calls = calls_in_constructor(type(module), {name})
-        if calls and _defaulted(method):
+        kind: Any = type(module)
+        calls = calls_in_constructor(kind, frozenset({name}))
+        if calls and defaulted:
             self._lose(module, f"{type(module).__name__}.{name} has arguments that its constructor may set")
             return
-        tensors = {id(tensor): tensor for _, tensor in named_tensors(module) if tensor.is_meta}
-        before = {at: tensor._version for at, tensor in tensors.items()}
+        tensors = [tensor for _, tensor in named_tensors(module) if tensor.is_meta] if calls > 1 else []
+        before = [tensor._version for tensor in tensors]
         try:
             if name in RESETS:
                 # within this, a parametrized weight is one tensor, however often it is asked for
@@ -93,9 +99,9 @@ class Methods:
         except Exception as error:
             first = str(error).strip().partition("\n")[0]
             self._lose(module, f"{type(module).__name__}.{name} raised {type(error).__name__}: {first}")
-        for at, tensor in tensors.items():
-            times = (tensor._version - before[at]) * max(calls, 1)
-            self.written[at] = self.written.get(at, 0) + times
+        for tensor, times in zip(tensors, before, strict=True):
+            more = (tensor._version - times) * (calls - 1)
+            self.repeated[id(tensor)] = self.repeated.get(id(tensor), 0) + more
 
     def _lose(self, module: torch.nn.Module, why: str) -> None:
         for _, tensor in named_tensors(module):
@@ -125,7 +131,8 @@ class Methods:
                     self.recorder.write(original, Lost(why))
 
 
-def calls_in_constructor(kind: type, names: set[str]) -> int:
+@lru_cache(maxsize=1024)
+def calls_in_constructor(kind: type, names: frozenset[str]) -> int:
     """Return in how many constructors of a class and its bases one of some names stands."""
     made = [vars(base).get("__init__") for base in kind.__mro__]
     return sum(not names.isdisjoint(each.__code__.co_names) for each in made if inspect.isfunction(each))
@@ -155,17 +162,11 @@ def _method(module: torch.nn.Module, name: str) -> Callable[..., Any] | None:
     return found if inspect.ismethod(found) or inspect.isfunction(found) else None
 
 
-def _parameters(method: Callable[..., Any]) -> list[inspect.Parameter]:
-    """Return the arguments of a method but for those of any number."""
-    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return [each for each in inspect.signature(method).parameters.values() if each.kind not in kinds]
-
-
-def _needed(method: Callable[..., Any]) -> list[str]:
-    """Return the names of the arguments that a method cannot do without."""
-    return [each.name for each in _parameters(method) if each.default is each.empty]
-
-
-def _defaulted(method: Callable[..., Any]) -> bool:
-    """Tell whether a method takes arguments that it can do without."""
-    return inspect.isroutine(method) and any(each.default is not each.empty for each in _parameters(method))
+def _arguments(method: Callable[..., Any]) -> dict[str, bool]:
+    """Return the names of a method's arguments, and whether it cannot do without each."""
+    any_number = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return {
+        each.name: each.default is each.empty
+        for each in inspect.signature(method).parameters.values()
+        if each.kind not in any_number
+    }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -18,15 +20,23 @@ __all__ = ["Ties", "declared_ties", "is_pretrained", "untied"]
 
 def is_pretrained(module: torch.nn.Module) -> bool:
     """Tell a transformers model without importing transformers."""
+    kind: Any = type(module)
+    return _is_pretrained(kind)
+
+
+@lru_cache(maxsize=1024)
+def _is_pretrained(kind: type) -> bool:
     return any(
         base.__name__ == "PreTrainedModel" and base.__module__.startswith("transformers.")
-        for base in type(module).__mro__
+        for base in kind.__mro__
     )
 
 
 def declared_ties(module: torch.nn.Module) -> dict[str, str]:
     """Return which parameter each tied one is, by names, as transformers models in a module declare it."""
     found: dict[str, str] = {}
+    if "transformers" not in sys.modules:
+        return found
     for prefix, part in module.named_modules():
         if is_pretrained(part):
             tied = getattr(part, "all_tied_weights_keys", None)
@@ -45,25 +55,34 @@ class Ties:
         self.declared: set[int] = set()
 
     def begun(
-        self, name: str, tensor: torch.Tensor, recorder: Recorder, written: dict[int, int], version: int
-    ) -> Recorded:
-        """Return how a tensor begins: as the first of its owners says that says it.
+        self,
+        name: str,
+        tensor: torch.Tensor,
+        recorder: Recorder,
+        written: Callable[[torch.Tensor], int],
+        version: int,
+    ) -> tuple[Recorded, int]:
+        """Return how a tensor begins, as the first of its owners says that says it, and how often all write.
+
+        It may have been tied before they did.
 
         Parameters
         ----------
-        written : dict of int to int
-            How often methods wrote to each tensor, by its identity. That of the owner that decides becomes
-            the tensor's own.
+        written : callable
+            Returns how often methods wrote to a tensor.
         version : int
-            How often the tensor was written to before: owners that write less did not make it.
+            How often the tensor was written to before: an owner that writes as often decides before one that
+            writes less.
         """
+        spares = self.spares.get(id(tensor))
+        if not spares:
+            return Recorded(name, View.of(tensor), recorder.cell(tensor)), written(tensor)
         owners = [
-            (Recorded(name, View.of(one), recorder.cell(one)), written.get(id(one), 0))
-            for one in (tensor, *self.spares.get(id(tensor), []))
+            (Recorded(name, View.of(one), recorder.cell(one)), written(one)) for one in (tensor, *spares)
         ]
         known = [(recorded, times) for recorded, times in owners if recorded.unmade is None]
         known = [each for each in known if each[1] >= version] or known or owners[:1]
-        recorded, written[id(tensor)] = known[0]
+        recorded = known[0][0]
         places = self.names.pop(id(tensor), [])
         if places and id(tensor) not in self.declared and not all(_alike(recorded, one) for one, _ in known):
             warnings.warn(
@@ -73,7 +92,7 @@ class Ties:
                 UserWarning,
                 stacklevel=2,
             )
-        return recorded
+        return recorded, sum(times for _, times in owners)
 
 
 def _alike(first: Recorded, other: Recorded) -> bool:
