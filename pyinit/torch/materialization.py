@@ -59,12 +59,17 @@ def materialize(
         buffers stay as they are. It may be distributed (`fully_shard`, `parallelize_module`,
         `distribute_module`): every rank makes the parts of its DTensors that it holds, without a collective,
         with the bits of the whole module.
-    recipe : Recipe, mapping of pattern to Recipe, or sequence of rules, optional
-        What parameters should be instead, as for `pyinit.write_checkpoint`: the first pattern that matches
-        a parameter's name decides, and the module's own initialization where none does. A Recipe alone is
-        for all parameters. Buffers follow a rule only where the module does not say what they are.
+    recipe : Recipe, str, mapping of pattern to recipe, or sequence of rules, optional
+        What parameters should be instead; see Notes. One recipe, or its name, is for the kernels that the
+        module draws at random; its biases that are drawn become zeros, and all else keeps the module's own
+        values. Of ordered patterns the first that matches a parameter's name decides, and the module's own
+        initialization where none does.
     key : int or Key
         The model's key; an int is a seed.
+    prefix : str
+        The module's name in the whole model, such as ``"layers.2"``, where it is a part: a stage of a
+        pipeline, what FSDP's ``param_init_fn`` is given. It stands before the names that make the keys and
+        that patterns match.
     threads : int, optional
         At most this many threads. The values do not depend on it.
 
@@ -78,14 +83,32 @@ def materialize(
     ------
     RecipeError
         If it is not known how a parameter or buffer begins, or if one is real that a method would begin. Each
-        is named, with the reason; the module is still on the meta device then.
+        is named, with the reason; the module is still on the meta device then. If a name or a pattern
+        matches nothing (with a prefix, only one that begins with it), or two rules name one tied tensor.
     LayoutError
-        If a lazy module does not know its shapes yet.
+        If a lazy module does not know its shapes yet. If a recipe counts fans, names no axes, and nobody
+        knows what the axes of a weight are.
     ShapeError, SeedError
         If a recipe cannot count fans on a shape, or the key is not one.
 
     Notes
     -----
+    *Fans* are those of the layer that owns a weight, unless the recipe names a layout or axes: of transposed
+    convolutions with their stride, of groups, of transformers' Conv1D, of bilinear layers, and of
+    parametrized ones. A matrix of another module is (out, in). A weight of more than two axes is a
+    convolution's only if its module has a ``kernel_size`` that fits; a stack, such as experts, needs a recipe
+    that says so: ``he_normal(batch_axis=0)``, whose other axes are (out, in), or in_axis and out_axis, too.
+
+    *One recipe* leaves embeddings, norms and tables alone (parameters of modules of these kinds, or named
+    ``*embed``, ``*embedding(s)``, ``*token(s)``, ``*table``), vectors that are not called bias, constants,
+    and every buffer.
+
+    *Names* are those of the state dict of the module without wrappers: torch.compile, activation
+    checkpointing, FSDP and DataParallel change no number and no rule. A buffer follows a rule with its own
+    name, and a pattern only where the module does not say what it is. A rule for the name of a parametrized
+    weight is for what it is computed from; of a weight-normed one the direction follows the recipe and
+    the magnitude becomes its norm, so that the weight is what was asked for.
+
     Of a module built under ``torch.device("meta")`` only what its methods write can be recorded. What a
     constructor itself wrote, or whoever came after it, is lost there. Such a tensor is named in the error
     where nothing else writes to it, where torch counts more writes than the methods repeat, and in all models

@@ -99,8 +99,8 @@ def test_what_changes_no_number_changes_none(name: str) -> None:
     module = built()
     result = SAME[name](module)
     module = result if isinstance(result, nn.Module) else module
-    expected = materialize(built(), 0)
-    materialize(module, 0)
+    expected = materialize(built(), key=0)
+    materialize(module, key=0)
     assert values(module).keys() == values(expected).keys()
     for key, tensor in values(module).items():
         assert torch.equal(tensor, values(expected)[key]), key
@@ -133,8 +133,8 @@ def test_a_cast_has_one_rounding(name: str) -> None:
     dtype, cast = CASTS[name]
     module = built()
     cast(module)
-    materialize(module, 0)
-    expected = values(materialize(built(), 0))
+    materialize(module, key=0)
+    expected = values(materialize(built(), key=0))
     for key, tensor in values(module).items():
         assert tensor.dtype is dtype
         if dtype is not torch.float64:
@@ -156,17 +156,17 @@ def test_a_cast_has_the_bits_that_the_meta_device_gives(dtype: str) -> None:
     with deferred():
         after = build()
     after.to(kind)
-    expected = values(materialize(meta, 3))
+    expected = values(materialize(meta, key=3))
     for module in (inside, after):
-        for name, tensor in values(materialize(module, 3)).items():
+        for name, tensor in values(materialize(module, key=3)).items():
             assert torch.equal(tensor, expected[name]), name
 
 
 def test_one_layer_may_be_cast() -> None:
     module = built()
     module.fc.half()
-    materialize(module, 0)
-    expected = materialize(built(), 0)
+    materialize(module, key=0)
+    expected = materialize(built(), key=0)
     assert torch.equal(module.fc.weight, expected.fc.weight.half())
     assert module.embed.weight.dtype is torch.float32
 
@@ -175,13 +175,13 @@ def test_copies_in_one_module_begin_alike() -> None:
     """In eager torch deepcopy copies numbers."""
     first = built()
     module = nn.ModuleList([first, copy.deepcopy(first), copy.deepcopy(first).to(torch.bfloat16)])
-    materialize(module, 0)
+    materialize(module, key=0)
     for name, tensor in values(module[0]).items():
         assert torch.equal(values(module[1])[name], tensor)
         assert torch.equal(values(module[2])[name], tensor.bfloat16())
     assert module[1].fc.weight.data_ptr() != module[0].fc.weight.data_ptr()
     averaged = torch.optim.swa_utils.AveragedModel(built())
-    materialize(averaged, 0)
+    materialize(averaged, key=0)
     assert abs(float(averaged.module.fc.weight.detach().std()) / 0.02 - 1) < 0.05
     assert not averaged.module.head.weight.any()
 
@@ -197,7 +197,7 @@ WRITTEN: dict[str, tuple[Callable[[Any], Any], pi.Recipe]] = {
     "detached": (lambda m: m.fc.weight.detach().fill_(3), pi.constant(3)),
     "apply": (
         lambda m: m.apply(lambda part: part is m.fc and part.weight.data.normal_(1.0, 5.0)),
-        pi.normal(1.0, 5.0),
+        pi.normal(mean=1.0, std=5.0),
     ),
     "new data": (lambda m: setattr(m.fc.weight, "data", torch.full((64, 64), 7.0)), pi.constant(7)),
 }
@@ -208,7 +208,7 @@ def test_writes_after_construction_count(name: str) -> None:
     write, recipe = WRITTEN[name]
     module = built()
     write(module)
-    materialize(module, 5)
+    materialize(module, key=5)
     expected = torch.from_numpy(recipe((64, 64), key=pi.key(5).fold_in("fc.weight")))
     assert torch.equal(module.fc.weight.detach(), expected)
     assert not module.head.weight.any()
@@ -222,7 +222,7 @@ def test_pruning_masks_what_was_drawn() -> None:
     ):
         module = built()
         method(module.fc)
-        materialize(module, 0)
+        materialize(module, key=0)
         mask, original = module.fc.weight_mask, module.fc.weight_orig
         assert torch.equal(module.fc.weight, original * mask)
         assert abs(float(original.detach().std()) / 0.02 - 1) < 0.05
@@ -241,7 +241,7 @@ def test_norms_are_of_what_was_drawn(normed: Callable[[Any], Any], inside: bool)
             normed(module.fc)
     if not inside:
         normed(module.fc)
-    materialize(module, 0)
+    materialize(module, key=0)
     made = module.fc.weight.detach()
     if normed is nn.utils.spectral_norm:
         # its attribute is the weight until the first batch
@@ -288,7 +288,7 @@ def test_what_was_replaced_is_named_and_never_reset(name: str) -> None:
     module = built()
     replace(module)
     with pytest.raises(pi.errors.RecipeError) as caught:
-        materialize(module, 0)
+        materialize(module, key=0)
     assert why in str(caught.value)
     assert "Replace tensors inside the block of pyinit.torch.deferred() or after materialize" in str(
         caught.value
@@ -296,13 +296,13 @@ def test_what_was_replaced_is_named_and_never_reset(name: str) -> None:
     assert module.fc.weight.is_meta
     copied = copy.deepcopy(module)
     with pytest.raises(pi.errors.RecipeError, match=r"fc\.weight"):
-        materialize(copied, 0)
+        materialize(copied, key=0)
 
 
 def test_what_was_replaced_may_have_a_recipe() -> None:
     module = built()
     module.fc.weight = nn.Parameter(torch.empty(64, 64, device="meta"))
-    materialize(module, 0, {"fc.weight": pi.constant(2)})
+    materialize(module, {"fc.weight": pi.constant(2)}, key=0)
     assert bool((module.fc.weight == 2).all())
     assert not module.head.weight.any()
 
@@ -311,7 +311,7 @@ def test_a_layer_that_was_built_elsewhere_begins_by_its_own_methods() -> None:
     """As in eager torch, where nobody initializes it again."""
     module = built()
     module.head = nn.Linear(64, 64, device="meta")
-    materialize(module, 0)
+    materialize(module, key=0)
     assert 0.12 < float(module.head.weight.detach().abs().max()) <= 0.125
     assert abs(float(module.fc.weight.detach().std()) / 0.02 - 1) < 0.05
 
@@ -322,6 +322,6 @@ def test_two_blocks_may_share_tensors() -> None:
         second = Net()
         second.fc.weight.data.copy_(first.fc.weight * 2)
         second.head.weight = nn.Parameter(first.embed.weight)
-    module = materialize(nn.ModuleList([first, second]), 0)
+    module = materialize(nn.ModuleList([first, second]), key=0)
     assert torch.equal(module[1].fc.weight, module[0].fc.weight * 2)
     assert torch.equal(module[1].head.weight, module[0].embed.weight)

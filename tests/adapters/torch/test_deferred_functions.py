@@ -69,7 +69,7 @@ def test_known_numbers_are_those_of_eager_torch(name: str) -> None:
     eager = Written(WRITES[name])
     with deferred():
         module = Written(WRITES[name])
-    materialize(module, 0)
+    materialize(module, key=0)
     assert module.weight.dtype is eager.weight.dtype
     assert torch.equal(module.weight, eager.weight)
 
@@ -82,7 +82,7 @@ def test_methods_on_the_meta_device_may_use_lists_too() -> None:
     with torch.device("meta"):
         module = Reset(lambda m: None)
     module.weight = nn.Parameter(torch.empty(2, 2, device="meta"))
-    assert materialize(module, 0).weight.tolist() == NUMBERS
+    assert materialize(module, key=0).weight.tolist() == NUMBERS
 
 
 def test_numbers_that_change_after_they_were_given_are_those_that_were_given() -> None:
@@ -90,14 +90,14 @@ def test_numbers_that_change_after_they_were_given_are_those_that_were_given() -
     with deferred():
         module = Written(given(lambda p: numbers))
     numbers.zero_()
-    assert materialize(module, 0).weight.tolist() == [[0, 1], [2, 3]]
+    assert materialize(module, key=0).weight.tolist() == [[0, 1], [2, 3]]
 
 
 def test_a_draw_without_a_recipe_is_not_said_to_need_deferred() -> None:
     with deferred():
         module = Written(lambda m: m.weight.data.exponential_())
     with pytest.raises(pi.errors.RecipeError) as caught:
-        materialize(module, 0)
+        materialize(module, key=0)
     assert "'weight': aten.exponential_.default of torch.float32 has no recipe" in str(caught.value)
     assert "Build it under" not in str(caught.value)
 
@@ -118,7 +118,7 @@ class Attributes(nn.Module):  # type: ignore[misc, name-defined]
 def test_plain_attributes_are_what_their_constructor_made() -> None:
     with deferred():
         module = Attributes()
-    materialize(module, 0)
+    materialize(module, key=0)
     # in eager torch `start` is the weight as it was, and a detached row follows it
     assert torch.equal(module.start * 3, module.weight)
     assert torch.equal(module.twice, module.start * 2)
@@ -139,7 +139,7 @@ def test_attributes_of_a_module_without_parameters_are_known() -> None:
     with deferred():
         alone = Plain()
         inside = nn.Sequential(Plain())
-    for module in (materialize(alone, 0), materialize(inside, 0)[0]):
+    for module in (materialize(alone, key=0), materialize(inside, key=0)[0]):
         assert abs(float(module.noise.std()) - 1) < 0.1
 
 
@@ -157,11 +157,11 @@ def truncated(tensor: Any, mean: float = 0.0, std: float = 1.0, low: float = -2.
 BY_HAND: dict[str, tuple[Callable[[Any], Any], pi.Recipe]] = {
     "values": (
         lambda w: truncated(w, std=0.02),
-        pi.truncated_normal(0.0, 0.02, low=-2.0, high=2.0, unit="absolute"),
+        pi.truncated_normal(mean=0.0, std=0.02, low=-2.0, high=2.0, unit="absolute"),
     ),
     "shifted": (
         lambda w: truncated(w, 1.0, 0.5, 0.75, 2.0),
-        pi.truncated_normal(1.0, 0.5, low=0.75, high=2.0, unit="absolute"),
+        pi.truncated_normal(mean=1.0, std=0.5, low=0.75, high=2.0, unit="absolute"),
     ),
 }
 
@@ -174,7 +174,7 @@ def test_a_truncated_normal_by_hand_is_recorded_as_one(name: str) -> None:
         module = Written(lambda m: write(m.weight))
     assert [each.content.recipe for each in record(module)["weight"].writes] == [recipe]
     expected = torch.from_numpy(recipe((2, 2), key=pi.key(0).fold_in("weight")))
-    assert torch.equal(materialize(module, 0).weight, expected)
+    assert torch.equal(materialize(module, key=0).weight, expected)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_timms_own_functions_are_recorded_as_truncated_normals(torchvision_loads
         layers.trunc_normal_(module[0], std=0.02)
         layers.trunc_normal_tf_(module[1], std=0.02)
     first, second = record(module)["0"].writes[0].content, record(module)["1"].writes[0].content
-    assert first.recipe == pi.truncated_normal(0.0, 0.02, low=-2.0, high=2.0, unit="absolute")
-    assert second.recipe == pi.truncated_normal(0.0, 1.0, low=-2.0, high=2.0, unit="absolute")
-    materialize(module, 0)
+    assert first.recipe == pi.truncated_normal(mean=0.0, std=0.02, low=-2.0, high=2.0, unit="absolute")
+    assert second.recipe == pi.truncated_normal(mean=0.0, std=1.0, low=-2.0, high=2.0, unit="absolute")
+    materialize(module, key=0)
     assert float(module[1].detach().abs().max()) <= 0.04

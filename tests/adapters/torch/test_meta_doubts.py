@@ -32,7 +32,7 @@ def on_deferred(build: Callable[[], Any]) -> Any:
 def refusal(build: Callable[[], Any], recipe: Any = None) -> str:
     """Return what materialize says of a module on the meta device."""
     with pytest.raises(pi.errors.RecipeError) as caught:
-        materialize(on_meta(build), 0, recipe)
+        materialize(on_meta(build), recipe, key=0)
     assert "pyinit.torch.deferred()" in str(caught.value)
     return str(caught.value)
 
@@ -80,7 +80,7 @@ REAL: dict[str, tuple[Callable[[], Any], str]] = {
 def test_real_tensors_that_a_method_would_write_are_named(name: str) -> None:
     build, said = REAL[name]
     assert said in refusal(build)
-    module = materialize(on_deferred(build), 0)
+    module = materialize(on_deferred(build), key=0)
     for tensor in module.parameters():
         if tensor.shape == (64, 64):
             assert abs(float(tensor.detach().std()) - 1) < 0.05
@@ -93,7 +93,7 @@ def test_real_tensors_that_begin_as_they_are_stay() -> None:
             with torch.no_grad():
                 self.embed.copy_(torch.eye(64, device="cpu"))
 
-    module = materialize(on_meta(lambda: Table(lambda *shape: torch.eye(*shape, device="cpu"))), 0)
+    module = materialize(on_meta(lambda: Table(lambda *shape: torch.eye(*shape, device="cpu"))), key=0)
     assert torch.equal(module.embed.detach(), torch.eye(64))
     assert not module.linear.weight.is_meta
 
@@ -113,7 +113,7 @@ def test_real_layers_that_were_put_there_stay() -> None:
     module = on_meta(Net)
     module.first = nn.Linear(4, 4)
     kept = module.first.weight.detach().clone()
-    materialize(module, 0)
+    materialize(module, key=0)
     assert torch.equal(module.first.weight, kept)
     assert not module.second.weight.is_meta
 
@@ -146,7 +146,7 @@ class NormedByApply(Normed):
 @pytest.mark.parametrize("build", [on_meta, on_deferred])
 def test_writes_to_a_parametrized_weight_are_lost_as_in_eager_torch(kind: Any, build: Any) -> None:
     torch.manual_seed(0)
-    eager, made = kind(), materialize(build(kind), 0)
+    eager, made = kind(), materialize(build(kind), key=0)
     for name in ("original0", "original1"):
         ours, theirs = (getattr(each.conv.parametrizations.weight, name).detach() for each in (made, eager))
         # 1536 uniform draws: their std is known to 1.2 %, and would be 42 times larger
@@ -228,11 +228,11 @@ def test_writes_that_no_method_repeats_are_named(name: str) -> None:
         assert f"parameter '{each}': it was written to" in said
     module = on_meta(build)
     with pytest.raises(pi.errors.RecipeError):
-        materialize(module, 0)
+        materialize(module, key=0)
     # a recipe decides, and a second look sees the same
-    materialize(module, 0, dict.fromkeys(names, pi.constant(3)))
+    materialize(module, dict.fromkeys(names, pi.constant(3)), key=0)
     assert all(bool((module.get_parameter(each) == 3).all()) for each in names)
-    eager, made = build(), materialize(on_deferred(build), 0)
+    eager, made = build(), materialize(on_deferred(build), key=0)
     for each, expected in eager.named_parameters():
         spread = float(made.get_parameter(each).detach().std())
         assert spread == pytest.approx(float(expected.detach().std()), rel=0.3), each
@@ -266,7 +266,7 @@ def test_what_methods_repeat_is_no_doubt(build: Callable[[], Any]) -> None:
     module = on_meta(build)
     for _ in range(3):
         record(module)
-    materialize(module, 0)
+    materialize(module, key=0)
     assert not any(parameter.is_meta for parameter in module.parameters())
 
 
@@ -287,7 +287,7 @@ def test_defaults_that_a_constructor_may_have_set_are_not_guessed() -> None:
     assert "'norm.weight': Defaulted.init_weights has arguments that its constructor may set" in refusal(
         Defaulted
     )
-    assert materialize(on_deferred(Defaulted), 0).norm.weight.tolist() == [1, 1, 1]
+    assert materialize(on_deferred(Defaulted), key=0).norm.weight.tolist() == [1, 1, 1]
 
 
 @pytest.mark.parametrize("name", ["test_vit", "lcnet_035", "skresnet18", "regnetx_002"])

@@ -65,19 +65,19 @@ class Agreed(HeadFirst):
 def test_owners_that_disagree_are_told() -> None:
     told = "'head.weight' is one tensor with 'embed.weight', whose modules begin it in different ways"
     with pytest.warns(UserWarning, match=told):
-        module = materialize(on_meta(HeadFirst), 0)
+        module = materialize(on_meta(HeadFirst), key=0)
     assert module.head.weight is module.embed.weight
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        made = materialize(on_deferred(HeadFirst), 0)
-        materialize(on_meta(Agreed), 0)
+        made = materialize(on_deferred(HeadFirst), key=0)
+        materialize(on_meta(Agreed), key=0)
     assert made.head.weight is made.embed.weight
     assert abs(float(made.head.weight.detach().std()) - 1) < 0.1
 
 
 def test_torchs_count_of_writes_tells_owners_apart() -> None:
     """An embedding with a row of padding is written to twice, and a head once."""
-    made = materialize(on_meta(lambda: HeadFirst(3)), 0)
+    made = materialize(on_meta(lambda: HeadFirst(3)), key=0)
     assert abs(float(made.head.weight.detach().std()) - 1) < 0.1
     assert not made.embed.weight[3].any()
 
@@ -98,7 +98,7 @@ def test_a_transformers_model_says_which_name_decides(kind: str, torchvision_loa
     """The row of padding is zero in eager torch, though some list the head first."""
     build = language_model(kind)
     eager = build()
-    for made in (materialize(on_meta(build), 0), materialize(on_deferred(build), 0)):
+    for made in (materialize(on_meta(build), key=0), materialize(on_deferred(build), key=0)):
         embedding, head = made.get_input_embeddings().weight, made.get_output_embeddings().weight
         assert embedding is head
         expected = eager.get_input_embeddings().weight
@@ -140,14 +140,14 @@ CUTS = [parts, head_first, tensor_parallel, lambda model, mesh: distribute_modul
 def test_a_tie_that_sharding_cut_has_equal_bits(cut: Any, build: Any, torchvision_loads: None) -> None:
     """In eager torch the same calls cut one tensor into two of equal numbers."""
     model = language_model("llama")
-    whole = materialize(on_meta(model), 7)
+    whole = materialize(on_meta(model), key=7)
     for rank in range(2):
         with one_of(2, rank) as mesh:
             module = build(model)
             cut(module, mesh)
             inputs, outputs = module.get_input_embeddings(), module.get_output_embeddings()
             assert inputs.weight is not outputs.weight
-            materialize(module, 7)
+            materialize(module, key=7)
             expected = whole.lm_head.weight.detach()
             for weight in (inputs.weight, outputs.weight):
                 held = weight.to_local().detach()
@@ -176,7 +176,7 @@ def test_deferred_knows_ties_that_nothing_declares(cut: Any) -> None:
         with one_of(2, rank) as mesh:
             module = on_deferred(Embedded)
             cut(module, mesh)
-            materialize(module, 7)
+            materialize(module, key=7)
             assert torch.equal(module.embed.weight.to_local(), module.head.weight.to_local())
             assert float(module.head.weight.to_local().detach().std()) > 0.5
 
@@ -192,18 +192,18 @@ def test_a_declared_tie_of_two_plain_tensors_is_named(torchvision_loads: None) -
         "'lm_head.weight': the model declares it to be tied to 'model.embed_tokens.weight', and it is another"
     )
     with pytest.raises(pi.RecipeError, match=told):
-        materialize(cloned(on_meta(build)), 0)
-    made = materialize(cloned(on_deferred(build)), 0)
+        materialize(cloned(on_meta(build)), key=0)
+    made = materialize(cloned(on_deferred(build)), key=0)
     assert made.lm_head.weight is not made.model.embed_tokens.weight
     assert torch.equal(made.lm_head.weight, made.model.embed_tokens.weight)
     model = cloned(on_meta(build))
     model.tie_weights()
-    assert materialize(model, 0).lm_head.weight is model.model.embed_tokens.weight
+    assert materialize(model, key=0).lm_head.weight is model.model.embed_tokens.weight
     with one_of(2, 0) as mesh:
         model = on_meta(build)
         fully_shard(model.model.embed_tokens, mesh=mesh)
         with pytest.raises(pi.RecipeError, match=told):
-            materialize(model, 0)
+            materialize(model, key=0)
 
 
 class Constructed(nn.Module):
@@ -218,11 +218,11 @@ class Constructed(nn.Module):
 
 def test_a_sharded_module_may_be_cast() -> None:
     for build in (on_meta, on_deferred):
-        layer = materialize(build(lambda: nn.Linear(64, 64)).to(torch.bfloat16), 5)
+        layer = materialize(build(lambda: nn.Linear(64, 64)).to(torch.bfloat16), key=5)
         for first in (lambda m, mesh: fully_shard(m, mesh=mesh).to(torch.bfloat16), cast_and_shard):
             with one_of(2, 1) as mesh:
                 module = first(build(lambda: nn.Linear(64, 64)), mesh)
-                materialize(module, 5)
+                materialize(module, key=5)
                 assert isinstance(module.weight, DTensor)
                 assert torch.equal(module.weight.to_local().detach(), layer.weight.detach()[32:])
 
@@ -234,7 +234,7 @@ def cast_and_shard(module: Any, mesh: DeviceMesh) -> Any:
 def test_what_a_constructor_drew_is_cast_after_sharding() -> None:
     with one_of(2, 0) as mesh:
         module = fully_shard(on_deferred(Constructed), mesh=mesh).to(torch.bfloat16)
-        materialize(module, 0)
+        materialize(module, key=0)
         assert abs(float(module.fc.weight.to_local().detach().float().std()) / 0.02 - 1) < 0.1
         assert not module.fc.bias.to_local().any()
 
@@ -247,6 +247,6 @@ def test_writes_to_sharded_tensors_are_named() -> None:
             with pytest.raises(
                 pi.RecipeError, match="'weight' begins; it was written to after it was sharded"
             ):
-                materialize(module, 0)
+                materialize(module, key=0)
         with pytest.warns(UserWarning, match="the constructor of Constructed seems to initialize weights"):
-            materialize(fully_shard(on_meta(Constructed), mesh=mesh), 0)
+            materialize(fully_shard(on_meta(Constructed), mesh=mesh), key=0)
