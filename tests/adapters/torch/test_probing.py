@@ -30,7 +30,7 @@ def pair(
     """Return a network of given weights, and the module of torch with the same."""
     recipe = None if std is None else pi.normal(std=std)
     network = pi.mlp(WIDTHS, name, recipe, pi.normal(std=0.1) if bias else None, norm)
-    drawn = network.init(3)
+    drawn = network.init(key=3)
     layers, modules = [], []
     for at, layer in enumerate(network.layers):
         weight, shift = drawn[f"layers.{at}.weight"], drawn.get(f"layers.{at}.bias")
