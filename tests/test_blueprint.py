@@ -11,7 +11,7 @@ import pyinit as pi
 from pyinit.blueprint import draw_up
 from pyinit.errors import DTypeError, RecipeError, SeedError, ShapeError
 from pyinit.families.lookup import find_spec
-from pyinit.rules import Rule
+from pyinit.rules import CONVENTIONS, Rule
 from pyinit.spec import Spec, TensorSpec
 from pyinit.spec_json import spec_from_json
 
@@ -130,3 +130,34 @@ def test_the_largest_model_is_decided_without_memory() -> None:
     blueprint = draw_up(find_spec("llama-70b"), None, 0)
     assert blueprint.nbytes == 275_906_592_768
     assert len(blueprint.drafts) == 723
+
+
+def test_what_matches_no_tensor_is_refused() -> None:
+    gpt2 = find_spec("gpt2")
+    with pytest.raises(
+        RecipeError, match=r"no parameter matches 'transformer.wte.wieght'. Did you"
+    ):
+        draw_up(gpt2, {"transformer.wte.wieght": "normal", "*": "zeros"}, 0)
+    with pytest.raises(RecipeError, match=r"'lm_head.weight': lm_head.weight shares transformer.wte.weight."):
+        draw_up(gpt2, {"lm_head.weight": "normal", "*": "zeros"}, 0)
+    # a model's own rules may speak of what it does not have
+    bare = spec_from_json({"tensors": {"a.weight": [2, 3]}})
+    assert draw_up(bare, [("a.weight", "ones"), *CONVENTIONS], 0).drafts[0].recipe == pi.ones()
+    assert gpt2.rules is not None
+    drafts = draw_up(gpt2, [("*.wte.weight", pi.normal(std=0.5)), *gpt2.rules], 0).drafts
+    assert drafts[0].recipe == pi.normal(std=0.5)
+    with pytest.raises(RecipeError, match=r"^spec: rules: no parameter matches 'b.weight'"):
+        spec_from_json({"tensors": {"a.weight": [2]}, "rules": [{"match": "b.weight", "recipe": "ones"}]})
+
+
+def test_one_recipe_keeps_what_the_model_makes_of_the_rest() -> None:
+    drafts = {draft.name: draft for draft in draw_up(find_spec("gpt2"), "he_normal", 0).drafts}
+    assert drafts["transformer.h.0.ln_1.weight"].recipe == pi.ones()
+    assert drafts["transformer.h.0.attn.c_attn.bias"].recipe == pi.zeros()
+    # Conv1D stores (in, out), an embedding (rows, features)
+    assert drafts["transformer.h.0.mlp.c_proj.weight"].fans == (3072, 768)
+    assert drafts["transformer.wte.weight"].fans == (768, 50257)
+    assert drafts["transformer.h.0.mlp.c_fc.weight"].to_dict()["recipe"] == {
+        "recipe": "he_normal",
+        "layout": "jax",
+    }

@@ -33,7 +33,7 @@ ABALONE = [8, 16, 16, 16, 16, 16, 16, 16, 1]
 
 def network(width: int, depth: int) -> pi.Network:
     """Return tanh layers that hold the variance."""
-    return pi.mlp([width] * (depth + 1), "tanh", pi.glorot_normal(), output_activation="tanh")
+    return pi.mlp([width] * (depth + 1), "tanh", pi.glorot_normal(), None, output_activation="tanh")
 
 
 def rows(width: int, batch: int) -> np.ndarray:
@@ -175,7 +175,7 @@ def main() -> None:
     for backward in (False, True):
         print(f"memory, {'backward too' if backward else 'forward'}: {peak(*size, backward):.0f} MiB")
     data = pi.data.abalone().standardized()
-    small = pi.mlp(ABALONE, "tanh")
+    small = pi.mlp(ABALONE, "tanh", bias=None)
     for backward in (False, True):
         took = milliseconds(lambda back=backward: pi.probe(small, data.inputs, backward=back))  # type: ignore[misc]
         print(f"Abalone, 8 layers, {'backward too' if backward else 'forward'}: {took:.1f} ms")

@@ -43,7 +43,14 @@ def run(draw: bool) -> Page:
     widths = [784] + [64] * 5 + [10]
     found = {
         name: pi.compare(
-            STARTS, data, widths=widths, norm=norm, epochs=4, record=None, score="epoch" if draw else "end"
+            STARTS,
+            data,
+            widths=widths,
+            activation="relu",
+            norm=norm,
+            epochs=4,
+            record=None,
+            score="epoch" if draw else "end",
         )
         for name, norm in (("plain", None), ("batch", "batch"))
     }

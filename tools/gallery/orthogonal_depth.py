@@ -67,7 +67,7 @@ def run(draw: bool) -> Page:
     for name, recipe in (("orthogonal", pi.orthogonal()), ("Gaussian", pi.lecun_normal())):
         for depth in DEPTHS:
             histories[name, depth] = pi.train(
-                pi.mlp([49] * depth + [10], "linear", recipe),
+                pi.mlp([49] * depth + [10], "linear", recipe, bias=None),
                 data,
                 loss="mse",
                 learning_rate=0.5 / depth,
