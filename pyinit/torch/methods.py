@@ -159,6 +159,10 @@ def _forget(module: torch.nn.Module, seen: dict[int, bool]) -> bool:
 
 def _method(module: torch.nn.Module, name: str) -> Callable[..., Any] | None:
     found = getattr(module, name, None)
+    holder = getattr(found, "__self__", module)
+    if isinstance(holder, torch.nn.Module) and holder is not module:
+        # a wrapper hands on what it wraps has, and that is run for itself
+        return None
     return found if inspect.ismethod(found) or inspect.isfunction(found) else None
 
 

@@ -100,6 +100,25 @@ def test_a_wrapper_changes_no_number_and_no_rule(name: str, recipe: str, begin: 
     assert all(torch.equal(found[1][key], tensor) for key, tensor in found[0].items())
 
 
+class Halved(nn.Module):  # type: ignore[misc, name-defined]
+    """Its method changes what another one drew: twice would be seen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(8, 8)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        with torch.no_grad():
+            self.linear.weight.mul_(0.5)
+
+
+@pytest.mark.parametrize("wrap", [wrappers.checkpoint_wrapper, torch.compile, nn.DataParallel])
+def test_a_method_that_a_wrapper_hands_on_runs_once(wrap: Callable[[Any], Any]) -> None:
+    plain, wrapped = (materialize(on_meta(build), key=0) for build in (Halved, lambda: wrap(Halved())))
+    assert torch.equal(values(plain)["linear.weight"], values(wrapped)["linear.weight"])
+
+
 def test_a_child_that_is_called_module_keeps_its_name() -> None:
     module = nn.ModuleDict({"module": nn.Linear(2, 2)})
     assert state_names(module, ["module.weight"]) == {"module.weight": "module.weight"}
