@@ -157,7 +157,5 @@ def test_one_recipe_keeps_what_the_model_makes_of_the_rest() -> None:
     # Conv1D stores (in, out), an embedding (rows, features)
     assert drafts["transformer.h.0.mlp.c_proj.weight"].fans == (3072, 768)
     assert drafts["transformer.wte.weight"].fans == (768, 50257)
-    assert drafts["transformer.h.0.mlp.c_fc.weight"].to_dict()["recipe"] == {
-        "recipe": "he_normal",
-        "layout": "jax",
-    }
+    receipt = drafts["transformer.h.0.mlp.c_fc.weight"].to_dict()
+    assert receipt["recipe"] == {"recipe": "he_normal", "layout": "jax"}

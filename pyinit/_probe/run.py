@@ -102,7 +102,7 @@ def probe(
     DataError
         If `x` or `targets` are not finite numbers, or do not go together with the loss.
     RecipeError
-        If an option cannot be meant.
+        If an option is not valid.
 
     Warns
     -----

@@ -105,7 +105,7 @@ def train(
     DataError
         If the data is no Dataset, or a batch has a single row where there is batch normalization.
     RecipeError
-        If an option cannot be meant.
+        If an option is not valid.
 
     Guarantees
     ----------

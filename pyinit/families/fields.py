@@ -89,7 +89,7 @@ class Fields:
                 )
 
     def refuse(self, reason: str) -> None:
-        """Raise the error of a configuration that cannot be meant."""
+        """Raise the error of a configuration that is not valid."""
         raise SpecError(f"{self.source}: {reason}")
 
     def count(self, name: str, default: int, least: int = 1) -> int:
