@@ -18,6 +18,7 @@ from ..rules import Rule, as_rules, fitted
 from ..stream import Key, as_key
 from .beginnings import forget, owners, record
 from .construction import forget_construction, was_deferred
+from .doubts import warn_of_constructors
 from .followed import kind_of
 from .holding import named_tensors, put_instead
 from .recorder import MARK
@@ -116,6 +117,8 @@ def materialize(
             if rules is not None:
                 recorded = _ruled(module, recorded, rules)
             _check(module, recorded)
+            if rules is None:
+                warn_of_constructors(module)
         except PyinitError:
             forget(module)
             raise

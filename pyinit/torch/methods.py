@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
+from types import CodeType
 from typing import Any
 
 import torch
@@ -16,12 +17,14 @@ from .recorder import Recorder
 from .recording import Call, Lost
 from .ties import is_pretrained
 
-__all__ = ["INITS", "RESETS", "Methods", "calls_in_constructor", "forget"]
+__all__ = ["RUN", "Methods", "calls_in_constructor", "forget", "names_in_constructors"]
 
 # What authors call the module that a method is applied to.
 _APPLIED_TO = ("m", "module", "mod", "layer", "submodule")
-RESETS = ("reset_parameters", "_reset_parameters")
-INITS = ("init_weights", "_init_weights")
+_RESETS = ("reset_parameters", "_reset_parameters")
+_INITS = ("init_weights", "_init_weights")
+RUN = (*_RESETS, *_INITS)
+"""The methods that are run, but for those of transformers."""
 
 
 class Methods:
@@ -53,7 +56,7 @@ class Methods:
         return self.begun[id(module)]
 
     def _begin_one(self, module: torch.nn.Module, pretrained: bool, inside: bool) -> None:
-        for name in RESETS:
+        for name in _RESETS:
             if (method := _method(module, name)) is not None:
                 arguments = _arguments(method)
                 if not any(arguments.values()):
@@ -66,7 +69,7 @@ class Methods:
                 forget(module)
                 self._run(module, "initialize_weights", method)
             return
-        for name in INITS:
+        for name in _INITS:
             if (method := _method(module, name)) is None:
                 continue
             arguments = _arguments(method)
@@ -88,7 +91,7 @@ class Methods:
         tensors = [tensor for _, tensor in named_tensors(module) if tensor.is_meta] if calls > 1 else []
         before = [tensor._version for tensor in tensors]
         try:
-            if name in RESETS:
+            if name in _RESETS:
                 # within this, a parametrized weight is one tensor, however often it is asked for
                 with parametrize.cached():
                     method()
@@ -131,11 +134,23 @@ class Methods:
                     self.recorder.write(original, Lost(why))
 
 
-@lru_cache(maxsize=1024)
 def calls_in_constructor(kind: type, names: frozenset[str]) -> int:
     """Return in how many constructors of a class and its bases one of some names stands."""
+    return sum(not names.isdisjoint(found) for found in names_in_constructors(kind))
+
+
+@lru_cache(maxsize=1024)
+def names_in_constructors(kind: type) -> tuple[frozenset[str], ...]:
+    """Return the names that the constructors of a class and its bases mention, for each of them."""
     made = [vars(base).get("__init__") for base in kind.__mro__]
-    return sum(not names.isdisjoint(each.__code__.co_names) for each in made if inspect.isfunction(each))
+    return tuple(frozenset(_names(each.__code__)) for each in made if inspect.isfunction(each))
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
 
 
 def forget(module: torch.nn.Module) -> None:
