@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 from types import CodeType
 from typing import Any
@@ -37,21 +37,26 @@ class Methods:
     repeated : dict of int to int
         By the identity of a meta tensor: how often more than they did here its methods write to it where
         several constructors call them, as torch counts.
+    applied : dict of int to int
+        By the identity of a watched tensor: how often methods wrote to it that run when all is built.
     """
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, watched: Sequence[torch.Tensor] = ()) -> None:
         self.recorder = recorder
+        self.watched = watched
         self.begun: dict[int, bool] = {}
         self.repeated: dict[int, int] = {}
+        self.applied: dict[int, int] = {}
 
     def begin(self, module: torch.nn.Module, inside: bool = False) -> bool:
         """Run a module's own methods, those of its children first; return whether any of it is on meta."""
         if id(module) in self.begun:
             return self.begun[id(module)]
-        pretrained = is_pretrained(module)
-        below = [self.begin(child, inside or pretrained) for child in module.children()]
+        pretrained, recorded = is_pretrained(module), was_deferred(module)
+        covers = inside or (pretrained and not recorded)
+        below = [self.begin(child, covers) for child in module.children()]
         self.begun[id(module)] = any(below) or holds_meta(module)
-        if self.begun[id(module)] and not was_deferred(module):
+        if self.begun[id(module)] and not recorded:
             self._begin_one(module, pretrained, inside)
         return self.begun[id(module)]
 
@@ -90,6 +95,8 @@ class Methods:
             return
         tensors = [tensor for _, tensor in named_tensors(module) if tensor.is_meta] if calls > 1 else []
         before = [tensor._version for tensor in tensors]
+        watched = () if name in _RESETS else self.watched
+        times_before = [tensor._version for tensor in watched]
         try:
             if name in _RESETS:
                 # within this, a parametrized weight is one tensor, however often it is asked for
@@ -105,6 +112,8 @@ class Methods:
         for tensor, times in zip(tensors, before, strict=True):
             more = (tensor._version - times) * (calls - 1)
             self.repeated[id(tensor)] = self.repeated.get(id(tensor), 0) + more
+        for tensor, times in zip(watched, times_before, strict=True):
+            self.applied[id(tensor)] = self.applied.get(id(tensor), 0) + tensor._version - times
 
     def _lose(self, module: torch.nn.Module, why: str) -> None:
         for _, tensor in named_tensors(module):

@@ -238,6 +238,19 @@ def test_writes_that_no_method_repeats_are_named(name: str) -> None:
         assert spread == pytest.approx(float(expected.detach().std()), rel=0.3), each
 
 
+def test_a_recipe_for_one_name_of_a_doubtful_tie_is_for_all() -> None:
+    class Tied(Drawn):
+        def __init__(self) -> None:
+            super().__init__()
+            self.other.weight = self.layer.weight
+
+    assert "'other.weight': it was written to" in refusal(Tied)
+    rules = {"layer.weight": pi.constant(3), "layer.bias": pi.zeros()}
+    module = materialize(on_meta(Tied), 0, rules)
+    assert module.other.weight is module.layer.weight
+    assert bool((module.other.weight == 3).all())
+
+
 class Uncounted(nn.Module):  # type: ignore[misc, name-defined]
     """Draws in ways that torch does not count: through .data, and by a function that returns on meta."""
 
