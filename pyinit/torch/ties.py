@@ -68,7 +68,7 @@ class Ties:
         writes: Callable[[torch.Tensor], tuple[int, int]],
         version: int,
     ) -> tuple[Recorded, int]:
-        """Return how a tensor begins, by the first of its owners that says it, and how often it is written to.
+        """Return how a tensor begins, by the first of its owners that says it, and how often all write it.
 
         Parameters
         ----------

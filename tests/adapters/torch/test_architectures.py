@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -61,15 +62,21 @@ TRANSFORMERS: dict[str, str] = {
     "clip": UNKNOWN,  # a scale that its constructor computes
     "rwkv": RIGHT,  # numbers from lists
     "mamba": RIGHT,
+    "falcon_mamba": RIGHT,
+    "bamba": RIGHT,
+    "zamba": RIGHT,
     "t5": RIGHT,
     "llama": RIGHT,
     "mixtral": RIGHT,
     "deepseek_v3": RIGHT,
+    "gemma3": RIGHT,
+    "bloom": RIGHT,
+    "gpt2": RIGHT,
     "bert": RIGHT,
     "vit": RIGHT,
-    "encodec": RIGHT,
+    "dinov2": RIGHT,
 }
-TIMM_MODELS = ("test_vit", "test_nfnet", "lcnet_035", "regnetx_002", "starnet_s050", "mobilevit_xxs")
+TIMM_MODELS = ("test_vit", "test_nfnet", "lcnet_035", "starnet_s050")
 
 
 def built(build: Callable[[], Any], way: str) -> Any:
@@ -109,3 +116,37 @@ def test_transformers(name: str) -> None:
 def test_timm(name: str) -> None:
     pytest.importorskip("timm")
     check("timm", name, TIMM)
+
+
+def changed(built: Any, name: str, change: Callable[[Any], Any]) -> Any:
+    """Return what was read of a model with one tensor changed."""
+    tensors = dict(built.tensors)
+    tensors[name] = replace(tensors[name], value=change(tensors[name].value.clone()))
+    return replace(built, tensors=tensors)
+
+
+def test_the_comparison_can_fail() -> None:
+    """Each mutant is one that a fault has made: another std, law, row, number, tie, dtype or stream."""
+    pytest.importorskip("transformers")
+    first, second, made = check("transformers", "bert", RIGHT)
+    faults = tool("comparison").faults
+    word, norm = "bert.embeddings.word_embeddings.weight", "bert.embeddings.LayerNorm.weight"
+    layers = [f"bert.encoder.layer.{k}.attention.self.query.weight" for k in (0, 1)]
+    n = first.tensors[word].value.numel()
+    uniform = torch.empty(first.tensors[word].value.shape).uniform_(-(3**0.5), 3**0.5)
+    mutants = [
+        # of so many numbers a std that is 5 % off is 9 standard errors away
+        (changed(made, word, lambda w: w * (1 + 6.5 / (2 * n / 1.5) ** 0.5)), "std"),
+        (changed(made, word, lambda w: w + 0.02 * 6.5 / (n / 1.5) ** 0.5), "mean"),
+        (changed(made, word, lambda w: uniform * w.std()), "another distribution"),
+        (changed(made, word, lambda w: w.index_fill(0, torch.arange(8), 0.0)), "zeros"),
+        (changed(made, word, lambda w: torch.cat([w[:100] * 1.2, w[100:]])), "std"),
+        (changed(made, norm, lambda w: w * 2), "no draw in eager torch, and off by 1"),
+        (changed(made, layers[0], lambda w: made.tensors[layers[1]].value), "are correlated"),
+        (changed(made, word, lambda w: w.double()), "dtype"),
+        (changed(made, word, lambda w: w.t().contiguous().t()), "strides"),
+        (changed(made, word, lambda w: w.to("meta")), "still on the meta device"),
+        (replace(made, ties=[]), "ties"),
+    ]
+    for mutant, said in mutants:
+        assert any(said in fault for fault in faults(first, second, mutant)), said
