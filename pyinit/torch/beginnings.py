@@ -17,7 +17,7 @@ from .inlining import inline
 from .methods import Methods, forget
 from .naming import name_draws, state_names
 from .recorder import Recorder, lasting_cell
-from .recording import Cell, Lost, Recorded, Write
+from .recording import Lost, Recorded, Write
 from .ties import declared_ties, untied
 from .view import View
 
@@ -93,7 +93,7 @@ def _record(
     if found.keys() != meta.keys():
         found = {**_begun(module, tensors, found), **found}
         for name, why in _replaced(module, meta):
-            found[name] = _lost(name, found[name].view, why)
+            found[name].cell.add(Write(found[name].view, Lost(why)))
     owned = {id(recorded.cell) for recorded in found.values()}
     for recorded in found.values():
         inline(recorded.cell, owned)
@@ -108,20 +108,23 @@ def _begun(
     kept = [tensor for name, tensor in tensors if not tensor.is_meta or name in constructed]
     versions = {id(tensor): tensor._version for _, tensor in tensors if tensor.is_meta}
     recorder = Recorder(kept)
-    methods = Methods(recorder)
-
-    def written(tensor: torch.Tensor) -> int:
-        return tensor._version - versions.get(id(tensor), 0) + methods.repeated.get(id(tensor), 0)
-
     found: dict[str, Recorded] = {}
     often: dict[str, tuple[int, int]] = {}
     try:
-        with untied(module) as ties, recorder, torch.no_grad():
-            methods.begin(module)
+        with untied(module) as ties:
+            methods = Methods(recorder, ties.tied)
+            with recorder, torch.no_grad():
+                methods.begin(module)
+
+        def writes(tensor: torch.Tensor) -> tuple[int, int]:
+            applied = methods.applied.get(id(tensor), 0)
+            all_writes = tensor._version - versions.get(id(tensor), 0)
+            return all_writes - applied + methods.repeated.get(id(tensor), 0), applied
+
         for name, tensor in tensors:
             if tensor.is_meta and name not in constructed:
                 version = versions[id(tensor)]
-                found[name], times = ties.begun(name, tensor, recorder, written, version)
+                found[name], times = ties.begun(name, tensor, recorder, writes, version)
                 often[name] = version, times
     finally:
         # recorded again, it is to look the same
@@ -131,14 +134,8 @@ def _begun(
         refuse_real(module, methods)
     for name, why in (*doubts(module, often), *_cut(module)):
         if name in found:
-            found[name] = _lost(name, found[name].view, why)
+            found[name].cell.add(Write(found[name].view, Lost(why)))
     return found
-
-
-def _lost(name: str, view: View, why: str) -> Recorded:
-    cell = Cell(view.run[1])
-    cell.add(Write(view, Lost(why)))
-    return Recorded(name, view, cell)
 
 
 def _replaced(module: torch.nn.Module, meta: Mapping[str, torch.Tensor]) -> Iterator[tuple[str, str]]:
@@ -167,7 +164,5 @@ def _cut(module: torch.nn.Module) -> Iterator[tuple[str, str]]:
     for target, source in declared_ties(module).items():
         one, other = parameters.get(target), parameters.get(source)
         if one is not None and other is not None and one is not other and one.is_meta and other.is_meta:
-            yield (
-                target,
-                f"the model declares it to be tied to '{source}', and it is another; call tie_weights()",
-            )
+            why = f"the model declares it to be tied to '{source}', and it is another; call tie_weights()"
+            yield target, why

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch.nn.modules.module import (
@@ -30,6 +32,13 @@ class _Constructed:
 
     def __init__(self, tensors: dict[str, torch.Tensor]) -> None:
         self.tensors = tensors
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Constructed:
+        return _Constructed(copy.deepcopy(self.tensors, memo))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # a file knows nothing of a recording, but that there was one
+        return {"tensors": {}}
 
 
 @contextmanager

@@ -12,21 +12,20 @@ from ..errors import RecipeError
 from ..stream import Key
 from .construction import was_deferred
 from .holding import STAND_IN
-from .methods import INITS, RESETS, Methods, calls_in_constructor
+from .methods import RUN, Methods, calls_in_constructor, names_in_constructors
 from .recording import Cell, Lost
 from .replay import replay
 
-__all__ = ["doubts", "refuse_real"]
+__all__ = ["doubts", "refuse_real", "warn_of_constructors"]
 
 # Libraries whose constructors draw: what their layers' methods repeat is not how their models begin.
 _DRAWN_BY_CONSTRUCTORS = ("timm", "torchvision")
 # Libraries whose modules say in methods how they begin.
 _OWN_METHODS = ("torch", "transformers")
-# What draws into a tensor that is there already.
-_DRAWS = frozenset(
-    [name for name in dir(torch.nn.init) if name.endswith("_") and not name.startswith("_")]
-    + ["normal_", "uniform_", "fill_", "zero_"]
-)
+# Functions that initialize, methods of tensors that write, and what torch does not count on the meta device.
+_INITS = frozenset(name for name in dir(torch.nn.init) if name.endswith("_") and not name.startswith("_"))
+_WRITES = frozenset({"normal_", "uniform_", "fill_", "zero_", "copy_"})
+_UNCOUNTED = frozenset({"trunc_normal_", "orthogonal_", "sparse_", "dirac_"})
 # Makers of tensors that ignore `torch.device`.
 _LEGACY = frozenset({"Tensor", "FloatTensor", "DoubleTensor", "HalfTensor", "BFloat16Tensor"})
 
@@ -44,34 +43,38 @@ def doubts(module: torch.nn.Module, often: Mapping[str, tuple[int, int]]) -> Ite
     for name, (times, repeated) in often.items():
         if times > repeated:
             yield name, f"it was written to {_times(times)}, and the methods do that {_times(repeated)}"
-    sharded = False
     for prefix, part in module.named_modules():
         library = type(part).__module__.partition(".")[0]
         if library in _DRAWN_BY_CONSTRUCTORS and not was_deferred(part):
             for name, parameter in part.named_parameters(prefix, remove_duplicate=False):
                 if parameter.is_meta:
                     yield name, f"constructors of {library} draw, which the meta device loses"
-        sharded |= any(each is not None and STAND_IN in each.__dict__ for each in part._parameters.values())
-    if sharded:
-        _warn_of_sharded(module)
 
 
-def _warn_of_sharded(module: torch.nn.Module) -> None:
-    """Warn of constructors that draw into what was sharded since: torch's count of writes is gone with it."""
+def warn_of_constructors(module: torch.nn.Module) -> None:
+    """Warn of constructors that seem to draw in ways that torch does not count, or over what was sharded.
+
+    Only if they were not recorded, and have no method that may repeat what they do.
+    """
     for part in module.modules():
         kind: Any = type(part)
-        if kind.__module__.partition(".")[0] in _OWN_METHODS or was_deferred(part):
+        own = kind.__module__.partition(".")[0] in _OWN_METHODS
+        if own or was_deferred(part) or any(hasattr(kind, name) for name in RUN):
             continue
-        if any(hasattr(kind, name) for name in (*RESETS, *INITS)) or not calls_in_constructor(kind, _DRAWS):
-            continue
-        if any(STAND_IN in parameter.__dict__ for parameter in part.parameters()):
-            warnings.warn(
-                f"the constructor of {kind.__name__} seems to initialize weights that were sharded since; on "
-                "the meta device that is lost, and what the methods of its layers say counts. Build it under "
-                "pyinit.torch.deferred(), which sees constructors.",
-                UserWarning,
-                stacklevel=2,
+        for names in names_in_constructors(kind):
+            counted = names.isdisjoint(_UNCOUNTED) and not ("data" in names and names & _WRITES)
+            sharded = not names.isdisjoint(_INITS | _WRITES) and any(
+                STAND_IN in parameter.__dict__ for parameter in part.parameters()
             )
+            if sharded or not counted:
+                warnings.warn(
+                    f"the constructor of {kind.__name__} seems to initialize weights; on the meta device "
+                    "that is lost, and what the methods of its layers say counts. Build it under "
+                    "pyinit.torch.deferred(), which sees constructors.",
+                    UserWarning,
+                    stacklevel=2,
+                )
+                break
 
 
 def _times(n: int) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -19,10 +19,7 @@ from torch.overrides import TorchFunctionMode
 from ..errors import PyinitError
 from ..recipe import Recipe
 from .operators import SKIPPED
-from .recording import TARGET, Call, Lost
-
-if TYPE_CHECKING:
-    from .recorder import Recorder
+from .recording import TARGET, Call, Cell, Content, Lost
 
 __all__ = ["Functions", "caller"]
 
@@ -43,10 +40,20 @@ def caller(depth: int = 2) -> FrameType | None:
     return frame
 
 
+class _Notes(Protocol):
+    """What a recorder is asked for."""
+
+    def cell(self, tensor: torch.Tensor) -> Cell: ...
+
+    def write(self, tensor: torch.Tensor, content: Content) -> None: ...
+
+    def draw(self, tensor: torch.Tensor, recipe: Recipe) -> None: ...
+
+
 class Functions(TorchFunctionMode):
     """Sees every function of torch that is called."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: _Notes) -> None:
         super().__init__()
         self.recorder = recorder
 

@@ -16,6 +16,7 @@ from ..rules import Rule, as_rules, is_one_recipe
 from ..stream import Key, as_key
 from .beginnings import forget, owners, record
 from .construction import forget_construction, was_deferred
+from .doubts import warn_of_constructors
 from .followed import kind_of
 from .holding import named_tensors, put_instead
 from .naming import state_names
@@ -149,6 +150,8 @@ def materialize(
                 check_names(asked, state_names(module, names, before), module, before)
                 recorded = ruled(module, recorded, asked, before)
             _check(module, recorded)
+            if rules is None:
+                warn_of_constructors(module)
         except PyinitError:
             forget(module)
             raise

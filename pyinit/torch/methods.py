@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
+from types import CodeType
 from typing import Any
 
 import torch
@@ -16,12 +17,14 @@ from .recorder import Recorder
 from .recording import Call, Lost
 from .ties import is_pretrained
 
-__all__ = ["INITS", "RESETS", "Methods", "calls_in_constructor", "forget"]
+__all__ = ["RUN", "Methods", "calls_in_constructor", "forget", "names_in_constructors"]
 
 # What authors call the module that a method is applied to.
 _APPLIED_TO = ("m", "module", "mod", "layer", "submodule")
-RESETS = ("reset_parameters", "_reset_parameters")
-INITS = ("init_weights", "_init_weights")
+_RESETS = ("reset_parameters", "_reset_parameters")
+_INITS = ("init_weights", "_init_weights")
+RUN = (*_RESETS, *_INITS)
+"""The methods that are run, but for those of transformers."""
 
 
 class Methods:
@@ -34,26 +37,31 @@ class Methods:
     repeated : dict of int to int
         By the identity of a meta tensor: how often more than they did here its methods write to it where
         several constructors call them, as torch counts.
+    applied : dict of int to int
+        By the identity of a watched tensor: how often methods wrote to it that run when all is built.
     """
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, watched: Sequence[torch.Tensor] = ()) -> None:
         self.recorder = recorder
+        self.watched = watched
         self.begun: dict[int, bool] = {}
         self.repeated: dict[int, int] = {}
+        self.applied: dict[int, int] = {}
 
     def begin(self, module: torch.nn.Module, inside: bool = False) -> bool:
         """Run a module's own methods, those of its children first; return whether any of it is on meta."""
         if id(module) in self.begun:
             return self.begun[id(module)]
-        pretrained = is_pretrained(module)
-        below = [self.begin(child, inside or pretrained) for child in module.children()]
+        pretrained, recorded = is_pretrained(module), was_deferred(module)
+        covers = inside or (pretrained and not recorded)
+        below = [self.begin(child, covers) for child in module.children()]
         self.begun[id(module)] = any(below) or holds_meta(module)
-        if self.begun[id(module)] and not was_deferred(module):
+        if self.begun[id(module)] and not recorded:
             self._begin_one(module, pretrained, inside)
         return self.begun[id(module)]
 
     def _begin_one(self, module: torch.nn.Module, pretrained: bool, inside: bool) -> None:
-        for name in RESETS:
+        for name in _RESETS:
             if (method := _method(module, name)) is not None:
                 arguments = _arguments(method)
                 if not any(arguments.values()):
@@ -66,7 +74,7 @@ class Methods:
                 forget(module)
                 self._run(module, "initialize_weights", method)
             return
-        for name in INITS:
+        for name in _INITS:
             if (method := _method(module, name)) is None:
                 continue
             arguments = _arguments(method)
@@ -87,8 +95,10 @@ class Methods:
             return
         tensors = [tensor for _, tensor in named_tensors(module) if tensor.is_meta] if calls > 1 else []
         before = [tensor._version for tensor in tensors]
+        watched = () if name in _RESETS else self.watched
+        times_before = [tensor._version for tensor in watched]
         try:
-            if name in RESETS:
+            if name in _RESETS:
                 # within this, a parametrized weight is one tensor, however often it is asked for
                 with parametrize.cached():
                     method()
@@ -102,6 +112,8 @@ class Methods:
         for tensor, times in zip(tensors, before, strict=True):
             more = (tensor._version - times) * (calls - 1)
             self.repeated[id(tensor)] = self.repeated.get(id(tensor), 0) + more
+        for tensor, times in zip(watched, times_before, strict=True):
+            self.applied[id(tensor)] = self.applied.get(id(tensor), 0) + tensor._version - times
 
     def _lose(self, module: torch.nn.Module, why: str) -> None:
         for _, tensor in named_tensors(module):
@@ -131,11 +143,23 @@ class Methods:
                     self.recorder.write(original, Lost(why))
 
 
-@lru_cache(maxsize=1024)
 def calls_in_constructor(kind: type, names: frozenset[str]) -> int:
     """Return in how many constructors of a class and its bases one of some names stands."""
+    return sum(not names.isdisjoint(found) for found in names_in_constructors(kind))
+
+
+@lru_cache(maxsize=1024)
+def names_in_constructors(kind: type) -> tuple[frozenset[str], ...]:
+    """Return the names that the constructors of a class and its bases mention, for each of them."""
     made = [vars(base).get("__init__") for base in kind.__mro__]
-    return sum(not names.isdisjoint(each.__code__.co_names) for each in made if inspect.isfunction(each))
+    return tuple(frozenset(_names(each.__code__)) for each in made if inspect.isfunction(each))
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
 
 
 def forget(module: torch.nn.Module) -> None:

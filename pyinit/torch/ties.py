@@ -50,38 +50,44 @@ class Ties:
     """The places of every tied tensor, the one that decides first; the others hold spares meanwhile."""
 
     def __init__(self) -> None:
+        self.tensors: dict[int, torch.Tensor] = {}
         self.names: dict[int, list[str]] = {}
         self.spares: dict[int, list[torch.Tensor]] = {}
         self.declared: set[int] = set()
+
+    @property
+    def tied(self) -> list[torch.Tensor]:
+        """All tied tensors and their spares."""
+        return [*self.tensors.values(), *(spare for spares in self.spares.values() for spare in spares)]
 
     def begun(
         self,
         name: str,
         tensor: torch.Tensor,
         recorder: Recorder,
-        written: Callable[[torch.Tensor], int],
+        writes: Callable[[torch.Tensor], tuple[int, int]],
         version: int,
     ) -> tuple[Recorded, int]:
-        """Return how a tensor begins, as the first of its owners says that says it, and how often all write.
-
-        It may have been tied before they did.
+        """Return how a tensor begins, by the first of its owners that says it, and how often all write it.
 
         Parameters
         ----------
-        written : callable
-            Returns how often methods wrote to a tensor.
+        writes : callable
+            Returns how often a tensor was written to by the module that has it, and by methods that run when
+            all is built. Of the former those of one owner count, which made the tensor; of the latter all.
         version : int
             How often the tensor was written to before: an owner that writes as often decides before one that
             writes less.
         """
         spares = self.spares.get(id(tensor))
         if not spares:
-            return Recorded(name, View.of(tensor), recorder.cell(tensor)), written(tensor)
-        owners = [
-            (Recorded(name, View.of(one), recorder.cell(one)), written(one)) for one in (tensor, *spares)
-        ]
-        known = [(recorded, times) for recorded, times in owners if recorded.unmade is None]
-        known = [each for each in known if each[1] >= version] or known or owners[:1]
+            return Recorded(name, View.of(tensor), recorder.cell(tensor)), sum(writes(tensor))
+        owners = [tensor, *spares]
+        applied = sum(writes(one)[1] for one in owners)
+        often = [writes(one)[0] + applied for one in owners]
+        begun = [Recorded(name, View.of(one), recorder.cell(one)) for one in owners]
+        known = [each for each in zip(begun, often, strict=True) if each[0].unmade is None]
+        known = [each for each in known if each[1] >= version] or known or [(begun[0], often[0])]
         recorded = known[0][0]
         places = self.names.pop(id(tensor), [])
         if places and id(tensor) not in self.declared and not all(_alike(recorded, one) for one, _ in known):
@@ -92,7 +98,7 @@ class Ties:
                 UserWarning,
                 stacklevel=2,
             )
-        return recorded, sum(times for _, times in owners)
+        return recorded, max(often)
 
 
 def _alike(first: Recorded, other: Recorded) -> bool:
@@ -137,6 +143,7 @@ def untied(module: torch.nn.Module) -> Iterator[Ties]:
         places.sort(key=lambda place: place[0] in targets)
         if targets:
             ties.declared.add(at)
+        ties.tensors[at] = tensors[at]
         ties.names[at] = [name for name, _, _ in places]
         for _, registry, last in places[1:]:
             spare = _spare(tensors[at])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import io
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -297,6 +298,12 @@ def test_what_was_replaced_is_named_and_never_reset(name: str) -> None:
     copied = copy.deepcopy(module)
     with pytest.raises(pi.errors.RecipeError, match=r"fc\.weight"):
         materialize(copied, key=0)
+
+
+def test_a_pickled_module_is_no_recording() -> None:
+    loaded = pickle.loads(pickle.dumps(built()))
+    with pytest.raises(pi.errors.RecipeError, match=r"'fc\.weight': it was replaced since"):
+        materialize(loaded, 0)
 
 
 def test_what_was_replaced_may_have_a_recipe() -> None:

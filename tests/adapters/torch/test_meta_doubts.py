@@ -238,6 +238,50 @@ def test_writes_that_no_method_repeats_are_named(name: str) -> None:
         assert spread == pytest.approx(float(expected.detach().std()), rel=0.3), each
 
 
+def test_a_recipe_for_one_name_of_a_doubtful_tie_is_for_all() -> None:
+    class Tied(Drawn):
+        def __init__(self) -> None:
+            super().__init__()
+            self.other.weight = self.layer.weight
+
+    assert "'other.weight': it was written to" in refusal(Tied)
+    rules = {"layer.weight": pi.constant(3), "layer.bias": pi.zeros()}
+    module = materialize(on_meta(Tied), 0, rules)
+    assert module.other.weight is module.layer.weight
+    assert bool((module.other.weight == 3).all())
+
+
+class Uncounted(nn.Module):  # type: ignore[misc, name-defined]
+    """Draws in ways that torch does not count: through .data, and by a function that returns on meta."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(8, 8) for _ in range(2))
+        for layer in self.layers:
+            layer.weight.data.normal_(0, 0.02)
+
+
+class Orthogonal(nn.Module):  # type: ignore[misc, name-defined]
+    """Draws by a function that does nothing on the meta device."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(8, 8), nn.Linear(8, 8)])
+        self.layers.apply(
+            lambda part: isinstance(part, nn.Linear) and init.orthogonal_(part.weight, 0.02 * 8**0.5)
+        )
+
+
+@pytest.mark.parametrize("kind", [Uncounted, Orthogonal])
+def test_constructors_that_seem_to_draw_unseen_are_told(kind: Any) -> None:
+    told = f"the constructor of {kind.__name__} seems to initialize weights"
+    with pytest.warns(UserWarning, match=told):
+        materialize(on_meta(kind), 0)
+    made = materialize(on_deferred(kind), 0)
+    assert abs(float(made.layers[1].weight.detach().std()) / 0.02 - 1) < 0.5
+    materialize(on_meta(kind), 0, pi.normal(std=0.02))
+
+
 class Twice(nn.Linear):  # type: ignore[misc, name-defined]
     """Resets itself once more than its base does."""
 
@@ -300,3 +344,37 @@ def test_timm_is_to_be_built_deferred(name: str, torchvision_loads: None) -> Non
 def test_torchvision_is_to_be_built_deferred(torchvision_loads: None) -> None:
     models = pytest.importorskip("torchvision.models")
     assert "constructors of torchvision draw" in refusal(lambda: models.resnet18(num_classes=3))
+
+
+def test_only_the_outermost_method_of_a_transformers_model_runs(torchvision_loads: None) -> None:
+    """A part's own method is never called by transformers, nor are the marks that it leaves on tensors."""
+    transformers = pytest.importorskip("transformers")
+
+    class Part(nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(64, 64)
+
+        def _init_weights(self) -> None:
+            init.ones_(self.linear.weight)
+            self.linear.weight._is_hf_initialized = True
+
+    class Model(transformers.PreTrainedModel):  # type: ignore[misc, name-defined]
+        config_class = transformers.BertConfig
+
+        def __init__(self, config: Any) -> None:
+            super().__init__(config)
+            self.part = Part()
+            self.marked = nn.Linear(64, 64)
+            self.marked.weight._is_hf_initialized = False
+            self.post_init()
+
+    def build() -> Any:
+        return Model(transformers.BertConfig(initializer_range=0.02))
+
+    module = on_meta(build)
+    module.marked.weight._is_hf_initialized = True
+    for made in (build(), materialize(module, 0), materialize(on_deferred(build), 0)):
+        for layer in (made.part.linear, made.marked):
+            assert abs(float(layer.weight.detach().std()) / 0.02 - 1) < 0.06
+            assert not layer.bias.any()
