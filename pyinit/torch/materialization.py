@@ -149,8 +149,8 @@ def materialize(
                 names = (name for name, _ in named_tensors(module))
                 check_names(asked, state_names(module, names, before), module, before)
                 recorded = ruled(module, recorded, asked, before)
-            _check(module, recorded)
-            if rules is None:
+            _check(module, recorded, state_names(module, recorded, before))
+            if asked is None:
                 warn_of_constructors(module)
         except PyinitError:
             forget(module)
@@ -173,13 +173,13 @@ def _before(prefix: object) -> str:
     return f"{prefix.removesuffix('.')}." if prefix else ""
 
 
-def _check(module: torch.nn.Module, recorded: dict[str, Recorded]) -> None:
-    """Raise an error that names every tensor of which it is not known how it begins."""
+def _check(module: torch.nn.Module, recorded: dict[str, Recorded], names: Mapping[str, str]) -> None:
+    """Raise an error that names every tensor of which it is not known how it begins, as rules name it."""
     kinds = dict.fromkeys(dict(module.named_parameters(remove_duplicate=False)), "parameter")
     kinds |= dict.fromkeys(dict(module.named_buffers(remove_duplicate=False)), "buffer")
     unknown = {name: why for name, tensor in recorded.items() if (why := tensor.unmade) is not None}
     if unknown:
-        named = [f"{kinds.get(name, 'attribute')} '{name}': {why}" for name, why in unknown.items()]
+        named = [f"{kinds.get(name, 'attribute')} '{names[name]}': {why}" for name, why in unknown.items()]
         more = f"; and {len(named) - _TOLD} more" if len(named) > _TOLD else ""
         deferred = all(map(was_deferred, owners(module, unknown)))
         silent = "what was recorded of it does" if deferred else "the module's own methods do"
@@ -199,7 +199,7 @@ def _check(module: torch.nn.Module, recorded: dict[str, Recorded]) -> None:
                 try:
                     _plan(write, write.content.recipe)
                 except PyinitError as error:
-                    raise type(error)(f"'{name}': {error}") from None
+                    raise type(error)(f"'{names[name]}': {error}") from None
 
 
 _TOLD = 8

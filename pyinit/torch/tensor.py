@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from .._fill import Plannable, check_threads, execute, planned
+from .._fill import check_threads, execute, planned
 from ..fans import Axes
 from ..plan import DRAWN_WHOLE, Plan
-from ..recipe import Recipe
+from ..recipe import Recipe, as_recipe
 from ..rules import fitted
 from ..stream import Key, as_key
 from ..window import Shape, Window, contiguous_blocks
@@ -42,7 +42,7 @@ _BLOCK = 1 << 17
 
 def fill(
     tensor: TensorType,
-    recipe: Plannable,
+    recipe: Recipe | str | dict[str, Any],
     *,
     key: int | Key,
     window: Window | None = None,
@@ -60,10 +60,11 @@ def fill(
         of its logical index. A contiguous tensor is written without a copy, a strided one block by block.
         Of a DTensor each rank fills what it holds, without a collective: ``full_tensor()`` is what a plain
         tensor gets, on any mesh and for every placement but Partial.
-    recipe : Recipe
-        What the weights should be. Where it is silent on axes, a matrix is (out, in), as torch's layers store
-        it. Of a tensor alone nobody knows how it is used: with more than two axes a recipe that counts fans
-        has to say what they are; `pyinit.torch.materialize` knows the layers of a module.
+    recipe : Recipe, str or dict
+        What the weights should be: a recipe, its name, or what ``Recipe.to_dict`` returns. Where it is silent
+        on axes, a matrix is (out, in), as torch's layers store it. Of a tensor alone nobody knows how it is
+        used: with more than two axes a recipe that counts fans has to say what they are;
+        `pyinit.torch.materialize` knows the layers of a module.
     key : int or Key
         The parameter's key; an int is a seed.
     window : Window, optional
@@ -106,12 +107,12 @@ def fill(
     tensor([[0.5000, 0.5000, 0.5000],
             [0.5000, 0.5000, 0.5000]], dtype=torch.bfloat16)
     """
-    return fill_under(tensor, recipe, lambda: as_key(key), window, threads)
+    return fill_under(tensor, as_recipe(recipe), lambda: as_key(key), window, threads)
 
 
 def fill_under(
     tensor: TensorType,
-    recipe: Plannable,
+    recipe: Recipe,
     key: Callable[[], Key],
     window: Window | None = None,
     threads: int | None = None,
@@ -140,11 +141,11 @@ def fill_under(
 
 
 def _prepared(
-    tensor: torch.Tensor, recipe: Plannable, window: Window | None, threads: int | None
+    tensor: torch.Tensor, recipe: Recipe, window: Window | None, threads: int | None
 ) -> tuple[Array, Plan, Shape | None]:
     """Return a tensor's memory, the plan for it and where it starts, or refuse."""
     array, dtype = _borrow(tensor)
-    if isinstance(recipe, Recipe) and hasattr(recipe, "layout"):
+    if hasattr(recipe, "layout"):
         recipe = _laid_out(recipe, array.shape if window is None else window.global_shape)
     plan, start = planned(recipe, array.shape, dtype, window)
     check_threads(threads)

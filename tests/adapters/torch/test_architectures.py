@@ -86,7 +86,7 @@ def built(build: Callable[[], Any], way: str) -> Any:
             return build()
     with adapter.deferred() if way == "deferred" else torch.device("meta"):
         module = build()
-    return adapter.materialize(module, 0)
+    return adapter.materialize(module, key=0)
 
 
 def check(library: str, name: str, on_meta: str) -> tuple[Any, Any, Any]:

@@ -303,7 +303,7 @@ def test_what_was_replaced_is_named_and_never_reset(name: str) -> None:
 def test_a_pickled_module_is_no_recording() -> None:
     loaded = pickle.loads(pickle.dumps(built()))
     with pytest.raises(pi.errors.RecipeError, match=r"'fc\.weight': it was replaced since"):
-        materialize(loaded, 0)
+        materialize(loaded, key=0)
 
 
 def test_what_was_replaced_may_have_a_recipe() -> None:

@@ -246,7 +246,7 @@ def test_a_recipe_for_one_name_of_a_doubtful_tie_is_for_all() -> None:
 
     assert "'other.weight': it was written to" in refusal(Tied)
     rules = {"layer.weight": pi.constant(3), "layer.bias": pi.zeros()}
-    module = materialize(on_meta(Tied), 0, rules)
+    module = materialize(on_meta(Tied), rules, key=0)
     assert module.other.weight is module.layer.weight
     assert bool((module.other.weight == 3).all())
 
@@ -276,10 +276,10 @@ class Orthogonal(nn.Module):  # type: ignore[misc, name-defined]
 def test_constructors_that_seem_to_draw_unseen_are_told(kind: Any) -> None:
     told = f"the constructor of {kind.__name__} seems to initialize weights"
     with pytest.warns(UserWarning, match=told):
-        materialize(on_meta(kind), 0)
-    made = materialize(on_deferred(kind), 0)
+        materialize(on_meta(kind), key=0)
+    made = materialize(on_deferred(kind), key=0)
     assert abs(float(made.layers[1].weight.detach().std()) / 0.02 - 1) < 0.5
-    materialize(on_meta(kind), 0, pi.normal(std=0.02))
+    materialize(on_meta(kind), pi.normal(std=0.02), key=0)
 
 
 class Twice(nn.Linear):  # type: ignore[misc, name-defined]
@@ -374,7 +374,7 @@ def test_only_the_outermost_method_of_a_transformers_model_runs(torchvision_load
 
     module = on_meta(build)
     module.marked.weight._is_hf_initialized = True
-    for made in (build(), materialize(module, 0), materialize(on_deferred(build), 0)):
+    for made in (build(), materialize(module, key=0), materialize(on_deferred(build), key=0)):
         for layer in (made.part.linear, made.marked):
             assert abs(float(layer.weight.detach().std()) / 0.02 - 1) < 0.06
             assert not layer.bias.any()

@@ -320,7 +320,7 @@ def test_another_dtype(dtype: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        ({"recipe": "normal"}, pi.RecipeError),
+        ({"recipe": "gaussian"}, pi.RecipeError),
         ({"recipe": pi.sparse(0.5)}, pi.ShapeError),
         ({"key": -1}, pi.SeedError),
         ({"window": pi.Window((2,), (4,))}, pi.ShapeError),
@@ -334,3 +334,10 @@ def test_nothing_is_written_when_an_argument_is_refused(arguments: dict[str, Any
         fill(tensor, **{"recipe": pi.normal(), "key": 0, **arguments})
     assert tensor._version == version
     assert tensor.tolist() == [7.0, 7.0, 7.0]
+
+
+def test_a_recipe_goes_by_its_name() -> None:
+    named, said = (torch.empty(4, 6) for _ in range(2))
+    assert torch.equal(fill(named, "he_normal", key=1), fill(said, pi.he_normal(), key=1))
+    with pytest.raises(pi.errors.RecipeError, match=r"unknown recipe 'he_norml'. Did you mean he_normal"):
+        fill(named, "he_norml", key=1)
