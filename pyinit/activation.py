@@ -44,6 +44,12 @@ class Activation:
     precision : float
         The relative error that values or slopes carry beyond rounding; 0 for formulas.
 
+    Attributes
+    ----------
+    is_builtin : bool
+        Whether it is one of pyinit's own, which the kernels and the formulas of theory know by name. A copy
+        made with `dataclasses.replace` is not.
+
     Examples
     --------
     >>> import numpy as np
@@ -60,14 +66,20 @@ class Activation:
     kinks: tuple[float, ...] = ()
     parameter: float | None = None
     precision: float = field(default=0.0, repr=False)
+    is_builtin: bool = field(default=False, init=False, repr=False, compare=False)
 
     def __call__(self, x: npt.ArrayLike) -> Array:
         """Return phi(x)."""
         return self.value(np.asarray(x, dtype=np.float64))
 
 
+def _builtin(of: Activation) -> Activation:
+    object.__setattr__(of, "is_builtin", True)
+    return of
+
+
 _REGISTRY: dict[str, Activation] = {
-    known.name: known
+    known.name: _builtin(known)
     for known in (
         Activation("linear", curves.linear, curves.linear_slope, curves.zero),
         Activation("relu", curves.relu, curves.relu_slope, kinks=(0.0,)),
@@ -174,12 +186,14 @@ def _pair(spec: Any) -> tuple[str, tuple[Any, ...]]:
 
 @lru_cache(maxsize=64)
 def _leaky_relu(below: float) -> Activation:
-    return Activation(
-        "leaky_relu",
-        lambda x: np.where(x > 0, x, below * x),
-        lambda x: np.where(x > 0, 1.0, below),
-        kinks=(0.0,),
-        parameter=below,
+    return _builtin(
+        Activation(
+            "leaky_relu",
+            lambda x: np.where(x > 0, x, below * x),
+            lambda x: np.where(x > 0, 1.0, below),
+            kinks=(0.0,),
+            parameter=below,
+        )
     )
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from . import _core
 from ._fill import check_threads
-from .activation import NAMES, Activation
+from .activation import Activation
 from .activation import activation as resolved
 from .errors import DTypeError, RecipeError, ShapeError
 from .moments import Asked, Moments, Question, found
@@ -218,10 +218,8 @@ def _found(
 
 def _named(spec: Any) -> Activation:
     phi = resolved(spec)
-    if phi.name in NAMES:
-        named = phi.name if phi.parameter is None else (phi.name, phi.parameter)
-        if resolved(named) is phi:
-            return phi
+    if phi.is_builtin:
+        return phi
     raise RecipeError(
         f"a fused layer needs one of pyinit's activations; got the function {phi.name}. Use 'linear', and "
         "apply the function to z."

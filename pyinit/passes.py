@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from . import _core, moments
 from .activation import Activation
-from .dense import Dense, said
+from .dense import Dense
 from .moments import Moments, Question, found, statistics
 from .normalization import Normalized, normalize
 
@@ -236,12 +236,12 @@ def backward(
 
 def is_fused(layer: Dense) -> bool:
     """Return whether the kernel runs the whole layer."""
-    return layer.norm is None and layer.branch is None and _is_named(layer.activation)
+    return layer.norm is None and layer.branch is None and layer.activation.is_builtin
 
 
 def applied(phi: Activation, x: Array, *, slope: bool, over: bool = False) -> Array:
     """Return phi of float32, or phi', by the kernel where it has phi; `over` where x may be written over."""
-    if _is_named(phi):
+    if phi.is_builtin:
         given = np.ascontiguousarray(x)
         out = given if over else np.empty_like(given)
         kernel = _core.slope if slope else _core.activate
@@ -275,10 +275,6 @@ def _joined(layer: Dense, product: Array, stream: Array | None) -> Array:
     assert stream is not None
     z: Array = stream + np.float32(layer.branch) * product
     return z
-
-
-def _is_named(phi: Activation) -> bool:
-    return not isinstance(said(phi), Activation)
 
 
 def _down(x: Array) -> Array:

@@ -134,9 +134,7 @@ def test_the_largest_model_is_decided_without_memory() -> None:
 
 def test_what_matches_no_tensor_is_refused() -> None:
     gpt2 = find_spec("gpt2")
-    with pytest.raises(
-        RecipeError, match=r"no parameter matches 'transformer.wte.wieght'. Did you"
-    ):
+    with pytest.raises(RecipeError, match=r"no parameter matches 'transformer.wte.wieght'. Did you"):
         draw_up(gpt2, {"transformer.wte.wieght": "normal", "*": "zeros"}, 0)
     with pytest.raises(RecipeError, match=r"'lm_head.weight': lm_head.weight shares transformer.wte.weight."):
         draw_up(gpt2, {"lm_head.weight": "normal", "*": "zeros"}, 0)

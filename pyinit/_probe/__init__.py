@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from ..moments import Histogram, LinearAxis, LogAxis, Moments
 from .prediction import Prediction
-from .report import LayerReport, Report
+from .record import LayerReport
+from .report import Report
 from .run import probe
-from .verdict import Verdict
+from .verdict import Remedy, Verdict
 
 __all__ = [
     "Histogram",
@@ -15,6 +16,7 @@ __all__ = [
     "LogAxis",
     "Moments",
     "Prediction",
+    "Remedy",
     "Report",
     "Verdict",
     "probe",

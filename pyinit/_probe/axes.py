@@ -1,4 +1,4 @@
-"""Where histograms lie unless told: what a matrix should hold, seen from what enters it."""
+"""Axes of histograms: as given, or from what a matrix is expected to hold."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class Axes:
     log: bool
 
     def fixed(self, kind: str) -> Axis | None:
-        """Return the axis that was asked for, or None where it follows the numbers."""
+        """Return the axis that was given, or None where it follows the numbers."""
         if kind in self.ranges:
             return LinearAxis(*self.ranges[kind], self.bins)
         return _LOG if self.log else None
 
     def around(self, kind: str, x: npt.NDArray[Any]) -> Axis:
-        """Return the axis of numbers that are there."""
+        """Return the axis that was given, or one that spans these numbers."""
         axis = self.fixed(kind)
         if axis is not None:
             return axis
@@ -55,7 +55,7 @@ class Axes:
 
 
 def axes_of(bins: Any, range_: Any, log: Any) -> Axes:
-    """Return the axes that the arguments of a probe mean."""
+    """Return the axes that the arguments of a probe describe."""
     if isinstance(bins, bool) or not hasattr(bins, "__index__") or not 1 <= bins <= _MOST_BINS:
         raise RecipeError(f"bins must be an integer in [1, {_MOST_BINS}]; got {bins!r}. Use 64.")
     if not isinstance(log, bool):
@@ -83,7 +83,7 @@ def _pair(value: Any) -> tuple[float, float]:
 
 
 def reached(phi: Activation, low: float, high: float) -> tuple[float, float]:
-    """Return between what an activation's values lie where low <= x <= high."""
+    """Return the range of phi on [low, high]."""
     x = np.concatenate((np.linspace(low, high, 129), np.clip([0.0, *phi.kinks], low, high)))
     with np.errstate(all="ignore"):
         values = phi.value(x)
@@ -92,16 +92,16 @@ def reached(phi: Activation, low: float, high: float) -> tuple[float, float]:
 
 
 def ends(axis: Axis) -> tuple[float, float]:
-    """Return where an axis begins and ends."""
+    """Return the first and the last edge of an axis."""
     if isinstance(axis, LinearAxis):
         return axis.low, axis.high
     return float(axis.edges[0]), float(axis.edges[-1])
 
 
 def spanning(low: float, high: float, bins: int) -> LinearAxis:
-    """Return an axis that holds low and high and their rounding, wide enough where they are one.
+    """Return an axis that contains low and high, with their rounding errors, and has a width in any case.
 
-    Ends are rounded outward to at most a hundredth of its width: low and high come from sums and functions of
+    Ends are rounded outward by at most a hundredth of the width: low and high come from sums and functions of
     NumPy, whose last bits depend on the machine, and those of a histogram must not.
     """
     low, high = max(low, -_MOST), min(high, _MOST)

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..moments import Moments
+from .record import Record
 from .strip import common_range
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from .report import Report
 
 __all__ = ["draw_depth", "draw_heat_map"]
 
@@ -23,7 +23,7 @@ _GREY = "#666666"
 _TITLES = {
     "pre-activation": "mean square of what enters $\\varphi$",
     "gradient": "mean square of its gradient",
-    "weight gradient": "mean square of the gradient by $W$",
+    "weight gradient": "mean square of its weight's gradient",
 }
 _CELLS = 240
 # on a map of scales far apart the axis reaches so many rms
@@ -34,7 +34,7 @@ _FLOOR = 1e-30
 Values = npt.NDArray[np.float64]
 
 
-def draw_depth(axes: Axes, reports: Sequence[Report], colors: Sequence[str], kind: str) -> None:
+def draw_depth(axes: Axes, reports: Sequence[Record], colors: Sequence[str], kind: str) -> None:
     """Draw a kind's mean square by layer, theory dashed, its band shaded."""
     for report, color in zip(reports, colors, strict=True):
         _lines(axes, report, color, kind)
@@ -49,7 +49,7 @@ def draw_depth(axes: Axes, reports: Sequence[Report], colors: Sequence[str], kin
         axes.spines[side].set_visible(False)
 
 
-def _lines(axes: Axes, report: Report, color: str, kind: str) -> None:
+def _lines(axes: Axes, report: Record, color: str, kind: str) -> None:
     at = np.arange(len(report.layers))
     measured = [
         layer.moments[kind].second_moment if kind in layer.moments else 0.0 for layer in report.layers
@@ -73,7 +73,7 @@ def _lines(axes: Axes, report: Report, color: str, kind: str) -> None:
         axes.fill_between(where, low, high, color=color, alpha=0.12, linewidth=0)
 
 
-def draw_heat_map(axes: Axes, report: Report) -> None:
+def draw_heat_map(axes: Axes, report: Record) -> None:
     """Draw what enters the activation: a row a layer, each over its highest cell."""
     found = [layer.moments["pre-activation"] for layer in report.layers]
     edges, width = _grid(found)

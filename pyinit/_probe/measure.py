@@ -1,9 +1,9 @@
-"""Running a network once, forward and back, and keeping of each layer only what is said of it."""
+"""One run of a network, forward and back, of which only statistics of each layer are kept."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,22 +13,20 @@ import numpy.typing as npt
 from ..dense import Dense
 from ..layer import DRAWN, Drawn, Weight
 from ..moments import Axis, Moments, Question, statistics
-from ..network import Network
 from ..passes import Asked, Parts, Pass, applied, backward, forward, inside, is_fused, stream_of
 from ..plan import Plan
 from ..stream import Key
 from .axes import Axes, ends, reached, spanning
+from .facts import LayerFacts
 from .retrace import places_for, retraced, stops
-from .saturation import flat_ends
 from .spare import Spare
-from .weights import Spread, spread_of
 
 __all__ = ["Measured", "Output", "Progress", "measured"]
 
 Array = npt.NDArray[Any]
 Progress = Callable[[int, int], None]
 Output = Callable[[Array], tuple[float | None, Array]]
-"""From what the last layer made to a loss and the gradient by it, which the run writes over."""
+"""Maps the output to (loss, gradient with respect to the output); the run may overwrite the gradient."""
 
 # where histograms end, in standard deviations
 _REACH = 5.0
@@ -41,7 +39,7 @@ _SMALL = 1 << 20
 
 @dataclass(frozen=True)
 class Measured:
-    """What a run has shown: moments of the input, of each layer by kind, and the loss where there is one."""
+    """What was measured: moments of the input and, by kind, of each layer; and the loss if there is one."""
 
     inputs: Moments
     layers: tuple[dict[str, Moments], ...]
@@ -50,7 +48,7 @@ class Measured:
 
 @np.errstate(over="ignore", invalid="ignore")
 def measured(
-    network: Network,
+    facts: Sequence[LayerFacts],
     x: Array,
     key: Key,
     output: Output | None,
@@ -60,12 +58,12 @@ def measured(
 ) -> Measured:
     """Run a network on rows of float32, and back where there is an output's gradient.
 
-    Forward holds two layers' numbers, however many there are. Backward adds the pre-activations of every
-    layer, of many large ones of some (`retrace`); weights of up to 2^20 numbers and those that cannot be
-    drawn on the way; and, one layer at a time, the gradient by its weight, which is taken band by band where
-    the ends of its histogram were asked for.
+    The forward run holds the arrays of two layers, however many there are. The backward run adds the
+    pre-activations of every layer, or of some where there are many large ones (`retrace`); weights of up to
+    2^20 numbers and those that cannot be drawn on the way; and, for one layer at a time, the gradient with
+    respect to its weight, which is made band by band where the ends of its histogram are given.
     """
-    layers, keep, members = network.layers, output is not None, threads or 0
+    layers, keep, members = [one.layer for one in facts], output is not None, threads or 0
     total = len(layers) * (2 if keep else 1)
     inputs = statistics(x, Question(axes.around("activation", x)), threads)
     found: list[dict[str, Moments]] = []
@@ -77,7 +75,7 @@ def measured(
     spare = Spare()
     for at, layer in enumerate(layers):
         weight = _weight(layer, at, key, threads)
-        asked = _asked(layer, axes, weight, entering, before, found[-1] if found else None)
+        asked = _asked(facts[at], axes, weight, entering, before, found[-1] if found else None)
         own = Parts(weight.given() if isinstance(weight, Drawn) else weight, _bias(layer, at, key))
         made = forward(layer, own, entering, stream, members, ask=asked, take=spare.take)
         found.append(_refined(made, axes, threads))
@@ -94,7 +92,7 @@ def measured(
                 spare.give(made.x)
             if at not in to_keep:
                 spare.give(made.inside.z)
-        # nothing of this layer beside the next one's but these
+        # free this layer's arrays before the next layer allocates
         del made, weight, own
         if progress is not None:
             progress(at + 1, total)
@@ -104,7 +102,7 @@ def measured(
     del entering, stream, spare
 
     def run(first: int, stop: int, z: Array | None) -> Array:
-        # no more than two matrices at once: this is when most are kept
+        # at most two matrices at once: this is when memory peaks
         got = x if z is None else _activated(layers[first - 1], z)
         for at in range(first, stop):
             z = stream_of(layers[at], parts[at], got, z, members)
@@ -137,7 +135,7 @@ def measured(
         found[at]["weight gradient"] = back.of_weight or _of_weight(dw, axes, threads)
         if back.inputs is not None and earlier is not None:
             dy, skip, z = back.inputs, back.stream, earlier
-        # before the next layer has its own
+        # free these before the next layer allocates
         del back, entering, earlier, dw
         if progress is not None:
             progress(2 * len(layers) - at, total)
@@ -145,7 +143,7 @@ def measured(
 
 
 def _activated(layer: Dense, z: Array, *, over: bool = False) -> Array:
-    """Return phi once more, bit for bit: to keep it would take as much memory as z."""
+    """Return phi of z again, with the same bits: keeping it would take as much memory as z."""
     within = inside(layer, Parts(None), z)
     is_own = within.normalized is not None
     return applied(layer.activation, within.entering, slope=False, over=over or is_own)
@@ -157,7 +155,7 @@ def _of_weight(values: Array | None, axes: Axes, threads: int | None) -> Moments
 
 
 def _refined(made: Pass, axes: Axes, threads: int | None) -> dict[str, Moments]:
-    """Return what was found; histograms again whose numbers fill little of the expected axis, or left it."""
+    """Return the moments of a pass; a histogram is made again if its axis was far too wide or too narrow."""
     assert made.found is not None
     result = dict(zip(("pre-activation", "activation", "weight"), made.found, strict=True))
     for kind, values in (("pre-activation", made.inside.entering), ("activation", made.activation)):
@@ -175,7 +173,7 @@ def _refined(made: Pass, axes: Axes, threads: int | None) -> dict[str, Moments]:
 
 
 def _weight(layer: Dense, at: int, key: Key, threads: int | None) -> Weight:
-    """Return a small weight, or one that needs the whole; and how to draw any other where it is used."""
+    """Return the weight, or how to draw it where it is used if it is large and need not exist as a whole."""
     shape, name = (layer.inputs, layer.units), key.fold_in(f"layers.{at}.weight")
     plan = layer.recipe.plan_for(shape, "float32")
     if plan.distribution in DRAWN and layer.inputs * layer.units > _SMALL:
@@ -190,22 +188,20 @@ def _bias(layer: Dense, at: int, key: Key) -> Array | None:
 
 
 def _asked(
-    layer: Dense,
+    facts: LayerFacts,
     axes: Axes,
     weight: Weight,
     x: Array,
     entering: Moments,
     before: dict[str, Moments] | None,
 ) -> Asked:
-    values = None if isinstance(weight, Drawn) else weight
-    spread = spread_of(layer.recipe, (layer.inputs, layer.units), values)
-    z_axis = _expected(layer, axes, x, entering, spread, before)
+    z_axis = _expected(facts, axes, x, entering, before)
     if isinstance(weight, Drawn):
         w_axis = axes.fixed("weight") or spanning(*_bounds(weight.plan), axes.bins)
     else:
         w_axis = axes.around("weight", weight)
     return Asked(
-        Question(z_axis, flat_ends(layer.activation)), Question(_image(layer, axes, z_axis)), Question(w_axis)
+        Question(z_axis, facts.flat_ends), Question(_image(facts.layer, axes, z_axis)), Question(w_axis)
     )
 
 
@@ -217,15 +213,15 @@ def _bounds(plan: Plan) -> tuple[float, float]:
 
 
 def _expected(
-    layer: Dense, axes: Axes, x: Array, entering: Moments, weight: Spread, before: dict[str, Moments] | None
+    facts: LayerFacts, axes: Axes, x: Array, entering: Moments, before: dict[str, Moments] | None
 ) -> Axis:
-    """Return the axis of what enters the activation, before it is there."""
+    """Return the axis that the pre-activation is expected to need, before it is computed."""
+    layer, weight, bias = facts.layer, facts.weight, facts.bias
     fixed = axes.fixed("pre-activation")
     if fixed is not None:
         return fixed
     if layer.norm is not None:
         return spanning(-_REACH, _REACH, axes.bins)
-    bias = spread_of(layer.bias, (layer.units,), None)
     square = weight.std**2 * layer.inputs * entering.second_moment + bias.std**2
     low = high = bias.mean
     if weight.mean:
@@ -246,7 +242,7 @@ def _row_sums(x: Array) -> Array:
 
 
 def _image(layer: Dense, axes: Axes, z_axis: Axis) -> Axis:
-    """Return the axis of the activation from that of what enters it."""
+    """Return the axis of the activation, from that of the pre-activation."""
     fixed = axes.fixed("activation")
     if fixed is not None:
         return fixed

@@ -6,14 +6,11 @@ import base64
 import io
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
 
 from ..moments import Moments
 from .picture import plot
+from .record import LayerReport, Record
 from .table import number
-
-if TYPE_CHECKING:
-    from .report import LayerReport, Report
 
 __all__ = ["page"]
 
@@ -35,7 +32,7 @@ _HEAD = (
 )  # fmt: skip
 
 
-def page(reports: Sequence[Report]) -> str:
+def page(reports: Sequence[Record]) -> str:
     """Return the page of one report, or of several side by side."""
     picture = io.BytesIO()
     plot(reports).savefig(picture, format="png", dpi=110)
@@ -56,7 +53,7 @@ def page(reports: Sequence[Report]) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _section(report: Report) -> str:
+def _section(report: Record) -> str:
     head = f"{report.rows} rows, input mean {number(report.inputs.mean)}, rms {_rms(report.inputs)}, "
     head += f"seed {report.seed}, offset {report.offset}" if report.seed is not None else "given weights"
     if report.loss is not None:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from ..errors import MissingLibraryError
 from .depth import draw_depth, draw_heat_map
+from .record import Record
 from .strip import MOST_PANELS, draw_strip
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from .report import Report
 
 __all__ = ["plot"]
 
@@ -25,7 +25,7 @@ _STRIP, _DEPTH, _MARGIN, _SIDE, _GAP = 2.05, 2.3, 0.45, 0.55, 0.75
 _MAP_ROW, _LEAST_MAP, _MOST_MAP = 0.16, 1.2, 4.0
 
 
-def plot(reports: Sequence[Report], path: str | PathLike[str] | None = None) -> Figure:
+def plot(reports: Sequence[Record], path: str | PathLike[str] | None = None) -> Figure:
     """Draw reports: a strip of histograms each, one below the other; what depth does, in the same axes."""
     try:
         from matplotlib.figure import Figure

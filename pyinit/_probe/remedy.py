@@ -1,174 +1,190 @@
-"""What to do about a verdict: the recipe that suits, with its gain and std beside the layer's own."""
+"""What would help a network: the recipe that suits, with its gain and std beside the layer's own, or else."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
-import numpy as np
-
-from ..dense import Dense
-from ..network import Network
 from ..recipe import Recipe
+from ..theory.law import Spread
+from .facts import LayerFacts
+from .judge import Finding
 from .measure import Measured
-from .way import Family, is_weak, skips_heal, suggested, way_out
-from .weights import Spread, spread_of
+from .verdict import Remedy
+from .way import Facts, Family, is_weak, skips_heal, suggested, way_out
+from .weights import spread_of
 
-__all__ = ["remedy", "scale_free", "written"]
+__all__ = ["SAME", "Fit", "Probed", "nearest_of_the_worst", "remedy"]
 
-# stds nearer than this are the same advice
-_SAME = 0.05
+SAME = 0.05
+"""Stds whose logarithms are nearer than this are the same advice."""
+
 # an input of this rms saturates what unit inputs do not
 _LARGE = 3.0
 # units of a layer that is to blame for others that are dead
 _OFF = 0.9
-_FAMOUS = {
-    "fan_in": {2.0: "pi.he_normal()", 1.0: "pi.lecun_normal()"},
-    "fan_avg": {1.0: "pi.glorot_normal()"},
-}
+_BETTER = ("tanh", "relu")
 
 
-def scale_free(network: Network) -> bool:
-    """Return whether phi(2 x) = 2 phi(x) for every activation: then a signal has no scale of its own."""
-    x = np.array([-3.0, -0.5, 0.5, 3.0])
-    return all(
-        np.allclose(layer.activation.value(2.0 * x), 2.0 * layer.activation.value(x), rtol=1e-6)
-        for layer in network.layers
+@dataclass(frozen=True)
+class Fit:
+    """The recipe that suits a layer, its gain and std, and the spread that the layer has now."""
+
+    recipe: Recipe
+    gain: float
+    std: float
+    now: Spread
+
+    @property
+    def excess(self) -> float:
+        """|ln| of the layer's std over the one that suits; a mean of the weights is beyond any."""
+        if not 0.0 < self.now.std < math.inf or self.now.mean != 0.0:
+            return math.inf
+        return abs(math.log(self.now.std / self.std))
+
+    def remedy(self, layer: str, **other: Any) -> Remedy:
+        """Return the remedy that draws the weights of `layer` so, with `other` fields beside it."""
+        return Remedy(layer, self.recipe, self.gain, self.std, self.now.std, self.now.mean or None, **other)
+
+
+def nearest_of_the_worst(excess: Sequence[float], pool: Iterable[int], at: int) -> int:
+    """Return the layer of a pool nearest to `at` among those that are at least half as far off as any."""
+    candidates = list(pool)
+    most = max(excess[one] for one in candidates)
+    return min((one for one in candidates if excess[one] >= most / 2), key=lambda one: abs(one - at))
+
+
+@dataclass(frozen=True)
+class Probed:
+    """A network, what was measured of it, and the names of its layers."""
+
+    facts: Facts
+    measured: Measured
+    names: Sequence[str]
+
+    @property
+    def input_square(self) -> float:
+        """Second moment of the input."""
+        return self.measured.inputs.second_moment
+
+    def activation(self, at: int) -> str:
+        """Return how a layer's activation is called."""
+        return self.facts[at].layer.activation.name
+
+
+def remedy(probed: Probed, found: Finding) -> Remedy | None:
+    """Return what to do about a finding; nothing for a healthy layer."""
+    facts, kind, at = probed.facts, found.kind, found.at
+    if kind == "healthy":
+        return None
+    scale = math.sqrt(probed.input_square)
+    if scale == 0.0:
+        return Remedy(other="rows that are not all 0", why="no weights tell rows of 0 apart")
+    if kind == "dead":
+        return _revived(probed, at)
+    if kind == "saturated" and at == 0 and scale > _LARGE:
+        return Remedy(standardize="rms", input_size=scale)
+    if kind == "exploding" and any(one.layer.branch == 1.0 for one in facts):
+        return Remedy(residual=True, why="scaled skips divide the branches")
+    if kind in ("vanishing", "exploding") and any(one.layer.norm is not None for one in facts):
+        return _behind_norm(probed, found, scale)
+    return _drawn(probed, at, at) if kind == "symmetric" else _rescaled(probed, found)
+
+
+def _behind_norm(probed: Probed, found: Finding, scale: float) -> Remedy:
+    """Return what helps where the scale of weights does not count."""
+    has_skips = any(one.layer.branch is not None for one in probed.facts)
+    if found.kind == "vanishing" and is_weak(probed.facts[found.at].layer.activation):
+        name = probed.activation(found.at)
+        return Remedy(activations=_BETTER, activation=name, why="the activation passes little on")
+    if has_skips and scale > _LARGE:
+        return Remedy(standardize="rms", input_size=scale, why="the input outweighs the branches")
+    return Remedy(residual=not has_skips, other="fewer layers", why="normalization hides the scale")
+
+
+def _rescaled(probed: Probed, found: Finding) -> Remedy:
+    facts, at = probed.facts, found.at
+    way = way_out(facts, probed.input_square)
+    if way is None:
+        return Remedy(**_otherwise(probed, at))
+    first: dict[str, Any] = {}
+    if way.standardized:
+        first |= {"standardize": "rms", "input_size": math.sqrt(probed.input_square)}
+    if way.unbiased:
+        first["zero_biases"] = True
+    fits = [_fit(one, way.recipe) for one in facts]
+    to_blame = _to_blame(fits, at) if found.kind in ("vanishing", "exploding") else at
+    if fits[to_blame].excess > SAME:
+        return fits[to_blame].remedy(probed.names[to_blame], **first)
+    if first:
+        return Remedy(**first)
+    if any(one.bias.second_moment > 0.0 for one in facts):
+        return Remedy(zero_biases=True)
+    return Remedy(other="wider or fewer layers", why="the std suits already")
+
+
+def _drawn(probed: Probed, to_blame: int, at: int) -> Remedy:
+    """Return what to draw in place of weights that are no draws, and what else it takes."""
+    way = way_out(probed.facts, probed.input_square)
+    other = _otherwise(probed, at) if way is None else {}
+    fit = _fit(probed.facts[to_blame], suggested if way is None else way.recipe)
+    return fit.remedy(probed.names[to_blame], **other)
+
+
+def _otherwise(probed: Probed, at: int) -> dict[str, Any]:
+    """Return what helps where no std does: skips, or another activation, if these do."""
+    facts, square = probed.facts, probed.input_square
+    name = probed.activation(at if at < len(facts) - 1 else max(at - 1, 0))
+    residual = skips_heal(facts, square)
+    heal = tuple(
+        better for better in _BETTER if better != name and way_out(facts, square, better) is not None
+    )
+    return {
+        "residual": residual,
+        "activations": heal,
+        "activation": name,
+        "layers": len(facts),
+        "other": "" if residual or heal else "fewer layers",
+        "why": "no std keeps both",
+    }
+
+
+def _revived(probed: Probed, at: int) -> Remedy:
+    """Return what to do about layers that are off, or that none of a gradient reaches for one that is."""
+    made = [one["activation"] for one in probed.measured.layers]
+    off = [i for i, one in enumerate(made) if one.second_moment == 0.0 or (one.dead or 0.0) >= _OFF]
+    to_blame = off[0] if off else at
+    layer, own, inputs = probed.names[to_blame], probed.facts[to_blame], probed.measured.inputs
+    if _fit(own, suggested).excess == math.inf:
+        return _drawn(probed, to_blame, at)
+    if own.bias.second_moment > 0.0:
+        return Remedy(layer, zero_biases=True)
+    if to_blame == 0 and abs(inputs.mean) > math.sqrt(inputs.variance):
+        return Remedy(standardize="mean", input_size=inputs.mean)
+    name = probed.activation(to_blame)
+    if name == "relu":
+        return Remedy(layer, activations=(("leaky_relu", 0.01),), activation=name, why="no unit is ever off")
+    return Remedy(
+        layer, activation=name, other="another activation", why="weights and biases are not to blame"
     )
 
 
-def remedy(kind: str, network: Network, measured: Measured, at: int) -> str:
-    """Return what to do, in words; nothing for a healthy layer."""
-    if kind == "healthy":
-        return ""
-    scale = math.sqrt(measured.inputs.second_moment)
-    if scale == 0.0:
-        return "rows that are not all 0: no weights tell these apart."
-    if kind == "dead":
-        return _revived(network, measured, at)
-    if kind == "saturated" and at == 0 and scale > _LARGE:
-        return f"standardize the input, whose rms is {scale:.3g}."
-    if kind == "exploding" and any(one.branch == 1.0 for one in network.layers):
-        return 'residual="scaled", which divides each branch by the root of their number.'
-    if kind in ("vanishing", "exploding") and any(one.norm is not None for one in network.layers):
-        return _behind_norm(kind, network, scale, at)
-    return _rescaled(kind, network, measured.inputs.second_moment, at)
-
-
-def _behind_norm(kind: str, network: Network, scale: float, at: int) -> str:
-    """Return what helps where the scale of weights does not count."""
-    has_skips = any(one.branch is not None for one in network.layers)
-    name = network.layers[at].activation.name
-    if kind == "vanishing" and is_weak(network.layers[at].activation):
-        return f'"tanh" or "relu" for {name}, which passes little on even of what is normalized.'
-    if has_skips and scale > _LARGE:
-        return f"standardize the input, whose rms is {scale:.3g}: beside it what branches add is little."
-    skips = "" if has_skips else ', or residual="scaled"'
-    return f"fewer layers{skips}: behind a normalization the scale of weights changes nothing."
-
-
-def _rescaled(kind: str, network: Network, square: float, at: int) -> str:
-    if kind == "symmetric":
-        return _drawn(network, square, at, at)
-    way = way_out(network, square)
-    if way is None:
-        return _other(network, square, at)
-    first = []
-    if way.standardized:
-        first.append(f"standardize the input, whose rms is {math.sqrt(square):.3g}")
-    if way.unbiased:
-        first.append("zero biases")
-    to_blame = _to_blame(network, at, way.recipe) if kind in ("vanishing", "exploding") else at
-    if _excess(network.layers[to_blame], way.recipe) <= _SAME:
-        if not first and any(_has_bias(one) for one in network.layers):
-            return "zero biases."
-        return "; ".join(first or ["wider or fewer layers: the std is already the one that suits"]) + "."
-    return "; ".join([*first, _changed(network, to_blame, at, way.recipe)])
-
-
-def _drawn(network: Network, square: float, to_blame: int, at: int) -> str:
-    """Return what to draw in place of weights that are no draws, and what else it takes."""
-    way = way_out(network, square)
-    if way is not None:
-        return _changed(network, to_blame, at, way.recipe)
-    return f"{_changed(network, to_blame, at, suggested)} Then {_other(network, square, at)}"
-
-
-def _changed(network: Network, to_blame: int, at: int, family: Family) -> str:
-    layer = network.layers[to_blame]
-    recipe, gain = family(layer.activation)
-    std, now = _stds(layer, family)
-    text = f"{written(recipe)}, gain {gain:.4g}: std {std:.3g} where this is {now.std:.3g}"
-    if now.mean:
-        text += f" about a mean of {now.mean:.3g}"
-    return (f"in layers.{to_blame}, " if to_blame != at else "") + text + "."
-
-
-def _other(network: Network, square: float, at: int) -> str:
-    """Return what helps where no std does: skips, or another activation, if these do."""
-    named = network.layers[at if at < len(network.layers) - 1 else max(at - 1, 0)].activation.name
-    ways = []
-    if skips_heal(network, square):
-        ways.append('residual="scaled"')
-    heal = [
-        f'"{name}"'
-        for name in ("tanh", "relu")
-        if name != named and way_out(network, square, name) is not None
-    ]
-    if heal:
-        ways.append(f"{' or '.join(heal)} for {named}")
-    why = f"no std keeps both signal and gradient of {named} through {len(network.layers)} layers."
-    return f"{', or '.join(ways) or 'fewer layers'}: {why}"
-
-
-def _revived(network: Network, measured: Measured, at: int) -> str:
-    """Return what to do about layers that are off, or that none of a gradient reaches for one that is."""
-    made = [one["activation"] for one in measured.layers]
-    off = [i for i, one in enumerate(made) if one.second_moment == 0.0 or (one.dead or 0.0) >= _OFF]
-    to_blame = off[0] if off else at
-    layer = network.layers[to_blame]
-    where = f"in layers.{to_blame}, " if to_blame != at else ""
-    if _excess(layer, suggested) == math.inf:
-        return _drawn(network, measured.inputs.second_moment, to_blame, at)
-    if _has_bias(layer):
-        return f"{where}zero biases."
-    if to_blame == 0 and abs(measured.inputs.mean) > math.sqrt(measured.inputs.variance):
-        return f"standardize the input, whose mean is {measured.inputs.mean:.3g}."
-    if layer.activation.name == "relu":
-        return f'{where}("leaky_relu", 0.01): no unit of it is ever off.'
-    return f"{where}another activation than {layer.activation.name}: its weights and biases are not to blame."
-
-
-def _has_bias(layer: Dense) -> bool:
-    return spread_of(layer.bias, (layer.units,), None).second_moment > 0.0
-
-
-def _to_blame(network: Network, at: int, family: Family) -> int:
+def _to_blame(fits: Sequence[Fit], at: int) -> int:
     """Return the nearest layer whose weights are far from what suits, at least half as far as any.
 
     The output's count only where all others suit: it cannot make up for them.
     """
-    excess = [_excess(layer, family) for layer in network.layers]
+    excess = [fit.excess for fit in fits]
     hidden = range(len(excess) - 1)
-    pool = hidden if any(excess[one] > _SAME for one in hidden) else range(len(excess))
-    most = max(excess[one] for one in pool)
-    return min((one for one in pool if excess[one] >= most / 2), key=lambda one: abs(one - at))
-
-
-def _excess(layer: Dense, family: Family) -> float:
-    """Return |ln| of a layer's std over the one that suits; a mean of the weights is beyond any."""
-    std, now = _stds(layer, family)
-    return abs(math.log(now.std / std)) if now.std > 0.0 and now.mean == 0.0 else math.inf
+    pool = hidden if any(excess[one] > SAME for one in hidden) else range(len(excess))
+    return nearest_of_the_worst(excess, pool, at)
 
 
 @lru_cache(maxsize=256)
-def _stds(layer: Dense, family: Family) -> tuple[float, Spread]:
-    """Return the std that suits a layer, and the spread that it has."""
-    shape = layer.inputs, layer.units
-    return spread_of(family(layer.activation)[0], shape, None).std, spread_of(layer.recipe, shape, None)
-
-
-def written(recipe: Recipe) -> str:
-    """Return a recipe as one writes it."""
-    known = _FAMOUS.get(getattr(recipe, "mode", ""), {}).get(getattr(recipe, "scale", math.nan))
-    return known or f"pi.{recipe!r}"
+def _fit(facts: LayerFacts, family: Family) -> Fit:
+    layer = facts.layer
+    recipe, gain = family(layer.activation)
+    return Fit(recipe, gain, spread_of(recipe, (layer.inputs, layer.units)).std, facts.weight)

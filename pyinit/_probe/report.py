@@ -10,55 +10,23 @@ from typing import TYPE_CHECKING, Any
 from ..errors import FormatError
 from ..moments import Moments
 from ..strict_json import finite, number, parsed
+from .page import page
+from .picture import plot
 from .prediction import Prediction
+from .record import LayerReport, Record
+from .table import table
 from .verdict import Verdict
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["LayerReport", "Report"]
+__all__ = ["Report"]
 
 _FORMAT = 1
 
 
-@dataclass(frozen=True)
-class LayerReport:
-    """What a probe says of one layer.
-
-    Parameters
-    ----------
-    name : str
-        "layers.3", as its parameters' names begin.
-    inputs, units : int
-        Its weight has shape (inputs, units).
-    activation, recipe, bias : str
-        As they print; bias is empty for none.
-    norm : str or None
-    branch : float or None
-    moments : dict of str to Moments
-        Measured, by kind: "pre-activation" is what enters phi (z, or z normalized), "activation" is phi of
-        it, "gradient" is by what enters phi (all of it, the skip's part too, where that is z), "weight" and
-        "weight gradient".
-    predictions : dict of str to Prediction
-        By kind; empty where theory cannot follow the activation.
-    verdict : Verdict
-    """
-
-    name: str
-    inputs: int
-    units: int
-    activation: str
-    recipe: str
-    bias: str
-    norm: str | None
-    branch: float | None
-    moments: dict[str, Moments]
-    predictions: dict[str, Prediction]
-    verdict: Verdict
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class Report:
+class Report(Record):
     """What a network does before it has learned anything, layer by layer; `print` shows a table.
 
     Parameters
@@ -87,15 +55,6 @@ class Report:
     True
     """
 
-    title: str
-    rows: int
-    seed: int | None
-    offset: int
-    inputs: Moments
-    layers: tuple[LayerReport, ...]
-    verdict: Verdict
-    loss: float | None = None
-
     def __eq__(self, other: object) -> bool:
         # by what is written: a loss that is NaN is not equal to itself
         return self.to_dict() == other.to_dict() if isinstance(other, Report) else NotImplemented
@@ -103,8 +62,6 @@ class Report:
     __hash__ = None  # type: ignore[assignment]
 
     def __str__(self) -> str:
-        from .table import table
-
         return table(self)
 
     def __repr__(self) -> str:
@@ -123,14 +80,10 @@ class Report:
         -------
         matplotlib.figure.Figure
         """
-        from .picture import plot
-
         return plot([self], path)
 
     def to_html(self) -> str:
         """Return the report as one HTML page that needs nothing else; needs matplotlib for its picture."""
-        from .page import page
-
         return page([self])
 
     def to_dict(self) -> dict[str, Any]:
@@ -160,7 +113,7 @@ class Report:
         try:
             values = {name: value for name, value in content.items() if name != "report"}
             values["inputs"] = Moments.from_dict(values["inputs"])
-            values["verdict"] = Verdict(**values["verdict"])
+            values["verdict"] = Verdict.from_dict(values["verdict"])
             values["loss"] = number(values["loss"])
             values["layers"] = tuple(_layer(layer) for layer in values["layers"])
             return cls(**values)
@@ -185,6 +138,8 @@ def _plain(value: Any) -> Any:
         return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, Verdict):
+        return value.to_dict()
     if hasattr(value, "__dataclass_fields__"):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     return value
@@ -197,5 +152,5 @@ def _layer(content: Any) -> LayerReport:
         kind: Prediction(**{name: number(value) for name, value in item.items()})
         for kind, item in values["predictions"].items()
     }
-    values["verdict"] = Verdict(**values["verdict"])
+    values["verdict"] = Verdict.from_dict(values["verdict"])
     return LayerReport(**values)

@@ -10,22 +10,24 @@ import numpy as np
 import numpy.typing as npt
 
 from .._fill import check_threads
-from ..activation import Activation
 from ..data.arrays import numbers, warn_of_constants
-from ..dense import Dense, said
+from ..dense import Dense
 from ..distributions import normal
 from ..errors import ArgumentError, RecipeError, ShapeError
 from ..loss import LOSSES, loss_of
+from ..moments import Moments
 from ..network import Network, as_network
 from ..stream import Key, as_key
 from .axes import axes_of
-from .mean_field import Entering
-from .measure import Measured, Output, Progress, measured
-from .prediction import Prediction, predicted
-from .report import LayerReport, Report
-from .verdict import Verdict, judged
+from .diagnosis import judged, layer_names
+from .facts import facts_of
+from .measure import Output, Progress, measured
+from .prediction import Prediction, expected
+from .record import LayerReport
+from .report import Report
+from .verdict import Verdict
 
-__all__ = ["expected", "probe"]
+__all__ = ["probe"]
 
 Array = npt.NDArray[Any]
 
@@ -49,8 +51,8 @@ def probe(
     """Run a network once on real rows, forward and back, and report what each layer does to them.
 
     z = x W + b (plus a skip, where the layer has one), phi of z or of z normalized; then the gradients of
-    sum(dy * output), or of a loss, by what enters each phi and by each W. Beside each number stands what
-    mean-field theory predicts from the second moment of the real input.
+    sum(dy * output), or of a loss, with respect to what enters each phi and to each W. Beside each number
+    stands what mean-field theory predicts from the second moment of the real input.
 
     Parameters
     ----------
@@ -65,9 +67,9 @@ def probe(
         of pre-activations (rows x units x 4 bytes a layer; more, where a layer would be run over four times
         to make the others again), weights of up to 2^20 numbers, and one layer's weight gradient at a time.
     dy : ndarray or "normal", optional
-        The gradient by the output: an array of its shape, or independent normal numbers; by default ones.
-        Theory's gradients are for rows that pull in independent directions. Behind batch normalization they
-        are not predicted where dy has one sign: it takes out what all rows share.
+        The gradient with respect to the output: an array of its shape, or independent normal numbers; ones by
+        default. Theory predicts gradients for rows that pull in independent directions. Behind batch
+        normalization it predicts none where dy has one sign: normalization takes out what all rows share.
     targets : array_like, optional
         For a loss in place of `dy`.
     loss : {"mse", "cross_entropy"}, optional
@@ -92,7 +94,8 @@ def probe(
         Per layer and kind the moments, the prediction, and a verdict, on the layer and on the network:
         "exploding" (not finite; or rms or gradient norm above 10 times the input's or last layer's),
         "vanishing" (below a tenth), "saturated" (25 % where a tanh-like activation is flat), "dead" (90 % of
-        units silent for every row, or no gradient), "symmetric" (all weights one number) or "healthy".
+        units silent for every row, or no gradient), "symmetric" (all weights one number) or "healthy". A
+        verdict suggests what to change: ``fix`` in words, ``remedy`` and ``recipe`` for a program.
 
     Raises
     ------
@@ -123,6 +126,8 @@ def probe(
     'saturated'
     >>> report.layers[3].verdict.fix
     'pi.glorot_normal(), gain 1: std 0.25 where this is 1.'
+    >>> report.verdict.recipe == pi.glorot_normal()
+    True
     """
     net = as_network(network)
     rows = _rows(net, x)
@@ -132,11 +137,15 @@ def probe(
     if not backward and (dy is not None or targets is not None):
         raise RecipeError("dy and targets are for the way back; got backward=False. Leave one of them out.")
     warn_of_constants(rows, "x", stacklevel=2)
-    found = measured(net, rows, where, output, axes, threads, progress)
-    verdicts, verdict = judged(net, found)
-    theory = expected(net, rows, found)
-    layers = tuple(_layer(at, layer, found, theory, verdicts[at]) for at, layer in enumerate(net.layers))
-    return Report(title, len(rows), where.seed, where.offset, found.inputs, layers, verdict, found.loss)
+    facts = facts_of(net)
+    found = measured(facts, rows, where, output, axes, threads, progress)
+    names = layer_names(len(facts))
+    own, whole = judged(facts, found, names)
+    theory = expected(facts, rows, found)
+    layers = tuple(
+        _layer(name, net.layers[at], found.layers[at], theory[at], own[at]) for at, name in enumerate(names)
+    )
+    return Report(title, len(rows), where.seed, where.offset, found.inputs, layers, whole, found.loss)
 
 
 def _rows(network: Network, x: npt.ArrayLike) -> Array:
@@ -197,47 +206,25 @@ def _lost(name: str, output: Array, targets: Array) -> tuple[float, Array]:
         return LOSSES[name](output, targets)
 
 
-def expected(network: Network, x: Array, found: Measured) -> tuple[dict[str, Prediction], ...]:
-    """Return what theory predicts of a network on rows, from what was measured of the last layer."""
-    last = found.layers[-1]
-    anchor = None
-    if "gradient" in last:
-        anchor = {
-            "gradient": last["gradient"].second_moment,
-            "gradient mean": last["gradient"].mean,
-            "weight gradient": last["weight gradient"].second_moment,
-            "entering": (
-                found.layers[-2]["activation"] if len(found.layers) > 1 else found.inputs
-            ).second_moment,
-        }
-    batch = 0.0
-    if any(layer.norm == "batch" for layer in network.layers):
-        batch = float(x.var(axis=0, dtype=np.float64).mean())
-    inputs = found.inputs
-    sums = float(np.square(x.sum(axis=1, dtype=np.float64)).mean())
-    try:
-        return predicted(network, Entering(inputs.second_moment, inputs.mean, batch, sums), anchor)
-    except RecipeError:
-        # a function that is too rough to integrate still has its measurements
-        return tuple({} for _ in network.layers)
-
-
 def _layer(
-    at: int, layer: Dense, found: Measured, theory: tuple[dict[str, Prediction], ...], verdict: Verdict
+    name: str,
+    layer: Dense,
+    moments: dict[str, Moments],
+    predictions: dict[str, Prediction],
+    verdict: Verdict,
 ) -> LayerReport:
-    name = said(layer.activation)
-    if isinstance(name, tuple):
-        name = f"{name[0]}({name[1]:g})"
+    phi = layer.activation
+    is_plain = phi.parameter is None or not phi.is_builtin
     return LayerReport(
-        f"layers.{at}",
+        name,
         layer.inputs,
         layer.units,
-        name.name if isinstance(name, Activation) else name,
+        phi.name if is_plain else f"{phi.name}({phi.parameter:g})",
         repr(layer.recipe),
         "" if layer.bias is None else repr(layer.bias),
         layer.norm,
         layer.branch,
-        found.layers[at],
-        {kind: one for kind, one in theory[at].items() if math.isfinite(one.second_moment)},
+        moments,
+        {kind: one for kind, one in predictions.items() if math.isfinite(one.second_moment)},
         verdict,
     )

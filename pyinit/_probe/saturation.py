@@ -1,4 +1,4 @@
-"""From where on an activation is flat: beyond, a unit no longer answers to its input."""
+"""Where an activation is flat: there a unit no longer responds to its input."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ _FAR = np.concatenate((np.arange(0.0, 64.0, 1.0 / 64.0), [100.0, 300.0, 1e3, 1e4
 def flat_ends(phi: Activation) -> tuple[float, float]:
     """Return the pre-activations at and beyond which an activation is flat.
 
-    (-inf, inf) unless it is flat at both ends: what is flat at one only, as relu, is not saturated there but
-    switched off. Each is a float32, by the slopes that the kernels have: the same bits on every machine.
+    (-inf, inf) unless it is flat at both ends: an activation that is flat at one end only, such as relu, is
+    not saturated there but switched off. Both are float32, computed from the kernels' slopes, so that they
+    have the same bits on every machine.
     """
     right, left = _steepness(phi, _FAR), _steepness(phi, -_FAR)
     if np.isnan([right, left]).all():

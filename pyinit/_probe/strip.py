@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..moments import Histogram, LogAxis, Moments
+from .record import LayerReport, Record
 from .table import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from .report import LayerReport, Report
 
 __all__ = ["MOST_PANELS", "common_range", "draw_strip"]
 
@@ -39,7 +39,7 @@ Values = npt.NDArray[np.float64]
 
 
 def draw_strip(
-    figure: Figure, bounds: tuple[float, float, float, float], report: Report, panels: int, color: str
+    figure: Figure, bounds: tuple[float, float, float, float], report: Record, panels: int, color: str
 ) -> None:
     """Draw a report's histograms between left, right, bottom and top, in shares of the figure."""
     left, right, bottom, top = bounds
@@ -103,7 +103,7 @@ def _extent(moments: Moments) -> tuple[float, float]:
     return max(min(moments.minimum, high), low), min(max(moments.maximum, low), high)
 
 
-def _chosen(report: Report, panels: int) -> list[LayerReport]:
+def _chosen(report: Record, panels: int) -> list[LayerReport]:
     count = len(report.layers)
     if count <= panels:
         return list(report.layers)

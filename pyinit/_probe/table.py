@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
-if TYPE_CHECKING:
-    from .report import LayerReport, Report
+from .record import LayerReport, Record
 
 __all__ = ["WIDTH", "number", "table"]
 
@@ -39,7 +38,7 @@ def number(value: float | None) -> str:
     return f"{value:.1e}" if plain is None else plain
 
 
-def table(report: Report) -> str:
+def table(report: Record) -> str:
     """Return head, a line a layer, and the verdict."""
     title = f"{report.title}: " if report.title else ""
     inputs = report.inputs

@@ -1,246 +1,215 @@
-"""Is a layer fit to learn, if not, why, and what to do: thresholds on what was measured.
+"""A verdict as data: whether a layer is fit to learn, why not, and what would help; with both in words.
 
-Checked in this order; the first that holds is a layer's verdict, and the first that holds of any layer is the
-network's:
-
-========== ===============================================================================================
-exploding  numbers that are not finite
-dead       the activation is 0 for every row; or at least 90 % of units are 0, or flat, for every row; or no
-           gradient comes back. Weights of 0 that get a gradient are not dead, nor what waits for them; and
-           the last layer is dead only if its weights get none
-symmetric  all weights are one number, and all of the next layer too, with no skip between: units that are
-           the same stay the same
-saturated  an activation that is flat at both ends, and at least 25 % of what enters it where its slope is at
-           most 5 % of the steepest; of hardtanh twice what unit variance puts there, 63 %
-exploding  rms of what enters the activation more than 10 times that of the input, or the gradient's norm more
-           than 10 times that of the last layer's
-vanishing  the same, less than a tenth
-healthy    none of these
-========== ===============================================================================================
-
-Only relu, leaky_relu and linear know no scale; for any other activation the input's rms counts as 1 where
-that speaks against the verdict, and behind a normalization it is 1. Of fewer than 8 units the rms is largely
-chance: of those the rms counts that their weights and inputs lead one to expect.
+The words are written last, by `sentences`: nothing reads them back.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, fields
+from typing import Any, Literal, TypeAlias
 
-from ..moments import Moments
-from ..network import Network
-from .measure import Measured
-from .remedy import remedy, scale_free
-from .saturation import SATURATED, saturated_from
-from .weights import spread_of
+from ..recipe import Recipe, from_dict
+from ..strict_json import number
 
-__all__ = ["DEAD", "EXPLODED", "SATURATED", "VANISHED", "Kind", "Verdict", "judged"]
+__all__ = ["Cause", "Kind", "Other", "Remedy", "Verdict", "Why"]
 
 Kind: TypeAlias = Literal["healthy", "vanishing", "exploding", "saturated", "dead", "symmetric"]
 
-DEAD = 0.9
-"""Share of silent units from which a layer is dead."""
-VANISHED = 0.1
-"""Ratio of rms below which a signal, or of norms below which a gradient, has vanished."""
-EXPLODED = 10.0
-"""Ratio above which it has exploded."""
+Cause: TypeAlias = Literal[
+    "not finite",
+    "zero output",
+    "silent units",
+    "no gradient",
+    "equal weights",
+    "flat activation",
+    "large signal",
+    "small signal",
+    "lost signal",
+    "large gradient",
+    "small gradient",
+    "lost gradient",
+    "zero weights",
+    "zero weights, not run back",
+    "waits for a step",
+    "waits for the input",
+    "waits for the gradient",
+    "keeps its size",
+    "keeps its signal",
+    "unused",
+    "alive",
+]
+"""What was found. Float32 rounds to 0 what is "lost"; a layer "waits" until zero weights have made a step."""
 
-_FEW = 8
-# float32 ends at 1.4e-45
-_LOST = 1e-30
-_ORDER: tuple[Kind, ...] = ("dead", "symmetric", "saturated", "exploding", "vanishing")
+Other: TypeAlias = Literal[
+    "",
+    "fewer layers",
+    "wider or fewer layers",
+    "rows that are not all 0",
+    "another activation",
+    "a normalization, or a skip",
+    "look at what enters it",
+]
+"""What helps and has no field of its own."""
+
+Why: TypeAlias = Literal[
+    "",
+    "no weights tell rows of 0 apart",
+    "scaled skips divide the branches",
+    "the activation passes little on",
+    "the input outweighs the branches",
+    "normalization hides the scale",
+    "the std suits already",
+    "no std keeps both",
+    "no unit is ever off",
+    "weights and biases are not to blame",
+    "weights are not to blame",
+]
 
 
-_AWAKES = "its weights are 0 but get a gradient: one step makes numbers of them."
-_UNSEEN = "its weights are 0; only a run back shows whether they get a gradient."
-# in the order in which a run makes them
-_FORWARD = ("weight", "pre-activation", "activation")
-_BACK = ("gradient", "weight gradient")
+_SIZES = {"gain", "std", "now_std", "now_mean", "input_size"}
+
+
+@dataclass(frozen=True, repr=False)
+class Remedy:
+    """What would help: apply `standardize`, `zero_biases` and `recipe` together, then any one of the others.
+
+    Parameters
+    ----------
+    layer : str or None
+        The layer to change, by its name in the report; it may be another than the one that is judged.
+    recipe : Recipe or None
+        What its weights should be.
+    gain, std : float or None
+        Of the recipe: its gain over 1 / sqrt(fan), and the standard deviation that it gives this layer.
+    now_std, now_mean : float or None
+        What the layer has now.
+    standardize : {"rms", "mean"} or None
+        Standardize the input, for this number of it.
+    input_size : float or None
+        That number.
+    zero_biases : bool
+        Let biases begin at 0.
+    residual : bool
+        Add skips whose branches are scaled, ``residual="scaled"``.
+    activations : tuple of str or (str, float)
+        Activations to take in place of `activation`.
+    activation : str
+        That of the layer, which `activations` and `why` are about.
+    layers : int
+        How many the network has.
+    other : str
+        What helps beyond that.
+    why : str
+        Why nothing simpler does.
+    """
+
+    layer: str | None = None
+    recipe: Recipe | None = None
+    gain: float | None = None
+    std: float | None = None
+    now_std: float | None = None
+    now_mean: float | None = None
+    standardize: Literal["rms", "mean"] | None = None
+    input_size: float | None = None
+    zero_biases: bool = False
+    residual: bool = False
+    activations: tuple[str | tuple[str, float], ...] = ()
+    activation: str = ""
+    layers: int = 0
+    other: Other = ""
+    why: Why = ""
+
+    def __repr__(self) -> str:
+        return f"Remedy({', '.join(f'{name}={value!r}' for name, value in self._given().items())})"
+
+    def _given(self) -> dict[str, Any]:
+        """Return the fields that differ from their defaults."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what differs from the defaults as a dict of JSON values."""
+        content = self._given()
+        if self.recipe is not None:
+            content["recipe"] = self.recipe.to_dict()
+        if self.activations:
+            content["activations"] = [
+                list(one) if isinstance(one, tuple) else one for one in self.activations
+            ]
+        return content
+
+    @classmethod
+    def from_dict(cls, content: Any) -> Remedy:
+        """Return the remedy that `to_dict` wrote."""
+        values = dict(content)
+        for name in _SIZES & values.keys():
+            values[name] = number(values[name])
+        if "recipe" in values:
+            values["recipe"] = from_dict(values["recipe"])
+        named = values.get("activations", ())
+        values["activations"] = tuple(tuple(one) if isinstance(one, list) else one for one in named)
+        return cls(**values)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One word, the reason in words, and what to do."""
+    """Whether a layer, or a network, is fit to learn; data, and two sentences made of it.
+
+    Parameters
+    ----------
+    kind : str
+        "healthy", "vanishing", "exploding", "saturated", "dead" or "symmetric".
+    reason, fix : str
+        Why, and what to do, in words.
+    layer : str or None
+        Name of the layer that was found to be so; of a network, the layer that decided.
+    cause : str or None
+        What was found there.
+    remedy : Remedy or None
+        What to do, for a program; None for what is healthy.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> network = pi.mlp([8] + [16] * 7 + [1], "tanh", pi.normal(std=0.01))
+    >>> verdict = pi.probe(network, pi.data.abalone().inputs).verdict
+    >>> verdict.kind, verdict.cause, verdict.std
+    ('vanishing', 'small signal', 0.25)
+    >>> verdict.recipe == pi.glorot_normal()
+    True
+    >>> mended = pi.mlp(network.widths, "tanh", verdict.recipe)
+    >>> pi.probe(mended, pi.data.abalone().inputs).verdict.kind
+    'healthy'
+    """
 
     kind: Kind
     reason: str
     fix: str = ""
+    layer: str | None = None
+    cause: Cause | None = None
+    remedy: Remedy | None = None
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """What the weights of `remedy.layer` should be, or None where other weights do not help."""
+        return None if self.remedy is None else self.remedy.recipe
+
+    @property
+    def std(self) -> float | None:
+        """The standard deviation that `recipe` gives this layer's weights."""
+        return None if self.remedy is None else self.remedy.std
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.reason}" + (f" Fix: {self.fix}" if self.fix else "")
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the verdict as a dict of JSON values."""
+        content = {f.name: getattr(self, f.name) for f in fields(self)}
+        return content | {"remedy": None if self.remedy is None else self.remedy.to_dict()}
 
-def judged(network: Network, measured: Measured) -> tuple[tuple[Verdict, ...], Verdict]:
-    """Return a verdict on each layer, and one on the network."""
-    layers = []
-    scale = math.sqrt(measured.inputs.second_moment)
-    free = scale_free(network)
-    low, high = (scale, scale) if free else (min(scale, 1.0), max(scale, 1.0))
-    if scale == 0.0:
-        low = high = 1.0
-    last = _norm(measured, network, len(network.layers) - 1)
-    for at in range(len(network.layers)):
-        if network.layers[at].norm is not None:
-            low = high = 1.0
-        kind, reason = _of_layer(network, measured, at, (low, high), last)
-        layers.append(Verdict(kind, reason, remedy(kind, network, measured, at)))
-    return tuple(layers), _of_network(network, layers, measured)
-
-
-def _of_layer(
-    network: Network, measured: Measured, at: int, scale: tuple[float, float], last: float | None
-) -> tuple[Kind, str]:
-    layer, found = network.layers[at], measured.layers[at]
-    for kind, numbers in found.items():
-        if numbers.nonfinite:
-            return "exploding", f"{numbers.nonfinite} numbers of its {kind} are not finite."
-    entering, made, weight = found["pre-activation"], found["activation"], found["weight"]
-    if made.second_moment == 0.0 or (made.dead is not None and made.dead >= DEAD):
-        if any(_is_lost(_rms(one["activation"])) for one in measured.layers[:at]):
-            return "vanishing", "what layers before it left is below float32's range."
-        if _waits(measured, at):
-            return (
-                "healthy",
-                "what enters it is 0 until a layer before it, whose weights are 0, has made a step.",
-            )
-        if not _learns(network, measured, at):
-            if made.second_moment == 0.0:
-                return "dead", "it makes 0 for every row."
-            return "dead", f"{made.dead:.0%} of its units are silent for every row."
-    if _is_symmetric(network, measured, at):
-        return "symmetric", f"all its weights are {weight.mean:.4g}, so all units are and stay the same."
-    if _is_zero(weight) and _learns(network, measured, at):
-        return "healthy", _AWAKES if "weight gradient" in found else _UNSEEN
-    if entering.saturated is not None and entering.saturated >= saturated_from(layer.activation):
-        reason = f"{entering.saturated:.0%} of what enters {layer.activation.name} is where it is flat"
-        return "saturated", f"{reason} (rms {_rms(entering):.3g})."
-    size, (low, high) = _size(network, measured, at), scale
-    if size > EXPLODED * high:
-        return "exploding", f"what enters {layer.activation.name} has rms {size:.3g}, the input {high:.3g}."
-    if size < VANISHED * low:
-        return "vanishing", f"what enters {layer.activation.name} has rms {size:.3g}, the input {low:.3g}."
-    norm = _norm(measured, network, at)
-    if norm is not None and last:
-        ratio = norm / last
-        if ratio == 0.0:
-            deeper = (_norm(measured, network, one) or 0.0 for one in range(at + 1, len(network.layers)))
-            if any(_is_lost(one / last) for one in deeper):
-                return "vanishing", "the gradient that comes back is below float32's range."
-            if any(_awakes(one) for one in measured.layers[at + 1 :]):
-                return (
-                    "healthy",
-                    "no gradient comes back until a layer after it, whose weights are 0, has made a step.",
-                )
-            return "dead", "no gradient comes back to it."
-        if ratio > EXPLODED:
-            return "exploding", f"the gradient that comes back is {ratio:.3g} times the last layer's."
-        if ratio < VANISHED:
-            return "vanishing", f"the gradient that comes back is {ratio:.2g} of the last layer's."
-    return "healthy", "what enters it and what comes back keep their size."
-
-
-def _is_zero(weight: Moments) -> bool:
-    return weight.minimum == weight.maximum == 0.0
-
-
-def _awakes(found: dict[str, Moments]) -> bool:
-    """Return whether a layer's weights are 0 but get a gradient: one step makes numbers of them."""
-    gradient = found.get("weight gradient")
-    return gradient is not None and gradient.second_moment > 0.0 and _is_zero(found["weight"])
-
-
-def _waits(measured: Measured, at: int) -> bool:
-    """Return whether nothing but 0 reaches a layer only because one before it has to make a step."""
-    nothing = at > 0 and measured.layers[at - 1]["activation"].second_moment == 0.0
-    return nothing and any(_awakes(one) for one in measured.layers[:at])
-
-
-def _learns(network: Network, measured: Measured, at: int) -> bool:
-    """Return whether a layer that makes 0 gets a gradient all the same: from weights of 0, or as the last."""
-    found, is_last = measured.layers[at], at == len(network.layers) - 1
-    gradient = found.get("weight gradient")
-    if gradient is None:
-        return is_last and _is_zero(found["weight"])
-    return gradient.second_moment > 0.0 and (is_last or _is_zero(found["weight"]))
-
-
-def _is_symmetric(network: Network, measured: Measured, at: int) -> bool:
-    """Return whether units of a layer get the same from the layer before and from the one after it.
-
-    Targets tell the units of the last layer apart, a skip those of the layers it joins.
-    """
-    layer = network.layers[at]
-    if layer.units == 1 or at == len(network.layers) - 1:
-        return False
-    if layer.branch is not None or network.layers[at + 1].branch is not None:
-        return False
-    biases = spread_of(layer.bias, (layer.units,), None)
-    pair = (measured.layers[one]["weight"] for one in (at, at + 1))
-    return biases.std == 0.0 and all(weight.minimum == weight.maximum for weight in pair)
-
-
-def _is_lost(size: float) -> bool:
-    """Return whether one more layer may round a number to 0."""
-    return 0.0 < size < _LOST
-
-
-def _of_network(network: Network, layers: list[Verdict], measured: Measured) -> Verdict:
-    first = _first_not_finite(measured)
-    if first is not None:
-        at, count, kind = first
-        reason = f"not finite from layers.{at} on: {count} numbers of its {kind} are not finite."
-        return Verdict("exploding", reason, layers[at].fix)
-    for kind in _ORDER:
-        hit = [at for at, verdict in enumerate(layers) if verdict.kind == kind]
-        if hit:
-            worst = hit[0] if kind in ("saturated", "dead", "symmetric") else _worst(network, measured, hit)
-            reason = f"{len(hit)} of {len(layers)} layers; layers.{worst}: {layers[worst].reason}"
-            return Verdict(kind, reason, layers[worst].fix)
-    for at, found in enumerate(measured.layers):
-        if _awakes(found) or layers[at].reason == _UNSEEN:
-            return Verdict("healthy", f"layers.{at}: {layers[at].reason}")
-    return Verdict("healthy", "signal and gradient keep their size in every layer.")
-
-
-def _first_not_finite(measured: Measured) -> tuple[int, int, str] | None:
-    """Return layer, count and kind of the first numbers that are not finite: forward, then back."""
-    forward = [(at, kind) for at in range(len(measured.layers)) for kind in _FORWARD]
-    back = [(at, kind) for at in reversed(range(len(measured.layers))) for kind in _BACK]
-    for at, kind in forward + back:
-        numbers = measured.layers[at].get(kind)
-        if numbers is not None and numbers.nonfinite:
-            return at, numbers.nonfinite, kind
-    return None
-
-
-def _worst(network: Network, measured: Measured, hit: list[int]) -> int:
-    def off(at: int) -> float:
-        signal = math.log(max(_size(network, measured, at), 1e-300))
-        norm = _norm(measured, network, at)
-        return max(abs(signal), abs(math.log(norm)) if norm else 0.0)
-
-    return max(hit, key=off)
-
-
-def _size(network: Network, measured: Measured, at: int) -> float:
-    """Return the rms of what enters an activation; of few units, the one to expect."""
-    layer, found = network.layers[at], measured.layers[at]
-    if layer.units >= _FEW or layer.norm is not None or layer.branch is not None:
-        return _rms(found["pre-activation"])
-    entering = measured.layers[at - 1]["activation"] if at else measured.inputs
-    weight, bias = found["weight"], spread_of(layer.bias, (layer.units,), None)
-    spread = layer.inputs * weight.variance * entering.second_moment
-    shared = layer.inputs * weight.mean * entering.mean
-    return math.sqrt(spread + shared**2 + bias.second_moment)
-
-
-def _rms(numbers: Moments) -> float:
-    return math.sqrt(numbers.second_moment)
-
-
-def _norm(measured: Measured, network: Network, at: int) -> float | None:
-    """Return the norm of a row's gradient, or None where the run did not go back."""
-    found = measured.layers[at].get("gradient")
-    return None if found is None else math.sqrt(found.second_moment * network.layers[at].units)
+    @classmethod
+    def from_dict(cls, content: Any) -> Verdict:
+        """Return the verdict that `to_dict` wrote; older ones had words alone."""
+        values = dict(content)
+        if values.get("remedy") is not None:
+            values["remedy"] = Remedy.from_dict(values["remedy"])
+        return cls(**values)

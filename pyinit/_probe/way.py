@@ -1,4 +1,4 @@
-"""Whether other weights would heal a network: by theory, before anything is suggested."""
+"""Which weights would heal a network, according to theory: asked before anything is suggested."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from typing import TypeAlias
 
 from .. import _gain
 from ..activation import Activation, activation
-from ..dense import Dense, default_recipe, said
+from ..dense import Dense, default_recipe
 from ..errors import RecipeError
-from ..network import Network
 from ..recipe import Recipe
 from ..scaling import variance_scaling
 from ..theory.moments import second_moment, slope_moment
+from .facts import LayerFacts
 from .saturation import flat_share, saturated_from
 from .weights import spread_of
 
-__all__ = ["Family", "Way", "is_weak", "skips_heal", "suggested", "way_out"]
+__all__ = ["Facts", "Family", "Way", "is_weak", "skips_heal", "suggested", "way_out"]
 
+Facts: TypeAlias = tuple[LayerFacts, ...]
 Family: TypeAlias = Callable[[Activation], tuple[Recipe, float]]
 """From an activation to a recipe and its gain over 1 / sqrt(fan)."""
 
@@ -33,7 +34,7 @@ _DIGITS = 3
 
 @dataclass(frozen=True)
 class Way:
-    """Weights by which a network is healthy, without biases or on a standardized input if it says so."""
+    """Weights with which a network is healthy; if so marked, without biases, or on a standardized input."""
 
     recipe: Family
     unbiased: bool = False
@@ -43,7 +44,7 @@ class Way:
 @lru_cache(maxsize=64)
 def suggested(phi: Activation) -> tuple[Recipe, float]:
     """Return the recipe that suits an activation, and its gain."""
-    if isinstance(said(phi), Activation):
+    if not phi.is_builtin:
         return _scaled(phi)
     recipe = default_recipe(phi)
     return recipe, math.sqrt(getattr(recipe, "scale", 1.0))
@@ -60,36 +61,37 @@ def _scaled(phi: Activation) -> tuple[Recipe, float]:
 
 
 @lru_cache(maxsize=64)
-def way_out(network: Network, square: float, other: str | None = None) -> Way | None:
+def way_out(facts: Facts, square: float, other: str | None = None) -> Way | None:
     """Return the first way that theory finds healthy, or None; `square` is the input's second moment.
 
-    With `other`, in place of each hidden activation. Norms and skips are not followed: what suits without
-    them is taken to suit.
+    `other` replaces each hidden activation. Norms and skips are not followed: what suits without them is
+    taken to suit with them.
     """
     hidden = None if other is None else activation(other)
-    if any(layer.norm is not None or layer.branch is not None for layer in network.layers):
+    if any(one.layer.norm is not None or one.layer.branch is not None for one in facts):
         return Way(suggested)
-    is_biased = any(layer.bias is not None for layer in network.layers)
+    is_biased = any(one.layer.bias is not None for one in facts)
     for standardized in (False, True):
         for unbiased in (False, True) if is_biased else (False,):
             for family in (suggested, _scaled):
                 way = Way(family, unbiased, standardized)
-                if _keeps(network, 1.0 if standardized else square, way, hidden):
+                if _keeps(facts, 1.0 if standardized else square, way, hidden):
                     return way
     return None
 
 
-def _keeps(network: Network, square: float, way: Way, hidden: Activation | None) -> bool:
+def _keeps(facts: Facts, square: float, way: Way, hidden: Activation | None) -> bool:
     """Return whether signal and gradient keep their size, and no layer saturates, in a wide network."""
-    last = len(network.layers) - 1
+    last = len(facts) - 1
     low, high = _LOW**2 * min(square, 1.0), _HIGH**2 * max(square, 1.0)
     passed = []
-    for at, layer in enumerate(network.layers):
+    for at, one in enumerate(facts):
+        layer = one.layer
         phi = layer.activation if hidden is None or at == last else hidden
-        weight = spread_of(way.recipe(phi)[0], (layer.inputs, layer.units), None).std ** 2
+        weight = spread_of(way.recipe(phi)[0], (layer.inputs, layer.units)).std ** 2
         square = layer.inputs * weight * square
         if not way.unbiased:
-            square += spread_of(layer.bias, (layer.units,), None).second_moment
+            square += one.bias.second_moment
         if not low <= square <= high or flat_share(phi, math.sqrt(square)) >= saturated_from(phi):
             return False
         square, slope = _moments(phi, round(math.log(square), _DIGITS))
@@ -97,7 +99,7 @@ def _keeps(network: Network, square: float, way: Way, hidden: Activation | None)
     ratio = 1.0
     for at in reversed(range(last)):
         # squared norm of a row's gradient over that of the last layer's
-        ratio *= network.layers[at].units * passed[at + 1][0] * passed[at][1]
+        ratio *= facts[at].layer.units * passed[at + 1][0] * passed[at][1]
         if not _LOW**2 <= ratio <= _HIGH**2:
             return False
     return True
@@ -110,10 +112,10 @@ def is_weak(phi: Activation) -> bool:
 
 
 @lru_cache(maxsize=64)
-def skips_heal(network: Network, square: float) -> bool:
+def skips_heal(facts: Facts, square: float) -> bool:
     """Return whether scaled skips, with weights as they are by default, keep signal and gradient."""
-    layers, blocks = network.layers, len(network.layers) - 2
-    if blocks < 1 or len(set(network.widths[1:-1])) > 1:
+    layers, blocks = [one.layer for one in facts], len(facts) - 2
+    if blocks < 1 or len({layer.units for layer in layers[:-1]}) > 1:
         return False
     if any(layer.norm is not None or layer.branch is not None for layer in layers):
         return False
@@ -133,13 +135,13 @@ def skips_heal(network: Network, square: float) -> bool:
 
 def _weight(layer: Dense) -> float:
     """Return by how much weights, as they are by default, multiply a second moment."""
-    std = spread_of(default_recipe(layer.activation), (layer.inputs, layer.units), None).std
+    std = spread_of(default_recipe(layer.activation), (layer.inputs, layer.units)).std
     return layer.inputs * std**2
 
 
 @lru_cache(maxsize=4096)
 def _moments(phi: Activation, log_variance: float) -> tuple[float, float]:
-    """Return E phi^2 and E phi'^2; nan of a function too rough for integrals, which nothing is said of."""
+    """Return E phi^2 and E phi'^2; nan for a function that is too rough to be integrated."""
     variance = math.exp(log_variance)
     try:
         return float(second_moment(phi, variance)), float(slope_moment(phi, variance))

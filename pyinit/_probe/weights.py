@@ -3,39 +3,25 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..recipe import Recipe
+from ..theory.law import Spread
 
-__all__ = ["Spread", "spread_of"]
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Mean and standard deviation that weights have, by their plan or, where it has none, by themselves."""
-
-    mean: float
-    std: float
-    drawn: bool
-
-    @property
-    def second_moment(self) -> float:
-        """Mean of the squares."""
-        return self.std**2 + self.mean**2
+__all__ = ["spread_of"]
 
 
-def spread_of(recipe: Recipe | None, shape: tuple[int, ...], values: npt.NDArray[Any] | None) -> Spread:
-    """Return the spread of a parameter that a recipe makes; of none, zeros."""
+def spread_of(recipe: Recipe | None, shape: tuple[int, ...]) -> Spread:
+    """Return the spread of a parameter that a recipe makes; of none, zeros.
+
+    A pattern or a given array has no spread in its plan: the tensor is made to measure it.
+    """
     if recipe is None:
         return Spread(0.0, 0.0, False)
     plan = recipe.plan_for(shape, "float32")
     if plan.mean is not None and plan.std is not None and math.isfinite(plan.std):
         return Spread(plan.mean, plan.std, plan.std > 0)
-    if values is None:
-        values = recipe(shape, key=0)
     # a pattern such as the identity has no mean that each row sees
+    values = recipe(shape, key=0)
     return Spread(0.0, math.sqrt(float(np.square(values, dtype=np.float64).mean())), False)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..activation import Activation, activation
+from ..activation import Activation
 from ..curves import erf
 from .domain import Values
 
@@ -36,10 +36,9 @@ class Closed:
 
 def closed(of: Activation) -> Closed:
     """Return the formulas of an activation of the registry; of any other, none."""
-    if of.name == "leaky_relu" and of.parameter is not None:
-        known = activation((of.name, of.parameter)) is of
-        return _leaky(of.parameter) if known else _NONE
-    return _FORMS.get(of.name, _NONE) if of.name in _FORMS and activation(of.name) is of else _NONE
+    if not of.is_builtin:
+        return _NONE
+    return _FORMS.get(of.name, _NONE) if of.parameter is None else _leaky(of.parameter)
 
 
 def _leaky(a: float) -> Closed:

@@ -40,7 +40,7 @@ def expectation(
 ) -> Values:
     """Return E[f(mean + sqrt(variance) z)], z standard normal, of flat arrays of one shape.
 
-    Without kinks, they are looked for: who wrote the function may not have said where they are.
+    If no kinks are given, they are searched for: the author of the function may not have stated them.
     """
     return expectation_of_rows(lambda u, row: f(u), variance, mean, kinks, precision, wary=not kinks)
 

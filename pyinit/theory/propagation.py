@@ -1,27 +1,30 @@
-"""A whole stack in mean-field theory: the prediction that the probe prints beside what it measures."""
+"""A stack of layers in mean-field theory, for rows that are alike: one number a layer of each kind."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from ..activation import Activation
 from ..activation import activation as resolved
 from ..errors import ShapeError
-from .domain import Rows, Values, nonnegative, real, widths_of
-from .gaussian import expectation, expectation_of_rows
-from .moments import mean as mean_of
-from .moments import second_moment
+from .backward import OutputGradient, backward
+from .band import log_normal_band
+from .domain import Values, nonnegative, real, widths_of
+from .forward import forward
+from .law import InputMoments, LayerLaw, Spread
+from .state import TINY
 
 __all__ = ["Propagation", "propagate"]
 
 
 @dataclass(frozen=True)
 class Propagation:
-    """What theory predicts of every layer: arrays with one number a layer, first to last.
+    """What theory predicts of every layer: arrays with one number a layer, from the first to the last.
 
     Parameters
     ----------
@@ -35,16 +38,16 @@ class Propagation:
     slope_square : ndarray
         E[phi'^2].
     chi : ndarray
-        sigma_w^2 E[phi'^2], with sigma_w of the next layer (of the last, its own): what a gradient's variance
-        is multiplied by on its way from the next pre-activation to this one, but for the ratio of widths.
+        sigma_w^2 E[phi'^2], with sigma_w of the next layer (for the last layer, its own): the factor of a
+        gradient's variance on its way from the next pre-activation to this one, up to the ratio of widths.
     gradient : ndarray
-        Second moment of the gradient by the pre-activation, divided by that of the last layer; without what a
-        mean of the weights adds.
+        Second moment of the gradient with respect to the pre-activation, divided by that of the last layer;
+        without what a mean of the weights adds.
     weight_gradient : ndarray
-        The same of the gradient by one weight, for one input.
+        The same of the gradient with respect to one weight, for one input.
     log_variance : ndarray
-        Of the logarithm of a layer's mean square activation, over draws of the weights: what a finite width
-        does, to first order in 1 / width, again without a mean of the weights.
+        Variance of the logarithm of a layer's mean square activation, over draws of the weights: the effect
+        of a finite width, to first order in 1 / width, again without what a mean of the weights adds.
     """
 
     widths: tuple[int, ...]
@@ -64,15 +67,20 @@ class Propagation:
         return self.variance + self.mean**2
 
     def band(self, sigmas: float = 2.0) -> tuple[Values, Values]:
-        """Return between what the mean square activation of a finite network stays, in log-normal theory."""
-        spread = sigmas * np.sqrt(self.log_variance)
-        middle = np.log(np.maximum(self.activation_square, _TINY)) - self.log_variance / 2.0
-        return np.exp(middle - spread), np.exp(middle + spread)
+        """Return the interval that the mean square activation of a finite network stays in.
 
+        Parameters
+        ----------
+        sigmas : float
+            Half the width of the interval, in standard deviations of the logarithm.
 
-_TINY = float(np.finfo(np.float64).tiny)
-# its square root's tenfold still has a square
-_LARGEST = 1e300
+        Returns
+        -------
+        low, high : ndarray
+            One number a layer.
+        """
+        middle = np.log(np.maximum(self.activation_square, TINY)) - self.log_variance / 2.0
+        return log_normal_band(middle, self.log_variance, sigmas)
 
 
 @np.errstate(over="ignore", under="ignore", invalid="ignore")
@@ -103,16 +111,16 @@ def propagate(
         Weights have variance sigma_w^2 / fan_in, so sigma_w is std * sqrt(fan_in); biases sigma_b^2. One
         number, or one a layer.
     weight_mean : float or sequence of float
-        Mean of the weights, 0 but for initializations such as U(0, 1): units then share a large mean, that of
-        the weights times a row's sum. It is taken for rows whose sums are all alike: of standardized data,
-        whose sums differ in sign, neither mean nor variance is right.
+        Mean of the weights, which is 0 except for initializations such as U(0, 1). Units then share a large
+        mean: that of the weights times the sum of a row. All rows are taken to have the same sum. For
+        standardized data, whose sums differ in sign, neither mean nor variance is right.
     input_mean : float
-        Mean of the input, which counts only where weights have a mean.
+        Mean of the input, which counts only if weights have a mean.
 
     Returns
     -------
     Propagation
-        Arrays with one number a layer. Exact for infinite widths; `band` says how far finite ones stray.
+        Arrays with one number a layer. Exact for infinite widths; `band` states how far finite ones differ.
         Variances stop at 1e300.
 
     Raises
@@ -143,70 +151,36 @@ def propagate(
     shift = _by_layer("weight_mean", real("weight_mean", weight_mean), layers)
     square = float(nonnegative("mean_square", mean_square))
     average = float(real("input_mean", input_mean))
-    entering, means, variances, averages, squares = np.zeros((5, layers))
-    for layer, inputs in enumerate(sizes[:-1]):
-        here = slice(layer, layer + 1)
-        entering[layer] = square
-        mean = shift[layer] * inputs * average
-        means[layer] = np.clip(mean, -(_LARGEST**0.5), _LARGEST**0.5)
-        variances[layer] = min(w[layer] ** 2 * square + b[layer] ** 2, _LARGEST)
-        squares[here] = _second(phi, means[here], variances[here])
-        square = float(squares[layer])
-        if shift.any():
-            averages[here] = expectation(phi.value, variances[here], means[here], phi.kinks, phi.precision)
-            average = float(averages[layer])
-    if not shift.any():
-        averages = mean_of(phi, variances)
-    slopes = expectation(lambda u: phi.slope(u) ** 2, variances, means, phi.kinks, phi.precision)
-    # from layer l + 1 to l; the product from the last layer back
-    back = w[1:] ** 2 * slopes[:-1] * np.divide(sizes[2:], sizes[1:-1])
-    gradient = np.concatenate([np.cumprod(back[::-1])[::-1], [1.0]])
+    none = Spread(0.0, 0.0, True)
+    laws = [
+        LayerLaw(
+            inputs,
+            units,
+            phi,
+            Spread(float(shift[at]), w[at] / math.sqrt(inputs), True),
+            replace(none, std=b[at]),
+        )
+        for at, (inputs, units) in enumerate(pairwise(sizes))
+    ]
+    inputs = InputMoments(square, average, 0.0, are_alike=True)
+    states = forward(laws, inputs)
+    # one number at the output: gradients are relative to the last layer's
+    gradients = backward(states, inputs, OutputGradient(1.0, 0.0, 1.0, 1.0))
+    gradient = np.array([one.second_moment for one in gradients if one is not None])
+    squares = np.array([state.square for state in states])
+    slopes = np.array([state.moments.slope_square for state in states])
     return Propagation(
         widths=sizes[1:],
-        mean=means,
-        variance=variances,
-        activation_mean=averages,
+        mean=np.array([state.mean for state in states]),
+        variance=np.array([state.variance for state in states]),
+        activation_mean=np.array([state.moments.average for state in states]),
         activation_square=squares,
         slope_square=slopes,
         chi=np.append(w[1:], w[-1]) ** 2 * slopes,
         gradient=gradient,
-        weight_gradient=gradient * entering,
-        log_variance=_log_variance(phi, sizes[1:], means, variances, w**2 * entering, squares),
+        weight_gradient=gradient * np.append(square, squares[:-1]),
+        log_variance=np.array([state.log_h for state in states]),
     )
-
-
-def _second(phi: Activation, mean: Values, variance: Values) -> Values:
-    if not mean.any():
-        return second_moment(phi, variance)
-    return expectation(lambda u: phi.value(u) ** 2, variance, mean, phi.kinks, phi.precision)
-
-
-def _log_variance(
-    phi: Activation, units: tuple[int, ...], mean: Values, variance: Values, passed: Values, square: Values
-) -> Values:
-    """Return Var ln of the mean square activation: what n units add, and what layers before pass on.
-
-    Var(phi^2) / (n (E phi^2)^2), and the square of d ln E phi^2 / d ln of the square that entered.
-    """
-    held, at = np.maximum(square, _TINY), np.maximum(variance, _TINY)
-    root = np.sqrt(held)
-
-    def fourth(u: Values, row: Rows) -> Values:
-        result: Values = (phi.value(u) / root[row, None]) ** 4
-        return result
-
-    def response(u: Values, row: Rows) -> Values:
-        result: Values = phi.value(u) / held[row, None] * phi.slope(u) * (u - mean[row, None])
-        return result
-
-    kurtosis = expectation_of_rows(fourth, variance, mean, phi.kinks, phi.precision)
-    added = np.maximum(kurtosis - 1.0, 0.0) / np.asarray(units)
-    kept = expectation_of_rows(response, at, mean, phi.kinks, phi.precision) * passed / at
-    total = np.zeros(len(units))
-    before = 0.0
-    for layer in range(len(units)):
-        before = total[layer] = added[layer] + kept[layer] ** 2 * before
-    return total
 
 
 def _by_layer(what: str, value: Values, layers: int) -> Values:

@@ -1,4 +1,4 @@
-"""What a finite width does to the mean square of activations: heavy tails that grow with depth / width."""
+"""What a finite width does to the mean square of activations: tails that grow heavy with depth / width."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from ..activation import Activation
 from ..activation import activation as resolved
 from ..errors import RecipeError
-from .domain import Values, count, nonnegative
+from .band import log_normal_band
+from .domain import Values, count
 
-__all__ = ["FiniteWidth", "finite_width"]
+__all__ = ["FiniteWidth", "finite_width", "is_homogeneous"]
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,32 @@ class FiniteWidth:
     log_variance: Values
 
     def band(self, sigmas: float = 2.0) -> tuple[Values, Values]:
-        """Return between what M_l / E[M_l] stays, its logarithm taken as normal."""
-        spread = float(nonnegative("sigmas", sigmas)) * np.sqrt(self.log_variance)
-        return np.exp(self.log_mean - spread), np.exp(self.log_mean + spread)
+        """Return the interval that M_l / E[M_l] stays in, its logarithm taken as normal.
+
+        Parameters
+        ----------
+        sigmas : float
+            Half the width of the interval, in standard deviations of the logarithm.
+
+        Returns
+        -------
+        low, high : ndarray
+            One number a layer.
+        """
+        return log_normal_band(self.log_mean, self.log_variance, sigmas)
+
+
+def is_homogeneous(phi: Activation) -> bool:
+    """Return whether phi(a x) = a phi(x) for a > 0, as of relu: then a signal has no scale of its own.
+
+    Compared at a = 2, which leaves every digit as it is, to 1e-6: a function may compute in float32.
+    """
+    x = np.array([-3.0, -1.0, -0.5, 0.5, 1.0, 3.0])
+    return bool(np.allclose(phi.value(2.0 * x), 2.0 * phi.value(x), rtol=1e-6, atol=0.0))
 
 
 def finite_width(activation: Any, widths: Sequence[int]) -> FiniteWidth:
-    """Return how far a finite network without biases strays from the infinite one: relu, leaky relu, linear.
+    """Return how far a finite network without biases differs from the infinite one: relu, leaky relu, linear.
 
     E[M_L^2] / E[M_L]^2 = prod(1 + kappa / n_l), kappa = E phi^4 / (E phi^2)^2 - 1: 5 for relu, 2 for linear.
     In each layer E ln falls by kappa / (2 n_l) and Var ln grows by kappa / n_l: tests belong on logarithms.
@@ -73,8 +94,7 @@ def finite_width(activation: Any, widths: Sequence[int]) -> FiniteWidth:
     """
     phi = resolved(activation)
     units = np.array([count("a width", width) for width in widths], dtype=np.float64)
-    probe = np.array([-3.0, -1.0, 1.0, 3.0])
-    if not np.allclose(phi.value(2.0 * probe), 2.0 * phi.value(probe), rtol=1e-12, atol=0.0):
+    if not is_homogeneous(phi):
         raise RecipeError(
             f"finite_width needs phi(a x) = a phi(x); {phi.name} is not such. Use propagate's log_variance."
         )

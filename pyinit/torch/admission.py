@@ -1,4 +1,4 @@
-"""What a probe is given: a module that it can watch, layers to report, a batch."""
+"""Checks of what a probe is given: a module that it can watch, layers to report, a batch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Modules: TypeAlias = str | Iterable[str] | Callable[[str, nn.Module], bool]
 
 
 def check_module(module: Any) -> None:
-    """Refuse what is no module that can be watched, or has parts without memory."""
+    """Refuse anything but an eager module whose tensors have memory on this rank."""
     if not isinstance(module, nn.Module):
         raise RecipeError(
             f"a probe needs a torch.nn.Module; got {type(module).__name__}. Use pyinit.probe for a network."

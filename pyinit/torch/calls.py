@@ -1,4 +1,4 @@
-"""One call of a layer with weights, and what a tensor on the way is to it."""
+"""One call of a layer with weights, and where a tensor comes from."""
 
 from __future__ import annotations
 
@@ -68,9 +68,11 @@ class Call:
 
 @dataclass(frozen=True)
 class Tag:
-    """What a tensor is: of which call, at which stage, whether unchanged but for its shape, and when.
+    """Where a tensor comes from: its layer call, the stage there, whether it is exact, and its version.
 
-    Where axes were turned, units lie along another than the call's.
+    It is exact where only its shape has changed since that stage.
+
+    Where axes were turned, units lie along another axis than the call's.
     """
 
     call: Call | None

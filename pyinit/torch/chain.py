@@ -1,20 +1,19 @@
-"""Modules that are a plain chain of linear layers: the network they are, which theory can follow."""
+"""Modules that are a plain chain of linear layers, as networks of pyinit's, which theory can follow."""
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 from torch import nn
 
+from .._probe.diagnosis import judged as judged_network
+from .._probe.facts import facts_of
 from .._probe.measure import Measured
-from .._probe.prediction import Prediction
-from .._probe.run import expected
+from .._probe.prediction import Prediction, expected
 from .._probe.verdict import Verdict
-from .._probe.verdict import judged as judged_network
 from ..dense import Dense
 from ..distributions import constant, normal
 from ..moments import Moments, statistics
@@ -22,6 +21,7 @@ from ..network import Network
 from ..recipe import Recipe
 from .calls import Call, Tag
 from .counting import float32
+from .judging import MODULES
 
 __all__ = ["judged_chain", "network_of"]
 
@@ -30,10 +30,10 @@ _SURE = 6.0
 
 
 def network_of(calls: Sequence[Call], end: Tag | None) -> Network | None:
-    """Return a network that draws layers like these calls', or None; `end` is what the output is.
+    """Return a network that draws layers like those of these calls, or None; `end` is what the output is.
 
-    They are one where rows enter nn.Linear, what it makes enters an activation of pyinit's or none, this the
-    next, and nothing else is on the way.
+    They are a network where rows enter nn.Linear, its output enters an activation of pyinit's or none, this
+    enters the next layer, and nothing else is on the way.
     """
     if not calls or any(not _is_dense(call) for call in calls):
         return None
@@ -49,11 +49,10 @@ def network_of(calls: Sequence[Call], end: Tag | None) -> Network | None:
 def judged_chain(
     network: Network, x: torch.Tensor, found: Measured, names: Sequence[str]
 ) -> tuple[tuple[dict[str, Prediction], ...], tuple[Verdict, ...], Verdict]:
-    """Return what `pyinit.probe` predicts of a network and says of the numbers, with modules' names."""
-    layers, whole = judged_network(network, found)
-    rows = float32(x.detach().reshape(len(x), -1))
-    theory = expected(network, rows, found)
-    return theory, tuple(_renamed(one, names) for one in layers), _renamed(whole, names)
+    """Return what `pyinit.probe` predicts of a network, and its verdicts, with modules' names."""
+    facts = facts_of(network)
+    theory = expected(facts, float32(x.detach().reshape(len(x), -1)), found)
+    return theory, *judged_network(facts, found, names, MODULES)
 
 
 def _is_dense(call: Call) -> bool:
@@ -86,20 +85,12 @@ def _dense(call: Call) -> Dense:
 
 
 def _recipe(found: Moments) -> Recipe:
-    """Return what draws weights of the same mean square, and of the same mean where chance does not make it.
+    """Return a recipe of the same mean square, and of the same mean unless chance may have made it.
 
-    It holds no weights: what theory remembers of a network would keep them.
+    The recipe holds no weights: theory remembers networks, and would keep them in memory.
     """
     if not found.minimum < found.maximum:
         return constant(found.mean)
     by_chance = found.std / math.sqrt(found.count)
     mean = found.mean if abs(found.mean) > _SURE * by_chance else 0.0
     return normal(mean=mean, std=math.sqrt(found.second_moment - mean**2))
-
-
-def _renamed(verdict: Verdict, names: Sequence[str]) -> Verdict:
-    def name(found: re.Match[str]) -> str:
-        return f"module {names[int(found[1])]}"
-
-    reason, fix = (re.sub(r"layers\.(\d+)", name, text) for text in (verdict.reason, verdict.fix))
-    return Verdict(verdict.kind, reason, fix)

@@ -1,4 +1,4 @@
-"""What a probe goes back from: a loss, or an output with a gradient by it."""
+"""Where a probe's way back begins: at a loss, or at an output and a gradient with respect to it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _KEY = Key(0).fold_in("dy")
 
 @dataclass(frozen=True)
 class Objective:
-    """A loss of the output; or None for the module's own, and without one for the sum of dy * output."""
+    """A loss of the output; or None for the module's own loss or, if it has none, the sum of dy * output."""
 
     loss: Callable[[torch.Tensor], torch.Tensor] | None
     dy: torch.Tensor | str | None
 
     def of(self, output: Any) -> tuple[torch.Tensor, torch.Tensor | None, float | None]:
-        """Return what to go back from, the gradient by it, and the loss."""
+        """Return the tensor to go back from, the gradient with respect to it, and the loss."""
         own = output.get("loss") if isinstance(output, Mapping) else None
         if self.loss is None and self.dy is None and isinstance(own, torch.Tensor):
             return _scalar(own)
@@ -52,7 +52,7 @@ class Objective:
 
 
 def objective_of(backward: bool, dy: Any, targets: Any, loss: Any) -> Objective:
-    """Return the objective that the arguments of a probe mean."""
+    """Return the objective that the arguments of a probe describe."""
     if not backward and not (dy is None and targets is None and loss is None):
         raise RecipeError(
             "dy, targets and loss are for the way back; got backward=False. Leave one of them out."

@@ -12,10 +12,10 @@ __all__ = ["as_found"]
 
 @contextmanager
 def as_found(module: torch.nn.Module, *, gradients: bool) -> Iterator[None]:
-    """Run a block, with gradients by every parameter or with none; put everything back after it.
+    """Run a block with gradients of every parameter or of none, and put everything back after it.
 
-    That is flags of training and of gradients, ``.grad``, buffers, and the states of torch's generators, on
-    the CPU and on the devices of the module.
+    These are put back: flags of training and of gradients, ``.grad``, buffers, and the states of torch's
+    generators, on the CPU and on the devices of the module.
     """
     modules = list(module.modules())
     training = [one.training for one in modules]

@@ -13,7 +13,8 @@ from .._fill import check_threads
 from .._probe.axes import Axes, axes_of
 from .._probe.measure import Measured
 from .._probe.prediction import Prediction
-from .._probe.report import LayerReport, Report
+from .._probe.record import LayerReport
+from .._probe.report import Report
 from .._probe.verdict import Verdict
 from ..errors import RecipeError
 from .admission import Modules, arguments, check_batch, check_module, chosen
@@ -45,26 +46,27 @@ def probe(
 ) -> Report:
     """Run a module once on a batch, forward and back, and report what each layer with weights does.
 
-    phi is the activation that a layer's output enters; measured, by the kernels of `pyinit.probe`, are what
-    enters phi, phi of it, the gradient by what enters phi, the layer's weights and the gradient by them:
-    moments and histograms of each call of each layer. The module is left as it was: parameters and their
-    ``.grad``, buffers (running statistics, too), flags of training and of gradients, torch's generators,
-    hooks; also after an exception. So it can be called again once weights are rescaled, as the example does.
+    phi is the activation that a layer's output enters. The kernels of `pyinit.probe` take moments and
+    histograms of what enters phi, of phi of it, of the gradient with respect to what enters phi, of the
+    layer's weights and of their gradient, for each call of each layer. The module is left as it was, also
+    after an exception: parameters and their ``.grad``, buffers (running statistics, too), flags of training
+    and of gradients, torch's generators, hooks. So it can be called again after weights are rescaled, as the
+    example does.
 
     Parameters
     ----------
     module : torch.nn.Module
-        Eager, with memory. It is run in the mode it is in; dropout draws the same each time.
+        Eager, with memory. It runs in the mode that it is in; dropout draws the same numbers each time.
     batch : Tensor, tuple, list or mapping
         What the module is called with: one argument, several, or keyword arguments. Floating-point tensors
-        have to be finite.
+        must be finite.
     backward : bool
         False leaves gradients out, and runs without recording them.
     dy : Tensor or "normal", optional
-        The gradient by the output, or independent normal numbers; by default ones, as in `pyinit.probe`. Ones
-        tell nothing where the last module is a normalization, which takes out what all share. Of an output of
-        several tensors it is the first that counts; an output with a ``loss``, as transformers have it, goes
-        back from that.
+        The gradient with respect to the output, or independent normal numbers; by default ones, as in
+        `pyinit.probe`. Ones show nothing if the last module is a normalization, which takes out what all rows
+        share. If the output has several tensors, the first one counts; if it has a ``loss``, as outputs of
+        transformers do, the run goes back from the loss.
     targets : Tensor, optional
         For a loss in place of `dy`.
     loss : {"mse", "cross_entropy"} or callable, optional
@@ -72,53 +74,55 @@ def probe(
         the mean squared error. Or a function of the output, or of output and targets.
     modules : str, iterable of str, or callable, optional
         Which layers to report: patterns of names such as "encoder.*", or a function of name and module that
-        says so. By default all.
+        returns whether to report it. By default all.
     bins, range, log, threads, title
-        As `pyinit.probe`.
+        As in `pyinit.probe`.
 
     Returns
     -------
     Report
-        Of `pyinit.probe`, an entry a call under the module's name; "name#2" is the second call of a layer
-        that is called several times, whose weight gradient is that of all calls. `recipe` is the module's
-        class, `inputs` its fan_in; the seed is None, and `inputs` of ids are these as numbers.
+        As of `pyinit.probe`, with one entry for each call, under the module's name; "name#2" is the second
+        call of a layer that is called several times, whose weight gradient is that of all calls. `recipe` is
+        the module's class, `inputs` its fan_in; the seed is None. The statistics of an input of ids are those
+        of the ids as numbers.
 
     Raises
     ------
     RecipeError
-        If no layer with weights is called, an option cannot be meant, the module is compiled or scripted, or
+        If no layer with weights is called, an option is not valid, the module is compiled or scripted, or
         no gradient can come back from the output.
     ShapeError
         If the batch is empty.
     DataError
         If the batch is not finite, or targets do not fit the output.
     LayoutError
-        If parameters or buffers have no memory, or this rank only a part of it.
+        If parameters or buffers have no memory, or this rank holds only a part of one.
 
     Notes
     -----
-    *Layers* are modules that own floating-point parameters of two or more dimensions, and contain no other
-    such module: Linear, convolutions, Embedding, the Conv1D of transformers, one's own. MultiheadAttention,
-    LSTM, GRU and RNN of torch are a layer each, with all their weights: what happens inside, their gates too,
-    is not seen, and z is what comes out. Norms are no layers, nor is a module with layers inside for what it
-    owns besides.
+    *Layers* are modules that own floating-point parameters of two or more dimensions and contain no other
+    such module: Linear, convolutions, Embedding, the Conv1D of transformers, modules of your own.
+    MultiheadAttention, LSTM, GRU and RNN of torch are one layer each, with all their weights: the probe does
+    not see what happens inside, such as their gates, and z is what comes out. Normalizations are not layers.
+    If a module contains layers, the parameters that it owns itself are not reported.
 
-    *Activations* are seen where a module, or plain code, calls torch's function on a layer's output; and
-    where a module that is not torch's and has no parameters acts on each element of it. In between may stand
-    a normalization of torch's (then the numbers are those behind it, as in `pyinit.probe`), views, pooling,
-    dropout and a sum (then, the sum: of two layers' outputs that of the first). Arithmetic is recognized only
-    inside of such a module: of ``x * torch.sigmoid(x)`` in plain code phi is the sigmoid. Without an
-    activation phi is linear.
+    *Activations* are recognized where a module, or plain code, calls torch's function on a layer's output;
+    and where a module that is not torch's and has no parameters acts on each element of it. Between the layer
+    and its activation there may be a normalization of torch's (then the numbers are those behind it, as in
+    `pyinit.probe`), views, pooling, dropout, and a sum (then they are those of the sum; of two outputs it
+    counts for the first). Arithmetic is recognized only inside such a module: in plain code
+    ``x * torch.sigmoid(x)`` has the sigmoid as phi. Without an activation phi is linear.
 
-    *Predictions* stand beside the numbers where all of the module is a chain of nn.Linear and activations
-    that pyinit knows, on rows: then they, and the verdicts, are those of `pyinit.probe` for weights drawn
-    with the mean square that these have. Of any other module there are none, and verdicts rest on what was
-    measured: signals against the input's rms, gradients against those of the last layer with an activation.
+    *Predictions* stand beside the numbers if the whole module is a chain of nn.Linear and activations that
+    pyinit knows, on rows: then predictions and verdicts are those of `pyinit.probe` for weights drawn with
+    the mean square that these have. Other modules have no predictions, and their verdicts rest on what was
+    measured: signals are compared with the input's rms, gradients with those of the last layer with an
+    activation.
 
-    *Checkpoints* have to be those with ``use_reentrant=False``: the others, which run their part without
-    recording it, leave its gradients out, or end in torch's error.
+    *Checkpoints* must use ``use_reentrant=False``: the others run their part without recording it, so that
+    its gradients are left out, or torch raises an error.
 
-    *Memory*: nothing is kept of the way forward beyond what autograd keeps; the gradients by all weights
+    *Memory*: nothing is kept of the way forward beyond what autograd keeps; the gradients of all weights
     exist at once. What is not float32 or not on the CPU is converted in chunks of 4 MiB (from other devices
     this has not been tested); a tensor with gaps is copied first.
 
@@ -209,7 +213,7 @@ def _may_be_activation(module: nn.Module) -> bool:
 
 
 def _back(trace: Trace, objective: Objective, output: Any, axes: Axes, threads: int | None) -> float | None:
-    """Go back, and count the gradients by the weights; return the loss."""
+    """Go back, take the statistics of the weights' gradients, and return the loss."""
     y, dy, value = objective.of(output)
     weights = list(
         {id(one): one for call in trace.calls for one in call.weights if one.requires_grad}.values()

@@ -68,11 +68,11 @@ class Trace(TorchFunctionMode):
         self._modules: dict[torch.nn.Module, Nonlinearity | None] = {}
 
     def begin(self, tensor: torch.Tensor) -> None:
-        """Take a tensor for the module's input."""
+        """Mark a tensor as the module's input."""
         self._tag(tensor, None, "input")
 
     def tag_of(self, tensor: Any) -> Tag | None:
-        """Return what a tensor is, or None."""
+        """Return where a tensor comes from, or None."""
         if not isinstance(tensor, torch.Tensor):
             return None
         tag: Tag | None = self._tags.get(tensor)  # type: ignore[no-untyped-call]
@@ -97,7 +97,7 @@ class Trace(TorchFunctionMode):
             tag = self._current(x)
             entered.append(replace(tag, version=x._version) if tag is not None and tag.is_open else None)
 
-        # torch's functions inside may take for theirs what enters the whole
+        # torch's functions inside may claim the tensor that enters the whole module
         entered: list[Tag | None] = []
         stack = ExitStack()
         stack.callback(module.register_forward_pre_hook(before).remove)
@@ -213,7 +213,7 @@ class Trace(TorchFunctionMode):
         return replace(tag, is_exact=False)
 
     def _enter(self, call: Call, tensor: torch.Tensor) -> None:
-        """Take a tensor for what enters a call's activation."""
+        """Record a tensor as what enters a call's activation."""
         # as flat as a linear phi: nowhere
         call.moments["pre-activation"] = replace(self._count(tensor, "pre-activation"), saturated=0.0)
         if call.handle is not None:

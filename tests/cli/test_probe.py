@@ -105,7 +105,7 @@ def test_warnings_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert main(command) == 0
     assert capsys.readouterr().err.splitlines() == [
         "pyinit: warning: a has features that are constant and teach nothing: same. Leave them out, unless "
-        "all are of one kind, as pixels are."
+        "all features are of one kind, as pixels are."
     ]
 
 

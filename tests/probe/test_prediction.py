@@ -1,4 +1,4 @@
-"""Predictions: those of pi.theory where it has them, and what norms and skips add."""
+"""Predictions: a network's layers told to pi.theory, and what norms and skips add."""
 
 from __future__ import annotations
 
@@ -10,14 +10,23 @@ import pytest
 
 import pyinit as pi
 from pyinit import theory
-from pyinit._probe.mean_field import Entering
-from pyinit._probe.prediction import Prediction, predicted
+from pyinit._probe.facts import facts_of
+from pyinit._probe.prediction import Prediction
+from pyinit._probe.prediction import predicted as predicted_of
+from pyinit.theory.backward import OutputGradient
+from pyinit.theory.law import InputMoments
 
-ENTERING = Entering(0.3, 0.0, 0.3)
-ONES = {"gradient": 1.0, "gradient mean": 0.0, "weight gradient": 1.0, "entering": 1.0}
+ENTERING = InputMoments(0.3, 0.0, 0.3)
+ONES = OutputGradient(second_moment=1.0, mean=0.0, of_weight=1.0, entering=1.0)
 
 
-def of(network: pi.Network, kind: str, entering: Entering = ENTERING) -> np.ndarray:
+def predicted(
+    network: pi.Network, entering: InputMoments, output: OutputGradient | None
+) -> tuple[dict[str, Prediction], ...]:
+    return predicted_of(facts_of(network), entering, output)
+
+
+def of(network: pi.Network, kind: str, entering: InputMoments = ENTERING) -> np.ndarray:
     found = predicted(network, entering, ONES)
     return np.array([layer[kind].second_moment for layer in found])
 
@@ -65,7 +74,7 @@ def test_means_of_weights_are_propagated() -> None:
     theirs = theory.propagate(
         "tanh", widths, 0.3, sigma_w=0.02 / 12**0.5 * np.sqrt(widths[:-1]), weight_mean=0.01, input_mean=0.2
     )
-    alike = predicted(network, Entering(0.3, 0.2, 0.3, (40 * 0.2) ** 2), ONES)
+    alike = predicted(network, InputMoments(0.3, 0.2, 0.3, (40 * 0.2) ** 2), ONES)
     found = [layer["pre-activation"].second_moment for layer in alike]
     # what sums over units scatter by is in ours alone
     np.testing.assert_allclose(found, theirs.q, rtol=5e-3)
@@ -81,7 +90,7 @@ def test_a_mean_of_the_weights_passes_on_the_sums_of_rows(activation: str) -> No
     network = pi.mlp([8, 200, 16, 16, 1], activation, pi.uniform())
     moments = pi.probe(network, x, backward=False).layers[0].moments["pre-activation"]
     sums = float((x.sum(axis=1, dtype=np.float64) ** 2).mean())
-    found = predicted(network, Entering(1.0, 0.0, 1.0, sums), ONES)
+    found = predicted(network, InputMoments(1.0, 0.0, 1.0, sums), ONES)
     # over 200 units the mean square is known to some 5 %; the mutant takes features for independent
     first = found[0]["pre-activation"]
     assert moments.second_moment == pytest.approx(first.second_moment, rel=0.15)
@@ -91,7 +100,7 @@ def test_a_mean_of_the_weights_passes_on_the_sums_of_rows(activation: str) -> No
     # the last layer's gradient is measured; that of its weight needs what entered, too
     assert [set(layer) & {"gradient", "weight gradient"} for layer in found] == [set()] * 3 + [{"gradient"}]
     # a network whose rows are not known says nothing of the first layer, either
-    assert set(predicted(network, Entering(1.0, 0.0, 1.0), None)[0]) == {"weight"}
+    assert set(predicted(network, InputMoments(1.0, 0.0, 1.0), None)[0]) == {"weight"}
     # layer normalization takes out what units share
     normal = predicted(pi.mlp([8, 16, 16, 1], activation, pi.uniform(), norm="layer"), ENTERING, None)
     assert all("activation" in layer for layer in normal[:-1])
@@ -218,6 +227,17 @@ def test_explosions_stay_finite() -> None:
             assert math.isfinite(one.second_moment)
             if one.low is not None and one.high is not None:
                 assert one.low <= one.second_moment <= one.high
+
+
+@pytest.mark.parametrize("std", [1.4251026703029963e-11, 8.886238162743407e-07])
+def test_signals_that_vanish_are_predicted_to_the_end(std: float) -> None:
+    """The square of one of the smallest variances has no digits left: it once took all theory away."""
+    x = pi.normal()((4, 64), key=1)
+    layers = pi.probe(pi.mlp([64] * 41, "tanh", pi.normal(std=std)), x, bins=3).layers
+    assert all("activation" in layer.predictions for layer in layers)
+    variances = [layer.predictions["pre-activation"].second_moment for layer in layers]
+    # the network has one such layer
+    assert any(0.0 < variance < 1e-300 for variance in variances)
 
 
 def test_rough_functions_are_measured_without_theory() -> None:

@@ -82,7 +82,7 @@ def test_constant_features_are_warned_of(constant: list[int], named: str, value:
     x = np.random.default_rng(0).normal(size=(10, 6))
     x[:, constant] = value
     message = (
-        f"^x has features that are constant and teach nothing: {named}\\. Leave them out, unless all are"
+        f"^x has features that are constant and teach nothing: {named}\\. Leave them out, unless all features"
     )
     with pytest.warns(UserWarning, match=message) as caught:
         pi.probe(pi.mlp([6, 4, 1]), x)

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import pyinit as pi
+from pyinit.activation import activation
+from pyinit.theory.width import is_homogeneous
 
 theory = pi.theory
 
@@ -93,6 +95,19 @@ def test_bands_hold_what_they_say() -> None:
     assert (((squares > narrow[0][:, None]) & (squares < narrow[1][:, None])).mean(axis=1) < 0.9345).all()
 
 
+def test_which_activations_have_no_scale() -> None:
+    def in_float32(x: np.ndarray) -> np.ndarray:
+        return np.where(x > 0, 0.1 * x, 0.0).astype(np.float32)
+
+    for spec in ("relu", "linear", ("leaky_relu", 0.3), ("leaky_relu", -1.0), np.abs, in_float32):
+        assert is_homogeneous(activation(spec))
+    assert theory.finite_width(in_float32, [10]).log_variance == pytest.approx(0.5)
+    # no size of the values makes a tanh of a line, nor does a shift of 1e-4
+    for function in (np.tanh, lambda x: 1e-9 * np.tanh(x), lambda x: x + 1e-4, np.square, np.exp):
+        assert not is_homogeneous(activation(function))
+    assert not is_homogeneous(activation("softplus"))
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -103,6 +118,10 @@ def test_bands_hold_what_they_say() -> None:
         (lambda: theory.finite_width("relu", [10, 0]), r"^a width must be a whole number above 0; got 0"),
         (
             lambda: theory.finite_width("relu", [10]).band(-1),
+            r"^sigmas must be finite and at least 0; got -1.0",
+        ),
+        (
+            lambda: theory.propagate("relu", [10, 10]).band(-1),
             r"^sigmas must be finite and at least 0; got -1.0",
         ),
     ],

@@ -136,9 +136,15 @@ def test_verdicts_and_fixes_name_modules(std: float, kind: str) -> None:
     network, module = pair("tanh", nn.Tanh, std=std)
     found, wanted = probe(module, torch.from_numpy(rows())), pi.probe(network, rows())
     assert found.verdict.kind == wanted.verdict.kind == kind
-    assert "module " in found.verdict.reason
-    assert "layers." not in found.verdict.reason + found.verdict.fix
-    assert found.verdict.fix.startswith(("pi.glorot_normal()", "in module"))
+    assert [layer.verdict.layer for layer in found.layers] == ["0", "2", "4", "6"]
+    assert f"module {found.verdict.layer}: " in found.verdict.reason
+    assert found.verdict.cause == wanted.verdict.cause
+    assert found.verdict.recipe == wanted.verdict.recipe == pi.glorot_normal()
+    ours, theirs = found.verdict.remedy, wanted.verdict.remedy
+    assert ours is not None
+    assert theirs is not None
+    assert ours.layer == f"{2 * int(str(theirs.layer).removeprefix('layers.'))}"
+    assert ours.std == theirs.std
 
 
 def test_a_report_is_printed_drawn_written_and_read() -> None:

@@ -363,10 +363,13 @@ def test_verdicts_of_modules_that_are_no_chain() -> None:
     assert probe(convolutions(suited), x).verdict.kind == "healthy"
     small, large = (probe(convolutions(scale * suited), x).verdict for scale in (0.2, 6.0))
     assert small.kind == "vanishing"
-    assert small.fix == f"pi.he_normal(), gain 1.414: std {suited:.3g} where this is {_std(small.fix)}."
+    assert (small.recipe, small.std) == (pi.he_normal(), pytest.approx(suited))
+    assert small.remedy.now_std == pytest.approx(0.2 * suited, rel=0.1)
+    assert small.remedy.layer == small.layer
     assert large.kind == "exploding"
     broken = probe(convolutions(1e30), x).verdict
     assert broken.kind == "exploding"
+    assert (broken.layer, broken.cause) == ("2", "not finite")
     assert broken.reason.startswith("not finite from module 2 on: ")
     constant = convolutions(suited)
     for one in (constant[0], constant[2]):
@@ -377,12 +380,15 @@ def test_verdicts_of_modules_that_are_no_chain() -> None:
     report = probe(off, x)
     assert report.verdict.kind == "dead"
     assert report.layers[2].verdict.fix == "torch.nn.LeakyReLU(0.01): no unit of it is ever off."
-    assert report.layers[0].verdict.reason == "no gradient comes back to it."
+    assert report.layers[2].verdict.remedy.activations == (("leaky_relu", 0.01),)
+    assert report.layers[0].verdict.cause == "no gradient"
     waiting = convolutions(suited)
     nn.init.zeros_(waiting[6].weight)
     waiting.pop(7)
-    assert probe(waiting, x).layers[3].verdict.reason == "it makes 0, but its weights wait for a step."
-
-
-def _std(fix: str) -> str:
-    return fix.rsplit(" ", 1)[1].rstrip(".")
+    assert probe(waiting, x).layers[3].verdict.cause == "waits for a step"
+    # what a verdict suggests heals, without a word of it being read
+    with torch.no_grad():
+        healed = convolutions(0.2 * suited)
+        for one in healed[::2]:
+            one.weight.copy_(torch.from_numpy(small.recipe((72, 8), key=3).T.reshape(8, 8, 3, 3).copy()))
+    assert probe(healed, x).verdict.kind == "healthy"
