@@ -80,8 +80,8 @@ class TensorSpec:
             raise LayoutError(f"tensor '{self.name}': {error}") from None
         if not self.is_kernel and axes != Axes(layout=self.layout):
             raise LayoutError(
-                f"tensor '{self.name}' of shape {self.shape} is no kernel; got groups or axes. Give it a "
-                "layout and two or more axes, or leave them out."
+                f"tensor '{self.name}': shape {self.shape} with layout {self.layout!r} is no kernel's; got "
+                "groups or axes. Give it two or more axes, and a layout or both in_axis and out_axis."
             )
 
     @property

@@ -150,4 +150,5 @@ def _tensor(name: str, given: dict[str, Any], defaults: Mapping[str, Any], where
     try:
         return TensorSpec(name, given["shape"], dtype, layout, **owner, is_convolution=is_convolution)
     except LayoutError as error:
-        raise LayoutError(f"{where}: {str(error).partition(': ')[2]}") from None
+        reason = str(error).removeprefix(f"tensor '{name}': ")
+        raise LayoutError(f"{where}: {reason}") from None

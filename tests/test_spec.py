@@ -65,6 +65,27 @@ def test_plain_json() -> None:
             "layout is one of torch, keras, jax",
         ),
         ({"tensors": {"a": {"shape": [1], "groups": 0}}}, LayoutError, "my.json: tensor 'a': groups must be"),
+        (
+            {"tensors": {"a": {"shape": [4], "groups": 2}}},
+            LayoutError,
+            r"my.json: tensor 'a': shape \(4,\) with layout None is no kernel's; got groups or axes",
+        ),
+        (
+            {"tensors": {"a": {"shape": [8, 4], "in_axis": 0}}},
+            LayoutError,
+            r"tensor 'a': shape \(8, 4\) with layout None is no kernel's; .* or both in_axis and out_axis",
+        ),
+        (
+            {"tensors": {"a": {"shape": [8, 4], "in_axis": 0, "out_axis": 1, "layout": "torch"}}},
+            LayoutError,
+            r"my.json: tensor 'a': layout says which axes are inputs and outputs",
+        ),
+        (
+            {"tensors": {"a": {"shape": [8, 4, 3], "stride": 2}}},
+            LayoutError,
+            r"my.json: tensor 'a': stride changes the fans of a transposed convolution only",
+        ),
+        ({"tensors": {"a": {"shape": [8, 4], "batch_axis": 5}}}, LayoutError, r"batch_axis 5 names no axis"),
         ({"tensors": {"a": {"shape": [1], "dtype": 3}}}, SpecError, "tensor 'a': dtype is one of"),
         (
             {"tensors": {"a": {"shape": [1], "dtype": "float31"}}},

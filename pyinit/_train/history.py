@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._probe.axes import KINDS
-from ..errors import FormatError, PyinitError, RecipeError
+from ..errors import ArgumentError, FormatError, PyinitError
 from ..moments import Moments
 from ..network import Network
 from ..strict_json import finite, number, parsed
@@ -101,7 +101,7 @@ class History:
 
         Raises
         ------
-        RecipeError
+        ArgumentError
             If there is no such layer, kind or statistic.
 
         Examples
@@ -113,12 +113,12 @@ class History:
         """
         depth = len(self.network.layers)
         if kind not in KINDS or not -depth <= layer < depth:
-            raise RecipeError(
+            raise ArgumentError(
                 f"series are of {', '.join(KINDS)} in {depth} layers; got {kind!r} of layer {layer!r}. "
                 "Choose one."
             )
         if of not in _STATISTICS:
-            raise RecipeError(f"moments have no {of!r}. Use std, mean, saturated or dead.")
+            raise ArgumentError(f"moments have no {of!r}. Use std, mean, saturated or dead.")
         found = [getattr(one.layers[layer][kind], of) for one in self.snapshots]
         steps = np.array([one.step for one in self.snapshots], np.int64)
         return steps, np.array([math.nan if value is None else value for value in found], np.float64)

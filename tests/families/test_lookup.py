@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+import pyinit as pi
 from pyinit.checkpoint import write_checkpoint
+from pyinit.cli import main
 from pyinit.errors import FormatError, SpecError
 from pyinit.families import spec_from_config
 from pyinit.families.builtin import BUILTIN
@@ -63,6 +65,21 @@ def test_a_checkpoint_beside_its_configuration_brings_the_recipe(
         tensor.name: tensor for tensor in family.tensors
     }
     assert (found.rules, found.ties, found.config) == (family.rules, family.ties, family.config)
+
+
+def test_a_name_or_a_path_is_written_as_the_command_line_writes_it(tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(GPT2))
+    pi.write_checkpoint(config, path=tmp_path / "python", key=7)
+    assert main(["init", str(config), "--out", str(tmp_path / "command"), "--seed", "7"]) == 0
+    folders = (tmp_path / "python", tmp_path / "command")
+    made, expected = ({path.name: path.read_bytes() for path in one.iterdir()} for one in folders)
+    assert set(made) == {"config.json", "init.json", "model.safetensors"}
+    assert made == expected
+    with pytest.raises(SpecError, match="'gpt3' is neither a built-in model nor a file"):
+        pi.write_checkpoint("gpt3", path=tmp_path / "gpt3")
+    with pytest.raises(TypeError, match="path"):
+        pi.write_checkpoint("gpt2")  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize("config", [{**GPT2, "n_layer": 2}, {**GPT2, "n_head": 3}, {"model_type": "other"}])

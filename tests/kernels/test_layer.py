@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import pyinit as pi
 from pyinit import _core, reference_layer
 from pyinit.activation import NAMES
-from pyinit.errors import DTypeError, RecipeError, ShapeError
+from pyinit.errors import ArgumentError, DTypeError, RecipeError, ShapeError
 from pyinit.layer import Drawn, backward, forward
 from pyinit.linalg import matmul
 from pyinit.moments import LinearAxis, LogAxis, Question, statistics
@@ -291,7 +291,7 @@ ONE = np.ones((1, 1), np.float32)
         (lambda: forward(ONE, ONE, "relu", bias=np.ones(2, np.float32)), ShapeError, r"bias of shape \(1,\)"),
         (lambda: forward(ONE, ONE, "relo"), RecipeError, "relo"),
         (lambda: forward(ONE, ONE, np.tanh), RecipeError, "the function tanh"),
-        (lambda: forward(ONE, ONE, "relu", threads=0), RecipeError, "threads must be"),
+        (lambda: forward(ONE, ONE, "relu", threads=0), ArgumentError, "threads must be"),
         (lambda: backward(ONE, ONE, "relu", ONE, np.ones((2, 1), np.float32)), ShapeError, "needs dy of"),
         (lambda: backward(ONE, ONE, "relu", np.ones((1, 2), np.float32), ONE), ShapeError, "needs z of"),
         (lambda: on_the_way(pi.zeros(), (2, 2), 0), RecipeError, "got constant in float32"),

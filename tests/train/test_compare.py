@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 
 import pyinit as pi
+from pyinit.cli import probe as probe_command
+from pyinit.cli import train as train_command
 
 MOONS = pi.data.moons(200)
 WIDTHS = [2, 12, 12, 2]
@@ -35,8 +38,13 @@ def test_recipes_labels_and_networks() -> None:
 
 
 def test_defaults_agree_at_every_door() -> None:
-    for made in (pi.compare(["he_normal"], MOONS, widths=WIDTHS, steps=1)["he_normal"].network,):
-        assert made == pi.mlp(WIDTHS, recipe="he_normal")
+    made = pi.compare(["he_normal"], MOONS, widths=WIDTHS, steps=1)["he_normal"].network
+    assert made == pi.mlp(WIDTHS, recipe="he_normal")
+    for command in (probe_command, train_command):
+        parser = argparse.ArgumentParser()
+        command.add_arguments(parser)
+        given = parser.parse_args(["--data", "moons", "--widths", "2,2"])
+        assert (given.activation, given.bias, given.norm, given.residual) == ("tanh", "zeros", None, None)
     assert pi.mlp([2, 2], output_activation="tanh") == pi.Network((pi.Dense(2, 2),))
     layer = pi.Dense(3, 4)
     assert (layer.activation.name, layer.bias) == ("tanh", pi.zeros())

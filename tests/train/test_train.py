@@ -253,10 +253,10 @@ def test_refusals(options: dict[str, Any], kind: type[Exception], message: str) 
 def test_series_refuse_what_is_not_there() -> None:
     history = pi.train(NET, MOONS, steps=1)
     with pytest.raises(
-        pi.RecipeError, match=r"series are of pre-activation, activation, .* got 'bias' of layer 0"
+        pi.ArgumentError, match=r"series are of pre-activation, activation, .* got 'bias' of layer 0"
     ):
         history.series(0, "bias")
-    with pytest.raises(pi.RecipeError, match="moments have no 'median'"):
+    with pytest.raises(pi.ArgumentError, match="moments have no 'median'"):
         history.series(0, "activation", "median")
-    with pytest.raises(pi.RecipeError, match="moments have no 'histogram'"):
+    with pytest.raises(pi.ArgumentError, match="moments have no 'histogram'"):
         history.series(0, "activation", "histogram")

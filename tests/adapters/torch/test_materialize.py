@@ -442,7 +442,7 @@ ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "recipe": (
         lambda: materialize(on_meta(net), "he", key=0),
         pi.errors.RecipeError,
-        "unknown recipe 'he'. ",
+        "unknown recipe 'he'. Known are ",
     ),
 }
 
