@@ -10,7 +10,7 @@ from torch.nn.parameter import is_lazy
 
 from ..errors import LayoutError
 from .construction import was_deferred
-from .doubts import doubts, refuse_real
+from .doubts import of_counts, of_libraries, refuse_real
 from .followed import Followed
 from .holding import named_tensors
 from .inlining import inline
@@ -128,7 +128,10 @@ def _begun(
         torch._C._autograd._unsafe_set_version_counter(meta, tuple(versions[id(each)] for each in meta))
     if any(not tensor.is_meta for tensor in kept):
         refuse_real(module, methods)
-    for name, why in (*doubts(module, often), *_cut(module)):
+    for name, why in of_counts(often):
+        if found[name].unmade is None:
+            found[name].cell.add(Write(found[name].view, Lost(why)))
+    for name, why in (*of_libraries(module), *_cut(module)):
         if name in found:
             found[name].cell.add(Write(found[name].view, Lost(why)))
     return found

@@ -63,8 +63,9 @@ class OldLayer(nn.Module):  # type: ignore[misc, name-defined]
 
 
 REAL: dict[str, tuple[Callable[[], Any], str]] = {
-    "Tensor": (Old, "of Old, 'embed' is real, and would be initialized: torch.Tensor and torch.FloatTensor"),
+    "Tensor": (Old, "of Old, 'embed' is real, and would be initialized: torch.Tensor and torch.normal"),
     "FloatTensor": (lambda: Old(torch.FloatTensor), "of Old, 'embed' is real"),
+    "normal": (lambda: Old(lambda *shape: torch.normal(0.0, 1.0, shape)), "of Old, 'embed' is real"),
     "a layer of them": (
         lambda: nn.Sequential(nn.Linear(2, 2), OldLayer(), OldLayer()),
         "of Sequential, '1.weight', '2.weight' are real",
