@@ -315,6 +315,12 @@ def test_what_methods_repeat_is_no_doubt(build: Callable[[], Any]) -> None:
     assert not any(parameter.is_meta for parameter in module.parameters())
 
 
+def test_tensors_of_inference_mode_have_no_count() -> None:
+    with torch.inference_mode():
+        module = materialize(on_meta(lambda: nn.Linear(3, 4)), 0)
+    assert torch.equal(module.weight, materialize(on_meta(lambda: nn.Linear(3, 4)), 0).weight)
+
+
 class Defaulted(nn.Module):  # type: ignore[misc, name-defined]
     """Its constructor calls a method with another argument than its default: ones in eager torch."""
 
