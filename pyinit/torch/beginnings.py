@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 
 import torch
 from torch.nn.parameter import is_lazy
 
 from ..errors import LayoutError
-from .construction import was_deferred
-from .doubts import doubts, refuse_real
+from .construction import was_added, was_deferred
+from .doubts import of_counts, of_libraries, refuse_real
 from .followed import Followed
-from .holding import named_tensors
+from .holding import named_tensors, times_written
 from .inlining import inline
 from .methods import Methods, forget
 from .naming import name_draws, state_names
@@ -106,11 +106,17 @@ def _begun(
 ) -> dict[str, Recorded]:
     """Record a module's own methods, which leave real tensors and recorded ones as they are."""
     kept = [tensor for name, tensor in tensors if not tensor.is_meta or name in constructed]
-    versions = {id(tensor): tensor._version for _, tensor in tensors if tensor.is_meta}
+    meta = [tensor for _, tensor in tensors if tensor.is_meta]
+    versions = {id(tensor): times_written(tensor) for tensor in meta}
     recorder = Recorder(kept)
     found: dict[str, Recorded] = {}
     often: dict[str, tuple[int, int]] = {}
-    try:
+    with ExitStack() as stack:
+        for tensor in meta:
+            if not tensor.is_inference():
+                # recorded again, it is to look the same
+                preserved = torch.autograd._unsafe_preserve_version_counter(tensor)  # type: ignore[attr-defined]
+                stack.enter_context(preserved)
         with untied(module) as ties:
             methods = Methods(recorder, ties.tied)
             with recorder, torch.no_grad():
@@ -118,7 +124,7 @@ def _begun(
 
         def writes(tensor: torch.Tensor) -> tuple[int, int]:
             applied = methods.applied.get(id(tensor), 0)
-            all_writes = tensor._version - versions.get(id(tensor), 0)
+            all_writes = times_written(tensor) - versions.get(id(tensor), 0)
             return all_writes - applied + methods.repeated.get(id(tensor), 0), applied
 
         for name, tensor in tensors:
@@ -126,13 +132,12 @@ def _begun(
                 version = versions[id(tensor)]
                 found[name], times = ties.begun(name, tensor, recorder, writes, version)
                 often[name] = version, times
-    finally:
-        # recorded again, it is to look the same
-        meta = tuple(tensor for _, tensor in tensors if tensor.is_meta)
-        torch._C._autograd._unsafe_set_version_counter(meta, tuple(versions[id(each)] for each in meta))
     if any(not tensor.is_meta for tensor in kept):
         refuse_real(module, methods)
-    for name, why in (*doubts(module, often), *_cut(module)):
+    for name, why in of_counts(often):
+        if found[name].unmade is None:
+            found[name].cell.add(Write(found[name].view, Lost(why)))
+    for name, why in (*of_libraries(module), *_cut(module)):
         if name in found:
             found[name].cell.add(Write(found[name].view, Lost(why)))
     return found
@@ -143,7 +148,10 @@ def _replaced(module: torch.nn.Module, meta: Mapping[str, torch.Tensor]) -> Iter
     unknown = [name for name, tensor in meta.items() if lasting_cell(tensor) is None]
     for name, owner in zip(unknown, owners(module, unknown), strict=True):
         if was_deferred(owner):
-            yield name, "it was replaced since the module was built under deferred()"
+            if was_added(owner, name.rpartition(".")[2]):
+                yield name, "it was added since the module was built under deferred()"
+            else:
+                yield name, "it was replaced since it was built under deferred()"
 
 
 def owners(module: torch.nn.Module, names: Iterable[str]) -> list[torch.nn.Module]:

@@ -19,7 +19,7 @@ from .followed import follow
 from .holding import plain_tensors
 from .recorder import Recorder
 
-__all__ = ["deferred", "forget_construction", "made_by_constructor", "was_deferred"]
+__all__ = ["deferred", "forget_construction", "made_by_constructor", "was_added", "was_deferred"]
 
 _CONSTRUCTED = "_pyinit_constructed"
 
@@ -129,6 +129,12 @@ def made_by_constructor(module: torch.nn.Module, name: str) -> torch.Tensor | No
     """Return the tensor that a recorded constructor registered under a name, though it may be another now."""
     made: _Constructed | None = module.__dict__.get(_CONSTRUCTED)
     return None if made is None else made.tensors.get(name)
+
+
+def was_added(module: torch.nn.Module, name: str) -> bool:
+    """Tell whether a recorded constructor registered other tensors in a module, and none of this name."""
+    made: _Constructed | None = module.__dict__.get(_CONSTRUCTED)
+    return made is not None and bool(made.tensors) and name not in made.tensors
 
 
 def forget_construction(module: torch.nn.Module) -> None:

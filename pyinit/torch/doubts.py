@@ -16,7 +16,7 @@ from .methods import RUN, Methods, calls_in_constructor, names_in_constructors
 from .recording import Cell, Lost
 from .replay import replay
 
-__all__ = ["doubts", "refuse_real", "warn_of_constructors"]
+__all__ = ["of_counts", "of_libraries", "refuse_real", "warn_of_constructors"]
 
 # Libraries whose constructors draw: what their layers' methods repeat is not how their models begin.
 _DRAWN_BY_CONSTRUCTORS = ("timm", "torchvision")
@@ -27,22 +27,24 @@ _INITS = frozenset(name for name in dir(torch.nn.init) if name.endswith("_") and
 _WRITES = frozenset({"normal_", "uniform_", "fill_", "zero_", "copy_"})
 _UNCOUNTED = frozenset({"trunc_normal_", "orthogonal_", "sparse_", "dirac_"})
 # Makers of tensors that ignore `torch.device`.
-_LEGACY = frozenset({"Tensor", "FloatTensor", "DoubleTensor", "HalfTensor", "BFloat16Tensor"})
+_LEGACY = frozenset({"Tensor", "FloatTensor", "DoubleTensor", "HalfTensor", "BFloat16Tensor", "normal"})
 
 
-def doubts(module: torch.nn.Module, often: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, str]]:
-    """Yield which meta tensors begin otherwise than the methods say, and why.
+def of_counts(often: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, str]]:
+    """Yield which meta tensors something else than the methods has written to, and what to say.
 
     Parameters
     ----------
-    module : torch.nn.Module
-        After its methods were run.
     often : mapping of str to pair of int
         How often each meta tensor had been written to before, and how often the methods do that.
     """
     for name, (times, repeated) in often.items():
         if times > repeated:
             yield name, f"it was written to {_times(times)}, and the methods do that {_times(repeated)}"
+
+
+def of_libraries(module: torch.nn.Module) -> Iterator[tuple[str, str]]:
+    """Yield the meta parameters of models whose constructors decide, and what to say."""
     for prefix, part in module.named_modules():
         library = type(part).__module__.partition(".")[0]
         if library in _DRAWN_BY_CONSTRUCTORS and not was_deferred(part):
@@ -95,8 +97,8 @@ def refuse_real(module: torch.nn.Module, methods: Methods) -> None:
         raise RecipeError(
             f"materialize needs tensors on the meta device; of {type(module).__name__}, {told} "
             f"{'is' if len(names) == 1 else 'are'} real, and would be initialized: torch.Tensor and "
-            "torch.FloatTensor ignore the device. Build the module under pyinit.torch.deferred(); if they "
-            "were loaded, materialize the other parts one by one."
+            "torch.normal, for example, ignore the device. Build the module under pyinit.torch.deferred(); "
+            "if they were loaded, materialize the other parts one by one."
         )
 
 

@@ -23,6 +23,17 @@ __all__ = ["Followed", "follow", "kind_of"]
 
 _NEW_PARAMETER = torch.nn.Parameter.__new__.__code__
 _UNCHANGED = (torch.Tensor.__torch_function__, torch.nn.Parameter.__torch_function__)
+# What says something of a tensor and makes none: asked often, and nothing to record.
+_ASKS = frozenset(
+    getattr(torch.Tensor, name).__get__
+    for name in ("shape", "dtype", "device", "layout", "ndim", "requires_grad", "is_leaf", "grad", "_version")
+) | {
+    torch.Tensor.size,
+    torch.Tensor.dim,
+    torch.Tensor.numel,
+    torch.Tensor.stride,
+    torch.Tensor.is_floating_point,
+}
 
 
 class Followed(torch.Tensor):
@@ -36,6 +47,9 @@ class Followed(torch.Tensor):
         cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         keywords = dict(kwargs or {})
+        if func in _ASKS:
+            with torch._C.DisableTorchFunctionSubclass():
+                return func(*args, **keywords)
         active = Recorder.active()
         with torch._C.DisableTorchFunctionSubclass():
             if active is not None:

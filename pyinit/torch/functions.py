@@ -87,9 +87,11 @@ class Functions(TorchFunctionMode):
         value = torch.tensor(numbers, dtype=made.dtype, device="cpu")
         self.recorder.write(made, Call(_COPY, (TARGET, value), {}))
 
-    def _shareable(self, tensor: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    def _shareable(self, tensor: torch.Tensor, value: Any) -> Any:
         """Return a value that a tensor is to share: on the meta device, if the tensor is on it."""
-        if not tensor.is_meta or value.is_meta or value.layout is not torch.strided:
+        if not tensor.is_meta or not isinstance(value, torch.Tensor) or value.is_meta:
+            return value
+        if value.layout is not torch.strided:
             return value
         like = torch.empty_strided(value.shape, value.stride(), dtype=value.dtype, device="meta")
         self.recorder.write(like, Call(_COPY, (TARGET, value.detach().clone()), {}))

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["STAND_IN", "holds_meta", "named_tensors", "plain_tensors", "put_instead"]
+__all__ = ["STAND_IN", "holds_meta", "named_tensors", "plain_tensors", "put_instead", "times_written"]
 
 STAND_IN = "_pyinit_stand_in"
 """The attribute of a plain tensor that stands in the place of a distributed one."""
@@ -44,6 +44,11 @@ def plain_tensors(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]
             for key, item in value.items() if isinstance(value, dict) else enumerate(value):
                 if isinstance(item, torch.Tensor):
                     yield f"{name}.{key}", item
+
+
+def times_written(tensor: torch.Tensor) -> int:
+    """Return how often torch counts that a tensor was written to; of one of inference mode it does not."""
+    return 0 if tensor.is_inference() else tensor._version
 
 
 def holds_meta(module: torch.nn.Module) -> bool:

@@ -12,7 +12,7 @@ import torch
 from torch.nn.utils import parametrize
 
 from .construction import was_deferred
-from .holding import holds_meta, named_tensors
+from .holding import holds_meta, named_tensors, times_written
 from .recorder import Recorder
 from .recording import Call, Lost
 from .ties import is_pretrained
@@ -94,9 +94,9 @@ class Methods:
             self._lose(module, f"{type(module).__name__}.{name} has arguments that its constructor may set")
             return
         tensors = [tensor for _, tensor in named_tensors(module) if tensor.is_meta] if calls > 1 else []
-        before = [tensor._version for tensor in tensors]
+        before = [times_written(tensor) for tensor in tensors]
         watched = () if name in _RESETS else self.watched
-        times_before = [tensor._version for tensor in watched]
+        times_before = [times_written(tensor) for tensor in watched]
         try:
             if name in _RESETS:
                 # within this, a parametrized weight is one tensor, however often it is asked for
@@ -110,10 +110,10 @@ class Methods:
             first = str(error).strip().partition("\n")[0]
             self._lose(module, f"{type(module).__name__}.{name} raised {type(error).__name__}: {first}")
         for tensor, times in zip(tensors, before, strict=True):
-            more = (tensor._version - times) * (calls - 1)
+            more = (times_written(tensor) - times) * (calls - 1)
             self.repeated[id(tensor)] = self.repeated.get(id(tensor), 0) + more
         for tensor, times in zip(watched, times_before, strict=True):
-            self.applied[id(tensor)] = self.applied.get(id(tensor), 0) + tensor._version - times
+            self.applied[id(tensor)] = self.applied.get(id(tensor), 0) + times_written(tensor) - times
 
     def _lose(self, module: torch.nn.Module, why: str) -> None:
         for _, tensor in named_tensors(module):

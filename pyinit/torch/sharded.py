@@ -13,7 +13,7 @@ from torch.nn.parameter import is_lazy
 from ..errors import LayoutError, RecipeError
 from ..stream import Key
 from .construction import made_by_constructor
-from .holding import STAND_IN, named_tensors, put_instead
+from .holding import STAND_IN, named_tensors, put_instead, times_written
 from .recorder import MARK
 from .recording import Recorded
 from .replay import refill
@@ -64,7 +64,7 @@ def whole(module: torch.nn.Module) -> Iterator[dict[str, DTensor]]:
     stand_ins: dict[int, torch.Tensor] = {}
     for name, tensor in named_tensors(module):
         if isinstance(tensor, DTensor) and tensor.is_meta:
-            if tensor._version:
+            if times_written(tensor):
                 raise RecipeError(
                     f"materialize needs to know how '{name}' begins; it was written to after it was sharded, "
                     "which is not recorded. Initialize before sharding or after materialize."

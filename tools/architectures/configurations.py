@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-LARGEST = {"transformers": 16_000_000, "timm": 30_000_000}
+LARGEST = {"transformers": 32_000_000, "timm": 30_000_000}
 """Parameters of the largest model of each library that is compared."""
 
 # What a configuration's integers become at most, by a part of their name; the first that is in it counts.
@@ -30,6 +30,8 @@ _SMALL: tuple[tuple[tuple[str, ...], int], ...] = (
 )
 # What looks like a size and is a position or a step.
 _NO_SIZES = ("interval", "idx", "index", "token_id", "per")
+# How many layers each stage has.
+_OF_STAGES = ("depths", "depth", "num_blocks_per_stage", "layer_depths")
 _PER_LAYER = ("layer_types", "layers_block_type", "mlp_layer_types", "hybrid_override_pattern")
 
 _PREFERRED = ("CAUSAL_LM", "PRETRAINING", "MASKED_LM", "SEQ_TO_SEQ_CAUSAL_LM")
@@ -118,16 +120,16 @@ _OF_TIMM = (
 
 
 def names(library: str) -> list[str]:
-    """Return every architecture of a library."""
+    """Return every architecture of a library that has a model of its own."""
     if library == "timm":
         return list(_OF_TIMM)
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-    return sorted(CONFIG_MAPPING.keys())
+    return [name for name in sorted(CONFIG_MAPPING.keys()) if _class_of(name) is not None]
 
 
 def builder(library: str, name: str) -> Callable[[], torch.nn.Module]:
-    """Return a function that builds an architecture, or raise a LookupError that says why there is none."""
+    """Return a function that builds an architecture, or raise a LookupError if there is none."""
     return _of_timm(name) if library == "timm" else _of_transformers(name)
 
 
@@ -147,16 +149,24 @@ def _of_timm(name: str) -> Callable[[], torch.nn.Module]:
 
 def _of_transformers(name: str) -> Callable[[], torch.nn.Module]:
     import transformers
-    from transformers.models.auto import modeling_auto
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    found = _class_of(name)
+    if found is None:
+        raise LookupError(f"transformers lists no model of {name!r}")
+    kind = getattr(transformers, found)
+    return lambda: kind(small(CONFIG_MAPPING[name]()))  # type: ignore[no-any-return]
+
+
+def _class_of(name: str) -> str | None:
+    """Return the class of a model type: one with a head, if there is one; None for parts of others."""
+    from transformers.models.auto import modeling_auto
 
     mappings = [getattr(modeling_auto, f"MODEL_FOR_{task}_MAPPING_NAMES") for task in _PREFERRED]
     for mapping in (*mappings, modeling_auto.MODEL_MAPPING_NAMES):
-        if name in mapping:
-            found = mapping[name]
-            kind = getattr(transformers, found[0] if isinstance(found, tuple | list) else found)
-            return lambda: kind(small(CONFIG_MAPPING[name]()))  # type: ignore[no-any-return]
-    raise LookupError("no model of this configuration is listed")
+        if found := mapping.get(name):
+            return str(found[0] if isinstance(found, tuple | list) else found)
+    return None
 
 
 def small(config: Any, depth: int = 0) -> Any:
@@ -174,6 +184,10 @@ def small(config: Any, depth: int = 0) -> Any:
     for name, value in list(vars(config).items()):
         if name.endswith("token_id") and isinstance(words, int) and isinstance(value, int) and value >= words:
             _set(config, name, words - 1)
+    for name in _OF_STAGES:
+        listed = getattr(config, name, None)
+        if isinstance(listed, list | tuple) and all(isinstance(depth, int) for depth in listed):
+            _set(config, name, type(listed)(min(depth, 2) for depth in listed))
     for name in _PER_LAYER:
         listed = getattr(config, name, None)
         if isinstance(listed, list) and isinstance(layers, int):

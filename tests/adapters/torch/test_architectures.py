@@ -82,7 +82,7 @@ TIMM_MODELS = ("test_vit", "test_nfnet", "lcnet_035", "starnet_s050")
 def built(build: Callable[[], Any], way: str) -> Any:
     """Build a model with pyinit."""
     if way == "accelerate":
-        with adapter.accelerate(0):
+        with adapter.accelerate(key=0):
             return build()
     with adapter.deferred() if way == "deferred" else torch.device("meta"):
         module = build()

@@ -63,8 +63,9 @@ class OldLayer(nn.Module):  # type: ignore[misc, name-defined]
 
 
 REAL: dict[str, tuple[Callable[[], Any], str]] = {
-    "Tensor": (Old, "of Old, 'embed' is real, and would be initialized: torch.Tensor and torch.FloatTensor"),
+    "Tensor": (Old, "of Old, 'embed' is real, and would be initialized: torch.Tensor and torch.normal"),
     "FloatTensor": (lambda: Old(torch.FloatTensor), "of Old, 'embed' is real"),
+    "normal": (lambda: Old(lambda *shape: torch.normal(0.0, 1.0, shape)), "of Old, 'embed' is real"),
     "a layer of them": (
         lambda: nn.Sequential(nn.Linear(2, 2), OldLayer(), OldLayer()),
         "of Sequential, '1.weight', '2.weight' are real",
@@ -312,6 +313,12 @@ def test_what_methods_repeat_is_no_doubt(build: Callable[[], Any]) -> None:
         record(module)
     materialize(module, key=0)
     assert not any(parameter.is_meta for parameter in module.parameters())
+
+
+def test_tensors_of_inference_mode_have_no_count() -> None:
+    with torch.inference_mode():
+        module = materialize(on_meta(lambda: nn.Linear(3, 4)), key=0)
+    assert torch.equal(module.weight, materialize(on_meta(lambda: nn.Linear(3, 4)), key=0).weight)
 
 
 class Defaulted(nn.Module):  # type: ignore[misc, name-defined]
