@@ -236,13 +236,14 @@ MODULES: dict[str, Callable[[], nn.Module]] = {
 }
 
 
+@pytest.mark.parametrize("recipe", [None, "he_normal"])
 @pytest.mark.parametrize("name", MODULES)
-def test_every_rank_of_fsdp_makes_its_part_of_a_module(name: str) -> None:
-    whole = materialize(on_meta(MODULES[name]), key=5).state_dict()
+def test_every_rank_of_fsdp_makes_its_part_of_a_module(name: str, recipe: str | None) -> None:
+    whole = materialize(on_meta(MODULES[name]), recipe, key=5).state_dict()
     for rank in range(3):
         with one_of(3, rank) as mesh:
             module = fully_shard(on_meta(MODULES[name]), mesh=mesh)
-            assert_same_parts(materialize(module, key=5), whole)
+            assert_same_parts(materialize(module, recipe, key=5), whole)
 
 
 def constructions(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], nn.Module]]:
