@@ -31,7 +31,8 @@ def fill(
         an array of uint16 holds the bits of bfloat16.
     recipe : Recipe, str or dict
         What the weights should be: a recipe, its name, or what ``Recipe.to_dict`` returns. One that is silent
-        about axes takes a matrix as (in, out), whoever owns it: `pyinit.torch.fill` has torch's layout.
+        about axes takes a matrix as (in, out), whoever owns the memory;
+        `pyinit.torch.fill` takes it in torch's layout.
     key : int or Key
         The parameter's key; an int is a seed.
     window : Window, optional

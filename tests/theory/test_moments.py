@@ -35,7 +35,7 @@ TABLE = {
 def test_table(name: str) -> None:
     found = pi.theory.mean(name, 1.0), pi.theory.second_moment(name, 1.0), pi.theory.slope_moment(name, 1.0)
     np.testing.assert_allclose(found, TABLE[name], rtol=0, atol=5.1e-7)
-    assert math.isclose(pi.gain(pi.activation(name)), float(found[1]) ** -0.5, rel_tol=1e-9)
+    assert math.isclose(pi.gain(activation(name)), float(found[1]) ** -0.5, rel_tol=1e-9)
 
 
 @pytest.mark.parametrize("q", [1e-6, 0.05, 1.0, 12.0, 400.0])
