@@ -80,6 +80,12 @@ def materialize(
     ShapeError, SeedError
         If a recipe cannot count fans on a shape, or the seed is not a key.
 
+    Warns
+    -----
+    UserWarning
+        Of a module on the meta device: if modules that hold one tensor begin it in different ways, or if a
+        constructor seems to draw in a way that torch does not count.
+
     Notes
     -----
     Of a module built under ``torch.device("meta")`` only what its methods write can be recorded. What a
