@@ -194,7 +194,8 @@ def _check(module: torch.nn.Module, recorded: dict[str, Recorded]) -> None:
         deferred = all(map(was_deferred, owners(module, unknown)))
         silent = "what was recorded of it does" if deferred else "the module's own methods do"
         advice = (
-            "Replace tensors inside the block of pyinit.torch.deferred() or after materialize"
+            "Replace tensors inside the block of pyinit.torch.deferred() or after materialize, "
+            "do what has no recipe after it"
             if deferred
             else "Build it under pyinit.torch.deferred(), which sees constructors"
         )
