@@ -54,6 +54,13 @@ def record(module: torch.nn.Module, prefix: str = "") -> dict[str, Recorded]:
     ------
     LayoutError
         If a lazy module does not know its shapes yet, or a tensor is not strided.
+    RecipeError
+        If a real tensor is one that a method would begin, since its constructor took no heed of the device.
+
+    Warns
+    -----
+    UserWarning
+        If modules that hold one tensor begin it in different ways.
 
     Examples
     --------

@@ -92,6 +92,12 @@ def materialize(
     ShapeError, SeedError
         If a recipe cannot count fans on a shape, or the key is not one.
 
+    Warns
+    -----
+    UserWarning
+        Of a module on the meta device: if modules that hold one tensor begin it in different ways, or if a
+        constructor seems to draw in a way that torch does not count.
+
     Notes
     -----
     *Fans* are those of the layer that owns a weight, unless the recipe names a layout or axes: of transposed
@@ -184,7 +190,8 @@ def _check(module: torch.nn.Module, recorded: dict[str, Recorded], names: Mappin
         deferred = all(map(was_deferred, owners(module, unknown)))
         silent = "what was recorded of it does" if deferred else "the module's own methods do"
         advice = (
-            "Replace tensors inside the block of pyinit.torch.deferred() or after materialize"
+            "Replace tensors inside the block of pyinit.torch.deferred() or after materialize, "
+            "do what has no recipe after it"
             if deferred
             else "Build it under pyinit.torch.deferred(), which sees constructors"
         )

@@ -93,8 +93,8 @@ class Ties:
         if places and id(tensor) not in self.declared and not all(_alike(recorded, one) for one, _ in known):
             warnings.warn(
                 f"'{places[0]}' is one tensor with '{places[1]}', whose modules begin it in different ways; "
-                "it begins as the first of them says. Build the module under pyinit.torch.deferred(), which "
-                "sees which of them comes last.",
+                f"it begins as '{places[begun.index(recorded)]}'. Build the module under "
+                "pyinit.torch.deferred(), which sees which of them comes last.",
                 UserWarning,
                 stacklevel=2,
             )
