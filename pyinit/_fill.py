@@ -129,6 +129,7 @@ def _borrow_dlpack(out: Any) -> tuple[Array, str]:
             "Fill a CPU buffer and copy it over."
         )
     if getattr(out, "requires_grad", False):
+        _check_lasting(out)
         # a parameter exports its memory only outside autograd
         out = out.detach()
     try:
@@ -162,6 +163,17 @@ _IMMUTABLE = frozenset({"jax", "jaxlib", "tensorflow"})
 # DLPack 0.x cannot say that memory is read-only. Whose exports may be written all the same: theirs and their
 # subclasses'.
 _MUTABLE = frozenset({"cupy", "numpy", "torch"})
+
+
+def _check_lasting(out: Any) -> None:
+    """Refuse a torch tensor that autograd knows to be computed, and no view of one that lasts."""
+    base = getattr(out, "_base", None)
+    if getattr(out, "grad_fn", None) is not None and (base is None or base.grad_fn is not None):
+        raise LayoutError(
+            "fill needs memory that keeps what is written; got a tensor that is computed from others. "
+            "Assign instead, as in layer.weight = filled for a parametrized weight, or fill what it is "
+            "computed from."
+        )
 
 
 def _borrow_bytes(out: Any) -> Array:

@@ -55,9 +55,9 @@ def builders(elements: int, dtype: str = "float32") -> dict[str, Build]:
     def materialized() -> Any:
         with torch.device("meta"):
             model = stock()
-        return materialize(model, 0)
+        return materialize(model, key=0)
 
-    return {"transformers": stock, "accelerate": accelerate(seed=0)(stock), "materialize": materialized}
+    return {"transformers": stock, "accelerate": accelerate(key=0)(stock), "materialize": materialized}
 
 
 def _declare_torchvision() -> None:

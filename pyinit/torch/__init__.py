@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from .acceleration import accelerate as accelerate
     from .construction import deferred as deferred
     from .keys import from_key as from_key
-    from .keys import key as key
+    from .keys import to_key as to_key
     from .materialization import materialize as materialize
     from .probing import probe as probe
     from .tensor import fill as fill
 
-__all__ = ["accelerate", "deferred", "fill", "from_key", "init", "key", "materialize", "probe"]
+__all__ = ["accelerate", "deferred", "fill", "from_key", "init", "materialize", "probe", "to_key"]
 
 # where each name is defined; a submodule is imported when its name is asked for
 _HOMES = {
@@ -23,9 +23,9 @@ _HOMES = {
     "deferred": "construction",
     "fill": "tensor",
     "from_key": "keys",
-    "key": "keys",
     "materialize": "materialization",
     "probe": "probing",
+    "to_key": "keys",
 }
 
 

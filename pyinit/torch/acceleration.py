@@ -15,19 +15,19 @@ __all__ = ["accelerate"]
 
 
 @contextmanager
-def accelerate(seed: int | Key = 0, *, threads: int | None = None) -> Iterator[Context]:
+def accelerate(*, key: int | Key = 0, threads: int | None = None) -> Iterator[Context]:
     """Make torch's draws of weights with pyinit's kernels, in a ``with`` block or a decorated function.
 
     Unchanged code that builds eager models (modules of torch.nn and its own, timm's, the ``from_config`` of
     transformers) runs inside, faster where tensors are large: a fill costs some tens of microseconds of
     Python, which a matrix of 100 x 100 makes up for and a bias does not. The k-th fill of the block, from 0,
-    has the key ``key(seed).fold_in(k)``: the same code makes the same weights in each run, with any number of
+    has the key ``key.fold_in(k)``: the same code makes the same weights in each run, with any number of
     threads.
 
     Parameters
     ----------
-    seed : int or Key
-        Decides every draw of the block; ``torch.manual_seed`` does not.
+    key : int or Key
+        Decides every draw of the block, an int as a seed; ``torch.manual_seed`` does not.
     threads : int, optional
         At most this many threads for each fill; by default PYINIT_NUM_THREADS, else the CPUs of this
         process. The values do not depend on it.
@@ -40,9 +40,13 @@ def accelerate(seed: int | Key = 0, *, threads: int | None = None) -> Iterator[C
     Raises
     ------
     SeedError
-        If the seed is not one.
+        If the key is not one.
     RecipeError
         If `threads` is not a positive integer.
+    LayoutError
+        If a function of torch.nn.init, or a draw under ``no_grad``, is given a tensor that is computed, such
+        as a parametrized weight, and autograd recorded that: what torch writes there is lost. Also a
+        RuntimeError.
     RuntimeError
         If another thread leaves the block than the one that entered it; the block is over then, too.
 
@@ -62,7 +66,7 @@ def accelerate(seed: int | Key = 0, *, threads: int | None = None) -> Iterator[C
     ``exponential_``, ``random_``, ``randperm`` and all other draws. These advance torch's generator; what is
     taken does not.
 
-    *Blocks inside of blocks*: the inner seed governs; then the outer block goes on where it was.
+    *Blocks inside of blocks*: the inner key governs; then the outer block goes on where it was.
 
     *Threads*: a block governs the thread that entered it, and has to be left by it. Other threads, also those
     that the block starts, draw with torch unless they enter a block of their own. Coroutines of one thread
@@ -76,16 +80,16 @@ def accelerate(seed: int | Key = 0, *, threads: int | None = None) -> Iterator[C
     Examples
     --------
     >>> import torch
-    >>> with accelerate(seed=0) as block:
+    >>> with accelerate(key=0) as block:
     ...     model = torch.nn.Sequential(torch.nn.Linear(784, 100), torch.nn.Linear(100, 10))
     >>> block.fills
     4
-    >>> with accelerate(seed=0):
+    >>> with accelerate(key=0):
     ...     again = torch.nn.Linear(784, 100)
     >>> torch.equal(model[0].weight, again.weight)
     True
     """
-    context = Context(as_key(seed), check_threads(threads))
+    context = Context(as_key(key), check_threads(threads))
     detours.install()
     enter(context)
     try:

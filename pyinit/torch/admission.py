@@ -36,7 +36,7 @@ def check_module(module: Any) -> None:
         if tensor.is_meta or nn.parameter.is_lazy(tensor):
             raise LayoutError(
                 f"a probe needs parameters and buffers with memory; got {name}, which has none yet. "
-                "Use pyinit.torch.materialize(module, seed) first; call a lazy module once."
+                "Use pyinit.torch.materialize(module, key=0) first; call a lazy module once."
             )
         if distributed is not None and isinstance(tensor, distributed.DTensor):
             raise LayoutError(

@@ -1,55 +1,66 @@
-"""How a module begins: the methods of its own that write its parameters and buffers, recorded."""
+"""How a module begins: by its constructor as it was recorded, or by the methods that write its tensors."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, nullcontext
 
 import torch
 from torch.nn.parameter import is_lazy
-from torch.nn.utils import parametrize
 
 from ..errors import LayoutError
-from .construction import constructor_of
+from .construction import was_added, was_deferred
+from .doubts import of_counts, of_libraries, refuse_real
+from .followed import Followed
+from .holding import named_tensors, times_written
 from .inlining import inline
-from .naming import name_draws
-from .recorder import Recorder
-from .recording import Call, Lost, Recorded, Write
+from .methods import Methods, forget
+from .naming import name_draws, state_names
+from .recorder import Recorder, lasting_cell
+from .recording import Lost, Recorded, Write
+from .ties import declared_ties, untied
 from .view import View
 
 __all__ = ["forget", "named_tensors", "record"]
 
-# What authors call the module that a method is applied to.
-_APPLIED_TO = ("m", "module", "mod", "layer", "submodule")
 
-
-def record(module: torch.nn.Module) -> dict[str, Recorded]:
+def record(module: torch.nn.Module, prefix: str = "") -> dict[str, Recorded]:
     """Record how the tensors of a module begin that are on the meta device; nothing is computed.
 
-    Run are, from the leaves up as constructors do, each module's own `reset_parameters()`,
+    Of modules that were built under `pyinit.torch.deferred`, all that the constructors did is known, and what
+    was done since; no method of theirs is run.
+
+    Of others, these are run, from the leaves up as constructors do: each module's own `reset_parameters()`,
     `_reset_parameters()`, `init_weights()` and `_init_weights()` where it has them; the latter two are
-    applied to every module below if they take one; and `initialize_weights()` of a transformers model.
-    Modules without meta tensors are left alone, and so is every real tensor. A tied tensor begins as the
-    first module that has it says, and as another only if that one says nothing. Of modules that were built
-    under `pyinit.torch.deferred`, all that the constructors did is known, and no method is run.
+    applied to every module below if they take one; and of a transformers model, in which these two do not
+    count, `initialize_weights()`. Modules without meta tensors are left alone, and so is every real tensor. A
+    tied tensor begins as the first module that has it says, and as another only if that one says nothing; in
+    a transformers model as its own declaration of ties says.
 
     Parameters
     ----------
     module : torch.nn.Module
         With parameters or buffers on the meta device. It stays on it.
+    prefix : str
+        What stands before its names in the whole, for the streams; empty, or with a dot at its end.
 
     Returns
     -------
     dict of str to Recorded
-        By name: parameters first, then buffers. Tied tensors share a cell. Some may be `unmade`.
+        By name: parameters first, then buffers. Tied tensors share a cell. Some may be `unmade`: those of
+        which nothing is known, and those that something else than the methods has written to.
 
     Raises
     ------
     LayoutError
         If a lazy module does not know its shapes yet, or a tensor is not strided.
+    RecipeError
+        If a real tensor is one that a method would begin, since its constructor took no heed of the device.
+
+    Warns
+    -----
+    UserWarning
+        If modules that hold one tensor begin it in different ways.
 
     Examples
     --------
@@ -61,6 +72,15 @@ def record(module: torch.nn.Module) -> dict[str, Recorded]:
     """
     # to walk through a large model takes milliseconds
     tensors = list(named_tensors(module))
+    followed = any(isinstance(tensor, Followed) for _, tensor in tensors)
+    # what is looked up here is not to be recorded
+    with torch._C.DisableTorchFunctionSubclass() if followed else nullcontext():
+        return _record(module, tensors, prefix)
+
+
+def _record(
+    module: torch.nn.Module, tensors: list[tuple[str, torch.Tensor]], prefix: str
+) -> dict[str, Recorded]:
     for name, tensor in tensors:
         if is_lazy(tensor):
             raise LayoutError(
@@ -72,200 +92,92 @@ def record(module: torch.nn.Module) -> dict[str, Recorded]:
                 f"materialize needs strided tensors; '{name}' of {type(module).__name__} is "
                 f"{tensor.layout}. Make it real before, and it stays as it is."
             )
-    meta = {name: tensor for name, tensor in tensors if tensor.is_meta}
     found: dict[str, Recorded] = {}
+    meta = {name: tensor for name, tensor in tensors if tensor.is_meta}
     for name, tensor in meta.items():
-        if (constructed := constructor_of(tensor)) is not None:
-            found[name] = Recorded(name, View.of(tensor), constructed.cell(tensor))
+        if (constructed := lasting_cell(tensor)) is not None:
+            found[name] = Recorded(name, View.of(tensor), constructed)
     if found.keys() != meta.keys():
-        found = {**_begun(module, [tensor for _, tensor in tensors if not tensor.is_meta]), **found}
+        found = {**_begun(module, tensors, found), **found}
+        for name, why in _replaced(module, meta):
+            found[name].cell.add(Write(found[name].view, Lost(why)))
     owned = {id(recorded.cell) for recorded in found.values()}
     for recorded in found.values():
         inline(recorded.cell, owned)
-    name_draws(found)
+    name_draws(found, state_names(module, found, prefix))
     return found
 
 
-def _begun(module: torch.nn.Module, kept: list[torch.Tensor]) -> dict[str, Recorded]:
-    """Record a module's own methods, which leave what is kept as it is."""
+def _begun(
+    module: torch.nn.Module, tensors: list[tuple[str, torch.Tensor]], constructed: Mapping[str, Recorded]
+) -> dict[str, Recorded]:
+    """Record a module's own methods, which leave real tensors and recorded ones as they are."""
+    kept = [tensor for name, tensor in tensors if not tensor.is_meta or name in constructed]
+    meta = [tensor for _, tensor in tensors if tensor.is_meta]
+    versions = {id(tensor): times_written(tensor) for tensor in meta}
     recorder = Recorder(kept)
-    with _untied(module) as spares, recorder, torch.no_grad():
-        _begin(module, recorder, {}, False)
     found: dict[str, Recorded] = {}
-    for name, tensor in named_tensors(module):
-        if tensor.is_meta:
-            seen = (Recorded(name, View.of(one), recorder.cell(one)) for one in (tensor, *spares(tensor)))
-            known = [recorded for recorded in seen if recorded.unmade is None]
-            found[name] = known[0] if known else Recorded(name, View.of(tensor), recorder.cell(tensor))
+    often: dict[str, tuple[int, int]] = {}
+    with ExitStack() as stack:
+        for tensor in meta:
+            if not tensor.is_inference():
+                # recorded again, it is to look the same
+                preserved = torch.autograd._unsafe_preserve_version_counter(tensor)  # type: ignore[attr-defined]
+                stack.enter_context(preserved)
+        with untied(module) as ties:
+            methods = Methods(recorder, ties.tied)
+            with recorder, torch.no_grad():
+                methods.begin(module)
+
+        def writes(tensor: torch.Tensor) -> tuple[int, int]:
+            applied = methods.applied.get(id(tensor), 0)
+            all_writes = times_written(tensor) - versions.get(id(tensor), 0)
+            return all_writes - applied + methods.repeated.get(id(tensor), 0), applied
+
+        for name, tensor in tensors:
+            if tensor.is_meta and name not in constructed:
+                version = versions[id(tensor)]
+                found[name], times = ties.begun(name, tensor, recorder, writes, version)
+                often[name] = version, times
+    if any(not tensor.is_meta for tensor in kept):
+        refuse_real(module, methods)
+    for name, why in of_counts(often):
+        if found[name].unmade is None:
+            found[name].cell.add(Write(found[name].view, Lost(why)))
+    for name, why in (*of_libraries(module), *_cut(module)):
+        if name in found:
+            found[name].cell.add(Write(found[name].view, Lost(why)))
     return found
 
 
-@contextmanager
-def _untied(module: torch.nn.Module) -> Iterator[Callable[[torch.Tensor], list[torch.Tensor]]]:
-    """Give every tied tensor to the first module that has it; the others get spares meanwhile.
-
-    A tied tensor begins as its first owner says, as where ``head.weight = embedding.weight`` follows both
-    constructors. Yielded is a function that returns the spares of a tensor.
-    """
-    firsts: dict[int, tuple[dict[str, Any], str]] = {}
-    spares: dict[int, list[torch.Tensor]] = {}
-    replaced: list[tuple[dict[str, Any], str, tuple[dict[str, Any], str]]] = []
-    slots: list[tuple[dict[str, Any], str]] = []
-    for part in module.modules():
-        slots += [(part._parameters, name) for name in part._parameters]
-        slots += [(part._buffers, name) for name in part._buffers]
-    for slot, name in slots:
-        tensor = slot[name]
-        if tensor is None or not tensor.is_meta:
-            continue
-        if id(tensor) not in firsts:
-            firsts[id(tensor)] = (slot, name)
-            continue
-        spare = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
-        if isinstance(tensor, torch.nn.Parameter):
-            spare = torch.nn.Parameter(spare, tensor.requires_grad)
-        slot[name] = spare
-        spares.setdefault(id(tensor), []).append(spare)
-        replaced.append((slot, name, firsts[id(tensor)]))
-    try:
-        yield lambda tensor: spares.get(id(tensor), [])
-    finally:
-        for slot, name, (owner, first) in replaced:
-            slot[name] = owner[first]
+def _replaced(module: torch.nn.Module, meta: Mapping[str, torch.Tensor]) -> Iterator[tuple[str, str]]:
+    """Yield the tensors of recorded constructors that others have taken the place of, and what to say."""
+    unknown = [name for name, tensor in meta.items() if lasting_cell(tensor) is None]
+    for name, owner in zip(unknown, owners(module, unknown), strict=True):
+        if was_deferred(owner):
+            if was_added(owner, name.rpartition(".")[2]):
+                yield name, "it was added since the module was built under deferred()"
+            else:
+                yield name, "it was replaced since it was built under deferred()"
 
 
-def named_tensors(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yield every parameter, then every buffer of a module, tied ones under each of their names.
-
-    Then come tensors that are plain attributes, or in a list, tuple or dict that is one, and neither
-    a parameter nor a buffer.
-    """
-    listed = [
-        *module.named_parameters(remove_duplicate=False),
-        *module.named_buffers(remove_duplicate=False),
-    ]
-    yield from listed
-    known = {id(tensor) for _, tensor in listed}
-    for prefix, part in module.named_modules():
-        for last, tensor in _plain(part):
-            if id(tensor) not in known:
-                known.add(id(tensor))
-                yield (f"{prefix}.{last}" if prefix else last), tensor
+def owners(module: torch.nn.Module, names: Iterable[str]) -> list[torch.nn.Module]:
+    """Return the modules that hold tensors of some names, which may end with a place in a list."""
+    modules = dict(module.named_modules(remove_duplicate=False))
+    found: list[torch.nn.Module] = []
+    for name in names:
+        path = name.rpartition(".")[0]
+        while path not in modules:
+            path = path.rpartition(".")[0]
+        found.append(modules[path])
+    return found
 
 
-_CONTAINERS = (list, tuple, dict)
-_REGISTRIES = ("_parameters", "_buffers", "_modules")
-
-
-def _plain(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yield the tensors that a module holds in plain attributes."""
-    for name, value in vars(module).items():
-        if isinstance(value, torch.Tensor):
-            yield name, value
-        elif isinstance(value, _CONTAINERS) and value and name not in _REGISTRIES:
-            for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-                if isinstance(item, torch.Tensor):
-                    yield f"{name}.{key}", item
-
-
-def _begin(module: torch.nn.Module, recorder: Recorder, begun: dict[int, bool], inside: bool) -> bool:
-    """Run a module's own beginnings, those of its children first; return whether any of it is on meta."""
-    if id(module) in begun:
-        return begun[id(module)]
-    pretrained = _is_pretrained(module)
-    below = [_begin(child, recorder, begun, inside or pretrained) for child in module.children()]
-    begun[id(module)] = any(below) or _holds_meta(module)
-    if begun[id(module)]:
-        _run_methods(module, recorder, pretrained, inside)
-    return begun[id(module)]
-
-
-def _run_methods(module: torch.nn.Module, recorder: Recorder, pretrained: bool, inside: bool) -> None:
-    for name in ("reset_parameters", "_reset_parameters"):
-        if (method := _method(module, name)) is not None and not _needed(method):
-            _run(module, name, method, recorder)
-    if pretrained:
-        if not inside and (method := _method(module, "initialize_weights")) is not None:
-            forget(module)
-            _run(module, "initialize_weights", method, recorder)
-        return
-    for name in ("init_weights", "_init_weights"):
-        if (method := _method(module, name)) is None:
-            continue
-        needed = _needed(method)
-        if not needed:
-            _run(module, name, method, recorder)
-        elif len(needed) == 1 and needed[0] in _APPLIED_TO:
-            _run(module, name, partial(module.apply, method), recorder)
-
-
-def _is_pretrained(module: torch.nn.Module) -> bool:
-    """Tell a transformers model without importing transformers."""
-    return any(
-        base.__name__ == "PreTrainedModel" and base.__module__.startswith("transformers.")
-        for base in type(module).__mro__
-    )
-
-
-def forget(module: torch.nn.Module) -> None:
-    """Take transformers' marks off what is on the meta device: it skips modules that have begun."""
-    _forget(module, {})
-
-
-def _forget(module: torch.nn.Module, seen: dict[int, bool]) -> bool:
-    """Take the marks off a module and those below; return whether any of it is on the meta device."""
-    if id(module) not in seen:
-        seen[id(module)] = False
-        below = [_forget(child, seen) for child in module.children()]
-        seen[id(module)] = any(below) or _holds_meta(module)
-        if seen[id(module)]:
-            module.__dict__.pop("_is_hf_initialized", None)
-    return seen[id(module)]
-
-
-def _holds_meta(module: torch.nn.Module) -> bool:
-    """Tell whether a tensor of its own is on the meta device."""
-    own = (*module._parameters.values(), *module._buffers.values(), *(tensor for _, tensor in _plain(module)))
-    return any(tensor is not None and tensor.is_meta for tensor in own)
-
-
-def _method(module: torch.nn.Module, name: str) -> Callable[..., Any] | None:
-    found = getattr(module, name, None)
-    return found if inspect.ismethod(found) or inspect.isfunction(found) else None
-
-
-def _needed(method: Callable[..., Any]) -> list[str]:
-    """Return the names of the arguments that a method cannot do without."""
-    return [
-        parameter.name
-        for parameter in inspect.signature(method).parameters.values()
-        if parameter.default is parameter.empty
-        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-    ]
-
-
-def _run(module: torch.nn.Module, name: str, method: Callable[[], Any], recorder: Recorder) -> None:
-    """Record one method; if it cannot run, all that it might have written is lost."""
-    try:
-        # within this, a parametrized weight is one tensor, however often it is asked for
-        with parametrize.cached():
-            method()
-            for part in module.modules():
-                _assign_parametrized(part, recorder)
-    except Exception as error:
-        first = str(error).strip().partition("\n")[0]
-        why = f"{type(module).__name__}.{name} raised {type(error).__name__}: {first}"
-        for _, tensor in named_tensors(module):
-            if tensor.is_meta:
-                recorder.cell(tensor).add(Write(View.of(tensor), Lost(why)))
-
-
-def _assign_parametrized(module: torch.nn.Module, recorder: Recorder) -> None:
-    """Set what parametrizations are made from, so that they make what was written to the weight."""
-    if not parametrize.is_parametrized(module):
-        return
-    for name in module.parametrizations:  # type: ignore[union-attr]
-        weight = getattr(module, str(name))
-        contents = [write.content for write in recorder.cell(weight).writes] if weight.is_meta else []
-        if any(not isinstance(content, Call) or content.output is None for content in contents):
-            setattr(module, str(name), weight)
+def _cut(module: torch.nn.Module) -> Iterator[tuple[str, str]]:
+    """Yield parameters that a transformers model declares to be tied, and that are two on the meta device."""
+    parameters = dict(module.named_parameters(remove_duplicate=False))
+    for target, source in declared_ties(module).items():
+        one, other = parameters.get(target), parameters.get(source)
+        if one is not None and other is not None and one is not other and one.is_meta and other.is_meta:
+            why = f"the model declares it to be tied to '{source}', and it is another; call tie_weights()"
+            yield target, why

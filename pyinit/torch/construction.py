@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from weakref import WeakKeyDictionary
+from typing import Any
 
 import torch
 from torch.nn.modules.module import (
@@ -14,15 +15,30 @@ from torch.nn.modules.module import (
 )
 from torch.nn.parameter import is_lazy
 
+from .followed import follow
+from .holding import plain_tensors
 from .recorder import Recorder
 
-__all__ = ["MARK", "constructor_of", "deferred", "made_by_constructor"]
+__all__ = ["deferred", "forget_construction", "made_by_constructor", "was_added", "was_deferred"]
 
-MARK = "_pyinit_constructor"
-"""The attribute by which a meta tensor of a module leads to the recorder of its constructor."""
+_CONSTRUCTED = "_pyinit_constructed"
 
-# What constructors registered, for modules whose tensors are replaced before they are made: by shards.
-_MADE: WeakKeyDictionary[torch.nn.Module, dict[str, torch.Tensor]] = WeakKeyDictionary()
+
+class _Constructed:
+    """What a recorded constructor registered in a module, whose tensors may be replaced since: by shards.
+
+    It is an attribute of the module, so that copies of the module have copies of it.
+    """
+
+    def __init__(self, tensors: dict[str, torch.Tensor]) -> None:
+        self.tensors = tensors
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Constructed:
+        return _Constructed(copy.deepcopy(self.tensors, memo))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # a file knows nothing of a recording, but that there was one
+        return {"tensors": {}}
 
 
 @contextmanager
@@ -32,7 +48,14 @@ def deferred() -> Iterator[None]:
     Memory, zeros, ones and random numbers are asked of the meta device; what is computed of numbers that are
     known, such as a table of positions, is computed. `pyinit.torch.materialize` then makes the module as its
     constructor would have, with all it drew that no method repeats: as torchvision's ResNet draws its
-    convolutions. What is done to the module between the two is not seen.
+    convolutions.
+
+    What is done to the module after the block is recorded, too, up to `pyinit.torch.materialize`: copies,
+    casts, parametrizations, hooks, pruning, functions of torch.nn.init, ``p.data.normal_()``, sharding. Its
+    tensors have classes of their own for that until then; each is a subclass of the one it had. If a tensor
+    was only drawn, a cast draws it in its new dtype, as on the meta device. A tensor that was replaced by one
+    of which nothing was recorded is named when the module is made, and so is one that was written to after it
+    was sharded; but what is written through the ``.data`` of a sharded tensor is not seen.
 
     Examples
     --------
@@ -46,25 +69,24 @@ def deferred() -> Iterator[None]:
     ...     module = Scaled()
     >>> module.weight.is_meta
     True
-    >>> weight = pi.torch.materialize(module, 0).weight
+    >>> weight = pi.torch.materialize(module, key=0).weight
     >>> by_hand = pi.normal()((3, 3), key=pi.key(0).fold_in("weight"))
     >>> torch.equal(weight, torch.from_numpy(by_hand) * 0.02)
     True
     """
-    recorder = Recorder(constants=True)
+    recorder = Recorder(lasting=True)
+    seen: dict[int, torch.nn.Module] = {}
 
     def mark(module: torch.nn.Module, name: str, tensor: torch.Tensor | None) -> None:
         # other threads register their modules, too
-        if tensor is not None and tensor.is_meta and not is_lazy(tensor) and recorder.knows(tensor):
-            setattr(tensor, MARK, recorder)
-            _MADE.setdefault(module, {})[name] = tensor
+        if tensor is not None and not is_lazy(tensor) and tensor.is_meta and recorder.knows(tensor):
+            seen[id(module)] = module
 
     def mark_below(module: torch.nn.Module, name: str, child: torch.nn.Module | None) -> None:
         # copies of modules come without their parameters being registered
-        for part in () if child is None else child.modules():
-            for tensors in (part._parameters, part._buffers):
-                for last, tensor in tensors.items():
-                    mark(part, last, tensor)
+        if Recorder.active() is recorder:
+            for part in (module, *(() if child is None else child.modules())):
+                seen[id(part)] = part
 
     hooks = (
         register_module_module_registration_hook(mark_below),
@@ -77,14 +99,45 @@ def deferred() -> Iterator[None]:
     finally:
         for hook in hooks:
             hook.remove()
+        recorder.end()
+    for module in seen.values():
+        _follow_all(module, recorder)
 
 
-def constructor_of(tensor: torch.Tensor) -> Recorder | None:
-    """Return the record of the constructor that made a tensor, if it was made under one."""
-    found: Recorder | None = getattr(tensor, MARK, None)
-    return found
+def _follow_all(module: torch.nn.Module, recorder: Recorder) -> None:
+    """Let every tensor that a module holds see what is done to it, if the recorder knows it."""
+    registered = {**module._parameters, **module._buffers}
+    tensors = {name: tensor for name, tensor in registered.items() if tensor is not None}
+    known = {
+        name: tensor
+        for name, tensor in tensors.items()
+        if tensor.is_meta and not is_lazy(tensor) and recorder.knows(tensor)
+    }
+    for tensor in (*known.values(), *(tensor for _, tensor in plain_tensors(module))):
+        if tensor.is_meta and not is_lazy(tensor):
+            follow(tensor, recorder)
+    if known or not tensors:
+        module.__dict__[_CONSTRUCTED] = _Constructed(known)
+
+
+def was_deferred(module: torch.nn.Module) -> bool:
+    """Tell whether a module, apart from those below it, was built by a recorded constructor."""
+    return _CONSTRUCTED in module.__dict__
 
 
 def made_by_constructor(module: torch.nn.Module, name: str) -> torch.Tensor | None:
     """Return the tensor that a recorded constructor registered under a name, though it may be another now."""
-    return _MADE.get(module, {}).get(name)
+    made: _Constructed | None = module.__dict__.get(_CONSTRUCTED)
+    return None if made is None else made.tensors.get(name)
+
+
+def was_added(module: torch.nn.Module, name: str) -> bool:
+    """Tell whether a recorded constructor registered other tensors in a module, and none of this name."""
+    made: _Constructed | None = module.__dict__.get(_CONSTRUCTED)
+    return made is not None and bool(made.tensors) and name not in made.tensors
+
+
+def forget_construction(module: torch.nn.Module) -> None:
+    """Forget of a module and those below it how they were built."""
+    for part in module.modules():
+        part.__dict__.pop(_CONSTRUCTED, None)

@@ -11,7 +11,7 @@ from ..errors import PyinitError
 from ..stream import Key
 from .draws import folded
 from .requests import Reader, Request, read
-from .tensor import fill
+from .tensor import check_lasting, fill
 
 __all__ = ["Context", "current", "enter", "leave", "take"]
 
@@ -48,7 +48,14 @@ class Context:
         request : Request
         recorded : bool
             Whether autograd sees the draw: whether torch makes it without a ``no_grad`` of its own.
+
+        Raises
+        ------
+        LayoutError
+            If a draw that autograd does not see goes to a computed tensor, where the values would be lost.
         """
+        if not (recorded and torch.is_grad_enabled()):
+            check_lasting(request.tensor)
         if not _plain(request.tensor, recorded=recorded):
             return False
         try:

@@ -13,7 +13,7 @@ from ..recipe import Recipe
 from ..sparsity import Sparse
 from .drawing import drawn, handed_on
 
-__all__ = ["normal_", "sparse_", "trunc_normal_", "uniform", "uniform_"]
+__all__ = ["normal", "normal_", "sparse_", "trunc_normal_", "uniform", "uniform_"]
 
 
 def uniform_(
@@ -87,7 +87,7 @@ def normal_(
     """
     if torch.overrides.has_torch_function_variadic(tensor):
         return handed_on(normal_, tensor, mean=mean, std=std, generator=generator)
-    return drawn(tensor, generator, _normal, mean, std)
+    return drawn(tensor, generator, normal, mean, std)
 
 
 def trunc_normal_(
@@ -189,7 +189,7 @@ def sparse_(
             f"Only tensors with 2 dimensions are supported; got shape {tuple(tensor.shape)}. "
             "Initialize a view of 2 dimensions."
         )
-    return drawn(tensor, generator, Sparse, sparsity, std)
+    return drawn(tensor, generator, _sparse, sparsity, std)
 
 
 def uniform(a: float, b: float) -> Recipe:
@@ -197,9 +197,15 @@ def uniform(a: float, b: float) -> Recipe:
     return Constant(a) if a == b else Uniform(a, b)
 
 
-def _normal(mean: float, std: float) -> Recipe:
+def normal(mean: float, std: float) -> Recipe:
+    """Return the recipe of torch's normal draws."""
     return Normal(mean=mean, std=std)
 
 
 def _truncated(mean: float, std: float, a: float, b: float) -> Recipe:
     return Constant(a) if a == b else TruncatedNormal(mean=mean, std=std, low=a, high=b, unit="absolute")
+
+
+def _sparse(sparsity: float, std: float) -> Recipe:
+    # torch counts zeros along the first axis
+    return Sparse(sparsity, std, layout="jax")

@@ -2,7 +2,10 @@
 
 What is not drawn (constants, identity, gains) is torch's own. Fans are those that torch counts, its mistakes
 for grouped and transposed convolutions included; ``pyinit.he_normal(layout="torch", groups=...)`` and
-``transposed=True`` count them right.
+``transposed=True, stride=...`` count them right.
+
+A tensor that autograd knows to be computed, such as a parametrized weight, is refused: what torch writes
+there is lost. Under ``torch.no_grad()`` autograd knows nothing, and the write is lost here, too.
 
 torch's generator governs the draws, where none is given the one that `torch.manual_seed` seeds: each call
 takes one integer from it, which with its seed makes the key (`pyinit.torch.draws.next_key`). The values are
@@ -20,13 +23,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from torch.nn.init import calculate_gain, constant, constant_, eye, eye_, ones_, zeros_
+from torch import Tensor
+from torch.nn import init as _torch
+from torch.nn.init import calculate_gain
 
 from .distributions import normal_, sparse_, trunc_normal_, uniform_
 from .scaling import fan, fans, kaiming_normal_, kaiming_uniform_, xavier_normal_, xavier_uniform_
 from .structured import dirac_, orthogonal_
+from .tensor import check_lasting
 
 __all__ = [
     "calculate_gain",
@@ -61,6 +68,25 @@ _R = TypeVar("_R")
 _P = ParamSpec("_P")
 
 
+def _written(function: Callable[_P, Tensor]) -> Callable[_P, Tensor]:
+    """Return torch's function, refusing a tensor that does not keep what is written to it."""
+
+    @wraps(function)
+    def written(*args: _P.args, **kwargs: _P.kwargs) -> Tensor:
+        tensor = args[0] if args else kwargs.get("tensor")
+        if isinstance(tensor, Tensor):
+            check_lasting(tensor)
+        return function(*args, **kwargs)
+
+    return written
+
+
+constant_ = _written(_torch.constant_)
+eye_ = _written(_torch.eye_)
+ones_ = _written(_torch.ones_)
+zeros_ = _written(_torch.zeros_)
+
+
 def _deprecated(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Return torch's older name of a function, which warns."""
     new = function.__name__
@@ -77,6 +103,8 @@ def _deprecated(function: Callable[_P, _R]) -> Callable[_P, _R]:
     return deprecated_init
 
 
+constant = _deprecated(constant_)
+eye = _deprecated(eye_)
 uniform = _deprecated(uniform_)
 normal = _deprecated(normal_)
 dirac = _deprecated(dirac_)

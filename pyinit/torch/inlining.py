@@ -8,6 +8,8 @@ from typing import Any
 import torch
 
 from .recording import TARGET, Call, Cell, Draw, Snapshot, Write
+from .tensor import WRITTEN
+from .view import View
 
 __all__ = ["inline"]
 
@@ -16,7 +18,8 @@ def inline(cell: Cell, owned: Set[int]) -> None:
     """Replace a cell's first write, if it copies or changes a temporary, by the writes of the latter.
 
     ``w.copy_(torch.randn(n, m) * 0.02)`` becomes a draw and a product in place. The draws are the
-    temporary's own, so whoever reads it too sees the same values.
+    temporary's own, so whoever reads it too sees the same values. A cast of a tensor that was only drawn is
+    drawn in the new dtype: it has one rounding, as if the module had been built in it.
 
     Parameters
     ----------
@@ -35,18 +38,37 @@ def _inlined(writes: tuple[Write, ...], owned: Set[int]) -> tuple[Write, ...]:
     source, then = _source(first)
     if source is None or id(source.cell) in owned:
         return writes
-    inner = _inlined(source.writes, owned)
-    if not inner or not inner[0].assigns or any(write.view != source.view for write in inner):
-        return writes
-    if any(isinstance(write.content, Call) and not write.content.pointwise for write in inner):
-        return writes
-    if not all(isinstance(write.content, Draw | Call) for write in inner):
-        return writes
-    return (*(Write(first.view, write.content) for write in inner), *then, *writes[1:])
+    inner = _moved(_inlined(source.writes, owned), source.view, first.view)
+    return writes if inner is None else (*inner, *then, *writes[1:])
+
+
+def _moved(writes: tuple[Write, ...], source: View, target: View) -> tuple[Write, ...] | None:
+    """Return the writes that make a tensor as those that make a copy of it, or None if there are none."""
+    if not writes or not writes[0].assigns or writes[0].view != source:
+        return None
+    alike = source.dense and (source.shape, source.strides) == (target.shape, target.strides)
+    cast = source.dtype != target.dtype
+    moved = []
+    for write in writes:
+        content, view = write.content, write.view
+        low, high = view.run
+        inside = source.run[0] <= low and high <= source.run[1] and view.dtype == source.dtype
+        if view == source:
+            view = target
+        elif alike and inside:
+            offset = view.offset - source.offset + target.offset
+            view = View(view.shape, view.strides, offset, target.dtype)
+        else:
+            return None
+        if isinstance(content, Draw) or (isinstance(content, Call) and content.pointwise and not cast):
+            moved.append(Write(view, content))
+        else:
+            return None
+    return tuple(moved)
 
 
 def _source(write: Write) -> tuple[Snapshot | None, tuple[Write, ...]]:
-    """Return the tensor of the same shape and dtype that a write begins with, and what it does to that."""
+    """Return the tensor of the same shape that a write begins with, and what it does to that."""
     content = write.content
     if not isinstance(content, Call):
         return None, ()
@@ -64,8 +86,13 @@ def _source(write: Write) -> tuple[Snapshot | None, tuple[Write, ...]]:
         then = (Write(write.view, changed),)
     if not isinstance(source, Snapshot):
         return None, ()
-    alike = source.view.shape == write.view.shape and source.view.dtype == write.view.dtype
-    return (source, then) if alike else (None, ())
+    if source.view.shape != write.view.shape:
+        return None, ()
+    if source.view.dtype != write.view.dtype and (
+        then or not {source.view.dtype, write.view.dtype} <= WRITTEN.keys()
+    ):
+        return None, ()
+    return source, then
 
 
 # What returns the same values in other memory.

@@ -11,10 +11,10 @@ from ..errors import SeedError
 from ..stream import Key, as_key
 from .errors import TorchVersionError
 
-__all__ = ["from_key", "key"]
+__all__ = ["from_key", "to_key"]
 
 
-def key(k: int | Key, *, device: torch.device | str | None = None) -> torch.Tensor:
+def to_key(k: int | Key, *, device: torch.device | str | None = None) -> torch.Tensor:
     """Return a key as ``torch.func._random`` holds it.
 
     A uniform draw under it has the bits of ``pyinit.uniform()`` under `k`, in float32 and float64; a normal
@@ -42,7 +42,7 @@ def key(k: int | Key, *, device: torch.device | str | None = None) -> torch.Tens
     Examples
     --------
     >>> import pyinit as pi
-    >>> key(pi.Key(7, 2))
+    >>> to_key(pi.Key(7, 2))
     tensor([7, 2], dtype=torch.uint64)
     """
     where = as_key(k)
@@ -50,7 +50,7 @@ def key(k: int | Key, *, device: torch.device | str | None = None) -> torch.Tens
         import_module("torch.func._random")
     except ImportError:
         raise TorchVersionError(
-            f"pyinit.torch.key needs torch.func._random; torch {torch.__version__} does not have it. "
+            f"pyinit.torch.to_key needs torch.func._random; torch {torch.__version__} does not have it. "
             "Use torch 2.13 or later."
         ) from None
     return torch.tensor([where.seed, where.offset], dtype=torch.uint64, device=device or "cpu")

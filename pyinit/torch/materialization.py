@@ -4,45 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
 import torch
 
 from .. import _core
 from .._fill import check_threads
-from ..distributions import constant
 from ..errors import PyinitError, RecipeError
-from ..fans import Axes
-from ..recipe import Recipe
-from ..rules import Rule, as_rules, fitted
+from ..recipe import Recipe, as_recipe
+from ..rules import Rule, as_rules, is_one_recipe
 from ..stream import Key, as_key
-from .beginnings import forget, named_tensors, record
-from .construction import MARK
+from .beginnings import forget, owners, record
+from .construction import forget_construction, was_deferred
+from .doubts import warn_of_constructors
+from .followed import kind_of
+from .holding import named_tensors, put_instead
+from .naming import state_names
+from .owned import check_names
+from .recorder import MARK
 from .recording import Cell, Draw, Recorded, Write
 from .replay import replay
-from .sharded import put_instead, shards, whole
+from .ruling import redrawn, ruled
+from .sharded import shards, whole
 from .tensor import WRITTEN
-from .view import View
 
 __all__ = ["materialize"]
 
 Module = TypeVar("Module", bound=torch.nn.Module)
-Recipes: TypeAlias = Recipe | Mapping[str, Recipe] | Iterable[Rule | tuple[str, Recipe]]
+Recipes: TypeAlias = Recipe | str | Mapping[str, Recipe | str] | Iterable[Rule | tuple[str, Recipe | str]]
 
 # Bytes from which all threads fill a storage together; smaller ones are shared out among them.
 _SHARED = 1 << 22
 
 
 def materialize(
-    module: Module, seed: int | Key, recipe: Recipes | None = None, *, threads: int | None = None
+    module: Module,
+    recipe: Recipes | None = None,
+    *,
+    key: int | Key,
+    prefix: str = "",
+    threads: int | None = None,
 ) -> Module:
     """Make a module on the meta device real, in place, by its own initialization drawn by name.
 
     What the module's `reset_parameters`, `_init_weights` and the like would write is recorded
     (`pyinit.torch.beginnings.record`) and replayed: the same distributions as eager torch, other numbers.
-    Each tensor's numbers depend on the seed, its own name and what is written to it: adding a layer changes
-    no other, and ``pyinit.torch.fill(tensor, recipe, key=pyinit.key(seed).fold_in(name))`` makes a tensor
+    Each tensor's numbers depend on the key, its own name and what is written to it: adding a layer changes
+    no other, and ``pyinit.torch.fill(tensor, recipe, key=pyinit.key(0).fold_in(name))`` makes a tensor
     that is drawn once. `pyinit.torch.recording` has the keys of tensors that are written more than once.
 
     Parameters
@@ -52,12 +60,17 @@ def materialize(
         buffers stay as they are. It may be distributed (`fully_shard`, `parallelize_module`,
         `distribute_module`): every rank makes the parts of its DTensors that it holds, without a collective,
         with the bits of the whole module.
-    seed : int or Key
+    recipe : Recipe, str, mapping of pattern to recipe, or sequence of rules, optional
+        What parameters should be instead; see Notes. One recipe, or its name, is for the kernels that the
+        module draws at random; its biases that are drawn become zeros, and all else keeps the module's own
+        values. Of ordered patterns the first that matches a parameter's name decides, and the module's own
+        initialization where none does.
+    key : int or Key
         The model's key; an int is a seed.
-    recipe : Recipe, mapping of pattern to Recipe, or sequence of rules, optional
-        What parameters should be instead, as for `pyinit.write_checkpoint`: the first pattern that matches
-        a parameter's name decides, and the module's own initialization where none does. A Recipe alone is
-        for all parameters. Buffers follow a rule only where the module does not say what they are.
+    prefix : str
+        The module's name in the whole model, such as ``"layers.2"``, where it is a part: a stage of a
+        pipeline, what FSDP's ``param_init_fn`` is given. It stands before the names that make the keys and
+        that patterns match.
     threads : int, optional
         At most this many threads. The values do not depend on it.
 
@@ -70,21 +83,52 @@ def materialize(
     Raises
     ------
     RecipeError
-        If it is not known how a parameter or buffer begins. Each is named, with the reason; the module is
-        still on the meta device then.
+        If it is not known how a parameter or buffer begins, or if one is real that a method would begin. Each
+        is named, with the reason; the module is still on the meta device then. If a name or a pattern
+        matches nothing (with a prefix, only one that begins with it), or two rules name one tied tensor.
     LayoutError
-        If a lazy module does not know its shapes yet.
+        If a lazy module does not know its shapes yet. If a recipe counts fans, names no axes, and nobody
+        knows what the axes of a weight are.
     ShapeError, SeedError
-        If a recipe cannot count fans on a shape, or the seed is not a key.
+        If a recipe cannot count fans on a shape, or the key is not one.
+
+    Warns
+    -----
+    UserWarning
+        Of a module on the meta device: if modules that hold one tensor begin it in different ways, or if a
+        constructor seems to draw in a way that torch does not count.
 
     Notes
     -----
-    Of a module built under ``torch.device("meta")`` only what its methods write can be recorded. What a
-    constructor itself wrote, as torchvision's ResNet does to its convolutions, is lost there: where nothing
-    else writes to such a tensor, it is named in the error; where `reset_parameters` does, that counts. Build
-    under ``with pyinit.torch.deferred():`` to record constructors.
+    *Fans* are those of the layer that owns a weight, unless the recipe names a layout or axes: of transposed
+    convolutions with their stride, of groups, of transformers' Conv1D, of bilinear layers, and of
+    parametrized ones. A matrix of another module is (out, in). A weight of more than two axes is a
+    convolution's only if its module has a ``kernel_size`` that fits; a stack, such as experts, needs a recipe
+    that says so: ``he_normal(batch_axis=0)``, whose other axes are (out, in), or in_axis and out_axis, too.
 
-    What Python's `random` or NumPy draw while a method runs is recorded as the numbers it is: the seed does
+    *One recipe* leaves embeddings, norms and tables alone (parameters of modules of these kinds, or named
+    ``*embed``, ``*embedding(s)``, ``*token(s)``, ``*table``), vectors that are not called bias, constants,
+    and every buffer.
+
+    *Names* are those of the state dict of the module without wrappers: torch.compile, activation
+    checkpointing, FSDP and DataParallel change no number and no rule. A buffer follows a rule with its own
+    name, and a pattern only where the module does not say what it is. A rule for the name of a parametrized
+    weight is for what it is computed from; of a weight-normed one the direction follows the recipe and
+    the magnitude becomes its norm, so that the weight is what was asked for.
+
+    Of a module built under ``torch.device("meta")`` only what its methods write can be recorded. What a
+    constructor itself wrote, or whoever came after it, is lost there. Such a tensor is named in the error
+    where nothing else writes to it, where torch counts more writes than the methods repeat, and in all models
+    of timm and torchvision, whose constructors draw. Torch does not count what is written through
+    ``tensor.data``, nor `trunc_normal_`, `orthogonal_`, `sparse_` and `dirac_` of torch.nn.init; of a sharded
+    module it has forgotten what it counted. Build under ``with pyinit.torch.deferred():`` to record
+    constructors.
+
+    A tie that `fully_shard` or `parallelize_module` has cut, since it was given only one of the modules that
+    hold the tensor, is made with equal bits if the module was built under `pyinit.torch.deferred`, or is a
+    transformers model that declares it. Of others on the meta device it cannot be known.
+
+    What Python's `random` or NumPy draw while a method runs is recorded as the numbers it is: the key does
     not decide it, and ranks agree on it only where they seed these alike.
 
     Examples
@@ -93,20 +137,27 @@ def materialize(
     >>> import torch
     >>> with torch.device("meta"):
     ...     model = torch.nn.Sequential(torch.nn.Linear(64, 32), torch.nn.ReLU(), torch.nn.Linear(32, 2))
-    >>> model = materialize(model, seed=0)
+    >>> model = materialize(model, key=0)
     >>> by_hand = pi.uniform(-1 / 8, 1 / 8)((32, 64), key=pi.key(0).fold_in("0.weight"))
     >>> bool((model[0].weight.detach().numpy() == by_hand).all())
     True
     """
-    root = as_key(seed)
+    root = as_key(key)
     count = check_threads(threads)
-    rules = None if recipe is None else as_rules(recipe)
+    before = _before(prefix)
+    asked = None if recipe is None else as_recipe(recipe) if is_one_recipe(recipe) else as_rules(recipe)
     with whole(module) as distributed:
         try:
-            recorded = record(module)
-            if rules is not None:
-                recorded = _ruled(module, recorded, rules)
-            _check(module, recorded)
+            recorded = record(module, before)
+            if isinstance(asked, Recipe):
+                recorded = redrawn(module, recorded, asked, before)
+            elif asked is not None:
+                names = (name for name, _ in named_tensors(module))
+                check_names(asked, state_names(module, names, before), module, before)
+                recorded = ruled(module, recorded, asked, before)
+            _check(module, recorded, state_names(module, recorded, before))
+            if asked is None:
+                warn_of_constructors(module)
         except PyinitError:
             forget(module)
             raise
@@ -116,71 +167,38 @@ def materialize(
     if distributed:
         # what it imports takes longer than many a module
         real |= shards(distributed, recorded, root, count)
-    _install(module, real)
+    with torch._C.DisableTorchFunctionSubclass():
+        _install(module, real)
     return module
 
 
-def _ruled(
-    module: torch.nn.Module, recorded: dict[str, Recorded], rules: tuple[Rule, ...]
-) -> dict[str, Recorded]:
-    """Return the recording with the writes that rules ask for instead."""
-    parameters = dict(module.named_parameters(remove_duplicate=False))
-    registered = parameters.keys() | dict(module.named_buffers(remove_duplicate=False)).keys()
-    cells: dict[int, Cell] = {}
-    ruled: set[tuple[int, View]] = set()
-    for name, tensor in recorded.items():
-        owner = module.get_submodule(name.rpartition(".")[0]) if name in registered else module
-        is_kernel = len(tensor.shape) >= 2 and tensor.dtype in WRITTEN
-        rule = next((rule for rule in rules if rule.matches(name, is_kernel=is_kernel)), None)
-        wanted = rule is not None and (name in parameters or tensor.unmade is not None)
-        at = (id(tensor.cell), tensor.view)
-        if rule is None or not wanted or at in ruled:
-            continue
-        ruled.add(at)
-        cell = cells.setdefault(id(tensor.cell), replace(tensor.cell))
-        cell.forget(tensor.view)
-        recipe = _laid_out(rule.recipe, owner, tensor.shape) if is_kernel else rule.recipe
-        number = len(cell.writes)
-        cell.add(Write(tensor.view, Draw(recipe, (name, number) if number else (name,))))
-        rows = list(rule.zero_rows)
-        padding = getattr(owner, "padding_idx", None)
-        if isinstance(padding, int) and is_kernel and padding not in rows:
-            rows.append(padding)
-        for row in rows:
-            if not tensor.shape or not 0 <= row < tensor.shape[0]:
-                raise RecipeError(f"'{name}' of shape {tensor.shape} has no row {row}. Count from 0.")
-            view = tensor.view
-            zeros = View(view.shape[1:], view.strides[1:], view.offset + row * view.strides[0], view.dtype)
-            cell.add(Write(zeros, Draw(constant(0.0), (name, len(cell.writes)))))
-    return {
-        name: Recorded(name, tensor.view, cells.get(id(tensor.cell), tensor.cell))
-        for name, tensor in recorded.items()
-    }
+def _before(prefix: object) -> str:
+    """Return what stands before a part's names in the whole."""
+    if not isinstance(prefix, str) or prefix.startswith("."):
+        raise RecipeError(f'a prefix is a module\'s name in the whole, such as "layers.2"; got {prefix!r}.')
+    return f"{prefix.removesuffix('.')}." if prefix else ""
 
 
-def _laid_out(recipe: Recipe, owner: torch.nn.Module, shape: tuple[int, ...]) -> Recipe:
-    """Return a recipe that counts fans as the module stores its weight, if it says nothing itself."""
-    groups = getattr(owner, "groups", 1)
-    axes = Axes(layout="torch", groups=groups if isinstance(groups, int) else 1)
-    return fitted(recipe, axes, shape, is_convolution=hasattr(owner, "kernel_size"))
-
-
-def _check(module: torch.nn.Module, recorded: dict[str, Recorded]) -> None:
-    """Raise an error that names every tensor of which it is not known how it begins."""
+def _check(module: torch.nn.Module, recorded: dict[str, Recorded], names: Mapping[str, str]) -> None:
+    """Raise an error that names every tensor of which it is not known how it begins, as rules name it."""
     kinds = dict.fromkeys(dict(module.named_parameters(remove_duplicate=False)), "parameter")
     kinds |= dict.fromkeys(dict(module.named_buffers(remove_duplicate=False)), "buffer")
-    unknown: dict[str, str] = {}
-    for name, tensor in recorded.items():
-        why = tensor.unmade
-        if why is not None:
-            unknown[f"{kinds.get(name, 'attribute')} '{name}'"] = why
+    unknown = {name: why for name, tensor in recorded.items() if (why := tensor.unmade) is not None}
     if unknown:
-        told = "; ".join(f"{what}: {why}" for what, why in list(unknown.items())[:_TOLD])
-        more = f"; and {len(unknown) - _TOLD} more" if len(unknown) > _TOLD else ""
+        named = [f"{kinds.get(name, 'attribute')} '{names[name]}': {why}" for name, why in unknown.items()]
+        more = f"; and {len(named) - _TOLD} more" if len(named) > _TOLD else ""
+        deferred = all(map(was_deferred, owners(module, unknown)))
+        silent = "what was recorded of it does" if deferred else "the module's own methods do"
+        advice = (
+            "Replace tensors inside the block of pyinit.torch.deferred() or after materialize, "
+            "do what has no recipe after it"
+            if deferred
+            else "Build it under pyinit.torch.deferred(), which sees constructors"
+        )
         raise RecipeError(
             f"materialize needs to know how each tensor of {type(module).__name__} begins; of "
-            f"{len(unknown)} the module's own methods do not tell: {told}{more}. Build it "
-            "under pyinit.torch.deferred(), which sees constructors, or pass recipe={pattern: a Recipe}."
+            f"{len(named)} {silent} not tell: {'; '.join(named[:_TOLD])}{more}. {advice}, "
+            "or pass recipe={pattern: a Recipe}."
         )
     for name, tensor in recorded.items():
         for write in tensor.writes:
@@ -188,7 +206,7 @@ def _check(module: torch.nn.Module, recorded: dict[str, Recorded]) -> None:
                 try:
                     _plan(write, write.content.recipe)
                 except PyinitError as error:
-                    raise type(error)(f"'{name}': {error}") from None
+                    raise type(error)(f"'{names[name]}': {error}") from None
 
 
 _TOLD = 8
@@ -236,6 +254,7 @@ def _shown(recorded: Recorded, storages: dict[int, torch.Tensor]) -> torch.Tenso
 
 def _install(module: torch.nn.Module, real: dict[str, torch.Tensor]) -> None:
     """Give the module's tensors their memory."""
+    forget_construction(module)
     held = [(tensor, real[name]) for name, tensor in named_tensors(module) if name in real]
     done: dict[int, torch.Tensor] = {}
     for tensor, value in held:
@@ -249,7 +268,7 @@ def _install(module: torch.nn.Module, real: dict[str, torch.Tensor]) -> None:
 def _become(tensor: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
     """Put memory under a tensor, and return it; or another, with all that was said of it, if it is held."""
     new = torch.nn.Parameter(real, tensor.requires_grad) if isinstance(tensor, torch.nn.Parameter) else real
-    new.__class__ = type(tensor)
+    new.__class__ = kind_of(tensor)
     tensor.__dict__.pop(MARK, None)
     new.__dict__.update(tensor.__dict__)
     new.requires_grad_(tensor.requires_grad)

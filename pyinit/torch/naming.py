@@ -1,22 +1,67 @@
-"""Which stream each recorded draw has: a name of its own, whoever reads it and whatever was drawn since."""
+"""Names: of a module's tensors in its state dict, and of the streams of what was recorded."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+
+from torch import nn
 
 from .recording import Draw, Path, Recorded, Write
 
-__all__ = ["name_draws"]
+__all__ = ["name_draws", "state_names"]
+
+# The names under which torch.compile, activation checkpointing and the first FSDP hold what they wrap.
+_WRAPPED = frozenset({"_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module"})
 
 
-def name_draws(found: Mapping[str, Recorded]) -> None:
+def state_names(module: nn.Module, names: Iterable[str], prefix: str = "") -> dict[str, str]:
+    """Return the name of each tensor in the state dict of the module without wrappers.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Wrapped or not, whole or in parts.
+    names : iterable of str
+        Of its tensors, as ``named_parameters`` has them.
+    prefix : str
+        What stands before the names of this module in the whole; empty, or with a dot at its end.
+
+    Returns
+    -------
+    dict of str to str
+        In the same order.
+
+    Examples
+    --------
+    >>> import torch
+    >>> state_names(torch.nn.DataParallel(torch.nn.Linear(2, 2)), ["module.weight"], "head.")
+    {'module.weight': 'head.weight'}
+    """
+    return {name: prefix + _unwrapped(module, name) for name in names}
+
+
+def _unwrapped(module: nn.Module, name: str) -> str:
+    parts = name.split(".")
+    if not any(part == "module" or part in _WRAPPED for part in parts):
+        return name
+    kept = []
+    for position, part in enumerate(parts):
+        parallel = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+        wraps = part == "module" and isinstance(module.get_submodule(".".join(parts[:position])), parallel)
+        if not wraps and part not in _WRAPPED:
+            kept.append(part)
+    return ".".join(kept)
+
+
+def name_draws(found: Mapping[str, Recorded], state: Mapping[str, str] | None = None) -> None:
     """Give every draw that the recorded tensors need the path of its key; no two have the same.
 
-    Tensors come first, in their order, then what their writes read: temporaries, and what a tensor held
-    before it was drawn again.
+    `state` has their names in the state dict, where these are others. Tensors come first, in their order,
+    then what their writes read: temporaries, and what a tensor held before it was drawn again.
     """
+    state = dict(zip(found, found, strict=True)) if state is None else state
     names = _Names()
-    cells = {id(recorded.cell): (name, recorded) for name, recorded in reversed([*found.items()])}
+    cells = {id(recorded.cell): (state[name], recorded) for name, recorded in reversed([*found.items()])}
     owned = [cells[at] for at in dict.fromkeys(id(recorded.cell) for recorded in found.values())]
     paths: dict[int, Path] = {id(recorded.cell): (name,) for name, recorded in owned}
     for name, recorded in owned:

@@ -15,7 +15,7 @@ from ..sparsity import sparse
 from ..structured import dirac, identity
 from . import structured
 
-__all__ = ["DRAWN_IN_PLACE", "DRAWS", "SKIPPED", "bound"]
+__all__ = ["CONSTANTS", "DRAWN_IN_PLACE", "DRAWS", "SILENT", "SKIPPED", "UNDECIDED", "UNWRITTEN", "bound"]
 
 aten = torch.ops.aten
 
@@ -68,9 +68,36 @@ DRAWN_IN_PLACE = frozenset(
     {aten.normal_.default, aten.uniform_.default, aten.fill_.Scalar, aten.zero_.default}
 )
 
+UNWRITTEN = frozenset(
+    {
+        aten.empty_permuted.default,
+        aten.empty.memory_format,
+        aten.empty_strided.default,
+        aten.empty_like.default,
+        aten.new_empty.default,
+        aten.new_empty_strided.default,
+    }
+)
+"""What returns memory that nobody has written."""
+
+UNDECIDED = UNWRITTEN | {
+    aten.rand.default,
+    aten.randn.default,
+    aten.normal.float_float,
+    aten.rand_like.default,
+    aten.randn_like.default,
+}
+"""What returns memory that nobody has written, or random numbers: asked of the meta device."""
+
+CONSTANTS = frozenset({aten.zeros.default, aten.ones.default, aten.full.default})
+"""What returns memory that is often drawn into: asked of the meta device while constructors run."""
+
+SILENT = frozenset({aten.set_.source_Tensor, aten.set_.source_Storage_storage_offset, aten.detach_.default})
+"""What changes no element, though its schema says that it writes."""
+
 SKIPPED: dict[CodeType, Callable[[dict[str, Any]], Recipe]] = {
     torch.nn.init.orthogonal_.__code__: lambda call: orthogonal(call["gain"], layout="torch"),
-    torch.nn.init.sparse_.__code__: lambda call: sparse(call["sparsity"], call["std"]),
+    torch.nn.init.sparse_.__code__: lambda call: sparse(call["sparsity"], call["std"], layout="jax"),
     torch.nn.init.dirac_.__code__: lambda call: dirac(groups=call["groups"], layout="torch"),
     structured.dirac_.__code__: lambda call: dirac(groups=call["groups"], layout="torch"),
     torch.nn.init._no_grad_trunc_normal_.__code__: lambda call: truncated_normal(

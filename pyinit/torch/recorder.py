@@ -3,33 +3,42 @@
 Two modes of torch, active for one thread. The dispatch mode sees every operator below autograd: what it
 writes to a meta tensor is noted, and nothing is computed. What is computed on real tensors, such as a table
 of positions, is computed as always; but random numbers and uninitialized memory are asked of the meta device
-instead, so that they are drawn later, by name. The function mode answers for the functions of torch.nn.init
-that return at once for a meta tensor (`orthogonal_`, `sparse_`, `dirac_`, `trunc_normal_`): all of them ask
-the tensor's `is_meta` first, wherever they were imported to.
+instead, so that they are drawn later, by name. The function mode (`functions`) sees what no operator shows.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterable, Mapping
-from types import FrameType
+from collections.abc import Iterable, Mapping
 from typing import Any
+from weakref import WeakValueDictionary
 
 import torch
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode_stack
 from torch.utils._pytree import tree_leaves, tree_map
 
 from ..errors import PyinitError
 from ..recipe import Recipe
-from .operators import DRAWN_IN_PLACE, DRAWS, SKIPPED, bound
+from .functions import Functions
+from .operators import CONSTANTS, DRAWN_IN_PLACE, DRAWS, SILENT, UNDECIDED, UNWRITTEN, bound
 from .recording import TARGET, Call, Cell, Content, Draw, Lost, Snapshot, Write
 from .tensor import WRITTEN
+from .truncating import shortened
 from .view import View
 
-__all__ = ["Recorder"]
+__all__ = ["MARK", "Recorder", "lasting_cell"]
+
+MARK = "_pyinit_constructor"
+"""The attribute by which a meta tensor leads to the recorder that saw it made in a recorded constructor."""
 
 aten = torch.ops.aten
+
+# What constructors wrote, by storage, for as long as a tensor leads to its recorder.
+_LASTING: WeakValueDictionary[int, Cell] = WeakValueDictionary()
+
+
+def lasting_cell(tensor: torch.Tensor) -> Cell | None:
+    """Return what a recorded constructor, and whoever came after it, wrote to the storage of a tensor."""
+    return _LASTING.get(_storage(tensor)) if _plain(tensor) else None
 
 
 class Recorder:
@@ -38,20 +47,23 @@ class Recorder:
     Parameters
     ----------
     kept : iterable of torch.Tensor
-        Real tensors that stay as they are: what would be written to them is not.
-    constants : bool
-        Ask zeros, ones and the like of the meta device, too: constructors make parameters of them and draw
-        into these.
+        Tensors that stay as they are: what would be written to them is noted in `spared` instead.
+    lasting : bool
+        Whether constructors run: zeros, ones and the like are asked of the meta device, too, since
+        parameters are made of them and drawn into; and what is noted is known to every recorder as long as
+        a tensor of it lives.
     """
 
-    def __init__(self, kept: Iterable[torch.Tensor] = (), *, constants: bool = False) -> None:
+    def __init__(self, kept: Iterable[torch.Tensor] = (), *, lasting: bool = False) -> None:
         self.cells: dict[int, Cell] = {}
-        self.redirected = _UNDECIDED | _CONSTANTS if constants else _UNDECIDED
+        self.spared: dict[int, Cell] = {}
+        self.lasting = lasting
+        self.redirected = UNDECIDED | CONSTANTS if lasting else UNDECIDED
         self.kept = {_storage(tensor) for tensor in kept if _plain(tensor)}
         self._modes: tuple[Any, ...] = ()
 
     def __enter__(self) -> Recorder:
-        self._modes = (_Operators(self), _Skipped(self))
+        self._modes = (_Operators(self), Functions(self))
         for mode in self._modes:
             mode.__enter__()  # type: ignore[no-untyped-call]
         return self
@@ -62,6 +74,23 @@ class Recorder:
         # they refer to this: what was recorded would wait for the garbage collector
         self._modes = ()
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Recorder:
+        return self
+
+    def end(self) -> None:
+        """Ask nothing of the meta device from now on that its caller does not ask of it."""
+        self.redirected = frozenset()
+
+    @property
+    def building(self) -> bool:
+        """Whether what is drawn is to be drawn later; after `end` only what meta tensors take part in."""
+        return bool(self.redirected)
+
+    def follow(self, func: Any, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
+        """Call a function of torch, and note what it writes."""
+        with _Operators(self), Functions(self):
+            return func(*args, **keywords)
+
     @staticmethod
     def active() -> Recorder | None:
         """Return the recorder that notes what this thread does."""
@@ -70,19 +99,31 @@ class Recorder:
 
     def knows(self, tensor: torch.Tensor) -> bool:
         """Tell whether a meta tensor was made, or written to, while this was active."""
-        return _storage(tensor) in self.cells
+        return _plain(tensor) and _storage(tensor) in self.cells
 
     def cell(self, tensor: torch.Tensor) -> Cell:
-        """Return the record of a meta tensor's storage."""
-        storage = tensor.untyped_storage()
-        found = self.cells.get(_storage(tensor))
+        """Return the record of a tensor's storage."""
+        at = _storage(tensor)
+        found = self.cells.get(at)
         if found is None:
-            found = self.cells[_storage(tensor)] = Cell(int(storage.nbytes()), keep=storage)
+            found = _LASTING.get(at)
+            if found is None:
+                storage = tensor.untyped_storage()
+                found = Cell(int(storage.nbytes()), keep=storage)
+                if self.lasting:
+                    _LASTING[at] = found
+            self.cells[at] = found
         return found
 
     def write(self, tensor: torch.Tensor, content: Content) -> None:
-        """Note that something was written to a meta tensor."""
-        self.cell(tensor).add(Write(View.of(tensor), content))
+        """Note that something was written to a tensor."""
+        at = _storage(tensor)
+        if at in self.kept:
+            cell = self.spared.setdefault(at, Cell(int(tensor.untyped_storage().nbytes())))
+        else:
+            cell = self.cell(tensor)
+        cell.add(Write(View.of(tensor), content))
+        cell.writes = shortened(cell.writes)
 
     def draw(self, tensor: torch.Tensor, recipe: Recipe) -> None:
         """Note that a meta tensor was drawn by a recipe."""
@@ -102,23 +143,6 @@ def _storage(tensor: torch.Tensor) -> int:
 def _plain(value: Any) -> bool:
     """Tell whether a value is a strided tensor, whose storage says where its elements are."""
     return isinstance(value, torch.Tensor) and value.layout is torch.strided
-
-
-# What returns memory nobody has written, or random numbers: asked of the meta device.
-_UNDECIDED = frozenset(
-    {
-        aten.empty_permuted.default,
-        aten.empty.memory_format,
-        aten.empty_strided.default,
-        aten.empty_like.default,
-        aten.new_empty.default,
-    }
-    | {aten.new_empty_strided.default, aten.rand.default, aten.randn.default, aten.normal.float_float}
-    | {aten.rand_like.default, aten.randn_like.default}
-)
-_CONSTANTS = frozenset({aten.zeros.default, aten.ones.default, aten.full.default})
-# What changes no element, though its schema says that it writes.
-_SILENT = frozenset({aten.set_.source_Tensor, aten.set_.source_Storage_storage_offset, aten.detach_.default})
 
 
 class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -151,11 +175,14 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         before = {_storage(tensor) for tensor in operands if _plain(tensor)}
         stored, named = tree_map(self._stored, (args, keywords))
         shapes_args, shapes_keywords = tree_map(_shape_only, (args, keywords))
-        if func is aten._to_copy.default:
+        if func is aten._to_copy.default and self.recorder.building:
             shapes_keywords["device"] = torch.device("meta")
         try:
             result = func(*shapes_args, **shapes_keywords)
         except NotImplementedError:
+            if func is aten._to_copy.default:
+                # nothing can be copied out of the meta device once its constructors have ended
+                raise
             # not as it is: parametrizations take it as their own, and do without
             raise PyinitError(f"{func} does not run on the meta device") from None
         if func is aten.native_batch_norm.default and args[5]:
@@ -165,17 +192,23 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
                     self.recorder.write(running, Lost(f"{func} changes it"))
         written = _written(func, args, keywords)
         for tensor in written:
-            if tensor.is_meta and func not in _SILENT:
+            kept = _plain(tensor) and _storage(tensor) in self.recorder.kept
+            if (tensor.is_meta or kept) and func not in SILENT:
                 self.recorder.write(tensor, _content(func, args, keywords, stored, named, tensor))
-            elif not tensor.is_meta and _storage(tensor) not in self.recorder.kept:
+            elif not tensor.is_meta and not kept:
                 raise PyinitError(
                     f"{func} writes what is drawn later to a real tensor of {tuple(tensor.shape)}"
                 )
+        if func._opname.startswith("_foreach_"):
+            # without this mode, what it is made of raises them
+            torch.autograd.graph.increment_version(written)
         if not written:
             for number, tensor in enumerate(tree_leaves(result)):
                 if _plain(tensor) and tensor.is_meta and _storage(tensor) not in before:
                     self.recorder.cell(tensor)
-                    if func not in _UNWRITTEN:
+                    if self.recorder.lasting:
+                        setattr(tensor, MARK, self.recorder)
+                    if func not in UNWRITTEN:
                         content = _content(func, args, keywords, stored, named, tensor, number)
                         self.recorder.write(tensor, content)
         return result
@@ -185,9 +218,13 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         """Run an operator on real tensors, unless it would change what is kept."""
         written = _written(func, args, keywords)
-        if any(_plain(tensor) and _storage(tensor) in self.recorder.kept for tensor in written):
+        spared = [tensor for tensor in written if _plain(tensor) and _storage(tensor) in self.recorder.kept]
+        if spared:
+            stored, named = tree_map(self._stored, (args, keywords))
+            for tensor in spared:
+                self.recorder.write(tensor, _content(func, args, keywords, stored, named, tensor))
             return written[0] if len(written) == 1 else tuple(written)
-        if torch.Tag.nondeterministic_seeded in func.tags:
+        if torch.Tag.nondeterministic_seeded in func.tags and self.recorder.building:
             raise PyinitError(f"{func} draws random numbers outside of the meta device")
         return func(*args, **keywords)
 
@@ -235,7 +272,7 @@ def _content(
         return Lost(f"{func}: {error}")
     if torch.Tag.nondeterministic_seeded in func.tags:
         return Lost(f"{func} of {target.dtype} has no recipe")
-    if func in _RESIZES:
+    if func is aten.resize_.default:
         return Lost(f"{func} changes its size")
 
     def marked(original: Any, value: Any) -> Any:
@@ -246,49 +283,3 @@ def _content(
     if call_keywords.get("device") == torch.device("meta"):
         call_keywords["device"] = torch.device("cpu")
     return Call(func, call_args, call_keywords, output)
-
-
-_RESIZES = frozenset({aten.resize_.default})
-# Memory that nobody has written.
-_UNWRITTEN = frozenset(
-    {
-        aten.empty_permuted.default,
-        aten.empty.memory_format,
-        aten.empty_strided.default,
-        aten.empty_like.default,
-    }
-    | {aten.new_empty.default, aten.new_empty_strided.default}
-)
-
-
-_IS_META = torch.Tensor.is_meta.__get__  # type: ignore[attr-defined]
-
-
-class _Skipped(TorchFunctionMode):
-    """Sees who asks whether a tensor is on the meta device."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        super().__init__()
-        self.recorder = recorder
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        result = func(*args, **dict(kwargs or {}))
-        if func == _IS_META and result:
-            frame: FrameType | None = sys._getframe(1)
-            # other modes may stand between, such as a device's
-            while frame is not None and frame.f_code.co_name == "__torch_function__":
-                frame = frame.f_back
-            maker = SKIPPED.get(frame.f_code) if frame is not None else None
-            if frame is not None and maker is not None:
-                self._note(args[0], maker, frame.f_locals)
-        return result
-
-    def _note(
-        self, tensor: torch.Tensor, maker: Callable[[dict[str, Any]], Recipe], call: dict[str, Any]
-    ) -> None:
-        try:
-            self.recorder.draw(tensor, maker(call))
-        except PyinitError as error:
-            self.recorder.write(tensor, Lost(str(error)))

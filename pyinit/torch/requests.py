@@ -124,8 +124,8 @@ def orthogonal(tensor: Any, gain: Any = 1, generator: Any = None) -> Request:
 
 
 def sparse(tensor: Any, sparsity: Any, std: Any = 0.01, generator: Any = None) -> Request:
-    """Read ``torch.nn.init.sparse_``."""
-    return Request(tensor, Sparse(number(sparsity), number(std)), generator)
+    """Read ``torch.nn.init.sparse_``, which counts zeros along the first axis."""
+    return Request(tensor, Sparse(number(sparsity), number(std), layout="jax"), generator)
 
 
 def _made_by(empty: Callable[..., torch.Tensor], recipe: Recipe) -> Reader:

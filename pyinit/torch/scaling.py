@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn.init import calculate_gain
 
-from ..distributions import Normal
 from ..errors import RecipeError, ShapeError
-from .distributions import uniform
+from .distributions import normal, uniform
 from .drawing import drawn, handed_on
 
 __all__ = ["fan", "fans", "kaiming_normal_", "kaiming_uniform_", "xavier_normal_", "xavier_uniform_"]
@@ -110,7 +109,7 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: torch.Generator
     """
     fan_in, fan_out = fans(tensor)
     std = gain * math.sqrt(2.0 / float(fan_in + fan_out))
-    return drawn(tensor, generator, _normal, std)
+    return drawn(tensor, generator, normal, 0.0, std)
 
 
 def kaiming_uniform_(
@@ -225,7 +224,7 @@ def kaiming_normal_(
     if 0 in tensor.shape:
         warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=2)
         return tensor
-    return drawn(tensor, generator, _normal, _kaiming_std(tensor, a, mode, nonlinearity))
+    return drawn(tensor, generator, normal, 0.0, _kaiming_std(tensor, a, mode, nonlinearity))
 
 
 def fans(tensor: Tensor) -> tuple[int, int]:
@@ -246,10 +245,6 @@ def fan(tensor: Tensor, mode: _FanMode) -> int:
     if mode.lower() not in valid:
         raise RecipeError(f"Mode {mode.lower()} not supported, please use one of {valid}")
     return fans(tensor)[valid.index(mode.lower())]
-
-
-def _normal(std: float) -> Normal:
-    return Normal(std=std)
 
 
 def _kaiming_std(tensor: Tensor, a: float, mode: _FanMode, nonlinearity: _Nonlinearity) -> float:

@@ -5,22 +5,24 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch.nn.parameter import is_lazy
 
-from ..errors import LayoutError
+from ..errors import LayoutError, RecipeError
 from ..stream import Key
-from .beginnings import named_tensors
 from .construction import made_by_constructor
+from .holding import STAND_IN, named_tensors, put_instead, times_written
+from .recorder import MARK
 from .recording import Recorded
 from .replay import refill
+from .ties import declared_ties
 
 if TYPE_CHECKING:
     from torch.distributed.tensor import DTensor
 
-__all__ = ["put_instead", "shards", "whole"]
+__all__ = ["shards", "whole"]
 
 
 @contextmanager
@@ -29,7 +31,8 @@ def whole(module: torch.nn.Module) -> Iterator[dict[str, DTensor]]:
 
     Initialization that runs on a DTensor would see a rank's part, and torch's random functions would ask the
     other ranks for a seed. FSDP's modules get their own class back, too: transformers initializes models of
-    foreign classes in another way.
+    foreign classes in another way. A tie that sharding has cut is one again meanwhile, where a transformers
+    model declares it, or a recorded constructor has made it.
 
     Parameters
     ----------
@@ -45,6 +48,8 @@ def whole(module: torch.nn.Module) -> Iterator[dict[str, DTensor]]:
     ------
     LayoutError
         If it is not known which part of a DTensor this rank holds.
+    RecipeError
+        If a DTensor was written to.
     """
     if "torch.distributed.tensor" not in sys.modules:
         yield {}
@@ -55,45 +60,36 @@ def whole(module: torch.nn.Module) -> Iterator[dict[str, DTensor]]:
     from .placement import shard_rectangles
 
     constructed = _constructed(module)
-    originals: dict[int, DTensor] = {}
+    originals: dict[str, DTensor] = {}
     stand_ins: dict[int, torch.Tensor] = {}
     for name, tensor in named_tensors(module):
-        if isinstance(tensor, DTensor) and tensor.is_meta and id(tensor) not in stand_ins:
-            try:
-                shard_rectangles(tensor)
-            except LayoutError as error:
-                raise LayoutError(f"'{name}': {error}") from None
-            stand_in = stand_ins[id(tensor)] = _stand_in(tensor, constructed.get(id(tensor)))
-            originals[id(stand_in)] = tensor
+        if isinstance(tensor, DTensor) and tensor.is_meta:
+            if times_written(tensor):
+                raise RecipeError(
+                    f"materialize needs to know how '{name}' begins; it was written to after it was sharded, "
+                    "which is not recorded. Initialize before sharding or after materialize."
+                )
+            originals[name] = tensor
+            if id(tensor) not in stand_ins:
+                try:
+                    shard_rectangles(tensor)
+                except LayoutError as error:
+                    raise LayoutError(f"'{name}': {error}") from None
+                stand_ins[id(tensor)] = _stand_in(tensor, constructed.get(id(tensor)))
+    for target, source in declared_ties(module).items() if originals else ():
+        if target in originals and source in originals:
+            stand_ins[id(originals[target])] = stand_ins[id(originals[source])]
     undo = put_instead(module, stand_ins)
     wrapped = [(part, type(part)) for part in module.modules() if isinstance(part, FSDPModule)]
     for part, kind in wrapped:
         part.__class__ = kind.__mro__[kind.__mro__.index(FSDPModule) + 1]
     try:
-        replaced = named_tensors(module) if originals else ()
-        yield {name: originals[id(tensor)] for name, tensor in replaced if id(tensor) in originals}
+        yield originals
     finally:
         for part, kind in wrapped:
             part.__class__ = kind
         for holder, key, held in undo:
             holder[key] = held
-
-
-def put_instead(module: torch.nn.Module, others: Mapping[int, torch.Tensor]) -> list[tuple[Any, Any, Any]]:
-    """Put others, by identities, wherever modules hold a tensor; return what was held in what, and where."""
-    undo: list[tuple[Any, Any, Any]] = []
-    for part in module.modules() if others else ():
-        attributes = vars(part)
-        holders = (attributes, *(value for value in attributes.values() if isinstance(value, dict | list)))
-        for holder in holders:
-            for key, held in list(holder.items() if isinstance(holder, dict) else enumerate(holder)):
-                if isinstance(held, tuple) and any(id(item) in others for item in held):
-                    undo.append((holder, key, held))
-                    holder[key] = tuple(others.get(id(item), item) for item in held)
-                elif id(held) in others:
-                    undo.append((holder, key, held))
-                    holder[key] = others[id(held)]
-    return undo
 
 
 def shards(
@@ -125,9 +121,16 @@ def _constructed(module: torch.nn.Module) -> dict[int, torch.Tensor]:
             made = made_by_constructor(part, name)
             if tensor is None or made is None or made is tensor or is_lazy(tensor):
                 continue
-            if (made.shape, made.dtype) == (tensor.shape, tensor.dtype):
-                found.setdefault(id(tensor), made)
+            if made.shape == tensor.shape and id(tensor) not in found:
+                found[id(tensor)] = made if made.dtype == tensor.dtype else _cast(made, tensor.dtype)
     return found
+
+
+def _cast(made: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Return what a recorded tensor is in another dtype, recorded."""
+    with torch._C.DisableTorchFunctionSubclass():
+        cast: torch.Tensor = made.__dict__[MARK].follow(torch.Tensor.to, (made, dtype), {})
+    return cast
 
 
 def _stand_in(tensor: DTensor, constructed: torch.Tensor | None) -> torch.Tensor:
@@ -135,10 +138,12 @@ def _stand_in(tensor: DTensor, constructed: torch.Tensor | None) -> torch.Tensor
     if constructed is None:
         plain = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
     else:
-        plain = constructed.detach()
+        with torch._C.DisableTorchFunctionSubclass():
+            plain = constructed.detach()
     if isinstance(tensor, torch.nn.Parameter):
         plain = torch.nn.Parameter(plain, tensor.requires_grad)
     if constructed is not None:
-        plain.__dict__.update(constructed.__dict__)
+        plain.__dict__.update((name, value) for name, value in constructed.__dict__.items() if name != MARK)
     plain.__dict__.update({name: value for name, value in tensor.__dict__.items() if name != "_is_param"})
+    plain.__dict__[STAND_IN] = True
     return plain

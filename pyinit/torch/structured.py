@@ -9,6 +9,7 @@ from ..errors import ShapeError
 from ..orthogonality import Orthogonal
 from ..recipe import Recipe
 from .drawing import drawn
+from .tensor import check_lasting
 
 __all__ = ["dirac_", "orthogonal_"]
 
@@ -32,6 +33,8 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     ------
     ShapeError
         If the tensor is no such kernel, or `groups` does not divide its outputs.
+    LayoutError
+        If autograd knows that the tensor is computed, so that what is written is lost.
 
     Examples
     --------
@@ -55,6 +58,7 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
         )
     if tensor.is_meta:
         return tensor
+    check_lasting(tensor)
     kept = min(outputs // groups, inputs)
     with torch.no_grad():
         tensor.zero_()

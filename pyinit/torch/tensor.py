@@ -5,19 +5,23 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from .._fill import Plannable, check_threads, execute, planned
+from .._fill import check_threads, execute, planned
+from ..fans import Axes
 from ..plan import DRAWN_WHOLE, Plan
+from ..recipe import Recipe, as_recipe
+from ..rules import fitted
 from ..stream import Key, as_key
 from ..window import Shape, Window, contiguous_blocks
 from .errors import TensorDTypeError, TensorLayoutError
 
-__all__ = ["WRITTEN", "fill", "fill_under", "memory"]
+__all__ = ["WRITTEN", "check_lasting", "fill", "fill_under", "memory"]
 
 TensorType = TypeVar("TensorType", bound=torch.Tensor)
 Array = npt.NDArray[Any]
@@ -38,7 +42,7 @@ _BLOCK = 1 << 17
 
 def fill(
     tensor: TensorType,
-    recipe: Plannable,
+    recipe: Recipe | str | dict[str, Any],
     *,
     key: int | Key,
     window: Window | None = None,
@@ -56,8 +60,11 @@ def fill(
         of its logical index. A contiguous tensor is written without a copy, a strided one block by block.
         Of a DTensor each rank fills what it holds, without a collective: ``full_tensor()`` is what a plain
         tensor gets, on any mesh and for every placement but Partial.
-    recipe : Recipe
-        What the weights should be.
+    recipe : Recipe, str or dict
+        What the weights should be: a recipe, its name, or what ``Recipe.to_dict`` returns. Where it is silent
+        on axes, a matrix is (out, in), as torch's layers store it. Of a tensor alone nobody knows how it is
+        used: with more than two axes a recipe that counts fans has to say what they are;
+        `pyinit.torch.materialize` knows the layers of a module.
     key : int or Key
         The parameter's key; an int is a seed.
     window : Window, optional
@@ -74,12 +81,20 @@ def fill(
     Raises
     ------
     LayoutError
-        If the tensor is not in CPU memory, is sparse or quantized, is expanded, or is of inference mode
-        outside of it. Also a RuntimeError, as torch's.
+        If the tensor is not in CPU memory, is sparse or quantized, is expanded, is of inference mode
+        outside of it, or is computed: see Notes. Also a RuntimeError, as torch's. If the recipe cannot tell
+        what the axes beyond two are.
     DTypeError
         If the tensor holds another dtype. Also a RuntimeError, as torch's.
     ShapeError, RecipeError, SeedError
         As `pyinit.fill`. Nothing is written then.
+
+    Notes
+    -----
+    A weight that a parametrization computes, and every other copy, is new each time it is asked for: what is
+    written to it is lost. Such a tensor is refused if torch recorded how it was computed. Under
+    ``torch.no_grad()`` torch records nothing, and the write is lost without an error; assign instead, as in
+    ``layer.weight = filled``, or fill what the weight is computed from.
 
     Examples
     --------
@@ -92,12 +107,12 @@ def fill(
     tensor([[0.5000, 0.5000, 0.5000],
             [0.5000, 0.5000, 0.5000]], dtype=torch.bfloat16)
     """
-    return fill_under(tensor, recipe, lambda: as_key(key), window, threads)
+    return fill_under(tensor, as_recipe(recipe), lambda: as_key(key), window, threads)
 
 
 def fill_under(
     tensor: TensorType,
-    recipe: Plannable,
+    recipe: Recipe,
     key: Callable[[], Key],
     window: Window | None = None,
     threads: int | None = None,
@@ -126,13 +141,21 @@ def fill_under(
 
 
 def _prepared(
-    tensor: torch.Tensor, recipe: Plannable, window: Window | None, threads: int | None
+    tensor: torch.Tensor, recipe: Recipe, window: Window | None, threads: int | None
 ) -> tuple[Array, Plan, Shape | None]:
     """Return a tensor's memory, the plan for it and where it starts, or refuse."""
     array, dtype = _borrow(tensor)
+    if hasattr(recipe, "layout"):
+        recipe = _laid_out(recipe, array.shape if window is None else window.global_shape)
     plan, start = planned(recipe, array.shape, dtype, window)
     check_threads(threads)
     return array, plan, start
+
+
+@lru_cache(maxsize=1024)
+def _laid_out(recipe: Recipe, shape: Shape) -> Recipe:
+    """Return a recipe that reads a weight as torch stores it, unless it names axes itself."""
+    return fitted(recipe, Axes(layout="torch"), shape)
 
 
 def _execute_strided(plan: Plan, array: Array, key: Key, start: Shape, threads: int | None) -> None:
@@ -160,6 +183,7 @@ def _borrow(tensor: Any) -> tuple[Array, str]:
             f"pyinit.torch needs a tensor of float32, float64, bfloat16 or float16; got {tensor.dtype}. "
             "Fill one of these and convert: tensor.copy_(filled)."
         )
+    check_lasting(tensor)
     if tensor.is_inference() and not torch.is_inference_mode_enabled():
         raise TensorLayoutError(
             "pyinit.torch needs a tensor that may change; got one of inference mode, outside of it. "
@@ -182,6 +206,20 @@ def _borrow(tensor: Any) -> tuple[Array, str]:
             f"{tuple(tensor.shape)} with strides {tuple(tensor.stride())}. Fill a clone() of it."
         )
     return array, name
+
+
+def check_lasting(tensor: torch.Tensor) -> None:
+    """Refuse a tensor that autograd knows to be computed from others: what is written to it is lost."""
+    if tensor.grad_fn is None:
+        return
+    # a view of a parameter has a grad_fn, too
+    base = tensor._base
+    if base is None or base.grad_fn is not None:
+        raise TensorLayoutError(
+            "pyinit.torch needs a tensor that keeps what is written to it; got one that is computed from "
+            "others. Assign instead, as in layer.weight = filled for a parametrized weight, or fill what it "
+            "is computed from."
+        )
 
 
 class _Exporter:

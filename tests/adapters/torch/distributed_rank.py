@@ -33,7 +33,7 @@ RECIPES: dict[str, tuple[pi.Recipe, tuple[int, ...], torch.dtype]] = {
     "he_normal": (pi.he_normal(layout="torch"), (8, 3, 3, 3), torch.float32),
     "orthogonal": (pi.orthogonal(), (13, 10), torch.float32),
     "delta_orthogonal": (pi.delta_orthogonal(layout="torch"), (8, 5, 3), torch.float32),
-    "sparse": (pi.sparse(0.6), (12, 7), torch.float32),
+    "sparse": (pi.sparse(0.6, layout="torch"), (12, 7), torch.float32),
     "dirac": (pi.dirac(layout="torch"), (6, 5, 3), torch.float32),
     "one row": (pi.normal(), (1, 6), torch.float32),
     "no rows": (pi.normal(), (0, 6), torch.float32),
@@ -186,7 +186,7 @@ def materialized() -> dict[tuple[str, str, str], torch.Tensor]:
     for mesh_name, mesh in meshes().items():
         for how, net, runs in sharded(mesh):
             with without_collectives():
-                materialize(net, 5)
+                materialize(net, key=5)
             for name, tensor in net.state_dict().items():
                 together = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
                 whole[how, mesh_name, name] = together

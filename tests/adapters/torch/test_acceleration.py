@@ -123,7 +123,7 @@ def test_draws_in_place_are_fills_of_the_recipe(name: str, dtype: str) -> None:
     call, recipe = IN_PLACE[name]
     weights = [Parameter(torch.empty(SHAPE, dtype=getattr(torch, dtype))) for _ in range(2)]
     drew = torch_drew()
-    with accelerate(seed=7) as block:
+    with accelerate(key=7) as block:
         returned = [call(weight) for weight in weights]
     assert block.fills == 2
     assert not drew()
@@ -138,7 +138,7 @@ def test_draws_in_place_are_fills_of_the_recipe(name: str, dtype: str) -> None:
 def test_draws_into_new_tensors_are_fills_of_the_recipe(name: str) -> None:
     call, recipe = MADE[name]
     drew = torch_drew()
-    with accelerate(seed=7) as block:
+    with accelerate(key=7) as block:
         call()
         tensor = call()
     assert block.fills == 2
@@ -159,7 +159,7 @@ def test_factories_keep_their_arguments() -> None:
 
 def test_strided_tensors_get_the_values_of_their_logical_indices() -> None:
     weight = torch.zeros(40, 48)
-    with accelerate(seed=7):
+    with accelerate(key=7):
         orthogonal_(weight.T[::2])
     assert torch.equal(weight.T[::2], made(pi.orthogonal(layout="torch"), 0))
     assert not weight.T[1::2].any()
@@ -167,14 +167,14 @@ def test_strided_tensors_get_the_values_of_their_logical_indices() -> None:
 
 def test_deprecated_names_are_taken_too() -> None:
     weight = torch.empty(SHAPE)
-    with accelerate(seed=7), pytest.warns(FutureWarning, match="deprecated"):
+    with accelerate(key=7), pytest.warns(FutureWarning, match="deprecated"):
         init.kaiming_normal(weight)
     assert torch.equal(weight, made(pi.normal(std=math.sqrt(2.0) / math.sqrt(40)), 0))
 
 
 @pytest.mark.parametrize("seed", [7, pi.Key(7)])
 def test_every_entry_begins_anew(seed: Any) -> None:
-    @accelerate(seed=seed)
+    @accelerate(key=seed)
     def build() -> Any:
         return torch.nn.Linear(40, 24).weight
 
@@ -185,7 +185,7 @@ def test_every_entry_begins_anew(seed: Any) -> None:
 
 def test_bits_do_not_depend_on_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     def build(threads: int | None = None) -> Any:
-        with accelerate(seed=3, threads=threads):
+        with accelerate(key=3, threads=threads):
             w = torch.nn.Linear(700, 1100).weight.detach()
             return torch.stack([w, torch.empty_like(w).normal_(), orthogonal_(torch.empty_like(w))])
 
@@ -201,7 +201,7 @@ def test_refused_arguments_leave_nothing_behind() -> None:
     before = trace()
     with (
         pytest.raises(pi.SeedError, match=r"must be an integer in \[0, 2\*\*64\); got -1"),
-        accelerate(seed=-1),
+        accelerate(key=-1),
     ):
         pass
     with (
@@ -345,7 +345,7 @@ def outcome(call: Callable[[], Any]) -> str:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:torch.quantize_per_tensor:UserWarning")
 def test_the_rest_is_left_to_torch(name: str) -> None:
     expected = outcome(LEFT[name])
-    with accelerate(seed=7) as block:
+    with accelerate(key=7) as block:
         given = outcome(LEFT[name])
         filled = block.fills
     assert given == expected
@@ -360,7 +360,7 @@ def test_zero_elements_warn_as_in_torch() -> None:
 
 
 def test_inference_mode() -> None:
-    with torch.inference_mode(), accelerate(seed=7) as block:
+    with torch.inference_mode(), accelerate(key=7) as block:
         weight = normal_(torch.empty(SHAPE))
         drawn = torch.randn(SHAPE)
     assert block.fills == 2
@@ -385,7 +385,7 @@ def test_other_function_modes_may_stand_inside_and_outside() -> None:
         with contextlib.ExitStack() as stack:
             if outer:
                 stack.enter_context(torch.device("cpu"))
-            block = stack.enter_context(accelerate(seed=7))
+            block = stack.enter_context(accelerate(key=7))
             if inner:
                 stack.enter_context(torch.device("cpu"))
             orthogonal = orthogonal_(torch.empty(SHAPE))
@@ -457,9 +457,9 @@ def test_what_others_put_in_place_meanwhile_is_theirs() -> None:
 
 
 def test_the_inner_seed_governs_and_the_outer_block_resumes() -> None:
-    with accelerate(seed=1) as outer:
+    with accelerate(key=1) as outer:
         first = torch.randn(SHAPE)
-        with accelerate(seed=2) as inner:
+        with accelerate(key=2) as inner:
             second = [torch.randn(SHAPE), normal_(torch.empty(SHAPE)), uniform_(torch.empty(SHAPE))]
         third = torch.randn(SHAPE)
     assert (outer.fills, inner.fills) == (2, 3)
@@ -486,7 +486,7 @@ def test_a_block_governs_its_own_thread_alone() -> None:
         return torch.cat([linear.weight.detach().flatten(), weight.flatten(), torch.randn(9)])
 
     expected = draw()
-    with accelerate(seed=7) as block:
+    with accelerate(key=7) as block:
         assert torch.equal(in_a_thread(draw), expected)
         assert block.fills == 0
         assert torch.equal(torch.randn(SHAPE), made(pi.normal(), 0))
@@ -498,12 +498,12 @@ def test_blocks_of_two_threads_overlap() -> None:
     entered, left = threading.Event(), threading.Event()
 
     def second() -> Any:
-        with accelerate(seed=2):
+        with accelerate(key=2):
             entered.set()
             left.wait()
             return torch.nn.Linear(40, 24).weight, trunc_normal_(torch.empty(SHAPE))
 
-    with accelerate(seed=2):
+    with accelerate(key=2):
         returned: list[Any] = []
         thread = threading.Thread(target=lambda: returned.append(second()))
         thread.start()
@@ -519,13 +519,13 @@ def test_a_block_that_another_thread_leaves_is_over_and_says_so() -> None:
     before = trace()
 
     def leave() -> Any:
-        with accelerate(seed=1) as own:
+        with accelerate(key=1) as own:
             with pytest.raises(RuntimeError, match=r"left by the thread that entered it; .* Enter and leave"):
                 block.__exit__(None, None, None)
             torch.randn(3)
         return own.fills
 
-    block = accelerate(seed=7)
+    block = accelerate(key=7)
     context = block.__enter__()
     torch.randn(3)
     assert in_a_thread(leave) == 1, "the other thread's own block goes on"
@@ -555,13 +555,13 @@ def other():
 thread = threading.Thread(target=other)
 thread.start()
 entered.wait()
-with accelerate(seed=3) as block:
+with accelerate(key=3) as block:
     torch.randn(3)
     readable, writable = os.pipe()
     child = os.fork()
     drawn = repr(torch.randn(2000).double().sum().item())
     if child == 0:
-        with accelerate(seed=4):
+        with accelerate(key=4):
             torch.nn.Linear(3, 3)
         os.write(writable, f"{drawn} {block.fills}".encode())
         os._exit(0)

@@ -90,14 +90,14 @@ def test_models_build_unchanged(kind: str) -> None:
     torch.manual_seed(0)
     theirs = build(kind).state_dict()
     before = torch.get_rng_state()
-    with accelerate(seed=0) as block:
+    with accelerate(key=0) as block:
         model = build(kind)
     ours = model.state_dict()
     assert torch.equal(before, torch.get_rng_state()), "torch drew something"
     assert block.fills > 10
     assert ours.keys() == theirs.keys()
     assert differences(ours, theirs) == []
-    with accelerate(seed=0):
+    with accelerate(key=0):
         again = build(kind).state_dict()
     assert all(torch.equal(ours[name], again[name]) for name in ours)
     assert all(parameter.requires_grad and parameter.is_leaf for parameter in model.parameters())
@@ -139,7 +139,7 @@ def test_timms_truncated_normals_are_one_fill_and_come_back() -> None:
         return layers.trunc_normal_tf_(torch.empty(300, 300), mean=0.1, std=0.5)
 
     theirs = cut()
-    with accelerate(seed=0) as block:
+    with accelerate(key=0) as block:
         ours, through = cut(), early(torch.empty(300, 300), mean=0.1, std=0.5)
         in_values = layers.trunc_normal_(torch.empty(300, 300), std=0.02, a=-0.02, b=0.03)
     assert block.fills == 3
@@ -158,7 +158,7 @@ def test_what_is_imported_inside_a_block_is_taken_too_and_comes_back(monkeypatch
     spec: Any = importlib.util.find_spec("timm.layers.weight_init")
     late: Any = importlib.util.module_from_spec(spec)
     later: Any = ModuleType("timm.layers.later")
-    with accelerate(seed=7) as block:
+    with accelerate(key=7) as block:
         monkeypatch.setitem(sys.modules, "timm.layers.late", late)
         spec.loader.exec_module(late)
         weight = torch.empty(24, 40)

@@ -100,13 +100,13 @@ def test_module_classes_draw_the_same_numbers_by_pyinit(info: Any, pyinits: list
             expected = construct()
         before = torch.get_rng_state()
         pyinits.clear()
-        with accelerate(seed=1) as block:
+        with accelerate(key=1) as block:
             given = construct()
         assert torch.equal(before, torch.get_rng_state())
         assert pyinits == torchs.drawn
         assert block.fills == len(torchs.drawn)
         assert [each.shape for each in state(given)] == [each.shape for each in state(expected)]
-        with accelerate(seed=1):
+        with accelerate(key=1):
             again = construct()
         assert all(torch.equal(a, b) for a, b in zip(state(given), state(again), strict=True))
 
@@ -165,7 +165,7 @@ def alike(ours: Any, theirs: Any) -> bool:
 def test_moments_are_those_of_torch(name: str) -> None:
     torch.manual_seed(0)
     theirs = CALLS[name](torch.empty(ROWS, COLUMNS))
-    with accelerate(seed=0):
+    with accelerate(key=0):
         ours = CALLS[name](torch.empty(ROWS, COLUMNS))
     assert alike(ours, theirs)
     # what has bounds reaches them among 2^17 draws; what has none comes within a fifth
@@ -181,13 +181,13 @@ def test_moments_are_those_of_torch(name: str) -> None:
 def test_the_check_of_moments_can_fail(name: str, mutant: Callable[[Any], Any]) -> None:
     torch.manual_seed(0)
     theirs = CALLS[name](torch.empty(ROWS, COLUMNS))
-    with accelerate(seed=0):
+    with accelerate(key=0):
         ours = CALLS[name](torch.empty(ROWS, COLUMNS))
     assert not alike(mutant(ours) if name != "normal_" else mutant(ours - 0.2) + 0.2, theirs)
 
 
 def test_orthogonal_and_sparse_matrices_are_what_they_are_called() -> None:
-    with accelerate(seed=0):
+    with accelerate(key=0):
         wide = init.orthogonal_(torch.empty(60, 4, 25, dtype=torch.float64))
         thin = init.sparse_(torch.empty(100, 30), 0.33)
     lines = wide.flatten(1)
@@ -196,7 +196,7 @@ def test_orthogonal_and_sparse_matrices_are_what_they_are_called() -> None:
 
 
 def test_bfloat16_is_rounded_once() -> None:
-    with accelerate(seed=0):
+    with accelerate(key=0):
         ours = torch.rand(1 << 16, dtype=torch.bfloat16)
     exact = pi.uniform()((1 << 16,), key=pi.key(0).fold_in(0))
     # torch rounds a float32 once, too; but one that is 1 afterwards is outside of [0, 1)
@@ -205,7 +205,7 @@ def test_bfloat16_is_rounded_once() -> None:
 
 
 def test_lazy_modules_draw_when_they_see_a_batch() -> None:
-    with accelerate(seed=0) as block:
+    with accelerate(key=0) as block:
         lazy = torch.nn.Sequential(torch.nn.LazyConv2d(4, 3), torch.nn.Flatten(), torch.nn.LazyLinear(5))
         assert block.fills == 0
         before = torch.get_rng_state()

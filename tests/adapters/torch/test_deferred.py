@@ -47,7 +47,7 @@ def test_what_only_a_constructor_draws_is_made() -> None:
     with deferred():
         module = Drawn()
     assert all(parameter.is_meta for parameter in module.parameters())
-    assert materialize(module, 5) is module
+    assert materialize(module, key=5) is module
     key = pi.key(5)
     truncated = pi.truncated_normal(std=0.5, unit="absolute")
     assert torch.equal(module.token, by_hand(truncated, (1, 8), key.fold_in("token")))
@@ -72,7 +72,7 @@ def test_a_method_that_was_not_run_does_not_count() -> None:
 
     with deferred():
         module = Late(4, 4)
-    assert float(materialize(module, 0).weight.detach().std()) > 0
+    assert float(materialize(module, key=0).weight.detach().std()) > 0
 
 
 def test_copies_that_a_constructor_makes_begin_alike() -> None:
@@ -80,7 +80,7 @@ def test_copies_that_a_constructor_makes_begin_alike() -> None:
     eager = nn.TransformerEncoder(layer, 2)
     with deferred():
         module = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 2)
-    materialize(module, 0)
+    materialize(module, key=0)
     for made in (eager, module):
         assert torch.equal(made.layers[0].linear1.weight, made.layers[1].linear1.weight)
     assert float(module.layers[0].linear1.weight.detach().std()) > 0
@@ -89,9 +89,9 @@ def test_copies_that_a_constructor_makes_begin_alike() -> None:
 def test_spectral_norm_is_made_with_its_singular_vectors() -> None:
     with deferred():
         module = nn.utils.parametrizations.spectral_norm(nn.Linear(8, 6))
-    materialize(module, 0)
+    materialize(module, key=0)
     assert float(torch.linalg.matrix_norm(module.weight.detach(), 2)) == pytest.approx(1, abs=0.05)
-    assert torch.equal(materialize(fresh(), 0).weight, materialize(fresh(), 0, threads=1).weight)
+    assert torch.equal(materialize(fresh(), key=0).weight, materialize(fresh(), key=0, threads=1).weight)
 
 
 def fresh() -> Any:
@@ -110,8 +110,8 @@ def test_a_constructor_that_cannot_be_recorded_is_told() -> None:
     with pytest.raises(
         pi.errors.RecipeError, match=r"parameter 'weight': aten.exponential_.default of torch.fl"
     ):
-        materialize(module, 0)
-    assert materialize(module, 0, pi.constant(2)).weight.tolist() == [2, 2, 2]
+        materialize(module, key=0)
+    assert materialize(module, {"weight": pi.constant(2)}, key=0).weight.tolist() == [2, 2, 2]
 
 
 def test_other_threads_and_later_modules_are_not_recorded() -> None:
@@ -128,8 +128,8 @@ def test_a_copy_of_a_deferred_module_is_not_known() -> None:
     with deferred():
         module = nn.Linear(2, 2)
     other = copy.deepcopy(module)
-    materialize(other, 0)
-    materialize(module, 0)
+    materialize(other, key=0)
+    materialize(module, key=0)
     assert torch.equal(other.weight, module.weight)
 
 
@@ -157,7 +157,7 @@ def test_models_are_built_as_they_are(kind: str, torchvision_loads: None) -> Non
     eager = build()
     with deferred():
         module = build()
-    materialize(module, 0)
+    materialize(module, key=0)
     found = dict([*module.named_parameters(), *module.named_buffers()])
     for name, expected in [*eager.named_parameters(), *eager.named_buffers()]:
         tensor = found[name].detach()

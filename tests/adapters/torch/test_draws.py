@@ -133,7 +133,7 @@ def test_inside_an_accelerated_block_torchs_generator_governs_still() -> None:
         ]
 
     outside = draw()
-    with accelerate(seed=0) as block:
+    with accelerate(key=0) as block:
         inside = draw()
     assert block.fills == 0
     assert all(torch.equal(one, other) for one, other in zip(outside, inside, strict=True))

@@ -24,7 +24,7 @@ VECTORS = Path(__file__).resolve().parents[2] / "data" / "torch_stateless_philox
 
 @given(seed=WORDS, offset=WORDS)
 def test_there_and_back(seed: int, offset: int) -> None:
-    made = keys.key(pi.Key(seed, offset))
+    made = keys.to_key(pi.Key(seed, offset))
     assert made.dtype is torch.uint64
     assert made.tolist() == [seed, offset]
     assert keys.from_key(made) == pi.Key(seed, offset)
@@ -34,7 +34,7 @@ def test_there_and_back(seed: int, offset: int) -> None:
 def test_a_seed_makes_the_key_that_torch_makes(seed: int) -> None:
     stateless = pytest.importorskip("torch.func._random")
     theirs = stateless.key(seed)
-    ours = keys.key(seed)
+    ours = keys.to_key(seed)
     assert (ours.dtype, ours.shape, ours.device) == (theirs.dtype, theirs.shape, theirs.device)
     assert torch.equal(ours, theirs)
     assert keys.from_key(theirs) == pi.key(seed)
@@ -60,9 +60,9 @@ def test_what_torch_drew_under_its_keys_is_drawn_under_ours() -> None:
 
 
 def test_the_device_is_the_callers() -> None:
-    assert keys.key(3, device="meta").device.type == "meta"
+    assert keys.to_key(3, device="meta").device.type == "meta"
     with torch.device("meta"):
-        assert keys.key(3).tolist() == [3, 0]
+        assert keys.to_key(3).tolist() == [3, 0]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_what_is_no_key(wrong: Any, message: str) -> None:
 
 def test_a_seed_that_is_none() -> None:
     with pytest.raises(pi.SeedError):
-        keys.key(-1)
+        keys.to_key(-1)
 
 
 def test_a_torch_without_stateless_keys(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,6 +93,6 @@ def test_a_torch_without_stateless_keys(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(
         ImportError, match=rf"torch {torch.__version__.split('+')[0]}.* does not have it\. Use torch 2\.13"
     ) as caught:
-        keys.key(3)
+        keys.to_key(3)
     assert isinstance(caught.value, pi.PyinitError)
     assert keys.from_key(torch.tensor([7, 2], dtype=torch.uint64)) == pi.Key(7, 2)

@@ -94,7 +94,7 @@ TRAPS = [drawn_over_after_a_read, one_temporary_for_all, temporary_drawn_in_part
 def test_covariances_are_those_of_eager_torch(begin: Callable[[Any], None], build: Any) -> None:
     torch.manual_seed(0)
     eager = moments(Begun(begin))
-    made = moments(materialize(build(lambda: Begun(begin)), 0))
+    made = moments(materialize(build(lambda: Begun(begin)), key=0))
     # of 3072 elements a variance of 4 is known to 0.1, one of 1 to 0.026; a stream that is used twice moves
     # one of them by 0.5 at least
     assert float((made - eager).abs().max()) < 0.4
@@ -104,7 +104,7 @@ def test_covariances_are_those_of_eager_torch(begin: Callable[[Any], None], buil
 def test_windows_of_draws_that_several_tensors_read_are_parts_of_the_whole(begin: Any) -> None:
     module = methods(lambda: Begun(begin))
     made = {name: (recorded, torch.empty(20, 13)) for name, recorded in record(module).items()}
-    materialize(module, 0)
+    materialize(module, key=0)
     for name, (recorded, part) in made.items():
         refill(recorded, part, pi.key(0), window=pi.Window((7, 11), SHAPE))
         assert torch.equal(part, module.get_parameter(name)[7:27, 11:24])
@@ -121,18 +121,18 @@ def test_rules_may_name_views_of_one_storage() -> None:
             nn.init.normal_(self.top)
             self.bottom.data.exponential_()
 
-    module = materialize(methods(Views), 3, {"bottom": pi.constant(2)})
+    module = materialize(methods(Views), {"bottom": pi.constant(2)}, key=3)
     assert torch.equal(module.top, torch.from_numpy(pi.normal()((2, 4), key=pi.key(3).fold_in("top"))))
     assert bool((module.bottom == 2).all())
-    module = materialize(methods(Views), 3, pi.uniform(1, 2))
-    assert all(bool((tensor >= 1).all()) for tensor in module.parameters())
+    module = materialize(methods(Views), "ones", key=3)
+    assert all(bool((tensor == 1).all()) for tensor in module.parameters())
     assert module.top.untyped_storage().data_ptr() == module.bottom.untyped_storage().data_ptr()
 
 
 def test_memory_is_the_processors_where_the_meta_device_is_the_default() -> None:
     with torch.device("meta"):
-        module = materialize(nn.Linear(4, 4), 0)
-    assert torch.equal(module.weight, materialize(methods(lambda: nn.Linear(4, 4)), 0).weight)
+        module = materialize(nn.Linear(4, 4), key=0)
+    assert torch.equal(module.weight, materialize(methods(lambda: nn.Linear(4, 4)), key=0).weight)
 
 
 def drawn_by_pyinit(m: Any) -> None:
@@ -153,7 +153,7 @@ def lists_of_tensors(m: Any) -> None:
 def test_no_draw_and_no_change_is_passed_over(begin: Callable[[Any], None], build: Any) -> None:
     torch.manual_seed(0)
     eager = moments(Begun(begin))
-    made = moments(materialize(build(lambda: Begun(begin)), 0))
+    made = moments(materialize(build(lambda: Begun(begin)), key=0))
     assert torch.allclose(made, eager, rtol=0.15, atol=0.1)
     assert torch.allclose(made.diagonal(), eager.diagonal(), rtol=0.15, atol=0)
 
@@ -163,10 +163,10 @@ def test_dirac_of_pyinit_is_recorded() -> None:
     module.reset_parameters = lambda: adapter.init.dirac_(module.weight, 2)
     expected = adapter.init.dirac_(torch.empty(6, 4, 3), 2)
     module.to("meta").bias = None
-    assert torch.equal(materialize(module, 0).weight, expected)
+    assert torch.equal(materialize(module, key=0).weight, expected)
 
 
-@pytest.mark.parametrize("between", [lambda: torch.device("cpu"), lambda: adapter.accelerate(seed=0)])
+@pytest.mark.parametrize("between", [lambda: torch.device("cpu"), lambda: adapter.accelerate(key=0)])
 def test_other_modes_may_stand_between(between: Callable[[], Any]) -> None:
     def skipped(m: Any) -> None:
         nn.init.trunc_normal_(m.first)
@@ -175,7 +175,7 @@ def test_other_modes_may_stand_between(between: Callable[[], Any]) -> None:
 
     with deferred(), between():
         module = Begun(skipped)
-    materialize(module, 0)
+    materialize(module, key=0)
     assert all(float(tensor.detach().std()) > 0 for tensor in module.parameters())
 
 
@@ -201,7 +201,7 @@ def test_what_cannot_be_known_is_told(name: str) -> None:
     module = Begun(lambda m: None).to("meta")
     module.begin = begin
     with pytest.raises(pi.errors.RecipeError, match=why):
-        materialize(module, 0)
+        materialize(module, key=0)
 
 
 def test_a_parametrization_that_cannot_be_recorded_is_not_left_out() -> None:
@@ -214,7 +214,7 @@ def test_a_parametrization_that_cannot_be_recorded_is_not_left_out() -> None:
 
 def test_lazy_modules_may_be_built_deferred() -> None:
     with pytest.raises(pi.errors.LayoutError, match="'weight' of LazyLinear is lazy"):
-        materialize(constructors(lambda: nn.LazyLinear(4)), 0)
+        materialize(constructors(lambda: nn.LazyLinear(4)), key=0)
 
 
 def test_tensors_in_lists_may_be_held_weakly() -> None:
@@ -227,7 +227,7 @@ def test_tensors_in_lists_may_be_held_weakly() -> None:
     module = methods(Rows)
     held = [weakref.ref(module.rows[0]), weakref.ref(module.named["last"][0]), weakref.ref(module.bias)]
     assert len(held) == 3
-    materialize(module, 0)
+    materialize(module, key=0)
     assert not module.bias.is_meta
     assert torch.equal(module.rows[0], module.weight[0])
 
@@ -235,5 +235,5 @@ def test_tensors_in_lists_may_be_held_weakly() -> None:
 def test_what_was_recorded_ends_with_the_meta_tensors() -> None:
     module = constructors(lambda: nn.Linear(4, 4))
     held = weakref.ref(module.weight._pyinit_constructor)
-    materialize(module, 0)
+    materialize(module, key=0)
     assert held() is None

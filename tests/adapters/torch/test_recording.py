@@ -67,7 +67,7 @@ DRAWS: dict[str, tuple[Callable[[Any], Any], pi.Recipe]] = {
         pi.truncated_normal(std=2.0, low=-1.0, high=3.0, unit="absolute"),
     ),
     "init.orthogonal_": (lambda w: init.orthogonal_(w, 2.0), pi.orthogonal(2.0, layout="torch")),
-    "init.sparse_": (lambda w: init.sparse_(w, 0.4, 0.5), pi.sparse(0.4, 0.5)),
+    "init.sparse_": (lambda w: init.sparse_(w, 0.4, 0.5), pi.sparse(0.4, 0.5, layout="jax")),
     "init.xavier_normal_": (
         lambda w: init.xavier_normal_(w, 2.0),
         pi.normal(std=2.0 * math.sqrt(2.0 / float(6 + 8))),

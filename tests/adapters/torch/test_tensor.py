@@ -32,7 +32,7 @@ RECIPES = {
     "normal": pi.normal(std=0.02),
     "uniform": pi.uniform(-1, 1),
     "truncated_normal": pi.truncated_normal(std=0.5),
-    "sparse": pi.sparse(0.3),
+    "sparse": pi.sparse(0.3, layout="torch"),
     "orthogonal": pi.orthogonal(layout="torch"),
     "he_normal": pi.he_normal(layout="torch"),
     "identity": pi.identity(),
@@ -172,7 +172,7 @@ def test_a_backward_pass_that_needs_the_old_values_says_so() -> None:
     x = torch.ones(3, requires_grad=True)
     y = x * 2
     z = (y * y).sum()
-    fill(y, pi.normal(), key=0)
+    fill(y.detach(), pi.normal(), key=0)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         z.backward()
 
@@ -320,7 +320,7 @@ def test_another_dtype(dtype: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        ({"recipe": "normal"}, pi.RecipeError),
+        ({"recipe": "gaussian"}, pi.RecipeError),
         ({"recipe": pi.sparse(0.5)}, pi.ShapeError),
         ({"key": -1}, pi.SeedError),
         ({"window": pi.Window((2,), (4,))}, pi.ShapeError),
@@ -334,3 +334,10 @@ def test_nothing_is_written_when_an_argument_is_refused(arguments: dict[str, Any
         fill(tensor, **{"recipe": pi.normal(), "key": 0, **arguments})
     assert tensor._version == version
     assert tensor.tolist() == [7.0, 7.0, 7.0]
+
+
+def test_a_recipe_goes_by_its_name() -> None:
+    named, said = (torch.empty(4, 6) for _ in range(2))
+    assert torch.equal(fill(named, "he_normal", key=1), fill(said, pi.he_normal(), key=1))
+    with pytest.raises(pi.errors.RecipeError, match=r"unknown recipe 'he_norml'. Did you mean he_normal"):
+        fill(named, "he_norml", key=1)

@@ -1,0 +1,75 @@
+"""Which tensors a module holds, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+
+__all__ = ["STAND_IN", "holds_meta", "named_tensors", "plain_tensors", "put_instead", "times_written"]
+
+STAND_IN = "_pyinit_stand_in"
+"""The attribute of a plain tensor that stands in the place of a distributed one."""
+
+_CONTAINERS = (list, tuple, dict)
+_REGISTRIES = ("_parameters", "_buffers", "_modules")
+
+
+def named_tensors(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield every parameter, then every buffer of a module, tied ones under each of their names.
+
+    Then come tensors that are plain attributes, or in a list, tuple or dict that is one, and neither
+    a parameter nor a buffer.
+    """
+    listed = [
+        *module.named_parameters(remove_duplicate=False),
+        *module.named_buffers(remove_duplicate=False),
+    ]
+    yield from listed
+    known = {id(tensor) for _, tensor in listed}
+    for prefix, part in module.named_modules():
+        for last, tensor in plain_tensors(part):
+            if id(tensor) not in known:
+                known.add(id(tensor))
+                yield (f"{prefix}.{last}" if prefix else last), tensor
+
+
+def plain_tensors(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield the tensors that a module holds in plain attributes."""
+    for name, value in vars(module).items():
+        if isinstance(value, torch.Tensor):
+            yield name, value
+        elif isinstance(value, _CONTAINERS) and value and name not in _REGISTRIES:
+            for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+                if isinstance(item, torch.Tensor):
+                    yield f"{name}.{key}", item
+
+
+def times_written(tensor: torch.Tensor) -> int:
+    """Return how often torch counts that a tensor was written to; of one of inference mode it does not."""
+    return 0 if tensor.is_inference() else tensor._version
+
+
+def holds_meta(module: torch.nn.Module) -> bool:
+    """Tell whether a tensor of its own is on the meta device."""
+    plain = (tensor for _, tensor in plain_tensors(module))
+    own = (*module._parameters.values(), *module._buffers.values(), *plain)
+    return any(tensor is not None and tensor.is_meta for tensor in own)
+
+
+def put_instead(module: torch.nn.Module, others: Mapping[int, torch.Tensor]) -> list[tuple[Any, Any, Any]]:
+    """Put others, by identities, wherever modules hold a tensor; return what was held in what, and where."""
+    undo: list[tuple[Any, Any, Any]] = []
+    for part in module.modules() if others else ():
+        attributes = vars(part)
+        holders = (attributes, *(value for value in attributes.values() if isinstance(value, dict | list)))
+        for holder in holders:
+            for key, held in list(holder.items() if isinstance(holder, dict) else enumerate(holder)):
+                if isinstance(held, tuple) and any(id(item) in others for item in held):
+                    undo.append((holder, key, held))
+                    holder[key] = tuple(others.get(id(item), item) for item in held)
+                elif id(held) in others:
+                    undo.append((holder, key, held))
+                    holder[key] = others[id(held)]
+    return undo

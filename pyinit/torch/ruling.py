@@ -1,0 +1,248 @@
+"""What a caller asks of a module's tensors, put in the place of what was recorded of their initialization."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch.utils._pytree import tree_map
+
+from ..distributions import Constant, constant, zeros
+from ..errors import PyinitError, RecipeError
+from ..recipe import Recipe
+from ..rules import Rule
+from ..structured import Bilinear, Dirac, Identity, Pretrained
+from .owned import Owned, owned_tensors
+from .recording import Call, Cell, Draw, Recorded, Snapshot, Write
+from .tensor import WRITTEN
+from .view import View
+
+__all__ = ["redrawn", "ruled"]
+
+# What decides every number itself.
+_GIVEN = (Constant, Identity, Dirac, Bilinear, Pretrained)
+
+
+def redrawn(
+    module: torch.nn.Module, recorded: Mapping[str, Recorded], recipe: Recipe, prefix: str = ""
+) -> dict[str, Recorded]:
+    """Return the recording in which one recipe makes what the module draws at random.
+
+    Kernels follow the recipe; biases become zeros; embeddings, norms, constants and buffers keep the module's
+    own values. A kernel of which nothing is known follows the recipe, too.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Whose tensors they are.
+    recorded : mapping of str to Recorded
+        How they begin.
+    recipe : Recipe
+        What kernels should be.
+    prefix : str
+        The module's own name in the whole.
+
+    Returns
+    -------
+    dict of str to Recorded
+        Under the same names.
+
+    Raises
+    ------
+    LayoutError
+        If the recipe counts fans and nobody knows what the axes of a kernel are. The message names the
+        kernel.
+    """
+    tensors = list(owned_tensors(module, recorded, prefix))
+    # an embedding stays one where a head shares it
+    own = {tensor.at for tensor in tensors if tensor.use.role == "own"}
+    by_role = {"kernel": Rule("*", recipe), "bias": Rule("*", zeros())}
+
+    def wanted(tensor: Owned) -> Rule | None:
+        if not tensor.is_parameter or tensor.at in own:
+            return None
+        is_drawn = _is_random(tensor.recorded.writes) or tensor.recorded.unmade is not None
+        return by_role[tensor.use.role] if is_drawn else None
+
+    return _rewritten(tensors, wanted)
+
+
+def ruled(
+    module: torch.nn.Module, recorded: Mapping[str, Recorded], rules: tuple[Rule, ...], prefix: str = ""
+) -> dict[str, Recorded]:
+    """Return the recording with what rules ask for: the first that matches a tensor's name decides.
+
+    A rule matches the names of the state dict, without wrappers. One for the name of a parametrized weight is
+    for what the weight is computed from. Buffers and plain attributes follow a pattern only where the module
+    does not say what they are, and their own name always.
+
+    Parameters
+    ----------
+    module, recorded, prefix
+        As for `redrawn`.
+    rules : tuple of Rule
+        In order.
+
+    Returns
+    -------
+    dict of str to Recorded
+        Under the same names.
+
+    Raises
+    ------
+    LayoutError, RecipeError
+        If a rule does not fit a tensor. The message names the tensor.
+    """
+
+    def wanted(tensor: Owned) -> Rule | None:
+        if tensor.place.part == "computed":
+            return None
+        rule = tensor.rule(rules, tensor.names)
+        if (
+            rule is None
+            and tensor.place.part == "unknown"
+            and tensor.rule(rules, (tensor.weight,)) is not None
+        ):
+            raise RecipeError(
+                f"'{tensor.weight}' is computed from several tensors, of which '{tensor.names[0]}' is one. "
+                "Give each of them a rule."
+            )
+        said_by_module = not tensor.is_parameter and tensor.recorded.unmade is None
+        is_named = rule is not None and rule.match in tensor.names
+        return None if said_by_module and not is_named else rule
+
+    return _rewritten(list(owned_tensors(module, recorded, prefix)), wanted)
+
+
+def _rewritten(tensors: list[Owned], wanted: Callable[[Owned], Rule | None]) -> dict[str, Recorded]:
+    """Return the recording in which tensors are what the rules say that are wanted of them."""
+    cells: dict[int, Cell] = {}
+    done: dict[tuple[int, View], tuple[Owned, Rule]] = {}
+    directions: dict[tuple[int, str], tuple[Owned, Rule]] = {}
+
+    def cell_of(tensor: Owned) -> Cell:
+        recorded = tensor.recorded
+        return cells.setdefault(id(recorded.cell), replace(recorded.cell))
+
+    for tensor in tensors:
+        rule = wanted(tensor) if tensor.place.part != "magnitude" else None
+        if rule is None:
+            continue
+        if tensor.at in done:
+            _check_tie(tensor, rule, *done[tensor.at])
+            continue
+        done[tensor.at] = tensor, rule
+        try:
+            _write(cell_of(tensor), tensor, rule)
+        except PyinitError as error:
+            raise type(error)(f"'{tensor.names[0]}': {error}") from None
+        if tensor.place.part == "direction":
+            directions[id(tensor.place.owner), tensor.place.weight] = tensor, rule
+    for tensor in tensors:
+        if tensor.place.part != "magnitude":
+            continue
+        rule = wanted(tensor)
+        direction = directions.get((id(tensor.place.owner), tensor.place.weight))
+        if direction is not None and rule in (None, direction[1]):
+            # so that the weight is what its direction was drawn as
+            _follow(cell_of(tensor), tensor, cell_of(direction[0]), direction[0])
+        elif rule is not None:
+            _write(cell_of(tensor), tensor, rule)
+    held = {id(tensor.recorded.cell): tensor.recorded.cell for tensor in tensors} | cells
+    for tensor in tensors:
+        if tensor.place.part == "computed":
+            cell = cell_of(tensor)
+            others = {at: one for at, one in held.items() if at != id(tensor.recorded.cell)}
+            cell.writes = _again(cell.writes, others)
+    return {
+        tensor.recorded.name: replace(
+            tensor.recorded, cell=cells.get(id(tensor.recorded.cell), tensor.recorded.cell)
+        )
+        for tensor in tensors
+    }
+
+
+def _check_tie(tensor: Owned, rule: Rule, first: Owned, decided: Rule) -> None:
+    """Refuse a rule for the name of a tensor that another rule has decided under another name."""
+    if rule is not decided and rule.match in tensor.names:
+        raise RecipeError(
+            f"'{tensor.names[0]}' is one tensor with '{first.names[0]}', which follows the rule for "
+            f"'{decided.match}'. Give one rule for both."
+        )
+
+
+def _write(cell: Cell, tensor: Owned, rule: Rule) -> None:
+    """Put what a rule says in the place of what was written to a tensor."""
+    view, name = tensor.recorded.view, tensor.names[0]
+    recipe = rule.recipe
+    if len(view.shape) >= 2 and view.dtype in WRITTEN:
+        recipe = tensor.use.fit(recipe, view.shape)
+    rows = list(rule.zero_rows)
+    padding = getattr(tensor.place.owner, "padding_idx", None)
+    if (
+        isinstance(padding, int)
+        and len(view.shape) >= 2
+        and tensor.place.weight == "weight"
+        and padding not in rows
+    ):
+        rows.append(padding)
+    if tensor.place.part == "direction" and (rows or recipe == zeros()):
+        raise RecipeError(
+            "a weight-normed weight of zeros has no direction, and would be NaN. Make its magnitude zeros "
+            "instead, original0 or weight_g."
+        )
+    cell.forget(view)
+    number = len(cell.writes)
+    cell.add(Write(view, Draw(recipe, (name, number) if number else (name,))))
+    for row in rows:
+        if not view.shape or not 0 <= row < view.shape[0]:
+            raise RecipeError(f"there is no row {row} in shape {view.shape}. Count from 0.")
+        zero = View(view.shape[1:], view.strides[1:], view.offset + row * view.strides[0], view.dtype)
+        cell.add(Write(zero, Draw(constant(0.0), (name, len(cell.writes)))))
+
+
+def _follow(cell: Cell, tensor: Owned, source: Cell, direction: Owned) -> None:
+    """Make a magnitude the norm of its direction, as weight normalization begins."""
+    view = tensor.recorded.view
+    cell.forget(view)
+    read = Snapshot(source, source.writes, direction.recorded.view)
+    norm = torch.ops.aten.norm_except_dim.default
+    cell.add(Write(view, Call(norm, (read, 2, tensor.place.dim), {}, output=0)))
+
+
+def _again(writes: tuple[Write, ...], cells: Mapping[int, Cell]) -> tuple[Write, ...]:
+    """Return writes that compute the same of what the module's cells hold now."""
+
+    def of_now(value: Any) -> Any:
+        if not isinstance(value, Snapshot):
+            return value
+        if id(value.cell) in cells:
+            cell = cells[id(value.cell)]
+            return Snapshot(cell, cell.writes, value.view)
+        return replace(value, writes=_again(value.writes, cells))
+
+    def each(write: Write) -> Write:
+        if not isinstance(write.content, Call):
+            return write
+        args, kwargs = tree_map(of_now, (write.content.args, dict(write.content.kwargs)))
+        return replace(write, content=replace(write.content, args=args, kwargs=kwargs))
+
+    return tuple(map(each, writes))
+
+
+def _is_random(writes: tuple[Write, ...]) -> bool:
+    """Tell whether something was drawn at random, or computed from what was."""
+    seen: set[int] = set()
+    waiting = [writes]
+    while waiting:
+        found = waiting.pop()
+        if id(found) in seen:
+            continue
+        seen.add(id(found))
+        for write in found:
+            if isinstance(write.content, Draw) and not isinstance(write.content.recipe, _GIVEN):
+                return True
+            waiting += [read.writes for read in getattr(write.content, "snapshots", ())]
+    return False
