@@ -47,7 +47,7 @@ std::vector<uint64_t> counted(uint64_t n, uint64_t step) {
 
 // Every driver, with several threads.
 void drive() {
-  constexpr uint64_t kRows = 1200, kColumns = 300;
+  constexpr uint64_t kRows = 400, kColumns = 300;
   constexpr int kThreads = 3;
   std::vector<float> out(kRows * kColumns), other(kRows * kColumns), weight(kColumns * kColumns),
       gradient(kColumns * kColumns), sums(kColumns);
