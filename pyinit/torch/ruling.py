@@ -126,6 +126,12 @@ def _rewritten(tensors: list[Owned], wanted: Callable[[Owned], Rule | None]) -> 
         recorded = tensor.recorded
         return cells.setdefault(id(recorded.cell), replace(recorded.cell))
 
+    def write(tensor: Owned, rule: Rule) -> None:
+        try:
+            _write(cell_of(tensor), tensor, rule)
+        except PyinitError as error:
+            raise type(error)(f"'{tensor.names[0]}': {error}") from None
+
     for tensor in tensors:
         rule = wanted(tensor) if tensor.place.part != "magnitude" else None
         if rule is None:
@@ -134,10 +140,7 @@ def _rewritten(tensors: list[Owned], wanted: Callable[[Owned], Rule | None]) -> 
             _check_tie(tensor, rule, *done[tensor.at])
             continue
         done[tensor.at] = tensor, rule
-        try:
-            _write(cell_of(tensor), tensor, rule)
-        except PyinitError as error:
-            raise type(error)(f"'{tensor.names[0]}': {error}") from None
+        write(tensor, rule)
         if tensor.place.part == "direction":
             directions[id(tensor.place.owner), tensor.place.weight] = tensor, rule
     for tensor in tensors:
@@ -149,7 +152,7 @@ def _rewritten(tensors: list[Owned], wanted: Callable[[Owned], Rule | None]) -> 
             # so that the weight is what its direction was drawn as
             _follow(cell_of(tensor), tensor, cell_of(direction[0]), direction[0])
         elif rule is not None:
-            _write(cell_of(tensor), tensor, rule)
+            write(tensor, rule)
     held = {id(tensor.recorded.cell): tensor.recorded.cell for tensor in tensors} | cells
     for tensor in tensors:
         if tensor.place.part == "computed":
