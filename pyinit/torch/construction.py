@@ -48,7 +48,8 @@ def deferred() -> Iterator[None]:
     Memory, zeros, ones and random numbers are asked of the meta device; what is computed of numbers that are
     known, such as a table of positions, is computed. `pyinit.torch.materialize` then makes the module as its
     constructor would have, with all it drew that no method repeats: as torchvision's ResNet draws its
-    convolutions.
+    convolutions. Some constructors do less on the meta device: within the block, the ``device`` of a tensor
+    that is drawn later is the CPU.
 
     What is done to the module after the block is recorded, too, up to `pyinit.torch.materialize`: copies,
     casts, parametrizations, hooks, pruning, functions of torch.nn.init, ``p.data.normal_()``, sharding. Its

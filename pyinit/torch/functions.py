@@ -3,7 +3,8 @@
 The functions of torch.nn.init that return at once for a meta tensor (`orthogonal_`, `sparse_`, `dirac_`,
 `trunc_normal_`) all ask the tensor's `is_meta` first, wherever they were imported to. ``torch.tensor`` and
 its like make a tensor of numbers that they drop if it is to be on the meta device. And ``p.data = value``
-takes no real value for a meta tensor.
+takes no real value for a meta tensor. Some constructors pass over what is on the meta device, by
+``if weight.device != torch.device("meta")``: a tensor that is drawn later tells them that it is on the CPU.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from .recording import TARGET, Call, Cell, Content, Lost
 __all__ = ["Functions", "caller"]
 
 _IS_META = torch.Tensor.is_meta.__get__  # type: ignore[attr-defined]
+_DEVICE = torch.Tensor.device.__get__
 _SET_DATA = torch.Tensor.data.__set__  # type: ignore[attr-defined]
 # What makes a tensor of numbers, and which argument these are.
 _OF_NUMBERS = {torch.tensor: 0, torch.as_tensor: 0, torch.asarray: 0, torch.Tensor.new_tensor: 1}
@@ -42,6 +44,8 @@ def caller(depth: int = 2) -> FrameType | None:
 
 class _Notes(Protocol):
     """What a recorder is asked for."""
+
+    def hides(self, tensor: torch.Tensor) -> bool: ...
 
     def cell(self, tensor: torch.Tensor) -> Cell: ...
 
@@ -63,6 +67,8 @@ class Functions(TorchFunctionMode):
         if func == _SET_DATA:
             args = (args[0], self._shareable(args[0], args[1]))
         result = func(*args, **dict(kwargs or {}))
+        if func == _DEVICE and self.recorder.hides(args[0]):
+            return torch.device("cpu")
         if func == _IS_META and result:
             frame = caller()
             maker = SKIPPED.get(frame.f_code) if frame is not None else None

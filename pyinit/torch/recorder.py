@@ -58,6 +58,7 @@ class Recorder:
         self.cells: dict[int, Cell] = {}
         self.spared: dict[int, Cell] = {}
         self.lasting = lasting
+        self.operating = False
         self.redirected = UNDECIDED | CONSTANTS if lasting else UNDECIDED
         self.kept = {_storage(tensor) for tensor in kept if _plain(tensor)}
         self._modes: tuple[Any, ...] = ()
@@ -100,6 +101,13 @@ class Recorder:
     def knows(self, tensor: torch.Tensor) -> bool:
         """Tell whether a meta tensor was made, or written to, while this was active."""
         return _plain(tensor) and _storage(tensor) in self.cells
+
+    def hides(self, tensor: torch.Tensor) -> bool:
+        """Tell whether a tensor is on the meta device because constructors are recorded.
+
+        Within an operator torch itself asks, to allocate beside it.
+        """
+        return self.lasting and self.building and not self.operating and tensor.is_meta and self.knows(tensor)
 
     def cell(self, tensor: torch.Tensor) -> Cell:
         """Return the record of a tensor's storage."""
@@ -160,6 +168,14 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
+        outer, self.recorder.operating = self.recorder.operating, True
+        try:
+            return self._operate(func, args, kwargs)
+        finally:
+            self.recorder.operating = outer
+
+    def _operate(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None) -> Any:
+        """Note what an operator writes, and run it on shapes."""
         keywords = dict(kwargs or {})
         if func in self.recorder.redirected:
             keywords["device"] = torch.device("meta")

@@ -204,3 +204,27 @@ def test_timms_own_functions_are_recorded_as_truncated_normals(torchvision_loads
     assert second.recipe == pi.truncated_normal(mean=0.0, std=1.0, low=-2.0, high=2.0, unit="absolute")
     materialize(module, key=0)
     assert float(module[1].detach().abs().max()) <= 0.04
+
+
+class Frozen(nn.Module):  # type: ignore[misc, name-defined]
+    """Copies a norm unless it is on the meta device, as detectors of transformers do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        norm = nn.BatchNorm2d(4)
+        nn.init.zeros_(norm.weight)
+        self.register_buffer("weight", torch.ones(4))
+        if norm.weight.device != torch.device("meta"):
+            self.weight.copy_(norm.weight.detach())
+        self.table = nn.Parameter(torch.empty(3, 4, device=norm.weight.device).fill_(2))
+        self.steps = nn.Parameter(torch.arange(4.0, device=norm.weight.device))
+
+
+def test_a_constructor_does_not_learn_that_it_is_recorded() -> None:
+    eager = Frozen()
+    with deferred():
+        module = Frozen()
+    assert module.weight.device.type == "meta"
+    materialize(module, 0)
+    for name, tensor in eager.state_dict().items():
+        assert torch.equal(module.state_dict()[name], tensor), name
