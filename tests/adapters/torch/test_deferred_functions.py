@@ -225,6 +225,6 @@ def test_a_constructor_does_not_learn_that_it_is_recorded() -> None:
     with deferred():
         module = Frozen()
     assert module.weight.device.type == "meta"
-    materialize(module, 0)
+    materialize(module, key=0)
     for name, tensor in eager.state_dict().items():
         assert torch.equal(module.state_dict()[name], tensor), name
