@@ -213,6 +213,77 @@ DOORS: dict[str, Door] = {
     "command line, recipe": Door("file", lambda case: _by_command(case, case.recipe.to_json())),
     "command line, rules": Door("file", lambda case: _by_command(case, _rules(case))),
 }
+
+
+def _by_torch_fill(case: Case) -> np.ndarray[Any, Any]:
+    import torch
+
+    import pyinit.torch as pit
+
+    return pit.fill(torch.empty(case.shape), case.recipe, key=KEY).numpy()
+
+
+def _by_materialize(case: Case) -> np.ndarray[Any, Any]:
+    import torch
+
+    import pyinit.torch as pit
+
+    with torch.device("meta"):
+        module = torch.nn.Module()
+        module.w = torch.nn.Module()
+        # a module that nobody knows owns the weight
+        module.w.weight = torch.nn.Parameter(torch.zeros(case.shape))
+    made: Any = pit.materialize(module, {NAME: case.recipe}, key=SEED).w.weight
+    return np.asarray(made.detach().numpy())
+
+
+def _by_jax_initializer(case: Case) -> np.ndarray[Any, Any]:
+    import jax.numpy
+
+    import pyinit.jax
+
+    key = pyinit.jax.to_key(KEY, impl="rbg")
+    return np.asarray(pyinit.jax.initializer(case.recipe)(key, case.shape, jax.numpy.float32))
+
+
+def _by_init_tree(case: Case) -> np.ndarray[Any, Any]:
+    import jax
+
+    import pyinit.jax
+
+    tree = {"w": {"weight": jax.ShapeDtypeStruct(case.shape, "float32")}}
+    return np.asarray(pyinit.jax.init_tree(tree, recipe={NAME: case.recipe}, key=SEED)["w"]["weight"])
+
+
+def _by_recorded_init(case: Case) -> np.ndarray[Any, Any]:
+    import jax
+
+    import pyinit.jax
+
+    def own(key: Any) -> Any:
+        return {"w": {"weight": jax.random.normal(key, case.shape)}}
+
+    rules = {NAME: case.recipe}
+    return np.asarray(pyinit.jax.init(own, jax.random.key(0), key=SEED, recipe=rules)["w"]["weight"])
+
+
+def _by_keras(case: Case) -> np.ndarray[Any, Any]:
+    import keras
+
+    import pyinit.keras
+
+    made = pyinit.keras.FromRecipe(case.recipe, key=KEY)(case.shape, "float32")
+    return np.asarray(keras.ops.convert_to_numpy(made))
+
+
+ADAPTERS: dict[str, tuple[str, Door]] = {
+    "torch fill": ("torch", Door("file", _by_torch_fill)),
+    "torch materialize": ("torch", Door("file", _by_materialize)),
+    "JAX initializer": ("jax", Door("numpy", _by_jax_initializer)),
+    "JAX init_tree": ("jax", Door("numpy", _by_init_tree)),
+    "JAX init": ("jax", Door("numpy", _by_recorded_init)),
+    "Keras FromRecipe": ("keras", Door("numpy", _by_keras)),
+}
 OWNERS = ("write_checkpoint, shapes", "write_checkpoint, rules", "JSON spec", "command line, recipe")
 
 
@@ -244,6 +315,14 @@ def check(case: Case, door: Door, expected: float | type[Exception]) -> None:
 @pytest.mark.parametrize(("name", "door"), pairs(CASES, DOORS))
 def test_every_door_counts_the_same_or_refuses(name: str, door: str) -> None:
     check(CASES[name], DOORS[door], CASES[name].fans[DOORS[door].layout])
+
+
+@pytest.mark.interop
+@pytest.mark.parametrize(("name", "adapter"), pairs(CASES, ADAPTERS))
+def test_every_adapter_counts_the_same_or_refuses(name: str, adapter: str) -> None:
+    framework, door = ADAPTERS[adapter]
+    pytest.importorskip(framework)
+    check(CASES[name], door, CASES[name].fans[door.layout])
 
 
 @pytest.mark.parametrize(("name", "door"), pairs(OWNED, OWNERS))
