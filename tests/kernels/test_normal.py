@@ -74,7 +74,7 @@ def negative_zeros(values: np.ndarray) -> np.ndarray:
 )
 def test_a_zero_has_the_sign_of_what_underflowed(isa: str, dtype: str, std: float) -> None:
     index = np.arange(4096, dtype=np.uint64)
-    made = pi.normal(0.0, std)(4096, key=1, dtype=dtype).astype(np.float64)
+    made = pi.normal(std=std)(4096, key=1, dtype=dtype).astype(np.float64)
     twin = reference.normal(pi.key(1), index, 0.0, std, dtype)
     twin = twin.view(ml_dtypes.bfloat16) if dtype == "bfloat16" else twin
     assert negative_zeros(made).sum() > 500
