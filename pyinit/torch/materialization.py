@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias, TypeVar
@@ -85,7 +86,8 @@ def materialize(
     RecipeError
         If it is not known how a parameter or buffer begins, or if one is real that a method would begin. Each
         is named, with the reason; the module is still on the meta device then. If a name or a pattern
-        matches nothing (with a prefix, only one that begins with it), or two rules name one tied tensor.
+        matches nothing (with a prefix, only one that begins with it), or two rules name one tied tensor. If a
+        recipe is given and all tensors are real.
     LayoutError
         If a lazy module does not know its shapes yet. If a recipe counts fans, names no axes, and nobody
         knows what the axes of a weight are.
@@ -96,7 +98,8 @@ def materialize(
     -----
     UserWarning
         Of a module on the meta device: if modules that hold one tensor begin it in different ways, or if a
-        constructor seems to draw in a way that torch does not count.
+        constructor seems to draw in a way that torch does not count. Of a module with parameters: if all its
+        tensors are real, so that there is nothing to make.
 
     Notes
     -----
@@ -112,7 +115,8 @@ def materialize(
 
     *Names* are those of the state dict of the module without wrappers: torch.compile, activation
     checkpointing, FSDP and DataParallel change no number and no rule. A buffer follows a rule with its own
-    name, and a pattern only where the module does not say what it is. A rule for the name of a parametrized
+    name, and a pattern only where the module does not say what it is and no parameter matches the pattern. A
+    rule for the name of a parametrized
     weight is for what it is computed from; of a weight-normed one the direction follows the recipe and
     the magnitude becomes its norm, so that the weight is what was asked for.
 
@@ -149,6 +153,8 @@ def materialize(
     with whole(module) as distributed:
         try:
             recorded = record(module, before)
+            if not recorded:
+                _check_unneeded(module, asked is not None)
             if isinstance(asked, Recipe):
                 recorded = redrawn(module, recorded, asked, before)
             elif asked is not None:
@@ -177,6 +183,19 @@ def _before(prefix: object) -> str:
     if not isinstance(prefix, str) or prefix.startswith("."):
         raise RecipeError(f'a prefix is a module\'s name in the whole, such as "layers.2"; got {prefix!r}.')
     return f"{prefix.removesuffix('.')}." if prefix else ""
+
+
+def _check_unneeded(module: torch.nn.Module, is_asked: bool) -> None:
+    """Refuse a recipe, or warn, if a module has parameters and none of its tensors is on the meta device."""
+    if next(module.parameters(), None) is None:
+        return
+    why = (
+        f"materialize needs a module on the meta device; all tensors of {type(module).__name__} are real, "
+        "and stay as they are. Build it under pyinit.torch.deferred(), and leave out to_empty()."
+    )
+    if is_asked:
+        raise RecipeError(why)
+    warnings.warn(why, UserWarning, stacklevel=3)
 
 
 def _check(module: torch.nn.Module, recorded: dict[str, Recorded], names: Mapping[str, str]) -> None:

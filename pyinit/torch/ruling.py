@@ -14,6 +14,7 @@ from ..errors import PyinitError, RecipeError
 from ..recipe import Recipe
 from ..rules import Rule
 from ..structured import Bilinear, Dirac, Identity, Pretrained
+from .naming import state_names
 from .owned import Owned, owned_tensors
 from .recording import Call, Cell, Draw, Recorded, Snapshot, Write
 from .tensor import WRITTEN
@@ -75,8 +76,9 @@ def ruled(
     """Return the recording with what rules ask for: the first that matches a tensor's name decides.
 
     A rule matches the names of the state dict, without wrappers. One for the name of a parametrized weight is
-    for what the weight is computed from. Buffers and plain attributes follow a pattern only where the module
-    does not say what they are, and their own name always.
+    for what the weight is computed from. Buffers and plain attributes follow their own name always, and a
+    pattern only where the module does not say what they are and no parameter matches it, too: `"*"` is not
+    meant for them.
 
     Parameters
     ----------
@@ -95,11 +97,22 @@ def ruled(
     LayoutError, RecipeError
         If a rule does not fit a tensor. The message names the tensor.
     """
+    tensors = list(owned_tensors(module, recorded, prefix))
+    parameters = [name for name, _ in module.named_parameters(remove_duplicate=False)]
+    of_parameters = [*state_names(module, parameters, prefix).values()]
+    # a rule of real parameters is not meant for buffers either
+    for_buffers = tuple(
+        rule
+        for rule in rules
+        if not any(rule.matches(name, is_kernel=kind) for name in of_parameters for kind in (True, False))
+    )
 
     def wanted(tensor: Owned) -> Rule | None:
         if tensor.place.part == "computed":
             return None
         rule = tensor.rule(rules, tensor.names)
+        if rule is not None and not tensor.is_parameter and rule.match not in tensor.names:
+            rule = tensor.rule(for_buffers, tensor.names)
         if (
             rule is None
             and tensor.place.part == "unknown"
@@ -113,7 +126,7 @@ def ruled(
         is_named = rule is not None and rule.match in tensor.names
         return None if said_by_module and not is_named else rule
 
-    return _rewritten(list(owned_tensors(module, recorded, prefix)), wanted)
+    return _rewritten(tensors, wanted)
 
 
 def _rewritten(tensors: list[Owned], wanted: Callable[[Owned], Rule | None]) -> dict[str, Recorded]:

@@ -236,6 +236,35 @@ def test_a_buffer_follows_its_own_name_and_no_pattern() -> None:
     assert module.weight.tolist() == [2, 2, 2]
 
 
+class WithTable(nn.Module):  # type: ignore[misc, name-defined]
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3, 3)
+        self.register_buffer("table", torch.arange(3.0))
+
+
+@pytest.mark.parametrize(
+    "pattern", ["*", "[lt]*", pi.Rule("*", pi.normal(std=9.0), kernels_only=True), pi.Rule("*", pi.ones())]
+)
+def test_a_pattern_for_parameters_draws_no_buffer(pattern: Any) -> None:
+    with torch.device("meta"):
+        module = WithTable()
+    rules = [pattern] if isinstance(pattern, pi.Rule) else {pattern: pi.normal(std=9.0)}
+    with pytest.raises(pi.errors.RecipeError, match=r"buffer 'table': nothing is written to it"):
+        materialize(module, rules, key=0)
+    with deferred():
+        module = WithTable()
+    assert materialize(module, rules, key=0).table.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("name", ["table", "t*", "*table"])
+def test_a_pattern_for_buffers_alone_makes_what_the_module_does_not_say(name: str) -> None:
+    with torch.device("meta"):
+        module = WithTable()
+    assert materialize(module, {name: "ones", "*": "zeros"}, key=0).table.tolist() == [1, 1, 1]
+    assert bool((module.linear.weight == 0).all())
+
+
 def test_one_recipe_is_for_a_kernel_that_nothing_else_makes() -> None:
     class Silent(nn.Module):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
