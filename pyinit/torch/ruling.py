@@ -134,6 +134,10 @@ def _rewritten(tensors: list[Owned], wanted: Callable[[Owned], Rule | None]) -> 
     cells: dict[int, Cell] = {}
     done: dict[tuple[int, View], tuple[Owned, Rule]] = {}
     directions: dict[tuple[int, str], tuple[Owned, Rule]] = {}
+    # an embedding's padding row is zero under the name of a tied head, too
+    padding: dict[tuple[int, View], set[int]] = {}
+    for tensor in tensors:
+        padding.setdefault(tensor.at, set()).update(_padding_rows(tensor))
 
     def cell_of(tensor: Owned) -> Cell:
         recorded = tensor.recorded
@@ -141,7 +145,7 @@ def _rewritten(tensors: list[Owned], wanted: Callable[[Owned], Rule | None]) -> 
 
     def write(tensor: Owned, rule: Rule) -> None:
         try:
-            _write(cell_of(tensor), tensor, rule)
+            _write(cell_of(tensor), tensor, rule, padding[tensor.at])
         except PyinitError as error:
             raise type(error)(f"'{tensor.names[0]}': {error}") from None
 
@@ -189,21 +193,20 @@ def _check_tie(tensor: Owned, rule: Rule, first: Owned, decided: Rule) -> None:
         )
 
 
-def _write(cell: Cell, tensor: Owned, rule: Rule) -> None:
-    """Put what a rule says in the place of what was written to a tensor."""
+def _padding_rows(tensor: Owned) -> tuple[int, ...]:
+    """Return the row that the owner of a weight keeps zero for padding, if it has one."""
+    row = getattr(tensor.place.owner, "padding_idx", None)
+    is_table = tensor.place.weight == "weight" and len(tensor.recorded.shape) >= 2
+    return (row,) if is_table and isinstance(row, int) else ()
+
+
+def _write(cell: Cell, tensor: Owned, rule: Rule, padding: set[int]) -> None:
+    """Put what a rule says in the place of what was written to a tensor; padding rows are zero."""
     view, name = tensor.recorded.view, tensor.names[0]
     recipe = rule.recipe
     if len(view.shape) >= 2 and view.dtype in WRITTEN:
         recipe = tensor.use.fit(recipe, view.shape)
-    rows = list(rule.zero_rows)
-    padding = getattr(tensor.place.owner, "padding_idx", None)
-    if (
-        isinstance(padding, int)
-        and len(view.shape) >= 2
-        and tensor.place.weight == "weight"
-        and padding not in rows
-    ):
-        rows.append(padding)
+    rows = dict.fromkeys((*rule.zero_rows, *sorted(padding)))
     if tensor.place.part == "direction" and (rows or recipe == zeros()):
         raise RecipeError(
             "a weight-normed weight of zeros has no direction, and would be NaN. Make its magnitude zeros "

@@ -229,6 +229,21 @@ def test_a_tied_tensor_follows_one_rule() -> None:
         materialize(model, {"embed.*": "ones", "head.weight": "zeros"}, key=0)
 
 
+@pytest.mark.parametrize("name", ["embed.weight", "head.weight", "*.weight"])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_the_padding_row_of_a_tied_embedding_stays_zero(name: str, is_first: bool) -> None:
+    def build() -> Any:
+        embedding, head = nn.Embedding(9, 4, padding_idx=2), nn.Linear(4, 9, bias=False)
+        head.weight = embedding.weight
+        parts = {"embed": embedding, "head": head}
+        return nn.ModuleDict(parts if is_first else dict(reversed(parts.items())))
+
+    with deferred():
+        module = build()
+    rows = materialize(module, {name: "ones"}, key=0)["head"].weight.detach()
+    assert rows[:, 0].tolist() == [1, 1, 0, 1, 1, 1, 1, 1, 1]
+
+
 def test_a_buffer_follows_its_own_name_and_no_pattern() -> None:
     module = made(lambda: nn.BatchNorm1d(3), {"running_mean": "ones", "*": pi.constant(2.0)})
     assert module.running_mean.tolist() == [1, 1, 1]
