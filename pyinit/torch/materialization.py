@@ -20,7 +20,7 @@ from .construction import forget_construction, was_deferred
 from .doubts import warn_of_constructors
 from .followed import kind_of
 from .holding import named_tensors, put_instead
-from .naming import state_names
+from .naming import state_names, whole_prefix
 from .owned import check_names
 from .recorder import MARK
 from .recording import Cell, Draw, Recorded, Write
@@ -71,7 +71,7 @@ def materialize(
     prefix : str
         The module's name in the whole model, such as ``"layers.2"``, where it is a part: a stage of a
         pipeline, what FSDP's ``param_init_fn`` is given. It stands before the names that make the keys and
-        that patterns match.
+        that patterns match, without the names of wrappers; leave out the ``module`` of DataParallel yourself.
     threads : int, optional
         At most this many threads. The values do not depend on it.
 
@@ -180,9 +180,9 @@ def materialize(
 
 def _before(prefix: object) -> str:
     """Return what stands before a part's names in the whole."""
-    if not isinstance(prefix, str) or prefix.startswith("."):
+    if not isinstance(prefix, str) or prefix.startswith(".") or ".." in prefix:
         raise RecipeError(f'a prefix is a module\'s name in the whole, such as "layers.2"; got {prefix!r}.')
-    return f"{prefix.removesuffix('.')}." if prefix else ""
+    return whole_prefix(prefix)
 
 
 def _check_unneeded(module: torch.nn.Module, is_asked: bool) -> None:

@@ -8,7 +8,7 @@ from torch import nn
 
 from .recording import Draw, Path, Recorded, Write
 
-__all__ = ["name_draws", "state_names"]
+__all__ = ["name_draws", "state_names", "whole_prefix"]
 
 # The names under which torch.compile, activation checkpointing and the first FSDP hold what they wrap.
 _WRAPPED = frozenset({"_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module"})
@@ -51,6 +51,19 @@ def _unwrapped(module: nn.Module, name: str) -> str:
         if not wraps and part not in _WRAPPED:
             kept.append(part)
     return ".".join(kept)
+
+
+def whole_prefix(prefix: str) -> str:
+    """Return what stands before a part's names in the state dict of the whole: no wrappers, a dot at its end.
+
+    Examples
+    --------
+    >>> whole_prefix("_fsdp_wrapped_module.layers.2")
+    'layers.2.'
+    """
+    return "".join(
+        f"{part}." for part in prefix.removesuffix(".").split(".") if part and part not in _WRAPPED
+    )
 
 
 def name_draws(found: Mapping[str, Recorded], state: Mapping[str, str] | None = None) -> None:

@@ -167,7 +167,17 @@ def test_only_rules_that_begin_with_the_prefix_have_to_match() -> None:
     assert layer.weight.is_meta
 
 
-@pytest.mark.parametrize("prefix", [2, ".2", None])
+@pytest.mark.parametrize(
+    "prefix", ["_orig_mod.2", "_fsdp_wrapped_module.2.", "2._checkpoint_wrapped_module._orig_mod"]
+)
+def test_wrappers_in_a_prefix_change_nothing(prefix: str) -> None:
+    whole = materialize(on_meta(plain), key=7)
+    part = materialize(on_meta(plain)[2], {"2.bias": "ones"}, key=7, prefix=prefix)
+    assert torch.equal(part.weight, whole[2].weight)
+    assert bool((part.bias == 1).all())
+
+
+@pytest.mark.parametrize("prefix", [2, ".2", None, "1..2"])
 def test_a_prefix_is_a_name(prefix: Any) -> None:
     with pytest.raises(pi.errors.RecipeError, match=r"a prefix is a module's name in the whole, such as"):
         materialize(on_meta(plain), key=0, prefix=prefix)
