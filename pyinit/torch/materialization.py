@@ -110,8 +110,8 @@ def materialize(
     that says so: ``he_normal(batch_axis=0)``, whose other axes are (out, in), or in_axis and out_axis, too.
 
     *One recipe* leaves embeddings, norms and tables alone (parameters of modules of these kinds, or named
-    ``*embed``, ``*embedding(s)``, ``*token(s)``, ``*table``), vectors that are not called bias, constants,
-    and every buffer.
+    ``*embed``, ``*embedding(s)``, ``*token(s)``, ``*table``), vectors that are not called bias, constants
+    (those of a part, such as a forget gate's biases, too), and every buffer.
 
     *Names* are those of the state dict of the module without wrappers: torch.compile, activation
     checkpointing, FSDP and DataParallel change no number and no rule. A buffer follows a rule with its own

@@ -67,7 +67,7 @@ def redrawn(
         is_drawn = _is_random(tensor.recorded.writes) or tensor.recorded.unmade is not None
         return by_role[tensor.use.role] if is_drawn else None
 
-    return _rewritten(tensors, wanted)
+    return _rewritten(tensors, wanted, keeps_constants=True)
 
 
 def ruled(
@@ -129,8 +129,14 @@ def ruled(
     return _rewritten(tensors, wanted)
 
 
-def _rewritten(tensors: list[Owned], wanted: Callable[[Owned], Rule | None]) -> dict[str, Recorded]:
-    """Return the recording in which tensors are what the rules say that are wanted of them."""
+def _rewritten(
+    tensors: list[Owned], wanted: Callable[[Owned], Rule | None], *, keeps_constants: bool = False
+) -> dict[str, Recorded]:
+    """Return the recording in which tensors are what the rules say that are wanted of them.
+
+    With `keeps_constants`, parts that the module sets to constants after it has drawn a tensor, such as the
+    biases of a forget gate, keep them.
+    """
     cells: dict[int, Cell] = {}
     done: dict[tuple[int, View], tuple[Owned, Rule]] = {}
     directions: dict[tuple[int, str], tuple[Owned, Rule]] = {}
@@ -144,10 +150,14 @@ def _rewritten(tensors: list[Owned], wanted: Callable[[Owned], Rule | None]) -> 
         return cells.setdefault(id(recorded.cell), replace(recorded.cell))
 
     def write(tensor: Owned, rule: Rule) -> None:
+        cell = cell_of(tensor)
+        kept = _last_constants(cell.writes) if keeps_constants and tensor.recorded.unmade is None else ()
         try:
-            _write(cell_of(tensor), tensor, rule, padding[tensor.at])
+            _write(cell, tensor, rule, padding[tensor.at])
         except PyinitError as error:
             raise type(error)(f"'{tensor.names[0]}': {error}") from None
+        for constant_part in kept:
+            cell.add(constant_part)
 
     for tensor in tensors:
         rule = wanted(tensor) if tensor.place.part != "magnitude" else None
@@ -249,6 +259,13 @@ def _again(writes: tuple[Write, ...], cells: Mapping[int, Cell]) -> tuple[Write,
         return replace(write, content=replace(write.content, args=args, kwargs=kwargs))
 
     return tuple(map(each, writes))
+
+
+def _last_constants(writes: tuple[Write, ...]) -> tuple[Write, ...]:
+    """Return the writes after the last one that is drawn at random, or that changes what is there."""
+    is_kept = [write.assigns and not _is_random((write,)) for write in writes]
+    first = len(writes) - is_kept[::-1].index(False) if False in is_kept else 0
+    return writes[first:]
 
 
 def _is_random(writes: tuple[Write, ...]) -> bool:

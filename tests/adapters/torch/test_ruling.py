@@ -251,6 +251,27 @@ def test_a_buffer_follows_its_own_name_and_no_pattern() -> None:
     assert module.weight.tolist() == [2, 2, 2]
 
 
+@pytest.mark.parametrize("build", ["deferred", "reset_parameters"])
+def test_one_recipe_keeps_the_constants_of_a_part(build: str) -> None:
+    class Cell(nn.LSTM):  # type: ignore[misc, name-defined]
+        def reset_parameters(self) -> None:
+            super().reset_parameters()
+            with torch.no_grad():
+                self.bias_ih_l0[4:8].fill_(1.0)
+                self.bias_hh_l0[4:8] = 2.0
+                self.weight_ih_l0[0].zero_()
+
+    with deferred() if build == "deferred" else torch.device("meta"):
+        module = Cell(3, 4)
+    materialize(module, pi.normal(mean=5.0, std=0.1), key=0)
+    gates = lambda bias: bias.detach().view(4, 4).unique_consecutive(dim=0)[:, 0].tolist()  # noqa: E731
+    assert gates(module.bias_ih_l0) == [0, 1, 0]
+    assert gates(module.bias_hh_l0) == [0, 2, 0]
+    assert module.weight_ih_l0[0].tolist() == [0, 0, 0]
+    drawn = pi.normal(mean=5.0, std=0.1)((16, 3), key=pi.key(0).fold_in("weight_ih_l0"))
+    assert torch.equal(module.weight_ih_l0[1:].detach(), torch.from_numpy(drawn)[1:])
+
+
 class WithTable(nn.Module):  # type: ignore[misc, name-defined]
     def __init__(self) -> None:
         super().__init__()
