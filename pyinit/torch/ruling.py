@@ -55,6 +55,8 @@ def redrawn(
     LayoutError
         If the recipe counts fans and nobody knows what the axes of a kernel are. The message names the
         kernel.
+    RecipeError
+        If a weight is computed from several tensors that are drawn, other than by weight normalization.
     """
     tensors = list(owned_tensors(module, recorded, prefix))
     # an embedding stays one where a head shares it
@@ -62,9 +64,13 @@ def redrawn(
     by_role = {"kernel": Rule("*", recipe), "bias": Rule("*", zeros())}
 
     def wanted(tensor: Owned) -> Rule | None:
-        if not tensor.is_parameter or tensor.at in own:
+        if not tensor.is_parameter:
             return None
         is_drawn = _is_random(tensor.recorded.writes) or tensor.recorded.unmade is not None
+        if is_drawn and tensor.place.part == "unknown":
+            raise RecipeError(_of_several(tensor))
+        if tensor.at in own:
+            return None
         return by_role[tensor.use.role] if is_drawn else None
 
     return _rewritten(tensors, wanted, keeps_constants=True)
@@ -118,15 +124,19 @@ def ruled(
             and tensor.place.part == "unknown"
             and tensor.rule(rules, (tensor.weight,)) is not None
         ):
-            raise RecipeError(
-                f"'{tensor.weight}' is computed from several tensors, of which '{tensor.names[0]}' is one. "
-                "Give each of them a rule."
-            )
+            raise RecipeError(_of_several(tensor))
         said_by_module = not tensor.is_parameter and tensor.recorded.unmade is None
         is_named = rule is not None and rule.match in tensor.names
         return None if said_by_module and not is_named else rule
 
     return _rewritten(tensors, wanted)
+
+
+def _of_several(tensor: Owned) -> str:
+    return (
+        f"'{tensor.weight}' is computed from several tensors, of which '{tensor.names[0]}' is one. "
+        "Give each of them a rule."
+    )
 
 
 def _rewritten(

@@ -318,6 +318,32 @@ def test_one_recipe_is_for_a_kernel_that_nothing_else_makes() -> None:
 
 # parametrized weights
 
+
+class Product(nn.Module):  # type: ignore[misc, name-defined]
+    """A weight that is computed from two tensors."""
+
+    def forward(self, one: Any, other: Any) -> Any:
+        return one * other
+
+    def right_inverse(self, weight: Any) -> Any:
+        return weight.clone(), torch.ones_like(weight)
+
+
+@pytest.mark.parametrize("recipe", ["he_normal", {"weight": "he_normal"}, {"*.weight|weight": "ones"}])
+def test_a_weight_of_several_tensors_is_refused(recipe: Any) -> None:
+    def build() -> Any:
+        layer = nn.Linear(3, 3)
+        nn.utils.parametrize.register_parametrization(layer, "weight", Product())
+        return layer
+
+    with pytest.raises(
+        pi.errors.RecipeError, match=r"'weight' is computed from several tensors, of which '.*original0' is"
+    ):
+        made(build, recipe)
+    module = made(build, {"*.original0": "ones", "*": "zeros"})
+    assert bool((module.parametrizations.weight.original0 == 1).all())
+
+
 NORMED = {
     "parametrization": (nn.utils.parametrizations.weight_norm, "parametrizations.weight.original1"),
     "hook": (nn.utils.weight_norm, "weight_v"),
