@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from torch import nn
 
@@ -45,11 +46,13 @@ def _unwrapped(module: nn.Module, name: str) -> str:
     if not any(part == "module" or part in _WRAPPED for part in parts):
         return name
     kept = []
-    for position, part in enumerate(parts):
-        parallel = (nn.DataParallel, nn.parallel.DistributedDataParallel)
-        wraps = part == "module" and isinstance(module.get_submodule(".".join(parts[:position])), parallel)
-        if not wraps and part not in _WRAPPED:
+    # what stands in a list or dict that is a plain attribute is no module
+    holder: Any = module
+    for part in parts:
+        is_parallel = isinstance(holder, nn.DataParallel | nn.parallel.DistributedDataParallel)
+        if part not in _WRAPPED and not (part == "module" and is_parallel):
             kept.append(part)
+        holder = getattr(holder, part, None)
     return ".".join(kept)
 
 

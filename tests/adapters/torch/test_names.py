@@ -124,6 +124,19 @@ def test_a_child_that_is_called_module_keeps_its_name() -> None:
     assert state_names(module, ["module.weight"]) == {"module.weight": "module.weight"}
 
 
+def test_a_key_of_a_plain_dict_is_no_wrapper() -> None:
+    class Holder(nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(2, 2)
+            self.tables = {"module": torch.ones(3), "_orig_mods": [torch.zeros(2)]}
+
+    with deferred():
+        holder = Holder()
+    materialize(holder, {"tables.module": pi.constant(4.0)}, key=0)
+    assert holder.tables["module"].tolist() == [4, 4, 4]
+
+
 # prefixes
 
 
