@@ -61,12 +61,13 @@ def redrawn(
     tensors = list(owned_tensors(module, recorded, prefix))
     # an embedding stays one where a head shares it
     own = {tensor.at for tensor in tensors if tensor.use.role == "own"}
+    held = {id(tensor.recorded.cell): tensor.recorded.cell for tensor in tensors}
     by_role = {"kernel": Rule("*", recipe), "bias": Rule("*", zeros())}
 
     def wanted(tensor: Owned) -> Rule | None:
         if not tensor.is_parameter:
             return None
-        is_drawn = _is_random(tensor.recorded.writes) or tensor.recorded.unmade is not None
+        is_drawn = _is_random(tensor.recorded.writes, held) or tensor.recorded.unmade is not None
         if is_drawn and tensor.place.part == "unknown":
             raise RecipeError(_of_several(tensor))
         if tensor.at in own:
@@ -190,8 +191,17 @@ def _rewritten(
             _follow(cell_of(tensor), tensor, cell_of(direction[0]), direction[0])
         elif rule is not None:
             write(tensor, rule)
+    changed = {
+        id(tensor.recorded.cell): (tensor.recorded.cell.writes, cells[id(tensor.recorded.cell)])
+        for tensor in tensors
+        if id(tensor.recorded.cell) in cells
+    }
     held = {id(tensor.recorded.cell): tensor.recorded.cell for tensor in tensors} | cells
+    memo: dict[int, tuple[Write, ...]] = {}
     for tensor in tensors:
+        if id(tensor.recorded.cell) not in changed:
+            cell = cell_of(tensor)
+            cell.writes = _following(tensor.recorded.cell.writes, changed, memo)
         if tensor.place.part == "computed":
             cell = cell_of(tensor)
             others = {at: one for at, one in held.items() if at != id(tensor.recorded.cell)}
@@ -271,6 +281,39 @@ def _again(writes: tuple[Write, ...], cells: Mapping[int, Cell]) -> tuple[Write,
     return tuple(map(each, writes))
 
 
+def _following(
+    writes: tuple[Write, ...],
+    changed: Mapping[int, tuple[tuple[Write, ...], Cell]],
+    memo: dict[int, tuple[Write, ...]],
+) -> tuple[Write, ...]:
+    """Return writes that read of changed cells what these hold now, where they read what these held at last.
+
+    So a target network is still a copy of the network, and singular vectors are those of the weight.
+    """
+    if id(writes) in memo:
+        return memo[id(writes)]
+
+    def of_now(value: Any) -> Any:
+        if not isinstance(value, Snapshot):
+            return value
+        if id(value.cell) in changed:
+            before, cell = changed[id(value.cell)]
+            if value.writes is before:
+                return Snapshot(cell, cell.writes, value.view)
+        inner = _following(value.writes, changed, memo)
+        return value if inner is value.writes else replace(value, writes=inner)
+
+    def each(write: Write) -> Write:
+        if not isinstance(write.content, Call):
+            return write
+        args, kwargs = tree_map(of_now, (write.content.args, dict(write.content.kwargs)))
+        return replace(write, content=replace(write.content, args=args, kwargs=kwargs))
+
+    reads = any(True for write in writes for _ in getattr(write.content, "snapshots", ()))
+    memo[id(writes)] = tuple(map(each, writes)) if reads else writes
+    return memo[id(writes)]
+
+
 def _last_constants(writes: tuple[Write, ...]) -> tuple[Write, ...]:
     """Return the writes after the last one that is drawn at random, or that changes what is there."""
     is_kept = [write.assigns and not _is_random((write,)) for write in writes]
@@ -278,8 +321,12 @@ def _last_constants(writes: tuple[Write, ...]) -> tuple[Write, ...]:
     return writes[first:]
 
 
-def _is_random(writes: tuple[Write, ...]) -> bool:
-    """Tell whether something was drawn at random, or computed from what was."""
+def _is_random(writes: tuple[Write, ...], held: Mapping[int, Cell] | None = None) -> bool:
+    """Tell whether something was drawn at random, or computed from what was.
+
+    What cells hold at last counts as known where it is read.
+    """
+    held = {} if held is None else held
     seen: set[int] = set()
     waiting = [writes]
     while waiting:
@@ -290,5 +337,10 @@ def _is_random(writes: tuple[Write, ...]) -> bool:
         for write in found:
             if isinstance(write.content, Draw) and not isinstance(write.content.recipe, _GIVEN):
                 return True
-            waiting += [read.writes for read in getattr(write.content, "snapshots", ())]
+            reads = getattr(write.content, "snapshots", ())
+            waiting += [
+                read.writes
+                for read in reads
+                if id(read.cell) not in held or read.writes is not held[id(read.cell)].writes
+            ]
     return False
