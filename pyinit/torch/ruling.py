@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 import torch
-from torch.utils._pytree import tree_map
 
-from ..distributions import Constant, constant, zeros
+from ..distributions import constant, zeros
 from ..errors import PyinitError, RecipeError
 from ..recipe import Recipe
 from ..rules import Rule
-from ..structured import Bilinear, Dirac, Identity, Pretrained
+from .dependence import again, following, is_random, last_constants
 from .naming import state_names
 from .owned import Owned, owned_tensors
 from .recording import Call, Cell, Draw, Recorded, Snapshot, Write
@@ -21,9 +19,6 @@ from .tensor import WRITTEN
 from .view import View
 
 __all__ = ["redrawn", "ruled"]
-
-# What decides every number itself.
-_GIVEN = (Constant, Identity, Dirac, Bilinear, Pretrained)
 
 
 def redrawn(
@@ -67,7 +62,7 @@ def redrawn(
     def wanted(tensor: Owned) -> Rule | None:
         if not tensor.is_parameter:
             return None
-        is_drawn = _is_random(tensor.recorded.writes, held) or tensor.recorded.unmade is not None
+        is_drawn = is_random(tensor.recorded.writes, held) or tensor.recorded.unmade is not None
         if is_drawn and tensor.place.part == "unknown":
             raise RecipeError(_of_several(tensor))
         if tensor.at in own:
@@ -162,7 +157,7 @@ def _rewritten(
 
     def write(tensor: Owned, rule: Rule) -> None:
         cell = cell_of(tensor)
-        kept = _last_constants(cell.writes) if keeps_constants and tensor.recorded.unmade is None else ()
+        kept = last_constants(cell.writes) if keeps_constants and tensor.recorded.unmade is None else ()
         try:
             _write(cell, tensor, rule, padding[tensor.at])
         except PyinitError as error:
@@ -201,11 +196,11 @@ def _rewritten(
     for tensor in tensors:
         if id(tensor.recorded.cell) not in changed:
             cell = cell_of(tensor)
-            cell.writes = _following(tensor.recorded.cell.writes, changed, memo)
+            cell.writes = following(tensor.recorded.cell.writes, changed, memo)
         if tensor.place.part == "computed":
             cell = cell_of(tensor)
             others = {at: one for at, one in held.items() if at != id(tensor.recorded.cell)}
-            cell.writes = _again(cell.writes, others)
+            cell.writes = again(cell.writes, others)
     return {
         tensor.recorded.name: replace(
             tensor.recorded, cell=cells.get(id(tensor.recorded.cell), tensor.recorded.cell)
@@ -259,88 +254,3 @@ def _follow(cell: Cell, tensor: Owned, source: Cell, direction: Owned) -> None:
     read = Snapshot(source, source.writes, direction.recorded.view)
     norm = torch.ops.aten.norm_except_dim.default
     cell.add(Write(view, Call(norm, (read, 2, tensor.place.dim), {}, output=0)))
-
-
-def _again(writes: tuple[Write, ...], cells: Mapping[int, Cell]) -> tuple[Write, ...]:
-    """Return writes that compute the same of what the module's cells hold now."""
-
-    def of_now(value: Any) -> Any:
-        if not isinstance(value, Snapshot):
-            return value
-        if id(value.cell) in cells:
-            cell = cells[id(value.cell)]
-            return Snapshot(cell, cell.writes, value.view)
-        return replace(value, writes=_again(value.writes, cells))
-
-    def each(write: Write) -> Write:
-        if not isinstance(write.content, Call):
-            return write
-        args, kwargs = tree_map(of_now, (write.content.args, dict(write.content.kwargs)))
-        return replace(write, content=replace(write.content, args=args, kwargs=kwargs))
-
-    return tuple(map(each, writes))
-
-
-def _following(
-    writes: tuple[Write, ...],
-    changed: Mapping[int, tuple[tuple[Write, ...], Cell]],
-    memo: dict[int, tuple[Write, ...]],
-) -> tuple[Write, ...]:
-    """Return writes that read of changed cells what these hold now, where they read what these held at last.
-
-    So a target network is still a copy of the network, and singular vectors are those of the weight.
-    """
-    if id(writes) in memo:
-        return memo[id(writes)]
-
-    def of_now(value: Any) -> Any:
-        if not isinstance(value, Snapshot):
-            return value
-        if id(value.cell) in changed:
-            before, cell = changed[id(value.cell)]
-            if value.writes is before:
-                return Snapshot(cell, cell.writes, value.view)
-        inner = _following(value.writes, changed, memo)
-        return value if inner is value.writes else replace(value, writes=inner)
-
-    def each(write: Write) -> Write:
-        if not isinstance(write.content, Call):
-            return write
-        args, kwargs = tree_map(of_now, (write.content.args, dict(write.content.kwargs)))
-        return replace(write, content=replace(write.content, args=args, kwargs=kwargs))
-
-    reads = any(True for write in writes for _ in getattr(write.content, "snapshots", ()))
-    memo[id(writes)] = tuple(map(each, writes)) if reads else writes
-    return memo[id(writes)]
-
-
-def _last_constants(writes: tuple[Write, ...]) -> tuple[Write, ...]:
-    """Return the writes after the last one that is drawn at random, or that changes what is there."""
-    is_kept = [write.assigns and not _is_random((write,)) for write in writes]
-    first = len(writes) - is_kept[::-1].index(False) if False in is_kept else 0
-    return writes[first:]
-
-
-def _is_random(writes: tuple[Write, ...], held: Mapping[int, Cell] | None = None) -> bool:
-    """Tell whether something was drawn at random, or computed from what was.
-
-    What cells hold at last counts as known where it is read.
-    """
-    held = {} if held is None else held
-    seen: set[int] = set()
-    waiting = [writes]
-    while waiting:
-        found = waiting.pop()
-        if id(found) in seen:
-            continue
-        seen.add(id(found))
-        for write in found:
-            if isinstance(write.content, Draw) and not isinstance(write.content.recipe, _GIVEN):
-                return True
-            reads = getattr(write.content, "snapshots", ())
-            waiting += [
-                read.writes
-                for read in reads
-                if id(read.cell) not in held or read.writes is not held[id(read.cell)].writes
-            ]
-    return False
