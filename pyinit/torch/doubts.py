@@ -91,7 +91,7 @@ def refuse_real(module: torch.nn.Module, methods: Methods) -> None:
     RecipeError
         Which names them.
     """
-    names = [name for name, _ in _unwritten(module, methods)]
+    names = list(_unwritten(module, methods))
     if names:
         told = ", ".join(f"'{name}'" for name in names[:8]) + (", ..." if len(names) > 8 else "")
         raise RecipeError(
@@ -102,8 +102,8 @@ def refuse_real(module: torch.nn.Module, methods: Methods) -> None:
         )
 
 
-def _unwritten(module: torch.nn.Module, methods: Methods) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yield real parameters and buffers of modules on the meta device that are not what they begin as.
+def _unwritten(module: torch.nn.Module, methods: Methods) -> Iterator[str]:
+    """Yield the names of real tensors in modules on the meta device that are not what they begin as.
 
     Torch's own layers heed the device: a real tensor of theirs was put there.
     """
@@ -122,7 +122,7 @@ def _unwritten(module: torch.nn.Module, methods: Methods) -> Iterator[tuple[str,
             spared = methods.recorder.spared.get(int(tensor.untyped_storage()._cdata))
             differs = spared is not None and methods.begun[id(part)] and _differs(tensor, spared)
             if differs or (is_parameter and legacy):
-                yield f"{prefix}.{last}" if prefix else last, tensor
+                yield f"{prefix}.{last}" if prefix else last
 
 
 def _is_legacy(module: torch.nn.Module) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias, TypeVar
@@ -19,7 +20,7 @@ from .construction import forget_construction, was_deferred
 from .doubts import warn_of_constructors
 from .followed import kind_of
 from .holding import named_tensors, put_instead
-from .naming import state_names
+from .naming import state_names, whole_prefix
 from .owned import check_names
 from .recorder import MARK
 from .recording import Cell, Draw, Recorded, Write
@@ -70,7 +71,7 @@ def materialize(
     prefix : str
         The module's name in the whole model, such as ``"layers.2"``, where it is a part: a stage of a
         pipeline, what FSDP's ``param_init_fn`` is given. It stands before the names that make the keys and
-        that patterns match.
+        that patterns match, without the names of wrappers; leave out the ``module`` of DataParallel yourself.
     threads : int, optional
         At most this many threads. The values do not depend on it.
 
@@ -85,7 +86,8 @@ def materialize(
     RecipeError
         If it is not known how a parameter or buffer begins, or if one is real that a method would begin. Each
         is named, with the reason; the module is still on the meta device then. If a name or a pattern
-        matches nothing (with a prefix, only one that begins with it), or two rules name one tied tensor.
+        matches nothing (with a prefix, only one that begins with it), or two rules name one tied tensor. If a
+        recipe is given and all tensors are real.
     LayoutError
         If a lazy module does not know its shapes yet. If a recipe counts fans, names no axes, and nobody
         knows what the axes of a weight are.
@@ -96,7 +98,8 @@ def materialize(
     -----
     UserWarning
         Of a module on the meta device: if modules that hold one tensor begin it in different ways, or if a
-        constructor seems to draw in a way that torch does not count.
+        constructor seems to draw in a way that torch does not count. Of a module with parameters: if all its
+        tensors are real, so that there is nothing to make.
 
     Notes
     -----
@@ -107,12 +110,13 @@ def materialize(
     that says so: ``he_normal(batch_axis=0)``, whose other axes are (out, in), or in_axis and out_axis, too.
 
     *One recipe* leaves embeddings, norms and tables alone (parameters of modules of these kinds, or named
-    ``*embed``, ``*embedding(s)``, ``*token(s)``, ``*table``), vectors that are not called bias, constants,
-    and every buffer.
+    ``*embed``, ``*embedding(s)``, ``*token(s)``, ``*table``), vectors that are not called bias, constants
+    (those of a part, such as a forget gate's biases, too), and every buffer.
 
     *Names* are those of the state dict of the module without wrappers: torch.compile, activation
     checkpointing, FSDP and DataParallel change no number and no rule. A buffer follows a rule with its own
-    name, and a pattern only where the module does not say what it is. A rule for the name of a parametrized
+    name, and a pattern only where the module does not say what it is and no parameter matches the pattern. A
+    rule for the name of a parametrized
     weight is for what it is computed from; of a weight-normed one the direction follows the recipe and
     the magnitude becomes its norm, so that the weight is what was asked for.
 
@@ -149,6 +153,8 @@ def materialize(
     with whole(module) as distributed:
         try:
             recorded = record(module, before)
+            if not recorded:
+                _check_unneeded(module, asked is not None)
             if isinstance(asked, Recipe):
                 recorded = redrawn(module, recorded, asked, before)
             elif asked is not None:
@@ -174,9 +180,22 @@ def materialize(
 
 def _before(prefix: object) -> str:
     """Return what stands before a part's names in the whole."""
-    if not isinstance(prefix, str) or prefix.startswith("."):
+    if not isinstance(prefix, str) or prefix.startswith(".") or ".." in prefix:
         raise RecipeError(f'a prefix is a module\'s name in the whole, such as "layers.2"; got {prefix!r}.')
-    return f"{prefix.removesuffix('.')}." if prefix else ""
+    return whole_prefix(prefix)
+
+
+def _check_unneeded(module: torch.nn.Module, is_asked: bool) -> None:
+    """Refuse a recipe, or warn, if a module has parameters and none of its tensors is on the meta device."""
+    if next(module.parameters(), None) is None:
+        return
+    why = (
+        f"materialize needs a module on the meta device; all tensors of {type(module).__name__} are real, "
+        "and stay as they are. Build it under pyinit.torch.deferred(), and leave out to_empty()."
+    )
+    if is_asked:
+        raise RecipeError(why)
+    warnings.warn(why, UserWarning, stacklevel=3)
 
 
 def _check(module: torch.nn.Module, recorded: dict[str, Recorded], names: Mapping[str, str]) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from torch import nn
 
 from .recording import Draw, Path, Recorded, Write
 
-__all__ = ["name_draws", "state_names"]
+__all__ = ["name_draws", "state_names", "whole_prefix"]
 
 # The names under which torch.compile, activation checkpointing and the first FSDP hold what they wrap.
 _WRAPPED = frozenset({"_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module"})
@@ -45,12 +46,27 @@ def _unwrapped(module: nn.Module, name: str) -> str:
     if not any(part == "module" or part in _WRAPPED for part in parts):
         return name
     kept = []
-    for position, part in enumerate(parts):
-        parallel = (nn.DataParallel, nn.parallel.DistributedDataParallel)
-        wraps = part == "module" and isinstance(module.get_submodule(".".join(parts[:position])), parallel)
-        if not wraps and part not in _WRAPPED:
+    # what stands in a list or dict that is a plain attribute is no module
+    holder: Any = module
+    for part in parts:
+        is_parallel = isinstance(holder, nn.DataParallel | nn.parallel.DistributedDataParallel)
+        if part not in _WRAPPED and not (part == "module" and is_parallel):
             kept.append(part)
+        holder = getattr(holder, part, None)
     return ".".join(kept)
+
+
+def whole_prefix(prefix: str) -> str:
+    """Return what stands before a part's names in the state dict of the whole: no wrappers, a dot at its end.
+
+    Examples
+    --------
+    >>> whole_prefix("_fsdp_wrapped_module.layers.2")
+    'layers.2.'
+    """
+    return "".join(
+        f"{part}." for part in prefix.removesuffix(".").split(".") if part and part not in _WRAPPED
+    )
 
 
 def name_draws(found: Mapping[str, Recorded], state: Mapping[str, str] | None = None) -> None:

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 import torch
-from torch.utils._pytree import tree_map
 
-from ..distributions import Constant, constant, zeros
+from ..distributions import constant, zeros
 from ..errors import PyinitError, RecipeError
 from ..recipe import Recipe
 from ..rules import Rule
-from ..structured import Bilinear, Dirac, Identity, Pretrained
+from .dependence import again, following, is_random, last_constants
+from .naming import state_names
 from .owned import Owned, owned_tensors
 from .recording import Call, Cell, Draw, Recorded, Snapshot, Write
 from .tensor import WRITTEN
 from .view import View
 
 __all__ = ["redrawn", "ruled"]
-
-# What decides every number itself.
-_GIVEN = (Constant, Identity, Dirac, Bilinear, Pretrained)
 
 
 def redrawn(
@@ -54,19 +50,26 @@ def redrawn(
     LayoutError
         If the recipe counts fans and nobody knows what the axes of a kernel are. The message names the
         kernel.
+    RecipeError
+        If a weight is computed from several tensors that are drawn, other than by weight normalization.
     """
     tensors = list(owned_tensors(module, recorded, prefix))
     # an embedding stays one where a head shares it
     own = {tensor.at for tensor in tensors if tensor.use.role == "own"}
+    held = {id(tensor.recorded.cell): tensor.recorded.cell for tensor in tensors}
     by_role = {"kernel": Rule("*", recipe), "bias": Rule("*", zeros())}
 
     def wanted(tensor: Owned) -> Rule | None:
-        if not tensor.is_parameter or tensor.at in own:
+        if not tensor.is_parameter:
             return None
-        is_drawn = _is_random(tensor.recorded.writes) or tensor.recorded.unmade is not None
+        is_drawn = is_random(tensor.recorded.writes, held) or tensor.recorded.unmade is not None
+        if is_drawn and tensor.place.part == "unknown":
+            raise RecipeError(_of_several(tensor))
+        if tensor.at in own:
+            return None
         return by_role[tensor.use.role] if is_drawn else None
 
-    return _rewritten(tensors, wanted)
+    return _rewritten(tensors, wanted, keeps_constants=True)
 
 
 def ruled(
@@ -75,8 +78,9 @@ def ruled(
     """Return the recording with what rules ask for: the first that matches a tensor's name decides.
 
     A rule matches the names of the state dict, without wrappers. One for the name of a parametrized weight is
-    for what the weight is computed from. Buffers and plain attributes follow a pattern only where the module
-    does not say what they are, and their own name always.
+    for what the weight is computed from. Buffers and plain attributes follow their own name always, and a
+    pattern only where the module does not say what they are and no parameter matches it, too: `"*"` is not
+    meant for them.
 
     Parameters
     ----------
@@ -95,42 +99,71 @@ def ruled(
     LayoutError, RecipeError
         If a rule does not fit a tensor. The message names the tensor.
     """
+    tensors = list(owned_tensors(module, recorded, prefix))
+    parameters = [name for name, _ in module.named_parameters(remove_duplicate=False)]
+    of_parameters = [*state_names(module, parameters, prefix).values()]
+    # a rule of real parameters is not meant for buffers either
+    for_buffers = tuple(
+        rule
+        for rule in rules
+        if not any(rule.matches(name, is_kernel=kind) for name in of_parameters for kind in (True, False))
+    )
 
     def wanted(tensor: Owned) -> Rule | None:
         if tensor.place.part == "computed":
             return None
         rule = tensor.rule(rules, tensor.names)
+        if rule is not None and not tensor.is_parameter and rule.match not in tensor.names:
+            rule = tensor.rule(for_buffers, tensor.names)
         if (
             rule is None
             and tensor.place.part == "unknown"
             and tensor.rule(rules, (tensor.weight,)) is not None
         ):
-            raise RecipeError(
-                f"'{tensor.weight}' is computed from several tensors, of which '{tensor.names[0]}' is one. "
-                "Give each of them a rule."
-            )
+            raise RecipeError(_of_several(tensor))
         said_by_module = not tensor.is_parameter and tensor.recorded.unmade is None
         is_named = rule is not None and rule.match in tensor.names
         return None if said_by_module and not is_named else rule
 
-    return _rewritten(list(owned_tensors(module, recorded, prefix)), wanted)
+    return _rewritten(tensors, wanted)
 
 
-def _rewritten(tensors: list[Owned], wanted: Callable[[Owned], Rule | None]) -> dict[str, Recorded]:
-    """Return the recording in which tensors are what the rules say that are wanted of them."""
+def _of_several(tensor: Owned) -> str:
+    return (
+        f"'{tensor.weight}' is computed from several tensors, of which '{tensor.names[0]}' is one. "
+        "Give each of them a rule."
+    )
+
+
+def _rewritten(
+    tensors: list[Owned], wanted: Callable[[Owned], Rule | None], *, keeps_constants: bool = False
+) -> dict[str, Recorded]:
+    """Return the recording in which tensors are what the rules say that are wanted of them.
+
+    With `keeps_constants`, parts that the module sets to constants after it has drawn a tensor, such as the
+    biases of a forget gate, keep them.
+    """
     cells: dict[int, Cell] = {}
     done: dict[tuple[int, View], tuple[Owned, Rule]] = {}
     directions: dict[tuple[int, str], tuple[Owned, Rule]] = {}
+    # an embedding's padding row is zero under the name of a tied head, too
+    padding: dict[tuple[int, View], set[int]] = {}
+    for tensor in tensors:
+        padding.setdefault(tensor.at, set()).update(_padding_rows(tensor))
 
     def cell_of(tensor: Owned) -> Cell:
         recorded = tensor.recorded
         return cells.setdefault(id(recorded.cell), replace(recorded.cell))
 
     def write(tensor: Owned, rule: Rule) -> None:
+        cell = cell_of(tensor)
+        kept = last_constants(cell.writes) if keeps_constants and tensor.recorded.unmade is None else ()
         try:
-            _write(cell_of(tensor), tensor, rule)
+            _write(cell, tensor, rule, padding[tensor.at])
         except PyinitError as error:
             raise type(error)(f"'{tensor.names[0]}': {error}") from None
+        for constant_part in kept:
+            cell.add(constant_part)
 
     for tensor in tensors:
         rule = wanted(tensor) if tensor.place.part != "magnitude" else None
@@ -153,12 +186,21 @@ def _rewritten(tensors: list[Owned], wanted: Callable[[Owned], Rule | None]) -> 
             _follow(cell_of(tensor), tensor, cell_of(direction[0]), direction[0])
         elif rule is not None:
             write(tensor, rule)
+    changed = {
+        id(tensor.recorded.cell): (tensor.recorded.cell.writes, cells[id(tensor.recorded.cell)])
+        for tensor in tensors
+        if id(tensor.recorded.cell) in cells
+    }
     held = {id(tensor.recorded.cell): tensor.recorded.cell for tensor in tensors} | cells
+    memo: dict[int, tuple[Write, ...]] = {}
     for tensor in tensors:
+        if id(tensor.recorded.cell) not in changed:
+            cell = cell_of(tensor)
+            cell.writes = following(tensor.recorded.cell.writes, changed, memo)
         if tensor.place.part == "computed":
             cell = cell_of(tensor)
             others = {at: one for at, one in held.items() if at != id(tensor.recorded.cell)}
-            cell.writes = _again(cell.writes, others)
+            cell.writes = again(cell.writes, others)
     return {
         tensor.recorded.name: replace(
             tensor.recorded, cell=cells.get(id(tensor.recorded.cell), tensor.recorded.cell)
@@ -176,21 +218,20 @@ def _check_tie(tensor: Owned, rule: Rule, first: Owned, decided: Rule) -> None:
         )
 
 
-def _write(cell: Cell, tensor: Owned, rule: Rule) -> None:
-    """Put what a rule says in the place of what was written to a tensor."""
+def _padding_rows(tensor: Owned) -> tuple[int, ...]:
+    """Return the row that the owner of a weight keeps zero for padding, if it has one."""
+    row = getattr(tensor.place.owner, "padding_idx", None)
+    is_table = tensor.place.weight == "weight" and len(tensor.recorded.shape) >= 2
+    return (row,) if is_table and isinstance(row, int) else ()
+
+
+def _write(cell: Cell, tensor: Owned, rule: Rule, padding: set[int]) -> None:
+    """Put what a rule says in the place of what was written to a tensor; padding rows are zero."""
     view, name = tensor.recorded.view, tensor.names[0]
     recipe = rule.recipe
     if len(view.shape) >= 2 and view.dtype in WRITTEN:
         recipe = tensor.use.fit(recipe, view.shape)
-    rows = list(rule.zero_rows)
-    padding = getattr(tensor.place.owner, "padding_idx", None)
-    if (
-        isinstance(padding, int)
-        and len(view.shape) >= 2
-        and tensor.place.weight == "weight"
-        and padding not in rows
-    ):
-        rows.append(padding)
+    rows = dict.fromkeys((*rule.zero_rows, *sorted(padding)))
     if tensor.place.part == "direction" and (rows or recipe == zeros()):
         raise RecipeError(
             "a weight-normed weight of zeros has no direction, and would be NaN. Make its magnitude zeros "
@@ -213,39 +254,3 @@ def _follow(cell: Cell, tensor: Owned, source: Cell, direction: Owned) -> None:
     read = Snapshot(source, source.writes, direction.recorded.view)
     norm = torch.ops.aten.norm_except_dim.default
     cell.add(Write(view, Call(norm, (read, 2, tensor.place.dim), {}, output=0)))
-
-
-def _again(writes: tuple[Write, ...], cells: Mapping[int, Cell]) -> tuple[Write, ...]:
-    """Return writes that compute the same of what the module's cells hold now."""
-
-    def of_now(value: Any) -> Any:
-        if not isinstance(value, Snapshot):
-            return value
-        if id(value.cell) in cells:
-            cell = cells[id(value.cell)]
-            return Snapshot(cell, cell.writes, value.view)
-        return replace(value, writes=_again(value.writes, cells))
-
-    def each(write: Write) -> Write:
-        if not isinstance(write.content, Call):
-            return write
-        args, kwargs = tree_map(of_now, (write.content.args, dict(write.content.kwargs)))
-        return replace(write, content=replace(write.content, args=args, kwargs=kwargs))
-
-    return tuple(map(each, writes))
-
-
-def _is_random(writes: tuple[Write, ...]) -> bool:
-    """Tell whether something was drawn at random, or computed from what was."""
-    seen: set[int] = set()
-    waiting = [writes]
-    while waiting:
-        found = waiting.pop()
-        if id(found) in seen:
-            continue
-        seen.add(id(found))
-        for write in found:
-            if isinstance(write.content, Draw) and not isinstance(write.content.recipe, _GIVEN):
-                return True
-            waiting += [read.writes for read in getattr(write.content, "snapshots", ())]
-    return False

@@ -114,8 +114,26 @@ def test_adding_a_layer_changes_no_other() -> None:
 def test_a_real_module_stays_as_it_is() -> None:
     module = materialize(on_meta(net), key=0)
     before = copy.deepcopy(tensors(module))
-    assert materialize(module, key=1) is module
+    with pytest.warns(UserWarning, match=r"all tensors of Net are real, and stay as they are"):
+        assert materialize(module, key=1) is module
     assert all(same(before[name], tensor) for name, tensor in tensors(module).items())
+
+
+@pytest.mark.parametrize("recipe", ["he_normal", {"*": "he_normal"}, {"weight": "ones"}])
+@pytest.mark.parametrize(
+    "build", [lambda: nn.Linear(4, 4), lambda: on_meta(lambda: nn.Linear(4, 4)).to_empty(device="cpu")]
+)
+def test_a_recipe_for_a_real_module_is_refused(recipe: Any, build: Callable[[], Any]) -> None:
+    module = build()
+    before = module.weight.detach().clone()
+    with pytest.raises(pi.errors.RecipeError, match=r"all tensors of Linear are real.*leave out to_empty"):
+        materialize(module, recipe, key=0)
+    torch.testing.assert_close(module.weight.detach(), before, rtol=0, atol=0, equal_nan=True)
+
+
+def test_a_module_without_parameters_needs_nothing() -> None:
+    assert isinstance(materialize(nn.ReLU(), "he_normal", key=0), nn.ReLU)
+    assert len(materialize(nn.Sequential(), key=0)) == 0
 
 
 def test_a_tied_tensor_begins_as_its_first_owner_says() -> None:

@@ -124,6 +124,19 @@ def test_a_child_that_is_called_module_keeps_its_name() -> None:
     assert state_names(module, ["module.weight"]) == {"module.weight": "module.weight"}
 
 
+def test_a_key_of_a_plain_dict_is_no_wrapper() -> None:
+    class Holder(nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(2, 2)
+            self.tables = {"module": torch.ones(3), "_orig_mods": [torch.zeros(2)]}
+
+    with deferred():
+        holder = Holder()
+    materialize(holder, {"tables.module": pi.constant(4.0)}, key=0)
+    assert holder.tables["module"].tolist() == [4, 4, 4]
+
+
 # prefixes
 
 
@@ -167,7 +180,17 @@ def test_only_rules_that_begin_with_the_prefix_have_to_match() -> None:
     assert layer.weight.is_meta
 
 
-@pytest.mark.parametrize("prefix", [2, ".2", None])
+@pytest.mark.parametrize(
+    "prefix", ["_orig_mod.2", "_fsdp_wrapped_module.2.", "2._checkpoint_wrapped_module._orig_mod"]
+)
+def test_wrappers_in_a_prefix_change_nothing(prefix: str) -> None:
+    whole = materialize(on_meta(plain), key=7)
+    part = materialize(on_meta(plain)[2], {"2.bias": "ones"}, key=7, prefix=prefix)
+    assert torch.equal(part.weight, whole[2].weight)
+    assert bool((part.bias == 1).all())
+
+
+@pytest.mark.parametrize("prefix", [2, ".2", None, "1..2"])
 def test_a_prefix_is_a_name(prefix: Any) -> None:
     with pytest.raises(pi.errors.RecipeError, match=r"a prefix is a module's name in the whole, such as"):
         materialize(on_meta(plain), key=0, prefix=prefix)

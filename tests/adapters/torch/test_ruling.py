@@ -229,11 +229,76 @@ def test_a_tied_tensor_follows_one_rule() -> None:
         materialize(model, {"embed.*": "ones", "head.weight": "zeros"}, key=0)
 
 
+@pytest.mark.parametrize("name", ["embed.weight", "head.weight", "*.weight"])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_the_padding_row_of_a_tied_embedding_stays_zero(name: str, is_first: bool) -> None:
+    def build() -> Any:
+        embedding, head = nn.Embedding(9, 4, padding_idx=2), nn.Linear(4, 9, bias=False)
+        head.weight = embedding.weight
+        parts = {"embed": embedding, "head": head}
+        return nn.ModuleDict(parts if is_first else dict(reversed(parts.items())))
+
+    with deferred():
+        module = build()
+    rows = materialize(module, {name: "ones"}, key=0)["head"].weight.detach()
+    assert rows[:, 0].tolist() == [1, 1, 0, 1, 1, 1, 1, 1, 1]
+
+
 def test_a_buffer_follows_its_own_name_and_no_pattern() -> None:
     module = made(lambda: nn.BatchNorm1d(3), {"running_mean": "ones", "*": pi.constant(2.0)})
     assert module.running_mean.tolist() == [1, 1, 1]
     assert module.running_var.tolist() == [1, 1, 1]
     assert module.weight.tolist() == [2, 2, 2]
+
+
+@pytest.mark.parametrize("build", ["deferred", "reset_parameters"])
+def test_one_recipe_keeps_the_constants_of_a_part(build: str) -> None:
+    class Cell(nn.LSTM):  # type: ignore[misc, name-defined]
+        def reset_parameters(self) -> None:
+            super().reset_parameters()
+            with torch.no_grad():
+                self.bias_ih_l0[4:8].fill_(1.0)
+                self.bias_hh_l0[4:8] = 2.0
+                self.weight_ih_l0[0].zero_()
+
+    with deferred() if build == "deferred" else torch.device("meta"):
+        module = Cell(3, 4)
+    materialize(module, pi.normal(mean=5.0, std=0.1), key=0)
+    gates = lambda bias: bias.detach().view(4, 4).unique_consecutive(dim=0)[:, 0].tolist()  # noqa: E731
+    assert gates(module.bias_ih_l0) == [0, 1, 0]
+    assert gates(module.bias_hh_l0) == [0, 2, 0]
+    assert module.weight_ih_l0[0].tolist() == [0, 0, 0]
+    drawn = pi.normal(mean=5.0, std=0.1)((16, 3), key=pi.key(0).fold_in("weight_ih_l0"))
+    assert torch.equal(module.weight_ih_l0[1:].detach(), torch.from_numpy(drawn)[1:])
+
+
+class WithTable(nn.Module):  # type: ignore[misc, name-defined]
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3, 3)
+        self.register_buffer("table", torch.arange(3.0))
+
+
+@pytest.mark.parametrize(
+    "pattern", ["*", "[lt]*", pi.Rule("*", pi.normal(std=9.0), kernels_only=True), pi.Rule("*", pi.ones())]
+)
+def test_a_pattern_for_parameters_draws_no_buffer(pattern: Any) -> None:
+    with torch.device("meta"):
+        module = WithTable()
+    rules = [pattern] if isinstance(pattern, pi.Rule) else {pattern: pi.normal(std=9.0)}
+    with pytest.raises(pi.errors.RecipeError, match=r"buffer 'table': nothing is written to it"):
+        materialize(module, rules, key=0)
+    with deferred():
+        module = WithTable()
+    assert materialize(module, rules, key=0).table.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("name", ["table", "t*", "*table"])
+def test_a_pattern_for_buffers_alone_makes_what_the_module_does_not_say(name: str) -> None:
+    with torch.device("meta"):
+        module = WithTable()
+    assert materialize(module, {name: "ones", "*": "zeros"}, key=0).table.tolist() == [1, 1, 1]
+    assert bool((module.linear.weight == 0).all())
 
 
 def test_one_recipe_is_for_a_kernel_that_nothing_else_makes() -> None:
@@ -252,6 +317,32 @@ def test_one_recipe_is_for_a_kernel_that_nothing_else_makes() -> None:
 
 
 # parametrized weights
+
+
+class Product(nn.Module):  # type: ignore[misc, name-defined]
+    """A weight that is computed from two tensors."""
+
+    def forward(self, one: Any, other: Any) -> Any:
+        return one * other
+
+    def right_inverse(self, weight: Any) -> Any:
+        return weight.clone(), torch.ones_like(weight)
+
+
+@pytest.mark.parametrize("recipe", ["he_normal", {"weight": "he_normal"}, {"*.weight|weight": "ones"}])
+def test_a_weight_of_several_tensors_is_refused(recipe: Any) -> None:
+    def build() -> Any:
+        layer = nn.Linear(3, 3)
+        nn.utils.parametrize.register_parametrization(layer, "weight", Product())
+        return layer
+
+    with pytest.raises(
+        pi.errors.RecipeError, match=r"'weight' is computed from several tensors, of which '.*original0' is"
+    ):
+        made(build, recipe)
+    module = made(build, {"*.original0": "ones", "*": "zeros"})
+    assert bool((module.parametrizations.weight.original0 == 1).all())
+
 
 NORMED = {
     "parametrization": (nn.utils.parametrizations.weight_norm, "parametrizations.weight.original1"),
