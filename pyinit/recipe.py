@@ -134,6 +134,9 @@ class Recipe:
 
     def plan_for(self, shape: Shape, dtype: str) -> Plan:
         """Return the plan of a checked shape and a format's name; plans are remembered."""
+        if "__dataclass_fields__" not in vars(type(self)):
+            # a class that is no dataclass itself may hold numbers that a comparison does not see
+            return self.make_plan(shape, resolve(dtype))
         return _remembered(self, shape, dtype)
 
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
