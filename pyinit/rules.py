@@ -64,6 +64,7 @@ class Rule:
         if not isinstance(self.match, str) or not self.match:
             raise RecipeError(f'a rule needs a name or a pattern; got {self.match!r}. Write "*.weight".')
         object.__setattr__(self, "recipe", as_recipe(self.recipe, f"a recipe for {self.match!r}"))
+        object.__setattr__(self, "zero_rows", _rows(self.zero_rows))
 
     def matches(self, name: str, *, is_kernel: bool) -> bool:
         """Tell whether the rule speaks of the parameter."""
@@ -89,6 +90,13 @@ class Rule:
         if self.no_kernels:
             content["no_kernels"] = True
         return content
+
+
+def _rows(rows: Any) -> tuple[int, ...]:
+    listed = tuple(rows) if isinstance(rows, tuple | list) else (None,)
+    if any(isinstance(row, bool) or not hasattr(row, "__index__") for row in listed):
+        raise RecipeError(f"zero_rows is a tuple of row indices; got {rows!r}. Write zero_rows=(0,).")
+    return tuple(int(row) for row in listed)
 
 
 def _fits(match: str, name: str) -> bool:
