@@ -76,6 +76,24 @@ def test_orthogonal_kernels_of_more_than_two_axes_are_recorded(
     assert np.array_equal(init(lambda key: {"w": make(key)}, KEY, key=7)["w"], drawn(recipe, shape, "w"))
 
 
+@pytest.mark.parametrize(
+    ("make", "recipe"),
+    [
+        (lambda key: 2 * jax.random.normal(key, (6, 4)) + 1, pi.normal(mean=1.0, std=2.0)),
+        (lambda key: jax.random.normal(key, (6, 4)) - 3, pi.normal(mean=-3.0)),
+        (
+            lambda key: 0.5 * jax.random.truncated_normal(key, -1, 3, (6, 4)) - 2,
+            pi.truncated_normal(mean=-2.0, std=0.5, low=-1.0, high=3.0),
+        ),
+        (lambda key: jax.random.uniform(key, (6, 4)) - 0.5, pi.uniform(-0.5, 0.5)),
+    ],
+)
+def test_a_draw_that_is_scaled_and_shifted_is_one_recipe(
+    make: Callable[[Any], Any], recipe: pi.Recipe
+) -> None:
+    assert np.array_equal(init(lambda key: {"w": make(key)}, KEY, key=7)["w"], drawn(recipe, (6, 4), "w"))
+
+
 @pytest.mark.parametrize("column_axis", [-1, -2])
 def test_orthogonal_convolutions_of_flax_are_recorded(column_axis: int) -> None:
     module = linen.Conv(32, (3, 3), kernel_init=jax.nn.initializers.orthogonal(column_axis=column_axis))
