@@ -115,6 +115,9 @@ class Axes:
     compat: str | None = None
 
     def __post_init__(self) -> None:
+        for name, silent in (("in_axis", None), ("out_axis", None), ("batch_axis", ())):
+            found = given_axes(getattr(self, name), name)
+            object.__setattr__(self, name, silent if found is None else found)
         named = self.in_axis is not None or self.out_axis is not None
         if self.layout is not None and self.layout not in tuple(LAYOUTS):
             raise LayoutError(
@@ -139,8 +142,6 @@ class Axes:
         if isinstance(self.groups, bool) or not hasattr(self.groups, "__index__") or self.groups < 1:
             raise LayoutError(f"groups must be a positive integer; got {self.groups!r}. Use 1 for none.")
         object.__setattr__(self, "groups", int(self.groups))
-        for name in ("in_axis", "out_axis", "batch_axis"):
-            object.__setattr__(self, name, given_axes(getattr(self, name), name))
         for name in ("transposed", "depthwise"):
             if not isinstance(getattr(self, name), bool):
                 raise LayoutError(f"{name} is True or False; got {getattr(self, name)!r}. Use a bool.")
@@ -163,7 +164,7 @@ class Axes:
 
     def batch(self, rank: int) -> tuple[int, ...]:
         """Return the axes of a weight of this rank that number weights of their own."""
-        return positions(() if self.batch_axis is None else self.batch_axis, rank, "batch_axis")
+        return positions(self.batch_axis, rank, "batch_axis")
 
     def channels(self, rank: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return the input axes and the output axes of a weight of this rank."""

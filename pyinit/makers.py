@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 from .errors import CallError, PyinitError
 from .names import nearest
 
-__all__ = ["Spoken", "maker"]
+__all__ = ["Spoken", "brief", "maker"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -105,7 +105,7 @@ def maker(
             return make(*args, **kwargs)
         except PyinitError:
             if args and _is_shape(args[0]):
-                raise call.forgotten(repr(args[0])) from None
+                raise call.forgotten(brief(args[0])) from None
             raise
 
     made.__name__ = made.__qualname__ = name
@@ -157,36 +157,46 @@ class _Call:
         )
 
     def _by_position(self, args: Sequence[Any]) -> CallError:
-        extra = args[len(self.places)]
+        extra = brief(args[len(self.places)])
         if _is_shape(args[0]):
-            return self.forgotten(repr(args[0]))
+            return self.forgotten(brief(args[0]))
+        if len(args) > 1 and _is_shape(args) and min(args) > 1:
+            # sizes that are no tuple, as NumPy's rand and torch's empty take them
+            return self.forgotten(", ".join(map(brief, args)))
         named = [name for name in self.own if name not in self.places]
         if not named:
             takes = ", ".join(self.places) or "no numbers"
-            return CallError(f"{self.name} takes {takes}; got {extra!r} as well. Leave it out.")
+            return CallError(f"{self.name} takes {takes}; got {extra} as well. Leave it out.")
         numbers = [name for name in named if name in self.numbers] or named
-        ways = " or ".join(f"{self.name}({name}={extra!r})" for name in numbers[:2])
-        return CallError(f"{self.name} takes {', '.join(named)} by name; got {extra!r}. Write {ways}.")
+        ways = " or ".join(f"{self.name}({name}={extra})" for name in numbers[:2])
+        return CallError(f"{self.name} takes {', '.join(named)} by name; got {extra}. Write {ways}.")
 
     def _unknown(self, given: str, value: Any) -> CallError:
         if given in _OF_THE_CALL:
-            return self.forgotten(f"{given}={value!r}")
+            return self.forgotten(f"{given}={brief(value)}")
         takes = ", ".join((*self.own, *self.options)) or "nothing"
-        return CallError(f"{self.name} takes {takes}; got {given}={value!r}. {self._advice(given, value)}")
+        advice = self._advice(given, brief(value))
+        return CallError(f"{self.name} takes {takes}; got {given}={brief(value)}. {advice}")
 
-    def _advice(self, given: str, value: Any) -> str:
+    def _advice(self, given: str, value: str) -> str:
         if given == "nonlinearity":
             if "a" in self.own:
                 return "It is for relu as it is, and for leaky relu with its slope as a=: leave the name out."
             if "gain" in self.own:
-                return f"Write gain=pyinit.gain({value!r})."
+                return f"Write gain=pyinit.gain({value})."
         if given in ("a", "b") and "unit" in self.own:
-            return f'Write {_FOREIGN[given][0]}={value!r}, unit="absolute".'
+            return f'Write {_FOREIGN[given][0]}={value}, unit="absolute".'
         for name in _FOREIGN.get(given, ()):
             if name in self.own:
-                return f"Write {name}={value!r}."
+                return f"Write {name}={value}."
         found = nearest(given, self.known)
         return f"Did you mean {', '.join(found)}?" if found else "Leave it out."
+
+
+def brief(value: Any) -> str:
+    """Return a value as a message shows it: in one line, and not too long."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 100 else f"{text[:97]}..."
 
 
 def _is_shape(value: Any) -> bool:

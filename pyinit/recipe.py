@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ._fill import check_threads, execute
 from .dtypes import DType, resolve, storage
 from .errors import RecipeError
-from .makers import Spoken
+from .makers import Spoken, brief
 from .names import suggestion
 from .plan import Plan
 from .stream import Key, as_key
@@ -134,6 +134,9 @@ class Recipe:
 
     def plan_for(self, shape: Shape, dtype: str) -> Plan:
         """Return the plan of a checked shape and a format's name; plans are remembered."""
+        if "__dataclass_fields__" not in vars(type(self)):
+            # a class that is no dataclass itself may hold numbers that a comparison does not see
+            return self.make_plan(shape, resolve(dtype))
         return _remembered(self, shape, dtype)
 
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
@@ -350,11 +353,11 @@ def number(what: str, value: Any, *, finite: bool = True) -> float:
     # NumPy's complex numbers are floats, too, but for half of what they say
     is_other = isinstance(value, bool | np.bool_ | np.complexfloating)
     if is_other or not (hasattr(value, "__float__") or hasattr(value, "__index__")):
-        raise RecipeError(f"{what} must be a number; got {value!r}. Use a float.")
+        raise RecipeError(f"{what} must be a number; got {brief(value)}. Use a float.")
     try:
         result = float(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise RecipeError(f"{what} must be a number; got {value!r} ({error}). Use a float.") from None
+        raise RecipeError(f"{what} must be a number; got {brief(value)} ({error}). Use a float.") from None
     if math.isnan(result) or (finite and math.isinf(result)):
         kind = "a finite number" if finite else "a number"
         raise RecipeError(f"{what} must be {kind}; got {result}. Correct the recipe.")
@@ -364,5 +367,5 @@ def number(what: str, value: Any, *, finite: bool = True) -> float:
 def flag(what: str, value: Any) -> bool:
     """Return a parameter that is True or False, and nothing that only counts as one of them."""
     if not isinstance(value, bool):
-        raise RecipeError(f"{what} is True or False; got {value!r}. Use a bool.")
+        raise RecipeError(f"{what} is True or False; got {brief(value)}. Use a bool.")
     return value

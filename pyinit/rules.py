@@ -64,6 +64,7 @@ class Rule:
         if not isinstance(self.match, str) or not self.match:
             raise RecipeError(f'a rule needs a name or a pattern; got {self.match!r}. Write "*.weight".')
         object.__setattr__(self, "recipe", as_recipe(self.recipe, f"a recipe for {self.match!r}"))
+        object.__setattr__(self, "zero_rows", _rows(self.zero_rows))
 
     def matches(self, name: str, *, is_kernel: bool) -> bool:
         """Tell whether the rule speaks of the parameter."""
@@ -89,6 +90,13 @@ class Rule:
         if self.no_kernels:
             content["no_kernels"] = True
         return content
+
+
+def _rows(rows: Any) -> tuple[int, ...]:
+    listed = tuple(rows) if isinstance(rows, tuple | list) else (None,)
+    if any(isinstance(row, bool) or not hasattr(row, "__index__") for row in listed):
+        raise RecipeError(f"zero_rows is a tuple of row indices; got {rows!r}. Write zero_rows=(0,).")
+    return tuple(int(row) for row in listed)
 
 
 def _fits(match: str, name: str) -> bool:
@@ -305,7 +313,7 @@ def _is_exact(match: str) -> bool:
 def check_matched(
     rules: Iterable[Rule], names: Iterable[str], aliases: Mapping[str, str] | None = None
 ) -> None:
-    """Refuse a rule of the caller's that no tensor follows, be it an exact name or a pattern.
+    """Refuse a rule of the caller's that matches no tensor, and an exact name that an earlier rule decides.
 
     Parameters
     ----------
@@ -332,7 +340,16 @@ def check_matched(
     known = dict.fromkeys(names)
     if not known:
         return
+    # rules that speak of every name they match, be it a kernel's or not
+    before: dict[str, None] = {}
     for rule in rules:
+        if rule.match in known and (first := _deciding_match(before, rule.match)) is not None:
+            raise RecipeError(
+                f"the rule for {rule.match!r} has no effect: {first!r} is before it, and decides. "
+                f"Put {rule.match!r} first."
+            )
+        if not (rule.kernels_only or rule.no_kernels):
+            before[rule.match] = None
         if rule.match in known:
             continue
         exact = [part for part in rule.match.split("|") if _is_exact(part)]
@@ -341,6 +358,15 @@ def check_matched(
             missing = [rule.match]
         if missing:
             raise RecipeError(_unmatched(missing[0], known, aliases or {}))
+
+
+def _deciding_match(matches: Mapping[str, None], name: str) -> str | None:
+    """Return the first of the patterns that a name fits, if the name is no pattern itself."""
+    if not _is_exact(name):
+        return None
+    if name in matches:
+        return name
+    return next((match for match in matches if not _is_exact(match) and _fits(match, name)), None)
 
 
 def _unmatched(match: str, names: Iterable[str], aliases: Mapping[str, str]) -> str:

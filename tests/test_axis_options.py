@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pyinit as pi
+from pyinit.fans import Axes
+from pyinit.rules import fitted
 
 SHAPE = (8, 6, 3, 4)
 RECIPES = [
@@ -32,6 +36,20 @@ RECIPES = [
     pi.delta_orthogonal(layout="keras"),
     pi.delta_orthogonal(in_axis=2, out_axis=0),
 ]
+
+
+@pytest.mark.parametrize(
+    "make", [pi.he_normal, pi.orthogonal, pi.dirac, pi.bilinear, lambda **o: pi.sparse(0.5, **o)]
+)
+def test_no_batch_axis_may_be_said_by_none(make: Callable[..., pi.Recipe]) -> None:
+    recipe = make(batch_axis=None)
+    assert recipe == make()
+    assert repr(recipe) == repr(make())
+    # a recipe that says nothing takes the axes of the weight's owner
+    owner = Axes(layout="torch", batch_axis=0)
+    assert fitted(recipe, owner, SHAPE, is_convolution=True) == fitted(
+        make(), owner, SHAPE, is_convolution=True
+    )
 
 
 def lines(w: np.ndarray, out_axes: tuple[int, ...]) -> np.ndarray:

@@ -50,6 +50,21 @@ CALLS: list[tuple[Callable[[], object], str]] = [
     (lambda: pi.orthogonal((3, 4)), r"^orthogonal makes a recipe"),
     (lambda: pi.identity((3, 4)), r"^identity makes a recipe"),
     (lambda: pi.variance_scaling((3, 4)), r"^variance_scaling makes a recipe"),
+    (lambda: pi.he_normal(784, 256), r"^he_normal makes a recipe, .* got 784, 256. Write he_normal\(\)\("),
+    (lambda: pi.zeros(3, 4), r"^zeros makes a recipe, .* got 3, 4."),
+    (lambda: pi.normal(0, 1), r"^normal takes mean, std by name; got 0. Write normal\(mean=0\) or "),
+    # arrays, whose text has lines
+    (
+        lambda: pi.he_normal(np.zeros((30, 40))),
+        r"^he_normal takes a, .*; got array\(\[\[0., 0., .*\.\.\.\)\.$",
+    ),
+    (lambda: pi.he_normal(tensor=np.zeros((30, 40))), r"^he_normal makes a recipe, .* got tensor=array\("),
+    (lambda: pi.he_normal(wishful=np.zeros((3, 4))), r"; got wishful=array\(\[\[0., .* Leave it out\.$"),
+    (
+        lambda: pi.normal(std=np.zeros((3, 4))),
+        r"^normal's std must be a number; got array\(\[\[0., .*Use a float.$",
+    ),
+    (lambda: pi.normal(std=10**400), r"^normal's std must be a number; got 10{90,}\.\.\. \(.*Use a float.$"),
     (lambda: pi.normal(std=1.0, seed=0), r"^normal makes a recipe, .* got seed=0."),
     (lambda: pi.normal(std=1.0, shape=(3,)), r"^normal makes a recipe, .* got shape=\(3,\)."),
     (lambda: pi.glorot_uniform(dtype="float16"), r"^glorot_uniform makes a recipe, .* got dtype='float16'."),

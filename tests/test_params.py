@@ -23,8 +23,9 @@ def test_each_tensor_has_the_key_of_its_name() -> None:
 
 
 def test_a_name_is_a_recipe() -> None:
-    by_name = pi.init_params(SHAPES, {"*": "zeros"} | {"l1.weight": "ones"}, key=0)
+    by_name = pi.init_params(SHAPES, {"l1.*": "zeros"} | {"*.weight": "ones", "*": "ones"}, key=0)
     assert not by_name["l1.weight"].any()
+    assert by_name["l2.weight"].all()
     named, given = (pi.init_params({"w": (3, 4)}, one, key=0)["w"] for one in ("he_normal", pi.he_normal()))
     np.testing.assert_array_equal(named, given)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,6 +49,21 @@ def test_a_recipe_comes_back(recipe: pi.Recipe) -> None:
         assert hash(again) == hash(recipe)
         assert repr(again) == repr(recipe)
     json.loads(recipe.to_json(), parse_constant=pytest.fail)
+
+
+class Halved(pi.Recipe):
+    """A caller's own recipe, whose number is no field of a dataclass."""
+
+    def __init__(self, std: float) -> None:
+        vars(self)["std"] = std
+
+    def make_plan(self, shape: tuple[int, ...], dtype: Any) -> pi.Plan:
+        return pi.normal(std=self.std / 2).make_plan(shape, dtype)
+
+
+def test_a_recipe_of_a_callers_own_class_keeps_its_own_numbers() -> None:
+    assert [Halved(std).plan((4, 4)).std for std in (1.0, 3.0, 1.0)] == [0.5, 1.5, 0.5]
+    np.testing.assert_array_equal(Halved(3.0)((4, 4), key=0), pi.normal(std=1.5)((4, 4), key=0))
 
 
 def test_recipes_differ() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+import numpy as np
 import pytest
 
 import pyinit as pi
@@ -224,11 +226,50 @@ def test_a_rule_that_nothing_follows_is_refused(match: str, message: str) -> Non
 
 
 def test_rules_that_parameters_follow_pass() -> None:
-    matches = ("*", "*.weight", "h.0.attn.weight", "encoder.*|*.scale", "log_std|ln1.scale")
+    matches = ("h.0.attn.weight", "*.weight", "encoder.*|*.scale", "log_std|ln1.scale", "*")
     check_matched([Rule(match, "zeros") for match in matches], NAMES)
     # of a model without parameters nothing is asked
     check_matched([Rule("a", "zeros")], [])
     check_matched([Rule("w[0]", "zeros"), Rule("a|b", "zeros")], ["w[0]", "a|b"])
+
+
+@pytest.mark.parametrize(
+    ("rules", "first"),
+    [
+        ({"*": "ones", "a.weight": "zeros"}, "*"),
+        ({"b.*|*.weight": "ones", "a.weight": "zeros", "*": "ones"}, "b.*|*.weight"),
+        ([("a.weight", "ones"), ("a.weight", "zeros"), ("*", "ones")], "a.weight"),
+    ],
+)
+def test_an_exact_name_that_an_earlier_rule_decides_is_refused(rules: Any, first: str) -> None:
+    message = (
+        f"the rule for 'a.weight' has no effect: {first!r} is before it, and decides. Put 'a.weight' first."
+    )
+    with pytest.raises(pi.RecipeError) as caught:
+        pi.init_params({"a.weight": (2, 2), "b.bias": (2,)}, rules, key=0)
+    assert str(caught.value) == message
+
+
+def test_a_rule_that_an_earlier_one_leaves_something_passes() -> None:
+    names = ["a.weight", "a[0].weight", "b"]
+    check_matched([Rule("*", "ones", kernels_only=True), Rule("a.weight", "zeros")], names)
+    # a pattern behind all others is for models that have more
+    check_matched([Rule("*.weight", "ones"), Rule("b", "ones"), Rule("*", "zeros")], names)
+    # names with brackets are patterns, too
+    check_matched([Rule("a[0].weight", "ones"), Rule("a.weight", "ones"), Rule("b", "zeros")], names)
+
+
+@pytest.mark.parametrize("rows", [0, (1.5,), (True,), "0", None, ("0",)])
+def test_rows_to_keep_zero_are_integers(rows: Any) -> None:
+    with pytest.raises(
+        pi.RecipeError, match=r"^zero_rows is a tuple of row indices; got .*zero_rows=\(0,\)\.$"
+    ):
+        Rule("a", "zeros", zero_rows=rows)
+
+
+def test_a_rule_with_a_list_of_rows_is_a_value() -> None:
+    assert Rule("a", "zeros", zero_rows=[np.int64(1)]) == Rule("a", "zeros", zero_rows=(1,))  # type: ignore[arg-type, list-item]
+    assert hash(Rule("a", "zeros", zero_rows=[1])) == hash(Rule("a", "zeros", zero_rows=(1,)))  # type: ignore[arg-type]
 
 
 def test_a_rule_needs_a_pattern_and_a_recipe() -> None:

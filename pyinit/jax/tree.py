@@ -168,9 +168,11 @@ def _recipe(leaf: Leaf, choice: Choice, owned: Owned | None) -> Recipe:
 def _usual(leaf: Leaf) -> Recipe:
     recipe = conventional(leaf)
     if recipe is None:
+        # one that makes this shape
+        fitting = {0: "ones()", 1: "ones()", 2: "he_normal()"}.get(len(leaf.shape), "normal(std=0.02)")
         raise RecipeError(
             f"no rule or default names this leaf of shape {leaf.shape}. Record the model with "
-            f"pyinit.jax.init, or give a rule, such as {{{leaf.name!r}: pyinit.he_normal()}}."
+            f"pyinit.jax.init, or give a rule, such as {{{leaf.name!r}: pyinit.{fitting}}}."
         )
     return recipe
 

@@ -7,10 +7,9 @@ from typing import Any, TypeVar
 
 import keras
 
-from .. import recipe as recipes
-from ..errors import RecipeError, SeedError
+from ..errors import SeedError
 from ..plan import Plan
-from ..recipe import Recipe
+from ..recipe import Recipe, as_recipe
 from ..stream import Key, as_key
 from ..window import Shape, normal_shape
 from .owners import counts_axes, fit, owner_of, use_by
@@ -116,17 +115,11 @@ class FromRecipe(Drawing, keras.initializers.Initializer):
     """
 
     def __init__(self, recipe: Any, seed: Any = None, *, key: Any = None) -> None:
-        if isinstance(recipe, str | dict):
-            recipe = recipes.from_dict(recipe)
-        if not isinstance(recipe, Recipe):
-            raise RecipeError(
-                f"a recipe is needed; got {recipe!r}. Give pyinit.normal(), another recipe, or its name."
-            )
         if key is not None and seed is not None:
             raise SeedError(
                 f"a seed or a key is needed; got seed={seed!r} and key={key!r}. Give one of them."
             )
-        self.recipe = recipe
+        self.recipe = as_recipe(recipe)
         self.key = None if key is None else as_key(Key(**key) if isinstance(key, dict) else key)
         # Keras' own reading of a seed, which only its random initializers show
         self._seeded = keras.initializers.RandomNormal(seed=seed)

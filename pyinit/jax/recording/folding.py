@@ -148,11 +148,12 @@ def _reshaped(node: Node, value: Value) -> Drawn | None:
         # an element is told by its number in C order, which a reshape keeps
         return found
     before, after = node.inputs[0].shape, node.shape
-    stack = tuple(range(len(before) - 2))
+    stack = found.recipe.batch_axis
+    assert isinstance(stack, tuple)
     # rows may split into axes; stacks and columns stay
     if len(after) < len(before) or after[: len(stack)] != before[: len(stack)] or after[-1] != before[-1]:
         return None
-    return found
+    return replace(found, recipe=replace(found.recipe, out_axis=len(after) - 1))
 
 
 def _widened(node: Node, value: Value) -> Drawn | None:

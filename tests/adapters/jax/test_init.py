@@ -54,6 +54,54 @@ def test_stacked_layers_are_one_draw_with_one_more_axis() -> None:
     assert np.array_equal(init(layers, KEY, key=7)["w"], drawn(pi.orthogonal(batch_axis=0), (3, 8, 8), "w"))
 
 
+ORTHOGONAL = jax.nn.initializers.orthogonal()
+
+
+@pytest.mark.parametrize(
+    ("make", "shape", "recipe"),
+    [
+        (lambda key: ORTHOGONAL(key, (3, 3, 8, 16)), (3, 3, 8, 16), pi.orthogonal(layout="jax")),
+        (lambda key: ORTHOGONAL(key, (5, 8, 16)), (5, 8, 16), pi.orthogonal(layout="jax")),
+        (lambda key: 2 * jax.random.orthogonal(key, 6)[:, None], (6, 1, 6), pi.orthogonal(2.0, out_axis=2)),
+        (
+            lambda key: jax.vmap(lambda one: ORTHOGONAL(one, (3, 3, 8, 16)))(jax.random.split(key, 2)),
+            (2, 3, 3, 8, 16),
+            pi.orthogonal(layout="jax", batch_axis=0),
+        ),
+    ],
+)
+def test_orthogonal_kernels_of_more_than_two_axes_are_recorded(
+    make: Callable[[Any], Any], shape: tuple[int, ...], recipe: pi.Recipe
+) -> None:
+    assert np.array_equal(init(lambda key: {"w": make(key)}, KEY, key=7)["w"], drawn(recipe, shape, "w"))
+
+
+@pytest.mark.parametrize(
+    ("make", "recipe"),
+    [
+        (lambda key: 2 * jax.random.normal(key, (6, 4)) + 1, pi.normal(mean=1.0, std=2.0)),
+        (lambda key: jax.random.normal(key, (6, 4)) - 3, pi.normal(mean=-3.0)),
+        (
+            lambda key: 0.5 * jax.random.truncated_normal(key, -1, 3, (6, 4)) - 2,
+            pi.truncated_normal(mean=-2.0, std=0.5, low=-1.0, high=3.0),
+        ),
+        (lambda key: jax.random.uniform(key, (6, 4)) - 0.5, pi.uniform(-0.5, 0.5)),
+    ],
+)
+def test_a_draw_that_is_scaled_and_shifted_is_one_recipe(
+    make: Callable[[Any], Any], recipe: pi.Recipe
+) -> None:
+    assert np.array_equal(init(lambda key: {"w": make(key)}, KEY, key=7)["w"], drawn(recipe, (6, 4), "w"))
+
+
+@pytest.mark.parametrize("column_axis", [-1, -2])
+def test_orthogonal_convolutions_of_flax_are_recorded(column_axis: int) -> None:
+    module = linen.Conv(32, (3, 3), kernel_init=jax.nn.initializers.orthogonal(column_axis=column_axis))
+    kernel = init(module.init, KEY, jnp.ones((1, 8, 8, 16)), key=7)["params"]["kernel"]
+    lines = np.moveaxis(np.asarray(kernel, np.float64), column_axis, 0).reshape(kernel.shape[column_axis], -1)
+    np.testing.assert_allclose(lines @ lines.T, np.eye(len(lines)), atol=1e-5)
+
+
 def test_several_draws_of_a_leaf_have_streams_of_their_own() -> None:
     def halves(key: Any) -> Any:
         one, two = jax.random.split(key)

@@ -253,6 +253,16 @@ def test_layers_of_flax_take_the_initializers() -> None:
     assert nnx.Linear(16, 8, kernel_init=init, rngs=nnx.Rngs(0)).kernel.shape == (16, 8)
 
 
+@pytest.mark.parametrize("shape", [(), (8,), (4, 8), (2, 4, 8)])
+def test_the_rule_that_an_error_proposes_makes_the_leaf(shape: tuple[int, ...]) -> None:
+    tree = {"gate": struct(*shape)}
+    with pytest.raises(pi.RecipeError, match="no rule or default names this leaf") as caught:
+        init_tree(tree, key=0)
+    rule = str(caught.value).partition("such as ")[2].rstrip(".")
+    made = init_tree(tree, recipe=eval(rule, {"pyinit": pi}), key=0)
+    assert made["gate"].shape == shape
+
+
 @pytest.mark.parametrize(
     ("action", "message"),
     [

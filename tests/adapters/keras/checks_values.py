@@ -305,7 +305,12 @@ def test_a_recipe_of_an_array_is_cloned_but_has_no_config() -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: FromRecipe(3), pi.RecipeError, "a recipe is needed; got 3. Give pyinit.normal()"),
+        (lambda: FromRecipe(3), pi.RecipeError, r"a recipe is needed; got 3. Give pyinit.he_normal\(\)"),
+        (
+            lambda: FromRecipe(pi.he_normal),
+            pi.RecipeError,
+            "got he_normal itself, which makes recipes. Call it",
+        ),
         (
             lambda: FromRecipe("ones", 1, key=2),
             pi.SeedError,
