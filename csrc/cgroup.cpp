@@ -30,8 +30,8 @@ int legacy_quota(const std::string& directory) {
   return cpus(quota, period);
 }
 
-// The least quota of a cgroup and of all above it, up to where the hierarchy is mounted. What a path of another
-// namespace names is not there, and its parents are looked at just so.
+// The least quota of a cgroup and of all above it, up to where the hierarchy is mounted. A path of another namespace
+// may not exist here; its parents that do exist count.
 template <class Quota>
 int least(const std::string& mount, std::string path, const Quota& quota) {
   if (path.find("..") != std::string::npos) path.clear();
@@ -61,7 +61,7 @@ int smaller(int a, int b) { return a == 0 || (b != 0 && b < a) ? b : a; }
 
 int quota_cpus(const std::string& root) {
   const std::string mount = root + "/sys/fs/cgroup";
-  // Where the file cannot be read, what is mounted is looked at.
+  // The root of the mount counts even where /proc/self/cgroup cannot be read.
   int result = smaller(unified_quota(mount), legacy_quota(mount + "/cpu"));
   std::ifstream file(root + "/proc/self/cgroup");
   // hierarchy:controllers:path

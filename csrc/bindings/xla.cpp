@@ -99,7 +99,7 @@ bool draw(const Draw& what, const Target& target, const uint32_t* words) {
   return true;
 }
 
-// A number of elements that no product of the extents so far wraps.
+// Multiplies a number of elements; false where the product would not be less than 2^63.
 bool multiply_into(uint64_t& product, uint64_t factor) {
   if (factor != 0 && product > INT64_MAX / factor) return false;
   product *= factor;
@@ -127,7 +127,8 @@ ffi::Error checked_fill(const ffi::Buffer<ffi::U32>& words, ffi::Result<ffi::Any
   }
   if (batch == 0) return ffi::Error::Success();
   if (threads < 0) return wrong("pyinit_fill: threads must be 0 or more");
-  const auto most = static_cast<int>(std::min<int64_t>(threads, pyinit::kMostThreads));
+  const int most = threads > 0 ? static_cast<int>(std::min<int64_t>(threads, pyinit::kMostThreads))
+                               : pyinit::usable_cpus();
   Draw what{distribution, Axes(rank), Axes(rank), Axes(rank), numbers, integers};
   uint64_t elements = 1, whole = 1;
   for (size_t d = 0; d < rank; ++d) {
@@ -147,8 +148,7 @@ ffi::Error checked_fill(const ffi::Buffer<ffi::U32>& words, ffi::Result<ffi::Any
       if (words.typed_data()[k * row + kWords + d] != what.start[d])
         return wrong("pyinit_fill: a batch has one window");
     }
-    const Target target{static_cast<char*>(out->untyped_data()) + k * step, dtype,
-                        most > 0 ? most : pyinit::usable_cpus()};
+    const Target target{static_cast<char*>(out->untyped_data()) + k * step, dtype, most};
     if (!draw(what, target, words.typed_data() + k * row))
       return wrong("pyinit_fill: unknown distribution, or other numbers than its own");
   }

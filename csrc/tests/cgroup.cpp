@@ -2,6 +2,7 @@
 #include "cgroup.hpp"
 
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -17,17 +18,19 @@ using Files = std::vector<std::pair<std::string, std::string>>;
 int failures = 0;
 
 void expect(const char* what, int cpus, const Files& files) {
-  static int number = 0;
-  const fs::path root =
-      fs::temp_directory_path() /
-      ("pyinit-cgroup-" + std::to_string(std::hash<std::string>{}(what)) + "-" + std::to_string(number++));
-  fs::remove_all(root);
+  // A directory of its own: this program may run several times at once.
+  std::string directory = (fs::temp_directory_path() / "pyinit-cgroup-XXXXXX").string();
+  if (mkdtemp(directory.data()) == nullptr) {
+    ++failures;
+    std::printf("%s: no temporary directory\n", what);
+    return;
+  }
+  const fs::path root = directory;
   for (const auto& [name, text] : files) {
     const fs::path path = root / name;
     fs::create_directories(path.parent_path());
     std::ofstream(path) << text;
   }
-  fs::create_directories(root);
   const int found = pyinit::quota_cpus(root.string());
   fs::remove_all(root);
   if (found == cpus) return;

@@ -102,7 +102,7 @@ inline __m512i mask_shuffle(const __m512i& kept, uint16_t mask, const __m512i& a
 
 }  // namespace emulated
 
-// Of the same names.
+// The intrinsics by their own names.
 
 #undef __mmask16
 #undef __mmask8
