@@ -6,12 +6,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 from .distributions import Constant, ones, zeros
+from .dtypes import DType
 from .errors import LayoutError, RecipeError
 from .fans import Axes
 from .names import nearest
+from .plan import Plan
 from .recipe import Recipe, as_recipe, is_maker
 from .window import Shape
 
@@ -194,17 +196,38 @@ def fitted(recipe: Recipe, axes: Axes, shape: Shape, *, is_convolution: bool = F
 def redrawn(rules: Iterable[Rule], recipe: Recipe) -> tuple[Rule, ...]:
     """Return rules in which kernels that were drawn at random follow `recipe` instead.
 
-    Norms, biases, buffers and whatever else has no fans keep the values of the rules. A padding
-    row stays zero.
+    Norms, buffers and whatever else has no fans keep the values of the rules; biases that were drawn become
+    zeros. A padding row stays zero.
     """
 
     def each() -> Iterator[Rule]:
         for rule in rules:
             if not (isinstance(rule.recipe, Constant) or rule.no_kernels):
                 yield Rule(rule.match, recipe, rule.zero_rows, kernels_only=True)
+                if all(part.endswith("bias") for part in rule.match.split("|")):
+                    yield Rule(rule.match, zeros(), no_kernels=True)
+                    continue
             yield rule
 
     return tuple(each())
+
+
+@dataclass(frozen=True, repr=False)
+class _UnknownVector(Recipe):
+    """Refuses a vector called weight that no convention names: it may be a norm's scale."""
+
+    verb: ClassVar[str] = "unknown"
+
+    def make_plan(self, shape: Shape, dtype: DType) -> Plan:
+        """Raise the error that says what to do."""
+        raise RecipeError(
+            f"one recipe is for what is drawn at random; a weight of shape {shape} whose name does not tell that "
+            'it is a norm\'s may be one. Give a mapping that names it, such as {"bn*": "ones", "*": recipe}.'
+        )
+
+
+# such as the batch norms that a Sequential numbers
+_UNKNOWN_VECTORS = Rule("*.weight|weight", _UnknownVector(), no_kernels=True)
 
 
 def is_one_recipe(recipes: object) -> bool:
@@ -247,7 +270,10 @@ def rules_of(recipes: object, defaults: Iterable[Rule] | None = None) -> tuple[R
     if not is_one_recipe(recipes):
         return as_rules(recipes)
     recipe = as_recipe(recipes)
-    return (*CONVENTIONS, Rule("*", recipe)) if defaults is None else redrawn(defaults, recipe)
+    if defaults is not None:
+        return redrawn(defaults, recipe)
+    unknown = () if isinstance(recipe, Constant) else (_UNKNOWN_VECTORS,)
+    return (*CONVENTIONS, *unknown, Rule("*", recipe))
 
 
 def as_rules(recipes: object) -> tuple[Rule, ...]:

@@ -109,9 +109,10 @@ def materialize(
     convolution's only if its module has a ``kernel_size`` that fits; a stack, such as experts, needs a recipe
     that says so: ``he_normal(batch_axis=0)``, whose other axes are (out, in), or in_axis and out_axis, too.
 
-    *One recipe* leaves embeddings, norms and tables alone (parameters of modules of these kinds, or named
-    ``*embed``, ``*embedding(s)``, ``*token(s)``, ``*table``), vectors that are not called bias, constants
-    (those of a part, such as a forget gate's biases, too), and every buffer.
+    *One recipe* is for the weights of layers, embeddings included, whose fan_in is the number of features. It
+    leaves norms alone, tables that are parameters of other modules (named ``*embed``, ``*embedding(s)``,
+    ``*token(s)``, ``*table``), vectors that are not called bias, constants (those of a part, such as a forget
+    gate's biases, too), and every buffer.
 
     *Names* are those of the state dict of the module without wrappers: torch.compile, activation
     checkpointing, FSDP and DataParallel change no number and no rule. A buffer follows a rule with its own

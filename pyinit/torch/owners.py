@@ -51,8 +51,8 @@ class Use(NamedTuple):
     Attributes
     ----------
     role : {"kernel", "bias", "own"}
-        A kernel follows a recipe for all that is drawn, and a bias is zeros then; embeddings, norms,
-        magnitudes and other vectors keep their own values.
+        A kernel, an embedding's table included, follows a recipe for all that is drawn, and a bias is zeros
+        then; norms, magnitudes, other vectors, and tables that are no layer's weight keep their own values.
     axes : Axes or None
         Which axes are inputs and outputs; None if the owner's attributes do not explain them.
     is_convolution : bool
@@ -125,8 +125,6 @@ def use_of(place: Place, shape: Shape) -> Use:
 
 
 _KEPT = (
-    nn.Embedding,
-    nn.EmbeddingBag,
     nn.modules.batchnorm._NormBase,
     nn.LayerNorm,
     nn.GroupNorm,

@@ -26,8 +26,8 @@ def redrawn(
 ) -> dict[str, Recorded]:
     """Return the recording in which one recipe makes what the module draws at random.
 
-    Kernels follow the recipe; biases become zeros; embeddings, norms, constants and buffers keep the module's
-    own values. A kernel of which nothing is known follows the recipe, too.
+    Kernels and embeddings follow the recipe; biases become zeros; norms, constants and buffers keep the
+    module's own values. A kernel of which nothing is known follows the recipe, too.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def redrawn(
         If a weight is computed from several tensors that are drawn, other than by weight normalization.
     """
     tensors = list(owned_tensors(module, recorded, prefix))
-    # an embedding stays one where a head shares it
+    # a table stays one where a head shares it
     own = {tensor.at for tensor in tensors if tensor.use.role == "own"}
     held = {id(tensor.recorded.cell): tensor.recorded.cell for tensor in tensors}
     by_role = {"kernel": Rule("*", recipe), "bias": Rule("*", zeros())}

@@ -15,15 +15,22 @@ from ..owners import Owned
 from .nodes import Node, sources
 from .uses import Use
 
-__all__ = ["fitted_leaf", "is_kernel"]
+__all__ = ["fitted_leaf", "is_drawn_bias", "is_kernel"]
+
+
+def is_drawn_bias(name: str, node: Node) -> bool:
+    """Tell whether a leaf is a bias that the model draws at random, as Equinox does."""
+    return _is_drawn(node) and name.rpartition(".")[2] in ("bias", "b")
+
+
+def _is_drawn(node: Node) -> bool:
+    return node.random and not node.is_key and str(node.dtype) in DRAWN
 
 
 def is_kernel(name: str, node: Node) -> bool:
     """Tell whether a leaf is drawn at random, no bias, and has two axes or more beside those of layers."""
-    if not node.random or node.is_key or str(node.dtype) not in DRAWN:
-        return False
-    # Equinox draws biases, and gives those of convolutions axes of 1
-    if name.rpartition(".")[2] in ("bias", "b"):
+    # Equinox gives the biases of convolutions axes of 1
+    if not _is_drawn(node) or is_drawn_bias(name, node):
         return False
     draws = [source for source in sources(node) if source.op == "draw"]
     return bool(draws) and len(node.shape) - min(draw.params["stacked"] for draw in draws) >= 2

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from ..._fill import check_threads
+from ...distributions import constant
 from ...errors import RecipeError
 from ...stream import Key
 from ...window import Shape
@@ -22,7 +23,7 @@ from ..keys import root_key
 from ..leaves import names_of, places_of
 from ..owners import Owned, axes_of_owners
 from .evaluation import Evaluation
-from .fitting import fitted_leaf, is_kernel
+from .fitting import fitted_leaf, is_drawn_bias, is_kernel
 from .naming import streams
 from .nodes import Node
 from .tracing import trace
@@ -61,8 +62,8 @@ def init(
         None leaves a leaf where the function constrains it, else uncommitted on the default device. A
         PartitionSpec means the mesh of ``jax.set_mesh``.
     recipe : Recipe, str, mapping, sequence of rules or callable, optional
-        By default everything is the function's own. One recipe replaces what is drawn at random, is no bias
-        and has at least two axes, beside those of stacked layers. Ordered patterns
+        By default everything is the function's own. One recipe replaces what is drawn at random and has at
+        least two axes, beside those of stacked layers; biases that are drawn become zeros. Ordered patterns
         (``{"*.kernel": "he_normal"}``), or a function of (name, shape), replace any leaf. A recipe that names
         no axes has those of the model's own use: what its products and convolutions sum over, if they are in
         the function too.
@@ -200,7 +201,11 @@ def _said(
 ) -> Draft | None:
     """Return the draft of a leaf that the caller's recipe fills, or None where it stays the model's own."""
     name = among.name
-    if choice.recipe is None or node.is_key or (choice.everywhere and not is_kernel(name, node)):
+    if choice.recipe is None or node.is_key:
+        return None
+    if choice.everywhere and is_drawn_bias(name, node):
+        return drafted(name, leaf, constant(0.0), root.fold_in(name), sharding, ())
+    if choice.everywhere and not is_kernel(name, node):
         return None
     recipe = fitted_leaf(choice.recipe, among, node, use, owned)
     return drafted(name, leaf, recipe, root.fold_in(name), sharding, choice.zero_rows)
