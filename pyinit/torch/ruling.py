@@ -191,12 +191,13 @@ def _rewritten(
         for tensor in tensors
         if id(tensor.recorded.cell) in cells
     }
-    held = {id(tensor.recorded.cell): tensor.recorded.cell for tensor in tensors} | cells
     memo: dict[int, tuple[Write, ...]] = {}
     for tensor in tensors:
-        if id(tensor.recorded.cell) not in changed:
+        if id(tensor.recorded.cell) not in changed and tensor.place.part != "computed":
             cell = cell_of(tensor)
             cell.writes = following(tensor.recorded.cell.writes, changed, memo)
+    held = {id(tensor.recorded.cell): tensor.recorded.cell for tensor in tensors} | cells
+    for tensor in tensors:
         if tensor.place.part == "computed":
             cell = cell_of(tensor)
             others = {at: one for at, one in held.items() if at != id(tensor.recorded.cell)}

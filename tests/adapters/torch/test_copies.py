@@ -74,3 +74,13 @@ def test_a_spectrally_normed_weight_begins_with_norm_one(recipe: Any) -> None:
     norm = torch.linalg.matrix_norm(materialize(layer, recipe, key=0).eval().weight.detach(), 2)
     # fifteen steps of the power iteration; with the vectors of another weight it is above 10
     assert 0.99 < float(norm) < 1.1
+
+
+@pytest.mark.parametrize("recipe", [None, "he_normal", {"weight": pi.normal(std=3.0)}])
+def test_pruning_keeps_the_largest_of_what_was_drawn(recipe: Any) -> None:
+    with deferred():
+        layer = nn.utils.prune.l1_unstructured(nn.Linear(8, 8), "weight", 0.5)
+    materialize(layer, recipe, key=0)
+    size, kept = layer.weight_orig.detach().abs(), layer.weight_mask.bool()
+    assert bool(size[kept].min() > size[~kept].max())
+    assert torch.equal(layer.weight, layer.weight_orig * layer.weight_mask)
