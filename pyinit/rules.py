@@ -221,8 +221,8 @@ class _UnknownVector(Recipe):
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
         """Raise the error that says what to do."""
         raise RecipeError(
-            f"one recipe is for what is drawn at random; a weight of shape {shape} whose name does not tell that "
-            'it is a norm\'s may be one. Give a mapping that names it, such as {"bn*": "ones", "*": recipe}.'
+            f"one recipe is for what is drawn at random, and a weight of shape {shape} may be a norm's, "
+            'which is not. Give a mapping that names it, such as {"*.bn.weight": "ones", "*": "normal"}.'
         )
 
 

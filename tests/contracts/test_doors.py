@@ -387,3 +387,39 @@ def test_one_recipe_leaves_norms_biases_and_buffers(recipe: pi.Recipe) -> None:
         assert (made[name] == value).all()
         assert drafts[name] == pi.constant(value).plan(shapes[name])
     assert made["l.weight"].any()
+
+
+@pytest.mark.parametrize("name", ["downsample.1.weight", "features.1.weight", "weight"])
+def test_one_recipe_is_refused_for_a_vector_that_may_be_a_norms(name: str) -> None:
+    for make in (pi.init_params, draw_up):
+        with pytest.raises(pi.RecipeError, match=rf"{name}.*may be a norm's, which is not. Give a mapping"):
+            make({"l.weight": (6, 4), name: (6,)}, pi.normal(std=0.02), key=0)
+        make({"l.weight": (6, 4), name: (6,)}, {name: "ones", "*": pi.normal(std=0.02)}, key=0)
+
+
+@pytest.mark.interop
+def test_one_recipe_draws_embeddings_and_zeroes_biases_at_every_door() -> None:
+    torch = pytest.importorskip("torch")
+    linen = pytest.importorskip("flax.linen")
+    import jax
+
+    import pyinit.jax
+    import pyinit.torch as pit
+
+    recipe = pi.normal(std=7.0)
+    shapes = {"embed.weight": (90, 40), "l.weight": (60, 40), "l.bias": (60,)}
+    made = pi.init_params(shapes, recipe, key=0)
+    plans = {draft.name: draft.plan for draft in draw_up(shapes, recipe, 0).drafts}
+    with torch.device("meta"):
+        module = torch.nn.ModuleDict({"embed": torch.nn.Embedding(90, 40), "l": torch.nn.Linear(40, 60)})
+    state = pit.materialize(module, recipe, key=0).state_dict()
+    flax = linen.Sequential([linen.Embed(90, 40), linen.Dense(60)])
+    ids = np.zeros((1, 2), np.int32)
+    tree = pyinit.jax.init(flax.init, jax.random.key(0), ids, key=0, recipe=recipe)["params"]
+    for weights in (*(made[n] for n in list(shapes)[:2]), *(state[n].numpy() for n in list(shapes)[:2])):
+        assert np.std(weights) == pytest.approx(7.0, rel=0.1)
+    for weights in (tree["layers_0"]["embedding"], tree["layers_1"]["kernel"]):
+        assert np.std(weights) == pytest.approx(7.0, rel=0.1)
+    assert [plans[name].std for name in shapes] == [7.0, 7.0, 0.0]  # type: ignore[union-attr]
+    for bias in (made["l.bias"], state["l.bias"].numpy(), tree["layers_1"]["bias"]):
+        assert not np.any(bias)

@@ -237,11 +237,15 @@ def test_a_lazy_layer_has_the_fans_that_it_learns(name: str) -> None:
     assert drawn(learned, "weight")[1] == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("name", ["Embedding", "EmbeddingBag", "PReLU", "LayerNorm"])
+@pytest.mark.parametrize("name", ["Embedding", "EmbeddingBag"])
+def test_an_embedding_has_its_features_as_inputs(name: str) -> None:
+    # as in the output layer that shares the table
+    assert drawn(lambda: getattr(nn, name)(70, 50), "weight")[1] == pytest.approx(50, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["PReLU", "LayerNorm"])
 def test_what_is_no_kernel_begins_as_it_does_without_a_recipe(name: str) -> None:
     builds = {
-        "Embedding": lambda: nn.Embedding(7, 5, padding_idx=2),
-        "EmbeddingBag": lambda: nn.EmbeddingBag(7, 5),
         "PReLU": lambda: nn.PReLU(5),
         "LayerNorm": lambda: nn.LayerNorm((5, 4)),
     }
