@@ -9,9 +9,9 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 import pyinit
-from pyinit.bench.cases import enter, races
-from pyinit.bench.command import elements
-from pyinit.bench.engine import forced
+from pyinit.cli.bench.cases import enter, races
+from pyinit.cli.bench.command import elements
+from pyinit.cli.bench.engine import forced
 
 # One call of a small fill lasts microseconds, less than the clock's noise.
 _SMALL_ELEMENTS = 1 << 16

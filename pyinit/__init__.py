@@ -16,10 +16,6 @@ except ImportError as error:
         "`pip install .` in the checkout, and import pyinit from elsewhere."
     ) from error
 
-from ._gain import gain
-from .activation import Activation, activation
-from .dense import Dense
-from .distributions import constant, normal, ones, truncated_normal, uniform, zeros
 from .errors import (
     ArgumentError,
     CallError,
@@ -35,7 +31,8 @@ from .errors import (
     ShapeError,
     SpecError,
 )
-from .famous import (
+from .recipes.distributions import constant, normal, ones, truncated_normal, uniform, zeros
+from .recipes.famous import (
     critical_normal,
     glorot_normal,
     glorot_uniform,
@@ -48,38 +45,43 @@ from .famous import (
     xavier_normal,
     xavier_uniform,
 )
-from .filling import fill
-from .network import Network, mlp
-from .orthogonality import delta_orthogonal, haar, orthogonal
-from .params import init_params
-from .plan import Plan
-from .recipe import Recipe
-from .recipe import from_dict as recipe_from_dict
-from .recipe import from_json as recipe_from_json
-from .release import version as _version
-from .rules import Rule
-from .scaling import variance_scaling
-from .sparsity import sparse
-from .stream import STREAM_VERSION, Key, key
-from .structured import bilinear, dirac, identity, pretrained
-from .window import Window
+from .recipes.filling import fill
+from .recipes.orthogonal import delta_orthogonal, haar, orthogonal
+from .recipes.parameters import init_params
+from .recipes.patterns import bilinear, dirac, identity
+from .recipes.pretrained import pretrained
+from .recipes.recipe import Recipe
+from .recipes.recipe import from_dict as recipe_from_dict
+from .recipes.recipe import from_json as recipe_from_json
+from .recipes.rules import Rule
+from .recipes.scaling import variance_scaling
+from .recipes.sparse import sparse
+from .stream.key import STREAM_VERSION, Key, key
+from .stream.plan import Plan
+from .stream.release import version as _version
+from .stream.window import Window
+from .theory.activation import Activation, activation
+from .theory.gain import gain
 
 if TYPE_CHECKING:
     from . import data as data
     from . import linalg as linalg
     from . import theory as theory
-    from ._probe import Report as Report
-    from ._probe import probe as probe
-    from ._train import SGD as SGD
-    from ._train import Adam as Adam
-    from ._train import Comparison as Comparison
-    from ._train import History as History
-    from ._train import Momentum as Momentum
-    from ._train import compare as compare
-    from ._train import train as train
-    from .checkpoint import write_checkpoint as write_checkpoint
-    from .families.lookup import find_spec as find_spec
-    from .spec import Spec as Spec
+    from .checkpoint.checkpoint import write_checkpoint as write_checkpoint
+    from .checkpoint.families.lookup import find_spec as find_spec
+    from .checkpoint.spec import Spec as Spec
+    from .lab.network.dense import Dense as Dense
+    from .lab.network.network import Network as Network
+    from .lab.network.network import mlp as mlp
+    from .lab.probe.probe import probe as probe
+    from .lab.probe.report import Report as Report
+    from .lab.train.comparison import Comparison as Comparison
+    from .lab.train.comparison import compare as compare
+    from .lab.train.history import History as History
+    from .lab.train.optimizers import SGD as SGD
+    from .lab.train.optimizers import Adam as Adam
+    from .lab.train.optimizers import Momentum as Momentum
+    from .lab.train.train import train as train
 
 __all__ = [
     "SGD",
@@ -155,6 +157,26 @@ __all__ = [
     "zeros",
 ]
 
+# what takes longer to import than all the rest, and where it is defined
+_HOMES = {
+    "Adam": "lab.train.optimizers",
+    "Comparison": "lab.train.comparison",
+    "Dense": "lab.network.dense",
+    "History": "lab.train.history",
+    "Momentum": "lab.train.optimizers",
+    "Network": "lab.network.network",
+    "Report": "lab.probe.report",
+    "SGD": "lab.train.optimizers",
+    "Spec": "checkpoint.spec",
+    "compare": "lab.train.comparison",
+    "find_spec": "checkpoint.families.lookup",
+    "mlp": "lab.network.network",
+    "probe": "lab.probe.probe",
+    "train": "lab.train.train",
+    "write_checkpoint": "checkpoint.checkpoint",
+}
+_ROOMS = ("data", "linalg", "theory")
+
 
 def info() -> dict[str, Any]:
     """Return what decides speed on this machine, and what decides bits anywhere.
@@ -176,25 +198,10 @@ def info() -> dict[str, Any]:
 
 
 def __getattr__(name: str) -> Any:
-    # these take longer than importing all the rest
     if name == "__version__":
         return _version()
-    if name in ("Report", "probe"):
-        return getattr(import_module(f"{__name__}._probe"), name)
-    if name in ("Adam", "Comparison", "History", "Momentum", "SGD", "compare", "train"):
-        return getattr(import_module(f"{__name__}._train"), name)
-    if name == "write_checkpoint":
-        from .checkpoint import write_checkpoint
-
-        return write_checkpoint
-    if name == "find_spec":
-        from .families.lookup import find_spec
-
-        return find_spec
-    if name == "Spec":
-        from .spec import Spec
-
-        return Spec
-    if name in ("data", "linalg", "theory"):
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    if name in _ROOMS:
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import hypothesis
@@ -41,6 +43,27 @@ def _away_from_the_sources(tmp_path_factory: pytest.TempPathFactory) -> Iterator
     os.chdir(tmp_path_factory.mktemp("elsewhere"))
     yield
     os.chdir(sources)
+
+
+@pytest.fixture(scope="session")
+def torchvision_loads() -> None:
+    """Let torchvision be imported beside torch for the CPU.
+
+    Its wheel on PyPI is built for CUDA and cannot load its operators there; all that its Python code asks of
+    them when it is imported is that two have a schema.
+    """
+    torch = pytest.importorskip("torch")
+    try:
+        import_module("torchvision")
+    except RuntimeError:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+            del sys.modules[name]
+        for operator in ("nms", "qnms"):
+            schema = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+            torch.library.define(f"torchvision::{operator}", schema)
+    except ImportError:
+        # nothing asks for it then
+        return
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,6 +1,6 @@
 """A Flax transformer's parameters: `init`, and `init_tree`, beside ``jax.jit(init)`` with its compilation.
 
-``pytest benchmarks/adapters/test_init_tree.py --elements 2^30`` has 1.07 billion parameters, in 20 layers.
+``pytest benchmarks/jax/test_init_tree.py --elements 2^30`` has 1.07 billion parameters, in 20 layers.
 """
 
 from __future__ import annotations

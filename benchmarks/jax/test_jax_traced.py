@@ -20,8 +20,8 @@ jax = pytest.importorskip("jax")
 import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
 
-from pyinit.jax import ffi  # noqa: E402
-from pyinit.jax.traced import draw, traced  # noqa: E402
+from pyinit.jax.traced import ffi  # noqa: E402
+from pyinit.jax.traced.traced import draw, traced  # noqa: E402
 
 ROUNDS = 7
 COLUMNS = 1024

@@ -1,4 +1,4 @@
-"""Time against n of n x n orthogonal matrices: `python benchmarks/dense/growth.py docs/orthogonal.png`."""
+"""Time against n of n x n orthogonal matrices: `python benchmarks/linalg/growth.py docs/orthogonal.png`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NumPy's Generator on pyinit's stream and on its own: `python benchmarks/adapters/numpy_generator.py`.
+"""NumPy's Generator on pyinit's stream and on its own: `python benchmarks/numpy/numpy_generator.py`.
 
 One line a draw: nanoseconds of each bit generator, and the peers' time over pyinit's, medians of rounds in
 which all of them took turns.
@@ -15,9 +15,9 @@ import numpy as np
 from numpy.random import PCG64, Generator, Philox
 
 import pyinit as pi
-from pyinit.bench.answer import check_moments
-from pyinit.bench.interleave import Turn, interleave
-from pyinit.bench.machine import describe
+from pyinit.cli.bench.answer import check_moments
+from pyinit.cli.bench.interleave import Turn, interleave
+from pyinit.cli.bench.machine import describe
 from pyinit.numpy import Philox4x32
 
 N = 1 << 20

@@ -1,8 +1,8 @@
 """A Llama by transformers' `from_config`: as it is, under `accelerate`, on the meta device and made real.
 
-Everything from configuration to real model is counted. `pytest benchmarks/adapters/test_llama.py` times a
+Everything from configuration to real model is counted. `pytest benchmarks/torch/test_llama.py` times a
 model of one layer, and with `--elements 2^30` all 1.1 B float32 parameters of TinyLlama. `python
-benchmarks/adapters/test_llama.py [elements]` lets the three take turns, each twice in a row, and prints the
+benchmarks/torch/test_llama.py [elements]` lets the three take turns, each twice in a row, and prints the
 ratios: *fresh*, after another has given its memory back, and *warm*, in the memory that the same one has just
 given back. Then it prints the peak memory of a process that materializes the model in bfloat16.
 """
@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from pyinit.bench.interleave import seconds
+from pyinit.cli.bench.interleave import seconds
 
 _TINY_LLAMA = {
     "hidden_size": 2048,

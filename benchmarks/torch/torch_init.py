@@ -1,4 +1,4 @@
-"""torch.nn.init's functions by pyinit and by torch: `python benchmarks/adapters/torch_init.py [--rounds N]`.
+"""torch.nn.init's functions by pyinit and by torch: `python benchmarks/torch/torch_init.py [--rounds N]`.
 
 One line a function and size: microseconds of both and torch's time over pyinit's, medians of rounds in which
 the two took turns on memory of their own, written before. Each answer is checked before it is timed.
@@ -15,9 +15,9 @@ from typing import Any
 
 import torch
 
-from pyinit.bench.answer import AnswerError
-from pyinit.bench.interleave import Turn, interleave
-from pyinit.bench.machine import describe
+from pyinit.cli.bench.answer import AnswerError
+from pyinit.cli.bench.interleave import Turn, interleave
+from pyinit.cli.bench.machine import describe
 from pyinit.torch import init
 
 # a small layer's weight, and one of 4 million elements

@@ -1,5 +1,5 @@
 // The fills as a handler of XLA's foreign function interface, for compiled JAX programs on a CPU.
-// A module of its own, for it alone needs jaxlib's headers; pyinit/jax/ffi.py registers it.
+// A module of its own, for it alone needs jaxlib's headers; pyinit/jax/traced/ffi.py registers it.
 // Contract: the bytes of the same fill. Nothing of Python and no variable of the environment is touched in a call, so
 // it needs no GIL: the instruction set is decided when the handler is fetched, and PYINIT_NUM_THREADS is read by
 // whoever makes a call, as an attribute. What memory safety needs is checked, whoever made it.
@@ -68,7 +68,7 @@ bool holds(int64_t value) {
   return std::in_range<Integer>(value);
 }
 
-// Numbers in the order of pyinit.plan.NUMBERS; false if their count is not the distribution's, or a number is none that
+// Numbers in the order of pyinit.stream.plan.NUMBERS; false if their count is not the distribution's, or a number is none that
 // it can have.
 bool draw(const Draw& what, const Target& target, const uint32_t* words) {
   const Region region(what.global_shape, what.start, what.extent);

@@ -20,7 +20,7 @@ struct NormalNumbers {
   double mean, std;
 };
 
-// The interval in probabilities; see truncated.hpp. Worked out in decimal by pyinit/truncation.py.
+// The interval in probabilities; see truncated.hpp. Worked out in decimal by pyinit/recipes/truncation.py.
 struct TruncatedNumbers {
   double mean, std;
   double lowest, highest;

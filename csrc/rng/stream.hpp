@@ -2,7 +2,7 @@
 //   block(b) = philox4x32-10(key = (lo seed, hi seed), counter = (lo(offset + b), hi(offset + b), 0, 0))
 //   32-bit draws: element i is word i mod 4 of block i div 4.
 //   64-bit draws: element i is (w0 << 32 | w1) for even i, (w2 << 32 | w3) for odd i, of block i div 2.
-// Source: design of torch.func._random (PyTorch 2.14); checked by tests/test_stream.py.
+// Source: design of torch.func._random (PyTorch 2.14); checked by tests/stream/test_key.py.
 #pragma once
 
 #include <cstdint>

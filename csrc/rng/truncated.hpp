@@ -8,7 +8,7 @@
 // Contract: max relative error of z 3.5e-7 (float32), 1.2e-15 (float64), in both tails; never outside
 // [lowest, highest]; same bits on every instruction set.
 // Source: Giles 2010, Approximating the erfinv function; Wichura 1988, Algorithm AS 241. The numbers are
-// worked out in decimal by pyinit/truncation.py. Checked by tests/kernels/test_truncated_normal.py.
+// worked out in decimal by pyinit/recipes/truncation.py. Checked by tests/kernels/test_truncated_normal.py.
 #pragma once
 
 #include "rng/elementary.hpp"

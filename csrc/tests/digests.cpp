@@ -36,7 +36,7 @@ using Draw = std::function<void(const Target&, const Region&, rng::Key, const Pl
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-// [-2, 2], [-1/2, inf), [6, 7] and [-8, -7], as pyinit/truncation.py works them out; for 32-bit and 64-bit
+// [-2, 2], [-1/2, inf), [6, 7] and [-8, -7], as pyinit/recipes/truncation.py works them out; for 32-bit and 64-bit
 // draws.
 rng::TruncatedNumbers truncated(int which, Dtype dtype) {
   const bool wide = dtype == Dtype::kFloat64;

@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from .distributions import Constant
-from .errors import PyinitError, RecipeError
-from .plan import Plan
-from .recipe import Recipe
-from .rules import CONVENTIONS, Rule, check_matched, deciding, fitted, is_one_recipe, rules_of
-from .safetensors import TensorInfo
+from ..errors import PyinitError, RecipeError
+from ..recipes.distributions import Constant
+from ..recipes.recipe import Recipe
+from ..recipes.rules import CONVENTIONS, Rule, check_matched, deciding, fitted, is_one_recipe, rules_of
+from ..stream.key import Key, as_key
+from ..stream.plan import Plan
+from ..stream.safetensors import TensorInfo
 from .spec import Spec, TensorSpec
 from .spec_json import spec_from_shapes
-from .stream import Key, as_key
 
 __all__ = ["Blueprint", "Draft", "draw_up"]
 

@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ._fill import check_threads
+from ..errors import SpecError
+from ..stream.arguments import check_threads
+from ..stream.key import Key
 from .blueprint import Blueprint, draw_up
-from .errors import SpecError
 from .families.lookup import find_spec
 from .receipt import Receipt
 from .shards import contradicting, cut, index_content, index_name
 from .spec import Spec
 from .staging import Staging
-from .stream import Key
 from .writer import Progress, write_shards
 
 __all__ = ["write_blueprint", "write_checkpoint"]

@@ -24,7 +24,7 @@ def combine(parts: Iterable[tuple[int, int]]) -> int:
 
     Examples
     --------
-    >>> from pyinit.digest import combine, crc32
+    >>> from pyinit.checkpoint.digest import combine, crc32
     >>> combine([(crc32(b"pyi"), 3), (crc32(b"nit"), 3)]) == crc32(b"pyinit")
     True
     """

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..stream.key import STREAM_VERSION
+from ..stream.release import version
+from ..stream.strict_json import finite
 from .blueprint import Blueprint
-from .release import version
 from .shards import Shard
-from .stream import STREAM_VERSION
-from .strict_json import finite
 
 __all__ = ["Receipt"]
 

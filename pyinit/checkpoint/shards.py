@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import SpecError
+from ..stream.safetensors import TensorInfo, build_header, storage_order
 from .blueprint import Draft
-from .errors import SpecError
-from .safetensors import TensorInfo, build_header, storage_order
 
 __all__ = ["Shard", "contradicting", "cut", "index_content", "index_name"]
 

@@ -9,11 +9,11 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from .errors import DTypeError, LayoutError, ShapeError, SpecError
-from .fans import Axes
-from .rules import Rule
-from .safetensors import ITEMSIZE, Header, TensorInfo, read_header, read_index
-from .window import normal_shape
+from ..errors import DTypeError, LayoutError, ShapeError, SpecError
+from ..recipes.fans import Axes
+from ..recipes.rules import Rule
+from ..stream.safetensors import ITEMSIZE, Header, TensorInfo, read_header, read_index
+from ..stream.window import normal_shape
 
 __all__ = ["FLOATS", "Spec", "TensorSpec", "spec_from_checkpoint"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .errors import LayoutError, RecipeError, SpecError
-from .fans import LAYOUTS
-from .rules import CONVENTIONS, check_matched
-from .rules_json import rules_from_json
-from .safetensors import ITEMSIZE
+from ..errors import LayoutError, RecipeError, SpecError
+from ..recipes.fans import LAYOUTS
+from ..recipes.rules import CONVENTIONS, check_matched
+from ..recipes.rules_json import rules_from_json
+from ..stream.safetensors import ITEMSIZE
+from ..stream.strict_json import shown
 from .spec import Spec, TensorSpec
-from .strict_json import shown
 
 __all__ = ["spec_from_json", "spec_from_shapes"]
 
@@ -28,7 +28,7 @@ def spec_from_shapes(shapes: Mapping[str, Any], source: str = "spec") -> Spec:
 
     Examples
     --------
-    >>> from pyinit.spec_json import spec_from_shapes
+    >>> from pyinit.checkpoint.spec_json import spec_from_shapes
     >>> spec_from_shapes({"l1.weight": (256, 784), "l1.bias": (256,)}).parameters
     200960
     """
@@ -85,7 +85,7 @@ def spec_from_json(content: object, source: str = "spec") -> Spec:
 
     Examples
     --------
-    >>> from pyinit.spec_json import spec_from_json
+    >>> from pyinit.checkpoint.spec_json import spec_from_json
     >>> spec_from_json({"tensors": {"w": [784, 256], "b": {"shape": [256], "dtype": "float64"}}}).nbytes
     804864
     """

@@ -19,17 +19,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import _core
-from ._fill import check_threads, execute
+from .. import _core
+from ..errors import FormatError
+from ..recipes.distributions import Constant
+from ..stream.arguments import check_threads
+from ..stream.kernels import execute
+from ..stream.plan import DRAWN_WHOLE
+from ..stream.safetensors import ITEMSIZE
+from ..stream.window import Window, contiguous_blocks
 from .blueprint import Draft
 from .digest import combine, crc32
-from .distributions import Constant
-from .errors import FormatError
-from .plan import DRAWN_WHOLE
-from .safetensors import ITEMSIZE
 from .shards import Shard
 from .staging import no_room
-from .window import Window, contiguous_blocks
 
 __all__ = ["Progress", "write_shards"]
 

@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
     bench = commands.add_parser("bench", help="measure speed against numpy, torch, jax and oneMKL")
     if argv[:1] == ["bench"]:
         # the benchmark's arguments name its cases, which are costly to import
-        from ..bench import add_arguments
+        from .bench import add_arguments
 
         add_arguments(bench)
     # only the main thread hears signals
@@ -107,7 +107,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
         return train.execute(arguments)
     if arguments.command == "bench":
-        from ..bench import execute
+        from .bench import execute
 
         return execute(arguments)
     from .. import info

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from ..dense import ACTIVATION, default_recipe
-from ..distributions import normal
+from ..checkpoint.staging import Staging
 from ..errors import RecipeError
-from ..famous import critical_normal, glorot_normal, he_normal, lecun_normal
-from ..recipe import Recipe, from_dict
-from ..staging import Staging
-from ..strict_json import parsed
+from ..lab.network.dense import ACTIVATION, default_recipe
+from ..recipes.distributions import normal
+from ..recipes.famous import critical_normal, glorot_normal, he_normal, lecun_normal
+from ..recipes.recipe import Recipe, from_dict
+from ..stream.strict_json import parsed
 
 __all__ = [
     "PICTURES",

@@ -9,18 +9,18 @@ import time
 from decimal import Decimal
 from pathlib import Path
 
-from ..blueprint import draw_up
-from ..checkpoint import write_blueprint
+from ..checkpoint.blueprint import draw_up
+from ..checkpoint.checkpoint import write_blueprint
+from ..checkpoint.families.builtin import BUILTIN
+from ..checkpoint.families.lookup import find_spec
+from ..checkpoint.spec import FLOATS, Spec
+from ..checkpoint.staging import readable_size
 from ..errors import RecipeError
-from ..families.builtin import BUILTIN
-from ..families.lookup import find_spec
-from ..recipe import Recipe, from_dict
-from ..rules import CONVENTIONS, Rule
-from ..rules_json import rules_from_json
-from ..spec import FLOATS, Spec
-from ..staging import readable_size
-from ..stream import key
-from ..strict_json import parsed
+from ..recipes.recipe import Recipe, from_dict
+from ..recipes.rules import CONVENTIONS, Rule
+from ..recipes.rules_json import rules_from_json
+from ..stream.key import key
+from ..stream.strict_json import parsed
 from .meter import Meter, peak_memory
 
 __all__ = ["add_arguments", "execute", "recipes_of", "size"]

@@ -11,14 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .._probe import Report, probe
-from .._probe.page import page
-from .._probe.picture import plot
 from ..data import Dataset, dataset
 from ..data.arrays import warn_of_constants
-from ..dense import BIAS
-from ..network import Network, mlp
-from ..recipe import Recipe
+from ..lab.network.dense import BIAS
+from ..lab.network.network import Network, mlp
+from ..lab.probe.probe import probe
+from ..lab.probe.report import Report
+from ..lab.probe.view.page import page
+from ..lab.probe.view.picture import plot
+from ..recipes.recipe import Recipe
 from .experiment import add_network, add_outputs, init_of, inits_of, outputs_of, residual_of, write
 from .meter import Meter
 

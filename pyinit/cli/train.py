@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .._train import Comparison, compare
 from ..data import dataset
-from ..dense import BIAS
-from ..loss import LOSSES
+from ..lab.network.dense import BIAS
+from ..lab.network.loss import LOSSES
+from ..lab.train.comparison import Comparison, compare
 from .experiment import add_network, add_outputs, init_of, inits_of, outputs_of, residual_of, write
 from .meter import Meter
 

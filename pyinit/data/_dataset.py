@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DataError
-from ..stream import Key
+from ..stream.key import Key
 from .arrays import labels, listed, numbers, row_numbers
 from .order import Rows, batches
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DataError
-from ..stream import Key
+from ..stream.key import Key
 from ._dataset import Dataset
 from .archive import read_archive
 from .columns import Frame, frame

@@ -11,8 +11,8 @@ from math import factorial, pi
 import numpy as np
 import numpy.typing as npt
 
-from ..distributions import normal
-from ..stream import Key
+from ..recipes.distributions import normal
+from ..stream.key import Key
 
 __all__ = ["circle", "directions"]
 

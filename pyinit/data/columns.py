@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DataError
-from ..strict_json import shown
+from ..stream.strict_json import shown
 from .delimited import Table, refuse
 
 __all__ = ["MISSING", "Frame", "frame"]

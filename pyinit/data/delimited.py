@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..errors import DataError
-from ..strict_json import shown
+from ..stream.strict_json import shown
 
 __all__ = ["Table", "is_number", "read_table", "refuse"]
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..distributions import uniform
 from ..errors import DataError
-from ..stream import Key, as_key
+from ..recipes.distributions import uniform
+from ..stream.key import Key, as_key
 
 __all__ = ["Rows", "batches", "permutation", "split", "whole"]
 

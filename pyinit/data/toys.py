@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..distributions import normal, uniform
 from ..errors import DataError
-from ..stream import Key, as_key
+from ..recipes.distributions import normal, uniform
+from ..stream.key import Key, as_key
 from ._dataset import Dataset
 from .circle import circle, directions
 from .order import whole

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec, Sharding
 
 from ..errors import LayoutError
-from ..window import Shape
+from ..stream.window import Shape
 
 __all__ = ["check_cut", "concrete", "filled"]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ..distributions import Constant, TruncatedNormal, ones, zeros
 from ..errors import RecipeError
-from ..fans import Axes
-from ..orthogonality import Orthogonal
-from ..recipe import Recipe
-from ..scaling import VarianceScaling
-from ..truncation import moments
-from ..window import Shape
+from ..recipes.distributions import Constant, TruncatedNormal, ones, zeros
+from ..recipes.fans import Axes
+from ..recipes.orthogonal import Orthogonal
+from ..recipes.recipe import Recipe
+from ..recipes.scaling import VarianceScaling
+from ..recipes.truncation import moments
+from ..stream.window import Shape
 from .siblings import of_attention, of_bias
 
 __all__ = ["Leaf", "conventional", "told_axes"]

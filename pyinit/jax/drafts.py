@@ -10,13 +10,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from .._fill import execute
-from ..distributions import Constant
 from ..errors import DTypeError, PyinitError, RecipeError
-from ..plan import Plan
-from ..recipe import Recipe
-from ..stream import Key
-from ..window import Shape
+from ..recipes.distributions import Constant
+from ..recipes.recipe import Recipe
+from ..stream.kernels import execute
+from ..stream.key import Key
+from ..stream.plan import Plan
+from ..stream.window import Shape
 from .arrays import filled
 from .initializer import DRAWN, canonical
 

@@ -9,14 +9,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._fill import execute
-from ..dtypes import storage
 from ..errors import DTypeError, RecipeError, ShapeError
-from ..plan import Plan
-from ..recipe import Recipe, as_recipe
-from ..recipe import number as recipe_number
-from ..stream import Key
-from ..window import Shape, normal_shape
+from ..recipes.recipe import Recipe, as_recipe
+from ..stream.arguments import number as recipe_number
+from ..stream.dtypes import storage
+from ..stream.kernels import execute
+from ..stream.key import Key
+from ..stream.plan import Plan
+from ..stream.window import Shape, normal_shape
 from . import keys
 from .arrays import concrete, filled
 
@@ -95,7 +95,7 @@ class Initializer:
         extent = static_shape(shape)
         plan = self.planned(extent, found)
         if is_traced(key):
-            from .traced import draw
+            from .traced.traced import draw
 
             return constrained(draw(self.recipe_for(extent), keys.words(key), extent, found), out_sharding)
         return _drawn(plan, keys.from_key(key), concrete(out_sharding, "out_sharding"))

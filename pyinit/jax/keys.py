@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..errors import SeedError
-from ..stream import Key, as_key
-from ..window import Shape
+from ..stream.key import Key, as_key
+from ..stream.window import Shape
 
 __all__ = ["KeyTypeError", "from_key", "made_key", "root_key", "to_key", "words"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 
-from ..fans import Axes
+from ..recipes.fans import Axes
 
 __all__ = ["Owned", "axes_of_owners"]
 

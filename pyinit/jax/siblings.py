@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..fans import Axes
-from ..window import Shape
+from ..recipes.fans import Axes
+from ..stream.window import Shape
 
 __all__ = ["of_attention", "of_bias"]
 

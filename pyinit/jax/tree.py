@@ -8,12 +8,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from .._fill import check_threads
-from ..distributions import Constant
 from ..errors import RecipeError
-from ..recipe import Recipe
-from ..rules import CONVENTIONS, fitted
-from ..stream import Key
+from ..recipes.distributions import Constant
+from ..recipes.recipe import Recipe
+from ..recipes.rules import CONVENTIONS, fitted
+from ..stream.arguments import check_threads
+from ..stream.key import Key
 from .arrays import check_cut, concrete
 from .choosing import Choice, Recipes, chosen
 from .conventions import Leaf, conventional, told_axes

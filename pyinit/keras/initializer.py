@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 import keras
 
 from ..errors import SeedError
-from ..plan import Plan
-from ..recipe import Recipe, as_recipe
-from ..stream import Key, as_key
-from ..window import Shape, normal_shape
+from ..recipes.recipe import Recipe, as_recipe
+from ..stream.key import Key, as_key
+from ..stream.plan import Plan
+from ..stream.window import Shape, normal_shape
 from .owners import counts_axes, fit, owner_of, use_by
 from .tensors import drawn
 

@@ -10,10 +10,10 @@ from typing import Any
 import keras
 
 from ..errors import LayoutError
-from ..fans import Axes
-from ..recipe import Recipe
-from ..rules import fitted
-from ..window import Shape
+from ..recipes.fans import Axes
+from ..recipes.recipe import Recipe
+from ..recipes.rules import fitted
+from ..stream.window import Shape
 
 __all__ = ["Use", "counts_axes", "fit", "owner_of", "use_by"]
 

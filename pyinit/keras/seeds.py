@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from ..errors import SeedError
-from ..stream import Key, as_key
+from ..stream.key import Key, as_key
 
 __all__ = ["from_key", "next_key", "next_words", "to_key"]
 

@@ -8,8 +8,8 @@ from typing import Any
 import keras
 
 from ..errors import DTypeError, LayoutError
-from ..recipe import Recipe
-from ..window import Shape
+from ..recipes.recipe import Recipe
+from ..stream.window import Shape
 from .seeds import from_key, next_key, next_words
 
 __all__ = ["WRITTEN", "UnsupportedDTypeError", "check_layout", "drawn", "placed"]

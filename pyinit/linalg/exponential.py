@@ -32,7 +32,7 @@ def exp(x: npt.NDArray[Any]) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> from pyinit.exponential import exp
+    >>> from pyinit.linalg.exponential import exp
     >>> exp(np.array([0.0, -np.inf])).tolist()
     [1.0, 0.0]
     """
@@ -50,7 +50,7 @@ def log(x: npt.NDArray[Any]) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> from pyinit.exponential import log
+    >>> from pyinit.linalg.exponential import log
     >>> log(np.array([1.0, 10.0])).round(6).tolist()
     [0.0, 2.302585]
     """

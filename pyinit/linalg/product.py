@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import _core
-from ._fill import check_threads
-from .errors import DTypeError, LayoutError, ShapeError
+from .. import _core
+from ..errors import DTypeError, LayoutError, ShapeError
+from ..stream.arguments import check_threads
 
 __all__ = ["matmul"]
 

@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from . import _core
-from ._fill import check_threads
-from .errors import DTypeError, RecipeError, ShapeError
-from .strict_json import number
+from .. import _core
+from ..errors import DTypeError, RecipeError, ShapeError
+from ..stream.arguments import check_threads
+from ..stream.strict_json import number
 
 __all__ = [
     "Asked",
@@ -244,7 +244,7 @@ def statistics(x: Array, question: Question | None = None, threads: int | None =
     Examples
     --------
     >>> import numpy as np
-    >>> from pyinit.moments import LinearAxis, Question, statistics
+    >>> from pyinit.linalg.statistics import LinearAxis, Question, statistics
     >>> x = np.array([-1, 0, 1, 6], np.float32)
     >>> found = statistics(x, Question(LinearAxis(-2.0, 2.0, 4), (-1.0, 1.0)))
     >>> found.mean, found.variance, found.saturated

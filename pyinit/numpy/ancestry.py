@@ -12,7 +12,7 @@ from numpy.random import SeedSequence
 from numpy.random.bit_generator import ISeedSequence, ISpawnableSeedSequence
 
 from ..errors import StateError
-from ..stream import Key
+from ..stream.key import Key
 from .seeding import KeySequence, counted, key_of
 
 __all__ = ["Ancestry", "ancestor", "described", "spawned"]

@@ -3,7 +3,7 @@ from typing import Any
 
 from numpy.random.bit_generator import BitGenerator, ISeedSequence
 
-from ..stream import Key
+from ..stream.key import Key
 
 __all__ = ["Philox4x32"]
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from numpy.random.bit_generator import ISpawnableSeedSequence
 
 from ..errors import SeedError, StateError
-from ..stream import STREAM_VERSION, Key
+from ..stream.key import STREAM_VERSION, Key
 from .ancestry import Ancestry, ancestor, described, spawned
 from .seeding import counted, key_of, seed_sequence
 

@@ -12,7 +12,7 @@ from numpy.random.bit_generator import ISeedSequence, ISpawnableSeedSequence
 
 from ..errors import SeedError, StateError
 from ..reference import words32, words64
-from ..stream import Key, as_key
+from ..stream.key import Key, as_key
 
 __all__ = ["KeySequence", "KeyTypeError", "counted", "key_of", "seed_sequence"]
 

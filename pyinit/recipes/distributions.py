@@ -6,13 +6,14 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from .dtypes import DType, resolve
-from .errors import RecipeError
+from ..errors import RecipeError
+from ..stream.arguments import flag, number
+from ..stream.dtypes import DType, resolve
+from ..stream.plan import Plan
+from ..stream.window import Shape
 from .makers import Spoken, maker
-from .plan import Plan
-from .recipe import Recipe, flag, named, number
+from .recipe import Recipe, named
 from .truncation import moments, numbers
-from .window import Shape
 
 __all__ = [
     "Constant",

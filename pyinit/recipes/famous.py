@@ -7,11 +7,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
-from .activation import activation as resolved
-from .activation import spelled
-from .errors import RecipeError
+from ..errors import RecipeError
+from ..stream.arguments import flag, number
+from ..theory.activation import activation as resolved
+from ..theory.activation import spelled
 from .makers import Spoken, maker
-from .recipe import flag, named, number
+from .recipe import named
 from .scaling import AxesOptions, VarianceScaling
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _square(what: str, value: float) -> float:
 
 def _critical_scale(called: str, activation: Any, sigma_b: float) -> float:
     # takes longer to import than all recipes
-    from .theory import critical
+    from ..theory import critical
 
     edge = critical(activation, sigma_b)
     if not edge.is_stable:

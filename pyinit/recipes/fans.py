@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import LayoutError, ShapeError
-from .window import Shape
+from ..errors import LayoutError, ShapeError
+from ..stream.window import Shape
 
 __all__ = ["COMPAT", "LAYOUTS", "Axes", "given_axes", "positions", "unknown_field"]
 

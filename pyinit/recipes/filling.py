@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from . import _fill
+from ..stream import fill as _fill
+from ..stream.key import Key
+from ..stream.window import Window
 from .recipe import Recipe, as_recipe
-from .stream import Key
-from .window import Window
 
 __all__ = ["fill"]
 

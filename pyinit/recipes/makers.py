@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
-from .errors import CallError, PyinitError
+from ..errors import CallError, PyinitError
 from .names import nearest
 
 __all__ = ["Spoken", "brief", "maker"]
@@ -86,7 +86,7 @@ def maker(
 
     Examples
     --------
-    >>> from pyinit.makers import maker
+    >>> from pyinit.recipes.makers import maker
     >>> maker("half", lambda *, of=1.0: of / 2)(of=3.0)
     1.5
     >>> maker("half", lambda *, of=1.0: of / 2)(3.0)

@@ -31,7 +31,7 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
 
     Examples
     --------
-    >>> from pyinit.names import nearest
+    >>> from pyinit.recipes.names import nearest
     >>> nearest("he_norml", ["he_normal", "he_uniform", "zeros"])
     ['he_normal', 'he_uniform']
     """
@@ -56,7 +56,7 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 
     Examples
     --------
-    >>> from pyinit.names import suggestion
+    >>> from pyinit.recipes.names import suggestion
     >>> suggestion("zero", ["ones", "zeros"])
     'Did you mean zeros?'
     >>> suggestion("wishful", ["ones", "zeros"])

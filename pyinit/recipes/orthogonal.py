@@ -8,14 +8,15 @@ from typing import Any, ClassVar
 
 import numpy.typing as npt
 
-from .dtypes import DType, resolve
-from .errors import LayoutError, RecipeError, ShapeError
+from ..errors import LayoutError, RecipeError, ShapeError
+from ..stream.arguments import number
+from ..stream.dtypes import DType, resolve
+from ..stream.key import Key
+from ..stream.plan import Plan
+from ..stream.window import Shape
 from .fans import Axes
 from .makers import maker
-from .plan import Plan
-from .recipe import Recipe, named, number
-from .stream import Key
-from .window import Shape
+from .recipe import Recipe, named
 
 __all__ = ["DeltaOrthogonal", "Orthogonal", "delta_orthogonal", "haar", "orthogonal"]
 

@@ -8,15 +8,16 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from . import _core
-from ._fill import check_threads, execute
-from .dtypes import resolve, storage
-from .errors import PyinitError, RecipeError
-from .plan import Plan
+from .. import _core
+from ..errors import PyinitError, RecipeError
+from ..stream.arguments import check_threads
+from ..stream.dtypes import resolve, storage
+from ..stream.kernels import execute
+from ..stream.key import Key, as_key
+from ..stream.plan import Plan
+from ..stream.window import Shape, normal_shape
 from .recipe import Recipe, as_recipe, is_maker
 from .rules import Rule, check_matched, deciding, is_one_recipe, rules_of
-from .stream import Key, as_key
-from .window import Shape, normal_shape
 
 __all__ = ["init_params"]
 

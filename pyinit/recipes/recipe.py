@@ -12,17 +12,18 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ._fill import check_threads, execute
-from .dtypes import DType, resolve, storage
-from .errors import RecipeError
-from .makers import Spoken, brief
+from ..errors import RecipeError
+from ..stream.arguments import check_threads
+from ..stream.dtypes import DType, resolve, storage
+from ..stream.kernels import execute
+from ..stream.key import Key, as_key
+from ..stream.plan import Plan
+from ..stream.strict_json import parsed
+from ..stream.window import Shape, Window, check_window, normal_shape
+from .makers import Spoken
 from .names import suggestion
-from .plan import Plan
-from .stream import Key, as_key
-from .strict_json import parsed
-from .window import Shape, Window, check_window, normal_shape
 
-__all__ = ["Recipe", "as_recipe", "flag", "from_dict", "from_json", "is_maker", "named", "number"]
+__all__ = ["Recipe", "as_recipe", "from_dict", "from_json", "is_maker", "named"]
 
 
 @dataclass(frozen=True)
@@ -257,7 +258,7 @@ def as_recipe(recipe: Any, what: str = "a recipe") -> Recipe:
 
     Examples
     --------
-    >>> from pyinit.recipe import as_recipe
+    >>> from pyinit.recipes.recipe import as_recipe
     >>> as_recipe("zeros")
     zeros()
     """
@@ -344,28 +345,3 @@ def from_json(text: str) -> Recipe:
     zeros()
     """
     return from_dict(parsed(text, "a recipe", RecipeError))
-
-
-def number(what: str, value: Any, *, finite: bool = True) -> float:
-    """Return a parameter as a float, without a negative zero; NaN is never meant."""
-    if type(value) is float and value - value == 0.0:
-        return value + 0.0
-    # NumPy's complex numbers are floats, too, but for half of what they say
-    is_other = isinstance(value, bool | np.bool_ | np.complexfloating)
-    if is_other or not (hasattr(value, "__float__") or hasattr(value, "__index__")):
-        raise RecipeError(f"{what} must be a number; got {brief(value)}. Use a float.")
-    try:
-        result = float(value)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise RecipeError(f"{what} must be a number; got {brief(value)} ({error}). Use a float.") from None
-    if math.isnan(result) or (finite and math.isinf(result)):
-        kind = "a finite number" if finite else "a number"
-        raise RecipeError(f"{what} must be {kind}; got {result}. Correct the recipe.")
-    return result + 0.0
-
-
-def flag(what: str, value: Any) -> bool:
-    """Return a parameter that is True or False, and nothing that only counts as one of them."""
-    if not isinstance(value, bool):
-        raise RecipeError(f"{what} is True or False; got {brief(value)}. Use a bool.")
-    return value

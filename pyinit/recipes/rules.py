@@ -8,14 +8,14 @@ from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any, ClassVar
 
+from ..errors import LayoutError, RecipeError
+from ..stream.dtypes import DType
+from ..stream.plan import Plan
+from ..stream.window import Shape
 from .distributions import Constant, ones, zeros
-from .dtypes import DType
-from .errors import LayoutError, RecipeError
 from .fans import Axes
 from .names import nearest
-from .plan import Plan
 from .recipe import Recipe, as_recipe, is_maker
-from .window import Shape
 
 __all__ = [
     "CONVENTIONS",
@@ -83,7 +83,7 @@ class Rule:
                 )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the rule as `pyinit.rules_json.rules_from_json` reads it."""
+        """Return the rule as `pyinit.recipes.rules_json.rules_from_json` reads it."""
         content: dict[str, Any] = {"match": self.match, "recipe": self.recipe.to_dict()}
         if self.zero_rows:
             content["zero_rows"] = list(self.zero_rows)
@@ -156,7 +156,7 @@ def fitted(recipe: Recipe, axes: Axes, shape: Shape, *, is_convolution: bool = F
     Examples
     --------
     >>> import pyinit as pi
-    >>> from pyinit.fans import Axes
+    >>> from pyinit.recipes.fans import Axes
     >>> fitted(pi.he_normal(), Axes(layout="torch"), (10, 1000)).plan((10, 1000)).fan_in
     1000
     """
@@ -261,7 +261,7 @@ def rules_of(recipes: object, defaults: Iterable[Rule] | None = None) -> tuple[R
 
     Examples
     --------
-    >>> from pyinit.rules import rules_of
+    >>> from pyinit.recipes.rules import rules_of
     >>> [rule.recipe for rule in rules_of("he_normal") if rule.matches("l1.bias", is_kernel=False)]
     [zeros(), he_normal()]
     >>> rules_of({"*.bias": "zeros"})
@@ -358,7 +358,7 @@ def check_matched(
 
     Examples
     --------
-    >>> from pyinit.rules import Rule, check_matched
+    >>> from pyinit.recipes.rules import Rule, check_matched
     >>> check_matched([Rule("*.wieght", "zeros")], ["l1.weight", "l1.bias"])
     Traceback (most recent call last):
     pyinit.errors.RecipeError: no parameter matches '*.wieght'. Did you mean l1.weight?

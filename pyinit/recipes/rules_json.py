@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .errors import RecipeError
+from ..errors import RecipeError
+from ..stream.strict_json import parsed, shown
 from .recipe import from_dict
 from .rules import Rule
-from .strict_json import parsed, shown
 
 __all__ = ["rules_from_json"]
 
@@ -40,7 +40,7 @@ def rules_from_json(
 
     Examples
     --------
-    >>> from pyinit.rules_json import rules_from_json
+    >>> from pyinit.recipes.rules_json import rules_from_json
     >>> rules_from_json('[{"match": "*.bias", "recipe": "zeros"}, {"match": "*", "recipe": "he_normal"}]')[1]
     Rule(match='*', recipe=he_normal(), zero_rows=(), kernels_only=False, no_kernels=False)
     """

@@ -7,14 +7,15 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import ClassVar, TypedDict
 
+from ..errors import RecipeError
+from ..stream.arguments import number
+from ..stream.dtypes import DType
+from ..stream.plan import Plan
+from ..stream.window import Shape
 from .distributions import Normal, TruncatedNormal, Uniform
-from .dtypes import DType
-from .errors import RecipeError
 from .fans import Axes
 from .makers import maker
-from .plan import Plan
-from .recipe import Recipe, named, number
-from .window import Shape
+from .recipe import Recipe, named
 
 __all__ = ["AxesOptions", "VarianceScaling", "variance_scaling"]
 

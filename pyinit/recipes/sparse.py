@@ -6,14 +6,15 @@ import math
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
+from ..errors import LayoutError, RecipeError, ShapeError
+from ..stream.arguments import flag, number
+from ..stream.dtypes import DType
+from ..stream.plan import Plan
+from ..stream.window import Shape
 from .distributions import Normal, spread
-from .dtypes import DType
-from .errors import LayoutError, RecipeError, ShapeError
 from .fans import Axes
 from .makers import maker
-from .plan import Plan
-from .recipe import Recipe, flag, named, number
-from .window import Shape
+from .recipe import Recipe, named
 
 __all__ = ["Sparse", "sparse"]
 

@@ -13,7 +13,7 @@ from decimal import Context, Decimal, localcontext
 from functools import lru_cache
 from typing import NamedTuple
 
-from .errors import RecipeError
+from ..errors import RecipeError
 
 __all__ = ["FARTHEST", "TruncationNumbers", "moments", "numbers"]
 

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .dtypes import DType, encode, resolve
-from .reference_dense import fma, matmul, reflected
-from .stream import Key, philox4x32
+from ..stream.dtypes import DType, encode, resolve
+from ..stream.key import Key, philox4x32
+from .dense import fma, matmul, reflected
 
 __all__ = [
     "block",
@@ -242,7 +242,7 @@ def truncated_normal(
 ) -> Array:
     """Return z * std + mean inside [lowest, highest], z the quantile at Phi(a) + (w + 1/2) 2^-N M.
 
-    M = Phi(b) - Phi(a); `numbers` are those of `pyinit.truncation`, which describe a and b.
+    M = Phi(b) - Phi(a); `numbers` are those of `pyinit.recipes.truncation`, which describe a and b.
     """
     found = resolve(dtype)
     bits = found.word_bits

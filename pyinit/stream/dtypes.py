@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import DTypeError
+from ..errors import DTypeError
 
 __all__ = ["BFLOAT16", "FLOAT16", "FLOAT32", "FLOAT64", "DType", "decode", "encode", "resolve", "storage"]
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from . import _core
-from .errors import SeedError
+from .. import _core
+from ..errors import SeedError
 
 __all__ = ["STREAM_VERSION", "Key", "as_key", "key", "philox4x32"]
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from .errors import RecipeError
+from ..errors import RecipeError
 from .strict_json import finite
 from .window import Shape
 

@@ -4,32 +4,19 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from . import _core
+from ..errors import DTypeError, LayoutError, RecipeError, ShapeError
 from .dtypes import BFLOAT16, DType, decode, encode, resolve
-from .errors import DTypeError, LayoutError, RecipeError, ShapeError
+from .memory import DLPACK_CPU, dlpack_view
 from .window import Shape, contiguous_blocks
 
-__all__ = [
-    "DLPACK_CPU",
-    "ArraySource",
-    "Borrowed",
-    "FileSource",
-    "Source",
-    "check_shape",
-    "copy",
-    "dlpack_view",
-    "open_source",
-]
+__all__ = ["ArraySource", "FileSource", "Source", "check_shape", "copy", "open_source"]
 
 Array = npt.NDArray[Any]
-
-DLPACK_CPU = 1
-"""DLPack's number for memory of the CPU."""
 
 # Elements that are converted at a time.
 _BLOCK = 1 << 20
@@ -130,33 +117,6 @@ def _from_dlpack(tensor: Any) -> ArraySource:
             "Convert it first."
         ) from None
     return ArraySource(borrowed.array, resolve(borrowed.name))
-
-
-class Borrowed(NamedTuple):
-    """The memory of a DLPack exporter."""
-
-    array: Array
-    """The memory as an array, bfloat16 as its bits; read-only where the exporter said so."""
-    name: str
-    """The name of its format."""
-    tells: bool
-    """Whether the exporter speaks of what may be written: DLPack 1 does, DLPack 0.x cannot."""
-    copied: bool
-    """Whether it is a copy, made for this export."""
-
-
-def dlpack_view(exporter: Any) -> Borrowed:
-    """Return the memory of a DLPack exporter.
-
-    torch exports two kinds of tensors whose memory is not what they hold: lazily negated ones, and fake ones.
-    """
-    if getattr(exporter, "is_neg", bool)():
-        raise BufferError("its negative bit is set")
-    borrowed = Borrowed(*_core.dlpack_view(exporter))
-    if borrowed.array.size > 0 and borrowed.array.base is None:
-        # for a null pointer NumPy allocates
-        raise BufferError("it has no memory")
-    return borrowed
 
 
 def _floating(dtype: Any, what: str) -> DType:

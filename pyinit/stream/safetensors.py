@@ -1,7 +1,7 @@
 """The safetensors container: headers and sharded indexes, read strictly and built with stable order.
 
 A file is ``n`` (8 bytes, little-endian), ``n`` bytes of JSON, then the tensors' bytes. Only headers pass
-through here; tensor bytes are drawn and written by :mod:`pyinit.checkpoint`.
+through here; tensor bytes are drawn and written by :mod:`pyinit.checkpoint.checkpoint`.
 Source: https://github.com/huggingface/safetensors#format
 """
 
@@ -15,7 +15,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from .errors import DTypeError, FormatError
+from ..errors import DTypeError, FormatError
 from .strict_json import parsed, shown
 
 #: Container code -> (dtype name, bytes per element).
@@ -204,7 +204,7 @@ def build_header(
 
     Examples
     --------
-    >>> from pyinit.safetensors import build_header
+    >>> from pyinit.stream.safetensors import build_header
     >>> header, tensors = build_header([("weight", "float32", (2, 3))])
     >>> len(header) % 8, tensors["weight"].nbytes
     (0, 24)

@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any
 
-from .errors import PyinitError
+from ..errors import PyinitError
 
 __all__ = ["finite", "number", "parsed", "shown"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import ShapeError
+from ..errors import ShapeError
 
 __all__ = ["Shape", "Window", "check_window", "contiguous_blocks", "normal_shape"]
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import RecipeError
 from . import curves
-from .errors import RecipeError
 
 __all__ = ["NAMES", "Activation", "activation", "leaky_slope", "on_elements", "spelled"]
 
@@ -150,7 +150,7 @@ def spelled(phi: Activation) -> str | tuple[str, float] | None:
 
     Examples
     --------
-    >>> from pyinit.activation import activation, spelled
+    >>> from pyinit.theory.activation import spelled, activation
     >>> spelled(activation(("leaky_relu", 0.2)))
     ('leaky_relu', 0.2)
     """

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..activation import Activation
-from ..curves import erf
+from .activation import Activation
+from .curves import erf
 from .domain import Values
 
 __all__ = ["Closed", "closed"]

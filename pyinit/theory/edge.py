@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..activation import Activation
-from ..activation import activation as resolved
 from ..errors import RecipeError
+from .activation import Activation
+from .activation import activation as resolved
 from .domain import Rows, Values, nonnegative
 from .grid import EQUAL, GRID, moments_on_grid
 from .maps import variance_map, variance_slope

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..activation import Activation
-from ..activation import activation as resolved
+from .activation import Activation
+from .activation import activation as resolved
 from .domain import Rows, Values, nonnegative, together
 from .grid import EQUAL, GRID, moments_on_grid
 from .maps import chi, variance_map, variance_slope

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..activation import Activation
+from .activation import Activation
 from .domain import Rows, Values
 from .gaussian import expectation_of_rows
 from .state import TINY, ActivationMoments, State

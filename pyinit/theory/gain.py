@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import RecipeError
 from .activation import NAMES, activation, leaky_slope, on_elements
-from .errors import RecipeError
 from .quadrature import integrals
 
 __all__ = ["ACTIVATIONS", "gain"]

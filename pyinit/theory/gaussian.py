@@ -17,8 +17,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ..errors import RecipeError
-from ..quadrature import integrals
 from .domain import Rows, Values
+from .quadrature import integrals
 
 __all__ = ["covariance", "expectation", "expectation_of_rows", "spread"]
 

@@ -8,8 +8,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..activation import Activation
 from ..errors import RecipeError
+from .activation import Activation
 from .domain import Values
 from .moments import second_moment, slope_moment
 

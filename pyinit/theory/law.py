@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..activation import Activation
+from .activation import Activation
 
 __all__ = ["InputMoments", "LayerLaw", "Spread"]
 

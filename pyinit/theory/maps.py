@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..activation import activation as resolved
 from ..errors import RecipeError
+from .activation import activation as resolved
 from .domain import Values, correlation, nonnegative, together
 from .gaussian import expectation
 from .moments import gap, pair_moment, second_moment, slope_pair_moment

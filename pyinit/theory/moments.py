@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..activation import Activation
-from ..activation import activation as resolved
+from .activation import Activation
+from .activation import activation as resolved
 from .closed import closed
 from .domain import Values, correlation, count, nonnegative, together
 from .gaussian import covariance, expectation, spread

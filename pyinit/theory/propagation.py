@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..activation import activation as resolved
 from ..errors import ShapeError
+from .activation import activation as resolved
 from .backward import OutputGradient, backward
 from .band import log_normal_band
 from .domain import Values, nonnegative, real, widths_of

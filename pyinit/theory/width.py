@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..activation import Activation
-from ..activation import activation as resolved
 from ..errors import RecipeError
+from .activation import Activation
+from .activation import activation as resolved
 from .band import log_normal_band
 from .domain import Values, count
 

@@ -7,24 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import init as init
-    from .acceleration import accelerate as accelerate
-    from .construction import deferred as deferred
+    from .acceleration.acceleration import accelerate as accelerate
     from .keys import from_key as from_key
     from .keys import to_key as to_key
-    from .materialization import materialize as materialize
-    from .probing import probe as probe
+    from .materialization.construction import deferred as deferred
+    from .materialization.materialization import materialize as materialize
+    from .probing.probing import probe as probe
     from .tensor import fill as fill
 
 __all__ = ["accelerate", "deferred", "fill", "from_key", "init", "materialize", "probe", "to_key"]
 
 # where each name is defined; a submodule is imported when its name is asked for
 _HOMES = {
-    "accelerate": "acceleration",
-    "deferred": "construction",
+    "accelerate": "acceleration.acceleration",
+    "deferred": "materialization.construction",
     "fill": "tensor",
     "from_key": "keys",
-    "materialize": "materialization",
-    "probe": "probing",
+    "materialize": "materialization.materialization",
+    "probe": "probing.probing",
     "to_key": "keys",
 }
 

@@ -7,7 +7,7 @@ import threading
 import torch
 
 from .. import _core
-from ..stream import Key
+from ..stream.key import Key
 
 __all__ = ["folded", "next_key"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ..errors import SeedError
-from ..stream import Key, as_key
+from ..stream.key import Key, as_key
 from .errors import TorchVersionError
 
 __all__ = ["from_key", "to_key"]

@@ -12,10 +12,10 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
 from ..errors import LayoutError
-from ..fans import Axes, unknown_field
-from ..recipe import Recipe
-from ..rules import fitted
-from ..window import Shape
+from ..recipes.fans import Axes, unknown_field
+from ..recipes.recipe import Recipe
+from ..recipes.rules import fitted
+from ..stream.window import Shape
 
 __all__ = ["Place", "Use", "owner_of", "use_of"]
 

@@ -22,7 +22,7 @@ from torch.distributed.tensor import DTensor, Partial, Replicate, Shard
 from torch.distributed.tensor.placement_types import _StridedShard
 
 from ..errors import LayoutError
-from ..window import Shape, Window, check_window
+from ..stream.window import Shape, Window, check_window
 
 __all__ = ["Rectangle", "local_parts", "rectangles", "shard_rectangles"]
 

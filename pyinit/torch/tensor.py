@@ -12,13 +12,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from .._fill import check_threads, execute, planned
-from ..fans import Axes
-from ..plan import DRAWN_WHOLE, Plan
-from ..recipe import Recipe, as_recipe
-from ..rules import fitted
-from ..stream import Key, as_key
-from ..window import Shape, Window, contiguous_blocks
+from ..recipes.fans import Axes
+from ..recipes.recipe import Recipe, as_recipe
+from ..recipes.rules import fitted
+from ..stream.arguments import check_threads
+from ..stream.fill import planned
+from ..stream.kernels import execute
+from ..stream.key import Key, as_key
+from ..stream.plan import DRAWN_WHOLE, Plan
+from ..stream.window import Shape, Window, contiguous_blocks
 from .errors import TensorDTypeError, TensorLayoutError
 
 __all__ = ["WRITTEN", "check_lasting", "fill", "fill_under", "memory"]

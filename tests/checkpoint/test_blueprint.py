@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 import pyinit as pi
-from pyinit.blueprint import draw_up
+from pyinit.checkpoint.blueprint import draw_up
+from pyinit.checkpoint.families.lookup import find_spec
+from pyinit.checkpoint.spec import Spec, TensorSpec
+from pyinit.checkpoint.spec_json import spec_from_json
 from pyinit.errors import DTypeError, RecipeError, SeedError, ShapeError
-from pyinit.families.lookup import find_spec
-from pyinit.rules import CONVENTIONS, Rule
-from pyinit.spec import Spec, TensorSpec
-from pyinit.spec_json import spec_from_json
+from pyinit.recipes.rules import CONVENTIONS, Rule
 
 SPEC = spec_from_json(
     {

@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pyinit as pi
-from pyinit import writer
-from pyinit.checkpoint import write_checkpoint
+from pyinit.checkpoint import writer
+from pyinit.checkpoint.checkpoint import write_checkpoint
+from pyinit.checkpoint.families import spec_from_config
+from pyinit.checkpoint.spec import Spec, TensorSpec, spec_from_checkpoint
+from pyinit.checkpoint.spec_json import spec_from_json
 from pyinit.errors import ArgumentError, FormatError, RecipeError, SeedError, SpecError
-from pyinit.families import spec_from_config
-from pyinit.rules import Rule
-from pyinit.safetensors import read_header, read_index
-from pyinit.spec import Spec, TensorSpec, spec_from_checkpoint
-from pyinit.spec_json import spec_from_json
+from pyinit.recipes.rules import Rule
+from pyinit.stream.safetensors import read_header, read_index
 
 SPEC = spec_from_json(
     {

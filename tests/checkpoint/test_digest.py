@@ -7,7 +7,7 @@ import zlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyinit.digest import combine, crc32
+from pyinit.checkpoint.digest import combine, crc32
 
 
 def test_known_answer() -> None:

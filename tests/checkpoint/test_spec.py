@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 import pyinit as pi
+from pyinit.checkpoint.spec import Spec, TensorSpec, spec_from_checkpoint
+from pyinit.checkpoint.spec_json import spec_from_json, spec_from_shapes
 from pyinit.errors import DTypeError, LayoutError, RecipeError, ShapeError, SpecError
-from pyinit.rules import CONVENTIONS, Rule
-from pyinit.safetensors import build_header
-from pyinit.spec import Spec, TensorSpec, spec_from_checkpoint
-from pyinit.spec_json import spec_from_json, spec_from_shapes
+from pyinit.recipes.rules import CONVENTIONS, Rule
+from pyinit.stream.safetensors import build_header
 
 
 def test_plain_json() -> None:

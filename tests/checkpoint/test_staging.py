@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pyinit.staging import Staging, readable_size
+from pyinit.checkpoint.staging import Staging, readable_size
 
 
 def test_nothing_is_seen_before_publication(tmp_path: Path) -> None:

@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 
 import pyinit as pi
-from pyinit.blueprint import draw_up
-from pyinit.checkpoint import write_checkpoint
-from pyinit.shards import cut
-from pyinit.writer import write_shards
+from pyinit.checkpoint.blueprint import draw_up
+from pyinit.checkpoint.checkpoint import write_checkpoint
+from pyinit.checkpoint.shards import cut
+from pyinit.checkpoint.writer import write_shards
 
 LIMITED = """
 import resource, sys
 import numpy
 import pyinit as pi
-from pyinit.checkpoint import write_checkpoint
+from pyinit import write_checkpoint
 from pyinit.cli.meter import peak_memory
 
 limit = 1_200_000_000

@@ -16,7 +16,7 @@ import pytest
 import pyinit as pi
 from pyinit.cli import main
 from pyinit.cli.init import size
-from pyinit.safetensors import read_header
+from pyinit.stream.safetensors import read_header
 
 GPT2 = {"model_type": "gpt2", "n_layer": 1, "n_embd": 8, "n_head": 2, "vocab_size": 9, "n_positions": 4}
 

@@ -20,7 +20,7 @@ TRACKED = {
     "pyinit/py.typed",
     "pyinit/_core.pyi",
     "pyinit/numpy/philox.pxd",
-    "tests/test_stream.py",
+    "tests/stream/test_key.py",
     "docs/speed.png",
     ".ci/run",
 }

@@ -20,9 +20,9 @@ import numpy as np
 import pytest
 
 import pyinit as pi
-from pyinit.blueprint import draw_up
+from pyinit.checkpoint.blueprint import draw_up
 from pyinit.cli import main
-from pyinit.safetensors import build_header, read_header
+from pyinit.stream.safetensors import build_header, read_header
 
 NAME = "w.weight"
 SEED = 7

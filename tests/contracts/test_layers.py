@@ -1,191 +1,301 @@
-"""Imports and includes point one way: ARCHITECTURE.md's order of layers, read from the sources."""
+"""Imports and includes point one way: the order of folders in ARCHITECTURE.md, checked against the sources.
+
+The order says which folder may import which. Inside a folder any order will do, but there is no circle: not
+between files, not between folders, and no import hides in a function, under TYPE_CHECKING or in sys.modules.
+"""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+# The reference is the specification: it may know neither plans nor kernels.
+SPECIFICATION = {"errors", "stream/dtypes", "stream/key"}
 
-# Left to right; a module may import what stands before it. Modules in one string share a level and stay
-# apart; a package's own files may import each other.
-PYTHON_LAYERS = [
-    "_core",
-    "errors names release",
-    "makers",
-    "dtypes exponential strict_json",
-    "stream reference_dense",
-    "window reference_layer",
-    "fans",
-    "curves loss normalization quadrature",
-    "activation",
-    "_gain theory",
-    "plan safetensors",
-    "truncation patterns source reference flattening",
-    "_fill",
-    "moments linalg recipe",
-    "layer",
-    "distributions",
-    "scaling",
-    "famous sparsity structured orthogonality",
-    "dense filling rules",
-    "rules_json digest staging",
-    "spec",
-    "spec_json",
-    "blueprint",
-    "shards",
-    "receipt writer",
-    "params",
-    "network",
-    "passes",
-    "data",
-    "_probe",
-    "_train",
-    "families",
-    "checkpoint",
-    "numpy torch jax",
-    "keras",
-    "__init__",
-    "bench",
-    "cli",
-    "__main__",
-]
-# reference is the specification: it may know nothing of plans or kernels.
-REFERENCE_IMPORTS = {"errors", "dtypes", "reference_dense", "stream"}
-
-# A directory of csrc may include what stands before it and its own level; a file beside the directories goes
-# by its stem. dispatch picks one of fill's kernel tables and fill asks it which: they share a level.
-CPP_LAYERS = [
-    "cgroup dtype float_environment memory parallel strict_math",
-    "simd",
-    "rng",
-    "fill dispatch",
-    "dense",
-    "probe",
-    "bindings tests",
-]
+Order: TypeAlias = list[list[str]]
+# From each file to the files that it imports. A file is its path below the folder; Python's have no ending.
+Graph: TypeAlias = dict[str, set[str]]
 
 
-def rank(layers: list[str], name: str) -> int:
-    """Return the level of `name`."""
-    for level, names in enumerate(layers):
-        if name in names.split():
-            return level
-    raise AssertionError(f"{name} has no layer: add it to the order in {Path(__file__).name}")
+def order_of(folder: str) -> Order:
+    """Return the levels that ARCHITECTURE.md writes in the block "order of FOLDER", the lowest first."""
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    blocks = re.findall(rf"^```order of {folder}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 1, f'ARCHITECTURE.md needs one block "order of {folder}"; it has {len(blocks)}'
+    return [level.split() for level in blocks[0].split("|")]
 
 
-def module_of(path: Path, package: Path) -> str:
-    """Return the top-level module or subpackage of pyinit that a file belongs to."""
-    return path.relative_to(package).parts[0].removesuffix(".py").removesuffix(".pyi")
+def python_imports(package: Path) -> Graph:
+    """Return what every file of a package imports, wherever in the file the import stands."""
+    graph: Graph = {}
+    files = [*package.rglob("*.py"), *package.rglob("*.pyi"), *package.rglob("*.pyx")]
+    known = {path.relative_to(package).with_suffix("").as_posix() for path in files}
+    for path in sorted(files):
+        name = path.relative_to(package).with_suffix("").as_posix()
+        found = {file_of(parts, known) for parts in imported(path, path.relative_to(package).parts[:-1])}
+        graph[name] = graph.get(name, set()) | (found - {name})
+    return graph
 
 
-def imported(path: Path, package: Path) -> Iterator[str]:
-    """Yield the modules of pyinit that a file imports, by their first name below pyinit."""
-    here = path.relative_to(package).parts[:-1]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+def imported(path: Path, here: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Yield the parts below the package of every name that a file in the folder `here` imports."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".pyx":
+        text = "\n".join(re.findall(r"^from \.+[\w.]* import [\w, ]+$", text, re.MULTILINE))
+    tree = ast.parse(text)
+    documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             if node.level:
-                base = ["pyinit", *here[: len(here) - node.level + 1]]
+                base = here[: len(here) - node.level + 1]
             elif (node.module or "").split(".")[0] == "pyinit":
-                base = []
+                base = ()
             else:
                 continue
-            parts = [*base, *(node.module.split(".") if node.module else [])]
-            if len(parts) > 1:
-                yield parts[1]
-                continue
-            for alias in node.names:
-                known = (package / alias.name).is_dir() or list(package.glob(f"{alias.name}.*"))
-                yield alias.name if known or alias.name == "_core" else "__init__"
+            module = tuple(node.module.split(".")) if node.module else ()
+            parts = base + (module if node.level else module[1:])
+            yield from ((*parts, alias.name) for alias in node.names)
         elif isinstance(node, ast.Import):
-            for alias in node.names:
-                parts = alias.name.split(".")
-                if parts[0] == "pyinit":
-                    yield parts[1] if len(parts) > 1 else "__init__"
+            names = (alias.name.split(".") for alias in node.names)
+            yield from (tuple(parts[1:]) for parts in names if parts[0] == "pyinit")
+        elif isinstance(node, ast.Constant) and id(node) not in documentation:
+            # a module named by text is found in sys.modules or imported later
+            yield from (
+                tuple(name.split(".")[1:]) for name in re.findall(r"^pyinit(?:\.\w+)+$", str(node.value))
+            )
 
 
-def python_arrows_to_the_right(package: Path) -> list[str]:
-    """Return the imports below `package` that break the order."""
+def file_of(parts: tuple[str, ...], known: set[str]) -> str:
+    """Return the file that an import reaches: a module, or the `__init__` that defines a name."""
+    for length in range(len(parts), -1, -1):
+        name = "/".join(parts[:length])
+        if name in known:
+            return name
+        inside = f"{name}/__init__" if name else "__init__"
+        if inside in known:
+            return inside
+    return "__init__"
+
+
+def cpp_includes(sources: Path) -> Graph:
+    """Return what every header and every source file includes."""
+    graph: Graph = {}
+    include = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
+    for path in sorted(chain(sources.rglob("*.hpp"), sources.rglob("*.cpp"), sources.rglob("*.inc"))):
+        places = []
+        for name in include.findall(path.read_text(encoding="utf-8")):
+            beside = path.parent / name
+            places.append(beside if beside.exists() else sources / name)
+        found = {place.resolve().relative_to(sources.resolve()).as_posix() for place in places}
+        graph[path.relative_to(sources).as_posix()] = found
+    return graph
+
+
+def level_of(file: str, order: Order) -> tuple[int, str]:
+    """Return the level of a file and the entry of the order that names it: the longest that fits."""
+    fitting = [
+        (level, entry)
+        for level, entries in enumerate(order)
+        for entry in entries
+        if file == entry or file.startswith((f"{entry}/", f"{entry}."))
+    ]
+    assert fitting, f"{file} has no place in the order; write its folder into ARCHITECTURE.md"
+    return max(fitting, key=lambda each: len(each[1]))
+
+
+def arrows_back(graph: Graph, order: Order) -> list[str]:
+    """Return the imports that do not point to a lower level, but for those inside one entry of the order."""
     wrong = []
-    for path in sorted(package.rglob("*.py")):
-        importer = module_of(path, package)
-        for target in imported(path, package):
-            if target == importer:
-                continue
-            forward = rank(PYTHON_LAYERS, target) >= rank(PYTHON_LAYERS, importer)
-            if forward or (importer == "reference" and target not in REFERENCE_IMPORTS):
-                wrong.append(f"{path.relative_to(package)} imports {target}")
+    for importer, targets in graph.items():
+        level, entry = level_of(importer, order)
+        for target in sorted(targets):
+            below, other = level_of(target, order)
+            if other != entry and below >= level:
+                wrong.append(f"{importer} imports {target}")
     return wrong
 
 
-def layer_of(path: Path, sources: Path) -> str:
-    """Return the directory of csrc that a file is in, or the stem of a file beside the directories."""
-    return path.relative_to(sources).parts[0].split(".")[0]
+def circles(graph: Graph) -> list[str]:
+    """Return the circles between the files and folders of each folder, at every depth."""
+    nodes = set(graph).union(*graph.values())
+    folders = {"/".join(node.split("/")[:depth]) for node in nodes for depth in range(node.count("/") + 1)}
+    return [
+        f"{folder or '.'}: {' <-> '.join(circle)}"
+        for folder in sorted(folders)
+        for circle in knots(between_children(graph, folder))
+    ]
 
 
-def cpp_arrows_to_the_right(sources: Path) -> list[str]:
-    """Return the includes below `sources` that break the order, or that reach pybind11 outside bindings."""
-    wrong = []
-    for path in sorted([*sources.rglob("*.hpp"), *sources.rglob("*.cpp"), *sources.rglob("*.inc")]):
-        includer = layer_of(path, sources)
-        for line in path.read_text(encoding="utf-8").splitlines():
-            found = re.match(r'\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', line)
-            if found is None:
-                continue
-            if (found[2] or "").startswith(("pybind11", "Python.h", "numpy")):
-                if includer != "bindings":
-                    wrong.append(f"{path.relative_to(sources)} includes {found[2]} outside bindings")
-                continue
-            if found[1] is None:
-                continue
-            beside = path.parent / found[1]
-            target_path = beside if beside.exists() else sources / found[1]
-            target = layer_of(target_path.resolve(), sources.resolve())
-            if rank(CPP_LAYERS, target) > rank(CPP_LAYERS, includer):
-                wrong.append(f"{path.relative_to(sources)} includes {found[1]}")
-    return wrong
+def between_children(graph: Graph, folder: str) -> Graph:
+    """Return the imports between the files and folders that lie directly in `folder`."""
+    start = f"{folder}/" if folder else ""
+
+    def child(file: str) -> str | None:
+        return file[len(start) :].split("/")[0] if file.startswith(start) else None
+
+    made: Graph = {}
+    for importer, targets in graph.items():
+        own = child(importer)
+        if own is not None:
+            others = {child(target) for target in targets} - {own, None}
+            made.setdefault(own, set()).update(other for other in others if other is not None)
+    return made
+
+
+def knots(graph: Graph) -> list[list[str]]:
+    """Return the sets of nodes that reach each other."""
+    reached = {node: reach(graph, node) for node in graph}
+    groups = {
+        tuple(sorted(other for other in ahead if node in reached.get(other, set())))
+        for node, ahead in reached.items()
+        if node in ahead
+    }
+    return [list(group) for group in sorted(groups)]
+
+
+def reach(graph: Graph, start: str) -> set[str]:
+    """Return every node that is reached from `start` by one arrow or more."""
+    seen: set[str] = set()
+    waiting = [start]
+    while waiting:
+        for target in graph.get(waiting.pop(), set()) - seen:
+            seen.add(target)
+            waiting.append(target)
+    return seen
+
+
+def outside_the_specification(graph: Graph) -> list[str]:
+    """Return what the reference imports though a specification must not know it."""
+    return [
+        f"{importer} imports {target}"
+        for importer, targets in graph.items()
+        if importer.startswith("reference/")
+        for target in sorted(targets)
+        if not target.startswith("reference/") and target not in SPECIFICATION
+    ]
+
+
+def python_outside_bindings(sources: Path) -> list[str]:
+    """Return the files that include Python, NumPy or pybind11, but for those of bindings."""
+    pattern = re.compile(r"^\s*#\s*include\s+<(?:pybind11|Python\.h|numpy)", re.MULTILINE)
+    files = chain(sources.rglob("*.hpp"), sources.rglob("*.cpp"), sources.rglob("*.inc"))
+    return sorted(
+        path.relative_to(sources).as_posix()
+        for path in files
+        if path.relative_to(sources).parts[0] != "bindings"
+        and pattern.search(path.read_text(encoding="utf-8"))
+    )
 
 
 def test_python_imports_point_one_way() -> None:
-    assert python_arrows_to_the_right(ROOT / "pyinit") == []
+    graph = python_imports(ROOT / "pyinit")
+    assert arrows_back(graph, order_of("pyinit")) == []
+    assert circles(graph) == []
+    assert outside_the_specification(graph) == []
 
 
 def test_cpp_includes_point_one_way() -> None:
-    assert cpp_arrows_to_the_right(ROOT / "csrc") == []
+    graph = cpp_includes(ROOT / "csrc")
+    assert arrows_back(graph, order_of("csrc")) == []
+    assert knots(graph) == []
+    assert python_outside_bindings(ROOT / "csrc") == []
+
+
+@pytest.mark.parametrize("folder", ["pyinit", "csrc"])
+def test_the_order_names_what_there_is_once(folder: str) -> None:
+    entries = [entry for level in order_of(folder) for entry in level]
+    assert sorted(entries) == sorted(set(entries))
+    endings = ("", ".py", ".pyi", ".hpp", ".cpp")
+    assert [
+        name for name in entries if not any((ROOT / folder / f"{name}{end}").exists() for end in endings)
+    ] == []
+
+
+ORDER: Order = [["errors"], ["stream"], ["recipes", "reference"], ["lab"], ["__init__"], ["cli"]]
+FILES = (
+    "__init__.py",
+    "errors.py",
+    "stream/key.py",
+    "stream/plan.py",
+    "recipes/recipe.py",
+    "reference/stream.py",
+    "lab/probe/report.py",
+    "lab/probe/view/table.py",
+    "lab/train/history.py",
+    "cli/init.py",
+)
+
+
+def faults(tmp_path: Path, lines: Iterable[tuple[str, str]]) -> list[str]:
+    """Return what the checks say of a small package in which some files have a line."""
+    package = tmp_path / "pyinit"
+    for name in FILES:
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).touch()
+    for name, line in lines:
+        (package / name).write_text(line + "\n", encoding="utf-8")
+    graph = python_imports(package)
+    return [*arrows_back(graph, ORDER), *circles(graph), *outside_the_specification(graph)]
 
 
 @pytest.mark.parametrize(
     ("importer", "line"),
     [
-        ("errors.py", "from .stream import Key"),
-        ("plan.py", "from pyinit.recipe import normal"),
-        ("plan.py", "def late():\n    from . import recipe"),
-        ("plan.py", "import pyinit.checkpoint"),
-        ("stream.py", "import pyinit"),
-        ("reference.py", "from .plan import Plan"),
-        ("recipe.py", "from .bench import main"),
-        ("spec/gpt2.py", "from ..cli import main"),
+        ("errors.py", "from .stream.key import Key"),
+        ("stream/plan.py", "from pyinit.recipes.recipe import normal"),
+        ("stream/plan.py", "def late():\n    from ..recipes import recipe"),
+        ("stream/plan.py", "import pyinit.cli.init"),
+        ("stream/key.py", "import pyinit"),
+        ("stream/key.py", "import sys\nmodule = sys.modules.get('pyinit.lab.train.history')"),
+        ("recipes/recipe.py", "from ..reference import stream"),
+        ("reference/stream.py", "from ..stream.plan import Plan"),
+        (
+            "lab/probe/report.py",
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from ...cli import init",
+        ),
     ],
 )
-def test_python_check_can_fail(tmp_path: Path, importer: str, line: str) -> None:
-    package = tmp_path / "pyinit"
-    (package / importer).parent.mkdir(parents=True)
-    (package / "recipe.py").touch()
-    (package / importer).write_text(line + "\n")
-    assert len(python_arrows_to_the_right(package)) == 1
+def test_python_check_finds_an_arrow_back(tmp_path: Path, importer: str, line: str) -> None:
+    assert len(faults(tmp_path, [(importer, line)])) == 1
 
 
-def test_python_check_accepts_the_order(tmp_path: Path) -> None:
-    package = tmp_path / "pyinit"
-    (package / "spec").mkdir(parents=True)
-    (package / "recipe.py").write_text("from . import plan\nfrom ._fill import fill\nimport numpy\n")
-    (package / "plan.py").write_text("from .errors import ShapeError\n")
-    (package / "spec" / "gpt2.py").write_text("from .model import Spec\nfrom ..recipe import normal\n")
-    assert python_arrows_to_the_right(package) == []
+@pytest.mark.parametrize(
+    ("there", "back"),
+    [
+        (
+            ("stream/key.py", "from .plan import Plan"),
+            ("stream/plan.py", "def late():\n    from .key import Key"),
+        ),
+        (
+            ("lab/probe/report.py", "from .view.table import table"),
+            ("lab/probe/view/table.py", "if TYPE_CHECKING:\n    from ..report import Report"),
+        ),
+        (
+            ("lab/probe/report.py", "from ..train.history import History"),
+            ("lab/train/history.py", "from ..probe.view.table import number"),
+        ),
+        (
+            ("stream/key.py", "from .plan import Plan"),
+            ("stream/plan.py", "import sys\nmodule = sys.modules['pyinit.stream.key']"),
+        ),
+    ],
+    ids=["files", "type", "folders", "sys.modules"],
+)
+def test_python_check_finds_a_circle(tmp_path: Path, there: tuple[str, str], back: tuple[str, str]) -> None:
+    assert faults(tmp_path, [there]) == []
+    assert len(faults(tmp_path, [there, back])) == 1
+
+
+def test_a_file_without_a_place_is_noticed() -> None:
+    with pytest.raises(AssertionError, match="extra/file has no place in the order"):
+        arrows_back({"extra/file": set()}, ORDER)
 
 
 @pytest.mark.parametrize(
@@ -193,13 +303,18 @@ def test_python_check_accepts_the_order(tmp_path: Path) -> None:
     [
         ("rng/philox.hpp", '#include "fill/tile.hpp"'),
         ("rng/philox.hpp", '#include "../fill/tile.hpp"'),
-        ("fill/loop.cpp", "#include <pybind11/pybind11.h>"),
         ("simd/avx2.hpp", '#include "rng/philox.hpp"'),
+        ("fill/tile.hpp", '#include "loop.hpp"'),
+        ("fill/loop.cpp", "#include <pybind11/pybind11.h>"),
     ],
 )
 def test_cpp_check_can_fail(tmp_path: Path, includer: str, line: str) -> None:
-    for name in ("rng/philox.hpp", "fill/tile.hpp", "fill/loop.cpp", "simd/avx2.hpp"):
+    for name in ("rng/philox.hpp", "fill/tile.hpp", "fill/loop.hpp", "simd/avx2.hpp"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    (tmp_path / includer).write_text(line + "\n")
-    assert len(cpp_arrows_to_the_right(tmp_path)) == 1
+    (tmp_path / "fill" / "loop.hpp").write_text('#include "fill/tile.hpp"\n')
+    with (tmp_path / includer).open("a") as file:
+        file.write(line + "\n")
+    graph = cpp_includes(tmp_path)
+    wrong = [*arrows_back(graph, [["simd"], ["rng"], ["fill"]]), *python_outside_bindings(tmp_path)]
+    assert len(wrong) + len(knots(graph)) == 1

@@ -22,7 +22,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec  # noqa: E402
 import pyinit as pi  # noqa: E402
 from pyinit.errors import PyinitError  # noqa: E402
 from pyinit.jax import for_haiku, init_tree, initializers  # noqa: E402
-from pyinit.rules import Rule  # noqa: E402
+from pyinit.recipes.rules import Rule  # noqa: E402
 
 
 def struct(*shape: int, dtype: Any = jnp.float32) -> Any:

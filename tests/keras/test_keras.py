@@ -17,7 +17,7 @@ CHECKS = ("suite", "values", "fans", "models")
 OWN = ("jax", "torch")
 # Keras' own way from a torch tensor to NumPy
 COPIES = "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
-ROOT = HERE.parents[2]
+ROOT = HERE.parents[1]
 
 
 def run(backend: str, place: Path, *arguments: str) -> str:

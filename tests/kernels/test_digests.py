@@ -12,7 +12,7 @@ import pytest
 
 import pyinit as pi
 from pyinit import _core
-from pyinit.dtypes import resolve
+from pyinit.stream.dtypes import resolve
 
 GOLDEN = {
     tuple(line.split()[:3]): int(line.split()[3], 16)

@@ -118,7 +118,7 @@ def test_the_environment_is_read_before_a_program_of_xla_is_compiled(name: str, 
 import os
 import jax.numpy as jnp
 import pyinit as pi
-from pyinit.jax.traced import draw
+from pyinit.jax.traced.traced import draw
 try:
     draw(pi.normal(), jnp.array([7, 0, 0, 0], jnp.uint32), (2000, 70))
 except ValueError as error:

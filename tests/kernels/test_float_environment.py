@@ -79,8 +79,8 @@ for activation in (
         kernel(activation, 0.1, x, out)
         found.update(out)
 # a layer, whose numbers reach the subnormal ones, and its statistics
-from pyinit.layer import Drawn, backward, forward
-from pyinit.moments import LinearAxis, Question
+from pyinit.lab.network.fused import Drawn, backward, forward
+from pyinit.linalg.statistics import LinearAxis, Question
 lazy = Drawn(pi.normal(mean=0.1, std=0.02).plan_for((70, 90), "float32"), pi.key(3))
 ask = Question(LinearAxis(-0.3, 0.7, 30), (-0.1, 0.1))
 x = pi.normal(std=2.0**-120)((80, 70), key=2)

@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pyinit as pi
-from pyinit import _core, reference_layer
-from pyinit.activation import NAMES
+from pyinit import _core
 from pyinit.errors import ArgumentError, DTypeError, RecipeError, ShapeError
-from pyinit.layer import Drawn, backward, forward
+from pyinit.lab.network.fused import Drawn, backward, forward
 from pyinit.linalg import matmul
-from pyinit.moments import LinearAxis, LogAxis, Question, statistics
+from pyinit.linalg.statistics import LinearAxis, LogAxis, Question, statistics
+from pyinit.reference import layer
+from pyinit.theory.activation import NAMES
 
 # (batch, inputs, outputs): tiles are 12 or 6 rows of 32, 16 or 8 columns, blocks of statistics 64 rows of 64
 SHAPES = [(1, 1, 1), (1, 70, 3), (5, 1, 67), (13, 33, 17), (66, 65, 64), (130, 7, 5)]
@@ -59,14 +60,14 @@ def test_equals_the_twin(shape: tuple[int, int, int], isa: str) -> None:
     batch, inputs, outputs = shape
     x, w, b = drawn((batch, inputs)), drawn((inputs, outputs), 1, 0.3), drawn((outputs,), 2)
     dy = drawn((batch, outputs), 3)
-    z, y = reference_layer.layer_forward(x, w, b, kernel("activate", "tanh"))
+    z, y = layer.layer_forward(x, w, b, kernel("activate", "tanh"))
     got = forward(x, w, "tanh", bias=b, keep_z=True, ask_z=LINEAR, ask_y=LOG, ask_weight=LINEAR, threads=1)
     assert got.z is not None
     same_bits((got.z, z), (got.y, y))
     assert (got.of_z, got.of_weight) == (statistics(z, LINEAR), statistics(w, LINEAR))
     assert got.of_y is not None
     assert got.of_y.mean == statistics(y, LOG).mean
-    twin = reference_layer.layer_backward(x, w, z, dy, kernel("slope", "tanh"))
+    twin = layer.layer_backward(x, w, z, dy, kernel("slope", "tanh"))
     back = backward(x, w, "tanh", z, dy, ask_dz=LOG, ask_dw=LINEAR, threads=1)
     same_bits(*zip((back.dz, back.dx, back.dw, back.db), twin, strict=True))
     assert back.of_dw == statistics(twin[2], LINEAR)
@@ -226,7 +227,7 @@ def test_dead_units_match_the_twin() -> None:
     for name in ("relu", "hardtanh", "elu", "sigmoid"):
         got = forward(x, w, name, bias=b, keep_z=True, ask_y=Question())
         assert got.of_y is not None
-        assert got.of_y.dead == reference_layer.dead(got.y, kernel("slope", name)(got.z)) / 90
+        assert got.of_y.dead == layer.dead(got.y, kernel("slope", name)(got.z)) / 90
     assert forward(x, w, "relu", bias=b, ask_y=Question()).of_y.dead > 0  # type: ignore[union-attr]
 
 
@@ -246,8 +247,8 @@ LIMITED = """
 import resource, sys
 import numpy as np
 import pyinit as pi
-from pyinit.layer import Drawn, backward, forward
-from pyinit.moments import LinearAxis, Question
+from pyinit.lab.network.fused import Drawn, backward, forward
+from pyinit.linalg.statistics import LinearAxis, Question
 
 shape = (6144, 6144)
 lazy = Drawn(pi.normal(std=0.01).plan_for(shape, "float32"), pi.key(0))

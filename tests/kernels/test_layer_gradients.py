@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pyinit.activation import activation
-from pyinit.layer import backward, forward
-from pyinit.moments import LogAxis, Question, statistics
+from pyinit.lab.network.fused import backward, forward
+from pyinit.linalg.statistics import LogAxis, Question, statistics
+from pyinit.theory.activation import activation
 
 LOG = Question(LogAxis(-20, 6, 1))
 

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyinit import _core, reference_layer
+from pyinit import _core
 from pyinit.errors import DTypeError, RecipeError, ShapeError
-from pyinit.moments import LinearAxis, LogAxis, Moments, Question, found, statistics
+from pyinit.linalg.statistics import LinearAxis, LogAxis, Moments, Question, found, statistics
+from pyinit.reference import layer
 
 AXES = [None, LinearAxis(-2.0, 2.5, 37), LogAxis(-12, 3, 2)]
 FLAT = (-1.25, 1.0)
@@ -39,11 +40,11 @@ def with_strangers(x: np.ndarray) -> np.ndarray:
 def twin(x: np.ndarray, question: Question) -> Moments:
     axis, slots = question.axis, None
     if isinstance(axis, LinearAxis):
-        slots = partial(reference_layer.linear_slots, low=axis.low, high=axis.high, bins=axis.bins)
+        slots = partial(layer.linear_slots, low=axis.low, high=axis.high, bins=axis.bins)
     elif isinstance(axis, LogAxis):
-        slots = partial(reference_layer.log_slots, lowest=axis.lowest, highest=axis.highest, cuts=axis.cuts)
+        slots = partial(layer.log_slots, lowest=axis.lowest, highest=axis.highest, cuts=axis.cuts)
     flat = question.flat or (-math.inf, math.inf)
-    made = reference_layer.moments(x, flat, slots, axis.bins if axis else 0)
+    made = layer.moments(x, flat, slots, axis.bins if axis else 0)
     return found(vars(made) | {"dead": 0}, question)
 
 

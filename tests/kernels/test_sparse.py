@@ -9,7 +9,7 @@ import pytest
 
 import pyinit as pi
 from pyinit import reference
-from pyinit._fill import MASK
+from pyinit.stream.kernels import MASK
 
 DTYPES = ["float32", "float64", "bfloat16", "float16"]
 # Columns around a vector, around a band of 256, and rows around a strip of 4096.

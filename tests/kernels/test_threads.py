@@ -14,7 +14,7 @@ import pytest
 
 import pyinit as pi
 from pyinit import _core
-from pyinit._fill import check_threads
+from pyinit.stream.arguments import check_threads
 
 RECIPES = [
     pi.constant(0.1),

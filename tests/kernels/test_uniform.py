@@ -10,7 +10,7 @@ import pytest
 
 import pyinit as pi
 from pyinit import reference
-from pyinit.dtypes import resolve
+from pyinit.stream.dtypes import resolve
 
 DTYPES = ["float32", "float64", "bfloat16", "float16"]
 BITS = {2: np.uint16, 4: np.uint32, 8: np.uint64}

@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pytest
 
-from pyinit.exponential import exp, log
+from pyinit.linalg.exponential import exp, log
 
 X = np.concatenate((np.random.default_rng(0).uniform(-745, 709, 1500), np.linspace(-1.5, 1.5, 1500)))
 POSITIVE = np.concatenate((np.ldexp(1.0, np.arange(-1070, 1023, 7)) * 1.37, np.linspace(0.5, 12.0, 1500)))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import pyinit as pi
-from pyinit.normalization import EPSILON, normalize
+from pyinit.linalg.normalization import EPSILON, normalize
 
 Z = np.random.default_rng(0).normal(3.0, 2.0, (6, 4))
 GRADIENT = np.random.default_rng(1).normal(size=(6, 4))

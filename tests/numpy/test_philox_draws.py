@@ -18,7 +18,7 @@ import pyinit as pi
 from pyinit import _core, reference
 from pyinit.numpy import KeySequence, Philox4x32
 
-KNOWN = Path(__file__).parents[2] / "data" / "random123_philox4x32_10.txt"
+KNOWN = Path(__file__).parents[1] / "data" / "random123_philox4x32_10.txt"
 KEYS = [pi.Key(0), pi.Key(7, 3), pi.Key(2**64 - 1, 2**32 - 9), pi.Key(1, 2**64 - 6)]
 # More than are drawn ahead, twice.
 COUNT = 2500

@@ -11,7 +11,7 @@ from numpy.random import Generator
 
 from pyinit.numpy import Philox4x32
 
-from ...kernels.checks import (
+from ..kernels.checks import (
     LIMIT,
     bin_counts,
     bin_excess,

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pyinit as pi
-from pyinit.fans import Axes
-from pyinit.rules import fitted
+from pyinit.recipes.fans import Axes
+from pyinit.recipes.rules import fitted
 
 SHAPE = (8, 6, 3, 4)
 RECIPES = [

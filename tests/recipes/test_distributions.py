@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import pyinit as pi
-from pyinit.dtypes import resolve
+from pyinit.stream.dtypes import resolve
 
 DTYPES = ["float32", "float64", "bfloat16", "float16"]
 INF = math.inf

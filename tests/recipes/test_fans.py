@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import pyinit as pi
-from pyinit.fans import Axes
+from pyinit.recipes.fans import Axes
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import pyinit as pi
-from pyinit.fans import Axes
-from pyinit.names import nearest, suggestion
-from pyinit.recipe import _MAKERS, as_recipe
-from pyinit.rules import fitted
+from pyinit.recipes.fans import Axes
+from pyinit.recipes.names import nearest, suggestion
+from pyinit.recipes.recipe import _MAKERS, as_recipe
+from pyinit.recipes.rules import fitted
 
 MAKERS = sorted(name for name in pi.__all__ if getattr(pi, name) in _MAKERS.values())
 

@@ -10,8 +10,8 @@ import pytest
 
 import pyinit as pi
 from pyinit.errors import RecipeError
-from pyinit.fans import Axes
-from pyinit.rules import (
+from pyinit.recipes.fans import Axes
+from pyinit.recipes.rules import (
     CONVENTIONS,
     Rule,
     as_rules,
@@ -21,7 +21,7 @@ from pyinit.rules import (
     redrawn,
     rules_of,
 )
-from pyinit.rules_json import rules_from_json
+from pyinit.recipes.rules_json import rules_from_json
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pyinit as pi
-from pyinit.truncation import FARTHEST, moments, numbers
+from pyinit.recipes.truncation import FARTHEST, moments, numbers
 
 INF = math.inf
 BOUNDS = [

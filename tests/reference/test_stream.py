@@ -14,9 +14,9 @@ import pytest
 
 import pyinit as pi
 from pyinit import reference
-from pyinit.truncation import numbers
+from pyinit.recipes.truncation import numbers
 
-CASES = json.loads((Path(__file__).parent / "data" / "torch_stateless_philox.json").read_text())["cases"]
+CASES = json.loads((Path(__file__).parents[1] / "data" / "torch_stateless_philox.json").read_text())["cases"]
 INF = math.inf
 
 

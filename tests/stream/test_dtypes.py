@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pyinit as pi
-from pyinit.dtypes import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, DType, decode, encode, resolve, storage
+from pyinit.stream.dtypes import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, DType, decode, encode, resolve, storage
 
 FORMATS = [FLOAT32, FLOAT64, FLOAT16, BFLOAT16]
 NUMPY = {"bfloat16": ml_dtypes.bfloat16}

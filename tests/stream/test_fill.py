@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import pyinit as pi
 from pyinit import _core, reference
-from pyinit._fill import MASK
+from pyinit.stream.kernels import MASK
 
 DTYPES = ["float32", "float64", "bfloat16", "float16"]
 RECIPES = [

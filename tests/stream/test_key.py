@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 import pyinit as pi
 from pyinit import _core
-from pyinit.stream import as_key, philox4x32
+from pyinit.stream.key import as_key, philox4x32
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 KNOWN = [
     [int(word, 16) for word in line.split()]
     for line in (DATA / "random123_philox4x32_10.txt").read_text().splitlines()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import pyinit as pi
-from pyinit import source
+from pyinit.stream.memory import dlpack_view
 
 
 def read_only(array: np.ndarray) -> np.ndarray:
@@ -122,7 +122,7 @@ def test_memory_is_held_as_long_as_it_is_looked_at() -> None:
             def __del__(self, gone: list[bool] = gone) -> None:
                 gone.append(True)
 
-        borrowed = source.dlpack_view(kind(array.view(Watched))).array
+        borrowed = dlpack_view(kind(array.view(Watched))).array
         gc.collect()
         assert not gone
         assert borrowed.tolist() == array.tolist()
@@ -143,7 +143,7 @@ def test_errors_of_an_exporter_pass() -> None:
 @pytest.mark.interop
 def test_torch_says_what_may_be_written() -> None:
     torch = pytest.importorskip("torch")
-    assert source.dlpack_view(torch.zeros(3)).tells
+    assert dlpack_view(torch.zeros(3)).tells
 
     class Mine(torch.Tensor):
         pass

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import pyinit as pi
-from pyinit.plan import NUMBERS
+from pyinit.stream.plan import NUMBERS
 
 RECIPES = [
     pi.constant(0.5),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pyinit.errors import DTypeError, FormatError
-from pyinit.safetensors import CODES, ITEMSIZE, build_header, read_header, read_index, storage_order
+from pyinit.stream.safetensors import CODES, ITEMSIZE, build_header, read_header, read_index, storage_order
 
 
 def write(path: Path, fields: object, data: bytes = b"", *, length: int | None = None) -> Path:

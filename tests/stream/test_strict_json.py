@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pyinit.errors import FormatError, RecipeError
-from pyinit.strict_json import finite, number, parsed, shown
+from pyinit.stream.strict_json import finite, number, parsed, shown
 
 
 def test_values() -> None:

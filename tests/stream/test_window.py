@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pyinit as pi
-from pyinit.window import check_window, contiguous_blocks, normal_shape
+from pyinit.stream.window import check_window, contiguous_blocks, normal_shape
 
 
 def test_shapes_are_tuples_of_ints() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pyinit.activation import Activation, activation
+from pyinit.theory.activation import Activation, activation
 
 REACH = 11.0
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)

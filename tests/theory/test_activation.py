@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import pyinit as pi
-from pyinit.activation import NAMES, activation
+from pyinit.theory.activation import NAMES, activation
 
 SELU_ALPHA, SELU_SCALE = mpmath.mpf("1.6732632423543772"), mpmath.mpf("1.0507009873554805")
 

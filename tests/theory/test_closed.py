@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import pyinit as pi
-from pyinit.activation import NAMES, activation
+from pyinit.theory.activation import NAMES, activation
 from pyinit.theory.closed import closed
 
 from .references import without_formulas

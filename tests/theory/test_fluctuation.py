@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pyinit.activation import activation
+from pyinit.theory.activation import activation
 from pyinit.theory.fluctuation import moments_of
 from pyinit.theory.forward import forward
 from pyinit.theory.law import InputMoments, LayerLaw, Spread

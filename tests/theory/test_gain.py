@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import pyinit as pi
-from pyinit._gain import ACTIVATIONS
+from pyinit.theory.gain import ACTIVATIONS
 
 ALPHA, SCALE = 1.6732632423543772, 1.0507009873554805
 FUNCTIONS = {

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import pyinit as pi
-from pyinit.activation import NAMES, activation
+from pyinit.theory.activation import NAMES, activation
 
 from .references import mean_of, pair_of, without_formulas
 

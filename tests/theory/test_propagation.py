@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import pyinit as pi
-from pyinit.activation import activation
+from pyinit.theory.activation import activation
 
 theory = pi.theory
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from pyinit.quadrature import integrals
+from pyinit.theory.quadrature import integrals
 
 
 def rows(count: int, *edges: float) -> np.ndarray:

@@ -23,7 +23,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import pyinit as pi
 from pyinit.torch import fill
-from pyinit.torch.materialization import materialize
+from pyinit.torch.materialization.materialization import materialize
 
 RECIPES: dict[str, tuple[pi.Recipe, tuple[int, ...], torch.dtype]] = {
     "normal": (pi.normal(std=0.02), (7, 9), torch.float32),

@@ -37,9 +37,9 @@ from torch.testing._internal.distributed.fake_pg import FakeStore  # noqa: E402
 
 import pyinit as pi  # noqa: E402
 import pyinit.torch as pit  # noqa: E402
-from pyinit.torch.beginnings import record  # noqa: E402
-from pyinit.torch.construction import deferred as deferred_construction  # noqa: E402
-from pyinit.torch.materialization import materialize  # noqa: E402
+from pyinit.torch.materialization.beginnings import record  # noqa: E402
+from pyinit.torch.materialization.construction import deferred as deferred_construction  # noqa: E402
+from pyinit.torch.materialization.materialization import materialize  # noqa: E402
 from pyinit.torch.placement import shard_rectangles  # noqa: E402
 
 pytestmark = [

@@ -120,7 +120,7 @@ def test_fork_rng_leaves_no_trace() -> None:
 
 
 def test_inside_an_accelerated_block_torchs_generator_governs_still() -> None:
-    accelerate = pytest.importorskip("pyinit.torch.acceleration").accelerate
+    accelerate = pytest.importorskip("pyinit.torch.acceleration.acceleration").accelerate
 
     def draw() -> list[Any]:
         torch.manual_seed(3)

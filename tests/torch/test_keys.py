@@ -19,7 +19,7 @@ pytestmark = pytest.mark.interop
 torch = pytest.importorskip("torch")
 keys = pytest.importorskip("pyinit.torch.keys")
 WORDS = st.integers(0, 2**64 - 1)
-VECTORS = Path(__file__).resolve().parents[2] / "data" / "torch_stateless_philox.json"
+VECTORS = Path(__file__).resolve().parents[1] / "data" / "torch_stateless_philox.json"
 
 
 @given(seed=WORDS, offset=WORDS)

@@ -16,7 +16,7 @@ import pyinit as pi
 pytestmark = pytest.mark.interop
 
 torch = pytest.importorskip("torch")
-materialize = pytest.importorskip("pyinit.torch.materialization").materialize
+materialize = pytest.importorskip("pyinit.torch.materialization.materialization").materialize
 nn = torch.nn
 
 CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}

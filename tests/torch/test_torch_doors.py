@@ -16,9 +16,9 @@ torch = pytest.importorskip("torch")
 fill = pytest.importorskip("pyinit.torch.tensor").fill
 init = pytest.importorskip("pyinit.torch.init")
 next_key = pytest.importorskip("pyinit.torch.draws").next_key
-accelerate = pytest.importorskip("pyinit.torch.acceleration").accelerate
-deferred = pytest.importorskip("pyinit.torch.construction").deferred
-materialize = pytest.importorskip("pyinit.torch.materialization").materialize
+accelerate = pytest.importorskip("pyinit.torch.acceleration.acceleration").accelerate
+deferred = pytest.importorskip("pyinit.torch.materialization.construction").deferred
+materialize = pytest.importorskip("pyinit.torch.materialization.materialization").materialize
 nn = torch.nn
 
 

@@ -41,7 +41,7 @@ class Built:
     @classmethod
     def of(cls, module: torch.nn.Module) -> Built:
         """Read a module."""
-        from pyinit.torch.beginnings import named_tensors
+        from pyinit.torch.materialization.beginnings import named_tensors
 
         roles = dict.fromkeys(dict(module.named_buffers(remove_duplicate=False)), "buffer")
         roles |= dict.fromkeys(dict(module.named_parameters(remove_duplicate=False)), "parameter")

@@ -3,8 +3,8 @@
     python -m tools.gallery            writes every page and picture
     python -m tools.gallery zeros      writes this one
 
-An experiment is a module with ``run(draw)``, which returns a `Page`; tests/train/test_gallery.py holds the
-figures to their bounds.
+An experiment is a module with ``run(draw)``, which returns a `Page`; tests/lab/train/test_gallery.py holds
+the figures to their bounds.
 """
 
 EXPERIMENTS = (

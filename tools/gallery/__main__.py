@@ -13,8 +13,8 @@ FOLDER = Path(__file__).resolve().parents[2] / "docs" / "gallery"
 _HEAD = """# Gallery
 
 What initializations do, on real data, in seconds. Every figure was measured when the page was written, by
-`python -m tools.gallery`; the same bits come out on every machine, and `tests/train/test_gallery.py` holds
-them to their bounds.
+`python -m tools.gallery`; the same bits come out on every machine, and `tests/lab/train/test_gallery.py`
+holds them to their bounds.
 
 """
 

@@ -83,6 +83,6 @@ def run(draw: bool) -> Page:
 
 
 def _picture(reports: list[pi.Report]) -> object:
-    from pyinit._probe.picture import plot
+    from pyinit.lab.probe.view.picture import plot
 
     return plot(reports)

@@ -1,4 +1,4 @@
-"""A deep probe beside NumPy's products alone and NumPy doing it all: `python benchmarks/probe/deep.py`.
+"""A deep probe beside NumPy's products alone and NumPy doing it all: `python benchmarks/lab/probe/deep.py`.
 
 32 tanh layers of 4096 on 1024 rows, weights drawn on the way: seconds, ratios (medians of rounds in which all
 took turns), what statistics cost, and the memory of a probe above interpreter and input; then Abalone's
@@ -17,11 +17,11 @@ from collections.abc import Callable
 import numpy as np
 
 import pyinit as pi
-from pyinit._probe.spare import Spare
-from pyinit.bench.interleave import Turn, interleave
-from pyinit.bench.machine import describe
-from pyinit.layer import Drawn
-from pyinit.passes import Parts, forward
+from pyinit.cli.bench.interleave import Turn, interleave
+from pyinit.cli.bench.machine import describe
+from pyinit.lab.network.fused import Drawn
+from pyinit.lab.network.passes import Parts, forward
+from pyinit.lab.probe.measure.spare import Spare
 
 Step = Callable[[], object]
 # Of the probe's own means and variances from NumPy's, in standard deviations: sums in another order.

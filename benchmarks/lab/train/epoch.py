@@ -1,4 +1,4 @@
-"""An epoch of pi.train beside the same loop in torch: `python benchmarks/train/epoch.py`.
+"""An epoch of pi.train beside the same loop in torch: `python benchmarks/lab/train/epoch.py`.
 
 5,000 digits, 784-100-100-100-100-10, tanh, batches of 128, plain SGD, nothing recorded; the same start,
 order, losses and scores, asserted before the clock starts. Ratios are medians of rounds in which both took
@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 import pyinit as pi
-from pyinit.bench.interleave import Turn, interleave
-from pyinit.bench.machine import describe
+from pyinit.cli.bench.interleave import Turn, interleave
+from pyinit.cli.bench.machine import describe
 
 WIDTHS = [784, 100, 100, 100, 100, 10]
 LEARNING_RATE, BATCH = 0.1, 128

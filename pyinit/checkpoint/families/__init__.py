@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import SpecError
+from ...errors import SpecError
 from ..spec import FLOATS, Spec
 from .bert import BERT
 from .family import Family
@@ -56,7 +56,7 @@ def spec_from_config(config: Mapping[str, Any], source: str = "config.json") -> 
 
     Examples
     --------
-    >>> from pyinit.families import spec_from_config
+    >>> from pyinit.checkpoint.families import spec_from_config
     >>> spec = spec_from_config({"model_type": "gpt2", "n_layer": 1})
     >>> spec.tensors[0].name, spec.tensors[0].shape, spec.ties
     ('transformer.wte.weight', (50257, 768), {'lm_head.weight': 'transformer.wte.weight'})

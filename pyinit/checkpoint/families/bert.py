@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..distributions import normal, ones, zeros
-from ..rules import Rule
+from ...recipes.distributions import normal, ones, zeros
+from ...recipes.rules import Rule
 from ..spec import TensorSpec
 from .family import Family
 from .fields import Fields

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ..rules import Rule
+from ...recipes.rules import Rule
 from ..spec import TensorSpec
 from .fields import Fields
 

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import SpecError
-from ..strict_json import shown
+from ...errors import SpecError
+from ...stream.strict_json import shown
 
 #: Fields of every transformers configuration that decide no tensor; written back as they came.
 EVERYWHERE = frozenset(

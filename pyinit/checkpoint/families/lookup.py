@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import SpecError
+from ...errors import SpecError
+from ...stream.strict_json import parsed
 from ..spec import Spec, spec_from_checkpoint
 from ..spec_json import spec_from_json
-from ..strict_json import parsed
 from . import FAMILIES, spec_from_config
 from .builtin import BUILTIN
 

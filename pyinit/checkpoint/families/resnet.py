@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from ..distributions import ones, uniform, zeros
-from ..rules import Rule
-from ..scaling import variance_scaling
+from ...recipes.distributions import ones, uniform, zeros
+from ...recipes.rules import Rule
+from ...recipes.scaling import variance_scaling
 from ..spec import TensorSpec
 from .family import Family
 from .fields import Fields

@@ -1,4 +1,4 @@
-"""`python -m pyinit.bench`."""
+"""`python -m pyinit.cli.bench`."""
 
 import sys
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..dtypes import decode
+from ...stream.dtypes import decode
 from .contender import Job
 
 # Standard errors a sample moment may be away; two in 1e9 honest samples would fail.

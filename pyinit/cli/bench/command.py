@@ -122,7 +122,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run `python -m pyinit.bench` with `argv`."""
+    """Run `python -m pyinit.cli.bench` with `argv`."""
     parser = argparse.ArgumentParser(prog="pyinit bench", description=__doc__)
     add_arguments(parser)
     return execute(parser.parse_args(argv))

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 import pyinit as pi
-from pyinit import _core
 
+from ... import _core
 from .answer import check_digest, check_moments
 from .contender import NUMPY_STORAGE, Job, Place, Trial
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pyinit import _core
-
+from ... import _core
 from .answer import AnswerError
 from .contender import Job, Place, Trial
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 import pyinit as pi
-from pyinit.checkpoint import write_checkpoint
 
+from ...checkpoint.checkpoint import write_checkpoint
 from .answer import AnswerError
 from .contender import Job, Place, Trial
 from .engine import KEY
@@ -26,7 +26,7 @@ _MIB = 1 << 20
 _PEAK_SCRIPT = """
 import sys
 import pyinit as pi
-from pyinit.checkpoint import write_checkpoint
+from pyinit import write_checkpoint
 def peak():
     lines = open("/proc/self/status").read().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..initializer import Initializer
 from .constants import constant, ones, zeros
 from .distributions import normal, truncated_normal, uniform
 from .famous import (
@@ -16,8 +17,7 @@ from .famous import (
     xavier_normal,
     xavier_uniform,
 )
-from .initializer import Initializer
-from .matrices import delta_orthogonal, orthogonal
+from .orthogonal import delta_orthogonal, orthogonal
 from .scaling import variance_scaling
 
 __all__ = [

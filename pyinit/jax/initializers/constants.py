@@ -11,11 +11,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..distributions import Constant
-from ..stream import Key
-from ..window import Shape
-from .arrays import concrete, filled
-from .initializer import DRAWN, Initializer, canonical, constrained, is_traced, static_shape
+from ...recipes.distributions import Constant
+from ...stream.key import Key
+from ...stream.window import Shape
+from ..arrays import concrete, filled
+from ..initializer import DRAWN, Initializer, canonical, constrained, is_traced, static_shape
 
 __all__ = ["constant", "ones", "zeros"]
 

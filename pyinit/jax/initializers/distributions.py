@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..distributions import Constant, Normal, TruncatedNormal, Uniform
-from .initializer import Initializer, number
+from ...recipes.distributions import Constant, Normal, TruncatedNormal, Uniform
+from ..initializer import Initializer, number
 
 __all__ = ["normal", "truncated_normal", "uniform"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .initializer import Initializer
+from ..initializer import Initializer
 from .scaling import Axes, variance_scaling
 
 __all__ = [

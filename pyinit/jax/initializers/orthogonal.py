@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..distributions import Constant
-from ..errors import LayoutError, ShapeError
-from ..orthogonality import DeltaOrthogonal, Orthogonal
-from ..recipe import Recipe
-from ..window import Shape
-from .initializer import Initializer, number
+from ...errors import LayoutError, ShapeError
+from ...recipes.distributions import Constant
+from ...recipes.orthogonal import DeltaOrthogonal, Orthogonal
+from ...recipes.recipe import Recipe
+from ...stream.window import Shape
+from ..initializer import Initializer, number
 
 __all__ = ["delta_orthogonal", "orthogonal"]
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..errors import RecipeError, ShapeError
-from ..fans import positions
-from ..recipe import Recipe
-from ..scaling import VarianceScaling
-from ..window import Shape
-from .initializer import Initializer, number
+from ...errors import RecipeError, ShapeError
+from ...recipes.fans import positions
+from ...recipes.recipe import Recipe
+from ...recipes.scaling import VarianceScaling
+from ...stream.window import Shape
+from ..initializer import Initializer, number
 
 __all__ = ["Axes", "variance_scaling"]
 

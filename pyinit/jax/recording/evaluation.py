@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...errors import RecipeError
-from ...plan import Plan
-from ...recipe import Recipe
-from ...stream import Key
-from ...window import Shape, Window
+from ...recipes.recipe import Recipe
+from ...stream.key import Key
+from ...stream.plan import Plan
+from ...stream.window import Shape, Window
 from ..keys import made_key
 from .folding import Drawn, bounded, drawn, uniform_value
 from .meanings import EXACT, Array, cut

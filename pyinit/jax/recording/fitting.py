@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import fields
 
-from ...fans import Axes
-from ...recipe import Recipe
-from ...rules import fitted
-from ...window import Shape
+from ...recipes.fans import Axes
+from ...recipes.recipe import Recipe
+from ...recipes.rules import fitted
+from ...stream.window import Shape
 from ..conventions import Leaf, told_axes
 from ..initializer import DRAWN
 from ..owners import Owned

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...distributions import Normal, TruncatedNormal, Uniform
-from ...dtypes import resolve
-from ...orthogonality import Orthogonal
-from ...recipe import Recipe
+from ...recipes.distributions import Normal, TruncatedNormal, Uniform
+from ...recipes.orthogonal import Orthogonal
+from ...recipes.recipe import Recipe
+from ...stream.dtypes import resolve
 from ..initializer import DRAWN
 from .nodes import Node
 

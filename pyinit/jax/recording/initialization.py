@@ -10,11 +10,11 @@ from typing import Any, Protocol
 import jax
 import numpy as np
 
-from ..._fill import check_threads
-from ...distributions import constant
 from ...errors import RecipeError
-from ...stream import Key
-from ...window import Shape
+from ...recipes.distributions import constant
+from ...stream.arguments import check_threads
+from ...stream.key import Key
+from ...stream.window import Shape
 from ..arrays import check_cut, concrete, filled
 from ..choosing import Choice, Recipes, chosen
 from ..conventions import Leaf

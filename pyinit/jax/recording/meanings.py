@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...window import Shape
+from ...stream.window import Shape
 from .nodes import Node
 
 __all__ = ["EXACT", "Part", "cut"]

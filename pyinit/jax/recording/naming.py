@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...stream import Key
+from ...stream.key import Key
 from .nodes import Node, sources
 
 __all__ = ["streams"]

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...window import Shape
+from ...stream.window import Shape
 
 __all__ = ["Graph", "Node", "is_key", "sources"]
 

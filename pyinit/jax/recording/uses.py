@@ -8,7 +8,7 @@ from typing import Any
 
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 
-from ...window import Shape
+from ...stream.window import Shape
 
 __all__ = ["CALLS", "Use", "uses"]
 

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from ..window import Shape
+from ...stream.window import Shape
 
 __all__ = [
     "Wide",

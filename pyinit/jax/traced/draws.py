@@ -12,7 +12,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ..plan import Plan
+from ...stream.plan import Plan
 from .counter import Wide, Words, pair32, pair64, words32, words64
 from .elementary import Floats, circle, from_wide, minus_two_log, quantile_double, quantile_float
 from .rounding import affine

@@ -17,9 +17,9 @@ import numpy as np
 from jax.experimental.custom_partitioning import custom_partitioning
 from jax.sharding import NamedSharding, PartitionSpec
 
-from .. import _core
-from ..plan import Plan
-from ..window import Shape
+from ... import _core
+from ...stream.plan import Plan
+from ...stream.window import Shape
 from .counter import Words
 from .sparse import mask_key
 
@@ -36,7 +36,7 @@ KERNELS = frozenset({"uniform", "normal", "truncated_normal", "sparse", "bernoul
 def available() -> bool:
     """Tell whether the kernels were built for XLA; the first call registers them."""
     try:
-        from . import _xla
+        from .. import _xla
     except ImportError:
         return False
     # a wrong PYINIT_ISA is a ValueError here

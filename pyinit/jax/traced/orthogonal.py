@@ -14,9 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..dtypes import resolve
-from ..flattening import Flattening
-from ..plan import Plan
+from ...stream.dtypes import resolve
+from ...stream.flattening import Flattening
+from ...stream.plan import Plan
 from .counter import Words, element_index, fold_in
 from .draws import normal
 from .elementary import Floats

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from ..dtypes import DType
+from ...stream.dtypes import DType
 from .elementary import Floats
 
 __all__ = ["affine", "narrow"]

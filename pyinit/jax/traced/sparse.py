@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from .._fill import MASK
-from ..plan import Plan
-from ..window import Shape
+from ...stream.kernels import MASK
+from ...stream.plan import Plan
+from ...stream.window import Shape
 from .counter import Words, block, element_index, fold_in, high_product, words32
 from .draws import normal
 from .elementary import Floats

@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from ..dtypes import resolve
-from ..errors import DTypeError, RecipeError, SeedError, ShapeError
-from ..plan import Plan
-from ..window import Shape, normal_shape
+from ...errors import DTypeError, RecipeError, SeedError, ShapeError
+from ...stream.dtypes import resolve
+from ...stream.plan import Plan
+from ...stream.window import Shape, normal_shape
 from . import ffi
 from .counter import Words, element_index
 from .draws import DRAWS
@@ -115,7 +115,7 @@ def draw(recipe: Any, key_words: Any, shape: int | tuple[int, ...], dtype: Any =
     --------
     >>> import jax, jax.numpy as jnp, numpy as np
     >>> import pyinit as pi
-    >>> from pyinit.jax.traced import draw
+    >>> from pyinit.jax.traced.traced import draw
     >>> words = jnp.array([7, 0, 0, 0], jnp.uint32)
     >>> w = jax.jit(lambda words: draw(pi.uniform(), words, (3, 5)))(words)
     >>> bool(np.array_equal(w, pi.uniform()((3, 5), key=7)))

@@ -13,9 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from .. import patterns, source
-from ..dtypes import DType, encode, resolve
-from ..plan import Plan
+from ...stream import patterns, pretrained
+from ...stream.dtypes import DType, encode, resolve
+from ...stream.plan import Plan
 
 __all__ = ["WRITTEN", "written"]
 
@@ -64,7 +64,7 @@ def _bilinear(plan: Plan, dtype: DType) -> Any:
 
 def _pretrained(plan: Plan, dtype: DType) -> Any:
     out = np.zeros(plan.shape, encode(np.zeros(1, dtype.compute), dtype).dtype)
-    source.copy(out, dtype, plan.source, (0,) * len(plan.shape))
+    pretrained.copy(out, dtype, plan.source, (0,) * len(plan.shape))
     return _stored(out, dtype)
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from .. import distributions, structured
-from ..errors import ShapeError
-from ..recipe import Recipe
-from ..window import Shape
-from .initializer import Drawing, registered
-from .tensors import WRITTEN, check_layout, placed
+from ...errors import ShapeError
+from ...recipes import distributions, patterns
+from ...recipes.recipe import Recipe
+from ...stream.window import Shape
+from ..initializer import Drawing, registered
+from ..tensors import WRITTEN, check_layout, placed
 
 __all__ = ["STFT", "Constant", "Identity", "Ones", "Zeros"]
 
@@ -122,7 +122,7 @@ class Identity(_Writing, keras.initializers.Identity):
                 "Identity matrix initializer can only be used for 2D matrices; got shape "
                 f"{shape} of rank {len(shape)}. Use FromRecipe(pyinit.dirac()) for convolutions."
             )
-        return structured.Identity(self.gain)
+        return patterns.Identity(self.gain)
 
     def get_config(self) -> dict[str, Any]:
         """Return the gain."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import keras
 
-from .. import distributions
-from ..recipe import Recipe, number
-from ..window import Shape
-from .initializer import Drawing, registered
+from ...recipes import distributions
+from ...recipes.recipe import Recipe
+from ...stream.arguments import number
+from ...stream.window import Shape
+from ..initializer import Drawing, registered
 
 __all__ = ["RandomNormal", "RandomUniform", "TruncatedNormal"]
 

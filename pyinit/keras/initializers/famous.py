@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from .initializer import registered
+from ..initializer import registered
 from .scaling import VarianceScaling
 
 __all__ = ["GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LecunNormal", "LecunUniform"]

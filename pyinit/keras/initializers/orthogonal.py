@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import keras
 
-from .. import orthogonality
-from ..distributions import Constant
-from ..errors import ShapeError
-from ..recipe import Recipe
-from ..window import Shape
-from .initializer import Drawing, registered
+from ...errors import ShapeError
+from ...recipes import orthogonal
+from ...recipes.distributions import Constant
+from ...recipes.recipe import Recipe
+from ...stream.window import Shape
+from ..initializer import Drawing, registered
 
 __all__ = ["Orthogonal"]
 
@@ -55,4 +55,4 @@ class Orthogonal(Drawing, keras.initializers.Orthogonal):
                 f"The tensor to initialize must be at least two-dimensional; got shape {shape} of rank "
                 f"{len(shape)}. Use RandomNormal for vectors."
             )
-        return Constant(0.0) if 0 in shape else orthogonality.Orthogonal(self.gain, layout="keras")
+        return Constant(0.0) if 0 in shape else orthogonal.Orthogonal(self.gain, layout="keras")

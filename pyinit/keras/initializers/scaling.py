@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import keras
 
-from .. import scaling
-from ..fans import given_axes, positions
-from ..recipe import Recipe
-from ..window import Shape
-from .initializer import Drawing, registered
+from ...recipes import scaling
+from ...recipes.fans import given_axes, positions
+from ...recipes.recipe import Recipe
+from ...stream.window import Shape
+from ..initializer import Drawing, registered
 
 __all__ = ["VarianceScaling"]
 

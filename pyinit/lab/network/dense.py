@@ -7,13 +7,14 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from .activation import Activation, spelled
-from .activation import activation as resolved
-from .distributions import ones, zeros
-from .errors import RecipeError, ShapeError
-from .famous import glorot_normal, he_normal, lecun_normal
-from .recipe import Recipe, as_recipe, number
-from .structured import pretrained
+from ...errors import RecipeError, ShapeError
+from ...recipes.distributions import ones, zeros
+from ...recipes.famous import glorot_normal, he_normal, lecun_normal
+from ...recipes.pretrained import pretrained
+from ...recipes.recipe import Recipe, as_recipe
+from ...stream.arguments import number
+from ...theory.activation import Activation, spelled
+from ...theory.activation import activation as resolved
 
 __all__ = ["ACTIVATION", "BIAS", "Dense", "Norm", "default_recipe", "said", "width_of"]
 
@@ -44,7 +45,7 @@ def default_recipe(activation: Any) -> Recipe:
 
     Examples
     --------
-    >>> from pyinit.dense import default_recipe
+    >>> from pyinit.lab.network.dense import default_recipe
     >>> default_recipe("relu")
     he_normal()
     """

@@ -11,14 +11,14 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from . import _core
-from ._fill import check_threads
-from .activation import Activation
-from .activation import activation as resolved
-from .errors import DTypeError, RecipeError, ShapeError
-from .moments import Asked, Moments, Question, found
-from .plan import Plan
-from .stream import Key
+from ... import _core
+from ...errors import DTypeError, RecipeError, ShapeError
+from ...linalg.statistics import Asked, Moments, Question, found
+from ...stream.arguments import check_threads
+from ...stream.key import Key
+from ...stream.plan import Plan
+from ...theory.activation import Activation
+from ...theory.activation import activation as resolved
 
 __all__ = ["DRAWN", "Backward", "Drawn", "Forward", "backward", "forward"]
 
@@ -126,7 +126,7 @@ def forward(
     Examples
     --------
     >>> import numpy as np
-    >>> from pyinit.layer import forward
+    >>> from pyinit.lab.network.fused import forward
     >>> forward(np.ones((1, 2), np.float32), np.float32([[1, 2], [3, -4]]), "relu").y
     array([[4., 0.]], dtype=float32)
     """
@@ -185,7 +185,7 @@ def backward(
     Examples
     --------
     >>> import numpy as np
-    >>> from pyinit.layer import backward
+    >>> from pyinit.lab.network.fused import backward
     >>> one = np.ones((1, 1), np.float32)
     >>> gradients = backward(2 * one, 3 * one, "relu", 6 * one, one)
     >>> gradients.dx.item(), gradients.dw.item(), gradients.db.item()

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import DataError
-from .exponential import exp, log
+from ...errors import DataError
+from ...linalg.exponential import exp, log
 
 __all__ = ["LOSSES", "cross_entropy", "logistic", "loss_of", "mean_squared_error"]
 

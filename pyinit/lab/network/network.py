@@ -11,13 +11,13 @@ from typing import Any, Literal
 
 import numpy.typing as npt
 
-from .activation import activation as resolved
+from ...errors import PyinitError, RecipeError, ShapeError
+from ...recipes.parameters import init_params
+from ...recipes.recipe import Recipe
+from ...stream.key import Key
+from ...stream.strict_json import parsed
+from ...theory.activation import activation as resolved
 from .dense import ACTIVATION, BIAS, Dense, Norm, width_of
-from .errors import PyinitError, RecipeError, ShapeError
-from .params import init_params
-from .recipe import Recipe
-from .stream import Key
-from .strict_json import parsed
 
 __all__ = ["Network", "as_network", "mlp"]
 

@@ -9,8 +9,9 @@ Norms and skips are NumPy's, in operations that round alike everywhere; the prod
 pyinit's own activations are the kernels'. So bits depend on neither threads nor instruction set, unless the
 activation is a user's function: its bits are those that it returns on this machine.
 
-Arrays are float32 and without gaps, and kernels are called without the checks of `pyinit.layer`: in a step of
-small layers these take as long as a product. What is not finite may warn: callers use `numpy.errstate`.
+Arrays are float32 and without gaps, and kernels are called without the checks of `pyinit.lab.network.fused`:
+in a step of small layers these take as long as a product. What is not finite may warn: callers use
+`numpy.errstate`.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from . import _core, moments
-from .activation import Activation
+from ... import _core
+from ...linalg import statistics as moments
+from ...linalg.normalization import Normalized, normalize
+from ...linalg.statistics import Moments, Question, found, statistics
+from ...theory.activation import Activation
 from .dense import Dense
-from .moments import Moments, Question, found, statistics
-from .normalization import Normalized, normalize
 
 __all__ = [
     "Asked",
@@ -51,8 +53,8 @@ Take: TypeAlias = Callable[[int, int], Array]
 class Parts(NamedTuple):
     """A layer's parameters, or the places of their gradients; None for what is not there or not wanted.
 
-    The weight is an array, or what `pyinit.layer.Drawn.given` returns; scale and shift are a norm's, None for
-    1 and 0.
+    The weight is an array, or what `pyinit.lab.network.fused.Drawn.given` returns; scale and shift are a
+    norm's, None for 1 and 0.
     """
 
     weight: Any

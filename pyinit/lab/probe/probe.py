@@ -9,23 +9,23 @@ from typing import Any, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
-from .._fill import check_threads
-from ..data.arrays import numbers, warn_of_constants
-from ..dense import Dense
-from ..distributions import normal
-from ..errors import ArgumentError, RecipeError, ShapeError
-from ..loss import LOSSES, loss_of
-from ..moments import Moments
-from ..network import Network, as_network
-from ..stream import Key, as_key
-from .axes import axes_of
-from .diagnosis import judged, layer_names
-from .facts import facts_of
-from .measure import Output, Progress, measured
-from .prediction import Prediction, expected
+from ...data.arrays import numbers, warn_of_constants
+from ...errors import ArgumentError, RecipeError, ShapeError
+from ...linalg.statistics import Moments
+from ...recipes.distributions import normal
+from ...stream.arguments import check_threads
+from ...stream.key import Key, as_key
+from ..network.dense import Dense
+from ..network.loss import LOSSES, loss_of
+from ..network.network import Network, as_network
+from .measure.axes import axes_of
+from .measure.facts import facts_of
+from .measure.measure import Output, Progress, measured
+from .prediction.prediction import Prediction, expected
 from .record import LayerReport
 from .report import Report
-from .verdict import Verdict
+from .verdict.diagnosis import judged, layer_names
+from .verdict.verdict import Verdict
 
 __all__ = ["probe"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..moments import Moments
-from .prediction import Prediction
-from .verdict import Verdict
+from ...linalg.statistics import Moments
+from .prediction.prediction import Prediction
+from .verdict.verdict import Verdict
 
 __all__ = ["LayerReport", "Record"]
 

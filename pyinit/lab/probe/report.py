@@ -7,15 +7,15 @@ from dataclasses import dataclass, fields
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from ..errors import FormatError
-from ..moments import Moments
-from ..strict_json import finite, number, parsed
-from .page import page
-from .picture import plot
-from .prediction import Prediction
+from ...errors import FormatError
+from ...linalg.statistics import Moments
+from ...stream.strict_json import finite, number, parsed
+from .prediction.prediction import Prediction
 from .record import LayerReport, Record
-from .table import table
-from .verdict import Verdict
+from .verdict.verdict import Verdict
+from .view.page import page
+from .view.picture import plot
+from .view.table import table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from ..data import Dataset
-from ..dense import ACTIVATION, BIAS, Dense, Norm
-from ..errors import FormatError, LabelError, RecipeError, ShapeError
-from ..names import suggestion
-from ..network import Network, mlp
-from ..recipe import Recipe
-from ..strict_json import parsed
+from ...data import Dataset
+from ...errors import FormatError, LabelError, RecipeError, ShapeError
+from ...recipes.names import suggestion
+from ...recipes.recipe import Recipe
+from ...stream.strict_json import parsed
+from ..network.dense import ACTIVATION, BIAS, Dense, Norm
+from ..network.network import Network, mlp
 from .history import History
-from .run import Progress, train
+from .train import Progress, train
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -66,7 +66,7 @@ class Comparison:
         return {label: history.final_score for label, history in self.histories.items()}
 
     def __str__(self) -> str:
-        from .table import comparison_table
+        from .view.table import comparison_table
 
         return comparison_table(self.histories)
 
@@ -86,7 +86,7 @@ class Comparison:
         -------
         matplotlib.figure.Figure
         """
-        from .picture import plot
+        from .view.picture import plot
 
         return plot(self.histories, path)
 

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .._probe.axes import KINDS
-from ..errors import ArgumentError, FormatError, PyinitError
-from ..moments import Moments
-from ..network import Network
-from ..strict_json import finite, number, parsed
-from .optimizers import Optimizer, optimizer_from
-from .records import Divergence, Score, Snapshot
+from ...errors import ArgumentError, FormatError, PyinitError
+from ...linalg.statistics import Moments
+from ...stream.strict_json import finite, number, parsed
+from ..network.network import Network
+from ..probe.measure.axes import KINDS
+from .optimizers import optimizer_from
+from .records import Divergence, Record, Score, Snapshot
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
 
 __all__ = ["History"]
 
@@ -29,7 +30,7 @@ _STATISTICS = {field.name for field in fields(Moments)} - {"histogram"} | {"seco
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class History:
+class History(Record):
     """One training, from the first loss to the last score; `print` shows a table.
 
     Parameters
@@ -56,23 +57,6 @@ class History:
     divergence : Divergence or None
         Where a number was not finite, which ended the training.
     """
-
-    data: str
-    network: Network
-    optimizer: Optimizer
-    loss: str
-    metric: str
-    batch_size: int
-    losses: npt.NDArray[np.float64]
-    scores: tuple[Score, ...]
-    snapshots: tuple[Snapshot, ...]
-    parameters: dict[str, npt.NDArray[np.float32]]
-    divergence: Divergence | None
-
-    @property
-    def steps(self) -> int:
-        """How many batches were looked at."""
-        return len(self.losses)
 
     @property
     def final_score(self) -> float:
@@ -129,7 +113,7 @@ class History:
         return np.array(norms, np.float64).reshape(-1, len(self.network.layers))
 
     def __str__(self) -> str:
-        from .table import history_table
+        from .view.table import history_table
 
         return history_table(self)
 
@@ -151,7 +135,7 @@ class History:
         -------
         matplotlib.figure.Figure
         """
-        from .picture import plot
+        from .view.picture import plot
 
         return plot({"": self}, path)
 

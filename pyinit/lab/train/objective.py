@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..data import Dataset
-from ..errors import ArgumentError, ShapeError
-from ..loss import LOSSES
+from ...data import Dataset
+from ...errors import ArgumentError, ShapeError
+from ..network.loss import LOSSES
 
 __all__ = ["Objective", "objective_of"]
 

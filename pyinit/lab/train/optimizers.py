@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import RecipeError
-from ..recipe import flag, number
+from ...errors import RecipeError
+from ...stream.arguments import flag, number
 
 __all__ = ["SGD", "Adam", "Momentum", "Optimizer", "optimizer_from", "optimizer_of"]
 

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .._probe.axes import Axes
-from .._probe.saturation import flat_ends
-from ..moments import Moments, Question, statistics
-from ..network import Network
-from ..passes import Parts, Pass, silent_share
+from ...linalg.statistics import Moments, Question, statistics
+from ..network.network import Network
+from ..network.passes import Parts, Pass, silent_share
+from ..probe.measure.axes import Axes
+from ..probe.measure.saturation import flat_ends
+from .optimizers import Optimizer
 
-__all__ = ["Divergence", "Score", "Snapshot", "broken_at", "snapshot"]
+__all__ = ["Divergence", "Record", "Score", "Snapshot", "broken_at", "snapshot"]
 
 Array = npt.NDArray[Any]
 
@@ -103,3 +104,25 @@ def broken_at(step: int, made: list[Pass], back: list[Array], gradients: Mapping
         if not all(np.isfinite(values).all() for values in own):
             return Divergence(step, at, "weight gradient")
     return Divergence(step, None, "loss")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Record:
+    """What a training left; a `History` adds how it is printed, drawn and written."""
+
+    data: str
+    network: Network
+    optimizer: Optimizer
+    loss: str
+    metric: str
+    batch_size: int
+    losses: npt.NDArray[np.float64]
+    scores: tuple[Score, ...]
+    snapshots: tuple[Snapshot, ...]
+    parameters: dict[str, npt.NDArray[np.float32]]
+    divergence: Divergence | None
+
+    @property
+    def steps(self) -> int:
+        """How many batches were looked at."""
+        return len(self.losses)

@@ -8,9 +8,9 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from .. import passes
-from ..network import Network
-from ..passes import Parts, Pass, parts_of
+from ..network import passes
+from ..network.network import Network
+from ..network.passes import Parts, Pass, parts_of
 
 __all__ = ["backward", "forward", "outputs", "parts_by_layer", "threads_for"]
 

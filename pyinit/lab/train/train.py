@@ -10,14 +10,14 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from .._fill import check_threads
-from .._probe.axes import Axes, axes_of
-from ..data import Dataset, batches
-from ..data.order import whole
-from ..dense import Dense
-from ..errors import DataError, RecipeError, ShapeError
-from ..network import Network, as_network
-from ..stream import Key, as_key
+from ...data import Dataset, batches
+from ...data.order import whole
+from ...errors import DataError, RecipeError, ShapeError
+from ...stream.arguments import check_threads
+from ...stream.key import Key, as_key
+from ..network.dense import Dense
+from ..network.network import Network, as_network
+from ..probe.measure.axes import Axes, axes_of
 from .history import History
 from .objective import Objective, objective_of
 from .optimizers import Optimizer, optimizer_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .._fill import check_threads
-from ..stream import Key, as_key
+from ...stream.arguments import check_threads
+from ...stream.key import Key, as_key
 from . import detours
 from .context import Context, enter, leave
 from .interception import Interception

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
-from ..errors import PyinitError
-from ..stream import Key
-from .draws import folded
+from ...errors import PyinitError
+from ...stream.key import Key
+from ..draws import folded
+from ..tensor import check_lasting, fill
 from .requests import Reader, Request, read
-from .tensor import check_lasting, fill
 
 __all__ = ["Context", "current", "enter", "leave", "take"]
 

@@ -12,9 +12,9 @@ import torch
 from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
+from ..errors import ThreadError
 from . import detours, requests
 from .context import take
-from .errors import ThreadError
 from .requests import FACTORIES, METHODS, Reader
 
 __all__ = ["Interception"]

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import torch
 from torch.nn import init
 
-from ..distributions import Normal, TruncatedNormal, Uniform
-from ..errors import PyinitError
-from ..orthogonality import Orthogonal
-from ..recipe import Recipe
-from ..sparsity import Sparse
-from .errors import TensorNumberError
+from ...errors import PyinitError
+from ...recipes.distributions import Normal, TruncatedNormal, Uniform
+from ...recipes.orthogonal import Orthogonal
+from ...recipes.recipe import Recipe
+from ...recipes.sparse import Sparse
+from ..arguments import number
 
 __all__ = [
     "FACTORIES",
@@ -23,7 +23,6 @@ __all__ = [
     "Request",
     "kaiming_uniform",
     "normal",
-    "number",
     "orthogonal",
     "read",
     "sparse",
@@ -55,18 +54,6 @@ def read(reader: Reader, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Reque
     except (TypeError, ValueError, ArithmeticError, RuntimeError, PyinitError):
         return None
     return request if request.generator is None else None
-
-
-def number(value: Any) -> float:
-    """Return a number of a call: a float, or what torch takes for one; never text."""
-    try:
-        if isinstance(value, str | bytes):
-            raise TypeError("text is no number")
-        return float(value)
-    except (TypeError, ValueError) as error:
-        raise TensorNumberError(
-            f"an initializer's numbers are floats; got {value!r} ({error}). Use a float."
-        ) from None
 
 
 def normal(tensor: Any, mean: Any = 0.0, std: Any = 1.0, generator: Any = None) -> Request:

@@ -30,10 +30,11 @@ from torch import Tensor
 from torch.nn import init as _torch
 from torch.nn.init import calculate_gain
 
+from ..tensor import check_lasting
 from .distributions import normal_, sparse_, trunc_normal_, uniform_
+from .orthogonal import orthogonal_
+from .patterns import dirac_
 from .scaling import fan, fans, kaiming_normal_, kaiming_uniform_, xavier_normal_, xavier_uniform_
-from .structured import dirac_, orthogonal_
-from .tensor import check_lasting
 
 __all__ = [
     "calculate_gain",

@@ -7,10 +7,10 @@ import warnings
 import torch
 from torch import Tensor
 
-from ..distributions import Constant, Normal, TruncatedNormal, Uniform
-from ..errors import ShapeError
-from ..recipe import Recipe
-from ..sparsity import Sparse
+from ...errors import ShapeError
+from ...recipes.distributions import Constant, Normal, TruncatedNormal, Uniform
+from ...recipes.recipe import Recipe
+from ...recipes.sparse import Sparse
 from .drawing import drawn, handed_on
 
 __all__ = ["normal", "normal_", "sparse_", "trunc_normal_", "uniform", "uniform_"]

@@ -5,22 +5,30 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 
-from ..errors import RecipeError
-from ..recipe import Recipe
-from ..stream import Key
-from .draws import next_key
-from .errors import TensorRecipeError
-from .requests import number
-from .tensor import fill_under
+from ...errors import RecipeError
+from ...recipes.recipe import Recipe
+from ...stream.key import Key
+from ..arguments import number
+from ..draws import next_key
+from ..errors import TensorRecipeError
+from ..tensor import fill_under
 
-if TYPE_CHECKING:
-    from .recorder import Recorder
+__all__ = ["drawn", "handed_on", "noted", "recorders"]
 
-__all__ = ["drawn", "handed_on"]
+
+class Notes(Protocol):
+    """What notes draws into meta tensors, to make them later."""
+
+    def draw(self, tensor: torch.Tensor, recipe: Recipe) -> None:
+        """Note that a meta tensor was drawn by a recipe."""
+
+
+recorders: list[Callable[[], Notes | None]] = []
+"""Each returns what notes this thread's draws, or None; `materialization.recorder` adds its own."""
 
 
 def drawn(
@@ -48,10 +56,16 @@ def _made(kind: Callable[..., Recipe], *numbers: float) -> Recipe:
     return kind(*numbers)
 
 
-def _recorder() -> Recorder | None:
+def _recorder() -> Notes | None:
     """Return what notes this thread's draws on the meta device, to make them later."""
-    module = sys.modules.get("pyinit.torch.recorder")
-    return None if module is None else module.Recorder.active()
+    return next((found for active in recorders if (found := active()) is not None), None)
+
+
+def noted(tensor: torch.Tensor, recipe: Recipe) -> None:
+    """Let the recorder of this thread, if there is one, note what a meta tensor gets."""
+    recorder = _recorder()
+    if recorder is not None:
+        recorder.draw(tensor, recipe)
 
 
 def _is_fake(tensor: torch.Tensor) -> bool:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.init import calculate_gain
 
-from ..errors import RecipeError, ShapeError
+from ...errors import RecipeError, ShapeError
 from .distributions import normal, uniform
 from .drawing import drawn, handed_on
 

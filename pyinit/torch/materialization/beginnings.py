@@ -8,7 +8,7 @@ from contextlib import ExitStack, nullcontext
 import torch
 from torch.nn.parameter import is_lazy
 
-from ..errors import LayoutError
+from ...errors import LayoutError
 from .construction import was_added, was_deferred
 from .doubts import of_counts, of_libraries, refuse_real
 from .followed import Followed

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from ..errors import RecipeError
-from ..stream import Key
+from ...errors import RecipeError
+from ...stream.key import Key
 from .construction import was_deferred
 from .holding import STAND_IN
 from .methods import RUN, Methods, calls_in_constructor, names_in_constructors

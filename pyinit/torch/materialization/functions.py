@@ -17,8 +17,8 @@ from typing import Any, Protocol
 import torch
 from torch.overrides import TorchFunctionMode
 
-from ..errors import PyinitError
-from ..recipe import Recipe
+from ...errors import PyinitError
+from ...recipes.recipe import Recipe
 from .operators import SKIPPED
 from .recording import TARGET, Call, Cell, Content, Lost
 

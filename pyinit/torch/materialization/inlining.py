@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
+from ..tensor import WRITTEN
 from .recording import TARGET, Call, Cell, Draw, Snapshot, Write
-from .tensor import WRITTEN
 from .view import View
 
 __all__ = ["inline"]

@@ -9,12 +9,13 @@ from typing import TypeAlias, TypeVar
 
 import torch
 
-from .. import _core
-from .._fill import check_threads
-from ..errors import PyinitError, RecipeError
-from ..recipe import Recipe, as_recipe
-from ..rules import Rule, as_rules, is_one_recipe
-from ..stream import Key, as_key
+from ... import _core
+from ...errors import PyinitError, RecipeError
+from ...recipes.recipe import Recipe, as_recipe
+from ...recipes.rules import Rule, as_rules, is_one_recipe
+from ...stream.arguments import check_threads
+from ...stream.key import Key, as_key
+from ..tensor import WRITTEN
 from .beginnings import forget, owners, record
 from .construction import forget_construction, was_deferred
 from .doubts import warn_of_constructors
@@ -27,7 +28,6 @@ from .recording import Cell, Draw, Recorded, Write
 from .replay import replay
 from .ruling import redrawn, ruled
 from .sharded import shards, whole
-from .tensor import WRITTEN
 
 __all__ = ["materialize"]
 
@@ -49,10 +49,11 @@ def materialize(
     """Make a module on the meta device real, in place, by its own initialization drawn by name.
 
     What the module's `reset_parameters`, `_init_weights` and the like would write is recorded
-    (`pyinit.torch.beginnings.record`) and replayed: the same distributions as eager torch, other numbers.
-    Each tensor's numbers depend on the key, its own name and what is written to it: adding a layer changes
-    no other, and ``pyinit.torch.fill(tensor, recipe, key=pyinit.key(0).fold_in(name))`` makes a tensor
-    that is drawn once. `pyinit.torch.recording` has the keys of tensors that are written more than once.
+    (`pyinit.torch.materialization.beginnings.record`) and replayed: the same distributions as eager torch,
+    other numbers. Each tensor's numbers depend on the key, its own name and what is written to it: adding a
+    layer changes no other, and ``pyinit.torch.fill(tensor, recipe, key=pyinit.key(0).fold_in(name))`` makes a
+    tensor that is drawn once. `pyinit.torch.materialization.recording` has the keys of tensors that are
+    written more than once.
 
     Parameters
     ----------

@@ -8,12 +8,11 @@ from typing import Any
 
 import torch
 
-from ..distributions import constant, normal, truncated_normal, uniform
-from ..orthogonality import orthogonal
-from ..recipe import Recipe
-from ..sparsity import sparse
-from ..structured import dirac, identity
-from . import structured
+from ...recipes.distributions import constant, normal, truncated_normal, uniform
+from ...recipes.orthogonal import orthogonal
+from ...recipes.patterns import dirac, identity
+from ...recipes.recipe import Recipe
+from ...recipes.sparse import sparse
 
 __all__ = ["CONSTANTS", "DRAWN_IN_PLACE", "DRAWS", "SILENT", "SKIPPED", "UNDECIDED", "UNWRITTEN", "bound"]
 
@@ -99,7 +98,6 @@ SKIPPED: dict[CodeType, Callable[[dict[str, Any]], Recipe]] = {
     torch.nn.init.orthogonal_.__code__: lambda call: orthogonal(call["gain"], layout="torch"),
     torch.nn.init.sparse_.__code__: lambda call: sparse(call["sparsity"], call["std"], layout="jax"),
     torch.nn.init.dirac_.__code__: lambda call: dirac(groups=call["groups"], layout="torch"),
-    structured.dirac_.__code__: lambda call: dirac(groups=call["groups"], layout="torch"),
     torch.nn.init._no_grad_trunc_normal_.__code__: lambda call: truncated_normal(
         mean=call["mean"], std=call["std"], low=call["a"], high=call["b"], unit="absolute"
     ),

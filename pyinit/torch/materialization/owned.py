@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import torch
 
-from ..rules import Rule, check_matched
+from ...recipes.rules import Rule, check_matched
+from ..owners import Place, Use, owner_of, use_of
 from .naming import state_names
-from .owners import Place, Use, owner_of, use_of
 from .recording import Recorded
 from .view import View
 

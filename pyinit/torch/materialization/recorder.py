@@ -16,12 +16,13 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode_stack
 from torch.utils._pytree import tree_leaves, tree_map
 
-from ..errors import PyinitError
-from ..recipe import Recipe
+from ...errors import PyinitError
+from ...recipes.recipe import Recipe
+from ..init.drawing import recorders
+from ..tensor import WRITTEN
 from .functions import Functions
 from .operators import CONSTANTS, DRAWN_IN_PLACE, DRAWS, SILENT, UNDECIDED, UNWRITTEN, bound
 from .recording import TARGET, Call, Cell, Content, Draw, Lost, Snapshot, Write
-from .tensor import WRITTEN
 from .truncating import shortened
 from .view import View
 
@@ -299,3 +300,6 @@ def _content(
     if call_keywords.get("device") == torch.device("meta"):
         call_keywords["device"] = torch.device("cpu")
     return Call(func, call_args, call_keywords, output)
+
+
+recorders.append(Recorder.active)

@@ -22,9 +22,9 @@ from typing import Any, TypeAlias
 import torch
 from torch.utils._pytree import tree_leaves
 
-from ..recipe import Recipe
-from ..stream import Key
-from ..window import Shape
+from ...recipes.recipe import Recipe
+from ...stream.key import Key
+from ...stream.window import Shape
 from .view import View
 
 __all__ = [
@@ -280,7 +280,8 @@ class Recorded:
 
     Notes
     -----
-    `pyinit.torch.replay.refill(recorded, out, root, window=window)` makes it, or a window of it.
+    `pyinit.torch.materialization.replay.refill(recorded, out, root, window=window)` makes it, or a window of
+    it.
     """
 
     name: str

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import torch
 from torch.utils._pytree import tree_leaves, tree_map
 
-from ..distributions import Constant, Normal, TruncatedNormal, Uniform
-from ..stream import Key
-from ..window import Shape, Window, check_window
+from ...recipes.distributions import Constant, Normal, TruncatedNormal, Uniform
+from ...stream.key import Key
+from ...stream.window import Shape, Window, check_window
+from ..tensor import fill
 from .recording import TARGET, Call, Content, Draw, Lost, Recorded, Snapshot, Write
-from .tensor import fill
 from .view import View
 
 __all__ = ["refill", "replay"]

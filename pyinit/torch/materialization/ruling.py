@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import torch
 
-from ..distributions import constant, zeros
-from ..errors import PyinitError, RecipeError
-from ..recipe import Recipe
-from ..rules import Rule
-from .dependence import again, following, is_random, last_constants
+from ...errors import PyinitError, RecipeError
+from ...recipes.distributions import constant, zeros
+from ...recipes.recipe import Recipe
+from ...recipes.rules import Rule
+from ..dependence import again, following, is_random, last_constants
+from ..tensor import WRITTEN
 from .naming import state_names
 from .owned import Owned, owned_tensors
 from .recording import Call, Cell, Draw, Recorded, Snapshot, Write
-from .tensor import WRITTEN
 from .view import View
 
 __all__ = ["redrawn", "ruled"]

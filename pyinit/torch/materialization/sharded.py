@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.parameter import is_lazy
 
-from ..errors import LayoutError, RecipeError
-from ..stream import Key
+from ...errors import LayoutError, RecipeError
+from ...stream.key import Key
 from .construction import made_by_constructor
 from .holding import STAND_IN, named_tensors, put_instead, times_written
 from .recorder import MARK
@@ -57,7 +57,7 @@ def whole(module: torch.nn.Module) -> Iterator[dict[str, DTensor]]:
     from torch.distributed.fsdp import FSDPModule
     from torch.distributed.tensor import DTensor
 
-    from .placement import shard_rectangles
+    from ..placement import shard_rectangles
 
     constructed = _constructed(module)
     originals: dict[str, DTensor] = {}
@@ -98,7 +98,7 @@ def shards(
     """Return DTensors in CPU memory, placed like those on the meta device; a rank makes its parts alone."""
     from torch.distributed.tensor import DTensor
 
-    from .placement import local_parts
+    from ..placement import local_parts
 
     made: dict[int, DTensor] = {}
     for name, tensor in distributed.items():

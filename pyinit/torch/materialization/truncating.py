@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
-from ..distributions import Uniform, truncated_normal
-from ..errors import PyinitError
-from ..recipe import Recipe
+from ...errors import PyinitError
+from ...recipes.distributions import Uniform, truncated_normal
+from ...recipes.recipe import Recipe
 from .recording import Call, Draw, Write
 
 __all__ = ["shortened"]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import torch
 
-from ..window import Shape
+from ...stream.window import Shape
 
 __all__ = ["View"]
 

@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 import torch
 from torch import nn
 
-from ..errors import DataError, LayoutError, RecipeError, ShapeError
-from .weights import layers_of
+from ...errors import DataError, LayoutError, RecipeError, ShapeError
+from .layers import layers_of
 
 __all__ = ["Modules", "arguments", "check_batch", "check_module", "chosen"]
 

@@ -8,8 +8,8 @@ from typing import Literal, TypeAlias
 import torch
 from torch.utils.hooks import RemovableHandle
 
-from ..activation import activation
-from ..moments import Moments
+from ...linalg.statistics import Moments
+from ...theory.activation import activation
 from .nonlinearity import Nonlinearity
 
 __all__ = ["Call", "Stage", "Tag"]

@@ -9,16 +9,16 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from .._probe.diagnosis import judged as judged_network
-from .._probe.facts import facts_of
-from .._probe.measure import Measured
-from .._probe.prediction import Prediction, expected
-from .._probe.verdict import Verdict
-from ..dense import Dense
-from ..distributions import constant, normal
-from ..moments import Moments, statistics
-from ..network import Network
-from ..recipe import Recipe
+from ...lab.network.dense import Dense
+from ...lab.network.network import Network
+from ...lab.probe.measure.facts import facts_of
+from ...lab.probe.measure.measure import Measured
+from ...lab.probe.prediction.prediction import Prediction, expected
+from ...lab.probe.verdict.diagnosis import judged as judged_network
+from ...lab.probe.verdict.verdict import Verdict
+from ...linalg.statistics import Moments, statistics
+from ...recipes.distributions import constant, normal
+from ...recipes.recipe import Recipe
 from .calls import Call, Tag
 from .counting import float32
 from .judging import MODULES

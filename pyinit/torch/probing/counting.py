@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from .._probe.axes import Axes, spanning
-from ..activation import Activation
-from ..moments import Axis, Histogram, Moments, Question, statistics
-from ..passes import applied
-from .tensor import memory
+from ...lab.network.passes import applied
+from ...lab.probe.measure.axes import Axes, spanning
+from ...linalg.statistics import Axis, Histogram, Moments, Question, statistics
+from ...theory.activation import Activation
+from ..tensor import memory
 
 __all__ = ["counted", "float32", "is_flat", "is_zero", "share_beyond"]
 

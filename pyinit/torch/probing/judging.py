@@ -13,18 +13,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from .._probe.evidence import FEW, is_silent, rms
-from .._probe.judge import Evidence, Finding, Signal
-from .._probe.remedy import SAME, Fit, nearest_of_the_worst
-from .._probe.saturation import saturated_from
-from .._probe.sentences import Wording, verdicts
-from .._probe.verdict import Cause, Remedy, Verdict
-from .._probe.way import suggested
-from .._probe.weights import spread_of
-from ..activation import activation
-from ..theory.law import Spread
+from ...lab.probe.measure.saturation import saturated_from
+from ...lab.probe.measure.spread import spread_of
+from ...lab.probe.verdict.cure import suggested
+from ...lab.probe.verdict.evidence import FEW, is_silent, rms
+from ...lab.probe.verdict.judge import Evidence, Finding, Signal
+from ...lab.probe.verdict.remedy import SAME, Fit, nearest_of_the_worst
+from ...lab.probe.verdict.sentences import Wording, verdicts
+from ...lab.probe.verdict.verdict import Cause, Remedy, Verdict
+from ...theory.activation import activation
+from ...theory.law import Spread
 from .calls import Call
-from .weights import is_fused
+from .layers import is_fused
 
 __all__ = ["MODULES", "judged"]
 

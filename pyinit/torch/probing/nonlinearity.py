@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..activation import NAMES, Activation, activation
+from ...theory.activation import NAMES, Activation, activation
 
 __all__ = ["Nonlinearity", "of_call", "of_module"]
 

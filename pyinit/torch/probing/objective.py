@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from ..distributions import normal
-from ..errors import DataError, RecipeError, ShapeError
-from ..stream import Key
+from ...errors import DataError, RecipeError, ShapeError
+from ...recipes.distributions import normal
+from ...stream.key import Key
 
 __all__ = ["Objective", "objective_of", "tensors_of"]
 

@@ -9,14 +9,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from .._fill import check_threads
-from .._probe.axes import Axes, axes_of
-from .._probe.measure import Measured
-from .._probe.prediction import Prediction
-from .._probe.record import LayerReport
-from .._probe.report import Report
-from .._probe.verdict import Verdict
-from ..errors import RecipeError
+from ...errors import RecipeError
+from ...lab.probe.measure.axes import Axes, axes_of
+from ...lab.probe.measure.measure import Measured
+from ...lab.probe.prediction.prediction import Prediction
+from ...lab.probe.record import LayerReport
+from ...lab.probe.report import Report
+from ...lab.probe.verdict.verdict import Verdict
+from ...stream.arguments import check_threads
 from .admission import Modules, arguments, check_batch, check_module, chosen
 from .calls import Call
 from .chain import judged_chain, network_of

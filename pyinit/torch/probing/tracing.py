@@ -17,13 +17,13 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from .._probe.axes import Axes
-from .._probe.saturation import flat_ends
-from ..moments import Moments
+from ...lab.probe.measure.axes import Axes
+from ...lab.probe.measure.saturation import flat_ends
+from ...linalg.statistics import Moments
 from .calls import Call, Stage, Tag
 from .counting import Flags, counted, is_flat, is_zero, share_beyond
+from .layers import inputs_of, made_of, units_axis, weights_of
 from .nonlinearity import Nonlinearity, of_call, of_module
-from .weights import inputs_of, made_of, units_axis, weights_of
 
 __all__ = ["Trace"]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 import pyinit as pi
-from pyinit.checkpoint import write_checkpoint
+from pyinit.checkpoint.checkpoint import write_checkpoint
+from pyinit.checkpoint.families import spec_from_config
+from pyinit.checkpoint.families.builtin import BUILTIN
+from pyinit.checkpoint.families.lookup import find_spec
 from pyinit.cli import main
 from pyinit.errors import FormatError, SpecError
-from pyinit.families import spec_from_config
-from pyinit.families.builtin import BUILTIN
-from pyinit.families.lookup import find_spec
 
 GPT2 = {"model_type": "gpt2", "n_layer": 1, "n_embd": 8, "n_head": 2, "vocab_size": 9, "n_positions": 4}
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pyinit.blueprint import draw_up
-from pyinit.checkpoint import write_checkpoint
-from pyinit.families import FAMILIES, spec_from_config
-from pyinit.families.lookup import find_spec
-from pyinit.safetensors import read_header
+from pyinit.checkpoint.blueprint import draw_up
+from pyinit.checkpoint.checkpoint import write_checkpoint
+from pyinit.checkpoint.families import FAMILIES, spec_from_config
+from pyinit.checkpoint.families.lookup import find_spec
+from pyinit.stream.safetensors import read_header
 
-pytestmark = pytest.mark.interop
+pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("torchvision_loads")]
 
 GPT2 = {"model_type": "gpt2", "vocab_size": 29, "n_positions": 8, "n_embd": 8, "n_layer": 2, "n_head": 2}
 LLAMA = {

@@ -5,15 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pyinit.bench.answer import (
-    EXPECTED,
-    SAMPLE,
-    AnswerError,
-    check_digest,
-    check_moments,
-    digest,
-    sample,
-)
+from pyinit.cli.bench.answer import EXPECTED, SAMPLE, AnswerError, check_digest, check_moments, digest, sample
 
 N = SAMPLE
 

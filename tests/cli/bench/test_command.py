@@ -11,11 +11,11 @@ import pytest
 
 import pyinit as pi
 from pyinit import _core
-from pyinit.bench import main
-from pyinit.bench.answer import DIGEST_ELEMENTS, digest
-from pyinit.bench.cases import LIMITS, races
-from pyinit.bench.contender import NUMPY_STORAGE
-from pyinit.bench.engine import KEY, KNOWN, forced
+from pyinit.cli.bench import main
+from pyinit.cli.bench.answer import DIGEST_ELEMENTS, digest
+from pyinit.cli.bench.cases import LIMITS, races
+from pyinit.cli.bench.contender import NUMPY_STORAGE
+from pyinit.cli.bench.engine import KEY, KNOWN, forced
 
 
 def test_small_race_gives_a_table_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,7 +68,7 @@ def test_a_picture_without_matplotlib_is_refused_before_the_run() -> None:
     code = """
 import sys
 sys.modules["matplotlib"] = None  # what an import finds when the package is absent
-from pyinit.bench import main
+from pyinit.cli.bench import main
 main(["--plot", "speed.svg", "--only", "normal_64x64"])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

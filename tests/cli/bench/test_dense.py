@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 import pyinit as pi
-from pyinit.bench.answer import AnswerError
-from pyinit.bench.cases import Race, enter, races
-from pyinit.bench.contender import Job
-from pyinit.bench.orthonormal import Drawn, JaxQR, OwnProduct, ScipyQR, TorchQR, check_orthonormal
-from pyinit.bench.product import TorchProduct, check_product, factors, fixed_order, numpys
-from pyinit.bench.run import run
-from pyinit.bench.table import render
+from pyinit.cli.bench.answer import AnswerError
+from pyinit.cli.bench.cases import Race, enter, races
+from pyinit.cli.bench.contender import Job
+from pyinit.cli.bench.orthonormal import Drawn, JaxQR, OwnProduct, ScipyQR, TorchQR, check_orthonormal
+from pyinit.cli.bench.product import TorchProduct, check_product, factors, fixed_order, numpys
+from pyinit.cli.bench.run import run
+from pyinit.cli.bench.table import render
 
 
 @pytest.mark.parametrize("shape", [(40, 40), (90, 30), (30, 90), (3, 20, 20)])

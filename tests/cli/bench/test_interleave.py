@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from pyinit.bench import interleave as interleave_module
-from pyinit.bench.interleave import Turn, fastest, interleave, seconds
+from pyinit.cli.bench import interleave as interleave_module
+from pyinit.cli.bench.interleave import Turn, fastest, interleave, seconds
 
 
 class Clock:

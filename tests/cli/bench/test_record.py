@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pyinit.bench.chart import draw
-from pyinit.bench.record import RaceRecord, Ratio, Record, Sample
-from pyinit.bench.table import render
+from pyinit.cli.bench.chart import draw
+from pyinit.cli.bench.record import RaceRecord, Ratio, Record, Sample
+from pyinit.cli.bench.table import render
 
 
 @pytest.fixture

@@ -14,11 +14,7 @@ from jax.nn import initializers as theirs  # noqa: E402
 from jax.sharding import PartitionSpec  # noqa: E402
 
 from pyinit import he_normal  # noqa: E402
-from pyinit.errors import (  # noqa: E402
-    LayoutError,
-    PyinitError,
-    ShapeError,
-)
+from pyinit.errors import LayoutError, PyinitError, ShapeError  # noqa: E402
 from pyinit.jax import initializer  # noqa: E402
 from pyinit.jax import initializers as ours  # noqa: E402
 

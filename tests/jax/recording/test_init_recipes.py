@@ -20,7 +20,7 @@ from flax import linen, nnx  # noqa: E402
 import pyinit as pi  # noqa: E402
 from pyinit.errors import LayoutError, RecipeError  # noqa: E402
 from pyinit.jax import init  # noqa: E402
-from pyinit.rules import Rule  # noqa: E402
+from pyinit.recipes.rules import Rule  # noqa: E402
 
 KEY = jax.random.key(0)
 X = jnp.ones((1, 64))

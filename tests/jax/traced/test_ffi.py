@@ -17,9 +17,9 @@ pytest.importorskip("pyinit.jax._xla", reason="built without jaxlib's headers")
 
 import jax.numpy as jnp  # noqa: E402
 
-from pyinit.jax import ffi  # noqa: E402
 from pyinit.jax.keys import words  # noqa: E402
-from pyinit.jax.traced import draw  # noqa: E402
+from pyinit.jax.traced import ffi  # noqa: E402
+from pyinit.jax.traced.traced import draw  # noqa: E402
 
 pytestmark = pytest.mark.interop
 
@@ -132,8 +132,8 @@ import jax.numpy as jnp
 import pyinit as pi
 
 sys.modules["pyinit.jax._xla"] = None
-from pyinit.jax import ffi
-from pyinit.jax.traced import draw
+from pyinit.jax.traced import ffi
+from pyinit.jax.traced.traced import draw
 
 for module, rows in ((None, 5), (types.SimpleNamespace(fill=lambda: 1), 6)):
     sys.modules["pyinit.jax._xla"] = module

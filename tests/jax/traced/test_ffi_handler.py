@@ -14,7 +14,7 @@ pytest.importorskip("pyinit.jax._xla", reason="built without jaxlib's headers")
 
 import jax.numpy as jnp  # noqa: E402
 
-from pyinit.jax import ffi  # noqa: E402
+from pyinit.jax.traced import ffi  # noqa: E402
 
 pytestmark = pytest.mark.interop
 

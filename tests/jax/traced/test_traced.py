@@ -12,15 +12,16 @@ import pytest
 
 import pyinit as pi
 from pyinit import reference
+from pyinit.reference.stream import _turn
 
 jax = pytest.importorskip("jax")
 
 import jax.numpy as jnp  # noqa: E402
 
-from pyinit.jax import coefficients, counter, rounding, traced  # noqa: E402
-from pyinit.jax.draws import box_muller  # noqa: E402
 from pyinit.jax.keys import words  # noqa: E402
-from pyinit.jax.traced import draw  # noqa: E402
+from pyinit.jax.traced import coefficients, counter, rounding, traced  # noqa: E402
+from pyinit.jax.traced.draws import box_muller  # noqa: E402
+from pyinit.jax.traced.traced import draw  # noqa: E402
 
 pytestmark = pytest.mark.interop
 
@@ -138,7 +139,7 @@ def test_error_of_normals_where_the_transform_is_delicate() -> None:
     u = ((even.astype(np.float32) * np.float32(2**-32)) + np.float32(2**-33)).astype(np.float64)
     radius = np.sqrt(np.abs(2 * np.log(u)))
     made = jax.jit(box_muller)
-    for is_odd, exact in enumerate(reference._turn(odd, 32)):
+    for is_odd, exact in enumerate(_turn(odd, 32)):
         z = made(jnp.asarray(even, jnp.uint32), jnp.asarray(odd, jnp.uint32), jnp.bool_(is_odd))
         # near a zero of the cosine the error is relative
         np.testing.assert_allclose(z, radius * exact, rtol=1e-6, atol=0)
@@ -240,7 +241,7 @@ def test_rounding_to_float16_is_numpys() -> None:
     sizes = np.concatenate([edges, ties]).view(np.float32)
     values = np.concatenate([sizes, -sizes, np.float32(2.0**-25) * np.arange(4096, dtype=np.float32)])
     values = values[np.abs(values) < 65520]
-    made = rounding.narrow(jnp.asarray(values), pi.dtypes.FLOAT16)
+    made = rounding.narrow(jnp.asarray(values), pi.stream.dtypes.FLOAT16)
     np.testing.assert_array_equal(bits(np.asarray(made)), bits(values.astype(np.float16)))
 
 

@@ -28,7 +28,7 @@ from jax.sharding import PartitionSpec as P
 
 import pyinit as pi
 from pyinit.jax import initializers
-from pyinit.jax.traced import draw, traced
+from pyinit.jax.traced.traced import draw, traced
 
 KEY = pi.Key(0x123456789ABCDEF0, 2**64 - 3)
 SHAPE = (40, 26)
@@ -110,7 +110,7 @@ def seen() -> dict[str, Any]:
 
 
 def kernels_are_there() -> bool:
-    from pyinit.jax import ffi
+    from pyinit.jax.traced import ffi
 
     return ffi.available()
 

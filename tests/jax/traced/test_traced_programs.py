@@ -18,9 +18,9 @@ jax = pytest.importorskip("jax")
 import jax.numpy as jnp  # noqa: E402
 
 from pyinit.errors import DTypeError, RecipeError, SeedError, ShapeError  # noqa: E402
-from pyinit.jax import traced  # noqa: E402
 from pyinit.jax.keys import words  # noqa: E402
-from pyinit.jax.traced import draw  # noqa: E402
+from pyinit.jax.traced import traced  # noqa: E402
+from pyinit.jax.traced.traced import draw  # noqa: E402
 
 pytestmark = pytest.mark.interop
 
@@ -65,7 +65,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import pyinit as pi
-from pyinit.jax.traced import traced
+from pyinit.jax.traced.traced import traced
 
 words = jnp.array([5, 0, 0, 0], jnp.uint32)
 uniform, normal, shape = pi.uniform(-0.3, 0.7), pi.normal(), (512, 512)

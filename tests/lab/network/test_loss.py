@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import pyinit as pi
-from pyinit.loss import LOSSES, cross_entropy, logistic, loss_of, mean_squared_error
+from pyinit.lab.network.loss import LOSSES, cross_entropy, logistic, loss_of, mean_squared_error
 
 ROWS, UNITS = 5, 3
 OUTPUT = np.random.default_rng(0).normal(size=(ROWS, UNITS))

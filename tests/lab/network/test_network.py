@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pyinit as pi
-from pyinit.dense import default_recipe
-from pyinit.network import as_network
+from pyinit.lab.network.dense import default_recipe
+from pyinit.lab.network.network import as_network
 
 
 def test_names_are_folded_into_the_key() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import pyinit as pi
-from pyinit.passes import Inside, Parts, backward, forward, inside, stream_of
+from pyinit.lab.network.passes import Inside, Parts, backward, forward, inside, stream_of
 
 MOONS = pi.data.moons(80, key=3)
 

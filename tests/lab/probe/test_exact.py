@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import pyinit as pi
-from pyinit.network import Network
+from pyinit.lab.network.network import Network
 
 SIGMAS = 4.0
 

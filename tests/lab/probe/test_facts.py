@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import pyinit as pi
-from pyinit._probe.facts import facts_of
-from pyinit._probe.saturation import saturated_from
-from pyinit.activation import NAMES, activation
-from pyinit.structured import Identity
+from pyinit.lab.probe.measure.facts import facts_of
+from pyinit.lab.probe.measure.saturation import saturated_from
+from pyinit.recipes.patterns import Identity
+from pyinit.theory.activation import NAMES, activation
 from pyinit.theory.law import Spread
 
 X = np.random.default_rng(0).normal(size=(30, 6)).astype(np.float32)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import pyinit as pi
-from pyinit.loss import LOSSES
-from pyinit.network import Network
+from pyinit.lab.network.loss import LOSSES
+from pyinit.lab.network.network import Network
 
 X = np.random.default_rng(3).normal(0.5, 1.0, (64, 12)).astype(np.float32)
 CLASSES = np.random.default_rng(4).integers(0, 5, 64)

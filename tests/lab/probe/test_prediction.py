@@ -10,9 +10,9 @@ import pytest
 
 import pyinit as pi
 from pyinit import theory
-from pyinit._probe.facts import facts_of
-from pyinit._probe.prediction import Prediction
-from pyinit._probe.prediction import predicted as predicted_of
+from pyinit.lab.probe.measure.facts import facts_of
+from pyinit.lab.probe.prediction.prediction import Prediction
+from pyinit.lab.probe.prediction.prediction import predicted as predicted_of
 from pyinit.theory.backward import OutputGradient
 from pyinit.theory.law import InputMoments
 

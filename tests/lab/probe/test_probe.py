@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pyinit as pi
-from pyinit._probe import measure
-from pyinit._probe.axes import axes_of, reached, spanning
-from pyinit.moments import LinearAxis, LogAxis
+from pyinit.lab.probe.measure import measure
+from pyinit.lab.probe.measure.axes import axes_of, reached, spanning
+from pyinit.linalg.statistics import LinearAxis, LogAxis
 
 NETWORK = pi.mlp([3, 8, 8, 2], "tanh")
 X = np.random.default_rng(0).normal(size=(10, 3))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import pyinit as pi
-from pyinit._probe.verdict import Remedy, Verdict
-from pyinit.activation import NAMES
+from pyinit.lab.probe.verdict.verdict import Remedy, Verdict
+from pyinit.theory.activation import NAMES
 
 
 def mended(verdict: Verdict, widths: list[int], phi: Any) -> list[pi.Network]:

@@ -17,11 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pyinit as pi
-from pyinit._probe.depth import _grid, _resampled
-from pyinit._probe.picture import plot
-from pyinit._probe.strip import MOST_PANELS, common_range
-from pyinit._probe.table import WIDTH, number, table
-from pyinit.activation import NAMES
+from pyinit.lab.probe.view.depth import _grid, _resampled
+from pyinit.lab.probe.view.picture import plot
+from pyinit.lab.probe.view.strip import MOST_PANELS, common_range
+from pyinit.lab.probe.view.table import table
+from pyinit.lab.view.text import WIDTH, number
+from pyinit.theory.activation import NAMES
 
 matplotlib = pytest.importorskip("matplotlib")
 

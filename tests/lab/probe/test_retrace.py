@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import pyinit as pi
-from pyinit._probe import measure
-from pyinit._probe.retrace import places_for, retraced, stops
+from pyinit.lab.probe.measure import measure
+from pyinit.lab.probe.measure.retrace import places_for, retraced, stops
 
 MIB = 1 << 20
 

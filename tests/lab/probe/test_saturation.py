@@ -9,8 +9,8 @@ import pytest
 
 import pyinit as pi
 from pyinit import _core
-from pyinit._probe.saturation import flat_ends, flat_share
-from pyinit.activation import activation
+from pyinit.lab.probe.measure.saturation import flat_ends, flat_share
+from pyinit.theory.activation import activation
 
 
 def test_hardtanh_is_healthy_on_standardized_data() -> None:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import pyinit as pi
-from pyinit._probe.judge import Finding
-from pyinit._probe.sentences import _REASONS, _WHYS, NETWORK, Wording, _fix, _reason, written
-from pyinit._probe.verdict import Cause, Kind, Other, Remedy, Verdict, Why
+from pyinit.lab.probe.verdict.judge import Finding
+from pyinit.lab.probe.verdict.sentences import _REASONS, _WHYS, NETWORK, Wording, _fix, _reason, written
+from pyinit.lab.probe.verdict.verdict import Cause, Kind, Other, Remedy, Verdict, Why
 
 MODULES = Wording("module {name}", "torch.nn.LeakyReLU({slope:g})")
 HE = {"recipe": pi.he_normal(), "gain": 2**0.5, "std": 0.354, "now_std": 1.0}

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import pyinit as pi
-from pyinit._probe.judge import DEAD, EXPLODED, SATURATED, VANISHED
-from pyinit._probe.verdict import Verdict
+from pyinit.lab.probe.verdict.judge import DEAD, EXPLODED, SATURATED, VANISHED
+from pyinit.lab.probe.verdict.verdict import Verdict
 
 ABALONE = [8, 16, 16, 16, 16, 16, 16, 16, 1]
 NARROW = [pi.Dense(10, 10, "linear", recipe=np.eye(10))]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import pyinit as pi
-from pyinit._train.objective import objective_of
+from pyinit.lab.train.objective import objective_of
 
 LINE = pi.data.Dataset("line", [[0.0], [1.0], [2.0], [3.0]], [1.0, 3.0, 5.0, 100.0], test=np.array([3]))
 PAIRS = pi.data.Dataset("pairs", [[0.0], [1.0]], [0, 1], classes=("no", "yes"))

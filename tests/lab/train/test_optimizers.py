@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import pyinit as pi
-from pyinit._train.optimizers import Optimizer, optimizer_of
+from pyinit.lab.train.optimizers import Optimizer, optimizer_of
 
 START = pi.normal()((50,), key=0)
 GRADIENTS = [pi.normal(std=0.3)((50,), key=step) for step in range(1, 41)]

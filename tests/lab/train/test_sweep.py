@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import pyinit as pi
-from pyinit._train.sweep import backward, forward, outputs, parts_by_layer
-from pyinit.loss import mean_squared_error
+from pyinit.lab.network.loss import mean_squared_error
+from pyinit.lab.train.sweep import backward, forward, outputs, parts_by_layer
 
 X = pi.normal()((12, 5), key=1)
 T = pi.normal()((12, 3), key=2)

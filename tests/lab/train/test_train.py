@@ -14,7 +14,7 @@ import pytest
 
 import pyinit as pi
 from pyinit import _core
-from pyinit._train.sweep import threads_for
+from pyinit.lab.train.sweep import threads_for
 
 MOONS = pi.data.moons(200)
 ABALONE = pi.data.abalone().standardized()

@@ -34,8 +34,8 @@ from torch.nn.init import (  # noqa: E402
 )
 
 from pyinit.torch import accelerate  # noqa: E402
-from pyinit.torch.context import _stack  # noqa: E402
-from pyinit.torch.requests import FACTORIES, METHODS  # noqa: E402
+from pyinit.torch.acceleration.context import _stack  # noqa: E402
+from pyinit.torch.acceleration.requests import FACTORIES, METHODS  # noqa: E402
 
 pytestmark = pytest.mark.interop
 

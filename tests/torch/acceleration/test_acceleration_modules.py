@@ -16,7 +16,8 @@ from torch.nn import init  # noqa: E402
 from torch.testing._internal.common_modules import module_db  # noqa: E402
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
-from pyinit.torch import accelerate, context  # noqa: E402
+from pyinit.torch import accelerate  # noqa: E402
+from pyinit.torch.acceleration import context  # noqa: E402
 
 pytestmark = pytest.mark.interop
 

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 import pyinit as pi
-from pyinit.sparsity import Sparse
+from pyinit.recipes.sparse import Sparse
 
 pytestmark = pytest.mark.interop
 
 torch = pytest.importorskip("torch")
 init = pytest.importorskip("pyinit.torch.init")
-drawing = pytest.importorskip("pyinit.torch.drawing")
+drawing = pytest.importorskip("pyinit.torch.init.drawing")
 dispatch = pytest.importorskip("torch.utils._python_dispatch")
 theirs = torch.nn.init
 

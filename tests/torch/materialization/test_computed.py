@@ -14,7 +14,7 @@ pytestmark = pytest.mark.interop
 torch = pytest.importorskip("torch")
 fill = pytest.importorskip("pyinit.torch.tensor").fill
 init = pytest.importorskip("pyinit.torch.init")
-accelerate = pytest.importorskip("pyinit.torch.acceleration").accelerate
+accelerate = pytest.importorskip("pyinit.torch.acceleration.acceleration").accelerate
 nn = torch.nn
 parametrizations = nn.utils.parametrizations
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.interop
 torch = pytest.importorskip("torch")
 adapter = pytest.importorskip("pyinit.torch")
 deferred, materialize = adapter.deferred, adapter.materialize
-record = pytest.importorskip("pyinit.torch.beginnings").record
+record = pytest.importorskip("pyinit.torch.materialization.beginnings").record
 nn = torch.nn
 
 NUMBERS = [[1.0, 2.0], [3.0, 4.5]]

@@ -20,7 +20,7 @@ pytestmark = [
 ]
 
 torch = pytest.importorskip("torch")
-materialize = pytest.importorskip("pyinit.torch.materialization").materialize
+materialize = pytest.importorskip("pyinit.torch.materialization.materialization").materialize
 nn = torch.nn
 
 
@@ -337,7 +337,7 @@ def test_rules_come_first_and_the_modules_own_beginning_after_them() -> None:
 
 def test_groups_and_zero_rows_of_rules_count() -> None:
     module = on_meta(lambda: nn.Conv1d(8, 16, 3, groups=4))
-    rule = pi.rules.Rule("weight", pi.lecun_normal(), zero_rows=(2,))
+    rule = pi.recipes.rules.Rule("weight", pi.lecun_normal(), zero_rows=(2,))
     materialize(module, [rule], key=0)
     expected = by_hand(pi.lecun_normal(layout="torch", groups=4), module.weight, pi.key(0).fold_in("weight"))
     expected[2] = 0
@@ -444,7 +444,9 @@ ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     ),
     "rows": (
         lambda: materialize(
-            on_meta(lambda: nn.Linear(3, 2)), [pi.rules.Rule("weight", pi.normal(), zero_rows=(2,))], key=0
+            on_meta(lambda: nn.Linear(3, 2)),
+            [pi.recipes.rules.Rule("weight", pi.normal(), zero_rows=(2,))],
+            key=0,
         ),
         pi.errors.RecipeError,
         "'weight': there is no row 2 in shape (2, 3). Count from 0.",

@@ -16,8 +16,8 @@ pytestmark = pytest.mark.interop
 torch = pytest.importorskip("torch")
 adapter = pytest.importorskip("pyinit.torch")
 deferred, materialize = adapter.deferred, adapter.materialize
-record = pytest.importorskip("pyinit.torch.beginnings").record
-refill = pytest.importorskip("pyinit.torch.replay").refill
+record = pytest.importorskip("pyinit.torch.materialization.beginnings").record
+refill = pytest.importorskip("pyinit.torch.materialization.replay").refill
 nn = torch.nn
 
 SHAPE = (64, 48)

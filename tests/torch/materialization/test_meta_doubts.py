@@ -14,7 +14,7 @@ pytestmark = pytest.mark.interop
 torch = pytest.importorskip("torch")
 adapter = pytest.importorskip("pyinit.torch")
 deferred, materialize = adapter.deferred, adapter.materialize
-record = pytest.importorskip("pyinit.torch.beginnings").record
+record = pytest.importorskip("pyinit.torch.materialization.beginnings").record
 nn, init = torch.nn, torch.nn.init
 weight_norm = nn.utils.parametrizations.weight_norm
 

@@ -15,9 +15,9 @@ pytestmark = [
 ]
 
 torch = pytest.importorskip("torch")
-materialize = pytest.importorskip("pyinit.torch.materialization").materialize
-deferred = pytest.importorskip("pyinit.torch.construction").deferred
-state_names = pytest.importorskip("pyinit.torch.naming").state_names
+materialize = pytest.importorskip("pyinit.torch.materialization.materialization").materialize
+deferred = pytest.importorskip("pyinit.torch.materialization.construction").deferred
+state_names = pytest.importorskip("pyinit.torch.materialization.naming").state_names
 wrappers = pytest.importorskip("torch.distributed.algorithms._checkpoint.checkpoint_wrapper")
 nn = torch.nn
 

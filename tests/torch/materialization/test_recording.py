@@ -16,11 +16,11 @@ import pyinit as pi
 pytestmark = pytest.mark.interop
 
 torch = pytest.importorskip("torch")
-recorder_module = pytest.importorskip("pyinit.torch.recorder")
-recording = pytest.importorskip("pyinit.torch.recording")
-naming = pytest.importorskip("pyinit.torch.naming")
-replay = pytest.importorskip("pyinit.torch.replay")
-view = pytest.importorskip("pyinit.torch.view")
+recorder_module = pytest.importorskip("pyinit.torch.materialization.recorder")
+recording = pytest.importorskip("pyinit.torch.materialization.recording")
+naming = pytest.importorskip("pyinit.torch.materialization.naming")
+replay = pytest.importorskip("pyinit.torch.materialization.replay")
+view = pytest.importorskip("pyinit.torch.materialization.view")
 init = torch.nn.init
 
 ROOT = pi.key(7)

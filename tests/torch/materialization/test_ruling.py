@@ -13,8 +13,8 @@ import pyinit as pi
 pytestmark = pytest.mark.interop
 
 torch = pytest.importorskip("torch")
-materialize = pytest.importorskip("pyinit.torch.materialization").materialize
-deferred = pytest.importorskip("pyinit.torch.construction").deferred
+materialize = pytest.importorskip("pyinit.torch.materialization.materialization").materialize
+deferred = pytest.importorskip("pyinit.torch.materialization.construction").deferred
 nn = torch.nn
 
 

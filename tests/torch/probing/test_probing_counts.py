@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pyinit.moments import Moments
+from pyinit.linalg.statistics import Moments
 
 pytestmark = pytest.mark.interop
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("pyinit.torch")
-counting = pytest.importorskip("pyinit.torch.counting")
+counting = pytest.importorskip("pyinit.torch.probing.counting")
 
 
 @pytest.fixture
 def axes() -> Any:
-    from pyinit._probe.axes import axes_of
+    from pyinit.lab.probe.measure.axes import axes_of
 
     return axes_of(32, None, False)
 
@@ -78,7 +78,7 @@ def test_what_overflows_is_not_finite_and_nothing_finite_is_zero(axes: Any) -> N
 
 
 def test_units_are_zero_or_flat_in_every_row() -> None:
-    from pyinit.activation import activation
+    from pyinit.theory.activation import activation
 
     z = torch.ones(500, 6, 2)
     z[:, 1] = 0.0

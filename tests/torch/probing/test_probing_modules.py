@@ -325,7 +325,7 @@ def test_outputs_without_axes(rows: int) -> None:
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])
 def test_other_dtypes_are_converted_in_chunks(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pyinit.torch import counting
+    from pyinit.torch.probing import counting
 
     monkeypatch.setattr(counting, "_CHUNK", 100)
     module = nn.Sequential(nn.Conv2d(2, 8, 3), nn.Tanh(), nn.Conv2d(8, 3, 3))

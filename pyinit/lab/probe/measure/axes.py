@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..activation import Activation
-from ..errors import RecipeError
-from ..moments import Axis, LinearAxis, LogAxis
+from ....errors import RecipeError
+from ....linalg.statistics import Axis, LinearAxis, LogAxis
+from ....theory.activation import Activation
 
 __all__ = ["KINDS", "Axes", "axes_of", "ends", "reached", "spanning"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..dense import Dense
-from ..network import Network
-from ..normalization import EPSILON
-from ..theory.law import LayerLaw, Spread
-from ..theory.width import is_homogeneous
+from ....linalg.normalization import EPSILON
+from ....theory.law import LayerLaw, Spread
+from ....theory.width import is_homogeneous
+from ...network.dense import Dense
+from ...network.network import Network
 from .saturation import flat_ends, saturated_from
-from .weights import spread_of
+from .spread import spread_of
 
 __all__ = ["LayerFacts", "facts_of"]
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..dense import Dense
-from ..layer import DRAWN, Drawn, Weight
-from ..moments import Axis, Moments, Question, statistics
-from ..passes import Asked, Parts, Pass, applied, backward, forward, inside, is_fused, stream_of
-from ..plan import Plan
-from ..stream import Key
+from ....linalg.statistics import Axis, Moments, Question, statistics
+from ....stream.key import Key
+from ....stream.plan import Plan
+from ...network.dense import Dense
+from ...network.fused import DRAWN, Drawn, Weight
+from ...network.passes import Asked, Parts, Pass, applied, backward, forward, inside, is_fused, stream_of
 from .axes import Axes, ends, reached, spanning
 from .facts import LayerFacts
 from .retrace import places_for, retraced, stops

@@ -8,8 +8,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from ..activation import Activation
-from ..passes import applied
+from ....theory.activation import Activation
+from ...network.passes import applied
 
 __all__ = ["FLAT", "SATURATED", "flat_ends", "flat_share", "saturated_from"]
 

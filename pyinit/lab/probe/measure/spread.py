@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from ..recipe import Recipe
-from ..theory.law import Spread
+from ....recipes.recipe import Recipe
+from ....theory.law import Spread
 
 __all__ = ["spread_of"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from ..theory.band import log_normal_ends
-from ..theory.law import Spread
-from ..theory.state import TINY
+from ....theory.band import log_normal_ends
+from ....theory.law import Spread
+from ....theory.state import TINY
 
 __all__ = ["band", "band_of_weight"]
 

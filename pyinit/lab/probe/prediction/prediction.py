@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import RecipeError
-from ..theory.backward import Gradient, OutputGradient, backward
-from ..theory.forward import forward
-from ..theory.law import InputMoments, LayerLaw
-from ..theory.state import State
+from ....errors import RecipeError
+from ....theory.backward import Gradient, OutputGradient, backward
+from ....theory.forward import forward
+from ....theory.law import InputMoments, LayerLaw
+from ....theory.state import State
+from ..measure.facts import LayerFacts
+from ..measure.measure import Measured
 from .band import band, band_of_weight
-from .facts import LayerFacts
-from .measure import Measured
 
 __all__ = ["Prediction", "expected", "predicted"]
 

@@ -9,16 +9,16 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TypeAlias
 
-from .. import _gain
-from ..activation import Activation, activation
-from ..dense import Dense, default_recipe
-from ..errors import RecipeError
-from ..recipe import Recipe
-from ..scaling import variance_scaling
-from ..theory.moments import second_moment, slope_moment
-from .facts import LayerFacts
-from .saturation import flat_share, saturated_from
-from .weights import spread_of
+from ....errors import RecipeError
+from ....recipes.recipe import Recipe
+from ....recipes.scaling import variance_scaling
+from ....theory.activation import Activation, activation
+from ....theory.gain import gain as gain_of
+from ....theory.moments import second_moment, slope_moment
+from ...network.dense import Dense, default_recipe
+from ..measure.facts import LayerFacts
+from ..measure.saturation import flat_share, saturated_from
+from ..measure.spread import spread_of
 
 __all__ = ["Facts", "Family", "Way", "is_weak", "skips_heal", "suggested", "way_out"]
 
@@ -54,7 +54,7 @@ def suggested(phi: Activation) -> tuple[Recipe, float]:
 def _scaled(phi: Activation) -> tuple[Recipe, float]:
     """Return the recipe that keeps unit variance through an activation."""
     try:
-        gain = _gain.gain(phi.value)
+        gain = gain_of(phi.value)
     except RecipeError:
         gain = 1.0
     return variance_scaling(gain**2, "fan_in", "normal"), gain

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..measure.facts import LayerFacts
+from ..measure.measure import Measured
 from .evidence import evidence_of
-from .facts import LayerFacts
-from .measure import Measured
 from .remedy import Probed, remedy
 from .sentences import NETWORK, Wording, verdicts
 from .verdict import Verdict

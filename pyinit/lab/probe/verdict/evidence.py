@@ -14,10 +14,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from ..moments import Moments
-from .facts import LayerFacts
+from ....linalg.statistics import Moments
+from ..measure.facts import LayerFacts
+from ..measure.measure import Measured
 from .judge import DEAD, Evidence, Finding, Signal
-from .measure import Measured
 
 __all__ = ["FEW", "evidence_of", "is_silent", "rms"]
 

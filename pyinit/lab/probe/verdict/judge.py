@@ -25,8 +25,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..moments import Moments
-from .saturation import SATURATED
+from ....linalg.statistics import Moments
+from ..measure.saturation import SATURATED
 from .verdict import Cause, Kind
 
 __all__ = ["DEAD", "EXPLODED", "SATURATED", "VANISHED", "Evidence", "Finding", "Signal", "finding", "summary"]

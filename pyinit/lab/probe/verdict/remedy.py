@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from ..recipe import Recipe
-from ..theory.law import Spread
-from .facts import LayerFacts
+from ....recipes.recipe import Recipe
+from ....theory.law import Spread
+from ..measure.facts import LayerFacts
+from ..measure.measure import Measured
+from ..measure.spread import spread_of
+from .cure import Facts, Family, is_weak, skips_heal, suggested, way_out
 from .judge import Finding
-from .measure import Measured
 from .verdict import Remedy
-from .way import Facts, Family, is_weak, skips_heal, suggested, way_out
-from .weights import spread_of
 
 __all__ = ["SAME", "Fit", "Probed", "nearest_of_the_worst", "remedy"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..famous import glorot_normal, he_normal, lecun_normal
-from ..recipe import Recipe
+from ....recipes.famous import glorot_normal, he_normal, lecun_normal
+from ....recipes.recipe import Recipe
 from .judge import Evidence, Finding, finding, summary
 from .verdict import Cause, Remedy, Verdict, Why
 

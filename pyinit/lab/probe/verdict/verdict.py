@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias
 
-from ..recipe import Recipe, from_dict
-from ..strict_json import number
+from ....recipes.recipe import Recipe, from_dict
+from ....stream.strict_json import number
 
 __all__ = ["Cause", "Kind", "Other", "Remedy", "Verdict", "Why"]
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ..moments import Moments
-from .record import Record
+from ....linalg.statistics import Moments
+from ..record import Record
 from .strip import common_range
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ import io
 from collections.abc import Sequence
 from html import escape
 
-from ..moments import Moments
+from ....linalg.statistics import Moments
+from ...view.text import number
+from ..record import LayerReport, Record
 from .picture import plot
-from .record import LayerReport, Record
-from .table import number
 
 __all__ = ["page"]
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING
 
-from ..errors import MissingLibraryError
+from ...view.figure import color_of, new_figure
+from ..record import Record
 from .depth import draw_depth, draw_heat_map
-from .record import Record
 from .strip import MOST_PANELS, draw_strip
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["plot"]
 
-# Okabe and Ito's colours, which all eyes tell apart
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _DEPTHS = ("pre-activation", "gradient", "weight gradient")
 # inches
 _STRIP, _DEPTH, _MARGIN, _SIDE, _GAP = 2.05, 2.3, 0.45, 0.55, 0.75
@@ -27,25 +25,19 @@ _MAP_ROW, _LEAST_MAP, _MOST_MAP = 0.16, 1.2, 4.0
 
 def plot(reports: Sequence[Record], path: str | PathLike[str] | None = None) -> Figure:
     """Draw reports: a strip of histograms each, one below the other; what depth does, in the same axes."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingLibraryError(
-            "a plot needs matplotlib, which is not installed. Install pyinit-nn[plot], or print the report."
-        ) from None
     depth = max(len(report.layers) for report in reports)
     panels = min(depth, MOST_PANELS)
     kinds = [kind for kind in _DEPTHS if any(kind in report.layers[0].moments for report in reports)]
     map_height = min(max(_MAP_ROW * depth, _LEAST_MAP), _MOST_MAP)
     width = max(11.0, 1.25 * panels + 2 * _SIDE)
     height = _STRIP * len(reports) + _DEPTH + map_height + 2 * _GAP + _MARGIN
-    figure = Figure(figsize=(width, height))
+    figure = new_figure("print the report", figsize=(width, height))
     left, right = _SIDE / width, 1.0 - _MARGIN / width
 
     top = height
     for index, report in enumerate(reports):
         bounds = (left, right, (top - _STRIP) / height, top / height)
-        draw_strip(figure, bounds, report, panels, _color(index))
+        draw_strip(figure, bounds, report, panels, color_of(index))
         top -= _STRIP
     top -= _GAP
     grid = figure.add_gridspec(
@@ -53,7 +45,7 @@ def plot(reports: Sequence[Record], path: str | PathLike[str] | None = None) -> 
     )
     for column, kind in enumerate(kinds):
         axes = figure.add_subplot(grid[0, column])
-        draw_depth(axes, reports, [_color(index) for index in range(len(reports))], kind)
+        draw_depth(axes, reports, [color_of(index) for index in range(len(reports))], kind)
         if column == 0:
             handles, labels = axes.get_legend_handles_labels()
     figure.legend(
@@ -80,7 +72,3 @@ def plot(reports: Sequence[Record], path: str | PathLike[str] | None = None) -> 
     if path is not None:
         figure.savefig(path, dpi=130)
     return figure
-
-
-def _color(index: int) -> str:
-    return _COLORS[index % len(_COLORS)]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..moments import Histogram, LogAxis, Moments
-from .record import LayerReport, Record
-from .table import number
+from ....linalg.statistics import Histogram, LogAxis, Moments
+from ...view.text import number
+from ..record import LayerReport, Record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

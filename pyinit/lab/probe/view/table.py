@@ -5,11 +5,11 @@ from __future__ import annotations
 import textwrap
 from typing import TypeAlias
 
-from .record import LayerReport, Record
+from ...view.text import WIDTH, number
+from ..record import LayerReport, Record
 
-__all__ = ["WIDTH", "number", "table"]
+__all__ = ["table"]
 
-WIDTH = 100
 _Column: TypeAlias = tuple[str, int, str]
 _COLUMNS = (
     ("layer", 9, "<"),
@@ -27,15 +27,6 @@ _COLUMNS = (
 
 # of a layer whose name is long: as wide as layer, shape and mean together
 _NAME = sum(width for _, width, _ in (*_COLUMNS[:2], _COLUMNS[3])) + 2
-
-
-def number(value: float | None) -> str:
-    """Return a number in at most 8 characters."""
-    if value is None:
-        return ""
-    texts = (f"{value:.{digits}g}" for digits in (4, 3, 2))
-    plain = next((text for text in texts if len(text) <= 8 and "e" not in text), None)
-    return f"{value:.1e}" if plain is None else plain
 
 
 def table(report: Record) -> str:

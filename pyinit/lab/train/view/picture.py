@@ -9,19 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import MissingLibraryError
-from ..moments import LogAxis
+from ....linalg.statistics import LogAxis
+from ...view.figure import color_of, new_figure
+from ..records import Record, Snapshot
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from .history import History
-    from .records import Snapshot
 
 __all__ = ["plot"]
 
-# Okabe and Ito's colours, which all eyes tell apart
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _ILL, _GREY = "#B00020", "#666666"
 _MOST_COLUMNS = 8
 _MOST_MOMENTS = 3
@@ -31,38 +28,28 @@ _TOWER = 2.0
 _LEAST = 1e-12
 
 
-def plot(histories: Mapping[str, History], path: str | PathLike[str] | None = None) -> Figure:
+def plot(histories: Mapping[str, Record], path: str | PathLike[str] | None = None) -> Figure:
     """Draw trainings in colours of their own; below, their layers' histograms, darker as they learn."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingLibraryError(
-            "a plot needs matplotlib, which is not installed. Install pyinit-nn[plot], or print the table."
-        ) from None
     watched = {label: one for label, one in histories.items() if one.snapshots}
     height = 2.7 + 1.15 * len(watched)
-    figure = Figure(figsize=(11.0, height), layout="constrained")
+    figure = new_figure("print the table", figsize=(11.0, height), layout="constrained")
     ratios = [2.7] + ([1.15 * len(watched)] if watched else [])
     parts = figure.subfigures(len(ratios), 1, height_ratios=ratios, squeeze=False)[:, 0]
     _curves(parts[0], histories)
     if watched:
-        _histograms(parts[1], watched, [_color(list(histories).index(label)) for label in watched])
+        _histograms(parts[1], watched, [color_of(list(histories).index(label)) for label in watched])
     if path is not None:
         figure.savefig(path, dpi=90)
     return figure
 
 
-def _color(index: int) -> str:
-    return _COLORS[index % len(_COLORS)]
-
-
-def _curves(figure: Any, histories: Mapping[str, History]) -> None:
+def _curves(figure: Any, histories: Mapping[str, Record]) -> None:
     axes = figure.subplots(1, 4)
     first = next(iter(histories.values()))
     # the paler, wider lines stay visible under others that follow them
     widths = np.linspace(2.6, 1.2, len(histories))
     for index, ((label, history), width) in enumerate(zip(histories.items(), widths, strict=True)):
-        style: dict[str, Any] = {"color": _color(index), "linewidth": width}
+        style: dict[str, Any] = {"color": color_of(index), "linewidth": width}
         _loss(axes[0], history, style)
         steps = [score.step for score in history.scores]
         tested = history.scores[0].test is not None
@@ -93,7 +80,7 @@ def _curves(figure: Any, histories: Mapping[str, History]) -> None:
         axes[1].legend(fontsize=7, frameon=False)
 
 
-def _loss(axes: Any, history: History, style: dict[str, Any]) -> None:
+def _loss(axes: Any, history: Record, style: dict[str, Any]) -> None:
     losses = history.losses
     axes.plot(np.where(losses < _LEAST, _LEAST, losses), alpha=0.25, **(style | {"linewidth": 0.8}))
     # a running mean shows the trend that batches hide
@@ -106,19 +93,19 @@ def _loss(axes: Any, history: History, style: dict[str, Any]) -> None:
         axes.plot([len(kept) - 1], [kept[-1]], marker="x", color=style["color"], markersize=8)
 
 
-def _spread(histories: Mapping[str, History]) -> float:
+def _spread(histories: Mapping[str, Record]) -> float:
     values = [score.train for history in histories.values() for score in history.scores]
     finite = [value for value in values if np.isfinite(value) and value > 0]
     return max(finite) / min(finite) if finite else 1.0
 
 
-def _depth(axes: Any, history: History, style: dict[str, Any], of: Any) -> None:
+def _depth(axes: Any, history: Record, style: dict[str, Any], of: Any) -> None:
     for one, line in ((history.snapshots[0], "-"), (history.snapshots[-1], "--")):
         values = np.array(of(one), np.float64)
         axes.plot(np.where(values > _LEAST, values, np.nan), line, marker=".", markersize=4, **style)
 
 
-def _histograms(figure: Any, histories: Mapping[str, History], colors: list[str]) -> None:
+def _histograms(figure: Any, histories: Mapping[str, Record], colors: list[str]) -> None:
     depth = max(len(history.network.layers) for history in histories.values())
     columns = min(depth, _MOST_COLUMNS)
     grid = figure.subplots(len(histories), columns, squeeze=False)

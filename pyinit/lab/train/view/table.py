@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-from .._probe.table import WIDTH, number
-
-if TYPE_CHECKING:
-    from .history import History
+from ...view.text import WIDTH, number
+from ..records import Record
 
 __all__ = ["comparison_table", "history_table"]
 
@@ -17,7 +14,7 @@ _LABEL = 28
 _COLUMNS = ("loss 0", "loss end", "train", "test", "h first", "h last", "dW first", "dW last")
 
 
-def history_table(history: History) -> str:
+def history_table(history: Record) -> str:
     """Return head, a line a score, and where it broke."""
     widths = "-".join(map(str, history.network.widths))
     head = (
@@ -37,7 +34,7 @@ def history_table(history: History) -> str:
     return "\n".join(lines)
 
 
-def comparison_table(histories: Mapping[str, History]) -> str:
+def comparison_table(histories: Mapping[str, Record]) -> str:
     """Return a line a training: first and last loss, last scores, the spread of activations it began with."""
     first = next(iter(histories.values()))
     width = min(max(map(len, ["start", *histories])), _LABEL)
@@ -57,7 +54,7 @@ def comparison_table(histories: Mapping[str, History]) -> str:
     return "\n".join(lines)
 
 
-def _cells(history: History) -> list[float | None]:
+def _cells(history: Record) -> list[float | None]:
     last = history.scores[-1]
     cells: list[float | None] = [float(history.losses[0]), float(history.losses[-1]), last.train, last.test]
     if history.snapshots:

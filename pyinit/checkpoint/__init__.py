@@ -1,0 +1,1 @@
+"""A model decided completely, then written: spec, blueprint, shards, files."""

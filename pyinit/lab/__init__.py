@@ -1,0 +1,1 @@
+"""Networks seen before they learn, and trained from several initializations."""

@@ -1,0 +1,1 @@
+"""Statistics of every layer while data runs through a network."""

@@ -1,0 +1,1 @@
+"""What the numbers mean, and what would help."""

@@ -1,0 +1,1 @@
+"""A probe's record as a table, a picture and a page."""

@@ -1,0 +1,1 @@
+"""A training's record as a table and a picture."""

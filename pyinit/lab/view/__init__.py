@@ -1,0 +1,1 @@
+"""What tables and pictures share: numbers as text, the figure and its colours."""

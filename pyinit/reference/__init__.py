@@ -1,0 +1,47 @@
+"""The executable specification: what every kernel computes, in plain NumPy, without speed."""
+
+from .dense import fma, matmul, reflected
+from .layer import Moments, dead, layer_backward, layer_forward, linear_slots, log_slots, moments
+from .stream import (
+    block,
+    constant,
+    indices,
+    normal,
+    orthogonal,
+    permuted,
+    philox4x32,
+    quantile,
+    sparse,
+    standard_normal,
+    truncated_normal,
+    uniform,
+    words32,
+    words64,
+)
+
+__all__ = [
+    "Moments",
+    "block",
+    "constant",
+    "dead",
+    "fma",
+    "indices",
+    "layer_backward",
+    "layer_forward",
+    "linear_slots",
+    "log_slots",
+    "matmul",
+    "moments",
+    "normal",
+    "orthogonal",
+    "permuted",
+    "philox4x32",
+    "quantile",
+    "reflected",
+    "sparse",
+    "standard_normal",
+    "truncated_normal",
+    "uniform",
+    "words32",
+    "words64",
+]

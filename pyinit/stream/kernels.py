@@ -1,0 +1,220 @@
+"""The table from a plan's distribution to the kernel that draws it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _core
+from . import patterns, pretrained
+from .arguments import check_threads
+from .dtypes import encode, resolve
+from .flattening import Flattening, Lines
+from .key import Key
+from .plan import Plan
+from .window import Shape
+
+__all__ = ["execute"]
+
+Array = npt.NDArray[Any]
+
+
+def execute(plan: Plan, array: Array, key: Key, start: Shape | None, threads: int | None) -> None:
+    """Run a plan's kernel on memory that was borrowed and a window that was checked."""
+    count = check_threads(threads)
+    if start is None:
+        start = (0,) * array.ndim
+    _KERNELS[plan.distribution](array, plan, key, start, count or 0)
+
+
+def _constant(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
+    dtype = resolve(plan.dtype)
+    element = encode(np.array(plan.numbers, dtype.compute), dtype)
+    _core.fill_constant(out, element.tobytes(), threads)
+
+
+def _uniform(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
+    low, high, lowest, highest = plan.numbers
+    where = (plan.shape, start)
+    _core.fill_uniform(out, plan.dtype, key.seed, key.offset, *where, low, high, lowest, highest, threads)
+
+
+def _normal(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
+    mean, std = plan.numbers
+    where = (plan.shape, start)
+    _core.fill_normal(out, plan.dtype, key.seed, key.offset, *where, mean, std, threads)
+
+
+def _truncated_normal(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
+    mean, std, lowest, highest, numbers = plan.numbers
+    where = (plan.shape, start)
+    _core.fill_truncated(
+        out, plan.dtype, key.seed, key.offset, *where, mean, std, lowest, highest, numbers, threads
+    )
+
+
+MASK = "sparse.mask"
+"""The part of a sparse tensor's key that decides which elements are zero."""
+
+
+def _sparse(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
+    kernel = _core.fill_sparse if plan.distribution == "sparse" else _core.fill_bernoulli_sparse
+    mask, (mean, std, zeros) = key.fold_in(MASK), plan.numbers
+    where = (plan.shape, start, mean, std, mask.seed, mask.offset, zeros, threads)
+    kernel(out, plan.dtype, key.seed, key.offset, *where)
+
+
+# elements of a flattened sparse tensor that are drawn at once, beside the tensor itself
+_SPARSE_BLOCK = 1 << 18
+
+
+def _flattened_sparse(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
+    mean, std, zeros, exact, columns, stack = plan.numbers
+    kernel = _core.fill_sparse if exact else _core.fill_bernoulli_sparse
+    flattening = Flattening(_rest(out.ndim, columns, stack), columns, stack)
+    rows, outputs, members = flattening.lines(plan.shape, start, out.shape)
+    size, flat = flattening.size(plan.shape), out.reshape(-1)
+    for number, base in zip(*members.lists(), strict=True):
+        own = key.fold_in(number) if stack else key
+        mask = own.fold_in(MASK)
+        for first, row_offsets in _runs(rows, max(_SPARSE_BLOCK // max(outputs.index.size, 1), 1)):
+            for column, column_offsets in _runs(outputs, _SPARSE_BLOCK):
+                block = np.empty((row_offsets.size, column_offsets.size), out.dtype)
+                where = (size, (first, column), mean, std, mask.seed, mask.offset, zeros, threads)
+                kernel(block, plan.dtype, own.seed, own.offset, *where)
+                flat[row_offsets[:, None] + column_offsets + np.uint64(base)] = block
+
+
+def _rest(rank: int, *taken: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the axes that are in none of the groups."""
+    return tuple(axis for axis in range(rank) if not any(axis in group for group in taken))
+
+
+def _runs(lines: Lines, most: int) -> Iterator[tuple[int, npt.NDArray[np.uint64]]]:
+    """Yield the first index and all offsets of each run of at most `most` neighbouring lines."""
+    ends = np.flatnonzero(np.diff(lines.index) != 1) + 1
+    for begin, end in pairwise([0, *ends.tolist(), lines.index.size]):
+        for at in range(begin, end, most):
+            yield int(lines.index[at]), lines.offset[at : min(at + most, end)]
+
+
+def _orthogonal(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
+    gain, out_axis, stack = plan.numbers
+    if out.size == 0:
+        return
+    others = tuple(axis for axis in range(out.ndim) if axis != out_axis and axis not in stack)
+    flattening = Flattening(others, (out_axis,), stack)
+    numbers, starts = flattening.lines(plan.shape, start, out.shape)[2].lists()
+    keys = [key.fold_in(number) for number in numbers] if stack else [key]
+    _draw_orthogonal(out, plan, keys, starts, gain, flattening, start, threads)
+
+
+def _grouped_orthogonal(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
+    gain, columns, stack, split, groups = plan.numbers
+    if out.size == 0:
+        return
+    flattening = Flattening(_rest(out.ndim, columns, stack), columns, stack)
+    part = plan.shape[split] // groups
+    size = _with(plan.shape, split, part)
+    steps = tuple(step // out.itemsize for step in out.strides)
+    # groups of which the window holds the same lines are drawn together: all but the first and the last
+    alike: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for group in range(start[split] // part, -(-(start[split] + out.shape[split]) // part)):
+        low = max(start[split], group * part)
+        high = min(start[split] + out.shape[split], (group + 1) * part)
+        inside = (low - group * part, high - low)
+        alike.setdefault(inside, []).append((group, (low - start[split]) * steps[split]))
+    for (first, count), held in alike.items():
+        begin, extent = _with(start, split, first), _with(out.shape, split, count)
+        rows, outputs, members = flattening.lines(size, begin, extent, steps)
+        words, starts = [], []
+        for number, offset in zip(*members.lists(), strict=True):
+            for group, base in held:
+                own = key if groups == 1 and not stack else key.fold_in(number * groups + group)
+                words.append((own.seed, own.offset))
+                starts.append(offset + base)
+        _draw_lines(out, plan, words, starts, flattening.size(size), rows, outputs, gain, threads)
+
+
+def _with(shape: Shape, axis: int, n: int) -> Shape:
+    return (*shape[:axis], n, *shape[axis + 1 :])
+
+
+def _delta_orthogonal(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
+    gain, in_axis, out_axis = plan.numbers
+    if out.size == 0:
+        return
+    _core.fill_constant(out, bytes(out.itemsize), threads)
+    offset = 0
+    for axis, step in enumerate(out.strides):
+        if axis not in (in_axis, out_axis):
+            centre = (plan.shape[axis] - 1) // 2 - start[axis]
+            if not 0 <= centre < out.shape[axis]:
+                return
+            offset += centre * (step // out.itemsize)
+    flattening = Flattening((in_axis,), (out_axis,))
+    _draw_orthogonal(out, plan, [key], [offset], gain, flattening, start, threads)
+
+
+def _draw_orthogonal(
+    out: Array,
+    plan: Plan,
+    keys: list[Key],
+    starts: list[int],
+    gain: float,
+    flattening: Flattening,
+    start: Shape,
+    threads: int,
+) -> None:
+    rows, columns, _ = flattening.lines(plan.shape, start, out.shape)
+    words = [(key.seed, key.offset) for key in keys]
+    _draw_lines(out, plan, words, starts, flattening.size(plan.shape), rows, columns, gain, threads)
+
+
+def _draw_lines(
+    out: Array,
+    plan: Plan,
+    words: list[tuple[int, int]],
+    starts: list[int],
+    size: tuple[int, int],
+    rows: Lines,
+    columns: Lines,
+    gain: float,
+    threads: int,
+) -> None:
+    length, count = size
+    if length < count:
+        length, count, rows, columns = count, length, columns, rows
+    _core.orthogonal(
+        out, plan.dtype, words, starts, length, count, rows.lists(), columns.lists(), gain, threads
+    )
+
+
+def _pattern(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
+    patterns.WRITERS[plan.distribution](out, resolve(plan.dtype), plan.shape, start, *plan.numbers)
+
+
+def _pretrained(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
+    pretrained.copy(out, resolve(plan.dtype), plan.source, start)
+
+
+_KERNELS: dict[str, Callable[[Array, Plan, Key, Shape, int], None]] = {
+    "constant": _constant,
+    "uniform": _uniform,
+    "normal": _normal,
+    "truncated_normal": _truncated_normal,
+    "sparse": _sparse,
+    "bernoulli_sparse": _sparse,
+    "flattened_sparse": _flattened_sparse,
+    "orthogonal": _orthogonal,
+    "grouped_orthogonal": _grouped_orthogonal,
+    "delta_orthogonal": _delta_orthogonal,
+    "identity": _pattern,
+    "dirac": _pattern,
+    "bilinear": _pattern,
+    "pretrained": _pretrained,
+}

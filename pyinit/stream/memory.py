@@ -1,0 +1,172 @@
+"""A caller's memory as an array: any buffer borrowed, or refused with the reason."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _core
+from ..errors import DTypeError, LayoutError
+from .dtypes import resolve
+
+__all__ = ["DLPACK_CPU", "Borrowed", "borrow", "dlpack_view"]
+
+Array = npt.NDArray[Any]
+
+_NAMES: dict[np.dtype[Any], str] = {np.dtype(name): name for name in ("float32", "float64", "float16")}
+_NAMES[np.dtype(np.uint16)] = "bfloat16"
+
+
+def borrow(out: Any) -> tuple[Array, str]:
+    """Return the memory of `out` as an array, and the name of its format."""
+    if isinstance(out, np.ndarray):
+        array = out
+    elif hasattr(out, "__dlpack__"):
+        return _borrow_dlpack(out)
+    else:
+        array = _borrow_bytes(out)
+    if not array.flags.carray:
+        raise LayoutError(_why_not(array))
+    name = _NAMES.get(array.dtype)
+    return array, name if name is not None else _name(array)
+
+
+def _name(array: Array) -> str:
+    if array.dtype.kind in "biuSVOU" and array.dtype.name != "bfloat16":
+        raise DTypeError(
+            f"fill needs an array of float32, float64, bfloat16 or float16; got {array.dtype}. "
+            "Use .view(numpy.float32) on raw bytes, or make the array with another dtype."
+        )
+    return resolve(array.dtype).name
+
+
+def _borrow_dlpack(out: Any) -> tuple[Array, str]:
+    library = type(out).__module__.partition(".")[0]
+    if library in _IMMUTABLE:
+        raise LayoutError(
+            f"fill needs memory that may change; a {library} array is immutable. "
+            "Call the recipe and convert what it returns."
+        )
+    try:
+        device = tuple(int(part) for part in out.__dlpack_device__())
+    except ValueError as error:
+        # torch's meta tensors have no memory at all
+        raise LayoutError(
+            f"fill needs memory of the CPU; got a buffer that says: {error}. Make it on the CPU first."
+        ) from None
+    if device[0] != DLPACK_CPU:
+        raise LayoutError(
+            f"fill needs memory of the CPU; got a buffer on DLPack device {device}. "
+            "Fill a CPU buffer and copy it over."
+        )
+    if getattr(out, "requires_grad", False):
+        _check_lasting(out)
+        # a parameter exports its memory only outside autograd
+        out = out.detach()
+    try:
+        array, name, tells, copied = dlpack_view(out)
+    except BufferError as error:
+        raise LayoutError(
+            f"fill needs plain strided memory; got a buffer that says: {error}. Copy it."
+        ) from None
+    except ValueError:
+        held = getattr(out, "dtype", "another dtype")
+        raise DTypeError(
+            f"fill needs a tensor of float32, float64, bfloat16 or float16; got {held}. Use another dtype."
+        ) from None
+    if copied:
+        raise LayoutError(
+            f"fill needs the memory itself; a {library} object gives a copy of its own. "
+            "Call the recipe and convert what it returns."
+        )
+    if not (tells or any(base.__module__.partition(".")[0] in _MUTABLE for base in type(out).__mro__)):
+        raise LayoutError(
+            f"fill needs memory that may change; a {library} object exports it by DLPack 0.x, which does not "
+            "say so. Call the recipe and convert what it returns."
+        )
+    if not array.flags.carray:
+        raise LayoutError(_why_not(array))
+    return array, resolve(name).name
+
+
+# These never let an array change, whatever their export says.
+_IMMUTABLE = frozenset({"jax", "jaxlib", "tensorflow"})
+# DLPack 0.x cannot say that memory is read-only. Whose exports may be written all the same: theirs and their
+# subclasses'.
+_MUTABLE = frozenset({"cupy", "numpy", "torch"})
+
+
+def _check_lasting(out: Any) -> None:
+    """Refuse a torch tensor that autograd knows to be computed, and no view of one that lasts."""
+    base = getattr(out, "_base", None)
+    if getattr(out, "grad_fn", None) is not None and (base is None or base.grad_fn is not None):
+        raise LayoutError(
+            "fill needs memory that keeps what is written; got a tensor that is computed from others. "
+            "Assign instead, as in layer.weight = filled for a parametrized weight, or fill what it is "
+            "computed from."
+        )
+
+
+def _borrow_bytes(out: Any) -> Array:
+    try:
+        view = memoryview(out)
+    except TypeError:
+        raise LayoutError(
+            f"fill needs a writable buffer: an array, a CPU tensor, a bytearray or a memoryview; got "
+            f"{type(out).__name__}. Use numpy.empty(shape, dtype) for new memory."
+        ) from None
+    if view.format not in ("B", "b", "c") or not view.c_contiguous:
+        return np.asarray(view)
+    if view.nbytes % 4:
+        raise LayoutError(
+            f"raw bytes hold float32, so their length must be a multiple of 4; got {view.nbytes}. "
+            "Use a NumPy view for another dtype."
+        )
+    return np.frombuffer(view, np.float32)
+
+
+def _why_not(array: Array) -> str:
+    if not array.flags.writeable:
+        return "fill needs writable memory; got a read-only buffer. Copy it, or open the file with mode 'r+'."
+    if not array.flags.c_contiguous:
+        return (
+            f"fill needs C-contiguous memory; got strides {array.strides} for shape {array.shape}. "
+            "Fill a contiguous array and copy it, or give its rows one by one with a window."
+        )
+    return (
+        f"fill needs memory aligned to {array.dtype.alignment} bytes; got address {array.ctypes.data:#x}. "
+        "Begin the buffer at a multiple of the item size."
+    )
+
+
+DLPACK_CPU = 1
+"""DLPack's number for memory of the CPU."""
+
+
+class Borrowed(NamedTuple):
+    """The memory of a DLPack exporter."""
+
+    array: Array
+    """The memory as an array, bfloat16 as its bits; read-only where the exporter said so."""
+    name: str
+    """The name of its format."""
+    tells: bool
+    """Whether the exporter speaks of what may be written: DLPack 1 does, DLPack 0.x cannot."""
+    copied: bool
+    """Whether it is a copy, made for this export."""
+
+
+def dlpack_view(exporter: Any) -> Borrowed:
+    """Return the memory of a DLPack exporter.
+
+    torch exports two kinds of tensors whose memory is not what they hold: lazily negated ones, and fake ones.
+    """
+    if getattr(exporter, "is_neg", bool)():
+        raise BufferError("its negative bit is set")
+    borrowed = Borrowed(*_core.dlpack_view(exporter))
+    if borrowed.array.size > 0 and borrowed.array.base is None:
+        # for a null pointer NumPy allocates
+        raise BufferError("it has no memory")
+    return borrowed

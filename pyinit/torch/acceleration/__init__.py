@@ -1,0 +1,1 @@
+"""Code written for torch, drawing from pyinit's stream: `pyinit.torch.accelerate`."""

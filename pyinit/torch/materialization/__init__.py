@@ -1,0 +1,1 @@
+"""Modules initialized without memory, then filled: `pyinit.torch.materialize` and `deferred`."""

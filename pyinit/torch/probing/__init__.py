@@ -1,0 +1,1 @@
+"""Any module's report: `pyinit.torch.probe`."""
