@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from ..stream import fill as _fill
+from ..stream.fill import fill as fill_by_plan
 from ..stream.key import Key
 from ..stream.window import Window
 from .recipe import Recipe, as_recipe
@@ -68,4 +68,4 @@ def fill(
     array([[0.5, 0.5, 0.5],
            [0.5, 0.5, 0.5]], dtype=float32)
     """
-    return _fill.fill(out, as_recipe(recipe), key=key, window=window, threads=threads)
+    return fill_by_plan(out, as_recipe(recipe), key=key, window=window, threads=threads)

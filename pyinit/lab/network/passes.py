@@ -1,9 +1,10 @@
 """A layer's way forward and back: the fused kernel, or the kernel's product with NumPy around it.
 
-What the probe and the trainer both run. A layer's *pre-activation* is what enters phi: z, or z normalized;
-its *gradient* is by that, over all ways that lead on from there. Behind a norm the gradient by z is another:
-it is divided by z's standard deviation, so it falls where weights grow, though a norm makes nothing else
-depend on their size; what enters phi has one scale whatever they are, and theory's maps start from it.
+The probe and the trainer both run it. A layer's *pre-activation* is what enters phi: z, or z normalized. Its
+*gradient* is taken with respect to the pre-activation, along every path to the output. Behind a norm, the
+gradient with respect to z differs: it is divided by the standard deviation of z, so it falls where weights
+grow, although nothing else behind a norm depends on their size. The pre-activation has one scale whatever the
+weights are, and theory's maps start from it.
 
 Norms and skips are NumPy's, in operations that round alike everywhere; the products, which take the time, and
 pyinit's own activations are the kernels'. So bits depend on neither threads nor instruction set, unless the
@@ -24,18 +25,17 @@ import numpy as np
 import numpy.typing as npt
 
 from ... import _core
-from ...linalg import statistics as moments
 from ...linalg.normalization import Normalized, normalize
-from ...linalg.statistics import Moments, Question, found, statistics
+from ...linalg.statistics import Asked, Moments, Question, found, statistics
 from ...theory.activation import Activation
 from .dense import Dense
 
 __all__ = [
-    "Asked",
     "Gradients",
     "Inside",
     "Parts",
     "Pass",
+    "Questions",
     "applied",
     "backward",
     "forward",
@@ -63,14 +63,14 @@ class Parts(NamedTuple):
     shift: Array | None = None
 
 
-class Asked(NamedTuple):
-    """What is asked of a layer's pre-activation, activation and weight."""
+class Questions(NamedTuple):
+    """The statistics requested of a layer's pre-activation, activation and weight."""
 
     entering: Question
     activation: Question
     weight: Question
 
-    def asked(self) -> tuple[moments.Asked, moments.Asked, moments.Asked]:
+    def asked(self) -> tuple[Asked, Asked, Asked]:
         """Return the questions as the kernels take them."""
         return self.entering.asked(), self.activation.asked(), self.weight.asked()
 
@@ -84,7 +84,7 @@ class Inside(NamedTuple):
 
 
 class Pass(NamedTuple):
-    """What a layer got, made inside and gave; statistics as `Asked` orders them, where it asked."""
+    """A layer's input, intermediate values and output; the statistics requested by `Questions`, in its order."""
 
     x: Array
     inside: Inside
@@ -93,7 +93,10 @@ class Pass(NamedTuple):
 
 
 class Gradients(NamedTuple):
-    """By what enters phi, by what the layer got, by the z its skip starts from; moments of the weight's."""
+    """Gradients with respect to the pre-activation, the input, and the z where the skip starts.
+
+    `of_weight` holds the moments of the gradient with respect to the weight.
+    """
 
     entering: Array
     inputs: Array | None
@@ -119,15 +122,15 @@ def forward(
     stream: Array | None,
     threads: int,
     *,
-    ask: Asked | None = None,
+    ask: Questions | None = None,
     keep_z: bool = True,
     like: Normalized | None = None,
     take: Take = fresh,
 ) -> Pass:
     """Run a layer on rows; `stream` is the z of the layer before.
 
-    Where z is not kept and the kernel runs the whole layer, y stands in its place. `like` is of other rows,
-    whose mean and variance a norm takes. z and y of a layer that the kernel runs whole are what `take` gives.
+    Where z is not kept and the kernel runs the whole layer, y stands in its place. `like`: reuse
+    the mean and variance of these other rows. z and y of a layer that the kernel runs whole are what `take` gives.
     """
     if is_fused(layer):
         phi = layer.activation
@@ -262,7 +265,7 @@ def silent_share(layer: Dense, entering: Array, y: Array) -> float:
 
 
 def _product(
-    layer: Dense, parts: Parts, x: Array, threads: int, ask: Asked | None
+    layer: Dense, parts: Parts, x: Array, threads: int, ask: Questions | None
 ) -> tuple[Array, Moments | None]:
     z = np.empty((len(x), layer.units), np.float32)
     asked = None if ask is None else ask.weight.asked()

@@ -11,8 +11,8 @@ from ...errors import PyinitError, RecipeError
 from ...recipes.distributions import constant, zeros
 from ...recipes.recipe import Recipe
 from ...recipes.rules import Rule
-from ..dependence import again, following, is_random, last_constants
 from ..tensor import WRITTEN
+from .dependence import again, following, is_random, last_constants
 from .naming import state_names
 from .owned import Owned, owned_tensors
 from .recording import Call, Cell, Draw, Recorded, Snapshot, Write

@@ -15,7 +15,17 @@ from ....stream.key import Key
 from ....stream.plan import Plan
 from ...network.dense import Dense
 from ...network.fused import DRAWN, Drawn, Weight
-from ...network.passes import Asked, Parts, Pass, applied, backward, forward, inside, is_fused, stream_of
+from ...network.passes import (
+    Parts,
+    Pass,
+    Questions,
+    applied,
+    backward,
+    forward,
+    inside,
+    is_fused,
+    stream_of,
+)
 from .axes import Axes, ends, reached, spanning
 from .facts import LayerFacts
 from .retrace import places_for, retraced, stops
@@ -194,13 +204,13 @@ def _asked(
     x: Array,
     entering: Moments,
     before: dict[str, Moments] | None,
-) -> Asked:
+) -> Questions:
     z_axis = _expected(facts, axes, x, entering, before)
     if isinstance(weight, Drawn):
         w_axis = axes.fixed("weight") or spanning(*_bounds(weight.plan), axes.bins)
     else:
         w_axis = axes.around("weight", weight)
-    return Asked(
+    return Questions(
         Question(z_axis, facts.flat_ends), Question(_image(facts.layer, axes, z_axis)), Question(w_axis)
     )
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from torch.utils._pytree import tree_map
 
-from ..recipes.distributions import Constant
-from ..recipes.patterns import Bilinear, Dirac, Identity
-from ..recipes.pretrained import Pretrained
-from .materialization.recording import Call, Cell, Draw, Snapshot, Write
+from ...recipes.distributions import Constant
+from ...recipes.patterns import Bilinear, Dirac, Identity
+from ...recipes.pretrained import Pretrained
+from .recording import Call, Cell, Draw, Snapshot, Write
 
 __all__ = ["again", "following", "is_random", "last_constants"]
 

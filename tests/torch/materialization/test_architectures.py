@@ -35,7 +35,7 @@ def tool(name: str) -> ModuleType:
     """Return a module of tools/architectures, under a name of its own."""
     package = "pyinit_architectures"
     if package not in sys.modules:
-        folder = Path(__file__).resolve().parents[2] / "tools" / "architectures"
+        folder = Path(__file__).resolve().parents[3] / "tools" / "architectures"
         spec = importlib.util.spec_from_file_location(
             package, folder / "__init__.py", submodule_search_locations=[str(folder)]
         )
