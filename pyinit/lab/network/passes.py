@@ -84,7 +84,7 @@ class Inside(NamedTuple):
 
 
 class Pass(NamedTuple):
-    """A layer's input, intermediate values and output; the statistics that `Questions` requested, in order."""
+    """A layer's input, intermediate values and output; the statistics that `Questions` requested."""
 
     x: Array
     inside: Inside
@@ -129,8 +129,8 @@ def forward(
 ) -> Pass:
     """Run a layer on rows; `stream` is the z of the layer before.
 
-    Where z is not kept and the kernel runs the whole layer, y stands in its place. With `like`, a norm reuses the
-    mean and variance of those rows. If the kernel runs the whole layer, `take` makes the arrays of z and y.
+    Where z is not kept and the kernel runs the whole layer, y stands in its place. With `like`, a norm reuses
+    the mean and variance of those rows. If the kernel runs the whole layer, `take` makes the arrays of z and y.
     """
     if is_fused(layer):
         phi = layer.activation
