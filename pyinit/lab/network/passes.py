@@ -130,7 +130,7 @@ def forward(
     """Run a layer on rows; `stream` is the z of the layer before.
 
     Where z is not kept and the kernel runs the whole layer, y stands in its place. With `like`, a norm reuses
-    the mean and variance of those rows. If the kernel runs the whole layer, `take` makes the arrays of z and y.
+    the mean and variance of those rows. If the kernel runs the whole layer, `take` makes the arrays.
     """
     if is_fused(layer):
         phi = layer.activation
