@@ -233,10 +233,10 @@ def _write(cell: Cell, tensor: Owned, rule: Rule, padding: set[int]) -> None:
     if len(view.shape) >= 2 and view.dtype in WRITTEN:
         recipe = tensor.use.fit(recipe, view.shape)
     rows = dict.fromkeys((*rule.zero_rows, *sorted(padding)))
-    if tensor.place.part == "direction" and (rows or recipe == zeros()):
+    if tensor.place.part == "direction" and (rows or _may_hold_zero_rows(recipe, view)):
         raise RecipeError(
-            "a weight-normed weight of zeros has no direction, and would be NaN. Make its magnitude zeros "
-            "instead, original0 or weight_g."
+            "a weight-normed weight has no direction where a row of it is zero, and would be NaN; got "
+            f"{recipe!r}. Make its magnitude zeros instead, original0 or weight_g."
         )
     cell.forget(view)
     number = len(cell.writes)
@@ -246,6 +246,21 @@ def _write(cell: Cell, tensor: Owned, rule: Rule, padding: set[int]) -> None:
             raise RecipeError(f"there is no row {row} in shape {view.shape}. Count from 0.")
         zero = View(view.shape[1:], view.strides[1:], view.offset + row * view.strides[0], view.dtype)
         cell.add(Write(zero, Draw(constant(0.0), (name, len(cell.writes)))))
+
+
+_SPARSE = frozenset({"sparse", "flattened_sparse", "bernoulli_sparse"})
+
+
+def _may_hold_zero_rows(recipe: Recipe, view: View) -> bool:
+    """Tell whether a recipe may make all numbers of some index along the first axis zero."""
+    if view.dtype not in WRITTEN:
+        return False
+    plan = recipe.plan(view.shape, WRITTEN[view.dtype])
+    if plan.distribution in ("identity", "dirac"):
+        groups = getattr(recipe, "groups", 1)
+        return len(view.shape) >= 2 and view.shape[0] > view.shape[1] * groups
+    is_zero = plan.bounds == (0.0, 0.0) or (plan.std == 0 and plan.mean in (None, 0.0))
+    return plan.distribution in _SPARSE or is_zero
 
 
 def _follow(cell: Cell, tensor: Owned, source: Cell, direction: Owned) -> None:

@@ -401,9 +401,29 @@ def test_what_several_tensors_make_is_named_tensor_by_tensor() -> None:
         materialize(layer, {"weight": "he_normal"}, key=0)
 
 
-@pytest.mark.parametrize("rule", [pi.Rule("weight", "zeros"), pi.Rule("weight", "ones", zero_rows=(1,))])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        pi.Rule("weight", "zeros"),
+        pi.Rule("weight", "ones", zero_rows=(1,)),
+        pi.Rule("weight", pi.normal(std=0.0)),
+        pi.Rule("weight", pi.sparse(0.9)),
+    ],
+)
 def test_a_direction_of_zeros_is_refused(rule: pi.Rule) -> None:
     with deferred():
         layer = nn.utils.parametrizations.weight_norm(nn.Linear(8, 4))
     with pytest.raises(pi.errors.RecipeError, match=r"'parametrizations.weight.original1': .* no direction"):
         materialize(layer, [rule], key=0)
+
+
+def test_an_identity_is_a_direction_unless_rows_of_it_are_zero() -> None:
+    for outputs in (4, 8, 9):
+        with deferred():
+            layer = nn.utils.parametrizations.weight_norm(nn.Linear(8, outputs))
+        if outputs > 8:
+            with pytest.raises(pi.errors.RecipeError, match=r"no direction where a row of it is zero"):
+                materialize(layer, {"weight": "identity"}, key=0)
+        else:
+            materialize(layer, {"weight": "identity"}, key=0)
+            assert torch.equal(layer.weight, torch.eye(outputs, 8))
