@@ -1,4 +1,4 @@
-"""``python -m pyinit.cli``."""
+"""Runs the command line by ``python -m``."""
 
 from . import main
 

@@ -83,7 +83,7 @@ class Rule:
                 )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the rule as `pyinit.recipes.rules_json.rules_from_json` reads it."""
+        """Return the rule as ``--recipe`` and a JSON spec read it."""
         content: dict[str, Any] = {"match": self.match, "recipe": self.recipe.to_dict()}
         if self.zero_rows:
             content["zero_rows"] = list(self.zero_rows)

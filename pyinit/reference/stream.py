@@ -242,7 +242,7 @@ def truncated_normal(
 ) -> Array:
     """Return z * std + mean inside [lowest, highest], z the quantile at Phi(a) + (w + 1/2) 2^-N M.
 
-    M = Phi(b) - Phi(a); `numbers` are those of `pyinit.recipes.truncation`, which describe a and b.
+    M = Phi(b) - Phi(a); `numbers` are those of the plan, which describe a and b.
     """
     found = resolve(dtype)
     bits = found.word_bits

@@ -1,7 +1,7 @@
 """The safetensors container: headers and sharded indexes, read strictly and built with stable order.
 
 A file is ``n`` (8 bytes, little-endian), ``n`` bytes of JSON, then the tensors' bytes. Only headers pass
-through here; tensor bytes are drawn and written by :mod:`pyinit.checkpoint.checkpoint`.
+through here; `pyinit.write_checkpoint` draws and writes the tensors' bytes.
 Source: https://github.com/huggingface/safetensors#format
 """
 

@@ -10,7 +10,7 @@ Norms and skips are NumPy's, in operations that round alike everywhere; the prod
 pyinit's own activations are the kernels'. So bits depend on neither threads nor instruction set, unless the
 activation is a user's function: its bits are those that it returns on this machine.
 
-Arrays are float32 and without gaps, and kernels are called without the checks of `pyinit.lab.network.fused`:
+Arrays are float32 and without gaps, and kernels are called without the checks of the file `fused`:
 in a step of small layers these take as long as a product. What is not finite may warn: callers use
 `numpy.errstate`.
 """
@@ -53,8 +53,8 @@ Take: TypeAlias = Callable[[int, int], Array]
 class Parts(NamedTuple):
     """A layer's parameters, or the places of their gradients; None for what is not there or not wanted.
 
-    The weight is an array, or what `pyinit.lab.network.fused.Drawn.given` returns; scale and shift are a
-    norm's, None for 1 and 0.
+    The weight is an array, or what ``Drawn.given()`` returns. Scale and shift are those of a norm; None
+    stands for 1 and 0.
     """
 
     weight: Any

@@ -8,7 +8,7 @@ A tensor that autograd knows to be computed, such as a parametrized weight, is r
 there is lost. Under ``torch.no_grad()`` autograd knows nothing, and the write is lost here, too.
 
 torch's generator governs the draws, where none is given the one that `torch.manual_seed` seeds: each call
-takes one integer from it, which with its seed makes the key (`pyinit.torch.draws.next_key`). The values are
+takes one integer from it, which makes the key together with its seed. The values are
 pyinit's, not torch's: the same on every machine, for any number of threads and any strides, however large the
 tensors were that were drawn before. A meta or fake tensor has nothing to fill and takes nothing. Of a DTensor
 each rank fills what it holds, without communication: seed the generators of all ranks alike.

@@ -48,12 +48,11 @@ def materialize(
 ) -> Module:
     """Make a module on the meta device real, in place, by its own initialization drawn by name.
 
-    What the module's `reset_parameters`, `_init_weights` and the like would write is recorded
-    (`pyinit.torch.materialization.beginnings.record`) and replayed: the same distributions as eager torch,
-    other numbers. Each tensor's numbers depend on the key, its own name and what is written to it: adding a
-    layer changes no other, and ``pyinit.torch.fill(tensor, recipe, key=pyinit.key(0).fold_in(name))`` makes a
-    tensor that is drawn once. `pyinit.torch.materialization.recording` has the keys of tensors that are
-    written more than once.
+    What the module's `reset_parameters`, `_init_weights` and the like would write is recorded and
+    replayed: the same distributions as eager torch, other numbers. Each tensor's numbers depend on the key,
+    its own name and what is written to it: adding a layer changes no other, and
+    ``pyinit.torch.fill(tensor, recipe, key=pyinit.key(0).fold_in(name))`` makes a tensor that is drawn once.
+    Where a tensor is written more than once, a draw that follows n writes has that key folded with n.
 
     Parameters
     ----------

@@ -280,8 +280,7 @@ class Recorded:
 
     Notes
     -----
-    `pyinit.torch.materialization.replay.refill(recorded, out, root, window=window)` makes it, or a window of
-    it.
+    ``replay.refill(recorded, out, root, window=window)`` makes it, or a window of it.
     """
 
     name: str

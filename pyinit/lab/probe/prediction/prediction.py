@@ -52,7 +52,7 @@ def predicted(
 
     Gradients are predicted relative to the last layer's measured one, weights by their plan. The prediction
     of the weight gradient is for one row, and for more rows where these are as alike in every layer.
-    Gradients are left out where `pyinit.theory.backward` does not know them.
+    Gradients are left out where theory's recursion does not know them.
 
     A mean of the weights passes on each row's sum: behind it nothing is predicted where rows differ in
     theirs, until a layer normalization takes out what units share.
