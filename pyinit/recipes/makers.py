@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 from ..errors import CallError, PyinitError
+from ..stream.arguments import brief
 from .names import nearest
 
-__all__ = ["Spoken", "brief", "maker"]
+__all__ = ["Spoken", "maker"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -191,12 +192,6 @@ class _Call:
                 return f"Write {name}={value}."
         found = nearest(given, self.known)
         return f"Did you mean {', '.join(found)}?" if found else "Leave it out."
-
-
-def brief(value: Any) -> str:
-    """Return a value as a message shows it: in one line, and not too long."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 100 else f"{text[:97]}..."
 
 
 def _is_shape(value: Any) -> bool:

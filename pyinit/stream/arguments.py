@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, RecipeError
-from ..recipes.makers import brief
 
-__all__ = ["check_threads", "flag", "number"]
+__all__ = ["brief", "check_threads", "flag", "number"]
 
 # kMostThreads of csrc/parallel.hpp
 _MOST_THREADS = 4096
@@ -50,3 +49,9 @@ def flag(what: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise RecipeError(f"{what} is True or False; got {brief(value)}. Use a bool.")
     return value
+
+
+def brief(value: Any) -> str:
+    """Return a value as a message shows it: in one line, and not too long."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 100 else f"{text[:97]}..."
