@@ -1,4 +1,4 @@
-"""``init.json``: all it takes to make the same bytes again, and to tell whether they are the same."""
+"""``init.json``: what is needed to make the same bytes again, and to check that they are the same."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Receipt"]
 
 @dataclass(frozen=True)
 class Receipt:
-    """What was written, where, and from which numbers.
+    """The files of a checkpoint and the numbers that made them.
 
     Parameters
     ----------

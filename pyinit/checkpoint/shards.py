@@ -1,4 +1,4 @@
-"""How a checkpoint is cut into files, and the names they get."""
+"""Divides a checkpoint into files and names them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Shard", "contradicting", "cut", "index_content", "index_name"]
 
 @dataclass(frozen=True)
 class Shard:
-    """One file: its header, and the drafts in the order of their bytes."""
+    """One file: its header, and its drafts in the order of their bytes."""
 
     name: str
     header: bytes
@@ -77,7 +77,7 @@ def index_content(shards: Iterable[Shard]) -> bytes:
 
 
 def contradicting(directory: Path, stem: str, names: Iterable[str]) -> list[str]:
-    """Return the files of a former checkpoint that loaders would take for part of the new one."""
+    """Return the files of an earlier checkpoint that loaders would read as part of the new one."""
     shard = re.compile(re.escape(stem) + r"(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?")
     kept = set(names)
     if not directory.is_dir():

@@ -15,7 +15,7 @@ __all__ = ["Staging", "no_room", "readable_size"]
 
 
 class Staging:
-    """Keeps files of one directory under temporary names, then renames them together.
+    """Keeps files of one directory under temporary names, and renames them together.
 
     A context manager: leaving it without `publish`, for whatever reason, removes the temporary files,
     and the directory if it was made here.
@@ -25,7 +25,7 @@ class Staging:
     directory : path-like
         Made if it does not exist.
     names : iterable of str
-        The files to come, in the order in which they are to appear.
+        The final names, in the order in which the files appear.
     overwrite : bool
         Whether files of these names may be replaced.
     obsolete : iterable of str
@@ -57,7 +57,7 @@ class Staging:
         missing = [path for path in (self.directory, *self.directory.parents) if not path.exists()]
         try:
             for path in reversed(missing):
-                # a/.. is there as soon as a is
+                # a/.. exists as soon as a exists
                 if not path.exists():
                     path.mkdir()
                     self._made.append(path)
@@ -76,7 +76,7 @@ class Staging:
         """
         usage = shutil.disk_usage(self.directory)
         if usage.total and nbytes > usage.free:
-            # claiming would take all there is from others before it failed
+            # claiming would take all free blocks from others before it fails
             raise no_room(self.directory, name, nbytes)
         temporary = self.directory / f".{name}.{secrets.token_hex(4)}.tmp"
         self._temporary[name] = temporary
@@ -124,7 +124,7 @@ class Staging:
         for temporary in self._temporary.values():
             temporary.unlink(missing_ok=True)
         for path in reversed(self._made):
-            # somebody else may have put a file there
+            # another process may have made such a file
             with suppress(OSError):
                 path.rmdir()
 
@@ -133,7 +133,7 @@ class Staging:
             return
         for name in (*self._names, *self._obsolete):
             path = self.directory / name
-            # a link that leads nowhere is somebody's, too
+            # a broken link counts as a file, too
             if os.path.lexists(path):
                 raise FileExistsError(
                     errno.EEXIST,
@@ -142,7 +142,7 @@ class Staging:
 
 
 def no_room(directory: Path, name: str, nbytes: int) -> OSError:
-    """Return the error of a full disk, saying what was needed and what is there."""
+    """Return the error of a full disk, with the bytes needed and the bytes free."""
     free = shutil.disk_usage(directory).free
     return OSError(
         errno.ENOSPC,
@@ -163,7 +163,7 @@ def readable_size(nbytes: float) -> str:
 
 
 def _reserve(descriptor: int, nbytes: int) -> None:
-    """Claim the blocks now, so that a full disk is known before the work begins."""
+    """Claim the blocks now, so that a full disk is found before the work begins."""
     if nbytes == 0:
         return
     if hasattr(os, "posix_fallocate"):

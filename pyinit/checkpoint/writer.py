@@ -1,8 +1,8 @@
-"""Tensors drawn block by block into warm buffers and written in place by several threads.
+"""Draws tensors block by block into warm buffers; several threads write them in place.
 
-Why so: a block of 4 MiB stays in cache between the draw and the copy into the page cache, any thread can
+Why blocks: a block of 4 MiB stays in cache between the draw and the copy into the page cache, any thread can
 write any block at its final offset, and asking the kernel to begin writing each block out at once keeps
-the disk busy meanwhile: half again the speed of a plain sequential write and fsync (measured).
+the disk busy meanwhile. That is 1.5 times the speed of a plain sequential write and fsync (measured).
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class _Block:
 
 
 class _Writer:
-    """The state that the threads share."""
+    """State that the threads share."""
 
     def __init__(self, files: Sequence[_File], block_bytes: int, digest: bool, threads: int) -> None:
         self.block_bytes = block_bytes
@@ -87,7 +87,7 @@ class _Writer:
         self._blocks = self._all_blocks()
 
     def run(self) -> None:
-        """Write blocks until there are none left, or somebody fails."""
+        """Write blocks until none is left or a thread fails."""
         try:
             buffer = np.empty(self.block_bytes, np.uint8)
             while (block := self._next()) is not None:
@@ -99,7 +99,7 @@ class _Writer:
                 self.is_stopping = True
 
     def close(self) -> None:
-        """Close what an interrupt left open."""
+        """Close the files that an interrupt left open."""
         for file in self._files:
             if file.descriptor >= 0:
                 os.close(file.descriptor)
@@ -198,13 +198,13 @@ def write_shards(
     Parameters
     ----------
     shards : sequence of Shard
-        What to write.
+        The shards to write.
     paths : sequence of Path
-        Where.
+        Their files.
     threads : int, optional
         Threads that draw and write; by default as many as `pyinit.info` names.
     digest : bool
-        Also sum the bytes, which takes about as long as drawing them.
+        Also compute checksums of the bytes, which takes about as long as drawing them.
     progress : callable, optional
         Called about ten times a second, in the calling thread, with (bytes written, bytes in all).
 

@@ -55,7 +55,7 @@ def ancestor(state: Mapping[str, Any], key: Key, way_out: str) -> ISeedSequence 
     Raises
     ------
     StateError
-        If no sequence can be meant, or one of another key.
+        If the description is not valid, or belongs to another key.
     """
     if "n_children_spawned" not in state and "seed_sequence" not in state:
         return None

@@ -27,7 +27,7 @@ def check_threads(threads: Any) -> int | None:
 
 
 def number(what: str, value: Any, *, finite: bool = True) -> float:
-    """Return a parameter as a float, without a negative zero; NaN is never meant."""
+    """Return a parameter as a float, without a negative zero; NaN is not valid."""
     if type(value) is float and value - value == 0.0:
         return value + 0.0
     # NumPy's complex numbers are floats, too, but for half of what they say

@@ -27,7 +27,7 @@ class TensorNumberError(RecipeError, TypeError):
 
 
 class TensorRecipeError(RecipeError, RuntimeError):
-    """Numbers of a distribution that cannot be meant; torch raises a RuntimeError."""
+    """Numbers of a distribution that are not valid; torch raises a RuntimeError."""
 
 
 class TorchVersionError(PyinitError, ImportError):

@@ -65,7 +65,7 @@ WIDTHS = [60, 200, 300, 200, 100]
 
 
 def run(name: str, sigma_w: float, sigma_b: float, seed: int, shift: float = 0.0, x_mean: float = 0.0):
-    """Return mean squares of eight inputs: pre-activations, activations, gradients by the former."""
+    """Return mean squares of eight inputs: pre-activations, activations, gradients at these."""
     phi, rng = activation(name), np.random.default_rng(seed)
     a = rng.normal(x_mean, 0.8, (8, WIDTHS[0]))
     entering, zs, squares, weights = np.mean(a**2), [], [], []

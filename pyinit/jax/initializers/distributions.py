@@ -93,7 +93,7 @@ def truncated_normal(
     Raises
     ------
     RecipeError
-        If a number cannot be meant.
+        If a number is not valid.
 
     Examples
     --------

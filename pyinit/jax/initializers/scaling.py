@@ -52,7 +52,7 @@ def variance_scaling(
     Raises
     ------
     RecipeError
-        If an option is unknown or the scale cannot be meant; when the initializer is made, not when it is
+        If an option is unknown or the scale is not valid; when the initializer is made, not when it is
         called.
     ShapeError
         When it is called for a vector, which has no two last axes.

@@ -40,7 +40,7 @@ class Objective:
     sd: float = 1.0
 
     def __call__(self, output: Array, rows: Array) -> tuple[float, Array]:
-        """Return the loss of rows and its gradient by the output."""
+        """Return the loss of rows and its gradient with respect to the output."""
         return LOSSES[self.loss](output, self.targets[rows])
 
     def score(self, output: Array, wanted: Array) -> float:

@@ -71,7 +71,7 @@ def snapshot(
     axes: Axes,
     threads: int | None,
 ) -> Snapshot:
-    """Return the moments of every layer on this batch; `back` are the gradients by what entered phi."""
+    """Return the moments of every layer on this batch; `back` are the gradients at each pre-activation."""
     layers = []
     for at, (layer, forth, gradient) in enumerate(zip(network.layers, made, back, strict=True)):
         kinds = {

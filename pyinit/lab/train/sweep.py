@@ -45,9 +45,9 @@ def forward(network: Network, parts: Sequence[Parts], x: Array, threads: int) ->
 def backward(
     network: Network, parts: Sequence[Parts], made: list[Pass], dy: Array, into: Sequence[Parts], threads: int
 ) -> list[Array]:
-    """Write every parameter's gradient into its place; return the gradient by what entered each phi.
+    """Write every parameter's gradient into its place; return the gradient at each pre-activation.
 
-    `dy` is the gradient by the network's output.
+    `dy` is the gradient with respect to the network's output.
     """
     found: list[Array] = []
     stream: Array | None = None

@@ -41,7 +41,7 @@ class Request(NamedTuple):
 
 
 Reader = Callable[..., Request]
-"""Takes the arguments of a call, and raises where they cannot be meant."""
+"""Takes the arguments of a call, and raises where they are not valid."""
 
 
 def read(reader: Reader, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Request | None:

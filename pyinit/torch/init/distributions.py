@@ -123,7 +123,7 @@ def trunc_normal_(
     Raises
     ------
     RecipeError
-        If a number cannot be meant. Also a RuntimeError, as torch's.
+        If a number is not valid. Also a RuntimeError, as torch's.
 
     Warns
     -----
@@ -172,7 +172,7 @@ def sparse_(
     ShapeError
         If the tensor does not have 2 dimensions.
     RecipeError
-        If a number cannot be meant. Also a RuntimeError, as torch's.
+        If a number is not valid. Also a RuntimeError, as torch's.
 
     References
     ----------
