@@ -217,17 +217,15 @@ class _UnknownVector(Recipe):
     """Refuses a vector called weight that no convention names: it may be a norm's scale."""
 
     verb: ClassVar[str] = "unknown"
+    recipe: Recipe
 
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
-        """Raise the error that says what to do."""
+        """Raise the error of the recipe itself, or else the one that says what to do."""
+        self.recipe.make_plan(shape, dtype)
         raise RecipeError(
             f"one recipe is for what is drawn at random, and a weight of shape {shape} may be a norm's, "
             'which is not. Give a mapping that names it, such as {"*.bn.weight": "ones", "*": "normal"}.'
         )
-
-
-# such as the batch norms that a Sequential numbers
-_UNKNOWN_VECTORS = Rule("*.weight|weight", _UnknownVector(), no_kernels=True)
 
 
 def is_one_recipe(recipes: object) -> bool:
@@ -272,8 +270,9 @@ def rules_of(recipes: object, defaults: Iterable[Rule] | None = None) -> tuple[R
     recipe = as_recipe(recipes)
     if defaults is not None:
         return redrawn(defaults, recipe)
-    unknown = () if isinstance(recipe, Constant) else (_UNKNOWN_VECTORS,)
-    return (*CONVENTIONS, *unknown, Rule("*", recipe))
+    # such as the batch norms that a Sequential numbers
+    vectors = recipe if isinstance(recipe, Constant) else _UnknownVector(recipe)
+    return (*CONVENTIONS, Rule("*.weight|weight", vectors, no_kernels=True), Rule("*", recipe))
 
 
 def as_rules(recipes: object) -> tuple[Rule, ...]:
