@@ -219,6 +219,13 @@ class _UnknownVector(Recipe):
     verb: ClassVar[str] = "unknown"
     recipe: Recipe
 
+    def __repr__(self) -> str:
+        return repr(self.recipe)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the recipe as a dict: a file that could be written has no such vector."""
+        return self.recipe.to_dict()
+
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
         """Raise the error of the recipe itself, or else the one that says what to do."""
         self.recipe.make_plan(shape, dtype)

@@ -327,3 +327,10 @@ def test_redrawn_keeps_constants_order_and_padding() -> None:
         Rule("*", he, kernels_only=True),
         rules[2],
     )
+
+
+def test_the_rules_of_one_recipe_are_json_that_reads_back() -> None:
+    rules = rules_of("he_normal")
+    content = json.dumps([rule.to_dict() for rule in rules])
+    assert [rule.to_dict() for rule in rules_from_json(content)] == json.loads(content)
+    assert "he_normal()" in repr(rules[-2])
