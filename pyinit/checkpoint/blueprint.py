@@ -12,8 +12,9 @@ import numpy as np
 
 from ..errors import PyinitError, RecipeError
 from ..recipes.distributions import Constant
+from ..recipes.matching import check_matched, deciding
 from ..recipes.recipe import Recipe
-from ..recipes.rules import CONVENTIONS, Rule, check_matched, deciding, fitted, is_one_recipe, rules_of
+from ..recipes.rules import CONVENTIONS, Rule, fitted, is_one_recipe, rules_of
 from ..stream.key import Key, as_key
 from ..stream.plan import Plan
 from ..stream.safetensors import TensorInfo

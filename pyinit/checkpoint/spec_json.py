@@ -7,7 +7,8 @@ from typing import Any
 
 from ..errors import LayoutError, RecipeError, SpecError
 from ..recipes.fans import LAYOUTS
-from ..recipes.rules import CONVENTIONS, check_matched
+from ..recipes.matching import check_matched
+from ..recipes.rules import CONVENTIONS
 from ..recipes.rules_json import rules_from_json
 from ..stream.safetensors import ITEMSIZE
 from ..stream.strict_json import shown

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ..errors import RecipeError
+from ..recipes.matching import check_matched, deciding
 from ..recipes.recipe import Recipe, as_recipe
-from ..recipes.rules import Rule, as_rules, check_matched, deciding, is_one_recipe
+from ..recipes.rules import Rule, as_rules, is_one_recipe
 from ..stream.window import Shape
 
 __all__ = ["Choice", "Recipes", "chosen"]

@@ -16,8 +16,9 @@ from ..stream.kernels import execute
 from ..stream.key import Key, as_key
 from ..stream.plan import Plan
 from ..stream.window import Shape, normal_shape
+from .matching import check_matched, deciding
 from .recipe import Recipe, as_recipe, is_maker
-from .rules import Rule, check_matched, deciding, is_one_recipe, rules_of
+from .rules import Rule, is_one_recipe, rules_of
 
 __all__ = ["init_params"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -14,15 +14,13 @@ from ..stream.plan import Plan
 from ..stream.window import Shape
 from .distributions import Constant, ones, zeros
 from .fans import Axes
-from .names import nearest
 from .recipe import Recipe, as_recipe, is_maker
 
 __all__ = [
     "CONVENTIONS",
     "Rule",
     "as_rules",
-    "check_matched",
-    "deciding",
+    "fits",
     "fitted",
     "is_one_recipe",
     "redrawn",
@@ -71,7 +69,7 @@ class Rule:
     def matches(self, name: str, *, is_kernel: bool) -> bool:
         """Tell whether the rule speaks of the parameter."""
         excluded = self.no_kernels if is_kernel else self.kernels_only
-        return not excluded and _fits(self.match, name)
+        return not excluded and fits(self.match, name)
 
     def check_rows(self, shape: Shape) -> None:
         """Refuse rows to keep zero that a tensor of this shape does not have."""
@@ -101,7 +99,8 @@ def _rows(rows: Any) -> tuple[int, ...]:
     return tuple(int(row) for row in listed)
 
 
-def _fits(match: str, name: str) -> bool:
+def fits(match: str, name: str) -> bool:
+    """Tell whether a name fits a pattern, or is it."""
     # a name with brackets is its own pattern too
     return match == name or _pattern(match).fullmatch(name) is not None
 
@@ -309,105 +308,3 @@ def _as_rule(pair: object) -> Rule:
     raise RecipeError(
         f"a rule is a pattern and a recipe; got {pair!r:.100}. Use ('*.weight', pyinit.he_normal())."
     )
-
-
-def deciding(rules: Iterable[Rule]) -> Callable[[str, bool], Rule | None]:
-    """Return the function of (name, is_kernel) that finds the first rule that matches, or None.
-
-    It takes the time of the patterns alone, however many rules are exact names.
-    """
-    exact: dict[str, list[tuple[int, Rule]]] = {}
-    patterns: list[tuple[int, Rule]] = []
-    for at, rule in enumerate(rules):
-        exact.setdefault(rule.match, []).append((at, rule))
-        if not _is_exact(rule.match):
-            patterns.append((at, rule))
-
-    def found(name: str, is_kernel: bool) -> Rule | None:
-        named = next(
-            ((at, rule) for at, rule in exact.get(name, ()) if rule.matches(name, is_kernel=is_kernel)),
-            None,
-        )
-        for at, rule in patterns:
-            if named is not None and named[0] <= at:
-                break
-            if rule.matches(name, is_kernel=is_kernel):
-                return rule
-        return None if named is None else named[1]
-
-    return found
-
-
-def _is_exact(match: str) -> bool:
-    return not any(sign in match for sign in "*?[|")
-
-
-def check_matched(
-    rules: Iterable[Rule], names: Iterable[str], aliases: Mapping[str, str] | None = None
-) -> None:
-    """Refuse a rule of the caller's that matches no tensor, and an exact name that an earlier rule decides.
-
-    Parameters
-    ----------
-    rules : iterable of Rule
-        What the caller gave; not conventions, and not a model's own rules.
-    names : iterable of str
-        The names of the model's tensors.
-    aliases : mapping of str to str, optional
-        Names of tensors that share another one, and the name of that.
-
-    Raises
-    ------
-    RecipeError
-        The message names the nearest names. Of alternatives (``a|b``) each name needs its tensor, and the
-        whole pattern one.
-
-    Examples
-    --------
-    >>> from pyinit.recipes.rules import Rule, check_matched
-    >>> check_matched([Rule("*.wieght", "zeros")], ["l1.weight", "l1.bias"])
-    Traceback (most recent call last):
-    pyinit.errors.RecipeError: no parameter matches '*.wieght'. Did you mean l1.weight?
-    """
-    known = dict.fromkeys(names)
-    if not known:
-        return
-    # rules that speak of every name they match, be it a kernel's or not
-    before: dict[str, None] = {}
-    for rule in rules:
-        if rule.match in known and (first := _deciding_match(before, rule.match)) is not None:
-            raise RecipeError(
-                f"the rule for {rule.match!r} has no effect: {first!r} is before it, and decides. "
-                f"Put {rule.match!r} first."
-            )
-        if not (rule.kernels_only or rule.no_kernels):
-            before[rule.match] = None
-        if rule.match in known:
-            continue
-        exact = [part for part in rule.match.split("|") if _is_exact(part)]
-        missing = [part for part in exact if part not in known]
-        if not exact and not any(_fits(rule.match, name) for name in known):
-            missing = [rule.match]
-        if missing:
-            raise RecipeError(_unmatched(missing[0], known, aliases or {}))
-
-
-def _deciding_match(matches: Mapping[str, None], name: str) -> str | None:
-    """Return the first of the patterns that a name fits, if the name is no pattern itself."""
-    if not _is_exact(name):
-        return None
-    if name in matches:
-        return name
-    return next((match for match in matches if not _is_exact(match) and _fits(match, name)), None)
-
-
-def _unmatched(match: str, names: Iterable[str], aliases: Mapping[str, str]) -> str:
-    for alias, owner in aliases.items():
-        if _fits(match, alias):
-            return f"no parameter of its own matches {match!r}: {alias} shares {owner}. Name {owner}."
-    names = list(names)
-    found = nearest(match, names)
-    if found:
-        return f"no parameter matches {match!r}. Did you mean {', '.join(found)}?"
-    listed = ", ".join(names[:3])
-    return f"no parameter matches {match!r}. The names are {listed}{', ...' if len(names) > 3 else ''}."

@@ -11,12 +11,11 @@ import pytest
 import pyinit as pi
 from pyinit.errors import RecipeError
 from pyinit.recipes.fans import Axes
+from pyinit.recipes.matching import check_matched, deciding
 from pyinit.recipes.rules import (
     CONVENTIONS,
     Rule,
     as_rules,
-    check_matched,
-    deciding,
     fitted,
     redrawn,
     rules_of,

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import torch
 
-from ...recipes.rules import Rule, check_matched
+from ...recipes.matching import check_matched
+from ...recipes.rules import Rule
 from ..owners import Place, Use, owner_of, use_of
 from .naming import state_names
 from .recording import Recorded
