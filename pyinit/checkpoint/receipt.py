@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..recipes.matching import effective
 from ..stream.key import STREAM_VERSION
 from ..stream.release import version
 from ..stream.strict_json import finite
@@ -50,7 +51,12 @@ class Receipt:
             "parameters": spec.parameters,
             "bytes": spec.nbytes,
             "dtype": _only({tensor.dtype for tensor in spec.tensors if tensor.is_float}),
-            "rules": [rule.to_dict() for rule in self.blueprint.rules],
+            "rules": [
+                rule.to_dict()
+                for rule in effective(
+                    self.blueprint.rules, ((tensor.name, tensor.is_kernel) for tensor in spec.tensors)
+                )
+            ],
             "ties": dict(spec.ties),
             "files": {shard.name: shard.nbytes for shard in self.shards},
             "tensors": dict(self._tensors()),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from ..errors import RecipeError
 from .names import nearest
 from .rules import Rule, fits
 
-__all__ = ["check_matched", "deciding"]
+__all__ = ["check_matched", "deciding", "effective"]
 
 
 def deciding(rules: Iterable[Rule]) -> Callable[[str, bool], Rule | None]:
@@ -36,6 +37,33 @@ def deciding(rules: Iterable[Rule]) -> Callable[[str, bool], Rule | None]:
         return None if named is None else named[1]
 
     return found
+
+
+def effective(rules: Iterable[Rule], tensors: Iterable[tuple[str, bool]]) -> tuple[Rule, ...]:
+    """Return the rules that decide for a tensor, each with the alternatives that match one.
+
+    Parameters
+    ----------
+    rules : iterable of Rule
+        In order.
+    tensors : iterable of (str, bool)
+        Each tensor's name, and whether it is a kernel.
+
+    Returns
+    -------
+    tuple of Rule
+        They decide as `rules` do, and `check_matched` accepts them.
+    """
+    listed, held = tuple(rules), list(tensors)
+    decide = deciding(listed)
+    used = {id(decide(name, is_kernel)) for name, is_kernel in held}
+
+    def narrowed(rule: Rule) -> Rule:
+        parts = rule.match.split("|")
+        met = [part for part in parts if any(fits(part, name) for name, _ in held)]
+        return replace(rule, match="|".join(met)) if met else rule
+
+    return tuple(narrowed(rule) for rule in listed if id(rule) in used)
 
 
 def _is_exact(match: str) -> bool:

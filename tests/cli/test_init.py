@@ -293,3 +293,21 @@ def test_a_reader_that_leaves_early_is_no_error(config: str) -> None:
     )
     assert done.stdout.startswith("tensor")
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "recipe", ["he_normal", "normal", '[{"match": "*.weight|w", "recipe": "ones"}, "default"]']
+)
+def test_the_rules_of_a_receipt_make_the_same_file(recipe: str, tmp_path: Path) -> None:
+    spec, rules = tmp_path / "spec.json", tmp_path / "rules.json"
+    spec.write_text(
+        json.dumps({"tensors": {"l.weight": [6, 4], "norm.weight": [6], "l.bias": [6], "w": [3]}})
+    )
+    if recipe == "he_normal":
+        spec.write_text(json.dumps({"tensors": {"l.weight": [6, 4], "norm.weight": [6], "l.bias": [6]}}))
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert main(["init", str(spec), "--out", f"{first}/", "--seed", "3", "--recipe", recipe]) == 0
+    rules.write_text(json.dumps(json.loads((first / "init.json").read_text())["rules"]))
+    assert main(["init", str(spec), "--out", f"{second}/", "--seed", "3", "--recipe", str(rules)]) == 0
+    name = "model.safetensors"
+    assert (first / name).read_bytes() == (second / name).read_bytes()
