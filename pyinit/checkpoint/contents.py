@@ -210,14 +210,14 @@ def _drawn(fields: Mapping[str, Any], name: str, shape: Shape, dtype: str) -> Co
             return Unread(
                 "drawn",
                 fields,
-                f"tensor '{name}' copies {source['array']} in memory, which a plan read from JSON does not hold; "
-                "save it as safetensors and name the file in the recipe",
+                f"tensor '{name}' copies {source['array']} in memory, which a plan read from JSON does not "
+                "hold; save it as safetensors and name the file in the recipe",
             )
         found = open_source(source["file"], source["tensor"])
         if not isinstance(found, FileSource) or found.start != source["start"]:
             raise FormatError(
-                f"{source['file']}: tensor '{source['tensor']}' is not where the plan says; the file changed. "
-                "Make the plan again"
+                f"{source['file']}: tensor '{source['tensor']}' is not where the plan says; the file "
+                "changed. Make the plan again"
             )
         plan = replace(plan, source=found)
     return Drawn(plan, Key(*fields["key"]), tuple(fields.get("zero_rows", ())))
@@ -244,7 +244,7 @@ READERS: dict[str, Reader] = {"drawn": _drawn, "filled": _filled, "copied": _cop
 
 
 def content_from_dict(fields: Mapping[str, Any], name: str, shape: Shape, dtype: str) -> Content:
-    """Return the content that `Content.to_dict` wrote; one that cannot be made here refuses when it is filled.
+    """Return the content that `Content.to_dict` wrote; one that cannot be made refuses when it is filled.
 
     Raises
     ------
@@ -257,7 +257,7 @@ def content_from_dict(fields: Mapping[str, Any], name: str, shape: Shape, dtype:
             return Unread(
                 kind,
                 fields,
-                f"tensor '{name}' is {kind} by {fields.get('definition', 'a definition that the plan omits')}; "
+                f"tensor '{name}' is {kind} by {fields.get('definition', 'what the plan does not say')}; "
                 "make the plan from that definition in this process",
             )
         return READERS[kind](fields, name, shape, dtype)

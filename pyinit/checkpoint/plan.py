@@ -98,7 +98,7 @@ class CheckpointPlan:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All final names, in the order of appearance: who finds the model, or the index, finds everything."""
+        """All final names, in the order of appearance: who finds the model, or the index, finds all."""
         return (*self.first, *(shard.name for shard in self.shards), *self.last)
 
     @cached_property
@@ -130,8 +130,8 @@ class CheckpointPlan:
         FormatError
             If the text is not a plan, or was changed since.
         SpecError
-            If it was made for another version of the stream, or its recipes have other numbers in this version
-            of pyinit: the message names the difference.
+            If it was made for another version of the stream, or its recipes have other numbers in this
+            version of pyinit: the message names the difference.
         """
         read = read_document(text)
         shards = tuple(cut(read.blueprint.drafts, read.stem, counts=read.counts))
@@ -145,7 +145,7 @@ class CheckpointPlan:
         moved = replace(self, path=Path(path))
         if (moved.is_file, moved.stem) != (self.is_file, self.stem):
             raise SpecError(
-                f"the plan names its files after {self.path.name}; got the place {moved.path}. Make a plan for it"
+                f"the plan names its files after {self.path.name}; got {moved.path}. Make a plan for it"
             )
         return moved
 
@@ -212,7 +212,7 @@ def plan_blueprint(
     extent_bytes: int = EXTENT_BYTES,
     digest: bool = False,
 ) -> CheckpointPlan:
-    """Plan the files and extents of what a blueprint decided; the arguments are those of `plan_checkpoint`."""
+    """Plan the files and extents of what a blueprint decided, with the arguments of `plan_checkpoint`."""
     plan = CheckpointPlan(blueprint, (), (), Path(path), extent_bytes, digest)
     shards = tuple(cut(blueprint.drafts, plan.stem, shard_size))
     return replace(plan, shards=shards, extents=cut_extents(shards, extent_bytes))

@@ -194,12 +194,12 @@ def read_document(text: str | bytes) -> PlanDocument:
     content = parsed(text, "the plan", FormatError)
     if not isinstance(content, dict) or content.get("pyinit_plan") != _FORMAT:
         raise FormatError(
-            f'a plan is the JSON object that to_json writes, with "pyinit_plan": {_FORMAT}; got {shown(content)}'
+            f'a plan is the object that to_json writes, with "pyinit_plan": {_FORMAT}; got {shown(content)}'
         )
     if content.get("stream_version") != STREAM_VERSION:
         raise SpecError(
             f"the plan was made for version {shown(content.get('stream_version'))} of the stream by pyinit "
-            f"{content.get('pyinit')}; this pyinit has version {STREAM_VERSION}. Use the same pyinit everywhere"
+            f"{content.get('pyinit')}; this pyinit has version {STREAM_VERSION}. Use one pyinit everywhere"
         )
     if set(content) != _FIELDS:
         odd = min(set(content) ^ _FIELDS)
@@ -248,11 +248,11 @@ def _tupled(value: Any) -> Any:
 
 def _check_numbers(name: str, recipe: Recipe, content: Drawn) -> None:
     """Refuse numbers that the recipe does not make in this version of pyinit."""
-    held, here = content.plan, recipe.plan(content.plan.shape, content.plan.dtype)
-    for field in fields(held):
-        if field.name != "source" and getattr(held, field.name) != getattr(here, field.name):
+    planned, here = content.plan, recipe.plan(content.plan.shape, content.plan.dtype)
+    for field in fields(planned):
+        one, other = getattr(planned, field.name), getattr(here, field.name)
+        if field.name != "source" and one != other:
             raise SpecError(
-                f"tensor '{name}': {recipe.called} has {field.name} {getattr(held, field.name)} in the plan, "
-                f"{getattr(here, field.name)} in this pyinit ({version()}). Use the pyinit that made the plan, or "
-                "make it again"
+                f"tensor '{name}': {recipe.called} has {field.name} {one} in the plan, {other} in this pyinit"
+                f" ({version()}). Use the pyinit that made the plan, or make it again"
             )
