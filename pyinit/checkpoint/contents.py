@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -87,21 +87,33 @@ class Drawn:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers of the plan and the key; values in memory are named by a digest."""
-        plan = json.loads(self.plan.to_json())
-        # a tensor has them already
-        del plan["shape"], plan["dtype"]
-        source = self.plan.source
-        if isinstance(source, FileSource):
-            plan["source"] = {"file": source.path, "tensor": source.tensor, "start": source.start}
-        elif isinstance(source, ArraySource):
-            values = np.ascontiguousarray(source.array).view(np.uint8)
-            plan["source"] = {
-                "array": str(source),
-                "shape": list(source.shape),
-                "blake2b": blake2b(values.data, digest_size=16).hexdigest(),
-            }
+        plan = _shared(self.plan) if self.plan.source is None else _numbers(self.plan)
         content = {"kind": self.kind, "plan": plan, "key": [self.key.seed, self.key.offset]}
         return content | ({"zero_rows": list(self.zero_rows)} if self.zero_rows else {})
+
+
+@lru_cache(maxsize=64)
+def _shared(plan: Plan) -> dict[str, Any]:
+    """Return the numbers that layers have in common; nobody may change them."""
+    return _numbers(plan)
+
+
+def _numbers(plan: Plan) -> dict[str, Any]:
+    """Return the numbers of a plan as JSON values."""
+    numbers: dict[str, Any] = json.loads(plan.to_json())
+    # a tensor has them already
+    del numbers["shape"], numbers["dtype"]
+    source = plan.source
+    if isinstance(source, FileSource):
+        numbers["source"] = {"file": source.path, "tensor": source.tensor, "start": source.start}
+    elif isinstance(source, ArraySource):
+        values = np.ascontiguousarray(source.array).view(np.uint8)
+        numbers["source"] = {
+            "array": str(source),
+            "shape": list(source.shape),
+            "blake2b": blake2b(values.data, digest_size=16).hexdigest(),
+        }
+    return numbers
 
 
 @dataclass(frozen=True)

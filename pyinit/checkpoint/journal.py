@@ -26,11 +26,11 @@ from pathlib import Path
 
 from ..errors import FormatError
 from ..stream.strict_json import parsed
-from .differences import difference
+from .differences import Document, difference
 from .locks import guarded, held, is_held
 from .parts import Part, assigned
 from .plan import CheckpointPlan
-from .plan_json import HEAD, Document, document, text_of
+from .plan_json import HEAD, document, head_of, lines_of
 
 __all__ = ["Journal", "Known"]
 
@@ -178,7 +178,7 @@ class Journal:
             if place.name.endswith(_GONE):
                 _clear(place)
                 continue
-            content = _plan_of(place)
+            content = None if place == self.place else _plan_of(place)
             if place == self.place or (content is not None and content.get("stem") != self.plan.stem):
                 continue
             with suppress(FileNotFoundError, NotADirectoryError), guarded(place / _GUARD, is_made=False):
@@ -204,15 +204,16 @@ class Journal:
         """Say how another plan differs from this one."""
         if other is None:
             return "its plan cannot be read"
-        return difference(other, document(self.plan, is_strict=False)) or "only its place differs"
+        return difference(other, document(self.plan)) or "only its place differs"
 
     def _keep_plan(self) -> None:
         if (self.place / "plan.json").exists():
             return
-        text = text_of(document(self.plan, is_strict=False), self.plan.path, self.plan.fingerprint)
+        head = head_of(self.plan.path, self.plan.fingerprint)
         temporary = self.place / "plan.json.new"
         try:
-            temporary.write_text(text, encoding="utf-8")
+            with temporary.open("w", encoding="utf-8") as file:
+                file.writelines(lines_of(self.plan, is_strict=False, head=head))
         except OSError as error:
             raise self._explained(error) from None
         temporary.rename(self.place / "plan.json")

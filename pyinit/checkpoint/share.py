@@ -23,7 +23,7 @@ from .writer import ExtentResult
 __all__ = ["Share"]
 
 #: Extents are noted together: waiting for the disk after each small one would take longer than drawing them.
-_COMMIT_BYTES = 256 << 20
+_COMMIT_BYTES = 1 << 30
 
 
 class Share:
