@@ -81,7 +81,11 @@ def write_checkpoint(
         If a file exists and `overwrite` is false.
     OSError
         With errno ENOSPC if the disk is full. Whatever happens, a file has its final name only when
-        it is complete, and temporary files are removed.
+        it is complete. After an OSError or an interrupt, what is finished stays under hidden names, and so
+        it does after a kill or a power cut: the same call continues there, and a call for another model
+        removes it.
+    BlockingIOError
+        If a living process writes the same files.
 
     Examples
     --------

@@ -33,7 +33,7 @@ from .found import Found
 from .locks import guarded, held, is_held
 from .parts import Part, assigned
 from .plan import CheckpointPlan
-from .plan_json import HEAD, document, head_of, lines_of
+from .plan_json import HEAD, headed
 
 __all__ = ["Journal", "Known"]
 
@@ -207,16 +207,15 @@ class Journal:
         """Say how another plan differs from this one."""
         if other is None:
             return "its plan cannot be read"
-        return difference(other, document(self.plan)) or "only its place differs"
+        return difference(other, self.plan.document) or "only its place differs"
 
     def _keep_plan(self) -> None:
         if (self.place / "plan.json").exists():
             return
-        head = head_of(self.plan.path, self.plan.fingerprint)
         temporary = self.place / "plan.json.new"
         try:
-            with temporary.open("w", encoding="utf-8") as file:
-                file.writelines(lines_of(self.plan, is_strict=False, head=head))
+            text = headed(self.plan.text, self.plan.path, self.plan.fingerprint)
+            temporary.write_text(text, encoding="utf-8")
         except OSError as error:
             raise self._explained(error) from None
         temporary.rename(self.place / "plan.json")
