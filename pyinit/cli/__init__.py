@@ -36,7 +36,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command and return its exit status: 0, 1 if what was verified differs, 2 for an error, 130 when interrupted.
+    """Run the command and return its exit status: 0, 2 for an error, 130 when interrupted; 1 if files differ
+    from their receipt.
 
     Parameters
     ----------

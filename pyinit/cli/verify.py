@@ -10,6 +10,7 @@ import json
 import sys
 from pathlib import Path
 
+from ..checkpoint.verification.finding import Verification
 from ..checkpoint.verification.verify import verify
 from .meter import Meter
 
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--receipt",
         metavar="FILE",
-        help="the init.json of these files, or a plan of them that init --plan wrote (default: DIR/init.json)",
+        help="init.json of these files, or a plan of them that init --plan wrote (default: DIR/init.json)",
     )
     parser.add_argument(
         "--sample",
@@ -52,15 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Run ``pyinit verify``."""
-    with Meter(sys.stderr) as meter:
-        found = verify(
-            arguments.path,
-            arguments.receipt,
-            sample=arguments.sample,
-            seed=arguments.seed,
-            threads=arguments.threads,
-            progress=meter,
-        )
+    try:
+        found = _verified(arguments)
+    except BaseException as interrupt:
+        if not isinstance(interrupt, Exception):
+            interrupt.args = ("nothing was changed",)
+        raise
     if arguments.json:
         print(json.dumps(found.to_dict(), indent=1, allow_nan=False, ensure_ascii=False))
     else:
@@ -69,3 +67,15 @@ def execute(arguments: argparse.Namespace) -> int:
     if found.differing:
         return 1
     return 2 if found.unchecked else 0
+
+
+def _verified(arguments: argparse.Namespace) -> Verification:
+    with Meter(sys.stderr) as meter:
+        return verify(
+            arguments.path,
+            arguments.receipt,
+            sample=arguments.sample,
+            seed=arguments.seed,
+            threads=arguments.threads,
+            progress=meter,
+        )

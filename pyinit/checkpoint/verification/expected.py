@@ -20,6 +20,7 @@ from ..contents import Content, Drawn, Unread, content_from_dict
 from ..plan import CheckpointPlan
 from ..receipt import FORMAT, Receipt
 from ..shards import Shard, cut
+from ..spec import FLOATS
 
 __all__ = ["Expected", "expected_of", "read_expected"]
 
@@ -147,21 +148,18 @@ def _draft(name: str, entry: Mapping[str, Any], where: str) -> Draft:
 
 def _content(name: str, entry: Mapping[str, Any], recipe: Recipe | None, key: Key) -> Content:
     shape, dtype = tuple(entry["shape"]), entry["dtype"]
-    kind = "drawn" if recipe is not None else str(entry["recipe"])
     try:
         if "content" in entry:
             return content_from_dict(entry["content"], name, shape, dtype)
-        if recipe is None:
-            raise FormatError(f"tensor '{name}': the receipt does not say what makes it; it was changed")
-        return Drawn(recipe.plan(shape, dtype), key, tuple(entry.get("zero_rows", ())))
+        if recipe is not None and dtype in FLOATS:
+            return Drawn(recipe.plan(shape, dtype), key, tuple(entry.get("zero_rows", ())))
     except OSError as error:
         why = f"tensor '{name}' is copied from {error.filename}: {error.strerror}"
+        return Unread("copied", entry.get("content", {}), why)
     except FormatError as error:
-        if "content" not in entry and recipe is None:
-            raise
-        # a file that it is copied from has changed
-        why = str(error)
-    return Unread(kind, entry.get("content", {}), why)
+        # a file from which it is copied has changed
+        return Unread("copied", entry.get("content", {}), str(error))
+    raise FormatError(f"tensor '{name}': the receipt does not say what makes it; it was changed")
 
 
 def _check_numbers(draft: Draft, entry: Mapping[str, Any], where: str) -> None:

@@ -266,7 +266,9 @@ def test_a_file_of_another_dtype(wide: Path, is_rounded: bool) -> None:
     parts = [np.frombuffer(data[info.start : info.stop], np.uint8) for info in infos.values()]
     if not is_rounded:
         parts = [np.roll(part, 4) for part in parts]
-    (wide / NAME).write_bytes(header + b"".join(converted(part, "float32", "bfloat16") for part in parts))
+    (wide / NAME).write_bytes(
+        header + b"".join(converted(part, "float32", "bfloat16").tobytes() for part in parts)
+    )
     found = pi.verify(wide)
     assert found.findings[0].kind == "header"
     kinds = {
