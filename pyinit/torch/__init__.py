@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from .materialization.materialization import materialize as materialize
     from .probing.probing import probe as probe
     from .tensor import fill as fill
+    from .verification import verify as verify
 
-__all__ = ["accelerate", "deferred", "fill", "from_key", "init", "materialize", "probe", "to_key"]
+__all__ = ["accelerate", "deferred", "fill", "from_key", "init", "materialize", "probe", "to_key", "verify"]
 
 # where each name is defined; a submodule is imported when its name is asked for
 _HOMES = {
@@ -26,6 +27,7 @@ _HOMES = {
     "materialize": "materialization.materialization",
     "probe": "probing.probing",
     "to_key": "keys",
+    "verify": "verification",
 }
 
 

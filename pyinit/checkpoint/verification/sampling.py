@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from hashlib import blake2b
+from math import prod
 
 from ...errors import ArgumentError
 from ...stream.safetensors import ITEMSIZE
@@ -43,22 +44,34 @@ class Sample:
             raise ArgumentError(f"sample must be in (0, 1], such as 0.01 for 1 %; got {share!r}")
         self.share, self.seed = float(share), seed
 
-    def blocks(self, draft: Draft) -> Iterator[tuple[Window, Shape]]:
-        """Yield the blocks of a tensor to compare, in the order of their bytes."""
+    def blocks(self, draft: Draft, shape: Shape | None = None) -> Iterator[tuple[Window, Shape]]:
+        """Yield the blocks of a tensor to compare, in the order of their bytes.
+
+        Parameters
+        ----------
+        draft : Draft
+            The tensor.
+        shape : tuple of int, optional
+            Of a part of it, of which the blocks are then; a part of what is drawn whole is one block.
+        """
         whole = draft.content.at_once(draft.shape)
+        if shape is None or shape == draft.shape:
+            shape = draft.shape
+        elif whole:
+            whole = max(prod(shape), 1)
         itemsize = ITEMSIZE[draft.dtype]
         if self.share == 1:
-            yield from contiguous_blocks(draft.shape, max(BLOCK_BYTES // itemsize, whole, 1))
+            yield from contiguous_blocks(shape, max(BLOCK_BYTES // itemsize, whole, 1))
             return
         if whole:
-            for number, block in enumerate(contiguous_blocks(draft.shape, whole)):
+            for number, block in enumerate(contiguous_blocks(shape, whole)):
                 if self._drawn(draft.name, number) < self.share:
                     yield block
             return
         most = max(_SAMPLED_BYTES // itemsize, 1)
-        count = sum(1 for _ in contiguous_blocks(draft.shape, most))
+        count = sum(1 for _ in contiguous_blocks(shape, most))
         chosen = set(self._chosen(draft.name, count))
-        for number, block in enumerate(contiguous_blocks(draft.shape, most)):
+        for number, block in enumerate(contiguous_blocks(shape, most)):
             if number in chosen:
                 yield block
 
