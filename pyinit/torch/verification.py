@@ -157,7 +157,7 @@ def _state_of(module: torch.nn.Module) -> dict[str, torch.Tensor]:
                 continue
             if getattr(tensor, "_is_flat_param", False):
                 raise LayoutError(
-                    f"verify needs tensors of their own shapes; {type(module).__name__} holds a flat parameter "
+                    f"verify needs tensors of their shapes; {type(module).__name__} holds a flat parameter "
                     f"in '{prefix}'. Call it inside FSDP.summon_full_params, or use fully_shard."
                 )
             found[f"{prefix}.{name}" if prefix else name] = tensor
