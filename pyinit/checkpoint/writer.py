@@ -24,7 +24,7 @@ from ..stream.arguments import check_threads
 from ..stream.safetensors import ITEMSIZE
 from ..stream.window import Window
 from .blueprint import Draft
-from .contents import check_made
+from .contents import Copied, check_made
 from .digest import combine, crc32
 from .extents import Extent
 from .journal import Journal
@@ -174,7 +174,9 @@ class _Writer:
         drafts = {draft.name: draft for draft in self._plan.blueprint.drafts}
         for extent in extents:
             draft = drafts[extent.tensor]
-            opened = _Open(extent, draft, sums={} if self.digest else None)
+            # copies are compared with what the plan saw, as their files may change
+            is_summed = self.digest or isinstance(draft.content, Copied)
+            opened = _Open(extent, draft, sums={} if is_summed else None)
             itemsize = ITEMSIZE[draft.dtype]
             most = max(self.block_bytes // itemsize, draft.content.at_once(draft.shape), 1)
             left = extent.nbytes
@@ -196,7 +198,7 @@ class _Writer:
         block.of.draft.content.fill(block.window, block.extent, data, threads)
         name = self._plan.shards[block.of.extent.file].name
         self._target.write(name, block.offset, data.data)
-        return crc32(data.data) if self.digest else 0
+        return 0 if block.of.sums is None else crc32(data.data)
 
     def _finish(self, block: _Block, crc: int) -> None:
         opened = block.of
@@ -209,6 +211,8 @@ class _Writer:
         if is_last:
             sums = opened.sums
             whole = None if sums is None else combine(sums[offset] for offset in sorted(sums))
+            if isinstance(opened.draft.content, Copied) and opened.extent.nbytes == opened.draft.nbytes:
+                opened.draft.content.check(whole)
             self._finished(ExtentResult(opened.extent.index, whole, opened.extent.nbytes))
 
 
