@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from numpy.random.bit_generator import ISpawnableSeedSequence
 
 from ..errors import SeedError, StateError
+from ..stream.arguments import count
 from ..stream.key import STREAM_VERSION, Key
 from .ancestry import Ancestry, ancestor, described, spawned
 from .seeding import counted, key_of, seed_sequence
@@ -256,7 +257,7 @@ cdef class Philox4x32(BitGenerator):
         >>> bool(Philox4x32(7).advance(1000).random_raw() == Philox4x32(7).random_raw(1001)[-1])
         True
         """
-        words = 2 * _integer(delta, "advance's delta") % _WORDS
+        words = 2 * count("advance's delta", delta, None, error=StateError) % _WORDS
         with self.lock:
             position = self._position()
             if words:
@@ -295,7 +296,7 @@ cdef class Philox4x32(BitGenerator):
         >>> Philox4x32(7).jumped(2).state == Philox4x32(7).jumped().jumped().state
         True
         """
-        blocks = _integer(jumps, "jumped's jumps") * _JUMP_BLOCKS
+        blocks = count("jumped's jumps", jumps, None, error=StateError) * _JUMP_BLOCKS
         cdef Philox4x32 other
         with self.lock:
             key, position = self._key(), self._position()
@@ -336,7 +337,7 @@ cdef class Philox4x32(BitGenerator):
         >>> [child.key == pi.key(7).fold_in(n) for n, child in enumerate(Philox4x32(7).spawn(2))]
         [True, True]
         """
-        count = counted(n_children, "spawn's n_children")
+        n_children = counted(n_children, "spawn's n_children")
         with self.lock:
             sequence = self._seed_seq
             if not isinstance(sequence, ISpawnableSeedSequence):
@@ -344,7 +345,7 @@ cdef class Philox4x32(BitGenerator):
                     f"spawn needs a seed sequence that can spawn; got {sequence!r}. "
                     "Make the generator from a key."
                 )
-            children = spawned(sequence, count)
+            children = spawned(sequence, n_children)
         return [type(self)(child) for child in children]
 
     def __reduce__(self):
@@ -356,9 +357,3 @@ cdef class Philox4x32(BitGenerator):
         if ancestry is not None:
             self.ancestry = ancestry.copy()
         self.state = state
-
-
-def _integer(value, what):
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise StateError(f"{what} must be an integer; got {value!r}. Use an int.")
-    return int(value.__index__())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from operator import index
 from threading import Lock
 from typing import Any
 
@@ -12,6 +11,7 @@ from numpy.random.bit_generator import ISeedSequence, ISpawnableSeedSequence
 
 from ..errors import SeedError, StateError
 from ..reference import words32, words64
+from ..stream.arguments import count, is_integer
 from ..stream.key import Key, as_key
 
 __all__ = ["KeySequence", "KeyTypeError", "counted", "key_of", "seed_sequence"]
@@ -153,9 +153,7 @@ class KeySequence(ISpawnableSeedSequence):
 
 def counted(value: Any, what: str) -> int:
     """Return a natural number as it is."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < 0:
-        raise StateError(f"{what} must be a natural number; got {value!r}. Use an int, 0 or more.")
-    return int(value.__index__())
+    return count(what, value, 0, error=StateError)
 
 
 def seed_sequence(key: int | Key | ISeedSequence | None) -> ISeedSequence:
@@ -177,14 +175,6 @@ def _key(value: Any) -> Key:
     try:
         return as_key(value)
     except SeedError as wrong:
-        if _is_integer(value):
+        if is_integer(value):
             raise
         raise KeyTypeError(str(wrong)) from None
-
-
-def _is_integer(value: Any) -> bool:
-    try:
-        index(value)
-    except TypeError:
-        return False
-    return not isinstance(value, bool)

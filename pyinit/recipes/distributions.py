@@ -205,10 +205,7 @@ class Normal(Recipe):
 
 def spread(recipe: str, value: Any) -> float:
     """Return a std as a float, at least 0."""
-    std = number(f"{recipe}'s std", value)
-    if std < 0:
-        raise RecipeError(f"{recipe}'s std must be at least 0; got {std!r}. Correct the recipe.")
-    return std
+    return number(f"{recipe}'s std", value, least=0.0)
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)

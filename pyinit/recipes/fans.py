@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import LayoutError, ShapeError
+from ..stream.arguments import count, flag, is_integer
 from ..stream.window import Shape
 
 __all__ = ["COMPAT", "LAYOUTS", "Axes", "given_axes", "positions", "unknown_field"]
@@ -58,7 +59,7 @@ COMPAT: dict[str, tuple[int, Callable[[Shape], tuple[int, int]]]] = {
 def given_axes(axes: Any, what: str) -> int | tuple[int, ...] | None:
     """Return axes as an int, a tuple of ints or None."""
     listed = axes if isinstance(axes, tuple | list) else () if axes is None else (axes,)
-    if any(isinstance(axis, bool) or not hasattr(axis, "__index__") for axis in listed):
+    if not all(is_integer(axis) for axis in listed):
         raise LayoutError(f"{what} is an axis or a tuple of axes; got {axes!r}. Use ints.")
     if isinstance(axes, tuple | list):
         return tuple(int(axis) for axis in axes)
@@ -139,12 +140,10 @@ class Axes:
             raise LayoutError(
                 f"compat={self.compat!r} has its own layout; got another layout or axes. Give compat alone."
             )
-        if isinstance(self.groups, bool) or not hasattr(self.groups, "__index__") or self.groups < 1:
-            raise LayoutError(f"groups must be a positive integer; got {self.groups!r}. Use 1 for none.")
-        object.__setattr__(self, "groups", int(self.groups))
+        groups = count("groups", self.groups, error=LayoutError, advice="Use 1 for none.")
+        object.__setattr__(self, "groups", groups)
         for name in ("transposed", "depthwise"):
-            if not isinstance(getattr(self, name), bool):
-                raise LayoutError(f"{name} is True or False; got {getattr(self, name)!r}. Use a bool.")
+            flag(name, getattr(self, name), error=LayoutError)
         object.__setattr__(self, "stride", _given_stride(self.stride))
         if self.stride != 1 and not self.transposed:
             raise LayoutError(
@@ -296,7 +295,7 @@ def unknown_field(recipe: str, shape: Shape) -> str:
 def _given_stride(stride: Any) -> int | tuple[int, ...]:
     """Return the strides as an int, or as a tuple where they differ."""
     listed = tuple(stride) if isinstance(stride, tuple | list) else (stride,)
-    if not listed or any(isinstance(n, bool) or not hasattr(n, "__index__") or n < 1 for n in listed):
+    if not listed or not all(is_integer(n) and n >= 1 for n in listed):
         raise LayoutError(f"stride is a positive integer or a tuple of them; got {stride!r}. Use 1 for none.")
     whole = tuple(int(n) for n in listed)
     return whole[0] if len(set(whole)) == 1 else whole

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 from ..errors import CallError, PyinitError
-from ..stream.arguments import brief
+from ..stream.arguments import brief, is_integer
 from .names import nearest
 
 __all__ = ["Spoken", "maker"]
@@ -196,8 +196,4 @@ class _Call:
 
 def _is_shape(value: Any) -> bool:
     """Whether a value is a tuple or list of integers."""
-    return (
-        isinstance(value, tuple | list)
-        and len(value) > 0
-        and all(hasattr(n, "__index__") and not isinstance(n, bool) for n in value)
-    )
+    return isinstance(value, tuple | list) and len(value) > 0 and all(is_integer(n) for n in value)

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 from ..errors import LayoutError, RecipeError
+from ..stream.arguments import is_integer
 from ..stream.dtypes import DType
 from ..stream.plan import Plan
 from ..stream.window import Shape
@@ -94,7 +95,7 @@ class Rule:
 
 def _rows(rows: Any) -> tuple[int, ...]:
     listed = tuple(rows) if isinstance(rows, tuple | list) else (None,)
-    if any(isinstance(row, bool) or not hasattr(row, "__index__") for row in listed):
+    if not all(is_integer(row) for row in listed):
         raise RecipeError(f"zero_rows is a tuple of row indices; got {rows!r}. Write zero_rows=(0,).")
     return tuple(int(row) for row in listed)
 

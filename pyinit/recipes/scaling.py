@@ -118,10 +118,7 @@ class VarianceScaling(Recipe):
     compat: str | None = None
 
     def __post_init__(self) -> None:
-        scale = number(f"{self.called}'s scale", self.scale)
-        if scale < 0:
-            raise RecipeError(f"{self.called}'s scale must be at least 0; got {scale!r}. Correct the recipe.")
-        object.__setattr__(self, "scale", scale)
+        object.__setattr__(self, "scale", number(f"{self.called}'s scale", self.scale, least=0.0))
         if self.mode not in tuple(_FANS):
             raise RecipeError(
                 f"{self.called}'s mode is one of {', '.join(_FANS)}; got {self.mode!r}. Name one."

@@ -6,8 +6,8 @@ import math
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
-from ..errors import LayoutError, RecipeError, ShapeError
-from ..stream.arguments import flag, number
+from ..errors import LayoutError, ShapeError
+from ..stream.arguments import flag, share
 from ..stream.dtypes import DType
 from ..stream.plan import Plan
 from ..stream.window import Shape
@@ -70,11 +70,7 @@ class Sparse(Recipe):
     transposed: bool = False
 
     def __post_init__(self) -> None:
-        sparsity = number("sparse's sparsity", self.sparsity)
-        if not 0 <= sparsity <= 1:
-            raise RecipeError(
-                f"sparse's sparsity is a fraction in [0, 1]; got {sparsity!r}. Divide percent by 100."
-            )
+        sparsity = share("sparse's sparsity", self.sparsity, "[0, 1]", advice="Divide percent by 100.")
         object.__setattr__(self, "sparsity", sparsity)
         object.__setattr__(self, "std", spread("sparse", self.std))
         flag("sparse's exact", self.exact)

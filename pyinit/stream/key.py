@@ -12,6 +12,7 @@ from typing import Any
 
 from .. import _core
 from ..errors import SeedError
+from .arguments import is_integer
 
 __all__ = ["STREAM_VERSION", "Key", "as_key", "key", "philox4x32"]
 
@@ -40,20 +41,15 @@ def philox4x32(counter: Any, key: Any) -> Any:
 
 
 def _word64(value: Any, what: str) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise SeedError(f"{what} must be an integer in [0, 2**64); got {value!r}. Use an int.")
-    try:
-        number = int(value.__index__())
-    except TypeError:
-        # arrays have __index__ too, and a jax key is one
-        raise SeedError(
-            f"{what} must be an integer in [0, 2**64); got {value!r}. Use an int, such as one of its words."
-        ) from None
-    if not 0 <= number <= _MASK64:
-        raise SeedError(
-            f"{what} must be an integer in [0, 2**64); got {number}. Reduce it, for instance modulo 2**64."
-        )
-    return number
+    if is_integer(value) and 0 <= value <= _MASK64:
+        return int(value)
+    # a key of JAX is an array of words
+    advice = (
+        "Reduce it, for instance modulo 2**64."
+        if is_integer(value)
+        else "Use an int, or one word of an array."
+    )
+    raise SeedError(f"{what} must be an integer in [0, 2**64); got {value!r}. {advice}")
 
 
 @dataclass(frozen=True, order=True)

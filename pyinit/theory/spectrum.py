@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import RecipeError
-from .domain import count, nonnegative
+from ..stream.arguments import count
+from .domain import nonnegative
 from .moments import slope_moment
 
 __all__ = ["Spectrum", "jacobian_spectrum", "mean_singular_value"]

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import RecipeError
+from ..stream.arguments import count
 from .activation import Activation
 from .activation import activation as resolved
 from .band import log_normal_band
-from .domain import Values, count
+from .domain import Values
 
 __all__ = ["FiniteWidth", "finite_width", "is_homogeneous"]
 

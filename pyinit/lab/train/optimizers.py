@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import RecipeError
-from ...stream.arguments import flag, number
+from ...stream.arguments import flag, number, share
 
 __all__ = ["SGD", "Adam", "Momentum", "Optimizer", "optimizer_from", "optimizer_of"]
 
@@ -31,8 +31,7 @@ class Optimizer(ABC):
     learning_rate: float
 
     def __post_init__(self) -> None:
-        if number("learning_rate", self.learning_rate) <= 0:
-            raise RecipeError(f"learning_rate must be above 0; got {self.learning_rate!r}. Use 0.01.")
+        number("learning_rate", self.learning_rate, above=0.0, advice="Use 0.01.")
 
     @abstractmethod
     def start(self, size: int) -> Step:
@@ -110,7 +109,7 @@ class Momentum(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _share("momentum", self.momentum)
+        share("momentum", self.momentum, advice="Use 0.9.")
         flag("nesterov", self.nesterov)
 
     def start(self, size: int) -> Step:
@@ -170,10 +169,9 @@ class Adam(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _share("beta1", self.beta1)
-        _share("beta2", self.beta2)
-        if number("epsilon", self.epsilon) <= 0:
-            raise RecipeError(f"epsilon must be above 0; got {self.epsilon!r}. Use 1e-8.")
+        share("beta1", self.beta1, advice="Use 0.9.")
+        share("beta2", self.beta2, advice="Use 0.999.")
+        number("epsilon", self.epsilon, above=0.0, advice="Use 1e-8.")
 
     def start(self, size: int) -> Step:
         """Return the steps of one training."""
@@ -224,8 +222,3 @@ def optimizer_from(content: dict[str, Any]) -> Optimizer:
     """Return the optimizer that `Optimizer.to_dict` wrote."""
     values = dict(content)
     return _NAMES[values.pop("optimizer")](**values)
-
-
-def _share(what: str, value: Any) -> None:
-    if not 0 <= number(what, value) < 1:
-        raise RecipeError(f"{what} must be in [0, 1); got {value!r}. Use 0.9.")

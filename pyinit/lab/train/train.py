@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ...data import Dataset, batches
-from ...data.order import whole
 from ...errors import DataError, RecipeError, ShapeError
-from ...stream.arguments import check_threads
+from ...stream.arguments import check_threads, count, is_integer
 from ...stream.key import Key, as_key
 from ..network.dense import Dense
 from ..network.network import Network, as_network
@@ -137,7 +136,7 @@ def train(
     goal = objective_of(data, net.widths[-1], loss)
     how = optimizer_of(optimizer, learning_rate)
     rows = len(data.train)
-    size = min(whole(batch_size, "batch_size", 1), rows)
+    size = min(count("batch_size", batch_size, error=DataError), rows)
     length = _length(-(-rows // size), epochs, steps)
     if any(layer.norm == "batch" for layer in net.layers) and (size == 1 or rows % size == 1):
         raise DataError(
@@ -255,8 +254,9 @@ def _length(per_epoch: int, epochs: int | None, steps: int | None) -> _Length:
     if epochs is not None and steps is not None:
         raise RecipeError("epochs and steps both say how long; got both. Leave one of them out.")
     if steps is not None:
-        return _Length(whole(steps, "steps", 1), per_epoch)
-    return _Length(per_epoch * (5 if epochs is None else whole(epochs, "epochs", 1)), per_epoch)
+        return _Length(count("steps", steps, error=DataError), per_epoch)
+    whole = 5 if epochs is None else count("epochs", epochs, error=DataError)
+    return _Length(per_epoch * whole, per_epoch)
 
 
 def _every(record: Any, per_epoch: int) -> int:
@@ -265,7 +265,7 @@ def _every(record: Any, per_epoch: int) -> int:
         return 0
     if isinstance(record, str) and record in ("step", "epoch"):
         return 1 if record == "step" else per_epoch
-    if isinstance(record, bool) or not hasattr(record, "__index__") or record < 1:
+    if not is_integer(record) or record < 1:
         raise RecipeError(
             f"record is a number of steps, 'step', 'epoch' or None; got {record!r}. Use 10 for every tenth."
         )
