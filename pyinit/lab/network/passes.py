@@ -27,6 +27,7 @@ import numpy.typing as npt
 from ... import _core
 from ...linalg.normalization import Normalized, normalize
 from ...linalg.statistics import Asked, Moments, Question, found, statistics
+from ...linalg.sums import total
 from ...theory.activation import Activation
 from .dense import Dense
 
@@ -284,5 +285,5 @@ def _joined(layer: Dense, product: Array, stream: Array | None) -> Array:
 
 def _down(x: Array) -> Array:
     """Return the column sums, in float64 from the first row to the last, as the kernel's."""
-    total: Array = np.add.accumulate(x, 0, np.float64)[-1].astype(np.float32)
-    return total
+    sums: Array = total(x).astype(np.float32)
+    return sums
