@@ -12,7 +12,7 @@ import numpy.typing as npt
 from .. import _core
 from ..errors import DTypeError, RecipeError, ShapeError
 from ..stream.arguments import check_threads
-from ..stream.strict_json import number
+from ..stream.strict_json import restored
 
 __all__ = [
     "Asked",
@@ -185,7 +185,7 @@ class Moments:
         TypeError, ValueError, KeyError
             If it is not one.
         """
-        values = {name: number(value) for name, value in content.items() if name != "histogram"}
+        values = {name: restored(value) for name, value in content.items() if name != "histogram"}
         bars = content["histogram"]
         if bars is None:
             return cls(**values, histogram=None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
@@ -18,7 +17,7 @@ from ..stream.dtypes import DType, resolve, storage
 from ..stream.kernels import execute
 from ..stream.key import Key, as_key
 from ..stream.plan import Plan
-from ..stream.strict_json import parsed
+from ..stream.strict_json import JsonObject, finite, restored
 from ..stream.window import Shape, Window, check_window, normal_shape
 from .makers import Spoken
 from .names import suggestion
@@ -27,7 +26,7 @@ __all__ = ["Recipe", "as_recipe", "from_dict", "from_json", "is_maker", "named"]
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(JsonObject):
     """What a weight should be; call it to draw one.
 
     A recipe prints as the name it was made by, with the options that differ from their defaults;
@@ -35,6 +34,8 @@ class Recipe:
     comparison: recipes with the same numbers are equal, as ``he_normal() == variance_scaling(2.0)``.
     """
 
+    _json_name: ClassVar[str] = "a recipe"
+    _json_error: ClassVar[type[RecipeError]] = RecipeError
     verb: ClassVar[str] = ""
     # whether it makes nothing but convolution kernels, whose axes beyond the channels are a receptive field
     is_of_convolutions: ClassVar[bool] = False
@@ -190,18 +191,12 @@ class Recipe:
         {'recipe': 'normal', 'std': 0.02}
         """
         name, parameters = self._said()
-        return {"recipe": name, **{one: _json_value(value) for one, value in parameters.items()}}
+        return {"recipe": name, **{one: finite(value) for one, value in parameters.items()}}
 
-    def to_json(self) -> str:
-        """Return the recipe as one JSON object.
-
-        Examples
-        --------
-        >>> import pyinit as pi
-        >>> pi.recipe_from_json(pi.sparse(0.9).to_json())
-        sparse(sparsity=0.9)
-        """
-        return json.dumps(self.to_dict(), allow_nan=False)
+    @classmethod
+    def from_dict(cls, content: Any) -> Recipe:
+        """Return the recipe that `to_dict` wrote, as `pyinit.recipe_from_dict` does."""
+        return from_dict(content)
 
 
 @lru_cache(maxsize=4096)
@@ -214,12 +209,6 @@ def _literal(value: Any) -> str:
     if isinstance(value, float) and math.isinf(value):
         return f"float({str(value)!r})"
     return repr(value)
-
-
-def _json_value(value: Any) -> Any:
-    if isinstance(value, float) and math.isinf(value):
-        return "inf" if value > 0 else "-inf"
-    return list(value) if isinstance(value, tuple) else value
 
 
 _MAKERS: dict[str, Callable[..., Recipe]] = {}
@@ -312,11 +301,7 @@ def from_dict(content: Any) -> Recipe:
         raise RecipeError(
             f"unknown recipe {content['recipe']!r}. {suggestion(content['recipe'], sorted(_MAKERS))}"
         )
-    values = {
-        name: float(value) if value in ("inf", "-inf") else tuple(value) if isinstance(value, list) else value
-        for name, value in parameters.items()
-    }
-    return maker(**values)
+    return maker(**{name: restored(value) for name, value in parameters.items()})
 
 
 def from_json(text: str) -> Recipe:
@@ -344,4 +329,4 @@ def from_json(text: str) -> Recipe:
     >>> pi.recipe_from_json('"zeros"')
     zeros()
     """
-    return from_dict(parsed(text, "a recipe", RecipeError))
+    return Recipe.from_json(text)

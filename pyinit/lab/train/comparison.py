@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...data import Dataset
 from ...errors import FormatError, LabelError, RecipeError, ShapeError
 from ...recipes.names import suggestion
 from ...recipes.recipe import Recipe
-from ...stream.strict_json import parsed
+from ...stream.strict_json import JsonObject
 from ..network.dense import ACTIVATION, BIAS, Dense, Norm
 from ..network.network import Network, mlp
 from .history import History
@@ -26,7 +25,7 @@ __all__ = ["Comparison", "compare"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Comparison:
+class Comparison(JsonObject):
     """Trainings by label; `print` shows a table, and ``comparison["he_normal"]`` is a `History`.
 
     Parameters
@@ -40,6 +39,7 @@ class Comparison:
         If there is none.
     """
 
+    _json_name: ClassVar[str] = "a comparison"
     histories: Mapping[str, History]
 
     def __post_init__(self) -> None:
@@ -94,24 +94,10 @@ class Comparison:
         """Return every history, without parameters, as a dict of JSON values."""
         return {label: history.to_dict() for label, history in self.histories.items()}
 
-    def to_json(self) -> str:
-        """Return every history, without parameters, as one JSON object."""
-        return json.dumps(self.to_dict(), allow_nan=False)
-
     @classmethod
-    def from_json(cls, text: str) -> Comparison:
-        """Return the comparison that `to_json` wrote, without parameters.
-
-        Raises
-        ------
-        FormatError
-            If it is not one, or a history in it cannot be read.
-        """
-        content = parsed(text, "a comparison", FormatError)
-        if not isinstance(content, dict) or not content:
-            raise FormatError(
-                f"a comparison needs histories by label; got {content!r:.60}. Read what to_json wrote."
-            )
+    def _read(cls, content: dict[str, Any]) -> Comparison:
+        if not content:
+            raise FormatError("a comparison needs histories by label; got none. Read what to_json wrote.")
         return cls({label: History.from_dict(one) for label, one in content.items()})
 
 

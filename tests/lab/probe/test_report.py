@@ -203,8 +203,8 @@ def test_a_loss_of_what_is_not_finite() -> None:
     ("text", "message"),
     [
         ("{", r"a report is not valid JSON"),
-        ("[]", r'a report needs "report": 1; got \[\]'),
-        ('{"report": 2}', r'a report needs "report": 1; got'),
+        ("[]", r"a report is a JSON object; got \[\]. Read what to_json wrote."),
+        ('{"report": 2}', r'a report needs "report": 1. Read what to_json wrote.'),
         ('{"report": 1}', r"not a report that to_json wrote: 'inputs'\. Write it again"),
         ('{"report": 1, "inputs": 3}', r"not a report that to_json wrote: "),
     ],
