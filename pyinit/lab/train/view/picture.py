@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ....linalg.statistics import LogAxis
-from ...view.figure import color_of, new_figure
+from ...view.figure import GREY, ILL, color_of, new_figure
 from ..records import Record, Snapshot
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["plot"]
 
-_ILL, _GREY = "#B00020", "#666666"
 _MOST_COLUMNS = 8
 _MOST_MOMENTS = 3
 _SHADES = (0.35, 0.6, 1.0)
@@ -56,8 +55,8 @@ def _curves(figure: Any, histories: Mapping[str, Record]) -> None:
         values = [score.test if tested else score.train for score in history.scores]
         axes[1].plot(steps, values, marker="o", markersize=2.5, label=label, **style)
         if history.snapshots:
-            _depth(axes[2], history, style, lambda one: [layer["activation"].std for layer in one.layers])
-            _depth(axes[3], history, style, lambda one: one.gradient_norms())
+            _by_layer(axes[2], history, style, lambda one: [layer["activation"].std for layer in one.layers])
+            _by_layer(axes[3], history, style, lambda one: one.gradient_norms())
     axes[0].set_title(f"{first.loss.replace('_', ' ')} of each batch", fontsize=9)
     axes[0].set_yscale("log")
     which = "test" if first.scores[0].test is not None else "training"
@@ -69,9 +68,8 @@ def _curves(figure: Any, histories: Mapping[str, Record]) -> None:
     axes[3].set_title("norm of W's gradient, at last - -", fontsize=9)
     for one, name in zip(axes, ("step", "step", "layer", "layer"), strict=True):
         one.set_xlabel(name, fontsize=8)
-        one.tick_params(which="both", labelsize=7, length=2, colors=_GREY)
-        for side in ("top", "right"):
-            one.spines[side].set_visible(False)
+        one.tick_params(which="both", labelsize=7, length=2, colors=GREY)
+        one.spines[["top", "right"]].set_visible(False)
     for one in axes[2:]:
         if one.lines:
             one.set_yscale("log")
@@ -99,7 +97,7 @@ def _spread(histories: Mapping[str, Record]) -> float:
     return max(finite) / min(finite) if finite else 1.0
 
 
-def _depth(axes: Any, history: Record, style: dict[str, Any], of: Any) -> None:
+def _by_layer(axes: Any, history: Record, style: dict[str, Any], of: Any) -> None:
     for one, line in ((history.snapshots[0], "-"), (history.snapshots[-1], "--")):
         values = np.array(of(one), np.float64)
         axes.plot(np.where(values > _LEAST, values, np.nan), line, marker=".", markersize=4, **style)
@@ -134,9 +132,8 @@ def _chosen(snapshots: tuple[Snapshot, ...]) -> list[Snapshot]:
 
 def _panel(axes: Any, snapshots: list[Snapshot], layer: int, color: str) -> None:
     axes.set_yticks([])
-    axes.tick_params(axis="x", labelsize=6, length=2, colors=_GREY)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
+    axes.tick_params(axis="x", labelsize=6, length=2, colors=GREY)
+    axes.spines[["top", "right", "left"]].set_visible(False)
     drawn = False
     for one, shade in zip(snapshots, _SHADES[-len(snapshots) :], strict=True):
         moments = one.layers[layer]["activation"]
@@ -153,5 +150,5 @@ def _panel(axes: Any, snapshots: list[Snapshot], layer: int, color: str) -> None
         axes.locator_params(axis="x", nbins=3)
         axes.set_ylim(0.0, 1.08)
     else:
-        axes.text(0.5, 0.5, "not finite", transform=axes.transAxes, ha="center", fontsize=7, color=_ILL)
+        axes.text(0.5, 0.5, "not finite", transform=axes.transAxes, ha="center", fontsize=7, color=ILL)
         axes.set_xticks([])
