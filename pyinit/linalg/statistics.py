@@ -22,7 +22,7 @@ __all__ = [
     "LogAxis",
     "Moments",
     "Question",
-    "found",
+    "moments_from",
     "statistics",
 ]
 
@@ -194,8 +194,8 @@ class Moments:
         return cls(**values, histogram=Histogram(axis, bars["below"], counts, bars["above"]))
 
 
-def found(answer: dict[str, Any], question: Question, units: int | None = None) -> Moments:
-    """Return what the kernels answered; `units` where columns are units."""
+def moments_from(answer: dict[str, Any], question: Question, units: int | None = None) -> Moments:
+    """Return the moments in a kernel's answer; `units` where columns are units."""
     count, histogram = answer["count"], None
     if question.axis is not None:
         below, *counts, above = answer["histogram"].tolist()
@@ -259,4 +259,4 @@ def statistics(x: Array, question: Question | None = None, threads: int | None =
         raise ShapeError(f"statistics need at least one number; got shape {array.shape}. Leave them out.")
     matrix = np.require(array, requirements=["C", "A"]).reshape(-1, array.shape[-1] if array.ndim else 1)
     question = question or Question()
-    return found(_core.moments(matrix, question.asked(), check_threads(threads) or 0), question)
+    return moments_from(_core.moments(matrix, question.asked(), check_threads(threads) or 0), question)

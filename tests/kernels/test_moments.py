@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pyinit import _core
 from pyinit.errors import DTypeError, RecipeError, ShapeError
-from pyinit.linalg.statistics import LinearAxis, LogAxis, Moments, Question, found, statistics
+from pyinit.linalg.statistics import LinearAxis, LogAxis, Moments, Question, moments_from, statistics
 from pyinit.reference import layer
 
 AXES = [None, LinearAxis(-2.0, 2.5, 37), LogAxis(-12, 3, 2)]
@@ -45,7 +45,7 @@ def twin(x: np.ndarray, question: Question) -> Moments:
         slots = partial(layer.log_slots, lowest=axis.lowest, highest=axis.highest, cuts=axis.cuts)
     flat = question.flat or (-math.inf, math.inf)
     made = layer.moments(x, flat, slots, axis.bins if axis else 0)
-    return found(vars(made) | {"dead": 0}, question)
+    return moments_from(vars(made) | {"dead": 0}, question)
 
 
 @pytest.mark.parametrize("axis", AXES)
