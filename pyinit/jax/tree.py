@@ -100,7 +100,7 @@ def init_tree(
     True
     """
     root = root_key(key)
-    check_threads(threads)
+    threads = check_threads(threads)
     leaves, structure = jax.tree.flatten(abstract_tree)
     names = names_of(abstract_tree)
     shapes = {name: tuple(getattr(leaf, "shape", ())) for name, leaf in zip(names, leaves, strict=True)}

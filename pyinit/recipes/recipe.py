@@ -14,11 +14,12 @@ import numpy.typing as npt
 from ..errors import RecipeError
 from ..stream.arguments import check_threads
 from ..stream.dtypes import DType, resolve, storage
+from ..stream.fill import planned
 from ..stream.kernels import execute
 from ..stream.key import Key, as_key
 from ..stream.plan import Plan
 from ..stream.strict_json import JsonObject, finite, restored
-from ..stream.window import Shape, Window, check_window, normal_shape
+from ..stream.window import Shape, Window, normal_shape
 from .makers import Spoken
 from .names import suggestion
 
@@ -90,18 +91,10 @@ class Recipe(JsonObject):
         """
         found = resolve(dtype)
         extent = normal_shape(shape, found.itemsize)
-        where = as_key(key)
-        kept = storage(dtype)
-        check_threads(threads)
-        if window is None:
-            plan = self.plan_for(extent, found.name)
-            start = None
-        else:
-            check_window(window, extent)
-            plan = self.plan_for(window.global_shape, found.name)
-            start = window.start
+        root, kept, count = as_key(key), storage(dtype), check_threads(threads)
+        plan, start = planned(self, extent, found.name, window)
         out = np.empty(extent, kept)
-        execute(plan, out, where, start, threads)
+        execute(plan, out, root, start, count)
         return out
 
     def plan(self, shape: int | tuple[int, ...], dtype: Any = "float32") -> Plan:

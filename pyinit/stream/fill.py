@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol, TypeVar
 
 from ..errors import RecipeError
+from .arguments import check_threads
 from .kernels import execute
 from .key import Key, as_key
 from .memory import borrow
@@ -34,7 +35,7 @@ def fill(
     """Fill a buffer in place, as `pyinit.fill` says, with what plans itself."""
     array, dtype = borrow(out)
     plan, start = planned(recipe, array.shape, dtype, window)
-    execute(plan, array, as_key(key), start, threads)
+    execute(plan, array, as_key(key), start, check_threads(threads))
     return out
 
 

@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from .. import _core
 from . import patterns, pretrained
-from .arguments import check_threads
 from .dtypes import encode, resolve
 from .flattening import Flattening, Lines
 from .key import Key
@@ -24,11 +23,10 @@ Array = npt.NDArray[Any]
 
 
 def execute(plan: Plan, array: Array, key: Key, start: Shape | None, threads: int | None) -> None:
-    """Run a plan's kernel on memory that was borrowed and a window that was checked."""
-    count = check_threads(threads)
+    """Run a plan's kernel on borrowed memory; the window and the number of threads have been checked."""
     if start is None:
         start = (0,) * array.ndim
-    _KERNELS[plan.distribution](array, plan, key, start, count or 0)
+    _KERNELS[plan.distribution](array, plan, key, start, threads or 0)
 
 
 def _constant(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:

@@ -41,7 +41,7 @@ def philox4x32(counter: Any, key: Any) -> Any:
 
 
 def _word64(value: Any, what: str) -> int:
-    if is_integer(value) and 0 <= value <= _MASK64:
+    if (type(value) is int or is_integer(value)) and 0 <= value <= _MASK64:
         return int(value)
     # a key of JAX is an array of words
     advice = (

@@ -120,19 +120,20 @@ def fill_under(
     threads: int | None = None,
 ) -> TensorType:
     """Fill a tensor under a key that is asked for once, when nothing else can be refused."""
+    threads = check_threads(threads)
     distributed = sys.modules.get("torch.distributed.tensor")
     if distributed is not None and isinstance(tensor, distributed.DTensor):
         from .placement import local_parts
 
         parts = local_parts(tensor, window)
         for part, place in parts:
-            _prepared(part, recipe, place, threads)
+            _prepared(part, recipe, place)
         where = key()
         for part, place in parts:
             fill(part, recipe, key=where, window=place, threads=threads)
         torch.autograd.graph.increment_version(tensor)
         return tensor
-    array, plan, start = _prepared(tensor, recipe, window, threads)
+    array, plan, start = _prepared(tensor, recipe, window)
     where = key()
     torch.autograd.graph.increment_version(tensor)
     if array.flags.carray:
@@ -143,14 +144,13 @@ def fill_under(
 
 
 def _prepared(
-    tensor: torch.Tensor, recipe: Recipe, window: Window | None, threads: int | None
+    tensor: torch.Tensor, recipe: Recipe, window: Window | None
 ) -> tuple[Array, Plan, Shape | None]:
     """Return a tensor's memory, the plan for it and where it starts, or refuse."""
     array, dtype = _borrow(tensor)
     if hasattr(recipe, "layout"):
         recipe = _laid_out(recipe, array.shape if window is None else window.global_shape)
     plan, start = planned(recipe, array.shape, dtype, window)
-    check_threads(threads)
     return array, plan, start
 
 

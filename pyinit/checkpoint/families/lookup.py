@@ -11,8 +11,8 @@ from ...errors import SpecError
 from ...stream.strict_json import parsed
 from ..spec import Spec, spec_from_checkpoint
 from ..spec_json import spec_from_json
-from . import FAMILIES, spec_from_config
 from .builtin import BUILTIN
+from .registry import FAMILIES, spec_from_config
 
 __all__ = ["find_spec"]
 

@@ -113,7 +113,7 @@ def init(
     >>> bool(np.array_equal(params["kernel"], pi.normal(std=0.5)((4, 8), key=pi.key(7).fold_in("kernel"))))
     True
     """
-    check_threads(threads)
+    threads = check_threads(threads)
     root = root_key(key)
     traced = trace(function, args)
     leaves, structure = jax.tree.flatten(traced.result)
