@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..errors import DTypeError, RecipeError, ShapeError
+from ..errors import RecipeError, ShapeError, UnsupportedDTypeError
 from ..recipes.recipe import Recipe, as_recipe
 from ..stream.arguments import number as recipe_number
-from ..stream.dtypes import storage
+from ..stream.dtypes import FLOATS, storage, unsupported
 from ..stream.kernels import execute
 from ..stream.key import Key
 from ..stream.plan import Plan
@@ -23,7 +23,6 @@ from .arrays import concrete, filled
 __all__ = [
     "DRAWN",
     "Initializer",
-    "UnsupportedDTypeError",
     "canonical",
     "constrained",
     "initializer",
@@ -35,10 +34,6 @@ __all__ = [
 
 class TracedShapeError(ShapeError, TypeError):
     """A shape that is traced; JAX raises TypeError for it."""
-
-
-class UnsupportedDTypeError(DTypeError, ValueError):
-    """A dtype that is not drawn; `jax.random` raises ValueError for one that is no float."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -111,14 +106,12 @@ class Initializer:
     def planned(self, shape: Shape, dtype: np.dtype[Any]) -> Plan:
         """Plan a checked shape and a canonical dtype."""
         if dtype.name not in DRAWN:
-            raise UnsupportedDTypeError(
-                f"pyinit draws float32, float64, bfloat16 and float16; got {dtype}. Draw one of these and "
-                "convert, or use jax.nn.initializers for complex numbers."
-            )
+            advice = "Draw one of these and convert, or use jax.nn.initializers for complex numbers."
+            raise unsupported("pyinit draws", dtype, advice, UnsupportedDTypeError)
         return self.recipe_for(shape).plan(shape, dtype.name)
 
 
-DRAWN = frozenset({"float32", "float64", "bfloat16", "float16"})
+DRAWN = frozenset(FLOATS)
 """The dtypes that are drawn, by name."""
 
 

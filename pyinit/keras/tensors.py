@@ -7,19 +7,16 @@ from typing import Any
 
 import keras
 
-from ..errors import DTypeError, LayoutError
+from ..errors import LayoutError, UnsupportedDTypeError
 from ..recipes.recipe import Recipe
+from ..stream.dtypes import FLOATS, unsupported
 from ..stream.window import Shape
 from .seeds import from_key, next_key, next_words
 
-__all__ = ["WRITTEN", "UnsupportedDTypeError", "check_layout", "drawn", "placed"]
+__all__ = ["WRITTEN", "check_layout", "drawn", "placed"]
 
-WRITTEN = frozenset({"float32", "float64", "bfloat16", "float16"})
+WRITTEN = frozenset(FLOATS)
 """The dtypes that recipes are written in, by Keras' names."""
-
-
-class UnsupportedDTypeError(DTypeError, ValueError):
-    """A dtype that is not drawn; of Keras' backends some raise a TypeError for one, some a ValueError."""
 
 
 def drawn(recipe: Recipe, seed: Any, shape: Shape, dtype: str, layout: Any) -> Any:
@@ -28,10 +25,8 @@ def drawn(recipe: Recipe, seed: Any, shape: Shape, dtype: str, layout: Any) -> A
     Nothing is drawn, and a SeedGenerator does not advance, unless all can be: the plan is made first.
     """
     if dtype not in WRITTEN:
-        raise UnsupportedDTypeError(
-            f"pyinit draws float32, float64, bfloat16 and float16; got {dtype}. Draw one of these and use "
-            "keras.ops.cast, or take keras.initializers' own."
-        )
+        advice = "Draw one of these and use keras.ops.cast, or take keras.initializers' own."
+        raise unsupported("pyinit draws", dtype, advice, UnsupportedDTypeError)
     check_layout(layout)
     recipe.plan(shape, dtype)
     if not isinstance(seed, keras.random.SeedGenerator):

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from ..errors import DTypeError, LayoutError
-from .dtypes import resolve
+from ..errors import LayoutError
+from .dtypes import resolve, unsupported
 
 __all__ = ["DLPACK_CPU", "Borrowed", "borrow", "dlpack_view"]
 
@@ -35,10 +35,8 @@ def borrow(out: Any) -> tuple[Array, str]:
 
 def _name(array: Array) -> str:
     if array.dtype.kind in "biuSVOU" and array.dtype.name != "bfloat16":
-        raise DTypeError(
-            f"fill needs an array of float32, float64, bfloat16 or float16; got {array.dtype}. "
-            "Use .view(numpy.float32) on raw bytes, or make the array with another dtype."
-        )
+        advice = "Use .view(numpy.float32) on raw bytes, or make the array with another dtype."
+        raise unsupported("fill needs an array of", array.dtype, advice)
     return resolve(array.dtype).name
 
 
@@ -73,9 +71,7 @@ def _borrow_dlpack(out: Any) -> tuple[Array, str]:
         ) from None
     except ValueError:
         held = getattr(out, "dtype", "another dtype")
-        raise DTypeError(
-            f"fill needs a tensor of float32, float64, bfloat16 or float16; got {held}. Use another dtype."
-        ) from None
+        raise unsupported("fill needs a tensor of", held, "Use another dtype.") from None
     if copied:
         raise LayoutError(
             f"fill needs the memory itself; a {library} object gives a copy of its own. "

@@ -16,6 +16,7 @@ from ..recipes.fans import Axes
 from ..recipes.recipe import Recipe, as_recipe
 from ..recipes.rules import fitted
 from ..stream.arguments import check_threads
+from ..stream.dtypes import unsupported
 from ..stream.fill import planned
 from ..stream.kernels import execute
 from ..stream.key import Key, as_key
@@ -181,10 +182,8 @@ def _borrow(tensor: Any) -> tuple[Array, str]:
     if not tensor.is_cpu or tensor.layout is not torch.strided or (name is None and tensor.is_quantized):
         raise TensorLayoutError(_why_not(tensor))
     if name is None:
-        raise TensorDTypeError(
-            f"pyinit.torch needs a tensor of float32, float64, bfloat16 or float16; got {tensor.dtype}. "
-            "Fill one of these and convert: tensor.copy_(filled)."
-        )
+        advice = "Fill one of these and convert: tensor.copy_(filled)."
+        raise unsupported("pyinit.torch needs a tensor of", tensor.dtype, advice, TensorDTypeError)
     check_lasting(tensor)
     if tensor.is_inference() and not torch.is_inference_mode_enabled():
         raise TensorLayoutError(
