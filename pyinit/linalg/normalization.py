@@ -28,7 +28,7 @@ class Normalized:
     axis: int
 
     def same(self, z: Array) -> Array:
-        """Return (z - mean) / sd of other numbers, with this mean and standard deviation."""
+        """Return (z - mean) / sd of another z, with this mean and standard deviation."""
         result: Array = (z - self.mean) * self.inverse_sd
         return result
 

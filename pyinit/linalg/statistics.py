@@ -1,4 +1,4 @@
-"""What is said of a matrix: count, mean, variance, extremes, histogram, saturated and dead share."""
+"""Statistics of a matrix: count, mean, variance, extremes, histogram, saturated and dead share."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ Axis: TypeAlias = LinearAxis | LogAxis
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of a matrix beyond its moments.
+    """What to measure of a matrix beyond its moments.
 
     Parameters
     ----------
@@ -148,12 +148,12 @@ class Moments:
     minimum, maximum : float
         inf and -inf where nothing is finite.
     histogram : Histogram or None
-        None where none was asked for.
+        None if it was not requested.
     saturated : float or None
         Share of the finite numbers at or beyond the thresholds; None where none were given.
     dead : float or None
         Share of columns, that is of units, that are zero in every row, or whose slope is; None where columns
-        are no units.
+        are not units.
     """
 
     count: int
@@ -178,7 +178,7 @@ class Moments:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Moments:
-        """Return the moments of which a report or a history made a dict of JSON values.
+        """Return the moments that a report or a history wrote as a dict of JSON values.
 
         Raises
         ------
@@ -217,7 +217,7 @@ def statistics(x: Array, question: Question | None = None, threads: int | None =
     """Return the statistics of an array of float32, in one pass.
 
     On any data, with u = 2^-53, the error of the mean is at most 1e4 u (abs(mean) + std), the relative error
-    of the variance 2e-10 + 40 u abs(mean) / std; on numbers in no order, some ten u.
+    of the variance 2e-10 + 40 u abs(mean) / std; on numbers in random order, about ten u.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The four floating-point formats that are written, and rounding to them."""
+"""The four floating-point formats that pyinit writes, and rounding to them."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def resolve(dtype: Any) -> DType:
     except TypeError as error:
         if isinstance(error, DTypeError):
             raise
-        # a list of fields, which has no hash
+        # a list of fields has no hash
         raise unsupported("pyinit writes", f"dtype {dtype!r}") from None
 
 

@@ -32,7 +32,7 @@ def fill(
     window: Window | None = None,
     threads: int | None = None,
 ) -> Buffer:
-    """Fill a buffer in place, as `pyinit.fill` says, with what plans itself."""
+    """Fill a buffer in place with anything that can plan itself; see `pyinit.fill`."""
     array, dtype = borrow(out)
     plan, start = planned(recipe, array.shape, dtype, window)
     execute(plan, array, as_key(key), start, check_threads(threads))

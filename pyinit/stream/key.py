@@ -25,7 +25,7 @@ _WEYL = (0x9E3779B9, 0xBB67AE85)
 
 
 def philox4x32(counter: Any, key: Any) -> Any:
-    """Return the four words of Philox4x32-10 for four counter words and two key words: what kernels equal.
+    """Return the four words of Philox4x32-10 for four counter words and two key words, as the kernels do.
 
     The words are Python integers, or uint64 arrays that hold 32-bit values.
     """
@@ -81,7 +81,7 @@ class Key:
     offset: int = 0
 
     def __post_init__(self) -> None:
-        # the common case, kept quick: a small fill takes no longer than a few microseconds
+        # the common case is quick, as a small fill takes only a few microseconds
         if type(self.seed) is type(self.offset) is int and 0 <= self.seed | self.offset <= _MASK64:
             return
         object.__setattr__(self, "seed", _word64(self.seed, "a seed"))

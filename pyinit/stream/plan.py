@@ -30,7 +30,7 @@ NUMBERS: dict[str, tuple[str, ...]] = {
 """The kernels by the name of their distribution, and what each takes, in order."""
 
 DRAWN_WHOLE = frozenset({"orthogonal", "grouped_orthogonal", "delta_orthogonal"})
-"""Kernels that take as long for some rows as for all: a file's writer asks them for a tensor at once."""
+"""Kernels that take as long for a few rows as for all of them; a writer of files draws whole tensors."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class Plan(JsonObject):
     dtype : str
         "float32", "float64", "bfloat16" or "float16".
     mean, std : float or None
-        Of the weights themselves, after truncation and zeros, before they are rounded to `dtype`: there a
-        weight of up to half the smallest number, 2**-25 in float16, becomes 0, without a warning. None for
-        what is not drawn.
+        Of the weights themselves, after truncation and zeros, before they are rounded to `dtype`. Rounding
+        makes a weight of up to half the smallest number, 2**-25 in float16, 0, without a warning. None where
+        nothing is drawn.
     bounds : tuple of float, or None
         Smallest and largest value that can occur, in `dtype`; None where only the format ends them.
     fan_in, fan_out : int, float or None

@@ -23,7 +23,7 @@ _BLOCK = 1 << 20
 
 
 class Source(Protocol):
-    """Values to copy, with the names of where they are."""
+    """Values to copy; `str` says where they are."""
 
     @property
     def shape(self) -> Shape:

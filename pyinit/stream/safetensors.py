@@ -87,7 +87,7 @@ def read_header(path: str | os.PathLike[str]) -> Header:
     Raises
     ------
     FormatError
-        If the file is truncated, or its header is not what the format asks for.
+        If the file is truncated, or its header does not follow the format.
     DTypeError
         If a tensor has a dtype this version does not know.
     FileNotFoundError

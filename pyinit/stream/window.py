@@ -33,7 +33,7 @@ def normal_shape(shape: Any, itemsize: int = 1) -> Shape:
 
 
 def _is_index(value: Any) -> bool:
-    """Tell an integer from an array of them, which has __index__ too."""
+    """Return whether a value is an integer; an array of several has __index__ too."""
     return hasattr(value, "__index__") and getattr(value, "ndim", 0) == 0
 
 

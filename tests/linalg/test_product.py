@@ -205,7 +205,7 @@ def frozen() -> np.ndarray:
             A,
             [[1.0], [1.0, 2.0], [1.0]],
             {},
-            r"got b of which NumPy says: setting an array element",
+            r"got b, which NumPy cannot read: setting an array element",
         ),
         (
             pi.LayoutError,
@@ -265,9 +265,7 @@ def test_overlap_is_refused() -> None:
         (np.eye(6, dtype=np.float32), square.T, "b"),
         (np.eye(6, dtype=np.float32), square[::-1], "b"),
     ):
-        with pytest.raises(
-            pi.LayoutError, match=f"shares memory with {name}. Leave out away, or copy {name}"
-        ):
+        with pytest.raises(pi.LayoutError, match=f"shares memory with {name}. Leave it out, or copy {name}"):
             matmul(a, b, out=square)
     np.testing.assert_array_equal(square, kept)
     with pytest.raises(pi.LayoutError, match="shares memory with a"):

@@ -1,4 +1,4 @@
-"""The fields of a config.json: read with type and default; what nobody knows is an error."""
+"""The fields of a config.json: read with type and default; an unknown field is an error."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ class Fields:
         return bool(value)
 
     def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
-        """Return one of a few words."""
+        """Return one of several words."""
         value = self._value(name, default)
         if value not in choices:
             self.refuse(f"'{name}' must be one of {', '.join(choices)}; got {shown(value)}")

@@ -1,4 +1,4 @@
-"""The clock: contenders take turns, A B A B, so that a drift of the machine meets all of them."""
+"""The clock: contenders take turns, A B A B, so that a drift of the machine affects all of them alike."""
 
 from __future__ import annotations
 

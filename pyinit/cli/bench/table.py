@@ -1,4 +1,4 @@
-"""The run as text: ratios next to the issue's targets, then what each contender reached."""
+"""The run as text: ratios beside their targets, then the rate that each contender reached."""
 
 from __future__ import annotations
 

@@ -121,17 +121,17 @@ def compare(
     Parameters
     ----------
     recipes : iterable, or mapping of str
-        Of what `mlp` takes as recipe, or of whole networks, by label; without labels they are called by their
-        names.
+        Of what `mlp` takes as recipe, or of whole networks, by label; without labels, their names are the
+        labels.
     data : Dataset
     widths : sequence of int
-        As `mlp` takes it; needed by recipes.
+        As in `mlp`; recipes need it.
     activation, bias, norm, residual, output_activation
-        As `mlp` takes them, with its defaults. They, and `widths`, are for recipes: a network brings its own.
+        As in `mlp`, with its defaults. They and `widths` apply to recipes: a network has its own.
     progress : callable, optional
         Called with (steps done, steps in all), over all trainings.
     **options
-        As `train` takes them.
+        As in `train`.
 
     Returns
     -------
@@ -140,8 +140,8 @@ def compare(
     Raises
     ------
     RecipeError
-        If there is no recipe, two have one label, widths are missing, or a network is not what an option
-        beside it says; before anything is trained.
+        If there is no recipe, two share a label, widths are missing, or a network contradicts an option.
+        Nothing is trained then.
     ShapeError, DataError, RecipeError
         As `mlp` and `train`.
 
@@ -196,7 +196,7 @@ def _widths(widths: Sequence[int] | None, label: str) -> Sequence[int]:
     return widths
 
 
-# what a layer has of each option of mlp
+# the field of a layer that each option of mlp sets
 _FIELDS = {
     "activation": "activation",
     "bias": "bias",
@@ -209,7 +209,7 @@ _FIELDS = {
 def _checked(
     label: str, network: Network, widths: Sequence[int] | None, options: Mapping[str, Any]
 ) -> Network:
-    """Return a network, if it is what options beside it say: they cannot change it."""
+    """Return a network, unless it contradicts an option: options cannot change it."""
     if widths is not None and tuple(widths) != network.widths:
         raise RecipeError(
             f"{label} is a network of widths {list(network.widths)}; got widths={list(widths)} for it. "
@@ -239,7 +239,7 @@ def _of_widths(network: Network, name: str, value: Any) -> tuple[Dense, ...]:
 
 
 def _places(name: str, pairs: list[bool]) -> list[bool]:
-    """Return what is said of the layers that an option is for."""
+    """Return the part of the layers that an option applies to."""
     if name == "activation":
         return pairs[:-1]
     return pairs[-1:] if name == "output_activation" else pairs

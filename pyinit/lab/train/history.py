@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["History"]
 
-# what moments say in a number
+# the statistics of moments that are single numbers
 _STATISTICS = {field.name for field in fields(Moments)} - {"histogram"} | {"second_moment", "std"}
 
 
@@ -144,7 +144,7 @@ class History(Record, JsonObject):
         """Return all but the parameters as a dict of JSON values; infinities and NaN become strings."""
         content = {
             "data": self.data,
-            "network": _said(self.network),
+            "network": _written(self.network),
             "optimizer": self.optimizer.to_dict(),
             "loss": self.loss,
             "metric": self.metric,
@@ -187,7 +187,7 @@ def _snapshot(step: int, layers: list[dict[str, Any]]) -> Snapshot:
     return Snapshot(step, tuple(kinds))
 
 
-def _said(network: Network) -> Any:
+def _written(network: Network) -> Any:
     try:
         return network.to_dict()
     except PyinitError:

@@ -1,4 +1,4 @@
-"""What a network is trained for: a loss, targets as the loss takes them, and the score people read."""
+"""The objective of a training: a loss, the targets in its form, and a score that people can read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Objective:
-    """A loss by name, targets as it takes them, and the way back from outputs to a score.
+    """A loss by name, the targets in its form, and what turns outputs into a score.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""SGD, momentum and Adam: what a step adds to all parameters, which lie in one vector.
+"""SGD, momentum and Adam: how a step updates the parameters, which lie in one vector.
 
 Every operation is one of + - * / and sqrt on float32, rounded once: the same bits on every machine.
 """
@@ -21,12 +21,12 @@ __all__ = ["SGD", "Adam", "Momentum", "Optimizer", "optimizer_from", "optimizer_
 
 Vector: TypeAlias = npt.NDArray[np.float32]
 Step: TypeAlias = Callable[[Vector, Vector], None]
-"""Changes parameters by their gradient, in place; the gradient is spent."""
+"""Updates parameters by their gradient, in place; the gradient is overwritten."""
 
 
 @dataclass(frozen=True)
 class Optimizer(ABC):
-    """How parameters follow their gradient; frozen and printable."""
+    """A rule that updates parameters by their gradient; frozen and printable."""
 
     learning_rate: float
 
@@ -35,7 +35,7 @@ class Optimizer(ABC):
 
     @abstractmethod
     def start(self, size: int) -> Step:
-        """Return the steps of one training of `size` parameters, which remember what went before."""
+        """Return the step of a new training of `size` parameters, with a state of its own."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the name and every number as JSON values."""
@@ -68,7 +68,7 @@ class SGD(Optimizer):
     learning_rate: float = 0.1
 
     def start(self, size: int) -> Step:
-        """Return the steps of one training."""
+        """Return the step of a new training."""
         rate = np.float32(self.learning_rate)
 
         def step(parameters: Vector, gradient: Vector) -> None:
@@ -113,7 +113,7 @@ class Momentum(Optimizer):
         flag("nesterov", self.nesterov)
 
     def start(self, size: int) -> Step:
-        """Return the steps of one training."""
+        """Return the step of a new training."""
         rate, kept = np.float32(self.learning_rate), np.float32(self.momentum)
         velocity, ahead = np.zeros(size, np.float32), np.empty(size, np.float32)
 
@@ -174,7 +174,7 @@ class Adam(Optimizer):
         number("epsilon", self.epsilon, above=0.0, advice="Use 1e-8.")
 
     def start(self, size: int) -> Step:
-        """Return the steps of one training."""
+        """Return the step of a new training."""
         kept1, kept2 = np.float32(self.beta1), np.float32(self.beta2)
         new1, new2 = np.float32(1.0 - self.beta1), np.float32(1.0 - self.beta2)
         epsilon = np.float32(self.epsilon)
@@ -213,7 +213,8 @@ def optimizer_of(spec: Any, learning_rate: float | None = None) -> Optimizer:
         spec = _NAMES[spec]()
     if not isinstance(spec, Optimizer):
         raise RecipeError(
-            f"optimizer is {', '.join(_NAMES)}, or such as pyinit.Adam(0.01); got {spec!r}. Choose one."
+            f"optimizer is {', '.join(_NAMES)}, or an object such as pyinit.Adam(0.01); got "
+            f"{spec!r}. Choose one."
         )
     return spec if learning_rate is None else replace(spec, learning_rate=learning_rate)
 

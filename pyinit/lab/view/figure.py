@@ -13,7 +13,7 @@ __all__ = ["COLORS", "GREY", "HEALTHY", "ILL", "color_of", "new_figure"]
 
 # Okabe and Ito's colours, which all eyes tell apart
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-# words about a layer that is healthy or not, and what stands back
+# the colours of text: of healthy layers, of ill ones, of what matters less
 HEALTHY, ILL, GREY = "#333333", "#B00020", "#666666"
 
 

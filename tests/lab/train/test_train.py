@@ -227,7 +227,7 @@ def test_progress_is_told() -> None:
             pi.ShapeError,
             "abalone has 8 features; got a network of 2 inputs. Make the first",
         ),
-        ({"epochs": 1, "steps": 1}, pi.RecipeError, "epochs and steps both say how long; got both"),
+        ({"epochs": 1, "steps": 1}, pi.RecipeError, "a training takes either epochs or steps; got both"),
         ({"epochs": 0}, pi.DataError, "epochs must be a positive integer; got 0"),
         ({"steps": 1.5}, pi.DataError, "steps must be a positive integer; got 1.5"),
         ({"batch_size": 0}, pi.DataError, "batch_size must be a positive integer; got 0"),

@@ -15,7 +15,7 @@ _COLUMNS = ("loss 0", "loss end", "train", "test", "h first", "h last", "dW firs
 
 
 def history_table(history: Record) -> str:
-    """Return head, a line a score, and where it broke."""
+    """Return a head, one line for each score, and where the training diverged."""
     widths = "-".join(map(str, history.network.widths))
     head = (
         f"{history.data}, widths {widths}: {history.optimizer!r}, batches of {history.batch_size}, "
@@ -34,7 +34,7 @@ def history_table(history: Record) -> str:
 
 
 def comparison_table(histories: Mapping[str, Record]) -> str:
-    """Return a line a training: first and last loss, last scores, the spread of activations it began with."""
+    """Return one line for each training: first and last loss, last scores, the activations it began with."""
     first = next(iter(histories.values()))
     width = min(max(map(len, ["start", *histories])), _LABEL)
     head = (
