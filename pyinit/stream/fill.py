@@ -45,7 +45,7 @@ def planned(recipe: Plannable, extent: Shape, dtype: str, window: Window | None)
         plan_for = recipe.plan_for
     except AttributeError:
         raise RecipeError(
-            f"fill needs a recipe; got {recipe!r}. Use pyinit.normal(), pyinit.he_normal() or another recipe."
+            f"a recipe is needed; got {recipe!r}. Use pyinit.normal(), pyinit.he_normal() or another recipe."
         ) from None
     if window is None:
         return plan_for(extent, dtype), None

@@ -12,6 +12,7 @@ from jax import lax
 
 from ...errors import DTypeError, RecipeError, SeedError, ShapeError
 from ...stream.dtypes import resolve
+from ...stream.fill import planned
 from ...stream.plan import Plan
 from ...stream.window import Shape, normal_shape
 from . import ffi
@@ -134,13 +135,7 @@ def draw(recipe: Any, key_words: Any, shape: int | tuple[int, ...], dtype: Any =
         raise ShapeError(
             f"a traced draw needs axes below 2**32 elements; got shape {extent}. Split the axis."
         )
-    try:
-        plan_for = recipe.plan_for
-    except AttributeError:
-        raise RecipeError(
-            f"draw needs a recipe; got {recipe!r}. Use pyinit.normal(), pyinit.he_normal() or another recipe."
-        ) from None
-    words, plan = _check_key(key_words), plan_for(extent, found.name)
+    words, (plan, _) = _check_key(key_words), planned(recipe, extent, found.name, None)
     # compiled, a written tensor would be kept with the program, and found again for any recipe equal to its
     # own: 0.0 is equal to -0.0, and an array that was written to meanwhile to itself
     return written(plan) if plan.distribution in WRITTEN else _drawn(plan, words)
