@@ -256,9 +256,9 @@ def _he_normal(
 ) -> VarianceScaling:
     """Return the recipe of normal draws with variance 2 / ((1 + a^2) fan), for relu and leaky relu.
 
-    ``he_normal`` and ``kaiming_normal`` are the same. `a` is the slope of a leaky relu below zero; relu has 0.
-    `mode` "fan_in" keeps the variance of the forward pass, "fan_out" that of the backward pass. `truncated`
-    cuts off at 2 std and keeps the variance, as JAX and Keras do. `variance_scaling` describes `axes`.
+    ``he_normal`` and ``kaiming_normal`` are the same. `a` is the slope of leaky relu below zero. `mode`
+    "fan_in" keeps the variance of the forward pass, "fan_out" that of the backward pass. `truncated` cuts off
+    at 2 std and keeps the variance, as JAX and Keras do. `variance_scaling` describes `axes`.
     Source: He, Zhang, Ren, Sun, ICCV 2015, eq. 10 and 15.
 
     Examples
@@ -277,9 +277,9 @@ def _he_uniform(
 ) -> VarianceScaling:
     """Return the recipe of uniform draws with variance 2 / ((1 + a^2) fan), for relu and leaky relu.
 
-    ``he_uniform`` and ``kaiming_uniform`` are the same. `a` is the slope of a leaky relu below zero, 0 for
-    relu; torch's Linear and Conv layers use sqrt(5). `mode` "fan_in" keeps the variance of the forward pass,
-    "fan_out" that of the backward pass. `variance_scaling` describes `axes`.
+    ``he_uniform`` and ``kaiming_uniform`` are the same. `a` is the slope of leaky relu below zero; torch's
+    Linear and Conv layers use sqrt(5). `mode` "fan_in" keeps the variance of the forward pass, "fan_out" that
+    of the backward pass. `variance_scaling` describes `axes`.
     Source: He, Zhang, Ren, Sun, ICCV 2015, eq. 10 and 15.
 
     Examples

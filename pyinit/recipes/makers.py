@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from ..errors import CallError, PyinitError
 from ..stream.arguments import brief
@@ -18,8 +17,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-@dataclass(frozen=True)
-class Spoken:
+class Spoken(NamedTuple):
     """The name that a recipe was made by, and what that name decided.
 
     Parameters
@@ -75,15 +73,16 @@ def maker(
     make : callable
         A class of recipes, or a function that returns one.
     like : callable, optional
-        Whose documentation the function has; by default that of `make`.
+        The function behind `make`, which gives it the name as the first argument: the maker has its
+        documentation, and its other parameters. By default `make`.
     options : iterable of str
         The names that `make` takes as ``**options``.
 
     Returns
     -------
     callable
-        With the signature of `make`. It raises a `CallError` for arguments that `make` does not have, and
-        where a shape stands that belongs into the call of the recipe.
+        With the signature of `make`. It raises a `CallError` for arguments that `make` does not have, and for
+        a shape, which belongs in the call of the recipe.
 
     Examples
     --------
@@ -94,10 +93,9 @@ def maker(
     Traceback (most recent call last):
     pyinit.errors.CallError: half takes of by name; got 3.0. Write half(of=3.0).
     """
-    signature = _shown(inspect.signature(make), options)
-    call = _Call(name, signature, tuple(options))
-
     origin: Any = make if like is None else like
+    signature = _signature(origin, 0 if like is None else 1)
+    call = _Call(name, signature, tuple(options))
 
     @functools.wraps(origin)
     def made(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -114,9 +112,11 @@ def maker(
     return made
 
 
-def _shown(signature: inspect.Signature, options: Iterable[str]) -> inspect.Signature:
-    """Return the signature without what callers have no use for."""
-    kept = [one for one in signature.parameters.values() if one.name != _HIDDEN]
+@functools.cache
+def _signature(origin: Callable[..., Any], given: int) -> inspect.Signature:
+    """Return the signature without the first `given` parameters, and without what callers have no use for."""
+    signature = inspect.signature(origin)
+    kept = [one for one in list(signature.parameters.values())[given:] if one.name != _HIDDEN]
     return signature.replace(parameters=kept)
 
 
@@ -125,14 +125,35 @@ class _Call:
 
     def __init__(self, name: str, signature: inspect.Signature, options: tuple[str, ...]) -> None:
         self.name = name
-        kinds = inspect.Parameter
-        listed = [one for one in signature.parameters.values() if one.kind is not kinds.VAR_KEYWORD]
-        self.own = tuple(one.name for one in listed)
-        self.known = frozenset((*self.own, *options))
+        self.signature = signature
         self.options = options
-        self.places = tuple(one.name for one in listed if one.kind is kinds.POSITIONAL_OR_KEYWORD)
-        self.numbers = tuple(one.name for one in listed if isinstance(one.default, float))
-        self.needed = tuple(one.name for one in listed if one.default is kinds.empty)
+
+    @functools.cached_property
+    def parameters(self) -> tuple[inspect.Parameter, ...]:
+        """The parameters with names of their own."""
+        listed = self.signature.parameters.values()
+        return tuple(one for one in listed if one.kind is not inspect.Parameter.VAR_KEYWORD)
+
+    @functools.cached_property
+    def own(self) -> tuple[str, ...]:
+        """The names of these parameters."""
+        return tuple(one.name for one in self.parameters)
+
+    @functools.cached_property
+    def known(self) -> frozenset[str]:
+        """All names that a call may give."""
+        return frozenset((*self.own, *self.options))
+
+    @functools.cached_property
+    def places(self) -> tuple[str, ...]:
+        """The parameters that may be given by position."""
+        positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        return tuple(one.name for one in self.parameters if one.kind is positional)
+
+    @functools.cached_property
+    def needed(self) -> tuple[str, ...]:
+        """The parameters without a default."""
+        return tuple(one.name for one in self.parameters if one.default is inspect.Parameter.empty)
 
     def check(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """Raise the error of arguments that do not fit."""
@@ -168,7 +189,8 @@ class _Call:
         if not named:
             takes = ", ".join(self.places) or "no numbers"
             return CallError(f"{self.name} takes {takes}; got {extra} as well. Leave it out.")
-        numbers = [name for name in named if name in self.numbers] or named
+        of_floats = {one.name for one in self.parameters if isinstance(one.default, float)}
+        numbers = [name for name in named if name in of_floats] or named
         ways = " or ".join(f"{self.name}({name}={extra})" for name in numbers[:2])
         return CallError(f"{self.name} takes {', '.join(named)} by name; got {extra}. Write {ways}.")
 

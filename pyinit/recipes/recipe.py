@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
@@ -201,6 +200,9 @@ class Recipe:
         >>> pi.recipe_from_json(pi.sparse(0.9).to_json())
         sparse(sparsity=0.9)
         """
+        # slow to import
+        import json
+
         return json.dumps(self.to_dict(), allow_nan=False)
 
 
