@@ -1,4 +1,4 @@
-"""R6: the core needs NumPy alone; importing it loads no framework, and nothing that is slow and rarely used."""
+"""R6: the core needs NumPy alone; importing it loads no framework, and not what is slow and seldom used."""
 
 from __future__ import annotations
 
