@@ -13,12 +13,13 @@ import numpy as np
 from ..errors import DTypeError, PyinitError, RecipeError
 from ..recipes.distributions import Constant
 from ..recipes.recipe import Recipe
+from ..stream.dtypes import FLOATS
 from ..stream.kernels import execute
 from ..stream.key import Key
 from ..stream.plan import Plan
 from ..stream.window import Shape
 from .arrays import filled
-from .initializer import DRAWN, canonical
+from .initializer import canonical
 
 __all__ = ["Complaints", "Draft", "drafted"]
 
@@ -38,7 +39,7 @@ class Draft:
         plan = self.plan
 
         def write(out: Any, start: Shape) -> None:
-            if out.dtype.name in DRAWN:
+            if out.dtype.name in FLOATS:
                 execute(plan, out, self.key, start, threads)
             else:
                 out[...] = plan.numbers[0]
@@ -68,7 +69,7 @@ def drafted(
         if not leaf.shape or not 0 <= row < leaf.shape[0]:
             raise RecipeError(f"shape {leaf.shape} has no row {row} to keep zero. Count from 0.")
     dtype = canonical(leaf.dtype)
-    if dtype.name in DRAWN:
+    if dtype.name in FLOATS:
         plan = recipe.plan(leaf.shape, dtype.name)
         return Draft(plan, dtype, key, sharding, tuple(zero_rows))
     if not isinstance(recipe, Constant) or np.array(recipe.value).astype(dtype) != recipe.value:

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import DTypeError, RecipeError, ShapeError
 from ..recipes.recipe import Recipe, as_recipe
 from ..stream.arguments import number as recipe_number
-from ..stream.dtypes import storage
+from ..stream.dtypes import FLOATS, storage
 from ..stream.kernels import execute
 from ..stream.key import Key
 from ..stream.plan import Plan
@@ -21,7 +21,6 @@ from . import keys
 from .arrays import concrete, filled
 
 __all__ = [
-    "DRAWN",
     "Initializer",
     "UnsupportedDTypeError",
     "canonical",
@@ -110,16 +109,12 @@ class Initializer:
 
     def planned(self, shape: Shape, dtype: np.dtype[Any]) -> Plan:
         """Plan a checked shape and a canonical dtype."""
-        if dtype.name not in DRAWN:
+        if dtype.name not in FLOATS:
             raise UnsupportedDTypeError(
                 f"pyinit draws float32, float64, bfloat16 and float16; got {dtype}. Draw one of these and "
                 "convert, or use jax.nn.initializers for complex numbers."
             )
         return self.recipe_for(shape).plan(shape, dtype.name)
-
-
-DRAWN = frozenset({"float32", "float64", "bfloat16", "float16"})
-"""The dtypes that are drawn, by name."""
 
 
 def canonical(dtype: Any) -> np.dtype[Any]:

@@ -9,13 +9,11 @@ import keras
 
 from ..errors import DTypeError, LayoutError
 from ..recipes.recipe import Recipe
+from ..stream.dtypes import FLOATS
 from ..stream.window import Shape
 from .seeds import from_key, next_key, next_words
 
-__all__ = ["WRITTEN", "UnsupportedDTypeError", "check_layout", "drawn", "placed"]
-
-WRITTEN = frozenset({"float32", "float64", "bfloat16", "float16"})
-"""The dtypes that recipes are written in, by Keras' names."""
+__all__ = ["UnsupportedDTypeError", "check_layout", "drawn", "placed"]
 
 
 class UnsupportedDTypeError(DTypeError, ValueError):
@@ -27,7 +25,7 @@ def drawn(recipe: Recipe, seed: Any, shape: Shape, dtype: str, layout: Any) -> A
 
     Nothing is drawn, and a SeedGenerator does not advance, unless all can be: the plan is made first.
     """
-    if dtype not in WRITTEN:
+    if dtype not in FLOATS:
         raise UnsupportedDTypeError(
             f"pyinit draws float32, float64, bfloat16 and float16; got {dtype}. Draw one of these and use "
             "keras.ops.cast, or take keras.initializers' own."

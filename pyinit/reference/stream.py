@@ -266,6 +266,10 @@ def truncated_normal(
 
 
 ROUNDS = 24
+"""Rounds of swap-or-not."""
+
+LOWBIAS32 = (0x7FEB352D, 0x846CA68B)
+"""The multipliers of the hash that decides each round."""
 
 
 def permuted(mask: Key, row: Index, column: Index, rows: int) -> Index:
@@ -289,8 +293,8 @@ def permuted(mask: Key, row: Index, column: Index, rows: int) -> Index:
         y = np.where(shift < x, shift + np.uint64(rows) - x, shift - x)
         # 32-bit products: the masks keep the low half
         h = np.maximum(x, y) ^ r
-        h = ((h ^ (h >> np.uint64(16))) * np.uint64(0x7FEB352D)) & _MASK32
-        h = ((h ^ (h >> np.uint64(15))) * np.uint64(0x846CA68B)) & _MASK32
+        h = ((h ^ (h >> np.uint64(16))) * np.uint64(LOWBIAS32[0])) & _MASK32
+        h = ((h ^ (h >> np.uint64(15))) * np.uint64(LOWBIAS32[1])) & _MASK32
         x = np.where(h >> np.uint64(31), y, x)
     return x
 

@@ -12,10 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...recipes.distributions import Constant
+from ...stream.dtypes import FLOATS
 from ...stream.key import Key
 from ...stream.window import Shape
 from ..arrays import concrete, filled
-from ..initializer import DRAWN, Initializer, canonical, constrained, is_traced, static_shape
+from ..initializer import Initializer, canonical, constrained, is_traced, static_shape
 
 __all__ = ["constant", "ones", "zeros"]
 
@@ -109,7 +110,7 @@ class _Number(Initializer):
 
     def __call__(self, key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> jax.Array:
         found, extent = canonical(self.dtype if dtype is None else dtype), static_shape(shape)
-        if found.name in DRAWN:
+        if found.name in FLOATS:
             self.planned(extent, found)
             if not is_traced(None):
                 return super().__call__(Key(0), extent, found, out_sharding)

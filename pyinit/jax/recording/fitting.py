@@ -8,9 +8,9 @@ from dataclasses import fields
 from ...recipes.fans import Axes
 from ...recipes.recipe import Recipe
 from ...recipes.rules import fitted
+from ...stream.dtypes import FLOATS
 from ...stream.window import Shape
 from ..conventions import Leaf, told_axes
-from ..initializer import DRAWN
 from ..owners import Owned
 from .nodes import Node, sources
 from .uses import Use
@@ -24,7 +24,7 @@ def is_drawn_bias(name: str, node: Node) -> bool:
 
 
 def _is_drawn(node: Node) -> bool:
-    return node.random and not node.is_key and str(node.dtype) in DRAWN
+    return node.random and not node.is_key and str(node.dtype) in FLOATS
 
 
 def is_kernel(name: str, node: Node) -> bool:

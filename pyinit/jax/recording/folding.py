@@ -11,8 +11,7 @@ import numpy as np
 from ...recipes.distributions import Normal, TruncatedNormal, Uniform
 from ...recipes.orthogonal import Orthogonal
 from ...recipes.recipe import Recipe
-from ...stream.dtypes import resolve
-from ..initializer import DRAWN
+from ...stream.dtypes import FLOATS, resolve
 from .nodes import Node
 
 __all__ = ["Drawn", "bounded", "drawn", "uniform_value"]
@@ -38,7 +37,7 @@ def drawn(node: Node, value: Value) -> Drawn | None:
     value : callable
         Returns the number that all elements of a node are, or None.
     """
-    if str(node.dtype) not in DRAWN or math.prod(node.shape) == 0:
+    if str(node.dtype) not in FLOATS or math.prod(node.shape) == 0:
         return None
     if node.op == "draw":
         return _draw(node, value)
@@ -135,7 +134,7 @@ def _shifted(found: Drawn | None, shift: float) -> Drawn | None:
 
 def _converted(node: Node, value: Value) -> Drawn | None:
     (x,) = node.inputs
-    if str(x.dtype) not in DRAWN:
+    if str(x.dtype) not in FLOATS:
         return None
     before, after = resolve(np.dtype(x.dtype).name), resolve(np.dtype(node.dtype).name)
     # rounded once on the way out, as a kernel does; what was rounded before keeps its grid

@@ -12,7 +12,7 @@ import numpy as np
 from jax.extend.core import Literal
 
 from ...errors import RecipeError
-from ..initializer import DRAWN
+from ...stream.dtypes import FLOATS
 from .nodes import is_key
 
 __all__ = ["Law", "law_of"]
@@ -49,7 +49,7 @@ def law_of(equation: Any) -> Law | None:
     if law == "uniform":
         bounds = _lower_first(equation.params["jaxpr"].jaxpr, bounds)
     out = equation.outvars[0].aval
-    if len(keys) != 1 or len(bounds) != _BOUNDS[law] or str(out.dtype) not in DRAWN:
+    if len(keys) != 1 or len(bounds) != _BOUNDS[law] or str(out.dtype) not in FLOATS:
         return None
     stacked = equation.invars[keys[0]].aval.shape
     if out.shape[: len(stacked)] != stacked or any(equation.invars[place].aval.shape for place in bounds):

@@ -11,9 +11,10 @@ import numpy as np
 from ...errors import ShapeError
 from ...recipes import distributions, patterns
 from ...recipes.recipe import Recipe
+from ...stream.dtypes import FLOATS
 from ...stream.window import Shape
 from ..initializer import Drawing, registered
-from ..tensors import WRITTEN, check_layout, placed
+from ..tensors import check_layout, placed
 
 __all__ = ["STFT", "Constant", "Identity", "Ones", "Zeros"]
 
@@ -28,7 +29,7 @@ class _Writing(Drawing):
 
     def __call__(self, shape: Any, dtype: Any = None, layout: Any = None) -> Any:
         """Return a new tensor, of any dtype that the backend has."""
-        if keras.backend.standardize_dtype(dtype) in WRITTEN and self._is_number():
+        if keras.backend.standardize_dtype(dtype) in FLOATS and self._is_number():
             return super().__call__(shape, dtype, layout)
         check_layout(layout)
         return placed(super(Drawing, self).__call__(shape, dtype=dtype), layout)  # type: ignore[misc]
