@@ -1,4 +1,4 @@
-"""How recipes are made by name: the record of the name, and a clear word where the call is wrong."""
+"""Functions that make recipes under a name, and errors that say how to correct a wrong call."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Spoken(NamedTuple):
     options : tuple of (str, object)
         The name's own options that differ from their defaults, in order.
     decided : tuple of (str, object)
-        Fields of the recipe that follow from the name and its options, with their values. Where a field
-        has another value since, the name does not describe the recipe.
+        Fields of the recipe that follow from the name and its options, with their values. If a field has
+        another value, the name no longer describes the recipe.
     """
 
     name: str
@@ -64,7 +64,7 @@ _HIDDEN = "spoken"
 def maker(
     name: str, make: Callable[P, R], *, like: Callable[..., Any] | None = None, options: Iterable[str] = ()
 ) -> Callable[P, R]:
-    """Return the function of a name that makes recipes, and says under that name what is wrong with a call.
+    """Return a function that makes recipes under a name, and reports a wrong call under that name.
 
     Parameters
     ----------
@@ -114,14 +114,14 @@ def maker(
 
 @functools.cache
 def _signature(origin: Callable[..., Any], given: int) -> inspect.Signature:
-    """Return the signature without the first `given` parameters, and without what callers have no use for."""
+    """Return the signature without the first `given` parameters and without those that no caller gives."""
     signature = inspect.signature(origin)
     kept = [one for one in list(signature.parameters.values())[given:] if one.name != _HIDDEN]
     return signature.replace(parameters=kept)
 
 
 class _Call:
-    """What a maker takes, and what to say where a call gives something else."""
+    """The parameters of a maker, and the errors of calls that do not fit them."""
 
     def __init__(self, name: str, signature: inspect.Signature, options: tuple[str, ...]) -> None:
         self.name = name
@@ -171,7 +171,7 @@ class _Call:
                 raise CallError(f"{self.name} needs {needed}; got none. Write {self.name}({needed}=...).")
 
     def forgotten(self, given: str) -> CallError:
-        """Return the error of a shape, or a key, given to what only makes the recipe."""
+        """Return the error of a shape, or a key, that was given to the maker instead of the recipe."""
         needed = "..." if self.needed else ""
         return CallError(
             f"{self.name} makes a recipe, and the recipe is called with a shape and a key; got {given}. "
@@ -183,7 +183,7 @@ class _Call:
         if _is_shape(args[0]):
             return self.forgotten(brief(args[0]))
         if len(args) > 1 and _is_shape(args) and min(args) > 1:
-            # sizes that are no tuple, as NumPy's rand and torch's empty take them
+            # sizes without a tuple, as NumPy's rand and torch's empty take them
             return self.forgotten(", ".join(map(brief, args)))
         named = [name for name in self.own if name not in self.places]
         if not named:
@@ -204,7 +204,7 @@ class _Call:
     def _advice(self, given: str, value: str) -> str:
         if given == "nonlinearity":
             if "a" in self.own:
-                return "It is for relu as it is, and for leaky relu with its slope as a=: leave the name out."
+                return "The default is for relu; for leaky relu, give its slope as a=. Leave the name out."
             if "gain" in self.own:
                 return f"Write gain=pyinit.gain({value})."
         if given in ("a", "b") and "unit" in self.own:
@@ -217,7 +217,7 @@ class _Call:
 
 
 def _is_shape(value: Any) -> bool:
-    """Whether a value is a tuple or list of integers."""
+    """Return whether a value is a tuple or list of integers."""
     return (
         isinstance(value, tuple | list)
         and len(value) > 0

@@ -29,9 +29,9 @@ def zeros(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> 
     key : object
         Ignored.
     shape : sequence of int
-        Of the array.
+        Shape of the array.
     dtype : dtype, optional
-        Any that JAX has; by default its float.
+        Any dtype of JAX; by default its float.
     out_sharding : jax.sharding.Sharding or PartitionSpec, optional
         Where the array lies.
 
@@ -55,7 +55,7 @@ def ones(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> j
     Parameters
     ----------
     key, shape, dtype, out_sharding
-        As `zeros` takes them.
+        See `zeros`.
 
     Returns
     -------
@@ -121,9 +121,9 @@ def _spread(value: Any, shape: Shape, dtype: np.dtype[Any], out_sharding: Any) -
     """Return an array that holds a value, or an array of them, broadcast."""
     if is_traced(value):
         return constrained(jnp.full(shape, value, dtype), out_sharding)
-    whole = np.broadcast_to(np.asarray(value).astype(dtype), shape)
+    values = np.broadcast_to(np.asarray(value).astype(dtype), shape)
 
     def write(out: Any, start: Shape) -> None:
-        out[...] = whole[tuple(slice(first, first + n) for first, n in zip(start, out.shape, strict=True))]
+        out[...] = values[tuple(slice(first, first + n) for first, n in zip(start, out.shape, strict=True))]
 
     return filled(shape, dtype, write, concrete(out_sharding, "out_sharding"))

@@ -1,8 +1,8 @@
 """Stream version 1 in 32-bit words that JAX can trace: element index -> block -> words.
 
-The same mapping as `pyinit.reference.words32` and `words64`, bit for bit, on any backend and without 64-bit
-integers: a number of 64 bits is a pair (low, high) of uint32. Each element works out its own block, so that
-XLA can cut the result along any axis without communication.
+The mapping is that of `pyinit.reference.words32` and `words64`, bit for bit, on any backend and without
+64-bit integers: a number of 64 bits is a pair (low, high) of uint32. Each element works out its own block, so
+that XLA can cut the result along any axis without communication.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _word(value: int) -> np.uint32:
 def high_product(x: Words, y: Words) -> Words:
     """Return the high word of x y from products of 16-bit halves, which never overflow.
 
-    `lax.mulhi` would be three times as fast on one CPU device, but XLA cannot yet cut it among several.
+    `lax.mulhi` would be three times as fast on one CPU device, but XLA cannot yet divide it among several.
     """
     x_low, x_high = x & np.uint32(0xFFFF), x >> np.uint32(16)
     y_low, y_high = y & np.uint32(0xFFFF), y >> np.uint32(16)

@@ -45,8 +45,8 @@ def _permuted(mask: Words, row: Words, column: Words, rows: int) -> Words:
         h = (h ^ h >> 15) * np.uint32(LOWBIAS32[1])
         return jnp.where((h & np.uint32(0x80000000)) != 0, y, x)
 
-    whole = jnp.broadcast_to(row, (row.shape[0], column.shape[1]))
-    return lax.fori_loop(0, ROUNDS, shuffled, whole)
+    rows_everywhere = jnp.broadcast_to(row, (row.shape[0], column.shape[1]))
+    return lax.fori_loop(0, ROUNDS, shuffled, rows_everywhere)
 
 
 def _along(start: Sequence[Any], extent: Shape, axis: int) -> Words:

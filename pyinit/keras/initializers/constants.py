@@ -19,11 +19,11 @@ from ..tensors import check_layout, placed
 __all__ = ["STFT", "Constant", "Identity", "Ones", "Zeros"]
 
 STFT = keras.initializers.STFT
-"""Keras' own: a table of cosines, of which nothing is drawn."""
+"""Keras' own initializer: a table of cosines, in which nothing is drawn."""
 
 
 class _Writing(Drawing):
-    """Calls of an initializer that needs no seed; dtypes without a kernel are left to Keras."""
+    """Calls an initializer that needs no seed; Keras handles dtypes that pyinit does not write."""
 
     seed = 0
 
@@ -102,12 +102,12 @@ class Identity(_Writing, keras.initializers.Identity):
     Parameters
     ----------
     gain : float
-        Kept in the config, too, where Keras 3.15 loses it.
+        The config holds it as well; Keras 3.15 loses it.
 
     Raises
     ------
     ShapeError
-        When it is called for a shape that is no matrix's.
+        When it is called for a shape that is not a matrix's.
 
     Examples
     --------
