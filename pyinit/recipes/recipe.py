@@ -38,14 +38,14 @@ class Recipe(JsonObject):
     _json_name: ClassVar[str] = "a recipe"
     _json_error: ClassVar[type[RecipeError]] = RecipeError
     verb: ClassVar[str] = ""
-    # whether it makes nothing but convolution kernels, whose axes beyond the channels are a receptive field
+    # whether it makes only convolution kernels, whose axes beyond the channels are a receptive field
     is_of_convolutions: ClassVar[bool] = False
     # the name it was made by, if that is not the verb
     spoken: Spoken | None = field(default=None, repr=False, compare=False, kw_only=True)
 
     @property
     def called(self) -> str:
-        """The name that it was made by, as messages say it."""
+        """The name that it was made by, for messages."""
         return self.verb if self.spoken is None else self.spoken.name
 
     def __call__(
@@ -115,8 +115,8 @@ class Recipe(JsonObject):
         Raises
         ------
         ShapeError, DTypeError, RecipeError
-            Exactly when filling such a tensor would be refused; only the values of a pretrained tensor are
-            looked at later, as they are copied.
+            Exactly if filling such a tensor would be refused; only the values of a pretrained tensor are
+            checked later, when they are copied.
 
         Examples
         --------
@@ -128,11 +128,11 @@ class Recipe(JsonObject):
         return self.plan_for(normal_shape(shape, found.itemsize), found.name)
 
     def plan_for(self, shape: Shape, dtype: str) -> Plan:
-        """Return the plan of a checked shape and a format's name; plans are remembered."""
+        """Return the plan of a checked shape and a format's name; plans are cached."""
         if "__dataclass_fields__" not in vars(type(self)):
-            # a class that is no dataclass itself may hold numbers that a comparison does not see
+            # a subclass that is not a dataclass itself may hold numbers that == does not compare
             return self.make_plan(shape, resolve(dtype))
-        return _remembered(self, shape, dtype)
+        return _cached(self, shape, dtype)
 
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
         """Return the plan; every recipe implements this.
@@ -151,10 +151,10 @@ class Recipe(JsonObject):
         raise NotImplementedError
 
     def __repr__(self) -> str:
-        name, parameters = self._said()
+        name, parameters = self._spelled()
         return f"{name}({', '.join(f'{one}={_literal(value)}' for one, value in parameters.items())})"
 
-    def _said(self) -> tuple[str, dict[str, Any]]:
+    def _spelled(self) -> tuple[str, dict[str, Any]]:
         """Return the name, and the parameters that differ from their defaults."""
         differing = self._differing()
         spoken = self.spoken
@@ -166,13 +166,13 @@ class Recipe(JsonObject):
 
     def _differing(self) -> dict[str, Any]:
         """Return the fields that differ from their defaults."""
-        said = {}
+        differing = {}
         for f in fields(self):
             if f.repr:
                 value = getattr(self, f.name)
                 if f.default is MISSING or value != f.default:
-                    said[f.name] = value
-        return said
+                    differing[f.name] = value
+        return differing
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as a dict of JSON values: its name under "recipe", and its parameters.
@@ -183,7 +183,7 @@ class Recipe(JsonObject):
         >>> pi.normal(std=0.02).to_dict()
         {'recipe': 'normal', 'std': 0.02}
         """
-        name, parameters = self._said()
+        name, parameters = self._spelled()
         return {"recipe": name, **{one: finite(value) for one, value in parameters.items()}}
 
     @classmethod
@@ -193,7 +193,7 @@ class Recipe(JsonObject):
 
 
 @lru_cache(maxsize=4096)
-def _remembered(recipe: Recipe, shape: Shape, dtype: str) -> Plan:
+def _cached(recipe: Recipe, shape: Shape, dtype: str) -> Plan:
     return recipe.make_plan(shape, resolve(dtype))
 
 
@@ -208,13 +208,13 @@ _MAKERS: dict[str, Callable[..., Recipe]] = {}
 
 
 def named(maker: Callable[..., Recipe], *names: str) -> None:
-    """Let strings and JSON name a recipe so."""
+    """Let strings and JSON call a maker by these names."""
     for name in names:
         _MAKERS[name] = maker
 
 
 def is_maker(value: Any) -> bool:
-    """Whether a value is a function that makes recipes, such as `pyinit.he_normal` itself."""
+    """Return whether a value is a function that makes recipes, such as `pyinit.he_normal` itself."""
     return callable(value) and _MAKERS.get(getattr(value, "__name__", "")) is value
 
 

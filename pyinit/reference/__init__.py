@@ -1,4 +1,4 @@
-"""The executable specification: what every kernel computes, in plain NumPy, without speed."""
+"""The executable specification: what every kernel computes, in NumPy, clear rather than fast."""
 
 from .dense import fma, matmul, reflected
 from .layer import Moments, dead, layer_backward, layer_forward, linear_slots, log_slots, moments

@@ -69,7 +69,7 @@ BFLOAT16 = DType("bfloat16", 2, 8, -133, math.ldexp(255.0, 120), "float32")
 _FORMATS = {"float32": FLOAT32, "float64": FLOAT64, "bfloat16": BFLOAT16, "float16": FLOAT16}
 
 FLOATS = tuple(_FORMATS)
-"""The names of the formats."""
+"""The names of the four formats. Tensors of other dtypes hold constants, or are copied."""
 
 
 def unsupported(

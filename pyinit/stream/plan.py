@@ -111,6 +111,8 @@ class Plan(JsonObject):
         '{"distribution": "constant", "shape": [2], "dtype": "float32", "mean": 0.0, "std": 0.0, \
 "bounds": [0.0, 0.0], "fan_in": null, "fan_out": null, "gain": null, "numbers": {"value": 0.0}}'
         """
+        # slow to import
+
         content = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("numbers", "source")}
         content["numbers"] = dict(zip(NUMBERS[self.distribution], self.numbers, strict=True))
         if self.source is not None:

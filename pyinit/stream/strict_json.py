@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any, ClassVar, TypeVar
 
@@ -26,6 +25,9 @@ class JsonObject:
 
     def to_json(self) -> str:
         """Return it as one JSON object."""
+        # slow to import
+        import json
+
         return json.dumps(self.to_dict(), allow_nan=False)
 
     @classmethod
@@ -57,6 +59,8 @@ class JsonObject:
 
 def parsed(text: str | bytes, where: str, error: type[PyinitError]) -> Any:
     """Return the value of a JSON text, or of its UTF-8 bytes; `error` is raised for whatever is wrong."""
+    # slow to import
+    import json
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         fields = dict(pairs)
@@ -83,6 +87,8 @@ def parsed(text: str | bytes, where: str, error: type[PyinitError]) -> Any:
 
 def shown(value: object) -> str:
     """Return a value as JSON, short enough for a message."""
+    import json
+
     text = json.dumps(value, ensure_ascii=False, default=repr)
     return text if len(text) <= 60 else text[:57] + "..."
 
