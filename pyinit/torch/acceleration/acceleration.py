@@ -62,7 +62,7 @@ def accelerate(*, key: int | Key = 0, threads: int | None = None) -> Iterator[Co
     CUDA, fp8, complex, integer, sparse and quantized tensors; tensor subclasses that redefine operations
     (DTensor, FakeTensor); whatever a dispatch mode, a transform of torch.func, torch.compile or a tracer
     is to see; what does not ask torch's function modes, such as ``torch.ops`` and scripted functions; numbers
-    that pyinit refuses and torch does not, such as a uniform of one value; and ``bernoulli_``,
+    that pyinit refuses and torch does not, such as an infinite mean; and ``bernoulli_``,
     ``exponential_``, ``random_``, ``randperm`` and all other draws. These advance torch's generator; what is
     taken does not.
 

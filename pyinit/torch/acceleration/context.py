@@ -11,7 +11,7 @@ from ...errors import PyinitError
 from ...stream.key import Key
 from ..draws import folded
 from ..tensor import check_lasting, fill
-from .requests import Reader, Request, read
+from .requests import Reader, Request, requested
 
 __all__ = ["Context", "current", "enter", "leave", "take"]
 
@@ -142,5 +142,5 @@ def take(
     context = current()
     if context is None:
         return None
-    request = read(reader, args, kwargs)
+    request = requested(reader, args, kwargs)
     return request.tensor if request is not None and context.take(request, recorded=recorded) else None

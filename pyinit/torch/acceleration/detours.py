@@ -12,23 +12,21 @@ from typing import Any, NamedTuple
 
 import torch
 
-from . import requests
+from ..meanings import CALLS
 from .context import take
-from .requests import Reader
+from .requests import Reader, reader_of
 
 __all__ = ["install", "renew", "restore"]
 
 # The functions of torch.nn.init look these up when they are called: imported early, they are met too.
 _OF_TORCH: dict[str, Reader] = {
-    "_no_grad_normal_": requests.normal,
-    "_no_grad_trunc_normal_": requests.truncated_normal,
-    "_no_grad_uniform_": requests.uniform,
+    f"_no_grad_{name}": reader_of(CALLS[name]) for name in ("normal_", "trunc_normal_", "uniform_")
 }
 
 # timm makes truncated normals of five operations and seven; its models import the second one early.
 _OF_TIMM: dict[str, Reader] = {
-    "_trunc_normal_": requests.truncated_normal,
-    "trunc_normal_tf_": requests.truncated_normal_in_std,
+    "_trunc_normal_": reader_of(CALLS["trunc_normal_"]),
+    "trunc_normal_tf_": reader_of(CALLS["trunc_normal_tf_"]),
 }
 
 

@@ -13,20 +13,19 @@ from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
 from ..errors import ThreadError
-from . import detours, requests
+from ..meanings import CALLS, parameters_of
+from . import detours
 from .context import take
-from .requests import FACTORIES, METHODS, Reader
+from .requests import FACTORIES, METHODS, reader_of
 
 __all__ = ["Interception"]
 
 _IS_META: Any = torch.Tensor.is_meta.__get__  # type: ignore[attr-defined]
 
-# Functions of torch.nn.init that compute with what they draw, and their arguments. Before they draw, they ask
-# whether their tensor is on meta, and return it then, for there is nothing to draw.
-_COMPUTING: dict[str, tuple[Reader, tuple[str, ...]]] = {
-    "orthogonal_": (requests.orthogonal, ("tensor", "gain", "generator")),
-    "sparse_": (requests.sparse, ("tensor", "sparsity", "std", "generator")),
-}
+# Functions of torch.nn.init that compute with what they draw. Before they draw, they ask whether their tensor
+# is on the meta device, and return it then, since there is nothing to draw.
+_COMPUTING = ("orthogonal_", "sparse_")
+_READERS = {name: reader_of(CALLS[name]) for name in (*_COMPUTING, "kaiming_uniform_")}
 
 
 class Interception(TorchFunctionMode):
@@ -71,12 +70,12 @@ def _filled(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
         return take(METHODS[func], args, kwargs, recorded=True)
     if func in FACTORIES:
         return take(FACTORIES[func], args, kwargs)
-    # While a mode is active, this one asks the mode before it calls uniform_, and after that no mode is. It
-    # hands on what stands under its name, where transformers puts a function of its own; pyinit.torch.init's
-    # is governed by torch's generator, as are the other functions there.
+    # While a mode is active, this function calls the mode before it calls uniform_; after that no mode is
+    # active. It passes on the function that has its name, which transformers replaces by its own. The one of
+    # pyinit.torch.init draws under torch's generator, as the other functions there do.
     if func is init.kaiming_uniform_:
         own = str(func.__module__).startswith("pyinit.")
-        return None if own else take(requests.kaiming_uniform, args, kwargs)
+        return None if own else take(_READERS["kaiming_uniform_"], args, kwargs)
     return None
 
 
@@ -87,6 +86,6 @@ def _computed(tensor: torch.Tensor, frame: FrameType | None) -> bool:
         frame = frame.f_back
     if frame is None or frame.f_globals is not vars(init) or frame.f_code.co_name not in _COMPUTING:
         return False
-    reader, names = _COMPUTING[frame.f_code.co_name]
-    given = {name: frame.f_locals.get(name) for name in names}
-    return given["tensor"] is tensor and take(reader, (), given) is not None
+    name = frame.f_code.co_name
+    given = {each: frame.f_locals.get(each) for each in (*parameters_of(CALLS[name]), "generator")}
+    return given["tensor"] is tensor and take(_READERS[name], (), given) is not None

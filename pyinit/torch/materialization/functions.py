@@ -10,7 +10,7 @@ takes no real value for a meta tensor. Some constructors pass over what is on th
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import FrameType
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 
 from ...errors import PyinitError
 from ...recipes.recipe import Recipe
+from ..meanings import Reading, of_locals
 from .operators import SKIPPED
 from .recording import TARGET, Call, Cell, Content, Lost
 
@@ -71,18 +72,16 @@ class Functions(TorchFunctionMode):
             return torch.device("cpu")
         if func == _IS_META and result:
             frame = caller()
-            maker = SKIPPED.get(frame.f_code) if frame is not None else None
-            if frame is not None and maker is not None:
-                self._draw(args[0], maker, frame.f_locals)
+            reading = SKIPPED.get(frame.f_code) if frame is not None else None
+            if frame is not None and reading is not None:
+                self._draw(args[0], reading, frame.f_locals)
         elif func in _OF_NUMBERS and result.is_meta:
             self._keep_numbers(result, args[_OF_NUMBERS[func]] if args else None)
         return result
 
-    def _draw(
-        self, tensor: torch.Tensor, maker: Callable[[dict[str, Any]], Recipe], call: dict[str, Any]
-    ) -> None:
+    def _draw(self, tensor: torch.Tensor, reading: Reading, values: Mapping[str, Any]) -> None:
         try:
-            self.recorder.draw(tensor, maker(call))
+            self.recorder.draw(tensor, of_locals(reading, values).recipe())
         except PyinitError as error:
             self.recorder.write(tensor, Lost(str(error)))
 

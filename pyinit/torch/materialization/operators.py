@@ -8,11 +8,10 @@ from typing import Any
 
 import torch
 
-from ...recipes.distributions import constant, normal, truncated_normal, uniform
-from ...recipes.orthogonal import orthogonal
-from ...recipes.patterns import dirac, identity
+from ...recipes.distributions import constant
+from ...recipes.patterns import identity
 from ...recipes.recipe import Recipe
-from ...recipes.sparse import sparse
+from ..meanings import CALLS, Reading, normal, uniform
 
 __all__ = ["CONSTANTS", "DRAWN_IN_PLACE", "DRAWS", "SILENT", "SKIPPED", "UNDECIDED", "UNWRITTEN", "bound"]
 
@@ -30,10 +29,6 @@ def bound(func: Any, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> dict
     return bound | dict(keywords)
 
 
-def _uniform(low: float, high: float) -> Recipe:
-    return uniform(low, high) if low != high else constant(low)
-
-
 def _finite_constant(call: dict[str, Any]) -> Recipe | None:
     value = call.get("value", call.get("fill_value", 0))
     finite = isinstance(value, bool | int | float) and abs(value) < float("inf")
@@ -41,13 +36,13 @@ def _finite_constant(call: dict[str, Any]) -> Recipe | None:
 
 
 DRAWS: dict[Any, Callable[[dict[str, Any]], Recipe | None]] = {
-    aten.normal_.default: lambda call: normal(mean=call["mean"], std=call["std"]),
-    aten.uniform_.default: lambda call: _uniform(call["from"], call["to"]),
-    aten.rand.default: lambda call: uniform(),
-    aten.rand_like.default: lambda call: uniform(),
-    aten.randn.default: lambda call: normal(),
-    aten.randn_like.default: lambda call: normal(),
-    aten.normal.float_float: lambda call: normal(mean=call["mean"], std=call["std"]),
+    aten.normal_.default: lambda call: normal(call["mean"], call["std"]),
+    aten.uniform_.default: lambda call: uniform(call["from"], call["to"]),
+    aten.rand.default: lambda call: uniform(0.0, 1.0),
+    aten.rand_like.default: lambda call: uniform(0.0, 1.0),
+    aten.randn.default: lambda call: normal(0.0, 1.0),
+    aten.randn_like.default: lambda call: normal(0.0, 1.0),
+    aten.normal.float_float: lambda call: normal(call["mean"], call["std"]),
     aten.fill_.Scalar: _finite_constant,
     aten.zero_.default: _finite_constant,
     aten.zeros.default: lambda call: constant(0.0),
@@ -94,12 +89,10 @@ CONSTANTS = frozenset({aten.zeros.default, aten.ones.default, aten.full.default}
 SILENT = frozenset({aten.set_.source_Tensor, aten.set_.source_Storage_storage_offset, aten.detach_.default})
 """What changes no element, though its schema says that it writes."""
 
-SKIPPED: dict[CodeType, Callable[[dict[str, Any]], Recipe]] = {
-    torch.nn.init.orthogonal_.__code__: lambda call: orthogonal(call["gain"], layout="torch"),
-    torch.nn.init.sparse_.__code__: lambda call: sparse(call["sparsity"], call["std"], layout="jax"),
-    torch.nn.init.dirac_.__code__: lambda call: dirac(groups=call["groups"], layout="torch"),
-    torch.nn.init._no_grad_trunc_normal_.__code__: lambda call: truncated_normal(
-        mean=call["mean"], std=call["std"], low=call["a"], high=call["b"], unit="absolute"
-    ),
+SKIPPED: dict[CodeType, Reading] = {
+    torch.nn.init.orthogonal_.__code__: CALLS["orthogonal_"],
+    torch.nn.init.sparse_.__code__: CALLS["sparse_"],
+    torch.nn.init.dirac_.__code__: CALLS["dirac_"],
+    torch.nn.init._no_grad_trunc_normal_.__code__: CALLS["trunc_normal_"],
 }
-"""What functions draw that do nothing on the meta device, by their code, from their local variables."""
+"""Functions that do nothing on the meta device, by their code; their local variables are the parameters."""

@@ -13,8 +13,9 @@ from typing import Any
 import torch
 
 from ...errors import PyinitError
-from ...recipes.distributions import Uniform, truncated_normal
+from ...recipes.distributions import Uniform
 from ...recipes.recipe import Recipe
+from ..meanings import truncated_normal
 from .recording import Call, Draw, Write
 
 __all__ = ["shortened"]
@@ -58,7 +59,7 @@ def _truncated(first: Write, then: tuple[Write, ...]) -> Recipe | None:
         if not math.isclose(math.erf((bound - mean) / scale), drawn_to, rel_tol=1e-6, abs_tol=1e-9):
             return None
     try:
-        return truncated_normal(mean=mean, std=std, low=low, high=high, unit="absolute")
+        return truncated_normal(mean, std, low, high)
     except PyinitError:
         return None
 
