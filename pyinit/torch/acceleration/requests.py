@@ -1,4 +1,4 @@
-"""What a call of torch's requests: which tensor is to be filled with which recipe."""
+"""The request of a torch call: which tensor is to be filled with which recipe."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["FACTORIES", "METHODS", "Reader", "Request", "reader_of", "requested"
 
 
 class Request(NamedTuple):
-    """A draw that torch's caller requests: where the values go, what they are, and whose numbers they are."""
+    """A requested draw: the tensor for the values, their recipe, and the generator whose numbers they are."""
 
     tensor: torch.Tensor
     recipe: Recipe
@@ -24,11 +24,11 @@ class Request(NamedTuple):
 
 
 Reader = Callable[..., Request]
-"""Takes the arguments of a call, and raises an error where they are not valid."""
+"""Takes the arguments of a call, and raises an error if they are not valid."""
 
 
 def requested(reader: Reader, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Request | None:
-    """Return the request of a call, or None for a call that torch has to answer, or to refuse in its words.
+    """Return the request of a call, or None for a call that torch has to answer or to refuse.
 
     A caller who gives a generator wants that generator's numbers.
     """
@@ -67,11 +67,11 @@ def _uniform_method(tensor: Any, a: Any = 0.0, /, to: Any = 1.0, **others: Any) 
 
 
 def _made_by(empty: Callable[..., torch.Tensor], recipe: Recipe) -> Reader:
-    """Return the reader of a function that allocates, as `empty` does, what it then fills."""
+    """Return the reader of a function that allocates a tensor, as `empty` does, and fills it."""
 
     def reader(*args: Any, generator: Any = None, out: None = None, **kwargs: Any) -> Request:
         if out is not None:
-            raise TypeError("torch has to resize what it is given")
+            raise TypeError("torch has to resize the given tensor")
         return Request(empty(*args, **kwargs), recipe, generator)
 
     return reader
@@ -89,7 +89,7 @@ METHODS: dict[Callable[..., Any], Reader] = {
     torch.Tensor.normal_: _method(meanings.normal_),
     torch.Tensor.uniform_: _uniform_method,
 }
-"""Methods that draw into their tensor, and how their arguments are read."""
+"""The readers of methods that draw into their tensor."""
 
 FACTORIES: dict[Callable[..., Any], Reader] = {
     torch.rand: _made_by(torch.empty, meanings.uniform(0.0, 1.0)),
@@ -98,4 +98,4 @@ FACTORIES: dict[Callable[..., Any], Reader] = {
     torch.randn_like: _made_by(torch.empty_like, meanings.normal(0.0, 1.0)),
     torch.normal: _normal_factory,
 }
-"""Functions that draw into memory that they allocate."""
+"""The readers of functions that draw into memory that they allocate."""
