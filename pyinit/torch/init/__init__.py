@@ -91,7 +91,7 @@ zeros_ = _written(_torch.zeros_)
 
 
 def _deprecated(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Return torch's older name of a function, which warns."""
+    """Return a function under torch's older name, which warns."""
     new = function.__name__
     old = new.removesuffix("_")
 

@@ -1,4 +1,4 @@
-"""What torch's operators draw, and the functions of torch.nn.init that do nothing on the meta device."""
+"""Torch's operators that draw, and the functions of torch.nn.init that do nothing on the meta device."""
 
 from __future__ import annotations
 
@@ -13,20 +13,25 @@ from ...recipes.patterns import identity
 from ...recipes.recipe import Recipe
 from ..meanings import CALLS, Reading, normal, uniform
 
-__all__ = ["CONSTANTS", "DRAWN_IN_PLACE", "DRAWS", "SILENT", "SKIPPED", "UNDECIDED", "UNWRITTEN", "bound"]
+__all__ = [
+    "CONSTANTS",
+    "DRAWN_IN_PLACE",
+    "DRAWS",
+    "SILENT",
+    "SKIPPED",
+    "UNDECIDED",
+    "UNWRITTEN",
+    "arguments_of",
+]
 
 aten = torch.ops.aten
 
 
-def bound(func: Any, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> dict[str, Any]:
+def arguments_of(func: Any, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of a call by their names in the schema, defaults included."""
-    bound = {
-        argument.name: argument.default_value
-        for argument in func._schema.arguments
-        if argument.has_default_value()
-    }
-    bound.update(zip((argument.name for argument in func._schema.arguments), args, strict=False))
-    return bound | dict(keywords)
+    schema = func._schema.arguments
+    defaults = {each.name: each.default_value for each in schema if each.has_default_value()}
+    return defaults | dict(zip((each.name for each in schema), args, strict=False)) | dict(keywords)
 
 
 def _finite_constant(call: dict[str, Any]) -> Recipe | None:
@@ -72,7 +77,7 @@ UNWRITTEN = frozenset(
         aten.new_empty_strided.default,
     }
 )
-"""What returns memory that nobody has written."""
+"""Operators that return unwritten memory."""
 
 UNDECIDED = UNWRITTEN | {
     aten.rand.default,
@@ -81,13 +86,13 @@ UNDECIDED = UNWRITTEN | {
     aten.rand_like.default,
     aten.randn_like.default,
 }
-"""What returns memory that nobody has written, or random numbers: asked of the meta device."""
+"""Operators that return unwritten memory or random numbers; they are sent to the meta device."""
 
 CONSTANTS = frozenset({aten.zeros.default, aten.ones.default, aten.full.default})
-"""What returns memory that is often drawn into: asked of the meta device while constructors run."""
+"""Operators whose memory is often drawn into; while constructors run, they are sent to the meta device."""
 
 SILENT = frozenset({aten.set_.source_Tensor, aten.set_.source_Storage_storage_offset, aten.detach_.default})
-"""What changes no element, though its schema says that it writes."""
+"""Operators that change no element, although their schema declares a write."""
 
 SKIPPED: dict[CodeType, Reading] = {
     torch.nn.init.orthogonal_.__code__: CALLS["orthogonal_"],

@@ -150,7 +150,7 @@ ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "sparse": (
         lambda: materialize(sparse_on_meta(), key=0),
         pi.errors.LayoutError,
-        "materialize needs strided tensors; 'weight' of Module is torch.sparse_coo. Make it real before",
+        "materialize needs strided tensors; 'weight' of Module is torch.sparse_coo. Make it real first",
     ),
     "fans": (
         lambda: materialize(on_meta(lambda: nn.Linear(3, 2)), {"*": "he_normal"}, key=0),

@@ -291,7 +291,13 @@ X = torch.ones(3, 8)
             "a probe needs a layer with weights that is called; got Loose, which calls",
         ),
         (nn.Tanh(), X, {}, RecipeError, "calls none of its 0"),
-        (Cut(), X, {}, RecipeError, "backward needs an output that has a gradient; got one that autograd connects to no weight"),
+        (
+            Cut(),
+            X,
+            {},
+            RecipeError,
+            "backward needs an output that has a gradient; got one that autograd connects to no weight",
+        ),
         (nn.Linear(8, 4, device="meta"), X, {}, LayoutError, "materialize"),
         (nn.LazyLinear(4), X, {}, LayoutError, "call a lazy module once"),
         (
