@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, wraps
 from typing import Any, NamedTuple
 
 import torch
@@ -38,66 +38,66 @@ __all__ = [
 ]
 
 
-def uniform(a: Any, b: Any) -> Recipe:
-    """Return the recipe of uniform draws; equal bounds give one value, as in torch."""
-    low, high = number(a), number(b)
-    return Constant(low) if low == high else _uniform(low, high)
+def _of_numbers(make: Callable[..., Recipe]) -> Callable[..., Recipe]:
+    """Return a recipe's maker that checks numbers; the plan of a recipe that was made before is cached."""
+    made = lru_cache(maxsize=1024)(make)
+    return wraps(make)(lambda *values: made(*map(number, values)))
 
 
-def normal(mean: Any, std: Any) -> Recipe:
+@_of_numbers
+def normal(mean: float, std: float) -> Recipe:
     """Return the recipe of normal draws."""
-    return _normal(number(mean), number(std))
+    return Normal(mean=mean, std=std)
 
 
-def truncated_normal(mean: Any, std: Any, a: Any, b: Any, unit: str = "absolute") -> Recipe:
-    """Return the recipe of normal draws inside bounds, which are values or, for unit "std", count std."""
-    centre, spread, low, high = map(number, (mean, std, a, b))
-    if low != high:
-        return _truncated_normal(centre, spread, low, high, unit)
+@_of_numbers
+def _between(low: float, high: float) -> Recipe:
+    return Uniform(low, high)
+
+
+def uniform(a: Any, b: Any) -> Recipe:
+    """Return the recipe of uniform draws; equal bounds give one value, with its sign, as in torch."""
+    return Constant(number(a)) if number(a) == number(b) else _between(a, b)
+
+
+@_of_numbers
+def _truncated(mean: float, std: float, low: float, high: float) -> Recipe:
+    return TruncatedNormal(mean=mean, std=std, low=low, high=high, unit="absolute")
+
+
+def truncated_normal(mean: Any, std: Any, a: Any, b: Any) -> Recipe:
+    """Return the recipe of normal draws inside bounds, which are values; equal bounds give one value."""
+    if number(a) != number(b):
+        return _truncated(mean, std, a, b)
     # a mean or a std that is not valid is refused all the same
-    _truncated_normal(centre, spread, -1.0, 1.0, "std")
-    return Constant(low if unit == "absolute" else centre + spread * low)
+    TruncatedNormal(mean=number(mean), std=number(std))
+    return Constant(number(a))
 
 
-def orthogonal(gain: Any) -> Recipe:
+@_of_numbers
+def truncated_normal_in_std(mean: float, std: float, a: float, b: float) -> Recipe:
+    """Return the recipe of normal draws inside bounds that count standard deviations."""
+    if a == b:
+        TruncatedNormal(mean=mean, std=std)
+        return Constant(mean + std * a)
+    return TruncatedNormal(mean=mean, std=std, low=a, high=b, unit="std")
+
+
+@_of_numbers
+def orthogonal(gain: float) -> Recipe:
     """Return the recipe of a matrix with orthonormal rows or columns, times a gain."""
-    return _orthogonal(number(gain))
+    return Orthogonal(gain, layout="torch")
 
 
-def sparse(sparsity: Any, std: Any) -> Recipe:
+@_of_numbers
+def sparse(sparsity: float, std: float) -> Recipe:
     """Return the recipe of a sparse matrix; torch counts the zeros along the first axis."""
-    return _sparse(number(sparsity), number(std))
+    return Sparse(sparsity, std, layout="jax")
 
 
 def dirac(groups: int) -> Recipe:
     """Return the recipe of a kernel that passes its channels through."""
     return Dirac(groups=groups, layout="torch")
-
-
-# A model needs few recipes and often. The plan of the same object is found at once.
-@lru_cache(maxsize=1024)
-def _uniform(low: float, high: float) -> Recipe:
-    return Uniform(low, high)
-
-
-@lru_cache(maxsize=1024)
-def _normal(mean: float, std: float) -> Recipe:
-    return Normal(mean=mean, std=std)
-
-
-@lru_cache(maxsize=1024)
-def _truncated_normal(mean: float, std: float, low: float, high: float, unit: str) -> Recipe:
-    return TruncatedNormal(mean=mean, std=std, low=low, high=high, unit=unit)
-
-
-@lru_cache(maxsize=1024)
-def _orthogonal(gain: float) -> Recipe:
-    return Orthogonal(gain, layout="torch")
-
-
-@lru_cache(maxsize=1024)
-def _sparse(sparsity: float, std: float) -> Recipe:
-    return Sparse(sparsity, std, layout="jax")
 
 
 class Meaning(NamedTuple):
@@ -135,7 +135,7 @@ def trunc_normal_(tensor: Any, mean: Any = 0.0, std: Any = 1.0, a: Any = -2.0, b
 
 def trunc_normal_tf_(tensor: Any, mean: Any = 0.0, std: Any = 1.0, a: Any = -2.0, b: Any = 2.0) -> Meaning:
     """Read timm's ``trunc_normal_tf_``, whose bounds count standard deviations."""
-    return Meaning(truncated_normal, (mean, std, a, b, "std"))
+    return Meaning(truncated_normal_in_std, (mean, std, a, b))
 
 
 def xavier_uniform_(tensor: Any, gain: Any = 1.0) -> Meaning:

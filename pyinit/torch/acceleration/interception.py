@@ -22,7 +22,7 @@ __all__ = ["Interception"]
 
 _IS_META: Any = torch.Tensor.is_meta.__get__  # type: ignore[attr-defined]
 
-# Functions of torch.nn.init that compute with what they draw. Before they draw, they ask whether their tensor
+# Functions of torch.nn.init that compute with what they draw. Before they draw, they check whether the tensor
 # is on the meta device, and return it then, since there is nothing to draw.
 _COMPUTING = ("orthogonal_", "sparse_")
 _READERS = {name: reader_of(CALLS[name]) for name in (*_COMPUTING, "kaiming_uniform_")}

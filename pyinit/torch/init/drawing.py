@@ -1,4 +1,4 @@
-"""Draws under the next key of a torch generator: what every initializer does in the end."""
+"""Draws under the next key of a torch generator; every initializer ends here."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ recorders: list[Callable[[], Notes | None]] = []
 
 
 def drawn(tensor: torch.Tensor, generator: torch.Generator | None, meaning: Meaning) -> torch.Tensor:
-    """Fill a tensor with what a call means, under the generator's next key."""
+    """Fill a tensor with the recipe that a call means, under the generator's next key."""
     recorder = _recorder() if tensor.is_meta else None
     if recorder is None and (tensor.is_meta or _is_fake(tensor)):
         return tensor
@@ -50,11 +50,11 @@ def drawn(tensor: torch.Tensor, generator: torch.Generator | None, meaning: Mean
 
 def _recorder() -> Notes | None:
     """Return the recorder of this thread's draws on the meta device."""
-    return next((found for active in recorders if (found := active()) is not None), None)
+    return next((recorder for active in recorders if (recorder := active()) is not None), None)
 
 
 def noted(tensor: torch.Tensor, meaning: Meaning) -> None:
-    """Let the recorder of this thread, if there is one, note what a meta tensor becomes."""
+    """Let the recorder of this thread, if there is one, record the recipe of a meta tensor."""
     recorder = _recorder()
     if recorder is not None:
         recorder.draw(tensor, meaning.recipe())

@@ -92,20 +92,20 @@ def _record(
                 f"materialize needs strided tensors; '{name}' of {type(module).__name__} is "
                 f"{tensor.layout}. Make it real first; then it stays as it is."
             )
-    found: dict[str, Recorded] = {}
+    recordings: dict[str, Recorded] = {}
     meta = {name: tensor for name, tensor in tensors if tensor.is_meta}
     for name, tensor in meta.items():
         if (constructed := lasting_cell(tensor)) is not None:
-            found[name] = Recorded(name, View.of(tensor), constructed)
-    if found.keys() != meta.keys():
-        found = {**_begun(module, tensors, found), **found}
+            recordings[name] = Recorded(name, View.of(tensor), constructed)
+    if recordings.keys() != meta.keys():
+        recordings = {**_begun(module, tensors, recordings), **recordings}
         for name, why in _replaced(module, meta):
-            found[name].cell.add(Write(found[name].view, Lost(why)))
-    owned = {id(recorded.cell) for recorded in found.values()}
-    for recorded in found.values():
+            recordings[name].cell.add(Write(recordings[name].view, Lost(why)))
+    owned = {id(recorded.cell) for recorded in recordings.values()}
+    for recorded in recordings.values():
         inline(recorded.cell, owned)
-    name_draws(found, state_names(module, found, prefix))
-    return found
+    name_draws(recordings, state_names(module, recordings, prefix))
+    return recordings
 
 
 def _begun(
@@ -116,7 +116,7 @@ def _begun(
     meta = [tensor for _, tensor in tensors if tensor.is_meta]
     versions = {id(tensor): times_written(tensor) for tensor in meta}
     recorder = Recorder(kept)
-    found: dict[str, Recorded] = {}
+    recordings: dict[str, Recorded] = {}
     often: dict[str, tuple[int, int]] = {}
     with ExitStack() as stack:
         for tensor in meta:
@@ -137,17 +137,17 @@ def _begun(
         for name, tensor in tensors:
             if tensor.is_meta and name not in constructed:
                 version = versions[id(tensor)]
-                found[name], times = ties.begun(name, tensor, recorder, writes, version)
+                recordings[name], times = ties.begun(name, tensor, recorder, writes, version)
                 often[name] = version, times
     if any(not tensor.is_meta for tensor in kept):
         refuse_real(module, methods)
     for name, why in of_counts(often):
-        if found[name].unmade is None:
-            found[name].cell.add(Write(found[name].view, Lost(why)))
+        if recordings[name].unmade is None:
+            recordings[name].cell.add(Write(recordings[name].view, Lost(why)))
     for name, why in (*of_libraries(module), *_cut(module)):
-        if name in found:
-            found[name].cell.add(Write(found[name].view, Lost(why)))
-    return found
+        if name in recordings:
+            recordings[name].cell.add(Write(recordings[name].view, Lost(why)))
+    return recordings
 
 
 def _replaced(module: torch.nn.Module, meta: Mapping[str, torch.Tensor]) -> Iterator[tuple[str, str]]:
@@ -164,13 +164,13 @@ def _replaced(module: torch.nn.Module, meta: Mapping[str, torch.Tensor]) -> Iter
 def owners(module: torch.nn.Module, names: Iterable[str]) -> list[torch.nn.Module]:
     """Return the modules that hold the tensors of some names, which may end with a position in a list."""
     modules = dict(module.named_modules(remove_duplicate=False))
-    found: list[torch.nn.Module] = []
+    holders: list[torch.nn.Module] = []
     for name in names:
         path = name.rpartition(".")[0]
         while path not in modules:
             path = path.rpartition(".")[0]
-        found.append(modules[path])
-    return found
+        holders.append(modules[path])
+    return holders
 
 
 def _cut(module: torch.nn.Module) -> Iterator[tuple[str, str]]:

@@ -55,9 +55,9 @@ def of_libraries(module: torch.nn.Module) -> Iterator[tuple[str, str]]:
 
 
 def warn_of_constructors(module: torch.nn.Module) -> None:
-    """Warn of constructors that seem to draw in ways that torch does not count, or over what was sharded.
+    """Warn of constructors that seem to draw in ways that torch does not count, or into sharded tensors.
 
-    Only if they were not recorded, and have no method that may repeat what they do.
+    Recorded constructors, and modules with a method that may repeat the draws, give no warning.
     """
     for part in module.modules():
         kind: Any = type(part)

@@ -1,4 +1,4 @@
-"""Statistics of torch tensors, by the kernels of `pyinit.probe`."""
+"""Statistics of torch tensors, from the kernels of `pyinit.probe`."""
 
 from __future__ import annotations
 

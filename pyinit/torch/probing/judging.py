@@ -39,7 +39,7 @@ def judged(
     """Return a verdict on each call, and one on the module; `inputs` is the input's rms."""
     layers = [_evidence(call, calls, inputs, went_back) for call in calls]
     fits = [_fit(call) for call in calls]
-    return verdicts(layers, names, lambda found: _remedy(found, calls, names, fits), MODULES)
+    return verdicts(layers, names, lambda finding: _remedy(finding, calls, names, fits), MODULES)
 
 
 def _evidence(call: Call, calls: Sequence[Call], inputs: float, went_back: bool) -> Evidence:
@@ -94,21 +94,21 @@ def _signal(call: Call, inputs: float, is_last: bool) -> Signal | None:
 
 
 def _remedy(
-    found: Finding, calls: Sequence[Call], names: Sequence[str], fits: Sequence[Fit]
+    finding: Finding, calls: Sequence[Call], names: Sequence[str], fits: Sequence[Fit]
 ) -> Remedy | None:
-    if found.kind == "healthy":
+    if finding.kind == "healthy":
         return None
     # ids select rows, so that any std is right
     excess = [0.0 if call.entering is None else fit.excess for call, fit in zip(calls, fits, strict=True)]
-    to_blame = found.at
-    if found.kind in ("exploding", "vanishing"):
-        to_blame = nearest_of_the_worst(excess, range(len(calls)), found.at)
+    to_blame = finding.at
+    if finding.kind in ("exploding", "vanishing"):
+        to_blame = nearest_of_the_worst(excess, range(len(calls)), finding.at)
     if excess[to_blame] > SAME:
         return fits[to_blame].remedy(names[to_blame])
-    name = calls[found.at].nonlinearity.name
-    if found.kind == "dead" and name == "relu":
+    name = calls[finding.at].nonlinearity.name
+    if finding.kind == "dead" and name == "relu":
         return Remedy(activations=(("leaky_relu", 0.01),), activation=name, why="no unit is ever off")
-    if found.kind == "dead":
+    if finding.kind == "dead":
         return Remedy(other="look at what enters it", why="weights are not to blame")
     return Remedy(other="a normalization, or a skip", why="the std suits already")
 
@@ -130,5 +130,5 @@ def _has_phi(call: Call) -> bool:
 
 
 def _norm(call: Call) -> float | None:
-    found = call.moments.get("gradient")
-    return None if found is None else math.sqrt(found.second_moment * found.count)
+    gradient = call.moments.get("gradient")
+    return None if gradient is None else math.sqrt(gradient.second_moment * gradient.count)

@@ -101,13 +101,13 @@ def _named(name: str, y: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
                 f"last axis; got {tuple(targets.shape)}. Give a function as loss for another layout."
             )
         return functional.cross_entropy(y.reshape(-1, y.shape[-1]), targets.reshape(-1))
-    wanted = targets[:, None] if targets.ndim == 1 and y.ndim == 2 and y.shape[1] == 1 else targets
-    if wanted.shape != y.shape:
+    expected = targets[:, None] if targets.ndim == 1 and y.ndim == 2 and y.shape[1] == 1 else targets
+    if expected.shape != y.shape:
         raise DataError(
             f"a squared error needs targets of shape {tuple(y.shape)}, as the output; got "
             f"{tuple(targets.shape)}. Reshape them."
         )
-    return functional.mse_loss(y, wanted.to(y))
+    return functional.mse_loss(y, expected.to(y))
 
 
 def _scalar(loss: Any) -> tuple[torch.Tensor, torch.Tensor | None, float | None]:
