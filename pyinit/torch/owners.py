@@ -17,7 +17,7 @@ from ..recipes.recipe import Recipe
 from ..recipes.rules import fitted
 from ..stream.window import Shape
 
-__all__ = ["Place", "Use", "owner_of", "use_of"]
+__all__ = ["Place", "Use", "is_of_transformers", "owner_of", "use_of"]
 
 _MATRIX = Axes(layout="torch")
 
@@ -119,7 +119,8 @@ def use_of(place: Place, shape: Shape) -> Use:
     if isinstance(owner, nn.Bilinear):
         # for the first input, the units of the second are like a receptive field: each has a weight
         return Use("kernel", Axes(in_axis=1, out_axis=0), is_convolution=True)
-    if _is_conv1d(owner):
+    if is_of_transformers(type(owner), "Conv1D"):
+        # its weight is (in, out)
         return Use("kernel", Axes(layout="jax"))
     return Use("kernel")
 
@@ -136,12 +137,9 @@ _KEPT = (
 _TABLES = ("embed", "embedding", "embeddings", "token", "tokens", "table")
 
 
-def _is_conv1d(owner: Any) -> bool:
-    """Return whether a layer is transformers' Conv1D, whose weight is (in, out), without importing it."""
-    return any(
-        base.__name__ == "Conv1D" and base.__module__.startswith("transformers.")
-        for base in type(owner).__mro__
-    )
+def is_of_transformers(kind: type, name: str) -> bool:
+    """Return whether a class is one of transformers, or has it as a base, without importing transformers."""
+    return any(base.__name__ == name and base.__module__.startswith("transformers.") for base in kind.__mro__)
 
 
 def _convolution(owner: Any, shape: Shape) -> Use:

@@ -6,11 +6,11 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import Any
 
 import torch
 
+from ..owners import is_of_transformers
 from .recorder import Recorder
 from .recording import Draw, Recorded
 from .view import View
@@ -20,16 +20,7 @@ __all__ = ["Ties", "declared_ties", "is_pretrained", "untied"]
 
 def is_pretrained(module: torch.nn.Module) -> bool:
     """Return whether a module is a transformers model, without importing transformers."""
-    kind: Any = type(module)
-    return _is_pretrained(kind)
-
-
-@lru_cache(maxsize=1024)
-def _is_pretrained(kind: type) -> bool:
-    return any(
-        base.__name__ == "PreTrainedModel" and base.__module__.startswith("transformers.")
-        for base in kind.__mro__
-    )
+    return is_of_transformers(type(module), "PreTrainedModel")
 
 
 def declared_ties(module: torch.nn.Module) -> dict[str, str]:
