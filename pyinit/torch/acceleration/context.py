@@ -43,16 +43,9 @@ class Context:
     def fill(self, request: Request, *, recorded: bool) -> bool:
         """Fill the tensor of a request; return False, without a change, if torch has to draw it.
 
-        Parameters
-        ----------
-        request : Request
-        recorded : bool
-            Whether autograd sees the draw, because torch makes it without a ``no_grad`` of its own.
-
-        Raises
-        ------
-        LayoutError
-            If autograd does not see the draw and the tensor is computed, so that the values would be lost.
+        `recorded` says whether autograd sees the draw, because torch makes it without a ``no_grad`` of its
+        own. If autograd does not see it and the tensor is computed, so that the values would be lost, this
+        raises a LayoutError.
         """
         if not (recorded and torch.is_grad_enabled()):
             check_lasting(request.tensor)

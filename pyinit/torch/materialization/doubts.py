@@ -33,10 +33,7 @@ _LEGACY = frozenset({"Tensor", "FloatTensor", "DoubleTensor", "HalfTensor", "BFl
 def of_counts(often: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, str]]:
     """Yield the meta tensors that were not only written by the methods, with the reason.
 
-    Parameters
-    ----------
-    often : mapping of str to pair of int
-        The number of writes to each meta tensor before, and the number that the methods make.
+    `often` has the number of writes to each meta tensor before, and the number that the methods make.
     """
     for name, (times, repeated) in often.items():
         if times > repeated:

@@ -21,12 +21,7 @@ def inline(cell: Cell, owned: Set[int]) -> None:
     own, so that other readers of the temporary get the same values. A cast of a tensor that was only drawn
     becomes a draw in the new dtype, with one rounding, as if the module had been built in that dtype.
 
-    Parameters
-    ----------
-    cell : Cell
-        The cell of a tensor of the module.
-    owned : set of int
-        The identities of all such cells; other cells are temporaries.
+    `owned` are the identities of the cells of the module's tensors; other cells are temporaries.
     """
     cell.writes = _inlined(cell.writes, owned)
 

@@ -79,21 +79,9 @@ def check_names(
     For a part of a model, only the rules that begin with the part's name are checked; others may match the
     rest.
 
-    Parameters
-    ----------
-    rules : tuple of Rule
-        The caller's rules.
-    names : mapping of str to str
-        From the module's names of all its tensors, real ones included, to those of the state dict.
-    module : torch.nn.Module
-        The module.
-    prefix : str
-        The module's name in the whole model.
-
-    Raises
-    ------
-    RecipeError
-        The message names the nearest names.
+    `names` maps the module's names of all its tensors, real ones included, to those of the state dict;
+    `prefix` is the module's name in the whole model. The message of the RecipeError contains the nearest
+    names.
     """
     known = dict.fromkeys(names.values())
     known.update((_weight_name(name, names[name], owner_of(module, name)), None) for name in names)

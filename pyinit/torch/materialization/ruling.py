@@ -29,21 +29,7 @@ def redrawn(
     Kernels and embeddings follow the recipe; biases become zeros; norms, constants and buffers keep the
     module's own values. A kernel whose initialization is unknown follows the recipe, too.
 
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The module.
-    recorded : mapping of str to Recorded
-        The recorded initialization of its tensors.
-    recipe : Recipe
-        The recipe of the kernels.
-    prefix : str
-        The module's name in the whole model.
-
-    Returns
-    -------
-    dict of str to Recorded
-        The new recording, under the same names.
+    `prefix` is the module's name in the whole model.
 
     Raises
     ------
@@ -80,18 +66,6 @@ def ruled(
     applies to the tensor from which the weight is computed. Buffers and plain attributes always follow a rule
     with their own name. They follow a pattern only if the module does not initialize them and the pattern
     matches no parameter, so that `"*"` does not apply to them.
-
-    Parameters
-    ----------
-    module, recorded, prefix
-        As for `redrawn`.
-    rules : tuple of Rule
-        The rules, in order.
-
-    Returns
-    -------
-    dict of str to Recorded
-        The new recording, under the same names.
 
     Raises
     ------
