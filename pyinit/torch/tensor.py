@@ -91,10 +91,12 @@ def fill(
     ShapeError, RecipeError, SeedError
         As `pyinit.fill`. Nothing is written then.
 
-    Notes ----- A weight that a parametrization computes, like every copy, is made anew for each access, so
-    that a write to it is lost. Such a tensor is refused if torch recorded how it was computed. Under
-    ``torch.no_grad()`` torch records nothing, and the write is lost without an error. Assign instead, as in
-    ``layer.weight = filled``, or fill the tensor from which the weight is computed.
+    Notes
+    -----
+    A weight that a parametrization computes, like every copy, is made anew for each access, so that a write
+    to it is lost. Such a tensor is refused if torch recorded how it was computed. Under ``torch.no_grad()``
+    torch records nothing, and the write is lost without an error. Assign instead, as in ``layer.weight =
+    filled``, or fill the tensor from which the weight is computed.
 
     Examples
     --------

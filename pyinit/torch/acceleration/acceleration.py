@@ -49,7 +49,9 @@ def accelerate(*, key: int | Key = 0, threads: int | None = None) -> Iterator[Co
     RuntimeError
         If another thread leaves the block than the one that entered it. The block ends nevertheless.
 
-    Notes ----- *Taken over*: ``Tensor.normal_`` and ``uniform_``; ``torch.rand``, ``randn``, ``rand_like``,
+    Notes
+    -----
+    *Taken over*: ``Tensor.normal_`` and ``uniform_``; ``torch.rand``, ``randn``, ``rand_like``,
     ``randn_like``, and ``normal`` with numbers for mean and std; every function of ``torch.nn.init`` and
     timm's truncated normals, whether they are imported early or not. The tensor has to be on the CPU, in
     float32, float64, bfloat16 or float16. Each value has the distribution of torch's call and is rounded

@@ -102,12 +102,14 @@ def materialize(
         constructor seems to draw in a way that torch does not count. If all tensors of a module with
         parameters are real, so that there is nothing to make.
 
-    Notes ----- *Fans* are those of the layer that owns a weight, unless the recipe names a layout or axes.
-    This includes transposed convolutions with their stride, groups, transformers' Conv1D, bilinear layers and
-    parametrized layers. A matrix of another module is (out, in). A weight of more than two axes counts as a
-    convolution's only if its module has a ``kernel_size`` that fits. A stack, such as experts, needs a recipe
-    with ``batch_axis``: ``he_normal(batch_axis=0)``, whose other axes are (out, in) unless in_axis and
-    out_axis are given.
+    Notes
+    -----
+    *Fans* are those of the layer that owns a weight, unless the recipe names a layout or axes. This includes
+    transposed convolutions with their stride, groups, transformers' Conv1D, bilinear layers and parametrized
+    layers. A matrix of another module is (out, in). A weight of more than two axes counts as a convolution's
+    only if its module has a ``kernel_size`` that fits. A stack, such as experts, needs a recipe with
+    ``batch_axis``: ``he_normal(batch_axis=0)``, whose other axes are (out, in) unless in_axis and out_axis
+    are given.
 
     *One recipe* is for the weights of layers and of embeddings, whose fan_in is the number of features. It
     does not change norms, tables that are parameters of other modules (named ``*embed``, ``*embedding(s)``,

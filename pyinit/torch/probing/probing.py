@@ -98,8 +98,10 @@ def probe(
     LayoutError
         If a parameter or buffer has no memory, or this rank holds only a part of it.
 
-    Notes ----- *Layers* are modules that own floating-point parameters of two or more dimensions and contain
-    no other such module: Linear, convolutions, Embedding, the Conv1D of transformers, modules of your own.
+    Notes
+    -----
+    *Layers* are modules that own floating-point parameters of two or more dimensions and contain no other
+    such module: Linear, convolutions, Embedding, the Conv1D of transformers, modules of your own.
     MultiheadAttention, LSTM, GRU and RNN of torch are one layer each, with all their weights: the probe does
     not see inside them, for example their gates, and z is their output. Normalizations are not layers. If a
     module contains layers, the parameters that it owns itself are not reported.
