@@ -295,9 +295,9 @@ def test_placements_without_a_rectangle_are_refused(placement: Any, message: str
         rectangles((2,), (0,), [placement], (4, 4))
 
 
-def test_a_mesh_needs_a_placement_an_axis() -> None:
+def test_a_mesh_needs_a_placement_per_axis() -> None:
     with pytest.raises(
-        LayoutError, match=r"a mesh of \(2, 2\) needs one coordinate and one placement an axis"
+        LayoutError, match=r"a mesh of \(2, 2\) needs one coordinate and one placement per axis"
     ):
         rectangles((2, 2), (0, 0), [Shard(0)], (4,))
 

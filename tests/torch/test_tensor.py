@@ -273,15 +273,15 @@ LAYOUT_REFUSALS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "negated": (
         negated,
-        r"needs plain memory; got a Tensor that says: .*negative bit.* Fill the plain tensor",
+        r"needs plain memory; got a Tensor: .*negative bit.* Fill the plain tensor",
     ),
     "functional": (
         functional,
-        r"needs plain memory; got a Tensor that says: it has no memory of its own\. Fill",
+        r"needs plain memory; got a Tensor: it has no memory of its own\. Fill",
     ),
-    "batched": (batched, r"needs plain memory; got a Tensor that says: .* Fill the plain tensor inside it"),
-    "nested": (nested, r"needs plain memory; got a Tensor that says: .* Fill the plain tensor inside it"),
-    "fake": (fake, r"needs plain memory; got a FakeTensor that says: .* Fill the plain tensor inside it"),
+    "batched": (batched, r"needs plain memory; got a Tensor: .* Fill the plain tensor inside it"),
+    "nested": (nested, r"needs plain memory; got a Tensor: .* Fill the plain tensor inside it"),
+    "fake": (fake, r"needs plain memory; got a FakeTensor: .* Fill the plain tensor inside it"),
 }
 
 
