@@ -75,7 +75,7 @@ class Recipe(JsonObject):
         Returns
         -------
         ndarray
-            Of `shape` and `dtype`.
+            Has `shape` and `dtype`.
 
         Raises
         ------
@@ -89,10 +89,10 @@ class Recipe(JsonObject):
         array([[1., 1.],
                [1., 1.]], dtype=float32)
         """
-        found = resolve(dtype)
-        extent = normal_shape(shape, found.itemsize)
+        resolved = resolve(dtype)
+        extent = normal_shape(shape, resolved.itemsize)
         root, kept, count = as_key(key), storage(dtype), check_threads(threads)
-        plan, start = planned(self, extent, found.name, window)
+        plan, start = planned(self, extent, resolved.name, window)
         out = np.empty(extent, kept)
         execute(plan, out, root, start, count)
         return out
@@ -124,8 +124,8 @@ class Recipe(JsonObject):
         >>> pi.glorot_uniform().plan((300, 100)).fan_in
         300
         """
-        found = resolve(dtype)
-        return self.plan_for(normal_shape(shape, found.itemsize), found.name)
+        resolved = resolve(dtype)
+        return self.plan_for(normal_shape(shape, resolved.itemsize), resolved.name)
 
     def plan_for(self, shape: Shape, dtype: str) -> Plan:
         """Return the plan of a checked shape and a format's name; plans are cached."""
@@ -140,7 +140,7 @@ class Recipe(JsonObject):
         Parameters
         ----------
         shape : tuple of int
-            Of the whole tensor.
+            Shape of the whole tensor.
         dtype : DType
             The format, with its rounding and its range.
 
