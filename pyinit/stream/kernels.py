@@ -66,7 +66,7 @@ def _sparse(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> Non
     kernel(out, plan.dtype, key.seed, key.offset, *where)
 
 
-# elements of a flattened sparse tensor that are drawn at once, beside the tensor itself
+# elements of a flattened sparse tensor that are drawn at a time, into memory of their own
 _SPARSE_BLOCK = 1 << 18
 
 
@@ -119,7 +119,7 @@ def _grouped_orthogonal(out: Array, plan: Plan, key: Key, start: Shape, threads:
     part = plan.shape[split] // groups
     size = _with(plan.shape, split, part)
     steps = tuple(step // out.itemsize for step in out.strides)
-    # groups of which the window holds the same lines are drawn together: all but the first and the last
+    # groups with the same lines in the window are drawn together: all but the first and the last
     alike: dict[tuple[int, int], list[tuple[int, int]]] = {}
     for group in range(start[split] // part, -(-(start[split] + out.shape[split]) // part)):
         low = max(start[split], group * part)

@@ -145,7 +145,7 @@ class Borrowed(NamedTuple):
     """The memory of a DLPack exporter."""
 
     array: Array
-    """The memory as an array, bfloat16 as its bits; read-only where the exporter said so."""
+    """The memory as an array, bfloat16 as its bits; read-only if the exporter marks it so."""
     name: str
     """The name of its format."""
     has_flags: bool

@@ -42,7 +42,7 @@ class Window:
     """Says where a rectangle sits in the whole tensor.
 
     The values of a rectangle are those that the whole tensor has there: shards, rows read back from
-    a file and a tensor made at once agree bit for bit.
+    a file and a tensor made as a whole agree bit for bit.
 
     Parameters
     ----------

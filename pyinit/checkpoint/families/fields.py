@@ -122,7 +122,7 @@ class Fields:
         return [int(item) for item in value]
 
     def depths(self, name: str, default: list[int]) -> list[int]:
-        """Return numbers of layers, one a stage, together at most as many as a model can have."""
+        """Return a number of layers for each stage, together at most as many as a model can have."""
         values = self.counts(name, default)
         if sum(values) > MOST_LAYERS:
             self.refuse(f"'{name}' must be at most {MOST_LAYERS} in all; got {sum(values)}")

@@ -80,11 +80,11 @@ def spec_from_config(config: Mapping[str, Any], source: str = "config.json") -> 
 
 
 def _check_architecture(config: Mapping[str, Any], family: Family, source: str) -> None:
-    asked = config.get("architectures")
-    if asked is not None and (not isinstance(asked, list) or family.architecture not in asked):
+    named = config.get("architectures")
+    if named is not None and (not isinstance(named, list) or family.architecture not in named):
         raise SpecError(
             f"{source}: model_type '{config['model_type']}' is written as {family.architecture}; "
-            f"got architectures {asked!r}. Change or remove 'architectures'"
+            f"got architectures {named!r}. Change or remove 'architectures'"
         )
 
 

@@ -24,7 +24,7 @@ DIGEST_ELEMENTS = 1 << 12
 
 
 class AnswerError(AssertionError):
-    """A contender did not produce what the case asks for, so its time means nothing."""
+    """A contender did not produce what the case requires, so its time means nothing."""
 
 
 @dataclass(frozen=True)

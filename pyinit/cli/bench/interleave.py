@@ -58,7 +58,7 @@ def interleave(
 
     Notes
     -----
-    The ring is rotated by one each round, so that nobody always follows the same neighbour.
+    The ring is rotated by one each round, so that no contender always follows the same one.
     """
     repeats = []
     for turn in turns:

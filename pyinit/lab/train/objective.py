@@ -50,7 +50,7 @@ class Objective:
             apart = output[:, 0].astype(np.float64) * self.sd + self.mean - wanted
             return math.sqrt(mean(np.square(apart)))
         chosen = output[:, 0] > 0 if self.loss == "logistic" else output.argmax(axis=1)
-        # a NaN is no answer
+        # a NaN counts as a wrong answer
         right = (chosen == wanted) & np.isfinite(output).all(axis=1)
         return int(np.count_nonzero(right)) / len(wanted)
 
