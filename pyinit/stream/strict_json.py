@@ -32,7 +32,13 @@ class JsonObject:
 
     @classmethod
     def from_dict(cls: type[Written], content: Any) -> Written:
-        """Return what `to_dict` wrote, read again; anything else is an error."""
+        """Return what `to_dict` wrote, read again.
+
+        Raises
+        ------
+        FormatError, or RecipeError for recipes, plans and networks
+            If it is something else.
+        """
         if not isinstance(content, dict):
             raise cls._json_error(
                 f"{cls._json_name} is a JSON object; got {content!r:.60}. Read what to_json wrote."
@@ -53,7 +59,13 @@ class JsonObject:
 
     @classmethod
     def from_json(cls: type[Written], text: str) -> Written:
-        """Return what `to_json` wrote, read again; anything else is an error."""
+        """Return what `to_json` wrote, read again.
+
+        Raises
+        ------
+        FormatError, or RecipeError for recipes, plans and networks
+            If it is something else.
+        """
         return cls.from_dict(parsed(text, cls._json_name, cls._json_error))
 
 
