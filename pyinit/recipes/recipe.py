@@ -129,7 +129,7 @@ class Recipe(JsonObject):
 
     def plan_for(self, shape: Shape, dtype: str) -> Plan:
         """Return the plan of a checked shape and a format's name; plans are cached."""
-        if "__dataclass_fields__" not in vars(type(self)):
+        if "__dataclass_fields__" not in type(self).__dict__:
             # a subclass that is not a dataclass itself may hold numbers that == does not compare
             return self.make_plan(shape, resolve(dtype))
         return _cached(self, shape, dtype)
