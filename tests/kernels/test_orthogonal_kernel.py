@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 import pyinit as pi
 from pyinit import _core, reference
 
+from ..arrays import assert_same_bits
+
 DTYPES = ["float32", "float64", "bfloat16", "float16"]
 STORED = {"bfloat16": ml_dtypes.bfloat16}
 # Largest difference from the specification before a rounding to 16 bits: twice what was seen up to 300 x 290.
@@ -66,11 +68,6 @@ def made(
     words = [(key.seed, key.offset) for key in keys]
     _core.orthogonal(stored, dtype, words, starts, length, count, *picked, gain, threads)
     return out
-
-
-def assert_same_bits(a: np.ndarray, b: np.ndarray) -> None:
-    assert (a.dtype, a.shape) == (b.dtype, b.shape)
-    assert np.ascontiguousarray(a).tobytes() == np.ascontiguousarray(b).tobytes()
 
 
 def assert_close(q: np.ndarray, twin: np.ndarray, dtype: str, gain: float = 1.0) -> None:

@@ -23,6 +23,8 @@ from pyinit.jax.traced import coefficients, counter, rounding, traced  # noqa: E
 from pyinit.jax.traced.draws import box_muller  # noqa: E402
 from pyinit.jax.traced.traced import draw  # noqa: E402
 
+from ...arrays import bits  # noqa: E402
+
 pytestmark = pytest.mark.interop
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -44,10 +46,6 @@ def in_each(recipe: Any, key: pi.Key, shape: tuple[int, ...], dtypes: tuple[str,
 
 def filled(recipe: Any, key: pi.Key, shape: tuple[int, ...], dtype: str = "float32") -> np.ndarray:
     return recipe(shape, key=key, dtype=dtype)
-
-
-def bits(values: np.ndarray) -> np.ndarray:
-    return values.view(f"u{values.itemsize}")
 
 
 def test_high_product() -> None:
