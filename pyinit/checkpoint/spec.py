@@ -12,13 +12,11 @@ from typing import Any
 from ..errors import DTypeError, LayoutError, ShapeError, SpecError
 from ..recipes.fans import Axes
 from ..recipes.rules import Rule
+from ..stream.dtypes import FLOATS
 from ..stream.safetensors import ITEMSIZE, Header, TensorInfo, read_header, read_index
 from ..stream.window import normal_shape
 
-__all__ = ["FLOATS", "Spec", "TensorSpec", "spec_from_checkpoint"]
-
-#: The dtypes that can be drawn; tensors of others hold constants or are copied.
-FLOATS = ("float32", "float64", "bfloat16", "float16")
+__all__ = ["Spec", "TensorSpec", "spec_from_checkpoint"]
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ from ..checkpoint.blueprint import draw_up
 from ..checkpoint.checkpoint import write_blueprint
 from ..checkpoint.families.builtin import BUILTIN
 from ..checkpoint.families.lookup import find_spec
-from ..checkpoint.spec import FLOATS, Spec
+from ..checkpoint.spec import Spec
 from ..checkpoint.staging import readable_size
 from ..errors import RecipeError
 from ..recipes.recipe import Recipe, from_dict
 from ..recipes.rules import CONVENTIONS, Rule
 from ..recipes.rules_json import rules_from_json
+from ..stream.dtypes import FLOATS
 from ..stream.key import key
 from ..stream.strict_json import parsed
 from .meter import Meter, peak_memory

@@ -1,4 +1,4 @@
-"""A recipe as JAX wants it: called with a key, a shape and a dtype, under a trace or not."""
+"""A recipe as a JAX initializer: called with a key, a shape and a dtype, traced or not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import DTypeError, RecipeError, ShapeError
 from ..recipes.recipe import Recipe, as_recipe
 from ..stream.arguments import number as recipe_number
-from ..stream.dtypes import storage
+from ..stream.dtypes import FLOATS, storage
 from ..stream.kernels import execute
 from ..stream.key import Key
 from ..stream.plan import Plan
@@ -21,7 +21,6 @@ from . import keys
 from .arrays import concrete, filled
 
 __all__ = [
-    "DRAWN",
     "Initializer",
     "UnsupportedDTypeError",
     "canonical",
@@ -34,11 +33,11 @@ __all__ = [
 
 
 class TracedShapeError(ShapeError, TypeError):
-    """A shape that is traced; JAX raises TypeError for it."""
+    """Raised for a shape that is traced; JAX raises a TypeError for it."""
 
 
 class UnsupportedDTypeError(DTypeError, ValueError):
-    """A dtype that is not drawn; `jax.random` raises ValueError for one that is no float."""
+    """Raised for a dtype that is not drawn; `jax.random` raises a ValueError for one that is not a float."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -65,7 +64,7 @@ class Initializer:
     """
 
     recipe: Recipe
-    # no part of the hash: "bfloat16" equals NumPy's dtype of that name, which has another
+    # left out of the hash: "bfloat16" equals NumPy's dtype of that name, which has another hash
     dtype: Any = field(default=None, hash=False)
 
     def __repr__(self) -> str:
@@ -82,7 +81,7 @@ class Initializer:
         shape : sequence of int
             Of the whole array.
         dtype : dtype, optional
-            float32, bfloat16, float16, or float64 where JAX has it switched on.
+            float32, bfloat16, float16, or float64 where JAX has it enabled.
         out_sharding : jax.sharding.Sharding or PartitionSpec, optional
             Outside of a trace, each shard that this process addresses is drawn alone.
 
@@ -101,7 +100,7 @@ class Initializer:
         return _drawn(plan, keys.from_key(key), concrete(out_sharding, "out_sharding"))
 
     def recipe_for(self, shape: Shape) -> Recipe:
-        """Return the recipe that this shape gets."""
+        """Return the recipe for this shape."""
         return self.recipe
 
     def plan(self, shape: Any, dtype: Any = None) -> Plan:
@@ -110,7 +109,7 @@ class Initializer:
 
     def planned(self, shape: Shape, dtype: np.dtype[Any]) -> Plan:
         """Plan a checked shape and a canonical dtype."""
-        if dtype.name not in DRAWN:
+        if dtype.name not in FLOATS:
             raise UnsupportedDTypeError(
                 f"pyinit draws float32, float64, bfloat16 and float16; got {dtype}. Draw one of these and "
                 "convert, or use jax.nn.initializers for complex numbers."
@@ -118,15 +117,11 @@ class Initializer:
         return self.recipe_for(shape).plan(shape, dtype.name)
 
 
-DRAWN = frozenset({"float32", "float64", "bfloat16", "float16"})
-"""The dtypes that are drawn, by name."""
-
-
 def canonical(dtype: Any) -> np.dtype[Any]:
-    """Return the dtype that JAX would use where this one is asked for, as a NumPy dtype."""
+    """Return the dtype that JAX uses when this one is requested, as a NumPy dtype."""
     if dtype is None:
         return np.dtype(jnp.result_type(float))
-    # warns, as JAX does, where 64 bits are asked for and switched off
+    # warns, as JAX does, where 64 bits are requested but not enabled
     return np.dtype(jnp.empty((0,), dtype).dtype if np.dtype(dtype).itemsize >= 8 else dtype)
 
 
@@ -160,7 +155,7 @@ def initializer(recipe: Recipe | str, dtype: Any = None) -> Initializer:
     Raises
     ------
     RecipeError
-        If it is no recipe.
+        If it is not a recipe.
 
     Examples
     --------
@@ -173,7 +168,7 @@ def initializer(recipe: Recipe | str, dtype: Any = None) -> Initializer:
 
 
 def _drawn(plan: Plan, key: Key, sharding: jax.sharding.Sharding | None) -> jax.Array:
-    """Return what a plan makes under a key, each shard alone."""
+    """Return the array that a plan gives under a key; each shard is drawn alone."""
 
     def write(out: Any, start: Shape) -> None:
         execute(plan, out, key, start, None)
@@ -182,8 +177,8 @@ def _drawn(plan: Plan, key: Key, sharding: jax.sharding.Sharding | None) -> jax.
 
 
 def is_traced(key: Any) -> bool:
-    """Tell whether the array belongs into a computation that is being traced, by its key or its place."""
-    # under jit and eval_shape even what depends on no argument is traced
+    """Return whether an array drawn with this key, at this point, is part of a traced computation."""
+    # under jit and eval_shape even arrays that depend on no argument are traced
     return isinstance(key, jax.core.Tracer) or isinstance(jnp.asarray(0), jax.core.Tracer)
 
 
@@ -198,7 +193,7 @@ def constrained(array: jax.Array, sharding: Any) -> jax.Array:
 
 
 def number(what: str, value: Any) -> float:
-    """Return a parameter as a float; under a trace it must be known all the same."""
+    """Return a parameter as a float; it must be known even while tracing."""
     if isinstance(value, jax.core.Tracer):
         raise RecipeError(
             f"{what} must be known while tracing; got a tracer. Give a number, and multiply what is drawn."

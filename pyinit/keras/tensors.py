@@ -9,25 +9,23 @@ import keras
 
 from ..errors import DTypeError, LayoutError
 from ..recipes.recipe import Recipe
+from ..stream.dtypes import FLOATS
 from ..stream.window import Shape
 from .seeds import from_key, next_key, next_words
 
-__all__ = ["WRITTEN", "UnsupportedDTypeError", "check_layout", "drawn", "placed"]
-
-WRITTEN = frozenset({"float32", "float64", "bfloat16", "float16"})
-"""The dtypes that recipes are written in, by Keras' names."""
+__all__ = ["UnsupportedDTypeError", "check_layout", "drawn", "placed"]
 
 
 class UnsupportedDTypeError(DTypeError, ValueError):
-    """A dtype that is not drawn; of Keras' backends some raise a TypeError for one, some a ValueError."""
+    """Raised for a dtype that is not drawn; Keras' backends raise a TypeError or a ValueError for one."""
 
 
 def drawn(recipe: Recipe, seed: Any, shape: Shape, dtype: str, layout: Any) -> Any:
-    """Return what a recipe makes with a Keras seed.
+    """Return the tensor that a recipe draws with a Keras seed.
 
     Nothing is drawn, and a SeedGenerator does not advance, unless all can be: the plan is made first.
     """
-    if dtype not in WRITTEN:
+    if dtype not in FLOATS:
         raise UnsupportedDTypeError(
             f"pyinit draws float32, float64, bfloat16 and float16; got {dtype}. Draw one of these and use "
             "keras.ops.cast, or take keras.initializers' own."
@@ -75,7 +73,7 @@ def _jax(recipe: Recipe, seed: Any, shape: Shape, dtype: str, layout: Any) -> An
     from ..jax.initializer import initializer, is_traced
 
     sharding = getattr(layout, "backend_layout", layout)
-    # Keras makes a distributed variable where the mesh has explicit axes; that of a generator's state has not
+    # Keras makes a distributed variable under a mesh with explicit axes; a generator's state has another
     explicit = bool(jax.sharding.get_abstract_mesh().explicit_axes) and sharding is not None
     outside = jax.set_mesh(jax.sharding.get_mesh()) if explicit and not is_traced(None) else nullcontext()
     with outside:
@@ -91,7 +89,7 @@ def _torch(recipe: Recipe, seed: Any, shape: Shape, dtype: str) -> Any:
 
     from ..torch.tensor import fill
 
-    # tells where Keras puts tensors now: on the meta device while it finds out shapes
+    # shows where Keras places tensors now: on the meta device while it infers shapes
     empty = keras.ops.empty((0,), dtype=dtype)
     if empty.is_meta:
         return torch.empty(shape, dtype=empty.dtype, device="meta")

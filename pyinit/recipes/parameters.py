@@ -50,10 +50,10 @@ def init_params(
     shapes : mapping of str to shape, or iterable of (str, shape)
         The parameters.
     recipe : Recipe, str, mapping, sequence of rules, or callable
-        One recipe, or its name, for all that is drawn at random: norms, biases and buffers, by their names,
-        are zeros and ones. Or patterns and recipes in order, as a mapping or a
-        sequence of `pyinit.Rule` or pairs: the first that matches a name decides. Or a function of
-        (name, shape) that returns a recipe.
+        One recipe, or its name, for everything that is drawn at random; norms, biases and buffers are known
+        by their names, and become zeros and ones. Or patterns and recipes in order, as a mapping or a
+        sequence of `pyinit.Rule` or pairs: the first that matches a name decides. Or a function of (name,
+        shape) that returns a recipe.
     key : int or Key
         The model's key; an int is a seed.
     dtype : str, numpy.dtype or type
@@ -69,7 +69,7 @@ def init_params(
     Raises
     ------
     RecipeError
-        If a name comes twice or has no recipe, or a pattern matches no name.
+        If a name occurs twice or has no recipe, or a pattern matches no name.
     ShapeError, LayoutError, DTypeError, SeedError
         As for a single recipe; before any memory is allocated.
 
@@ -131,7 +131,7 @@ def _planned(choose: Choice, name: str, shape: Shape, dtype: str) -> tuple[Plan,
 
 
 def _chooser(recipe: Any, names: Iterable[str]) -> Choice:
-    """Return the function that says what a parameter should be, and which of its rows are zero."""
+    """Return a function that returns the recipe of a parameter and its zero rows."""
     if callable(recipe) and not (isinstance(recipe, Recipe) or is_maker(recipe)):
         return lambda name, shape: (as_recipe(recipe(name, shape)), ())
     rules = rules_of(recipe)

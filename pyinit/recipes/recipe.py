@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
@@ -45,14 +44,14 @@ class Recipe:
     """
 
     verb: ClassVar[str] = ""
-    # whether it makes nothing but convolution kernels, whose axes beyond the channels are a receptive field
+    # whether it makes only convolution kernels, whose axes beyond the channels are a receptive field
     is_of_convolutions: ClassVar[bool] = False
     # the name it was made by, if that is not the verb
     spoken: Spoken | None = field(default=None, repr=False, compare=False, kw_only=True)
 
     @property
     def called(self) -> str:
-        """The name that it was made by, as messages say it."""
+        """The name that it was made by, for messages."""
         return self.verb if self.spoken is None else self.spoken.name
 
     def __call__(
@@ -130,8 +129,8 @@ class Recipe:
         Raises
         ------
         ShapeError, DTypeError, RecipeError
-            Exactly when filling such a tensor would be refused; only the values of a pretrained tensor are
-            looked at later, as they are copied.
+            Exactly if filling such a tensor would be refused; only the values of a pretrained tensor are
+            checked later, when they are copied.
 
         Examples
         --------
@@ -143,11 +142,11 @@ class Recipe:
         return self.plan_for(normal_shape(shape, found.itemsize), found.name)
 
     def plan_for(self, shape: Shape, dtype: str) -> Plan:
-        """Return the plan of a checked shape and a format's name; plans are remembered."""
+        """Return the plan of a checked shape and a format's name; plans are cached."""
         if "__dataclass_fields__" not in vars(type(self)):
-            # a class that is no dataclass itself may hold numbers that a comparison does not see
+            # a subclass that is not a dataclass itself may hold numbers that == does not compare
             return self.make_plan(shape, resolve(dtype))
-        return _remembered(self, shape, dtype)
+        return _cached(self, shape, dtype)
 
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
         """Return the plan; every recipe implements this.
@@ -166,10 +165,10 @@ class Recipe:
         raise NotImplementedError
 
     def __repr__(self) -> str:
-        name, parameters = self._said()
+        name, parameters = self._spelled()
         return f"{name}({', '.join(f'{one}={_literal(value)}' for one, value in parameters.items())})"
 
-    def _said(self) -> tuple[str, dict[str, Any]]:
+    def _spelled(self) -> tuple[str, dict[str, Any]]:
         """Return the name, and the parameters that differ from their defaults."""
         differing = self._differing()
         spoken = self.spoken
@@ -181,13 +180,13 @@ class Recipe:
 
     def _differing(self) -> dict[str, Any]:
         """Return the fields that differ from their defaults."""
-        said = {}
+        differing = {}
         for f in fields(self):
             if f.repr:
                 value = getattr(self, f.name)
                 if f.default is MISSING or value != f.default:
-                    said[f.name] = value
-        return said
+                    differing[f.name] = value
+        return differing
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as a dict of JSON values: its name under "recipe", and its parameters.
@@ -198,7 +197,7 @@ class Recipe:
         >>> pi.normal(std=0.02).to_dict()
         {'recipe': 'normal', 'std': 0.02}
         """
-        name, parameters = self._said()
+        name, parameters = self._spelled()
         return {"recipe": name, **{one: _json_value(value) for one, value in parameters.items()}}
 
     def to_json(self) -> str:
@@ -210,11 +209,14 @@ class Recipe:
         >>> pi.recipe_from_json(pi.sparse(0.9).to_json())
         sparse(sparsity=0.9)
         """
+        # slow to import
+        import json
+
         return json.dumps(self.to_dict(), allow_nan=False)
 
 
 @lru_cache(maxsize=4096)
-def _remembered(recipe: Recipe, shape: Shape, dtype: str) -> Plan:
+def _cached(recipe: Recipe, shape: Shape, dtype: str) -> Plan:
     return recipe.make_plan(shape, resolve(dtype))
 
 
@@ -235,13 +237,13 @@ _MAKERS: dict[str, Callable[..., Recipe]] = {}
 
 
 def named(maker: Callable[..., Recipe], *names: str) -> None:
-    """Let strings and JSON name a recipe so."""
+    """Let strings and JSON call a maker by these names."""
     for name in names:
         _MAKERS[name] = maker
 
 
 def is_maker(value: Any) -> bool:
-    """Whether a value is a function that makes recipes, such as `pyinit.he_normal` itself."""
+    """Return whether a value is a function that makes recipes, such as `pyinit.he_normal` itself."""
     return callable(value) and _MAKERS.get(getattr(value, "__name__", "")) is value
 
 

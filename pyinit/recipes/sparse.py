@@ -30,16 +30,17 @@ class Sparse(Recipe):
     std : float
         Of the elements that are not zero; finite, at least 0.
     exact : bool
-        ceil(sparsity * inputs) zeros among the weights of each output; else independent zeros.
+        Whether each output has exactly ceil(sparsity * inputs) zero weights; otherwise zeros are independent.
     layout, in_axis, out_axis, batch_axis, groups, transposed
-        How the weight is stored, as `orthogonal` takes them: a column is an output's, its rows are all other
+        How the weight is stored, as for `orthogonal`: a column belongs to an output, its rows are all other
         axes, and each matrix of a batch has its own stream. By default a matrix is (in, out). torch's
-        ``sparse_`` counts zeros in the columns of whatever it is given, the inputs' of a torch weight.
+        ``sparse_`` counts zeros in the columns of the matrix that it is given, which belong to the inputs of
+        a torch weight.
 
     Raises
     ------
     ShapeError
-        If the tensor is no matrix and no axes are named.
+        If the tensor is not a matrix and no axes are named.
     LayoutError
         If the axes do not describe the tensor, or a transposed weight has groups.
     RecipeError

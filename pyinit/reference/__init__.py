@@ -1,4 +1,4 @@
-"""The executable specification: what every kernel computes, in plain NumPy, without speed."""
+"""The executable specification: what every kernel computes, in NumPy, clear rather than fast."""
 
 from ..stream.key import philox4x32
 from .dense import fma, matmul, reflected

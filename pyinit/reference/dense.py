@@ -1,6 +1,6 @@
 """The dense part of the specification: the product of matrices, and of Householder reflections.
 
-`pyinit.reference` hands these functions on, and draws for `orthogonal`.
+`pyinit.reference` exports these functions; its `orthogonal` draws the vectors.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The specification of a probed layer: forward, backward, and statistics over a fixed tree.
 
-Same names as the kernels, plain NumPy, no speed.
+The names are those of the kernels; the code is NumPy, clear rather than fast.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def _joined(left: _Block, right: _Block) -> _Block:
 def moments(
     x: Array, flat: tuple[float, float] = (-math.inf, math.inf), slots: Function | None = None, bins: int = 0
 ) -> Moments:
-    """Return the statistics of a matrix: blocks of 4096 numbers, 64 rows high or as high as it is.
+    """Return the statistics of a matrix, from blocks of 4096 numbers and at most 64 rows.
 
     Examples
     --------

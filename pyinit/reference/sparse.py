@@ -10,21 +10,25 @@ import numpy.typing as npt
 from ..stream.key import Key
 from .stream import Index, block, normal, words32
 
-__all__ = ["permuted", "sparse"]
+__all__ = ["LOWBIAS32", "ROUNDS", "permuted", "sparse"]
 
 Array = npt.NDArray[Any]
 
 ROUNDS = 24
+"""Rounds of swap-or-not."""
+
+LOWBIAS32 = (0x7FEB352D, 0x846CA68B)
+"""The multipliers of the hash that decides each round."""
 
 
 def permuted(mask: Key, row: Index, column: Index, rows: int) -> Index:
     """Return where each row goes in its column's permutation of 0 .. rows - 1.
 
-    Swap-or-not: in round t, with the word r of the column (word t mod 4 of block 6 j + t div 4 of the
-    mask's key), a row x and its partner y = (r rows / 2^32 - x) mod rows change places when the top
-    bit of a hash of max(x, y) and r is set. Both ends of a pair decide alike, so each round is a bijection.
-    Why not a Feistel network: on the few bits of a short column its rounds are affine, and most subsets
-    never occur; swap-or-not permutes any number of rows, and each round halves what is left of a bias.
+    Swap-or-not: in round t, with the word r of the column (word t mod 4 of block 6 j + t div 4 of the mask's
+    key), a row x and its partner y = (r rows / 2^32 - x) mod rows change places when the top bit of a hash of
+    max(x, y) and r is set. Both ends of a pair decide alike, so each round is a bijection. A Feistel network
+    would not do: on the few bits of a short column its rounds are affine, and most subsets never occur.
+    Swap-or-not permutes any number of rows, and each round halves what is left of a bias.
 
     Source: Hoang, Morris, Rogaway, "An enciphering scheme based on a card shuffle", CRYPTO 2012; the hash is
     Wellons' lowbias32, without its last shift.
@@ -47,8 +51,8 @@ def permuted(mask: Key, row: Index, column: Index, rows: int) -> Index:
         y = np.where(shift < x, shift + np.uint64(rows) - x, shift - x)
         # 32-bit products: the masks keep the low half
         h = np.maximum(x, y) ^ r
-        h = ((h ^ (h >> np.uint64(16))) * np.uint64(0x7FEB352D)) & np.uint64(0xFFFFFFFF)
-        h = ((h ^ (h >> np.uint64(15))) * np.uint64(0x846CA68B)) & np.uint64(0xFFFFFFFF)
+        h = ((h ^ (h >> np.uint64(16))) * np.uint64(LOWBIAS32[0])) & np.uint64(0xFFFFFFFF)
+        h = ((h ^ (h >> np.uint64(15))) * np.uint64(LOWBIAS32[1])) & np.uint64(0xFFFFFFFF)
         x = np.where(h >> np.uint64(31), y, x)
     return x
 
@@ -63,10 +67,11 @@ def sparse(
     zeros: float,
     dtype: str = "float32",
 ) -> Array:
-    """Return normal draws with zeros: an int `zeros` counts them in every column, a float is their chance.
+    """Return normal draws with zeros: their count in every column, or their probability, is `zeros`.
 
-    Exact: element (i, j) is zero when the permutation of column j sends row i below `zeros`. By chance: when
-    the 32-bit draw of the mask's key at the element's index is below `zeros` 2^32, rounded.
+    With a count, element (i, j) is zero if the permutation of column j sends row i below `zeros`. With a
+    probability, an element is zero if the 32-bit draw of the mask's key at its index is below `zeros` 2^32,
+    rounded.
 
     Examples
     --------

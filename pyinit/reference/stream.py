@@ -1,4 +1,4 @@
-"""The executable specification: what every kernel computes, in plain NumPy, without speed.
+"""The executable specification: what every kernel draws, in NumPy, clear rather than fast.
 
 Each function takes a key and the global indices, in C order, of the elements to make; `indices` lists those
 of a window. Kernels equal these functions: bit for bit in words and uniforms, within a stated error where
@@ -128,7 +128,7 @@ def _scaled(z: Array, std: float, mean: float, dtype: DType) -> Array:
 
 
 def constant(index: Index, value: float, dtype: str = "float32") -> Array:
-    """Return the value everywhere.
+    """Return the value for every element.
 
     Examples
     --------

@@ -12,7 +12,18 @@ import numpy.typing as npt
 
 from ..errors import DTypeError
 
-__all__ = ["BFLOAT16", "FLOAT16", "FLOAT32", "FLOAT64", "DType", "decode", "encode", "resolve", "storage"]
+__all__ = [
+    "BFLOAT16",
+    "FLOAT16",
+    "FLOAT32",
+    "FLOAT64",
+    "FLOATS",
+    "DType",
+    "decode",
+    "encode",
+    "resolve",
+    "storage",
+]
 
 
 @dataclass(frozen=True)
@@ -63,7 +74,11 @@ FLOAT64 = DType("float64", 8, 53, -1074, float(np.finfo(np.float64).max), "float
 FLOAT16 = DType("float16", 2, 11, -24, 65504.0, "float32")
 BFLOAT16 = DType("bfloat16", 2, 8, -133, math.ldexp(255.0, 120), "float32")
 
-_FORMATS = {"float32": FLOAT32, "float64": FLOAT64, "float16": FLOAT16, "bfloat16": BFLOAT16}
+_FORMATS = {"float32": FLOAT32, "float64": FLOAT64, "bfloat16": BFLOAT16, "float16": FLOAT16}
+
+FLOATS = tuple(_FORMATS)
+"""The names of the four formats. Tensors of other dtypes hold constants, or are copied."""
+
 _NEEDED = "pyinit writes float32, float64, bfloat16 and float16"
 
 

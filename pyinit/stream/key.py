@@ -13,14 +13,17 @@ from typing import Any
 from .. import _core
 from ..errors import SeedError
 
-__all__ = ["STREAM_VERSION", "Key", "as_key", "key", "philox4x32"]
+__all__ = ["MULTIPLIERS", "STREAM_VERSION", "WEYL", "Key", "as_key", "key", "philox4x32"]
 
 STREAM_VERSION = 1
 
 _MASK32 = 0xFFFFFFFF
 _MASK64 = 0xFFFFFFFFFFFFFFFF
-_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
-_WEYL = (0x9E3779B9, 0xBB67AE85)
+MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+"""Philox multiplies two of its four words by these in each round."""
+
+WEYL = (0x9E3779B9, 0xBB67AE85)
+"""Philox adds these to the two words of the key after each round."""
 
 
 def philox4x32(counter: Any, key: Any) -> Any:
@@ -37,11 +40,11 @@ def philox4x32(counter: Any, key: Any) -> Any:
     c0, c1, c2, c3 = counter
     k0, k1 = key
     for _ in range(10):
-        p0 = c0 * _MULTIPLIERS[0]
-        p1 = c2 * _MULTIPLIERS[1]
+        p0 = c0 * MULTIPLIERS[0]
+        p1 = c2 * MULTIPLIERS[1]
         c0, c1, c2, c3 = (p1 >> 32) ^ c1 ^ k0, p1 & _MASK32, (p0 >> 32) ^ c3 ^ k1, p0 & _MASK32
-        k0 = (k0 + _WEYL[0]) & _MASK32
-        k1 = (k1 + _WEYL[1]) & _MASK32
+        k0 = (k0 + WEYL[0]) & _MASK32
+        k1 = (k1 + WEYL[1]) & _MASK32
     return c0, c1, c2, c3
 
 

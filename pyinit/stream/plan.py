@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -110,6 +109,9 @@ class Plan:
         '{"distribution": "constant", "shape": [2], "dtype": "float32", "mean": 0.0, "std": 0.0, \
 "bounds": [0.0, 0.0], "fan_in": null, "fan_out": null, "gain": null, "numbers": {"value": 0.0}}'
         """
+        # slow to import
+        import json
+
         content = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("numbers", "source")}
         content["numbers"] = dict(zip(NUMBERS[self.distribution], self.numbers, strict=True))
         if self.source is not None:
@@ -125,6 +127,8 @@ class Plan:
         RecipeError
             If the text is not a plan.
         """
+        import json
+
         try:
             content = json.loads(text)
             names = NUMBERS[content["distribution"]]

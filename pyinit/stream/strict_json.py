@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any
 
@@ -13,6 +12,8 @@ __all__ = ["finite", "number", "parsed", "shown"]
 
 def parsed(text: str | bytes, where: str, error: type[PyinitError]) -> Any:
     """Return the value of a JSON text, or of its UTF-8 bytes; `error` is raised for whatever is wrong."""
+    # slow to import
+    import json
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         fields = dict(pairs)
@@ -39,6 +40,8 @@ def parsed(text: str | bytes, where: str, error: type[PyinitError]) -> Any:
 
 def shown(value: object) -> str:
     """Return a value as JSON, short enough for a message."""
+    import json
+
     text = json.dumps(value, ensure_ascii=False, default=repr)
     return text if len(text) <= 60 else text[:57] + "..."
 

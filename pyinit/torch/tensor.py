@@ -16,6 +16,7 @@ from ..recipes.fans import Axes
 from ..recipes.recipe import Recipe, as_recipe
 from ..recipes.rules import fitted
 from ..stream.arguments import check_threads
+from ..stream.dtypes import FLOATS
 from ..stream.fill import planned
 from ..stream.kernels import execute
 from ..stream.key import Key, as_key
@@ -28,12 +29,7 @@ __all__ = ["WRITTEN", "check_lasting", "fill", "fill_under", "memory"]
 TensorType = TypeVar("TensorType", bound=torch.Tensor)
 Array = npt.NDArray[Any]
 
-WRITTEN = {
-    torch.float32: "float32",
-    torch.float64: "float64",
-    torch.bfloat16: "bfloat16",
-    torch.float16: "float16",
-}
+WRITTEN = {getattr(torch, name): name for name in FLOATS}
 """The dtypes that are written, and pyinit's names for them."""
 
 _STORED = {name: np.dtype("uint16" if name == "bfloat16" else name) for name in WRITTEN.values()}

@@ -275,13 +275,13 @@ def test_the_rule_that_an_error_proposes_makes_the_leaf(shape: tuple[int, ...]) 
         (
             lambda: init_tree({"ids": struct(5, dtype="int32")}, recipe={"*": pi.normal()}, key=0),
             "ids: only a constant of its own can fill an array of int32; got normal(). Name one, such as "
-            "{'ids': pyinit.zeros()}, or make the leaf yourself: what is no ShapeDtypeStruct is kept.",
+            "{'ids': pyinit.zeros()}, or make the leaf yourself: only a ShapeDtypeStruct is filled.",
         ),
         (
             lambda: init_tree({"ids": struct(5, dtype="int32")}, recipe=pi.constant(0.5), key=0),
             "ids: only a constant of its own can fill an array of int32; got constant(value=0.5). Name one, "
-            "such as {'ids': pyinit.zeros()}, or make the leaf yourself: what is no ShapeDtypeStruct is "
-            "kept.",
+            "such as {'ids': pyinit.zeros()}, or make the leaf yourself: only a ShapeDtypeStruct is "
+            "filled.",
         ),
         (
             lambda: init_tree({"w": struct(2, 2)}, recipe=lambda name, shape: 3, key=0),
@@ -299,11 +299,11 @@ def test_the_rule_that_an_error_proposes_makes_the_leaf(shape: tuple[int, ...]) 
         ),
         (
             lambda: init_tree({"w": struct(4, 2)}, recipe=[Rule("w", pi.normal(), zero_rows=(0, -1))], key=0),
-            "w: shape (4, 2) has no row -1 to keep zero. Count from 0.",
+            "w: shape (4, 2) has no row -1 to keep zero. Count from 0, or leave zero_rows out.",
         ),
         (
             lambda: init_tree({"w": struct()}, recipe=[Rule("w", pi.normal(), zero_rows=(0,))], key=0),
-            "w: shape () has no row 0 to keep zero. Count from 0.",
+            "w: shape () has no row 0 to keep zero. Count from 0, or leave zero_rows out.",
         ),
         (
             lambda: init_tree({"kernel": struct(2, 2)}, key="x"),  # type: ignore[arg-type]

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...errors import SpecError
-from ..spec import FLOATS, Spec
+from ...stream.dtypes import FLOATS
+from ..spec import Spec
 from .bert import BERT
 from .family import Family
 from .fields import Fields

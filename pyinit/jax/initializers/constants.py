@@ -12,10 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...recipes.distributions import Constant
+from ...stream.dtypes import FLOATS
 from ...stream.key import Key
 from ...stream.window import Shape
 from ..arrays import concrete, filled
-from ..initializer import DRAWN, Initializer, canonical, constrained, is_traced, static_shape
+from ..initializer import Initializer, canonical, constrained, is_traced, static_shape
 
 __all__ = ["constant", "ones", "zeros"]
 
@@ -28,9 +29,9 @@ def zeros(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> 
     key : object
         Ignored.
     shape : sequence of int
-        Of the array.
+        Shape of the array.
     dtype : dtype, optional
-        Any that JAX has; by default its float.
+        Any dtype of JAX; by default its float.
     out_sharding : jax.sharding.Sharding or PartitionSpec, optional
         Where the array lies.
 
@@ -54,7 +55,7 @@ def ones(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> j
     Parameters
     ----------
     key, shape, dtype, out_sharding
-        As `zeros` takes them.
+        See `zeros`.
 
     Returns
     -------
@@ -109,7 +110,7 @@ class _Number(Initializer):
 
     def __call__(self, key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> jax.Array:
         found, extent = canonical(self.dtype if dtype is None else dtype), static_shape(shape)
-        if found.name in DRAWN:
+        if found.name in FLOATS:
             self.planned(extent, found)
             if not is_traced(None):
                 return super().__call__(Key(0), extent, found, out_sharding)
@@ -120,9 +121,9 @@ def _spread(value: Any, shape: Shape, dtype: np.dtype[Any], out_sharding: Any) -
     """Return an array that holds a value, or an array of them, broadcast."""
     if is_traced(value):
         return constrained(jnp.full(shape, value, dtype), out_sharding)
-    whole = np.broadcast_to(np.asarray(value).astype(dtype), shape)
+    values = np.broadcast_to(np.asarray(value).astype(dtype), shape)
 
     def write(out: Any, start: Shape) -> None:
-        out[...] = whole[tuple(slice(first, first + n) for first, n in zip(start, out.shape, strict=True))]
+        out[...] = values[tuple(slice(first, first + n) for first, n in zip(start, out.shape, strict=True))]
 
     return filled(shape, dtype, write, concrete(out_sharding, "out_sharding"))

@@ -45,7 +45,7 @@ def window(plan: Plan, key: Words, start: Sequence[Any], extent: Shape) -> Any:
 
 
 def traced(plan: Plan, key: Words) -> Any:
-    """Return the whole tensor of a plan, in operations that every backend has."""
+    """Return the whole tensor of a plan, by operations that every backend has."""
     if plan.distribution in WRITTEN or 0 in plan.shape:
         return written(plan)
     if plan.distribution in WHOLE:
@@ -53,7 +53,7 @@ def traced(plan: Plan, key: Words) -> Any:
     return window(plan, key, (0,) * len(plan.shape), plan.shape)
 
 
-# Compiled as a whole even where nothing else is: each operation by itself could round otherwise.
+# compiled as one program even outside of jit, because single operations could round differently
 @partial(jax.jit, static_argnums=0)
 def _drawn(plan: Plan, key: Words) -> Any:
     if plan.distribution in ffi.KERNELS and 0 not in plan.shape and ffi.available():
@@ -77,7 +77,7 @@ def draw(recipe: Any, key_words: Any, shape: int | tuple[int, ...], dtype: Any =
     Uniforms, zeros and all that is not drawn have the bits of ``pyinit.fill``. Normal draws agree within 2e-6
     std, truncated ones within 6e-7 of the larger of std and distance from the mean, elements of orthogonal
     matrices within 1.5e-6 gain. On a CPU, where pyinit was built with jaxlib's headers, all but the last
-    agree in every bit: its kernels then draw, inside the compiled program.
+    agree in every bit, because the kernels then draw inside the compiled program.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def draw(recipe: Any, key_words: Any, shape: int | tuple[int, ...], dtype: Any =
     Raises
     ------
     RecipeError, ShapeError, DTypeError, SeedError
-        As a call of the recipe; also for float64 where JAX has no 64-bit types, and for an axis of 2**32
+        As for a call of the recipe; also for float64 where JAX has no 64-bit types, and for an axis of 2**32
         elements.
 
     Notes
@@ -107,9 +107,9 @@ def draw(recipe: Any, key_words: Any, shape: int | tuple[int, ...], dtype: Any =
     A backend that flushes subnormal numbers to zero (XLA's CPU backend may) does so here, for float32 and
     float64 values below their normal range.
 
-    ``jax.export`` refuses programs that call the kernels unless told that their name is known, by
-    ``disabled_checks=[jax.export.DisabledSafetyCheck.custom_call("pyinit_fill")]``. Exported for platforms
-    other than "cpu", a draw has no such call.
+    ``jax.export`` refuses programs that call the kernels unless their name is allowed by
+    ``disabled_checks=[jax.export.DisabledSafetyCheck.custom_call("pyinit_fill")]``. A program that is
+    exported for platforms other than "cpu" has no such call.
 
     Examples
     --------
@@ -141,6 +141,6 @@ def draw(recipe: Any, key_words: Any, shape: int | tuple[int, ...], dtype: Any =
             f"draw needs a recipe; got {recipe!r}. Use pyinit.normal(), pyinit.he_normal() or another recipe."
         ) from None
     words, plan = _check_key(key_words), plan_for(extent, found.name)
-    # compiled, a written tensor would be kept with the program, and found again for any recipe equal to its
-    # own: 0.0 is equal to -0.0, and an array that was written to meanwhile to itself
+    # a compiled program would keep a written tensor and reuse it for any equal recipe; but 0.0 equals -0.0,
+    # and an array that was changed meanwhile equals itself
     return written(plan) if plan.distribution in WRITTEN else _drawn(plan, words)

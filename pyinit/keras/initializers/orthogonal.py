@@ -16,7 +16,7 @@ __all__ = ["Orthogonal"]
 
 @registered
 class Orthogonal(Drawing, keras.initializers.Orthogonal):
-    """Haar-distributed orthonormal columns, or rows where fewer, as `keras.initializers.Orthogonal`.
+    """Haar-distributed orthonormal columns, or rows if fewer, as `keras.initializers.Orthogonal`.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Orthogonal(Drawing, keras.initializers.Orthogonal):
     """
 
     def recipe_for(self, shape: Shape) -> Recipe:
-        """Return the recipe, or any that a tensor without elements can have."""
+        """Return the recipe, or a constant for a tensor without elements."""
         if len(shape) < 2:
             raise ShapeError(
                 f"The tensor to initialize must be at least two-dimensional; got shape {shape} of rank "

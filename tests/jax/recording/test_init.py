@@ -349,9 +349,9 @@ def test_a_leaf_lies_where_the_model_or_the_caller_puts_it(kind: Any) -> None:
                 jax.ShapeDtypeStruct((2,), "float32"),
                 key=7,
             ),
-            "2 leaves cannot be made. a: the function computes it of an argument that is given by its shape "
-            "alone. Give an array, with the values. c: the function computes it of an argument that is given "
-            "by its shape alone. Give an array, with the values.",
+            "2 leaves cannot be made. a: the function computes it from an argument that is given by its "
+            "shape alone. Give an array, with the values. c: the function computes it from an argument that "
+            "is given by its shape alone. Give an array, with the values.",
         ),
         (
             lambda: init(lambda key: {"a.b": LECUN(key, (2, 2)), "a": {"b": LECUN(key, (2, 2))}}, KEY, key=7),
