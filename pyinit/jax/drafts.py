@@ -98,7 +98,7 @@ class Complaints:
         """Raise the error of a single leaf as it is, and one RecipeError for several leaves."""
         if not self._found:
             return
-        said = [f"{name}: {error}" for name, error in self._found]
-        if len(said) == 1:
-            raise type(self._found[0][1])(said[0]) from None
-        raise RecipeError(f"{len(said)} leaves cannot be made. {' '.join(said)}") from None
+        messages = [f"{name}: {error}" for name, error in self._found]
+        if len(messages) == 1:
+            raise type(self._found[0][1])(messages[0]) from None
+        raise RecipeError(f"{len(messages)} leaves cannot be made. {' '.join(messages)}") from None

@@ -51,7 +51,7 @@ class Initializer:
     recipe : Recipe
         What the weights should be.
     dtype : dtype, optional
-        Used where a call names none; by default JAX's default float.
+        Used if a call names none; by default JAX's default float.
 
     Examples
     --------
@@ -79,7 +79,7 @@ class Initializer:
         key : jax.Array or Key
             One JAX key, typed or raw; see `pyinit.jax.from_key` for the stream that it names.
         shape : sequence of int
-            Of the whole array.
+            Shape of the whole array.
         dtype : dtype, optional
             float32, bfloat16, float16, or float64 where JAX has it enabled.
         out_sharding : jax.sharding.Sharding or PartitionSpec, optional
@@ -90,13 +90,13 @@ class Initializer:
         jax.Array
             The same values whether traced or not (normals within 2e-6), and for every sharding.
         """
-        found = canonical(self.dtype if dtype is None else dtype)
+        resolved = canonical(self.dtype if dtype is None else dtype)
         extent = static_shape(shape)
-        plan = self.planned(extent, found)
+        plan = self.planned(extent, resolved)
         if is_traced(key):
             from .traced.traced import draw
 
-            return constrained(draw(self.recipe_for(extent), keys.words(key), extent, found), out_sharding)
+            return constrained(draw(self.recipe_for(extent), keys.words(key), extent, resolved), out_sharding)
         return _drawn(plan, keys.from_key(key), concrete(out_sharding, "out_sharding"))
 
     def recipe_for(self, shape: Shape) -> Recipe:
@@ -145,7 +145,7 @@ def initializer(recipe: Recipe | str, dtype: Any = None) -> Initializer:
         stores kernels; Equinox stores (out, in), which is ``layout="torch"``. More axes than two must be
         named: ``layout="jax"`` for a convolution of Flax, or ``batch_axis``, ``in_axis`` and ``out_axis``.
     dtype : dtype, optional
-        Used where a call names none.
+        Used if a call names none.
 
     Returns
     -------

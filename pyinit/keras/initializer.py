@@ -53,7 +53,7 @@ class Drawing:
         Parameters
         ----------
         shape : sequence of int
-            Of the whole tensor.
+            Shape of the whole tensor.
         dtype : str or dtype, optional
             float32, float64, bfloat16 or float16; by default ``keras.config.floatx()``.
         layout : keras.distribution.TensorLayout, optional
@@ -66,8 +66,8 @@ class Drawing:
             where JAX traces).
         """
         extent = normal_shape(shape)
-        found = keras.backend.standardize_dtype(dtype)
-        return drawn(self.recipe_for(extent), self.seed, extent, found, layout)
+        resolved = keras.backend.standardize_dtype(dtype)
+        return drawn(self.recipe_for(extent), self.seed, extent, resolved, layout)
 
 
 @registered

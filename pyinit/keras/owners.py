@@ -106,12 +106,12 @@ def use_by(owner: Any, initializer: Any, shape: Shape) -> Use:
         return Use(refusal="is multiplied element by element, and has no fans")
     known = list(_weights(owner))
     candidates = [weight for weight in known if not names or weight.initializer in names]
-    found = {weight.use for weight in candidates if weight.is_like(shape)}
-    if len(found) > 1:
+    uses = {weight.use for weight in candidates if weight.is_like(shape)}
+    if len(uses) > 1:
         return Use(refusal="may be either of two weights of a layer that uses them in different ways")
-    if known and not found:
+    if known and not uses:
         return Use(refusal=f"is none that pyinit knows of {type(owner).__name__}")
-    return found.pop() if found else UNKNOWN
+    return uses.pop() if uses else UNKNOWN
 
 
 def _kernel(**options: Any) -> Use:

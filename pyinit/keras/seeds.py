@@ -83,13 +83,13 @@ def to_key(key: int | Key) -> int:
     >>> FromRecipe("he_normal", key=pi.key(7).fold_in("dense.kernel")).plan((100, 10)).fan_in
     100
     """
-    found = as_key(key)
-    if found.offset:
+    stream_key = as_key(key)
+    if stream_key.offset:
         raise SeedError(
-            f"a Keras seed is one number, and cannot hold an offset; got {found}. "
+            f"a Keras seed is one number, and cannot hold an offset; got {stream_key}. "
             "Use FromRecipe(recipe, key=key), which takes every key."
         )
-    return found.seed
+    return stream_key.seed
 
 
 def next_key(seed: Any) -> Key:

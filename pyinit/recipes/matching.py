@@ -24,7 +24,7 @@ def deciding(rules: Iterable[Rule]) -> Callable[[str, bool], Rule | None]:
         if not _is_exact(rule.match):
             patterns.append((at, rule))
 
-    def found(name: str, is_kernel: bool) -> Rule | None:
+    def first_match(name: str, is_kernel: bool) -> Rule | None:
         named = next(
             ((at, rule) for at, rule in exact.get(name, ()) if rule.matches(name, is_kernel=is_kernel)),
             None,
@@ -36,7 +36,7 @@ def deciding(rules: Iterable[Rule]) -> Callable[[str, bool], Rule | None]:
                 return rule
         return None if named is None else named[1]
 
-    return found
+    return first_match
 
 
 def effective(rules: Iterable[Rule], tensors: Iterable[tuple[str, bool]]) -> tuple[Rule, ...]:

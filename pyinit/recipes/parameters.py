@@ -87,7 +87,7 @@ def init_params(
     >>> float(params["l1.bias"].min())
     1.0
     """
-    root, found, kept = as_key(key), resolve(dtype), storage(dtype)
+    root, resolved, kept = as_key(key), resolve(dtype), storage(dtype)
     count = check_threads(threads)
     checked: dict[str, Shape] = {}
     for name, shape in _pairs(shapes):
@@ -96,11 +96,11 @@ def init_params(
         if name in checked:
             raise RecipeError(f"parameter {name!r} is given twice; names decide values. Give each its own.")
         try:
-            checked[name] = normal_shape(shape, found.itemsize)
+            checked[name] = normal_shape(shape, resolved.itemsize)
         except PyinitError as error:
             raise type(error)(f"{name}: {error}") from None
     choose = _chooser(recipe, checked)
-    planned = {name: _planned(choose, name, shape, found.name) for name, shape in checked.items()}
+    planned = {name: _planned(choose, name, shape, resolved.name) for name, shape in checked.items()}
     keys = {name: root.fold_in(name) for name in checked}
     params = {name: np.empty(shape, kept) for name, shape in checked.items()}
     _run([(planned[name][0], out, keys[name]) for name, out in params.items()], count)

@@ -148,7 +148,7 @@ class Dirac(_Kernel):
         """Find the channels' axes."""
         in_axis, out_axis, stack = self._channels(shape)
         if self.transposed:
-            # the input's side is the whole one; a channel meets itself whichever it is
+            # the weight holds all input channels; exchanging the sides does not change the diagonal
             in_axis, out_axis = out_axis, in_axis
         if shape[out_axis] % self.groups:
             side = "input" if self.transposed else "output"

@@ -67,9 +67,9 @@ class Pretrained(Recipe):
 
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
         """Find the tensor and compare shapes."""
-        found = open_source(self.source, self.tensor) if self._is_file() else self.source
-        check_shape(found, shape)
-        return Plan("pretrained", shape, dtype.name, source=found)
+        source = open_source(self.source, self.tensor) if self._is_file() else self.source
+        check_shape(source, shape)
+        return Plan("pretrained", shape, dtype.name, source=source)
 
     def __repr__(self) -> str:
         return super().__repr__() if self._is_file() else f"pretrained(<{self.source}>)"

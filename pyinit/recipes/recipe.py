@@ -81,7 +81,7 @@ class Recipe:
         Returns
         -------
         ndarray
-            Of `shape` and `dtype`.
+            Has `shape` and `dtype`.
 
         Raises
         ------
@@ -95,19 +95,19 @@ class Recipe:
         array([[1., 1.],
                [1., 1.]], dtype=float32)
         """
-        found = resolve(dtype)
-        extent = normal_shape(shape, found.itemsize)
+        resolved = resolve(dtype)
+        extent = normal_shape(shape, resolved.itemsize)
         where = as_key(key)
-        kept = storage(dtype)
+        stored = storage(dtype)
         check_threads(threads)
         if window is None:
-            plan = self.plan_for(extent, found.name)
+            plan = self.plan_for(extent, resolved.name)
             start = None
         else:
             check_window(window, extent)
-            plan = self.plan_for(window.global_shape, found.name)
+            plan = self.plan_for(window.global_shape, resolved.name)
             start = window.start
-        out = np.empty(extent, kept)
+        out = np.empty(extent, stored)
         execute(plan, out, where, start, threads)
         return out
 
@@ -138,8 +138,8 @@ class Recipe:
         >>> pi.glorot_uniform().plan((300, 100)).fan_in
         300
         """
-        found = resolve(dtype)
-        return self.plan_for(normal_shape(shape, found.itemsize), found.name)
+        resolved = resolve(dtype)
+        return self.plan_for(normal_shape(shape, resolved.itemsize), resolved.name)
 
     def plan_for(self, shape: Shape, dtype: str) -> Plan:
         """Return the plan of a checked shape and a format's name; plans are cached."""
@@ -154,7 +154,7 @@ class Recipe:
         Parameters
         ----------
         shape : tuple of int
-            Of the whole tensor.
+            Shape of the whole tensor.
         dtype : DType
             The format, with its rounding and its range.
 

@@ -144,7 +144,7 @@ def fitted(recipe: Recipe, axes: Axes, shape: Shape, *, is_convolution: bool = F
     axes : Axes
         How the owner uses the weight; for an unknown owner, only the layout of the framework.
     shape : tuple of int
-        Of the whole weight.
+        Shape of the whole weight.
     is_convolution : bool
         Whether the axes that are neither channels nor `axes.batch_axis` are a receptive field.
 

@@ -38,7 +38,7 @@ def zeros(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> 
     Returns
     -------
     jax.Array
-        Of `shape` and `dtype`.
+        Has `shape` and `dtype`.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def ones(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> j
     Returns
     -------
     jax.Array
-        Of `shape` and `dtype`.
+        Has `shape` and `dtype`.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def constant(value: Any, dtype: Any = None) -> Callable[..., jax.Array]:
     value : scalar or array
         An array is broadcast to the shape.
     dtype : dtype, optional
-        Used where a call names none.
+        Used if a call names none.
 
     Returns
     -------
@@ -109,12 +109,12 @@ class _Number(Initializer):
     recipe: Constant
 
     def __call__(self, key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> jax.Array:
-        found, extent = canonical(self.dtype if dtype is None else dtype), static_shape(shape)
-        if found.name in FLOATS:
-            self.planned(extent, found)
+        resolved, extent = canonical(self.dtype if dtype is None else dtype), static_shape(shape)
+        if resolved.name in FLOATS:
+            self.planned(extent, resolved)
             if not is_traced(None):
-                return super().__call__(Key(0), extent, found, out_sharding)
-        return _spread(self.recipe.value, extent, found, out_sharding)
+                return super().__call__(Key(0), extent, resolved, out_sharding)
+        return _spread(self.recipe.value, extent, resolved, out_sharding)
 
 
 def _spread(value: Any, shape: Shape, dtype: np.dtype[Any], out_sharding: Any) -> jax.Array:

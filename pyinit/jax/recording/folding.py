@@ -88,19 +88,19 @@ def _divided(node: Node, value: Value) -> Drawn | None:
     return _scaled(drawn(one, value), 1 / factor)
 
 
-def _scaled(found: Drawn | None, factor: float) -> Drawn | None:
-    if found is None or not math.isfinite(factor):
+def _scaled(folded: Drawn | None, factor: float) -> Drawn | None:
+    if folded is None or not math.isfinite(factor):
         return None
-    recipe = found.recipe
+    recipe = folded.recipe
     if isinstance(recipe, Orthogonal):
-        return replace(found, recipe=replace(recipe, gain=recipe.gain * factor))
+        return replace(folded, recipe=replace(recipe, gain=recipe.gain * factor))
     # a negative factor swaps the bounds: it is computed as written
     if not factor > 0:
         return None
     if isinstance(recipe, Uniform):
-        return replace(found, recipe=Uniform(recipe.low * factor, recipe.high * factor))
+        return replace(folded, recipe=Uniform(recipe.low * factor, recipe.high * factor))
     assert isinstance(recipe, Normal | TruncatedNormal)
-    return replace(found, recipe=replace(recipe, mean=recipe.mean * factor, std=recipe.std * factor))
+    return replace(folded, recipe=replace(recipe, mean=recipe.mean * factor, std=recipe.std * factor))
 
 
 def _added(node: Node, value: Value) -> Drawn | None:
@@ -118,18 +118,18 @@ def _subtracted(node: Node, value: Value) -> Drawn | None:
     return _shifted(drawn(one, value), -shift)
 
 
-def _shifted(found: Drawn | None, shift: float) -> Drawn | None:
-    if found is None or not math.isfinite(shift):
+def _shifted(folded: Drawn | None, shift: float) -> Drawn | None:
+    if folded is None or not math.isfinite(shift):
         return None
     if shift == 0:
-        return found
-    recipe = found.recipe
+        return folded
+    recipe = folded.recipe
     if isinstance(recipe, Orthogonal):
         return None
     if isinstance(recipe, Uniform):
-        return replace(found, recipe=Uniform(recipe.low + shift, recipe.high + shift))
+        return replace(folded, recipe=Uniform(recipe.low + shift, recipe.high + shift))
     assert isinstance(recipe, Normal | TruncatedNormal)
-    return replace(found, recipe=replace(recipe, mean=recipe.mean + shift))
+    return replace(folded, recipe=replace(recipe, mean=recipe.mean + shift))
 
 
 def _converted(node: Node, value: Value) -> Drawn | None:
@@ -142,17 +142,17 @@ def _converted(node: Node, value: Value) -> Drawn | None:
 
 
 def _reshaped(node: Node, value: Value) -> Drawn | None:
-    found = drawn(node.inputs[0], value)
-    if found is None or not isinstance(found.recipe, Orthogonal):
+    folded = drawn(node.inputs[0], value)
+    if folded is None or not isinstance(folded.recipe, Orthogonal):
         # an element is identified by its index in C order, which a reshape keeps
-        return found
+        return folded
     before, after = node.inputs[0].shape, node.shape
-    stack = found.recipe.batch_axis
+    stack = folded.recipe.batch_axis
     assert isinstance(stack, tuple)
     # rows may split into axes; stacks and columns stay
     if len(after) < len(before) or after[: len(stack)] != before[: len(stack)] or after[-1] != before[-1]:
         return None
-    return replace(found, recipe=replace(found.recipe, out_axis=len(after) - 1))
+    return replace(folded, recipe=replace(folded.recipe, out_axis=len(after) - 1))
 
 
 def _widened(node: Node, value: Value) -> Drawn | None:

@@ -152,8 +152,8 @@ def init(
             )
     complaints.check()
     made = iter([one.made(threads) for one in decided])
-    whole = [next(made) if is_array else leaf for leaf, is_array in zip(leaves, arrays, strict=True)]
-    return traced.finish(jax.tree.unflatten(structure, whole))
+    result = [next(made) if is_array else leaf for leaf, is_array in zip(leaves, arrays, strict=True)]
+    return traced.finish(jax.tree.unflatten(structure, result))
 
 
 class _Made(Protocol):

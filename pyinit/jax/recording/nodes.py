@@ -67,19 +67,21 @@ class Graph:
         primitive: Any = None,
     ) -> Node:
         """Return the node of an operation on these inputs."""
-        taken, said = tuple(inputs), params or {}
-        identity: Any = (op, primitive, tuple(node.number for node in taken), shape, str(dtype))
+        operands, options = tuple(inputs), params or {}
+        identity: Any = (op, primitive, tuple(node.number for node in operands), shape, str(dtype))
         try:
-            identity = (identity, tuple(sorted(said.items())))
+            identity = (identity, tuple(sorted(options.items())))
             hash(identity)
         except TypeError:
             # its parameters cannot be compared, so the operation equals no other
             identity = None
         if identity is not None and identity in self._known:
             return self._known[identity]
-        random = op == "draw" or is_key(dtype) or any(node.random for node in taken)
-        abstract = any(node.abstract for node in taken)
-        made = Node(self._next(), op, shape, dtype, taken, said, primitive, random=random, abstract=abstract)
+        random = op == "draw" or is_key(dtype) or any(node.random for node in operands)
+        abstract = any(node.abstract for node in operands)
+        made = Node(
+            self._next(), op, shape, dtype, operands, options, primitive, random=random, abstract=abstract
+        )
         if identity is not None:
             self._known[identity] = made
         return made

@@ -66,9 +66,9 @@ def _as_it_is(graph: Graph, equation: Any, inputs: list[Node]) -> list[Node]:
     avals = [variable.aval for variable in equation.outvars]
     if not primitive.multiple_results:
         return [graph.node(op, inputs, avals[0].shape, avals[0].dtype, params, primitive)]
-    whole = graph.node("equation", inputs, (), None, params, primitive)
+    combined = graph.node("equation", inputs, (), None, params, primitive)
     return [
-        graph.node("result", [whole], aval.shape, aval.dtype, {"index": index})
+        graph.node("result", [combined], aval.shape, aval.dtype, {"index": index})
         for index, aval in enumerate(avals)
     ]
 

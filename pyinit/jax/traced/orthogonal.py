@@ -64,8 +64,8 @@ def _orthogonal(plan: Plan, key: Words) -> Floats:
         members = ()
         matrices = _matrix(key, rows, columns, gain, compute)
     order = (*stack, *others, out_axis)
-    whole = matrices.reshape(*members, *(shape[axis] for axis in others), columns)
-    return jnp.transpose(whole, [order.index(axis) for axis in range(len(shape))])
+    ordered = matrices.reshape(*members, *(shape[axis] for axis in others), columns)
+    return jnp.transpose(ordered, [order.index(axis) for axis in range(len(shape))])
 
 
 def _delta_orthogonal(plan: Plan, key: Words) -> Floats:

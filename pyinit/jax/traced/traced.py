@@ -123,13 +123,13 @@ def draw(recipe: Any, key_words: Any, shape: int | tuple[int, ...], dtype: Any =
     >>> jax.vmap(lambda words: draw(pi.he_normal(), words, (3, 5), jnp.bfloat16))(words[None]).shape
     (1, 3, 5)
     """
-    found = resolve(dtype)
-    if found.name == "float64" and jax.dtypes.canonicalize_dtype(jnp.float64) != jnp.float64:
+    resolved = resolve(dtype)
+    if resolved.name == "float64" and jax.dtypes.canonicalize_dtype(jnp.float64) != jnp.float64:
         raise DTypeError(
             "float64 needs JAX's 64-bit types, which are off. Set jax.config.update('jax_enable_x64', True), "
             "or draw float32."
         )
-    extent = normal_shape(shape, found.itemsize)
+    extent = normal_shape(shape, resolved.itemsize)
     if any(n >= 2**32 for n in extent):
         raise ShapeError(
             f"a traced draw needs axes below 2**32 elements; got shape {extent}. Split the axis."
@@ -140,7 +140,7 @@ def draw(recipe: Any, key_words: Any, shape: int | tuple[int, ...], dtype: Any =
         raise RecipeError(
             f"draw needs a recipe; got {recipe!r}. Use pyinit.normal(), pyinit.he_normal() or another recipe."
         ) from None
-    words, plan = _check_key(key_words), plan_for(extent, found.name)
+    words, plan = _check_key(key_words), plan_for(extent, resolved.name)
     # a compiled program would keep a written tensor and reuse it for any equal recipe; but 0.0 equals -0.0,
     # and an array that was changed meanwhile equals itself
     return written(plan) if plan.distribution in WRITTEN else _drawn(plan, words)

@@ -23,7 +23,7 @@ class Orthogonal(Drawing, keras.initializers.Orthogonal):
     gain : float
         What the matrix is multiplied by.
     seed : int or keras.random.SeedGenerator, optional
-        An int or None repeats its values on every call, a generator advances.
+        An int or None repeats its values on every call; a generator advances.
 
     Raises
     ------
