@@ -23,12 +23,12 @@ from ..stream.plan import DRAWN_WHOLE, Plan
 from ..stream.window import Shape, Window, contiguous_blocks
 from .errors import TensorDTypeError, TensorLayoutError
 
-__all__ = ["WRITTEN", "check_lasting", "fill", "fill_under", "memory"]
+__all__ = ["FORMATS", "check_lasting", "fill", "fill_under", "memory"]
 
 TensorType = TypeVar("TensorType", bound=torch.Tensor)
 Array = npt.NDArray[Any]
 
-WRITTEN = {
+FORMATS = {
     torch.float32: "float32",
     torch.float64: "float64",
     torch.bfloat16: "bfloat16",
@@ -36,7 +36,7 @@ WRITTEN = {
 }
 """The dtypes that pyinit writes, with its names for them."""
 
-_STORED = {name: np.dtype("uint16" if name == "bfloat16" else name) for name in WRITTEN.values()}
+_STORED = {name: np.dtype("uint16" if name == "bfloat16" else name) for name in FORMATS.values()}
 
 _BLOCK = 1 << 17
 """Elements of a strided tensor that are drawn at once, and stay in a core's cache until they are copied."""
@@ -177,7 +177,7 @@ def _borrow(tensor: Any) -> tuple[Array, str]:
             f"pyinit.torch needs a torch.Tensor; got {type(tensor).__name__}. "
             "Use pyinit.fill for other buffers."
         )
-    name = WRITTEN.get(tensor.dtype)
+    name = FORMATS.get(tensor.dtype)
     if not tensor.is_cpu or tensor.layout is not torch.strided or (name is None and tensor.is_quantized):
         raise TensorLayoutError(_why_not(tensor))
     if name is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["STAND_IN", "holds_meta", "named_tensors", "plain_tensors", "put_instead", "times_written"]
+__all__ = ["STAND_IN", "holds_meta", "named_tensors", "plain_tensors", "substitute", "times_written"]
 
 STAND_IN = "_pyinit_stand_in"
 """The attribute of a plain tensor that stands in for a distributed one."""
@@ -57,7 +57,7 @@ def holds_meta(module: torch.nn.Module) -> bool:
     return any(tensor is not None and tensor.is_meta for tensor in own)
 
 
-def put_instead(module: torch.nn.Module, others: Mapping[int, torch.Tensor]) -> list[tuple[Any, Any, Any]]:
+def substitute(module: torch.nn.Module, others: Mapping[int, torch.Tensor]) -> list[tuple[Any, Any, Any]]:
     """Replace tensors, by identities, wherever modules hold them; return (holder, key, old value) of each."""
     undo: list[tuple[Any, Any, Any]] = []
     for part in module.modules() if others else ():

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from ..tensor import WRITTEN
+from ..tensor import FORMATS
 from .recording import TARGET, Call, Cell, Draw, Snapshot, Write
 from .view import View
 
@@ -84,7 +84,7 @@ def _source(write: Write) -> tuple[Snapshot | None, tuple[Write, ...]]:
     if source.view.shape != write.view.shape:
         return None, ()
     if source.view.dtype != write.view.dtype and (
-        then or not {source.view.dtype, write.view.dtype} <= WRITTEN.keys()
+        then or not {source.view.dtype, write.view.dtype} <= FORMATS.keys()
     ):
         return None, ()
     return source, then

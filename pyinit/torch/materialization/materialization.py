@@ -15,19 +15,19 @@ from ...recipes.recipe import Recipe, as_recipe
 from ...recipes.rules import Rule, as_rules, is_one_recipe
 from ...stream.arguments import check_threads
 from ...stream.key import Key, as_key
-from ..tensor import WRITTEN
+from ..tensor import FORMATS
 from .beginnings import forget, owners, record
 from .construction import forget_construction, was_deferred
 from .doubts import warn_of_constructors
 from .followed import kind_of
-from .holding import named_tensors, put_instead
+from .holding import named_tensors, substitute
 from .naming import state_names, whole_prefix
 from .owned import check_names
 from .recorder import MARK
 from .recording import Cell, Draw, Recorded, Write
 from .replay import replay
 from .ruling import redrawn, ruled
-from .sharded import shards, whole
+from .sharded import shards, stand_ins
 
 __all__ = ["materialize"]
 
@@ -152,7 +152,7 @@ def materialize(
     count = check_threads(threads)
     before = _before(prefix)
     asked = None if recipe is None else as_recipe(recipe) if is_one_recipe(recipe) else as_rules(recipe)
-    with whole(module) as distributed:
+    with stand_ins(module) as distributed:
         try:
             recorded = record(module, before)
             if not recorded:
@@ -171,7 +171,7 @@ def materialize(
             raise
     plain = {name: tensor for name, tensor in recorded.items() if name not in distributed}
     storages = _fill(plain, root, count)
-    real: dict[str, torch.Tensor] = {name: _shown(tensor, storages) for name, tensor in plain.items()}
+    real: dict[str, torch.Tensor] = {name: _tensor_of(tensor, storages) for name, tensor in plain.items()}
     if distributed:
         # its imports take longer than many a module
         real |= shards(distributed, recorded, root, count)
@@ -234,10 +234,10 @@ _TOLD = 8
 
 
 def _plan(write: Write, recipe: Recipe) -> None:
-    if write.view.dtype not in WRITTEN:
-        known = ", ".join(WRITTEN.values())
+    if write.view.dtype not in FORMATS:
+        known = ", ".join(FORMATS.values())
         raise RecipeError(f"{recipe!r} needs one of {known}; it is {write.view.dtype}. Give it a constant.")
-    recipe.plan(write.view.shape, WRITTEN[write.view.dtype])
+    recipe.plan(write.view.shape, FORMATS[write.view.dtype])
 
 
 def _fill(recorded: dict[str, Recorded], root: Key, threads: int | None) -> dict[int, torch.Tensor]:
@@ -266,7 +266,7 @@ def _fill(recorded: dict[str, Recorded], root: Key, threads: int | None) -> dict
     return storages
 
 
-def _shown(recorded: Recorded, storages: dict[int, torch.Tensor]) -> torch.Tensor:
+def _tensor_of(recorded: Recorded, storages: dict[int, torch.Tensor]) -> torch.Tensor:
     """Return a recorded tensor as a view of the bytes of its cell."""
     view = recorded.view
     storage = storages[id(recorded.cell)].untyped_storage()
@@ -281,9 +281,7 @@ def _install(module: torch.nn.Module, real: dict[str, torch.Tensor]) -> None:
     for tensor, value in held:
         if id(tensor) not in done:
             done[id(tensor)] = _become(tensor, value)
-    put_instead(
-        module, {id(tensor): done[id(tensor)] for tensor, _ in held if done[id(tensor)] is not tensor}
-    )
+    substitute(module, {id(tensor): done[id(tensor)] for tensor, _ in held if done[id(tensor)] is not tensor})
 
 
 def _become(tensor: torch.Tensor, real: torch.Tensor) -> torch.Tensor:

@@ -20,7 +20,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from ...errors import PyinitError
 from ...recipes.recipe import Recipe
 from ..init.drawing import recorders
-from ..tensor import WRITTEN
+from ..tensor import FORMATS
 from .functions import Functions
 from .operators import CONSTANTS, DRAWN_IN_PLACE, DRAWS, SILENT, UNDECIDED, UNWRITTEN, arguments_of
 from .recording import TARGET, Call, Cell, Content, Draw, Lost, Snapshot, Write
@@ -137,7 +137,7 @@ class Recorder:
 
     def draw(self, tensor: torch.Tensor, recipe: Recipe) -> None:
         """Record that a recipe draws a meta tensor."""
-        is_drawn = tensor.dtype in WRITTEN
+        is_drawn = tensor.dtype in FORMATS
         self.write(tensor, Draw(recipe) if is_drawn else Lost(f"{tensor.dtype} has no recipe"))
 
     def snapshot(self, tensor: torch.Tensor) -> Snapshot:
@@ -282,7 +282,7 @@ def _content(
     """Return the content that an operator's call writes to a tensor, which it changes or returns."""
     maker = DRAWS.get(func)
     try:
-        if maker is not None and target.dtype in WRITTEN:
+        if maker is not None and target.dtype in FORMATS:
             recipe = maker(arguments_of(func, args, keywords))
             if recipe is not None:
                 return Draw(recipe)

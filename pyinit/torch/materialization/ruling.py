@@ -11,7 +11,7 @@ from ...errors import PyinitError, RecipeError
 from ...recipes.distributions import constant, zeros
 from ...recipes.recipe import Recipe
 from ...recipes.rules import Rule
-from ..tensor import WRITTEN
+from ..tensor import FORMATS
 from .dependence import again, following, is_random, last_constants
 from .naming import state_names
 from .owned import Owned, owned_tensors
@@ -203,7 +203,7 @@ def _write(cell: Cell, tensor: Owned, rule: Rule, padding: set[int]) -> None:
     """Replace the writes of a tensor by its rule; padding rows are zero."""
     view, name = tensor.recorded.view, tensor.names[0]
     recipe = rule.recipe
-    if len(view.shape) >= 2 and view.dtype in WRITTEN:
+    if len(view.shape) >= 2 and view.dtype in FORMATS:
         recipe = tensor.use.fit(recipe, view.shape)
     rows = dict.fromkeys((*rule.zero_rows, *sorted(padding)))
     if tensor.place.part == "direction" and (rows or _may_hold_zero_rows(recipe, view)):
@@ -226,9 +226,9 @@ _SPARSE = frozenset({"sparse", "flattened_sparse", "bernoulli_sparse"})
 
 def _may_hold_zero_rows(recipe: Recipe, view: View) -> bool:
     """Return whether a recipe may make a whole index along the first axis zero."""
-    if view.dtype not in WRITTEN:
+    if view.dtype not in FORMATS:
         return False
-    plan = recipe.plan(view.shape, WRITTEN[view.dtype])
+    plan = recipe.plan(view.shape, FORMATS[view.dtype])
     if plan.distribution in ("identity", "dirac"):
         groups = getattr(recipe, "groups", 1)
         return len(view.shape) >= 2 and view.shape[0] > view.shape[1] * groups

@@ -13,7 +13,7 @@ from torch.nn.parameter import is_lazy
 from ...errors import LayoutError, RecipeError
 from ...stream.key import Key
 from .construction import made_by_constructor
-from .holding import STAND_IN, named_tensors, put_instead, times_written
+from .holding import STAND_IN, named_tensors, substitute, times_written
 from .recorder import MARK
 from .recording import Recorded
 from .replay import refill
@@ -22,11 +22,11 @@ from .ties import declared_ties
 if TYPE_CHECKING:
     from torch.distributed.tensor import DTensor
 
-__all__ = ["shards", "whole"]
+__all__ = ["shards", "stand_ins"]
 
 
 @contextmanager
-def whole(module: torch.nn.Module) -> Iterator[dict[str, DTensor]]:
+def stand_ins(module: torch.nn.Module) -> Iterator[dict[str, DTensor]]:
     """Replace a module's DTensors on the meta device by plain meta tensors of the whole shape, in a block.
 
     Initialization that runs on a DTensor would see a rank's part, and torch's random functions would
@@ -61,7 +61,7 @@ def whole(module: torch.nn.Module) -> Iterator[dict[str, DTensor]]:
 
     constructed = _constructed(module)
     originals: dict[str, DTensor] = {}
-    stand_ins: dict[int, torch.Tensor] = {}
+    plain: dict[int, torch.Tensor] = {}
     for name, tensor in named_tensors(module):
         if isinstance(tensor, DTensor) and tensor.is_meta:
             if times_written(tensor):
@@ -70,16 +70,16 @@ def whole(module: torch.nn.Module) -> Iterator[dict[str, DTensor]]:
                     "which is not recorded. Initialize before sharding or after materialize."
                 )
             originals[name] = tensor
-            if id(tensor) not in stand_ins:
+            if id(tensor) not in plain:
                 try:
                     shard_rectangles(tensor)
                 except LayoutError as error:
                     raise LayoutError(f"'{name}': {error}") from None
-                stand_ins[id(tensor)] = _stand_in(tensor, constructed.get(id(tensor)))
+                plain[id(tensor)] = _stand_in(tensor, constructed.get(id(tensor)))
     for target, source in declared_ties(module).items() if originals else ():
         if target in originals and source in originals:
-            stand_ins[id(originals[target])] = stand_ins[id(originals[source])]
-    undo = put_instead(module, stand_ins)
+            plain[id(originals[target])] = plain[id(originals[source])]
+    undo = substitute(module, plain)
     wrapped = [(part, type(part)) for part in module.modules() if isinstance(part, FSDPModule)]
     for part, kind in wrapped:
         part.__class__ = kind.__mro__[kind.__mro__.index(FSDPModule) + 1]
