@@ -35,6 +35,9 @@ struct Avx2 {
   struct U64 {
     __m256i v[2];
   };
+  struct Word {
+    __m256i v[2];
+  };
   struct M32 {
     __m256i v[2];
   };
@@ -61,25 +64,26 @@ struct Avx2 {
     return PYINIT_BOTH(_mm256_permute4x64_epi64(_mm256_loadu_si256(p), 0xD8),
                        _mm256_permute4x64_epi64(_mm256_loadu_si256(p + 1), 0xD8));
   }
-  PYINIT_INLINE U64 all64(uint64_t x) {
-    const __m256i v = _mm256_set1_epi64x(static_cast<long long>(x));
+  PYINIT_INLINE Word all_words(uint32_t x) {
+    const __m256i v = _mm256_set1_epi64x(x);
     return PYINIT_BOTH(v, v);
   }
-  PYINIT_INLINE U64 multiply_low32(U64 a, U64 b) {
+  PYINIT_INLINE U64 multiply_words(Word a, Word b) {
     return PYINIT_BOTH(_mm256_mul_epu32(a.v[0], b.v[0]), _mm256_mul_epu32(a.v[1], b.v[1]));
   }
-  PYINIT_INLINE U64 high32(U64 a) {
+  PYINIT_INLINE Word low_word(U64 a) { return PYINIT_BOTH(a.v[0], a.v[1]); }
+  PYINIT_INLINE Word high_word(U64 a) {
     return PYINIT_BOTH(_mm256_srli_epi64(a.v[0], 32), _mm256_srli_epi64(a.v[1], 32));
   }
-  PYINIT_INLINE U64 xor2(U64 a, U64 b) {
+  PYINIT_INLINE Word bit_xor(Word a, Word b) {
     return PYINIT_BOTH(_mm256_xor_si256(a.v[0], b.v[0]), _mm256_xor_si256(a.v[1], b.v[1]));
   }
-  PYINIT_INLINE U64 xor3(U64 a, U64 b, U64 c) { return xor2(xor2(a, b), c); }
-  PYINIT_INLINE U32 pair32(U64 even, U64 odd) {
+  PYINIT_INLINE Word bit_xor(Word a, Word b, Word c) { return bit_xor(bit_xor(a, b), c); }
+  PYINIT_INLINE U32 pair32(Word even, Word odd) {
     return PYINIT_BOTH(_mm256_blend_epi32(even.v[0], _mm256_slli_epi64(odd.v[0], 32), 0xAA),
                        _mm256_blend_epi32(even.v[1], _mm256_slli_epi64(odd.v[1], 32), 0xAA));
   }
-  PYINIT_INLINE U64 pair64(U64 low, U64 high) {
+  PYINIT_INLINE U64 pair64(Word low, Word high) {
     const U32 x = pair32(low, high);
     return PYINIT_BOTH(x.v[0], x.v[1]);
   }
@@ -187,7 +191,7 @@ struct Avx2 {
   PYINIT_INLINE U32 shift_right(U32 a) {
     return PYINIT_BOTH(_mm256_srli_epi32(a.v[0], kCount), _mm256_srli_epi32(a.v[1], kCount));
   }
-  PYINIT_INLINE U32 multiply(U32 a, U32 b) {
+  PYINIT_INLINE U32 mul(U32 a, U32 b) {
     return PYINIT_BOTH(_mm256_mullo_epi32(a.v[0], b.v[0]), _mm256_mullo_epi32(a.v[1], b.v[1]));
   }
   PYINIT_INLINE U32 choose(M32 m, U32 yes, U32 no) {
@@ -203,7 +207,7 @@ struct Avx2 {
     _mm256_storeu_si256(to, x.v[0]);
     _mm256_storeu_si256(to + 1, x.v[1]);
   }
-  PYINIT_INLINE U32 complement_where(M32 m, U32 a) {
+  PYINIT_INLINE U32 complement_where(U32 a, M32 m) {
     return PYINIT_BOTH(_mm256_xor_si256(a.v[0], m.v[0]), _mm256_xor_si256(a.v[1], m.v[1]));
   }
   PYINIT_INLINE M32 below(U32 a, U32 b) {
@@ -219,7 +223,7 @@ struct Avx2 {
     return PYINIT_BOTH(_mm256_cmpeq_epi32(_mm256_and_si256(a.v[0], bit.v[0]), bit.v[0]),
                        _mm256_cmpeq_epi32(_mm256_and_si256(a.v[1], bit.v[1]), bit.v[1]));
   }
-  PYINIT_INLINE M32 negate(M32 m) {
+  PYINIT_INLINE M32 invert(M32 m) {
     const __m256i ones = _mm256_set1_epi32(-1);
     return PYINIT_BOTH(_mm256_xor_si256(m.v[0], ones), _mm256_xor_si256(m.v[1], ones));
   }
@@ -228,6 +232,10 @@ struct Avx2 {
   // 64 bits
 
   PYINIT_INLINE F64 all(double x) { return PYINIT_BOTH(_mm256_set1_pd(x), _mm256_set1_pd(x)); }
+  PYINIT_INLINE U64 all64(uint64_t x) {
+    const __m256i v = _mm256_set1_epi64x(static_cast<long long>(x));
+    return PYINIT_BOTH(v, v);
+  }
   PYINIT_INLINE F64 load(const double* p) { return PYINIT_BOTH(_mm256_loadu_pd(p), _mm256_loadu_pd(p + 4)); }
   PYINIT_INLINE void store(double* p, F64 x) {
     _mm256_storeu_pd(p, x.v[0]);
@@ -257,7 +265,7 @@ struct Avx2 {
                        _mm256_min_pd(_mm256_max_pd(x.v[1], low.v[1]), high.v[1]));
   }
   PYINIT_INLINE F64 negate_where(F64 x, U64 sign) {
-    return as_float(xor2(bits(x), bit_and(sign, all64(uint64_t{1} << 63))));
+    return as_float(bit_xor(bits(x), bit_and(sign, all64(uint64_t{1} << 63))));
   }
   PYINIT_INLINE F64 negate_where(F64 x, M64 m) { return negate_where(x, U64 PYINIT_BOTH(m.v[0], m.v[1])); }
   PYINIT_INLINE F64 choose_negated(M64 m, F64 yes, F64 no) { return choose(m, negate_where(yes, m), no); }
@@ -300,11 +308,14 @@ struct Avx2 {
   PYINIT_INLINE U64 bit_and(U64 a, U64 b) {
     return PYINIT_BOTH(_mm256_and_si256(a.v[0], b.v[0]), _mm256_and_si256(a.v[1], b.v[1]));
   }
+  PYINIT_INLINE U64 bit_xor(U64 a, U64 b) {
+    return PYINIT_BOTH(_mm256_xor_si256(a.v[0], b.v[0]), _mm256_xor_si256(a.v[1], b.v[1]));
+  }
   template <int kCount>
   PYINIT_INLINE U64 shift_left(U64 a) {
     return PYINIT_BOTH(_mm256_slli_epi64(a.v[0], kCount), _mm256_slli_epi64(a.v[1], kCount));
   }
-  PYINIT_INLINE U64 complement_where(M64 m, U64 a) {
+  PYINIT_INLINE U64 complement_where(U64 a, M64 m) {
     return PYINIT_BOTH(_mm256_xor_si256(a.v[0], m.v[0]), _mm256_xor_si256(a.v[1], m.v[1]));
   }
   PYINIT_INLINE M64 below(U64 a, U64 b) {
@@ -320,7 +331,7 @@ struct Avx2 {
     return PYINIT_BOTH(_mm256_cmpeq_epi64(_mm256_and_si256(a.v[0], bit.v[0]), bit.v[0]),
                        _mm256_cmpeq_epi64(_mm256_and_si256(a.v[1], bit.v[1]), bit.v[1]));
   }
-  PYINIT_INLINE M64 negate(M64 m) {
+  PYINIT_INLINE M64 invert(M64 m) {
     const __m256i ones = _mm256_set1_epi32(-1);
     return PYINIT_BOTH(_mm256_xor_si256(m.v[0], ones), _mm256_xor_si256(m.v[1], ones));
   }

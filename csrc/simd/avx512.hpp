@@ -38,6 +38,9 @@ struct Avx512 {
   struct U64 {
     __m512i v[kRegisters];
   };
+  struct Word {
+    __m512i v[kRegisters];
+  };
   struct M32 {
     __mmask16 v[kRegisters];
   };
@@ -70,27 +73,30 @@ struct Avx512 {
     return each<U64>(
         [=](int i) { return _mm512_permutexvar_epi64(order, _mm512_loadu_si512(blocks + 8 * i)); });
   }
-  PYINIT_INLINE U64 all64(uint64_t x) {
-    return each<U64>([=](int) { return _mm512_set1_epi64(static_cast<long long>(x)); });
+  PYINIT_INLINE Word all_words(uint32_t x) {
+    return each<Word>([=](int) { return _mm512_set1_epi64(x); });
   }
-  PYINIT_INLINE U64 multiply_low32(U64 a, U64 b) {
+  PYINIT_INLINE U64 multiply_words(Word a, Word b) {
     return each<U64>([&](int i) { return _mm512_mul_epu32(a.v[i], b.v[i]); });
   }
-  PYINIT_INLINE U64 high32(U64 a) {
-    return each<U64>([&](int i) { return _mm512_srli_epi64(a.v[i], 32); });
+  PYINIT_INLINE Word low_word(U64 a) {
+    return each<Word>([&](int i) { return a.v[i]; });
   }
-  PYINIT_INLINE U64 xor2(U64 a, U64 b) {
-    return each<U64>([&](int i) { return _mm512_xor_si512(a.v[i], b.v[i]); });
+  PYINIT_INLINE Word high_word(U64 a) {
+    return each<Word>([&](int i) { return _mm512_srli_epi64(a.v[i], 32); });
   }
-  PYINIT_INLINE U64 xor3(U64 a, U64 b, U64 c) {
-    return each<U64>([&](int i) { return _mm512_ternarylogic_epi64(a.v[i], b.v[i], c.v[i], 0x96); });
+  PYINIT_INLINE Word bit_xor(Word a, Word b) {
+    return each<Word>([&](int i) { return _mm512_xor_si512(a.v[i], b.v[i]); });
   }
-  PYINIT_INLINE U32 pair32(U64 even, U64 odd) {
+  PYINIT_INLINE Word bit_xor(Word a, Word b, Word c) {
+    return each<Word>([&](int i) { return _mm512_ternarylogic_epi64(a.v[i], b.v[i], c.v[i], 0x96); });
+  }
+  PYINIT_INLINE U32 pair32(Word even, Word odd) {
     // One masked shuffle instead of a shift and a blend: dwords 0 0 2 2 of `odd`, kept in the odd places.
     return each<U32>(
         [&](int i) { return _mm512_mask_shuffle_epi32(even.v[i], 0xAAAA, odd.v[i], _MM_PERM_CCAA); });
   }
-  PYINIT_INLINE U64 pair64(U64 low, U64 high) {
+  PYINIT_INLINE U64 pair64(Word low, Word high) {
     const U32 paired = pair32(low, high);
     return each<U64>([&](int i) { return paired.v[i]; });
   }
@@ -207,7 +213,7 @@ struct Avx512 {
   PYINIT_INLINE U32 shift_right(U32 a) {
     return each<U32>([&](int i) { return _mm512_srli_epi32(a.v[i], kCount); });
   }
-  PYINIT_INLINE U32 multiply(U32 a, U32 b) {
+  PYINIT_INLINE U32 mul(U32 a, U32 b) {
     return each<U32>([&](int i) { return _mm512_mullo_epi32(a.v[i], b.v[i]); });
   }
   PYINIT_INLINE U32 choose(M32 m, U32 yes, U32 no) {
@@ -219,7 +225,7 @@ struct Avx512 {
   PYINIT_INLINE void store(uint32_t* p, U32 x) {
     for (int i = 0; i < kRegisters; ++i) _mm512_storeu_si512(p + 16 * i, x.v[i]);
   }
-  PYINIT_INLINE U32 complement_where(M32 m, U32 a) {
+  PYINIT_INLINE U32 complement_where(U32 a, M32 m) {
     return each<U32>(
         [&](int i) { return _mm512_mask_xor_epi32(a.v[i], m.v[i], a.v[i], _mm512_set1_epi32(-1)); });
   }
@@ -232,7 +238,7 @@ struct Avx512 {
   PYINIT_INLINE M32 has_bit(U32 a, U32 bit) {
     return each<M32>([&](int i) { return _mm512_test_epi32_mask(a.v[i], bit.v[i]); });
   }
-  PYINIT_INLINE M32 negate(M32 m) {
+  PYINIT_INLINE M32 invert(M32 m) {
     return each<M32>([&](int i) { return static_cast<__mmask16>(~m.v[i]); });
   }
   PYINIT_INLINE bool every(M32 m) {
@@ -245,6 +251,9 @@ struct Avx512 {
 
   PYINIT_INLINE F64 all(double x) {
     return each<F64>([=](int) { return _mm512_set1_pd(x); });
+  }
+  PYINIT_INLINE U64 all64(uint64_t x) {
+    return each<U64>([=](int) { return _mm512_set1_epi64(static_cast<long long>(x)); });
   }
   PYINIT_INLINE F64 load(const double* p) {
     return each<F64>([=](int i) { return _mm512_loadu_pd(p + 8 * i); });
@@ -315,11 +324,14 @@ struct Avx512 {
   PYINIT_INLINE U64 bit_and(U64 a, U64 b) {
     return each<U64>([&](int i) { return _mm512_and_si512(a.v[i], b.v[i]); });
   }
+  PYINIT_INLINE U64 bit_xor(U64 a, U64 b) {
+    return each<U64>([&](int i) { return _mm512_xor_si512(a.v[i], b.v[i]); });
+  }
   template <int kCount>
   PYINIT_INLINE U64 shift_left(U64 a) {
     return each<U64>([&](int i) { return _mm512_slli_epi64(a.v[i], kCount); });
   }
-  PYINIT_INLINE U64 complement_where(M64 m, U64 a) {
+  PYINIT_INLINE U64 complement_where(U64 a, M64 m) {
     return each<U64>(
         [&](int i) { return _mm512_mask_xor_epi64(a.v[i], m.v[i], a.v[i], _mm512_set1_epi64(-1)); });
   }
@@ -332,7 +344,7 @@ struct Avx512 {
   PYINIT_INLINE M64 has_bit(U64 a, U64 bit) {
     return each<M64>([&](int i) { return _mm512_test_epi64_mask(a.v[i], bit.v[i]); });
   }
-  PYINIT_INLINE M64 negate(M64 m) {
+  PYINIT_INLINE M64 invert(M64 m) {
     return each<M64>([&](int i) { return static_cast<__mmask8>(~m.v[i]); });
   }
   PYINIT_INLINE bool every(M64 m) {

@@ -34,6 +34,9 @@ struct Neon {
   struct U64 {
     uint64x2_t v[4];
   };
+  struct Word {
+    uint64x2_t v[4];
+  };
   struct M32 {
     uint32x4_t v[4];
   };
@@ -57,24 +60,27 @@ struct Neon {
   PYINIT_INLINE U64 load_counters(const uint64_t* blocks) {
     return each<U64>([=](int i) { return vld1q_u64(blocks + 2 * i); });
   }
-  PYINIT_INLINE U64 all64(uint64_t x) {
-    return each<U64>([=](int) { return vdupq_n_u64(x); });
+  PYINIT_INLINE Word all_words(uint32_t x) {
+    return each<Word>([=](int) { return vdupq_n_u64(x); });
   }
-  PYINIT_INLINE U64 multiply_low32(U64 a, U64 b) {
+  PYINIT_INLINE U64 multiply_words(Word a, Word b) {
     return each<U64>([&](int i) { return vmull_u32(vmovn_u64(a.v[i]), vmovn_u64(b.v[i])); });
   }
-  PYINIT_INLINE U64 high32(U64 a) {
-    return each<U64>([&](int i) { return vshrq_n_u64(a.v[i], 32); });
+  PYINIT_INLINE Word low_word(U64 a) {
+    return each<Word>([&](int i) { return a.v[i]; });
   }
-  PYINIT_INLINE U64 xor2(U64 a, U64 b) {
-    return each<U64>([&](int i) { return veorq_u64(a.v[i], b.v[i]); });
+  PYINIT_INLINE Word high_word(U64 a) {
+    return each<Word>([&](int i) { return vshrq_n_u64(a.v[i], 32); });
   }
-  PYINIT_INLINE U64 xor3(U64 a, U64 b, U64 c) { return xor2(xor2(a, b), c); }
-  PYINIT_INLINE U32 pair32(U64 even, U64 odd) {
+  PYINIT_INLINE Word bit_xor(Word a, Word b) {
+    return each<Word>([&](int i) { return veorq_u64(a.v[i], b.v[i]); });
+  }
+  PYINIT_INLINE Word bit_xor(Word a, Word b, Word c) { return bit_xor(bit_xor(a, b), c); }
+  PYINIT_INLINE U32 pair32(Word even, Word odd) {
     return each<U32>(
         [&](int i) { return vtrn1q_u32(vreinterpretq_u32_u64(even.v[i]), vreinterpretq_u32_u64(odd.v[i])); });
   }
-  PYINIT_INLINE U64 pair64(U64 low, U64 high) {
+  PYINIT_INLINE U64 pair64(Word low, Word high) {
     return each<U64>([&](int i) {
       return vreinterpretq_u64_u32(
           vtrn1q_u32(vreinterpretq_u32_u64(low.v[i]), vreinterpretq_u32_u64(high.v[i])));
@@ -193,7 +199,7 @@ struct Neon {
   PYINIT_INLINE U32 shift_right(U32 a) {
     return each<U32>([&](int i) { return vshrq_n_u32(a.v[i], kCount); });
   }
-  PYINIT_INLINE U32 multiply(U32 a, U32 b) {
+  PYINIT_INLINE U32 mul(U32 a, U32 b) {
     return each<U32>([&](int i) { return vmulq_u32(a.v[i], b.v[i]); });
   }
   PYINIT_INLINE U32 choose(M32 m, U32 yes, U32 no) {
@@ -205,7 +211,7 @@ struct Neon {
   PYINIT_INLINE void store(uint32_t* p, U32 x) {
     for (int i = 0; i < 4; ++i) vst1q_u32(p + 4 * i, x.v[i]);
   }
-  PYINIT_INLINE U32 complement_where(M32 m, U32 a) {
+  PYINIT_INLINE U32 complement_where(U32 a, M32 m) {
     return each<U32>([&](int i) { return veorq_u32(a.v[i], m.v[i]); });
   }
   PYINIT_INLINE M32 below(U32 a, U32 b) {
@@ -217,7 +223,7 @@ struct Neon {
   PYINIT_INLINE M32 has_bit(U32 a, U32 bit) {
     return each<M32>([&](int i) { return vtstq_u32(a.v[i], bit.v[i]); });
   }
-  PYINIT_INLINE M32 negate(M32 m) {
+  PYINIT_INLINE M32 invert(M32 m) {
     return each<M32>([&](int i) { return vmvnq_u32(m.v[i]); });
   }
   PYINIT_INLINE bool every(M32 m) {
@@ -228,6 +234,9 @@ struct Neon {
 
   PYINIT_INLINE F64 all(double x) {
     return each<F64>([=](int) { return vdupq_n_f64(x); });
+  }
+  PYINIT_INLINE U64 all64(uint64_t x) {
+    return each<U64>([=](int) { return vdupq_n_u64(x); });
   }
   PYINIT_INLINE F64 load(const double* p) {
     return each<F64>([=](int i) { return vld1q_f64(p + 2 * i); });
@@ -263,7 +272,7 @@ struct Neon {
     });
   }
   PYINIT_INLINE F64 negate_where(F64 x, U64 sign) {
-    return as_float(xor2(bits(x), bit_and(sign, all64(uint64_t{1} << 63))));
+    return as_float(bit_xor(bits(x), bit_and(sign, all64(uint64_t{1} << 63))));
   }
   PYINIT_INLINE F64 negate_where(F64 x, M64 m) {
     return negate_where(x, U64{{m.v[0], m.v[1], m.v[2], m.v[3]}});
@@ -293,11 +302,14 @@ struct Neon {
   PYINIT_INLINE U64 bit_and(U64 a, U64 b) {
     return each<U64>([&](int i) { return vandq_u64(a.v[i], b.v[i]); });
   }
+  PYINIT_INLINE U64 bit_xor(U64 a, U64 b) {
+    return each<U64>([&](int i) { return veorq_u64(a.v[i], b.v[i]); });
+  }
   template <int kCount>
   PYINIT_INLINE U64 shift_left(U64 a) {
     return each<U64>([&](int i) { return vshlq_n_u64(a.v[i], kCount); });
   }
-  PYINIT_INLINE U64 complement_where(M64 m, U64 a) {
+  PYINIT_INLINE U64 complement_where(U64 a, M64 m) {
     return each<U64>([&](int i) { return veorq_u64(a.v[i], m.v[i]); });
   }
   PYINIT_INLINE M64 below(U64 a, U64 b) {
@@ -309,7 +321,7 @@ struct Neon {
   PYINIT_INLINE M64 has_bit(U64 a, U64 bit) {
     return each<M64>([&](int i) { return vtstq_u64(a.v[i], bit.v[i]); });
   }
-  PYINIT_INLINE M64 negate(M64 m) {
+  PYINIT_INLINE M64 invert(M64 m) {
     return each<M64>([&](int i) { return vreinterpretq_u64_u32(vmvnq_u32(vreinterpretq_u32_u64(m.v[i]))); });
   }
   PYINIT_INLINE bool every(M64 m) {

@@ -31,6 +31,7 @@ struct Scalar {
   struct F64 : Vector<double, 8> {};
   struct U32 : Vector<uint32_t, 16> {};
   struct U64 : Vector<uint64_t, 8> {};
+  struct Word : Vector<uint64_t, 8> {};
   struct M32 : Vector<bool, 16> {};
   struct M64 : Vector<bool, 8> {};
 
@@ -52,26 +53,29 @@ struct Scalar {
   PYINIT_INLINE U64 load_counters(const uint64_t* blocks) {
     return each<U64>([=](size_t i) { return blocks[i]; });
   }
-  PYINIT_INLINE U64 all64(uint64_t x) {
-    return each<U64>([=](size_t) { return x; });
+  PYINIT_INLINE Word all_words(uint32_t x) {
+    return each<Word>([=](size_t) { return x; });
   }
-  PYINIT_INLINE U64 multiply_low32(U64 a, U64 b) {
+  PYINIT_INLINE U64 multiply_words(Word a, Word b) {
     return each<U64>([&](size_t i) { return (a.v[i] & 0xFFFFFFFF) * (b.v[i] & 0xFFFFFFFF); });
   }
-  PYINIT_INLINE U64 high32(U64 a) {
-    return each<U64>([&](size_t i) { return a.v[i] >> 32; });
+  PYINIT_INLINE Word low_word(U64 a) {
+    return each<Word>([&](size_t i) { return a.v[i]; });
   }
-  PYINIT_INLINE U64 xor2(U64 a, U64 b) {
-    return each<U64>([&](size_t i) { return a.v[i] ^ b.v[i]; });
+  PYINIT_INLINE Word high_word(U64 a) {
+    return each<Word>([&](size_t i) { return a.v[i] >> 32; });
   }
-  PYINIT_INLINE U64 xor3(U64 a, U64 b, U64 c) { return xor2(xor2(a, b), c); }
+  PYINIT_INLINE Word bit_xor(Word a, Word b) {
+    return each<Word>([&](size_t i) { return a.v[i] ^ b.v[i]; });
+  }
+  PYINIT_INLINE Word bit_xor(Word a, Word b, Word c) { return bit_xor(bit_xor(a, b), c); }
   // The low words of `even` and `odd`, lane by lane side by side.
-  PYINIT_INLINE U32 pair32(U64 even, U64 odd) {
+  PYINIT_INLINE U32 pair32(Word even, Word odd) {
     return each<U32>(
         [&](size_t i) { return static_cast<uint32_t>(i % 2 == 0 ? even.v[i / 2] : odd.v[i / 2]); });
   }
   // high << 32 | low.
-  PYINIT_INLINE U64 pair64(U64 low, U64 high) {
+  PYINIT_INLINE U64 pair64(Word low, Word high) {
     return each<U64>([&](size_t i) { return high.v[i] << 32 | (low.v[i] & 0xFFFFFFFF); });
   }
   // From words 0 1 and words 2 3 of each block to the words of the group in stream order: half k of them, 0
@@ -181,7 +185,7 @@ struct Scalar {
     return each<U32>([&](size_t i) { return a.v[i] >> kCount; });
   }
   // The low 32 bits of the product.
-  PYINIT_INLINE U32 multiply(U32 a, U32 b) {
+  PYINIT_INLINE U32 mul(U32 a, U32 b) {
     return each<U32>([&](size_t i) { return a.v[i] * b.v[i]; });
   }
   PYINIT_INLINE U32 choose(M32 m, U32 yes, U32 no) {
@@ -192,7 +196,7 @@ struct Scalar {
   }
   PYINIT_INLINE void store(uint32_t* p, U32 x) { std::memcpy(p, x.v, sizeof(x.v)); }
   // ~a where m, a elsewhere.
-  PYINIT_INLINE U32 complement_where(M32 m, U32 a) {
+  PYINIT_INLINE U32 complement_where(U32 a, M32 m) {
     return each<U32>([&](size_t i) { return m.v[i] ? ~a.v[i] : a.v[i]; });
   }
   PYINIT_INLINE M32 below(U32 a, U32 b) {
@@ -205,7 +209,7 @@ struct Scalar {
   PYINIT_INLINE M32 has_bit(U32 a, U32 bit) {
     return each<M32>([&](size_t i) { return (a.v[i] & bit.v[i]) != 0; });
   }
-  PYINIT_INLINE M32 negate(M32 m) {
+  PYINIT_INLINE M32 invert(M32 m) {
     return each<M32>([&](size_t i) { return !m.v[i]; });
   }
   PYINIT_INLINE bool every(M32 m) {
@@ -218,6 +222,9 @@ struct Scalar {
 
   PYINIT_INLINE F64 all(double x) {
     return each<F64>([=](size_t) { return x; });
+  }
+  PYINIT_INLINE U64 all64(uint64_t x) {
+    return each<U64>([=](size_t) { return x; });
   }
   PYINIT_INLINE F64 load(const double* p) {
     return each<F64>([=](size_t i) { return p[i]; });
@@ -252,7 +259,7 @@ struct Scalar {
     });
   }
   PYINIT_INLINE F64 negate_where(F64 x, U64 sign) {
-    return as_float(xor2(bits(x), bit_and(sign, all64(uint64_t{1} << 63))));
+    return as_float(bit_xor(bits(x), bit_and(sign, all64(uint64_t{1} << 63))));
   }
   PYINIT_INLINE F64 negate_where(F64 x, M64 m) {
     return each<F64>([&](size_t i) { return m.v[i] ? -x.v[i] : x.v[i]; });
@@ -282,11 +289,14 @@ struct Scalar {
   PYINIT_INLINE U64 bit_and(U64 a, U64 b) {
     return each<U64>([&](size_t i) { return a.v[i] & b.v[i]; });
   }
+  PYINIT_INLINE U64 bit_xor(U64 a, U64 b) {
+    return each<U64>([&](size_t i) { return a.v[i] ^ b.v[i]; });
+  }
   template <int kCount>
   PYINIT_INLINE U64 shift_left(U64 a) {
     return each<U64>([&](size_t i) { return a.v[i] << kCount; });
   }
-  PYINIT_INLINE U64 complement_where(M64 m, U64 a) {
+  PYINIT_INLINE U64 complement_where(U64 a, M64 m) {
     return each<U64>([&](size_t i) { return m.v[i] ? ~a.v[i] : a.v[i]; });
   }
   PYINIT_INLINE M64 below(U64 a, U64 b) {
@@ -298,7 +308,7 @@ struct Scalar {
   PYINIT_INLINE M64 has_bit(U64 a, U64 bit) {
     return each<M64>([&](size_t i) { return (a.v[i] & bit.v[i]) != 0; });
   }
-  PYINIT_INLINE M64 negate(M64 m) {
+  PYINIT_INLINE M64 invert(M64 m) {
     return each<M64>([&](size_t i) { return !m.v[i]; });
   }
   PYINIT_INLINE bool every(M64 m) {

@@ -70,6 +70,7 @@ template <class S>
 struct Wide {
   typename S::F64 x, y, z, low, high;
   typename S::U64 i, j, k;
+  typename S::Word u, v, w;
 };
 
 template <class S>
@@ -87,6 +88,10 @@ Wide<S> wide_operands(const Inputs& in, size_t at) {
   a.i = S::bits(a.x);
   a.j = S::bits(a.y);
   a.k = S::bits(a.z);
+  // The high halves do not count, and are not zero here.
+  a.u = S::low_word(a.i);
+  a.v = S::low_word(a.j);
+  a.w = S::low_word(a.k);
   a.low = wide_number<S>(a.y);
   a.high = wide_number<S>(a.z);
   return a;
@@ -113,6 +118,11 @@ void put(unsigned char* out, typename S::F64 x) {
 template <class S>
 void put(unsigned char* out, typename S::U64 x) {
   put<S>(out, S::as_float(x));
+}
+// A word as its low 32 bits, and 0.
+template <class S>
+void put(unsigned char* out, typename S::Word w) {
+  put<S>(out, S::pair64(w, S::all_words(0)));
 }
 // A mask as numbers.
 template <class S>
@@ -167,12 +177,13 @@ void wide_every(const Inputs& in, unsigned char* out) {
 // The four words of a block, one to a 64-bit lane, made of its counter.
 template <class S>
 struct FourWords {
-  typename S::U64 w0, w1, w2, w3;
+  typename S::Word w0, w1, w2, w3;
 };
 template <class S>
 FourWords<S> four_words(typename S::U64 counters) {
-  return {counters, S::xor2(counters, S::all64(0x5555)), S::add(counters, S::all64(77)),
-          S::multiply_low32(counters, S::all64(0xD2511F53))};
+  const auto w = S::low_word(counters);
+  return {w, S::bit_xor(w, S::all_words(0x5555)), S::low_word(S::add(counters, S::all64(77))),
+          S::low_word(S::multiply_words(w, S::all_words(0xD2511F53)))};
 }
 
 // A group's words of 32 bits in stream order, as the draws take them.
@@ -239,6 +250,13 @@ inline constexpr Operation kOperations[] = {
     {"store_alternating float32, second half", Differ::kNothing, alternating<S, 1>},
     {"store_alternating float64, first half", Differ::kNothing, wide_alternating<S, 0>},
     {"store_alternating float64, second half", Differ::kNothing, wide_alternating<S, 1>},
+    {"all_words", Differ::kNothing, wide<S, [](const Wide<S>&) { return S::all_words(0x89ABCDEF); }>},
+    {"low_word", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::low_word(a.i); }>},
+    {"high_word", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::high_word(a.i); }>},
+    {"multiply_words", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::multiply_words(a.u, a.v); }>},
+    {"bit_xor words", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::bit_xor(a.u, a.v); }>},
+    {"bit_xor three words", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::bit_xor(a.u, a.v, a.w); }>},
+    {"pair64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::pair64(a.u, a.v); }>},
     {"stream_line", Differ::kNothing, streamed_lines<S>},
 
     {"all float32", Differ::kNothing, narrow<S, [](const Narrow<S>&) { return S::all(0.1F); }>},
@@ -267,7 +285,7 @@ inline constexpr Operation kOperations[] = {
     {"from_signed", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::from_signed(a.i); }>},
     {"add uint32", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::add(a.i, a.j); }>},
     {"sub uint32", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::sub(a.i, a.j); }>},
-    {"multiply", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::multiply(a.i, a.j); }>},
+    {"mul uint32", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::mul(a.i, a.j); }>},
     {"bit_and", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::bit_and(a.i, a.j); }>},
     {"bit_xor", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::bit_xor(a.i, a.j); }>},
     {"shift_left", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::template shift_left<2>(a.i); }>},
@@ -276,13 +294,13 @@ inline constexpr Operation kOperations[] = {
     {"shift_right", Differ::kNothing,
      narrow<S, [](const Narrow<S>& a) { return S::template shift_right<15>(a.i); }>},
     {"complement_where", Differ::kNothing,
-     narrow<S, [](const Narrow<S>& a) { return S::complement_where(S::below(a.j, a.k), a.i); }>},
+     narrow<S, [](const Narrow<S>& a) { return S::complement_where(a.i, S::below(a.j, a.k)); }>},
     {"below uint32", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::below(a.i, a.j); }>},
     {"below float32", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::below(a.x, a.y); }>},
     {"has_bit low", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::has_bit(a.i, S::all(1U)); }>},
     {"has_bit high", Differ::kNothing,
      narrow<S, [](const Narrow<S>& a) { return S::has_bit(a.i, S::all(0x80000000U)); }>},
-    {"negate", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::negate(S::below(a.i, a.j)); }>},
+    {"invert", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::invert(S::below(a.i, a.j)); }>},
     {"every", Differ::kNothing,
      narrow_every<S, [](const Narrow<S>& a) { return S::below(a.i, S::all(0xFFFFFFFFU)); }>},
 
@@ -308,19 +326,15 @@ inline constexpr Operation kOperations[] = {
     {"add uint64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::add(a.i, a.j); }>},
     {"sub uint64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::sub(a.i, a.j); }>},
     {"bit_and 64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::bit_and(a.i, a.j); }>},
-    {"xor2", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::xor2(a.i, a.j); }>},
-    {"xor3", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::xor3(a.i, a.j, a.k); }>},
-    {"multiply_low32", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::multiply_low32(a.i, a.j); }>},
-    {"high32", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::high32(a.i); }>},
-    {"pair64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::pair64(a.i, a.j); }>},
+    {"bit_xor 64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::bit_xor(a.i, a.j); }>},
     {"shift_left 64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::template shift_left<2>(a.i); }>},
     {"complement_where 64", Differ::kNothing,
-     wide<S, [](const Wide<S>& a) { return S::complement_where(S::below(a.j, a.k), a.i); }>},
+     wide<S, [](const Wide<S>& a) { return S::complement_where(a.i, S::below(a.j, a.k)); }>},
     {"below uint64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::below(a.i, a.j); }>},
     {"below float64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::below(a.x, a.y); }>},
     {"has_bit 64", Differ::kNothing,
      wide<S, [](const Wide<S>& a) { return S::has_bit(a.i, S::all64(uint64_t{1} << 62)); }>},
-    {"negate 64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::negate(S::below(a.i, a.j)); }>},
+    {"invert 64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::invert(S::below(a.i, a.j)); }>},
     {"every 64", Differ::kNothing,
      wide_every<S, [](const Wide<S>& a) { return S::below(a.i, S::all64(~uint64_t{0})); }>},
 

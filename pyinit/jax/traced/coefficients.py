@@ -1,6 +1,6 @@
 """Polynomial coefficients of the kernels, lowest power first, as csrc/rng has them.
 
-What each approximates, and how well, is said in csrc/rng/coefficients.hpp and truncated.hpp; a test compares
+What each approximates, and how well, is said in csrc/rng/coefficients.hpp and quantile.hpp; a test compares
 the numbers.
 """
 

@@ -3,7 +3,7 @@
 Why not jnp.log and jnp.cos: each backend has its own, with its own error; these are the same sums everywhere.
 A backend may round a product before it is added, or not (XLA does not say), where the kernel always fuses the
 two: so the last bits are not the kernel's, and results agree within the errors that the tests state.
-The formulas and their intervals are described in csrc/rng/elementary.hpp and truncated.hpp.
+The formulas and their intervals are described in csrc/rng/elementary.hpp and quantile.hpp.
 """
 
 from __future__ import annotations
