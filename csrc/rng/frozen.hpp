@@ -1,7 +1,8 @@
 // The constants that decide the bits of stream version 1. None of them may change: a change breaks
 // tests/data/stream_v1_digests.txt (ctest `digests`), and with it every weight that anybody can still draw.
-// Frozen as well: the coefficients (coefficients.hpp, wichura.hpp), the constants inside the formulas of rng/, and
-// which operations these use in which order, whether one fma or two roundings, Horner's rule or pairs.
+// Frozen as well: the coefficients (coefficients.hpp, wichura.hpp), the constants inside the formulas of
+// rng/, and which operations these use in which order, whether one fma or two roundings, Horner's rule or
+// pairs.
 // Not frozen: how many lanes, blocks and groups are drawn at once (S::kLanes, S::kBlocks, S::kGroups).
 #pragma once
 
@@ -27,15 +28,16 @@ inline constexpr size_t kShuffleRounds = 24;
 inline constexpr uint32_t kHashMultiplier0 = 0x7FEB352D;
 inline constexpr uint32_t kHashMultiplier1 = 0x846CA68B;
 
-// Giles' form of the quantile, in omega: where the polynomials take over from each other, and the numbers that the
-// arguments of the last two are counted from. Digests `truncated_*` of float32, bfloat16 and float16.
+// Giles' form of the quantile, in omega: where the polynomials take over from each other, and the numbers
+// that the arguments of the last two are counted from. Digests `truncated_*` of float32, bfloat16 and
+// float16.
 inline constexpr float kGilesCentreEnd = 5.0F;
 inline constexpr float kGilesTailEnd = 16.0F;
 inline constexpr float kGilesTailCentre = 0.35F;
 inline constexpr float kGilesFarCentre = 0.14F;
 
-// Wichura's rational functions: the first holds for |p - 1/2| below kWichuraCentreEnd, in the difference of the
-// squares; the second for sqrt(-ln t) below kWichuraTailEnd. Digests `truncated_*` of float64.
+// Wichura's rational functions: the first holds for |p - 1/2| below kWichuraCentreEnd, in the difference of
+// the squares; the second for sqrt(-ln t) below kWichuraTailEnd. Digests `truncated_*` of float64.
 inline constexpr double kWichuraCentreEnd = 0.425;
 inline constexpr double kWichuraCentreSquare = 0.180625;
 inline constexpr double kWichuraTailCentre = 1.6;

@@ -1,6 +1,6 @@
 // c[0] + c[1] x + c[2] x^2 + ... by Horner's rule, each step one fma.
-// Why not in pairs, as probe/pairs.hpp: one multiplication fewer. The two round differently, so each is part of its
-// callers' bits.
+// Why not in pairs, as probe/pairs.hpp: one multiplication fewer. The two round differently, so each is part
+// of its callers' bits.
 #pragma once
 
 #include <cstddef>

@@ -1,10 +1,10 @@
 // z = sqrt(-2 ln u) (cos 2 pi v, sin 2 pi v), from neighbouring draws u (even) and v (odd); then z std +
 // mean. u = fl(fl(w) 2^-32 + 2^-33) in (0, 1], both roundings to float32; v = (w' + 1/2) 2^-32 turns, exact.
-// float64: the same with 64-bit draws, 2^-64 and 2^-65. Why Box-Muller: two words in, two normals out,
-// always; any element can be made alone.
-// A mean of 0: one fma of z, std and +0. Adding +0 rounds nothing, so the value is that of the two roundings. The
-// sign of a zero is not: where z std underflows to 0, a negative z makes -0 and two roundings would make +0.
-// Stream version 1 has the -0.
+// float64: the same with 64-bit draws, 2^-64 and 2^-65.
+// Why Box-Muller: two words in, two normals out, always; any element can be made alone.
+// A mean of 0: one fma of z, std and +0. Adding +0 rounds nothing, so the value is that of the two roundings.
+// The sign of a zero is not: where z std underflows to 0, a negative z makes -0 and two roundings would make
+// +0. Stream version 1 has the -0.
 // Contract: |z| <= 6.77 in float32, 9.5 in float64; max error of z 4.2 ULP (csrc/tests/elementary.cpp), at
 // most 6e-7 from torch.func._random.normal in its vectors; same bits on every instruction set.
 // Source: Box & Muller 1958; design of PyTorch 2.14's stateless generator. Checked by

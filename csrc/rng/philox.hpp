@@ -41,9 +41,9 @@ constexpr PhiloxBlock philox4x32(PhiloxBlock counter, PhiloxKey key) {
   return {{c0, c1, c2, c3}};
 }
 
-// The round keys, once in every lane. Why a whole vector of each, 1.3 to 2.6 KiB: every round of every group needs two,
-// and a load from the nearest cache, which the xor takes in, is cheaper than to spread a word over the lanes again.
-// They are filled once for each call of a kernel.
+// The round keys, once in every lane. Why a whole vector of each, 1.3 to 2.6 KiB: every round of every group
+// needs two, and a load from the nearest cache, which the xor takes in, is cheaper than to spread a word over
+// the lanes again. They are filled once for each call of a kernel.
 template <class S>
 struct PhiloxKeys {
   typename S::Word k0[kPhiloxRounds];
@@ -123,8 +123,8 @@ template <class S, int kGroups>
     const auto round0 = S::multiply_words(S::low_word(counters[g]), m0);
     const auto round1 = S::multiply_words(S::bit_xor(S::high_word(round0), keys.k1[0]), m1);
     const auto product0 = S::multiply_words(S::bit_xor(S::high_word(round1), keys.k0[1]), m0);
-    // Word 2 of round 0 is the low half of round0. Nothing masks it: where a word has a lane of 64 bits the high half
-    // of the product stays in it, and no operation on words reads that.
+    // Word 3 after round 0 is the low half of round0. Nothing masks it: where a word lies in a 64-bit lane,
+    // the high half of the product stays beside it, and no operation on words reads that.
     const auto product1 = S::multiply_words(S::bit_xor(S::low_word(round0), shared.round1), m1);
     out[g] = {S::bit_xor(S::high_word(product1), S::low_word(round1), keys.k0[2]), S::low_word(product1),
               S::bit_xor(S::high_word(product0), shared.round2), S::low_word(product0)};

@@ -1,6 +1,6 @@
-// z = Phi^-1(p), the quantile of the normal, from two numbers for one probability: x = |2 p - 1|, exact near the median, and
-// t = min(p, 1 - p), exact in the tails.
-// float32: z = x P(omega), omega = -ln 4 t (1 - t), with polynomials on [0, 5], [5, 16] and beyond (Giles' form).
+// z = Phi^-1(p), the quantile of the normal, from two numbers for one probability: x = |2 p - 1|, exact near
+// the median, and t = min(p, 1 - p), exact in the tails.
+// float32: z = x P(omega), omega = -ln 4 t (1 - t), polynomials on [0, 5], [5, 16] and beyond (Giles' form).
 // float64: Wichura's rational functions (AS 241) of x / 2 and of sqrt(-ln t).
 // Why these: no iteration and no table, and only one branch, which is rare.
 // Contract: max relative error of z 3.5e-7 (float32), 1.2e-15 (float64), in both tails.

@@ -1,5 +1,6 @@
-// The coefficients of Wichura's rational functions for the quantile of the normal (PPND16), lowest power first: numerator
-// and denominator, near the median, in the tail and far out in it. Frozen with stream version 1; see frozen.hpp.
+// The coefficients of Wichura's rational functions for the quantile of the normal (PPND16), lowest power
+// first: numerator and denominator, near the median, in the tail and far out in it. Frozen with stream
+// version 1; see frozen.hpp.
 // Source: Wichura 1988, Algorithm AS 241, Applied Statistics 37 (3).
 #pragma once
 

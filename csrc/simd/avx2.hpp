@@ -1,6 +1,6 @@
 // The vector operations kernels are written in, for AVX2 with FMA and F16C: two registers a vector.
 // The unsigned and 64-bit conversions that AVX2 lacks are put together from exact halves and one rounding
-// add. What each name means is written once, in scalar.hpp.
+// add. What each name means is written once, in interface.hpp.
 #pragma once
 
 #include <immintrin.h>
@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "simd/interface.hpp"
 #include "strict_math.hpp"
 
 #define PYINIT_INLINE [[gnu::always_inline]] static inline
@@ -364,5 +365,7 @@ struct Avx2 {
 
 #undef PYINIT_BOTH
 };
+
+static_assert(InstructionSet<Avx2>);
 
 }  // namespace pyinit::simd

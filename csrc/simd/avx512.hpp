@@ -1,7 +1,7 @@
 // The vector operations kernels are written in, for AVX-512 (F, DQ, BW, VL): two registers a vector.
 // Why two: the polynomials are chains of fma, and the scheduler sees about a hundred operations ahead; two
 // chains side by side keep both vector ports busy (1.2 times the rate of one). What each name means is
-// written once, in scalar.hpp.
+// written once, in interface.hpp.
 #pragma once
 
 #include <immintrin.h>
@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "simd/interface.hpp"
 #include "strict_math.hpp"
 
 #define PYINIT_INLINE [[gnu::always_inline]] static inline
@@ -376,5 +377,7 @@ struct Avx512 {
   }
   PYINIT_INLINE void stream_fence() { _mm_sfence(); }
 };
+
+static_assert(InstructionSet<Avx512>);
 
 }  // namespace pyinit::simd

@@ -1,5 +1,5 @@
 // The vector operations kernels are written in, for NEON (AArch64): four registers a vector.
-// What each name means is written once, in scalar.hpp.
+// What each name means is written once, in interface.hpp.
 #pragma once
 
 #include <arm_neon.h>
@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "simd/interface.hpp"
 #include "strict_math.hpp"
 
 #define PYINIT_INLINE [[gnu::always_inline]] static inline
@@ -350,5 +351,7 @@ struct Neon {
   }
   PYINIT_INLINE void stream_fence() {}
 };
+
+static_assert(InstructionSet<Neon>);
 
 }  // namespace pyinit::simd

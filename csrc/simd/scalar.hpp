@@ -1,13 +1,12 @@
-// The vector operations kernels are written in, in plain C++: the meaning of each name, and the fallback.
-// A vector is kLanes lanes of 32 bits or kBlocks = kLanes / 2 of 64. Each operation works lane by lane and is
-// exact or rounds once to nearest even, so the width may differ between instruction sets and the bits cannot.
-// fma is IEEE 754 fusedMultiplyAdd: one rounding, in hardware or not.
+// The vector operations kernels are written in, in plain C++: the fallback, and what interface.hpp says in
+// words; csrc/tests/simd.cpp compares every other instruction set with it.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 
+#include "simd/interface.hpp"
 #include "strict_math.hpp"
 
 #define PYINIT_INLINE [[gnu::always_inline]] static inline
@@ -16,11 +15,9 @@ namespace pyinit::simd {
 
 struct Scalar {
   static constexpr const char* kName = "scalar";
-  // Groups of kBlocks Philox blocks in flight.
   static constexpr int kGroups = 1;
   static constexpr int kLanes = 16;
   static constexpr int kBlocks = 8;
-  // Rows of a matrix product's tile: as many vectors of sums as the registers hold.
   static constexpr int kTileRows = 6;
 
   template <class T, int kLanes>
@@ -42,14 +39,11 @@ struct Scalar {
     return result;
   }
 
-  // Philox blocks. A group is kBlocks blocks, one to a 64-bit lane; of a word only the low 32 bits of its
-  // lane count.
+  // Philox blocks. Lanes hold the blocks in order. Of a Word only the low 32 bits of its lane count.
 
-  // Counters first, first + 1 and so on, in the lane order that in_order and store_alternating undo.
   PYINIT_INLINE U64 block_counters(uint64_t first) {
     return each<U64>([=](size_t i) { return first + i; });
   }
-  // kBlocks counters from memory, in the same lane order.
   PYINIT_INLINE U64 load_counters(const uint64_t* blocks) {
     return each<U64>([=](size_t i) { return blocks[i]; });
   }
@@ -69,24 +63,19 @@ struct Scalar {
     return each<Word>([&](size_t i) { return a.v[i] ^ b.v[i]; });
   }
   PYINIT_INLINE Word bit_xor(Word a, Word b, Word c) { return bit_xor(bit_xor(a, b), c); }
-  // The low words of `even` and `odd`, lane by lane side by side.
   PYINIT_INLINE U32 pair32(Word even, Word odd) {
     return each<U32>(
         [&](size_t i) { return static_cast<uint32_t>(i % 2 == 0 ? even.v[i / 2] : odd.v[i / 2]); });
   }
-  // high << 32 | low.
   PYINIT_INLINE U64 pair64(Word low, Word high) {
     return each<U64>([&](size_t i) { return high.v[i] << 32 | (low.v[i] & 0xFFFFFFFF); });
   }
-  // From words 0 1 and words 2 3 of each block to the words of the group in stream order: half k of them, 0
-  // or 1.
   PYINIT_INLINE U32 in_order(int k, U32 words01, U32 words23) {
     return each<U32>([&](size_t i) {
       const size_t word = static_cast<size_t>(k) * 16 + i;
       return (word % 4 < 2 ? words01 : words23).v[word / 4 * 2 + word % 2];
     });
   }
-  // even[0] odd[0] even[1] odd[1] ... in stream order.
   PYINIT_INLINE void store_alternating(float* out, F32 even, F32 odd) {
     for (size_t i = 0; i < 32; ++i) out[i] = (i % 2 == 0 ? even : odd).v[i / 2];
   }
@@ -118,7 +107,6 @@ struct Scalar {
   PYINIT_INLINE F32 div(F32 a, F32 b) {
     return each<F32>([&](size_t i) { return a.v[i] / b.v[i]; });
   }
-  // a * b + c, rounded once.
   PYINIT_INLINE F32 fma(F32 a, F32 b, F32 c) {
     return each<F32>([&](size_t i) { return __builtin_fmaf(a.v[i], b.v[i], c.v[i]); });
   }
@@ -131,26 +119,22 @@ struct Scalar {
       return raised < high.v[i] ? raised : high.v[i];
     });
   }
-  // The larger of the two and the smaller; NaN where x is NaN, x where both are zero. The bound is not NaN.
   PYINIT_INLINE F32 at_least(F32 x, F32 low) {
     return each<F32>([&](size_t i) { return low.v[i] > x.v[i] ? low.v[i] : x.v[i]; });
   }
   PYINIT_INLINE F32 at_most(F32 x, F32 high) {
     return each<F32>([&](size_t i) { return high.v[i] < x.v[i] ? high.v[i] : x.v[i]; });
   }
-  // -x where the top bit of `sign` is set.
   PYINIT_INLINE F32 negate_where(F32 x, U32 sign) {
     return as_float(bit_xor(bits(x), bit_and(sign, all(0x80000000U))));
   }
   PYINIT_INLINE F32 negate_where(F32 x, M32 m) {
     return each<F32>([&](size_t i) { return m.v[i] ? -x.v[i] : x.v[i]; });
   }
-  // -yes where m, no elsewhere; `yes` is not zero.
   PYINIT_INLINE F32 choose_negated(M32 m, F32 yes, F32 no) { return choose(m, negate_where(yes, m), no); }
   PYINIT_INLINE F32 choose(M32 m, F32 yes, F32 no) {
     return each<F32>([&](size_t i) { return m.v[i] ? yes.v[i] : no.v[i]; });
   }
-  // The integer as a float, rounded once.
   PYINIT_INLINE F32 from_unsigned(U32 x) {
     return each<F32>([&](size_t i) { return static_cast<float>(x.v[i]); });
   }
@@ -184,7 +168,6 @@ struct Scalar {
   PYINIT_INLINE U32 shift_right(U32 a) {
     return each<U32>([&](size_t i) { return a.v[i] >> kCount; });
   }
-  // The low 32 bits of the product.
   PYINIT_INLINE U32 mul(U32 a, U32 b) {
     return each<U32>([&](size_t i) { return a.v[i] * b.v[i]; });
   }
@@ -195,7 +178,6 @@ struct Scalar {
     return each<U32>([=](size_t i) { return p[i]; });
   }
   PYINIT_INLINE void store(uint32_t* p, U32 x) { std::memcpy(p, x.v, sizeof(x.v)); }
-  // ~a where m, a elsewhere.
   PYINIT_INLINE U32 complement_where(U32 a, M32 m) {
     return each<U32>([&](size_t i) { return m.v[i] ? ~a.v[i] : a.v[i]; });
   }
@@ -205,7 +187,6 @@ struct Scalar {
   PYINIT_INLINE M32 below(F32 a, F32 b) {
     return each<M32>([&](size_t i) { return a.v[i] < b.v[i]; });
   }
-  // Whether the one bit of `bit` is set in a.
   PYINIT_INLINE M32 has_bit(U32 a, U32 bit) {
     return each<M32>([&](size_t i) { return (a.v[i] & bit.v[i]) != 0; });
   }
@@ -218,7 +199,7 @@ struct Scalar {
     return result;
   }
 
-  // 64 bits: the same names, the same meanings
+  // 64 bits
 
   PYINIT_INLINE F64 all(double x) {
     return each<F64>([=](size_t) { return x; });
@@ -230,7 +211,6 @@ struct Scalar {
     return each<F64>([=](size_t i) { return p[i]; });
   }
   PYINIT_INLINE void store(double* p, F64 x) { std::memcpy(p, x.v, sizeof(x.v)); }
-  // The lower half of the lanes as doubles, and the upper half: exact.
   PYINIT_INLINE F64 widen_low(F32 x) {
     return each<F64>([&](size_t i) { return static_cast<double>(x.v[i]); });
   }
@@ -319,8 +299,6 @@ struct Scalar {
 
   // Narrowing and streaming
 
-  // Both write kLanes halves of 16 bits from `out` on, of whatever type it is.
-  // bfloat16, to nearest even, subnormals kept. The values are never NaN.
   PYINIT_INLINE void store_bfloat16(void* out, F32 x) {
     const U32 b = bits(x);
     uint16_t halves[16];
@@ -328,7 +306,6 @@ struct Scalar {
       halves[i] = static_cast<uint16_t>((b.v[i] + 0x7FFF + (b.v[i] >> 16 & 1)) >> 16);
     std::memcpy(out, halves, sizeof(halves));
   }
-  // float16 (IEEE binary16), to nearest even, subnormals kept; past 65520 infinity. Never NaN.
   PYINIT_INLINE void store_float16(void* out, F32 x) {
     uint16_t halves[16];
     for (size_t i = 0; i < 16; ++i) halves[i] = to_float16(x.v[i]);
@@ -351,9 +328,10 @@ struct Scalar {
     const uint32_t rebiased = magnitude - (uint32_t{112} << 23);
     return static_cast<uint16_t>(sign | (rebiased + 0xFFF + (rebiased >> 13 & 1)) >> 13);
   }
-  // Copies one line of 64 bytes to an address that is a multiple of 64, past the cache where the CPU can.
   PYINIT_INLINE void stream_line(void* out, const void* from) { std::memcpy(out, from, 64); }
   PYINIT_INLINE void stream_fence() {}
 };
+
+static_assert(InstructionSet<Scalar>);
 
 }  // namespace pyinit::simd

@@ -1,5 +1,6 @@
-// Every operation of an instruction set, on 32 lanes of 32 bits or 16 of 64, behind plain functions: what simd.cpp
-// compares between instruction sets. Included by one translation unit an instruction set, so all is a template over S.
+// Every operation of an instruction set, on 32 lanes of 32 bits or 16 of 64, behind plain functions: what
+// simd.cpp compares between instruction sets. Included by one translation unit of each set, so all is a
+// template over S.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +18,8 @@ struct Inputs {
   uint64_t blocks[kWide];
 };
 
-// What two results may differ in: the bits of a NaN are the machine's; the sign of a zero where scalar.hpp leaves it open.
+// What two results may differ in: the bits of a NaN are the machine's; the sign of a zero where
+// simd/interface.hpp leaves it open.
 enum class Differ { kNothing, kNan32, kNan64, kZero32, kZero64 };
 
 struct Operation {
@@ -231,6 +233,13 @@ void wide_alternating(const Inputs& in, unsigned char* out) {
 }
 
 template <class S>
+void loaded_floats(const Inputs& in, unsigned char* out) {
+  float lanes[kNarrow];
+  std::memcpy(lanes, in.x, sizeof(lanes));
+  for (size_t at = 0; at < kNarrow; at += S::kLanes) put<S>(out + 4 * at, S::load(lanes + at));
+}
+
+template <class S>
 void streamed_lines(const Inputs& in, unsigned char* out) {
   alignas(64) unsigned char lines[kBytes];
   for (size_t at = 0; at < kBytes; at += 64)
@@ -253,15 +262,18 @@ inline constexpr Operation kOperations[] = {
     {"all_words", Differ::kNothing, wide<S, [](const Wide<S>&) { return S::all_words(0x89ABCDEF); }>},
     {"low_word", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::low_word(a.i); }>},
     {"high_word", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::high_word(a.i); }>},
-    {"multiply_words", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::multiply_words(a.u, a.v); }>},
+    {"multiply_words", Differ::kNothing,
+     wide<S, [](const Wide<S>& a) { return S::multiply_words(a.u, a.v); }>},
     {"bit_xor words", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::bit_xor(a.u, a.v); }>},
-    {"bit_xor three words", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::bit_xor(a.u, a.v, a.w); }>},
+    {"bit_xor three words", Differ::kNothing,
+     wide<S, [](const Wide<S>& a) { return S::bit_xor(a.u, a.v, a.w); }>},
     {"pair64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::pair64(a.u, a.v); }>},
     {"stream_line", Differ::kNothing, streamed_lines<S>},
 
     {"all float32", Differ::kNothing, narrow<S, [](const Narrow<S>&) { return S::all(0.1F); }>},
     {"all uint32", Differ::kNothing, narrow<S, [](const Narrow<S>&) { return S::all(0x89ABCDEFU); }>},
-    {"load and store", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return a.i; }>},
+    {"load and store float32", Differ::kNothing, loaded_floats<S>},
+    {"load and store uint32", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return a.i; }>},
     {"bits and as_float", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::bits(a.x); }>},
     {"add", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::add(a.x, a.y); }>},
     {"sub", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::sub(a.x, a.y); }>},
@@ -269,10 +281,12 @@ inline constexpr Operation kOperations[] = {
     {"div", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::div(a.x, a.y); }>},
     {"fma", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::fma(a.x, a.y, a.z); }>},
     {"sqrt", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::sqrt(a.x); }>},
-    {"clamp", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::clamp(a.number, a.low, a.high); }>},
+    {"clamp", Differ::kNothing,
+     narrow<S, [](const Narrow<S>& a) { return S::clamp(a.number, a.low, a.high); }>},
     {"at_least", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::at_least(a.x, a.low); }>},
     {"at_most", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::at_most(a.x, a.high); }>},
-    {"negate_where sign", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::negate_where(a.x, a.j); }>},
+    {"negate_where sign", Differ::kNothing,
+     narrow<S, [](const Narrow<S>& a) { return S::negate_where(a.x, a.j); }>},
     {"negate_where mask", Differ::kNothing,
      narrow<S, [](const Narrow<S>& a) { return S::negate_where(a.x, S::below(a.j, a.k)); }>},
     {"choose_negated", Differ::kZero32,
@@ -288,7 +302,8 @@ inline constexpr Operation kOperations[] = {
     {"mul uint32", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::mul(a.i, a.j); }>},
     {"bit_and", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::bit_and(a.i, a.j); }>},
     {"bit_xor", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::bit_xor(a.i, a.j); }>},
-    {"shift_left", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::template shift_left<2>(a.i); }>},
+    {"shift_left", Differ::kNothing,
+     narrow<S, [](const Narrow<S>& a) { return S::template shift_left<2>(a.i); }>},
     {"shift_left far", Differ::kNothing,
      narrow<S, [](const Narrow<S>& a) { return S::template shift_left<31>(a.i); }>},
     {"shift_right", Differ::kNothing,
@@ -297,7 +312,8 @@ inline constexpr Operation kOperations[] = {
      narrow<S, [](const Narrow<S>& a) { return S::complement_where(a.i, S::below(a.j, a.k)); }>},
     {"below uint32", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::below(a.i, a.j); }>},
     {"below float32", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::below(a.x, a.y); }>},
-    {"has_bit low", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::has_bit(a.i, S::all(1U)); }>},
+    {"has_bit low", Differ::kNothing,
+     narrow<S, [](const Narrow<S>& a) { return S::has_bit(a.i, S::all(1U)); }>},
     {"has_bit high", Differ::kNothing,
      narrow<S, [](const Narrow<S>& a) { return S::has_bit(a.i, S::all(0x80000000U)); }>},
     {"invert", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::invert(S::below(a.i, a.j)); }>},
@@ -314,11 +330,14 @@ inline constexpr Operation kOperations[] = {
     {"sqrt 64", Differ::kNan64, wide<S, [](const Wide<S>& a) { return S::sqrt(a.x); }>},
     {"clamp 64", Differ::kNothing,
      wide<S, [](const Wide<S>& a) { return S::clamp(wide_number<S>(a.x), a.low, a.high); }>},
-    {"negate_where sign 64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::negate_where(a.x, a.j); }>},
+    {"negate_where sign 64", Differ::kNothing,
+     wide<S, [](const Wide<S>& a) { return S::negate_where(a.x, a.j); }>},
     {"negate_where mask 64", Differ::kNothing,
      wide<S, [](const Wide<S>& a) { return S::negate_where(a.x, S::below(a.j, a.k)); }>},
     {"choose_negated 64", Differ::kZero64,
-     wide<S, [](const Wide<S>& a) { return S::choose_negated(S::below(a.j, a.k), wide_number<S>(a.x), a.low); }>},
+     wide<S, [](const Wide<S>& a) {
+       return S::choose_negated(S::below(a.j, a.k), wide_number<S>(a.x), a.low);
+     }>},
     {"choose 64", Differ::kNothing,
      wide<S, [](const Wide<S>& a) { return S::choose(S::below(a.j, a.k), a.x, a.y); }>},
     {"from_unsigned 64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::from_unsigned(a.i); }>},
@@ -327,7 +346,8 @@ inline constexpr Operation kOperations[] = {
     {"sub uint64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::sub(a.i, a.j); }>},
     {"bit_and 64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::bit_and(a.i, a.j); }>},
     {"bit_xor 64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::bit_xor(a.i, a.j); }>},
-    {"shift_left 64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::template shift_left<2>(a.i); }>},
+    {"shift_left 64", Differ::kNothing,
+     wide<S, [](const Wide<S>& a) { return S::template shift_left<2>(a.i); }>},
     {"complement_where 64", Differ::kNothing,
      wide<S, [](const Wide<S>& a) { return S::complement_where(a.i, S::below(a.j, a.k)); }>},
     {"below uint64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::below(a.i, a.j); }>},
