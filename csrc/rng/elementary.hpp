@@ -6,6 +6,7 @@
 
 #include <cstdint>
 
+#include "compiler.hpp"
 #include "rng/coefficients.hpp"
 #include "rng/horner.hpp"
 
@@ -14,7 +15,7 @@ namespace pyinit::rng {
 // -2 ln x = -2 (e ln 2 + ln(1 + f)), x = 2^e (1 + f), 1 + f in [3/4, 3/2).
 // Contract: x in [2^-126, 1]; max error 1.1 ULP; minus_two_log(1) = 0.
 template <class S>
-[[gnu::always_inline]] inline typename S::F32 minus_two_log(typename S::F32 x) {
+PYINIT_INLINE typename S::F32 minus_two_log(typename S::F32 x) {
   const auto bits = S::bits(x);
   // Exponent steps at mantissa 3/4; kept in place, times 2^23, and scaled by the constant.
   const auto exponent = S::bit_and(S::sub(bits, S::all(0x3F400000U)), S::all(0xFF800000U));
@@ -27,7 +28,7 @@ template <class S>
 // -2 ln x, with ln(1 + f) = 2 artanh(s), s = f / (2 + f): f - s (f - s^2 R(s^2)).
 // Contract: x in [2^-1022, 1]; max error 1 ULP; minus_two_log(1) = 0.
 template <class S>
-[[gnu::always_inline]] inline typename S::F64 minus_two_log(typename S::F64 x) {
+PYINIT_INLINE typename S::F64 minus_two_log(typename S::F64 x) {
   const auto bits = S::bits(x);
   // Exponent steps near mantissa sqrt 1/2, where the two sides of 1 are equally long.
   const auto exponent = S::bit_and(S::sub(bits, S::all64(0x3FE6A09E00000000)), S::all64(0xFFF0000000000000));
@@ -56,7 +57,7 @@ struct Polar {
 // Contract: every w; max error 2.9 ULP of cos and sin, relative, near the zeros too; one more rounding for
 // the radius.
 template <class S>
-[[gnu::always_inline]] inline Polar<typename S::F32> polar(typename S::F32 radius, typename S::U32 w) {
+PYINIT_INLINE Polar<typename S::F32> polar(typename S::F32 radius, typename S::U32 w) {
   // 4 w modulo 2^32, signed, plus 2: the distance to the nearest quarter turn, in 2^-32 quarter turns.
   const auto rest = S::from_signed(S::template shift_left<2>(w));
   const auto y = S::fma(rest, S::all(0x1.921fb6p-32F), S::all(0x1.921fb6p-31F));
@@ -73,7 +74,7 @@ template <class S>
 // The same of 2 pi (x + 1/2) / 2^64.
 // Contract: every x; max error 2.6 ULP of cos and sin.
 template <class S>
-[[gnu::always_inline]] inline Polar<typename S::F64> polar(typename S::F64 radius, typename S::U64 x) {
+PYINIT_INLINE Polar<typename S::F64> polar(typename S::F64 radius, typename S::U64 x) {
   const auto rest = S::from_signed(S::template shift_left<2>(x));
   const auto y = S::fma(rest, S::all(0x1.921fb54442d18p-64), S::all(0x1.921fb54442d18p-63));
   const auto square = S::mul(y, y);

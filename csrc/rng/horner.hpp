@@ -5,12 +5,14 @@
 
 #include <cstddef>
 
+#include "compiler.hpp"
+
 namespace pyinit::rng {
 
 template <class S, class Vector, class Value, size_t kCount>
-[[gnu::always_inline]] inline Vector horner(Vector x, const Value (&c)[kCount]) {
+PYINIT_INLINE Vector horner(Vector x, const Value (&c)[kCount]) {
   Vector sum = S::all(c[kCount - 1]);
-#pragma GCC unroll 16
+  PYINIT_UNROLL(16)
   for (size_t k = kCount - 1; k > 0; --k) sum = S::fma(sum, x, S::all(c[k - 1]));
   return sum;
 }

@@ -11,6 +11,7 @@
 // tests/kernels/test_normal.py.
 #pragma once
 
+#include "compiler.hpp"
 #include "rng/elementary.hpp"
 #include "rng/stream.hpp"
 
@@ -29,7 +30,7 @@ class Normal<S, float> {
         std_(S::all(static_cast<float>(n.std))),
         centred_(n.mean == 0) {}
 
-  [[gnu::always_inline]] void operator()(const Words<S>& words, float* out) const {
+  PYINIT_INLINE void operator()(const Words<S>& words, float* out) const {
     const auto draw = S::from_unsigned(S::pair32(words.w0, words.w2));
     const auto u = S::fma(draw, S::all(0x1p-32F), S::all(0x1p-33F));
     const auto radius = S::sqrt(minus_two_log<S>(u));
@@ -38,7 +39,7 @@ class Normal<S, float> {
   }
 
  private:
-  [[gnu::always_inline]] typename S::F32 weight(typename S::F32 z) const {
+  PYINIT_INLINE typename S::F32 weight(typename S::F32 z) const {
     // One fma is then the two roundings, but for the sign of a zero.
     return centred_ ? S::fma(z, std_, mean_) : S::add(S::mul(z, std_), mean_);
   }
@@ -55,7 +56,7 @@ class Normal<S, double> {
   explicit Normal(const NormalNumbers& n)
       : mean_(S::all(n.mean)), std_(S::all(n.std)), centred_(n.mean == 0) {}
 
-  [[gnu::always_inline]] void operator()(const Words<S>& words, double* out) const {
+  PYINIT_INLINE void operator()(const Words<S>& words, double* out) const {
     const auto draw = S::from_unsigned(S::pair64(words.w1, words.w0));
     const auto u = S::fma(draw, S::all(0x1p-64), S::all(0x1p-65));
     const auto radius = S::sqrt(minus_two_log<S>(u));
@@ -64,7 +65,7 @@ class Normal<S, double> {
   }
 
  private:
-  [[gnu::always_inline]] typename S::F64 weight(typename S::F64 z) const {
+  PYINIT_INLINE typename S::F64 weight(typename S::F64 z) const {
     // One fma is then the two roundings, but for the sign of a zero.
     return centred_ ? S::fma(z, std_, mean_) : S::add(S::mul(z, std_), mean_);
   }

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 
+#include "compiler.hpp"
 #include "rng/frozen.hpp"
 #include "rng/stream.hpp"
 
@@ -32,7 +33,7 @@ class Permutation {
   }
 
   // Where `row` goes in each column.
-  [[gnu::always_inline]] typename S::U32 operator()(uint32_t row) const {
+  PYINIT_INLINE typename S::U32 operator()(uint32_t row) const {
     auto x = S::all(row);
     for (size_t t = 0; t < kShuffleRounds; ++t) {
       const auto r = S::load(round_[t]);

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "compiler.hpp"
 #include "rng/frozen.hpp"
 
 namespace pyinit::rng {
@@ -65,12 +66,12 @@ struct Words {
 
 // Rounds kFirst to 9, on words as the round before left them.
 template <int kFirst, class S, int kGroups>
-[[gnu::always_inline]] inline void philox_rounds(const PhiloxKeys<S>& keys, Words<S> (&words)[kGroups]) {
+PYINIT_INLINE void philox_rounds(const PhiloxKeys<S>& keys, Words<S> (&words)[kGroups]) {
   const auto m0 = S::all_words(kPhiloxMultiplier0);
   const auto m1 = S::all_words(kPhiloxMultiplier1);
-#pragma GCC unroll 10
+  PYINIT_UNROLL(10)
   for (int round = kFirst; round < kPhiloxRounds; ++round) {
-#pragma GCC unroll 8
+    PYINIT_UNROLL(8)
     for (int g = 0; g < kGroups; ++g) {
       const auto product0 = S::multiply_words(words[g].w0, m0);
       const auto product1 = S::multiply_words(words[g].w2, m1);
@@ -84,10 +85,10 @@ template <int kFirst, class S, int kGroups>
 
 // The blocks of kGroups vectors of counters, whatever they are; counter words 2 and 3 are zero.
 template <class S, int kGroups>
-[[gnu::always_inline]] inline void philox(const typename S::U64 (&counters)[kGroups],
-                                          const PhiloxKeys<S>& keys, Words<S> (&out)[kGroups]) {
+PYINIT_INLINE void philox(const typename S::U64 (&counters)[kGroups], const PhiloxKeys<S>& keys,
+                          Words<S> (&out)[kGroups]) {
   const auto m0 = S::all_words(kPhiloxMultiplier0);
-#pragma GCC unroll 8
+  PYINIT_UNROLL(8)
   for (int g = 0; g < kGroups; ++g) {
     // Round 0, with c2 = c3 = 0 and so product1 = 0.
     const auto product0 = S::multiply_words(S::low_word(counters[g]), m0);
@@ -113,12 +114,11 @@ struct SharedHigh {
 
 // The same blocks as philox, for counters that all have the high word of `shared`.
 template <class S, int kGroups>
-[[gnu::always_inline]] inline void philox_shared(const typename S::U64 (&counters)[kGroups],
-                                                 const PhiloxKeys<S>& keys, const SharedHigh<S>& shared,
-                                                 Words<S> (&out)[kGroups]) {
+PYINIT_INLINE void philox_shared(const typename S::U64 (&counters)[kGroups], const PhiloxKeys<S>& keys,
+                                 const SharedHigh<S>& shared, Words<S> (&out)[kGroups]) {
   const auto m0 = S::all_words(kPhiloxMultiplier0);
   const auto m1 = S::all_words(kPhiloxMultiplier1);
-#pragma GCC unroll 8
+  PYINIT_UNROLL(8)
   for (int g = 0; g < kGroups; ++g) {
     const auto round0 = S::multiply_words(S::low_word(counters[g]), m0);
     const auto round1 = S::multiply_words(S::bit_xor(S::high_word(round0), keys.k1[0]), m1);

@@ -8,6 +8,7 @@
 // tests/kernels/test_truncated_normal.py.
 #pragma once
 
+#include "compiler.hpp"
 #include "rng/coefficients.hpp"
 #include "rng/elementary.hpp"
 #include "rng/frozen.hpp"
@@ -18,7 +19,7 @@ namespace pyinit::rng {
 
 // z / x of omega > 5: sqrt(omega) times a polynomial in its inverse. Rare, so kept out of the loop.
 template <class S>
-[[gnu::noinline]] typename S::F32 tail_quantile(typename S::F32 omega) {
+PYINIT_NOINLINE typename S::F32 tail_quantile(typename S::F32 omega) {
   const auto root = S::sqrt(omega);
   const auto inverse = S::div(S::all(1.0F), root);
   const auto near = horner<S>(S::add(inverse, S::all(-kGilesTailCentre)), kQuantileTailFloat);
@@ -28,8 +29,7 @@ template <class S>
 
 // z of x and t; negative where `below`.
 template <class S>
-[[gnu::always_inline]] inline typename S::F32 quantile(typename S::F32 x, typename S::F32 t,
-                                                       typename S::M32 below) {
+PYINIT_INLINE typename S::F32 quantile(typename S::F32 x, typename S::F32 t, typename S::M32 below) {
   const auto signed_x = S::negate_where(x, below);
   // t - t^2, at most 1/4.
   const auto product = S::fma(S::mul(t, S::all(-1.0F)), t, t);
@@ -43,7 +43,7 @@ template <class S>
 
 // z of -2 ln t, in the tail.
 template <class S>
-[[gnu::noinline]] typename S::F64 tail_quantile(typename S::F64 minus_two_log_t) {
+PYINIT_NOINLINE typename S::F64 tail_quantile(typename S::F64 minus_two_log_t) {
   const auto root = S::sqrt(S::mul(minus_two_log_t, S::all(0.5)));
   const auto near = S::add(root, S::all(-kWichuraTailCentre));
   const auto z = S::div(horner<S>(near, kWichuraTailTop), horner<S>(near, kWichuraTailBottom));
@@ -56,8 +56,7 @@ template <class S>
 
 // z of x and t; negative where `below`.
 template <class S>
-[[gnu::always_inline]] inline typename S::F64 quantile(typename S::F64 x, typename S::F64 t,
-                                                       typename S::M64 below) {
+PYINIT_INLINE typename S::F64 quantile(typename S::F64 x, typename S::F64 t, typename S::M64 below) {
   const auto half = S::mul(x, S::all(0.5));
   const auto square = S::fma(S::mul(half, S::all(-1.0)), half, S::all(kWichuraCentreSquare));
   const auto centre_z =

@@ -9,6 +9,7 @@
 // tests/kernels/test_truncated_normal.py.
 #pragma once
 
+#include "compiler.hpp"
 #include "rng/elementary.hpp"
 #include "rng/quantile.hpp"
 #include "rng/stream.hpp"
@@ -41,7 +42,7 @@ class TruncatedNormal<S, float> {
         lowest_(S::all(static_cast<float>(n.lowest))),
         highest_(S::all(static_cast<float>(n.highest))) {}
 
-  [[gnu::always_inline]] void operator()(const Words<S>& words, float* out) const {
+  PYINIT_INLINE void operator()(const Words<S>& words, float* out) const {
     const U32 words01 = S::pair32(words.w0, words.w1);
     const U32 words23 = S::pair32(words.w2, words.w3);
     S::store(out, weight(S::in_order(0, words01, words23)));
@@ -49,13 +50,13 @@ class TruncatedNormal<S, float> {
   }
 
  private:
-  [[gnu::always_inline]] F32 weight(U32 draw) const {
+  PYINIT_INLINE F32 weight(U32 draw) const {
     const U32 w = S::bit_xor(draw, mirror_);
     const F32 z = far_tail_ ? far_quantile(w) : near_quantile(w);
     return S::clamp(S::add(S::mul(z, std_), mean_), lowest_, highest_);
   }
 
-  [[gnu::always_inline]] F32 near_quantile(U32 w) const {
+  PYINIT_INLINE F32 near_quantile(U32 w) const {
     const auto below = S::below(w, pivot_);
     const auto above = S::invert(below);
     // Draws to the nearer end: w or ~w. Draws to the pivot: w - pivot or its complement.
@@ -67,7 +68,7 @@ class TruncatedNormal<S, float> {
   }
 
   // Rare, so kept out of the loop.
-  [[gnu::noinline]] F32 far_quantile(U32 w) const {
+  PYINIT_NOINLINE F32 far_quantile(U32 w) const {
     const F32 to_end = S::from_unsigned(S::bit_xor(w, S::all(0xFFFFFFFFU)));
     const F32 tail = S::fma(to_end, tail_step_, tail_high_);
     // -ln 4 t, with t (1 - t) = t.
@@ -105,18 +106,18 @@ class TruncatedNormal<S, double> {
         lowest_(S::all(n.lowest)),
         highest_(S::all(n.highest)) {}
 
-  [[gnu::always_inline]] void operator()(const Words<S>& words, double* out) const {
+  PYINIT_INLINE void operator()(const Words<S>& words, double* out) const {
     S::store_alternating(out, weight(S::pair64(words.w1, words.w0)), weight(S::pair64(words.w3, words.w2)));
   }
 
  private:
-  [[gnu::always_inline]] F64 weight(U64 draw) const {
+  PYINIT_INLINE F64 weight(U64 draw) const {
     const U64 w = S::bit_xor(draw, mirror_);
     const F64 z = far_tail_ ? far_quantile(w) : near_quantile(w);
     return S::clamp(S::add(S::mul(z, std_), mean_), lowest_, highest_);
   }
 
-  [[gnu::always_inline]] F64 near_quantile(U64 w) const {
+  PYINIT_INLINE F64 near_quantile(U64 w) const {
     const auto below = S::below(w, pivot_);
     const auto above = S::invert(below);
     const F64 to_end = S::from_unsigned(S::complement_where(w, above));
@@ -126,7 +127,7 @@ class TruncatedNormal<S, double> {
     return quantile<S>(centre, tail, below);
   }
 
-  [[gnu::noinline]] F64 far_quantile(U64 w) const {
+  PYINIT_NOINLINE F64 far_quantile(U64 w) const {
     const F64 to_end = S::from_unsigned(S::bit_xor(w, S::all64(~uint64_t{0})));
     const F64 tail = S::fma(to_end, tail_step_, tail_high_);
     return tail_quantile<S>(S::fma(log_scale_, S::all(2.0), minus_two_log<S>(tail)));

@@ -13,6 +13,11 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "compiler.hpp"
+
+// An operation of an instruction set.
+#define PYINIT_OPERATION PYINIT_INLINE static
+
 namespace pyinit::simd {
 
 template <class A, class B>
