@@ -16,7 +16,7 @@ namespace {
 using namespace pyinit::tests;
 using pyinit::simd::Scalar;
 
-// Cases that must have seen a wrong operation after so many vectors.
+// A wrong operation must be seen within this many vectors.
 constexpr int kRounds = 200;
 
 // The operation that is wrong now.
