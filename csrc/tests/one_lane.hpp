@@ -58,6 +58,7 @@ struct OneLane {
 
   PYINIT_OPERATION F32 all(float x) { return {{x, x}}; }
   PYINIT_OPERATION U32 all(uint32_t x) { return {{x, x}}; }
+  PYINIT_OPERATION F32 load(const float* p) { return {{p[0], p[1]}}; }
   PYINIT_OPERATION U32 load(const uint32_t* p) { return {{p[0], p[1]}}; }
   PYINIT_OPERATION void store(float* p, F32 x) { p[0] = x.v[0], p[1] = x.v[1]; }
   PYINIT_OPERATION void store(uint32_t* p, U32 x) { p[0] = x.v[0], p[1] = x.v[1]; }
@@ -130,6 +131,7 @@ struct OneLane {
 
   PYINIT_OPERATION F64 all(double x) { return {x}; }
   PYINIT_OPERATION U64 all64(uint64_t x) { return {x}; }
+  PYINIT_OPERATION F64 load(const double* p) { return {*p}; }
   PYINIT_OPERATION void store(double* p, F64 x) { *p = x.v; }
   PYINIT_OPERATION F64 add(F64 a, F64 b) { return {a.v + b.v}; }
   PYINIT_OPERATION F64 mul(F64 a, F64 b) { return {a.v * b.v}; }

@@ -11,6 +11,11 @@
 
 namespace pyinit::tests {
 
+inline size_t count_of(const Operations& all) { return all.drawing_count + all.more_count; }
+inline const Operation& operation(const Operations& all, size_t k) {
+  return k < all.drawing_count ? all.drawing[k] : all.more[k - all.drawing_count];
+}
+
 inline constexpr uint32_t kSpecial32[] = {
     0,          0x80000000, 1,          0x80000001, 0x007FFFFF, 0x00800000, 0x7F7FFFFF,
     0x7F800000, 0xFF800000, 0x7FC00000, 0xFFC00000, 0x7F800001, 0xFF812345, 0x3F800000,

@@ -174,11 +174,11 @@ constexpr std::string_view kNames[] = {OPERATIONS(VALUE, STORE, SHIFT)};
 bool seen(const Operations& mutant, const Operations& scalar) {
   for (int round = 0; round < kRounds; ++round) {
     const Inputs in = drawn();
-    for (size_t k = 0; k < scalar.count; ++k) {
+    for (size_t k = 0; k < count_of(scalar); ++k) {
       unsigned char expected[kBytes] = {}, found[kBytes] = {};
-      scalar.begin[k].run(in, expected);
-      mutant.begin[k].run(in, found);
-      if (!agree(scalar.begin[k].differ, found, expected)) return true;
+      operation(scalar, k).run(in, expected);
+      operation(mutant, k).run(in, found);
+      if (!agree(operation(scalar, k).differ, found, expected)) return true;
     }
   }
   return false;

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "simd/interface.hpp"
+
 namespace pyinit::tests {
 
 inline constexpr size_t kNarrow = 32, kWide = 16;
@@ -29,8 +31,10 @@ struct Operation {
 };
 
 struct Operations {
-  const Operation* begin;
-  size_t count;
+  const Operation* drawing = nullptr;
+  size_t drawing_count = 0;
+  const Operation* more = nullptr;
+  size_t more_count = 0;
 };
 
 // Of no operation where the build has no such instruction set.
@@ -38,6 +42,7 @@ Operations avx512_operations();
 Operations avx2_operations();
 Operations neon_operations();
 Operations scalar_operations();
+Operations one_lane_operations();
 
 // Operands of 32 bits, as floats and as integers; bounds are never NaN.
 template <class S>
@@ -248,9 +253,10 @@ void streamed_lines(const Inputs& in, unsigned char* out) {
   std::memcpy(out, lines, kBytes);
 }
 
+// Of every set that draws, and of every set that does more.
 // clang-format off
 template <class S>
-inline constexpr Operation kOperations[] = {
+inline constexpr Operation kDrawing[] = {
     {"block_counters, first half", Differ::kNothing, stream_order<S, false, 0>},
     {"block_counters, second half", Differ::kNothing, stream_order<S, false, 1>},
     {"load_counters, first half", Differ::kNothing, stream_order<S, true, 0>},
@@ -268,7 +274,6 @@ inline constexpr Operation kOperations[] = {
     {"bit_xor three words", Differ::kNothing,
      wide<S, [](const Wide<S>& a) { return S::bit_xor(a.u, a.v, a.w); }>},
     {"pair64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::pair64(a.u, a.v); }>},
-    {"stream_line", Differ::kNothing, streamed_lines<S>},
 
     {"all float32", Differ::kNothing, narrow<S, [](const Narrow<S>&) { return S::all(0.1F); }>},
     {"all uint32", Differ::kNothing, narrow<S, [](const Narrow<S>&) { return S::all(0x89ABCDEFU); }>},
@@ -276,15 +281,12 @@ inline constexpr Operation kOperations[] = {
     {"load and store uint32", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return a.i; }>},
     {"bits and as_float", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::bits(a.x); }>},
     {"add", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::add(a.x, a.y); }>},
-    {"sub", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::sub(a.x, a.y); }>},
     {"mul", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::mul(a.x, a.y); }>},
     {"div", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::div(a.x, a.y); }>},
     {"fma", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::fma(a.x, a.y, a.z); }>},
     {"sqrt", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::sqrt(a.x); }>},
     {"clamp", Differ::kNothing,
      narrow<S, [](const Narrow<S>& a) { return S::clamp(a.number, a.low, a.high); }>},
-    {"at_least", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::at_least(a.x, a.low); }>},
-    {"at_most", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::at_most(a.x, a.high); }>},
     {"negate_where sign", Differ::kNothing,
      narrow<S, [](const Narrow<S>& a) { return S::negate_where(a.x, a.j); }>},
     {"negate_where mask", Differ::kNothing,
@@ -357,7 +359,13 @@ inline constexpr Operation kOperations[] = {
     {"invert 64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::invert(S::below(a.i, a.j)); }>},
     {"every 64", Differ::kNothing,
      wide_every<S, [](const Wide<S>& a) { return S::below(a.i, S::all64(~uint64_t{0})); }>},
-
+};
+template <class S>
+inline constexpr Operation kMore[] = {
+    {"stream_line", Differ::kNothing, streamed_lines<S>},
+    {"sub", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::sub(a.x, a.y); }>},
+    {"at_least", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::at_least(a.x, a.low); }>},
+    {"at_most", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::at_most(a.x, a.high); }>},
     {"widen_low and widen_high, first half", Differ::kNan64, widened<S, 0>},
     {"widen_low and widen_high, second half", Differ::kNan64, widened<S, 1>},
     {"store_bfloat16", Differ::kNothing,
@@ -369,7 +377,12 @@ inline constexpr Operation kOperations[] = {
 
 template <class S>
 Operations operations() {
-  return {kOperations<S>, sizeof(kOperations<S>) / sizeof(kOperations<S>[0])};
+  Operations found{kDrawing<S>, sizeof(kDrawing<S>) / sizeof(Operation), nullptr, 0};
+  if constexpr (simd::InstructionSet<S>) {
+    found.more = kMore<S>;
+    found.more_count = sizeof(kMore<S>) / sizeof(Operation);
+  }
+  return found;
 }
 
 }  // namespace pyinit::tests
