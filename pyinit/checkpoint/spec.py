@@ -135,6 +135,13 @@ class Spec:
         The content of ``config.json``.
     rules : tuple of Rule, optional
         The model's own recipe; None when it has none.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> spec = pi.find_spec("gpt2")
+    >>> isinstance(spec, pi.Spec), spec.tensors[0].name, spec.ties
+    (True, 'transformer.wte.weight', {'lm_head.weight': 'transformer.wte.weight'})
     """
 
     source: str

@@ -203,8 +203,8 @@ def _critical_normal(
     1.32701
     """
     phi, bias = resolved(activation), number(f"{called}'s sigma_b", sigma_b)
-    what = (_critical_scale(called, activation, bias), "fan_in", _normal_kind(called, truncated))
-    name = spelled(phi)
+    name, kind = spelled(phi), _normal_kind(called, truncated)
+    what = (_critical_scale(called, activation, bias), "fan_in", kind)
     if name is None:
         # no number equals None: the recipe never prints as this name
         return VarianceScaling(*what, **axes, spoken=Spoken(called, (), (("scale", None),)))

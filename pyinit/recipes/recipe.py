@@ -33,6 +33,15 @@ class Recipe(JsonObject):
     A recipe prints as the name it was made by, with the options that differ from their defaults;
     ``eval(repr(recipe))`` is the recipe again where pyinit's names are imported. The name does not count in a
     comparison: recipes with the same numbers are equal, as ``he_normal() == variance_scaling(2.0)``.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> recipe = pi.he_normal(layout="torch")
+    >>> isinstance(recipe, pi.Recipe), recipe((10, 1000), key=0).shape
+    (True, (10, 1000))
+    >>> recipe == eval(repr(recipe), vars(pi))
+    True
     """
 
     _json_name: ClassVar[str] = "a recipe"

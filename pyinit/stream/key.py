@@ -31,6 +31,12 @@ def philox4x32(counter: Any, key: Any) -> Any:
     """Return the four words of Philox4x32-10 for four counter words and two key words, as the kernels do.
 
     The words are Python integers, or uint64 arrays that hold 32-bit values.
+
+    Examples
+    --------
+    >>> from pyinit import reference
+    >>> [hex(word) for word in reference.philox4x32((0, 0, 0, 0), (0, 0))]
+    ['0x6627e8d5', '0xe169c58d', '0xbc57ac4c', '0x9b00dbd8']
     """
     c0, c1, c2, c3 = counter
     k0, k1 = key

@@ -242,6 +242,14 @@ def test_torch_draws_within_what_the_recipe_says(name: str) -> None:
         assert float(theirs_drawn.max()) <= high
 
 
+def test_timms_bounds_count_standard_deviations() -> None:
+    read = meanings.CALLS["trunc_normal_tf_"]
+    assert read(None, 0.5, 2, -1, 3).recipe() == pi.truncated_normal(mean=0.5, std=2.0, low=-1.0, high=3.0)
+    assert read(None, 0.5, 2.0, 1.0, 1.0).recipe() == pi.constant(2.5)
+    with pytest.raises(pi.RecipeError, match="std must be above 0"):
+        read(None, 0.5, 0.0, 1.0, 1.0).recipe()
+
+
 def test_the_rows_are_the_table() -> None:
     """The function of timm is none of torch.nn.init; its detour is tested with the models."""
     assert {each.name for each in ROWS.values()} == meanings.CALLS.keys() - {"trunc_normal_tf_"}

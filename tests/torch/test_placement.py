@@ -156,7 +156,7 @@ def test_shape_and_offset_are_torchs(case: Case) -> None:
 
 @given(cases(strided=True), st.data())
 @settings(max_examples=200)
-def test_an_order_that_is_told_is_followed(case: Case, data: st.DataObject) -> None:
+def test_a_given_order_is_followed(case: Case, data: st.DataObject) -> None:
     mesh_shape, placements, shape = case
     placements = [Shard(p.dim) if isinstance(p, _StridedShard) else p for p in placements]
     order = {}

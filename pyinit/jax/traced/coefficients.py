@@ -1,6 +1,6 @@
 """Polynomial coefficients of the kernels, lowest power first, as csrc/rng has them.
 
-csrc/rng/coefficients.hpp and truncated.hpp state what each approximates, and how well; a test compares the
+csrc/rng/coefficients.hpp and wichura.hpp state what each approximates, and how well; a test compares the
 numbers.
 """
 

@@ -3,7 +3,7 @@
 Each backend has its own jnp.log and jnp.cos, with its own error; these are the same sums everywhere. XLA does
 not say whether a product is rounded before it is added, while the kernel always fuses the two. So the last
 bits are not the kernel's, and results agree within the errors that the tests state. The formulas and their
-intervals are described in csrc/rng/elementary.hpp and truncated.hpp.
+intervals are described in csrc/rng/elementary.hpp and quantile.hpp.
 """
 
 from __future__ import annotations

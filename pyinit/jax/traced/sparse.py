@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from ...reference.stream import LOWBIAS32, ROUNDS
+from ...reference.sparse import LOWBIAS32, ROUNDS
 from ...stream.kernels import MASK
 from ...stream.plan import Plan
 from ...stream.window import Shape

@@ -37,6 +37,13 @@ class Comparison(JsonObject):
     ------
     RecipeError
         If there is none.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> found = pi.compare(["zeros", "he_normal"], pi.data.moons(100), widths=[2, 8, 2], steps=5)
+    >>> list(found), found["zeros"].losses.round(4).tolist()
+    (['zeros', 'he_normal'], [0.6931, 0.6931, 0.6931, 0.6931, 0.6931])
     """
 
     _json_name: ClassVar[str] = "a comparison"

@@ -55,6 +55,13 @@ class History(Record, JsonObject):
         history read from JSON.
     divergence : Divergence or None
         Where a number was not finite, which ended the training.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> history = pi.train(pi.mlp([2, 8, 2], "relu"), pi.data.moons(100), steps=5)
+    >>> history.losses.shape, history.metric, history.divergence
+    ((5,), 'accuracy', None)
     """
 
     _json_name: ClassVar[str] = "a history"

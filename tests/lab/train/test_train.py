@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +12,11 @@ import numpy as np
 import pytest
 
 import pyinit as pi
-from pyinit import _core
 from pyinit.lab.train.sweep import threads_for
 
 MOONS = pi.data.moons(200)
 ABALONE = pi.data.abalone().standardized()
 NET = pi.mlp([2, 16, 16, 2], "tanh", bias="zeros")
-
-
-@pytest.fixture(params=_core.available_isas())
-def isa(request: pytest.FixtureRequest) -> Iterator[str]:
-    previous = _core.use_isa(request.param)
-    yield request.param
-    _core.use_isa(previous)
 
 
 def digest(history: pi.History) -> str:

@@ -54,11 +54,11 @@ def test_what_is_not_drawn_is_torchs_own() -> None:
 
 
 class Recorder(dispatch.TorchDispatchMode):  # type: ignore[misc,name-defined]
-    """Keeps what torch's initializers ask aten's normal_ and uniform_ for."""
+    """Keeps the numbers that torch's initializers give to normal_ and uniform_ of aten."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: list[tuple[str, float, float]] = []
+        self.drawn: list[tuple[str, float, float]] = []
 
     def __torch_dispatch__(
         self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -70,32 +70,32 @@ class Recorder(dispatch.TorchDispatchMode):  # type: ignore[misc,name-defined]
         if name is not None:
             # the dispatcher leaves out what equals a default
             first, second = (*args[1:], *(0.0, 1.0)[len(args) - 1 :])
-            self.asked.append((name, float(first), float(second)))
+            self.drawn.append((name, float(first), float(second)))
         return function(*args, **(kwargs or {}))
 
 
 def numbers_of_torch(name: str, tensor: Any, **arguments: Any) -> list[tuple[str, float, float]]:
     with Recorder() as recorder:
         getattr(theirs, name)(tensor, **arguments)
-    return recorder.asked
+    return recorder.drawn
 
 
 @pytest.fixture
 def our_numbers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[tuple[str, float, float]]]:
     """Return a function that records the recipes our initializers draw."""
-    asked: list[tuple[str, float, float]] = []
+    drawn: list[tuple[str, float, float]] = []
 
     def record(tensor: Any, recipe: Any, *rest: Any) -> Any:
         numbers = (recipe.low, recipe.high) if recipe.verb == "uniform" else (recipe.mean, recipe.std)
-        asked.append((recipe.verb, *numbers))
+        drawn.append((recipe.verb, *numbers))
         return tensor
 
     monkeypatch.setattr(drawing, "fill_under", record)
 
     def run(name: str, tensor: Any, **arguments: Any) -> list[tuple[str, float, float]]:
-        asked.clear()
+        drawn.clear()
         getattr(init, name)(tensor, **arguments)
-        return list(asked)
+        return list(drawn)
 
     return run
 
@@ -147,11 +147,11 @@ def test_given_numbers_are_handed_on(
 ) -> None:
     # a sparse recipe has no mean of its own
     monkeypatch.setattr(Sparse, "mean", 0.0, raising=False)
-    asked = [
+    drawn = [
         (verb.replace("sparse", "normal"), *rest)
         for verb, *rest in our_numbers(name, torch.empty(4, 4), **arguments)
     ]
-    assert asked == numbers_of_torch(name, torch.empty(4, 4), **arguments)
+    assert drawn == numbers_of_torch(name, torch.empty(4, 4), **arguments)
 
 
 def test_a_swapped_fan_would_be_seen(our_numbers: Callable[..., Any]) -> None:

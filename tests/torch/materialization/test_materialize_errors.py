@@ -129,7 +129,7 @@ FAILURES: dict[str, tuple[Callable[[Any], None], str]] = {
 
 
 @pytest.mark.parametrize("name", FAILURES)
-def test_what_cannot_be_recorded_is_said_and_a_rule_is_the_way_out(name: str) -> None:
+def test_what_cannot_be_recorded_is_named_and_a_rule_is_the_way_out(name: str) -> None:
     error, message = FAILURES[name]
     module = failing(error)
     with pytest.raises(pi.errors.RecipeError) as caught:

@@ -79,8 +79,8 @@ REAL: dict[str, tuple[Callable[[], Any], str]] = {
 
 @pytest.mark.parametrize("name", REAL)
 def test_real_tensors_that_a_method_would_write_are_named(name: str) -> None:
-    build, said = REAL[name]
-    assert said in refusal(build)
+    build, message = REAL[name]
+    assert message in refusal(build)
     module = materialize(on_deferred(build), key=0)
     for tensor in module.parameters():
         if tensor.shape == (64, 64):
@@ -168,8 +168,8 @@ def test_a_reset_above_a_parametrization_is_doubtful() -> None:
         def reset_parameters(self) -> None:
             init.normal_(self.conv.weight, std=5.0)
 
-    said = refusal(Above)
-    assert "'conv.parametrizations.weight.original1': Above.reset_parameters writes to the paramet" in said
+    message = refusal(Above)
+    assert "'conv.parametrizations.weight.original1': Above.reset_parameters writes to the paramet" in message
 
 
 class Drawn(nn.Module):  # type: ignore[misc, name-defined]
@@ -223,10 +223,10 @@ DOUBTFUL: dict[str, tuple[Callable[[], Any], list[str]]] = {
 @pytest.mark.parametrize("name", DOUBTFUL)
 def test_writes_that_no_method_repeats_are_named(name: str) -> None:
     build, names = DOUBTFUL[name]
-    said = refusal(build)
-    assert f"of {len(names)} the module's own methods do not tell" in said
+    message = refusal(build)
+    assert f"of {len(names)} the module's own methods do not tell" in message
     for each in names:
-        assert f"parameter '{each}': torch counts" in said
+        assert f"parameter '{each}': torch counts" in message
     module = on_meta(build)
     with pytest.raises(pi.errors.RecipeError):
         materialize(module, key=0)
@@ -344,8 +344,8 @@ def test_defaults_that_a_constructor_may_have_set_are_not_guessed() -> None:
 @pytest.mark.parametrize("name", ["test_vit", "lcnet_035", "skresnet18", "regnetx_002"])
 def test_timm_is_to_be_built_deferred(name: str, torchvision_loads: None) -> None:
     timm = pytest.importorskip("timm")
-    said = refusal(lambda: timm.create_model(name, num_classes=3))
-    assert "constructors of timm draw, which the meta device loses" in said
+    message = refusal(lambda: timm.create_model(name, num_classes=3))
+    assert "constructors of timm draw, which the meta device loses" in message
 
 
 def test_torchvision_is_to_be_built_deferred(torchvision_loads: None) -> None:

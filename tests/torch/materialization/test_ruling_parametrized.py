@@ -58,14 +58,14 @@ NORMED = {
 
 @pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated")
 @pytest.mark.parametrize("kind", NORMED)
-@pytest.mark.parametrize("asked", ["one", "weight", "*weight*", "*", "direction"])
-def test_a_weight_normed_weight_is_what_is_asked_of_it(kind: str, asked: str) -> None:
+@pytest.mark.parametrize("rule", ["one", "weight", "*weight*", "*", "direction"])
+def test_a_weight_normed_weight_is_what_is_asked_of_it(kind: str, rule: str) -> None:
     wrap, direction = NORMED[kind]
     with deferred():
         layer = wrap(nn.Conv1d(64, 64, 3, groups=4, padding=1))
     recipe = pi.variance_scaling(1.0)
-    rules = {"*.bias|bias": "zeros", {"direction": direction}.get(asked, asked): recipe}
-    materialize(layer, recipe if asked == "one" else rules, key=0)
+    rules = {"*.bias|bias": "zeros", {"direction": direction}.get(rule, rule): recipe}
+    materialize(layer, recipe if rule == "one" else rules, key=0)
     expected = pi.normal(std=1 / math.sqrt(48))((64, 16, 3), key=pi.key(0).fold_in(direction))
     assert torch.equal(layer.get_parameter(direction).detach(), torch.from_numpy(expected))
     assert torch.allclose(layer.weight.detach(), torch.from_numpy(expected), rtol=1e-5)
@@ -80,11 +80,11 @@ def test_a_magnitude_may_have_a_rule_of_its_own() -> None:
     assert torch.allclose(layer.weight.norm(dim=1), torch.tensor(2.0))
 
 
-@pytest.mark.parametrize("asked", ["weight", "parametrizations.weight.original", "one"])
-def test_a_rule_for_a_parametrized_weight_is_for_what_it_is_computed_from(asked: str) -> None:
+@pytest.mark.parametrize("rule", ["weight", "parametrizations.weight.original", "one"])
+def test_a_rule_for_a_parametrized_weight_is_for_what_it_is_computed_from(rule: str) -> None:
     with deferred():
         layer = nn.utils.parametrizations.spectral_norm(nn.Linear(8, 4))
-    materialize(layer, "he_normal" if asked == "one" else {asked: "he_normal"}, key=0)
+    materialize(layer, "he_normal" if rule == "one" else {rule: "he_normal"}, key=0)
     where = pi.key(0).fold_in("parametrizations.weight.original")
     expected = pi.he_normal(layout="torch")((4, 8), key=where)
     assert torch.equal(layer.parametrizations.weight.original.detach(), torch.from_numpy(expected))
