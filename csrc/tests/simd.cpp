@@ -1,9 +1,9 @@
-// Every operation of every instruction set against Scalar, on numbers at random and on special ones: zeros, subnormals,
-// infinities, NaN, the ends of the integers, halves between two roundings.
+// Every operation of every instruction set against Scalar, on numbers at random and on special ones: zeros,
+// subnormals, infinities, NaN, the ends of the integers, halves between two roundings.
 #include <cmath>
 #include <cstdio>
 #include <cstring>
-#include <string>
+#include <string_view>
 
 #include "dispatch.hpp"
 #include "simd_operations.hpp"
@@ -110,7 +110,7 @@ bool agree(Differ differ, const unsigned char* a, const unsigned char* b) {
   return std::memcmp(a, b, kBytes) == 0;
 }
 
-Operations operations_of(const std::string& isa) {
+Operations operations_of(std::string_view isa) {
   if (isa == "avx512") return avx512_operations();
   if (isa == "avx2") return avx2_operations();
   if (isa == "neon") return neon_operations();
@@ -122,10 +122,11 @@ Operations operations_of(const std::string& isa) {
 int main() {
   const Operations scalar = scalar_operations();
   int failures = 0;
-  for (const std::string& isa : pyinit::available_isas()) {
+  for (const pyinit::Kernels* set : pyinit::available_kernels()) {
+    const char* isa = set->name;
     const Operations found = operations_of(isa);
     if (found.count != scalar.count) {
-      std::printf("%s: %zu operations, not %zu\n", isa.c_str(), found.count, scalar.count);
+      std::printf("%s: %zu operations, not %zu\n", isa, found.count, scalar.count);
       ++failures;
       continue;
     }
@@ -141,10 +142,9 @@ int main() {
       }
       if (wrong == 0) continue;
       ++failures;
-      std::printf("%s: %s differs from scalar in %d of %d vectors\n", isa.c_str(), operation.name, wrong,
-                  kRounds);
+      std::printf("%s: %s differs from scalar in %d of %d vectors\n", isa, operation.name, wrong, kRounds);
     }
-    std::printf("%s: %zu operations\n", isa.c_str(), found.count);
+    std::printf("%s: %zu operations\n", isa, found.count);
   }
   std::printf("%d failures\n", failures);
   return failures > 0 ? 1 : 0;

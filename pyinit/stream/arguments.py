@@ -11,7 +11,7 @@ from ..errors import ArgumentError, RecipeError
 
 __all__ = ["brief", "check_threads", "flag", "number"]
 
-# kMostThreads of csrc/parallel.hpp
+# kMostThreads of csrc/threads.hpp
 _MOST_THREADS = 4096
 
 
