@@ -1,5 +1,5 @@
-// Matrices of more than kReflectors columns: blocks of reflectors, from the last to the first, applied to panels of
-// columns of the identity.
+// Matrices of more than kReflectors columns: blocks of reflectors, from the last to the first, applied to
+// panels of columns of the identity.
 // Contract: orthogonal.hpp.
 #pragma once
 

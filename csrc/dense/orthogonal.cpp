@@ -14,8 +14,8 @@ namespace {
 
 // A thread costs some 20 us to start, and a step of the team some more.
 constexpr double kFmaPerThread = 1 << 20;
-// More rows than any memory holds. Up to here the bytes of V (96 numbers a row) and of a panel fit in 64 bits; beyond,
-// they would wrap, and too little memory would be allocated.
+// More rows than any memory holds. Up to here the bytes of V (96 numbers a row) and of a panel fit in 64
+// bits; beyond, they would wrap, and too little memory would be allocated.
 constexpr uint64_t kMostLength = uint64_t{1} << 48;
 
 template <class Value, class Making>

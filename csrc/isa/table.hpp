@@ -21,37 +21,43 @@ namespace pyinit {
 
 template <class S>
 inline constexpr fill::Kernels kFillKernels = {
-    fill::draw<S, rng::Uniform, rng::UniformNumbers>,
-    fill::draw<S, rng::Normal, rng::NormalNumbers>,
-    fill::draw<S, rng::TruncatedNormal, rng::TruncatedNumbers>,
-    fill::column_zeros<S>,
-    fill::chance_zeros<S>,
-    fill::draw_words<S>,
-    fill::repeat<S>,
+    .uniform = fill::draw<S, rng::Uniform, rng::UniformNumbers>,
+    .normal = fill::draw<S, rng::Normal, rng::NormalNumbers>,
+    .truncated_normal = fill::draw<S, rng::TruncatedNormal, rng::TruncatedNumbers>,
+    .zero_in_columns = fill::column_zeros<S>,
+    .zero_by_chance = fill::chance_zeros<S>,
+    .words = fill::draw_words<S>,
+    .constant = fill::repeat<S>,
 };
 
 template <class S, class Value>
 inline constexpr dense::ProductKernels<Value> kProductKernels = {
-    dense::kTileRows<S>,
-    dense::kTileColumns<S, Value>,
-    dense::pack<S, Value, dense::kTileRows<S>>,
-    dense::pack<S, Value, dense::kTileColumns<S, Value>>,
-    dense::multiply<S, Value>,
+    .tile_rows = dense::kTileRows<S>,
+    .tile_columns = dense::kTileColumns<S, Value>,
+    .pack_rows = dense::pack<S, Value, dense::kTileRows<S>>,
+    .pack_columns = dense::pack<S, Value, dense::kTileColumns<S, Value>>,
+    .multiply = dense::multiply<S, Value>,
 };
 
 template <class S, class Value>
 inline constexpr dense::ReflectorKernels<Value> kReflectorKernels = {
-    dense::sum_squares<S, Value>, dense::gram<S, Value>,    dense::reflect<S, Value>,
-    dense::solve<S, Value>,       dense::combine<S, Value>, dense::deliver<S, Value>,
+    .sum_squares = dense::sum_squares<S, Value>,
+    .gram = dense::gram<S, Value>,
+    .reflect = dense::reflect<S, Value>,
+    .solve = dense::solve<S, Value>,
+    .combine = dense::combine<S, Value>,
+    .deliver = dense::deliver<S, Value>,
 };
 
 template <class S>
 inline constexpr Kernels kKernels = {
-    S::kName,
-    kFillKernels<S>,
-    {kProductKernels<S, float>, kProductKernels<S, double>, kReflectorKernels<S, float>,
-     kReflectorKernels<S, double>},
-    {probe::activate<S>, probe::slope<S>, probe::summarize<S>},
+    .name = S::kName,
+    .fill = kFillKernels<S>,
+    .dense = {.product32 = kProductKernels<S, float>,
+              .product64 = kProductKernels<S, double>,
+              .reflector32 = kReflectorKernels<S, float>,
+              .reflector64 = kReflectorKernels<S, double>},
+    .probe = {.activate = probe::activate<S>, .slope = probe::slope<S>, .summarize = probe::summarize<S>},
 };
 
 }  // namespace pyinit
