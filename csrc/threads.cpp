@@ -1,10 +1,11 @@
-#include "parallel.hpp"
+#include "threads.hpp"
 
 #include <algorithm>
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
 
 #include "cgroup.hpp"
 

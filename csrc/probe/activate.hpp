@@ -1,15 +1,15 @@
-// Every kernel of the probe for one instruction set S. Included by the one translation unit compiled for it.
+// Applies an activation to an array: finds the formula of a name, and loops over vectors.
 #pragma once
 
+#include <cstddef>
 #include <cstring>
 
+#include "probe/activation.hpp"
 #include "probe/activations.hpp"
-#include "probe/kernels.hpp"
-#include "probe/summary.hpp"
 
 namespace pyinit::probe {
 
-// Calls use(the activation).
+// Calls use(the formula). It is a template over S only because of the linker (isa/table.hpp).
 template <class S, class Use>
 void with_activation(Activation activation, float parameter, const Use& use) {
   switch (activation) {
@@ -48,7 +48,7 @@ void with_activation(Activation activation, float parameter, const Use& use) {
   }
 }
 
-// y = function(x), vector by vector; the last one, where it is not full, by way of a copy.
+// y = function(x), vector by vector. A last one that is not full goes through a copy.
 template <class S, class Function>
 void map(const Function& function, const float* x, size_t n, float* y) {
   size_t i = 0;
@@ -73,8 +73,5 @@ void slope(Activation activation, float parameter, const float* x, size_t n, flo
     map<S>([&](typename S::F32 lanes) { return phi.template slope<S>(lanes); }, x, n, y);
   });
 }
-
-template <class S>
-inline constexpr Kernels kKernels = {activate<S>, slope<S>, summarize<S>};
 
 }  // namespace pyinit::probe
