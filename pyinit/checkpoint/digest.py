@@ -1,7 +1,7 @@
 """What is said of bytes that were written: CRC-32, mean and std, of a whole from those of its parts.
 
 Why CRC-32: of the standard library's checksums it is the fastest (2.2 GB/s a core here; SHA-256 1.2, BLAKE2b
-0.6), and it can be put together from parts. It finds accidents, not malice; the bytes themselves can be made
+0.6), and it can be combined from parts. It detects accidents, not malice; the bytes themselves can be made
 again from the receipt.
 Source: zlib's crc32_combine (Mark Adler).
 """
@@ -16,6 +16,7 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
+from ..stream.dtypes import FLOATS
 from .found import Found, joined, moments_of
 
 __all__ = ["Digest", "combine", "combined", "crc32", "digest_of"]
@@ -23,7 +24,6 @@ __all__ = ["Digest", "combine", "combined", "crc32", "digest_of"]
 _POLYNOMIAL = 0xEDB88320  # of CRC-32, bits reversed: the top bit is x^0
 _ONE = 1 << 31
 _X8 = _ONE >> 8  # x^8: one byte
-_FLOATS = ("float64", "float32", "float16", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Digest:
 
 def digest_of(data: npt.NDArray[np.uint8], dtype: str) -> Digest:
     """Return the digest of the bytes of a block of a dtype."""
-    return Digest(crc32(data.data), len(data), moments_of(data, dtype) if dtype in _FLOATS else None)
+    return Digest(crc32(data.data), len(data), moments_of(data, dtype) if dtype in FLOATS else None)
 
 
 def combined(parts: Iterable[Digest]) -> Digest:

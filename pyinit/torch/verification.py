@@ -15,7 +15,6 @@ import torch
 from ..checkpoint.blueprint import Draft
 from ..checkpoint.plan import CheckpointPlan
 from ..checkpoint.receipt import Receipt
-from ..checkpoint.spec import FLOATS
 from ..checkpoint.verification.comparison import Block, Bytes, Progress, compare
 from ..checkpoint.verification.diagnosis import Diagnosis, converted
 from ..checkpoint.verification.expected import Expected
@@ -23,6 +22,7 @@ from ..checkpoint.verification.finding import Finding, Verification
 from ..checkpoint.verification.sampling import Sample
 from ..checkpoint.verification.verify import expectation, finding_of, summed_up
 from ..errors import LayoutError, PyinitError, RecipeError
+from ..stream.dtypes import FLOATS
 from ..stream.safetensors import ITEMSIZE
 from ..stream.window import Shape, Window
 from .materialization.naming import state_names

@@ -19,6 +19,7 @@ from ...errors import PyinitError
 from ...recipes.fans import Axes
 from ...recipes.recipe import Recipe, from_dict
 from ...recipes.rules import fitted
+from ...stream.dtypes import FLOATS
 from ...stream.key import Key
 from ...stream.safetensors import ITEMSIZE
 from ...stream.window import Shape
@@ -34,7 +35,6 @@ __all__ = ["Diagnosis", "converted"]
 
 Bytes = npt.NDArray[np.uint8]
 
-_FLOATS = ("float64", "float32", "float16", "bfloat16")
 # numbers of a block that a trial looks at before it looks at all
 _FEW = 64
 # tensors and keys that are tried, at most
@@ -106,7 +106,7 @@ class Diagnosis:
         for trial in trials:
             if (explained := trial(sight)) is not None:
                 return explained
-        if tally.elements_differ * 2 < elements or draft.dtype not in _FLOATS:
+        if tally.elements_differ * 2 < elements or draft.dtype not in FLOATS:
             return _corrupt(tally)
         if (explained := _near(sight)) is not None:
             return explained
@@ -224,7 +224,7 @@ def _constant(sight: _Sight) -> tuple[str, dict[str, Any]] | None:
     if len(elements) < 2 or (elements != elements[0]).any():
         return None
     dtype = sight.draft.dtype
-    if dtype in _FLOATS:
+    if dtype in FLOATS:
         value = float(as_float32(sight.found[:itemsize].copy(), dtype)[0])
         return ("constant", {"value": value}) if math.isfinite(value) else None
     if dtype.startswith(("int", "uint")):
@@ -244,7 +244,7 @@ def converted(data: Bytes, dtype: str, to: str) -> Bytes:
 
 def _rounded(sight: _Sight) -> tuple[str, dict[str, Any]] | None:
     dtype = sight.draft.dtype
-    if dtype not in _FLOATS:
+    if dtype not in FLOATS:
         return None
     for to in ("bfloat16", "float16", "float32"):
         if ITEMSIZE[to] <= ITEMSIZE[dtype] and to != dtype:
@@ -257,7 +257,7 @@ def _rounded(sight: _Sight) -> tuple[str, dict[str, Any]] | None:
 def _near(sight: _Sight) -> tuple[str, dict[str, Any]] | None:
     """Compare values found with those written as vectors: a multiple of them, or near them."""
     dtype = sight.draft.dtype
-    if dtype not in _FLOATS:
+    if dtype not in FLOATS:
         return None
     found = as_float32(sight.found, dtype).astype(np.float64)
     made = as_float32(sight.made, dtype).astype(np.float64)

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...errors import FormatError, PyinitError, SpecError
 from ...recipes.recipe import Recipe, from_dict
+from ...stream.dtypes import FLOATS
 from ...stream.key import STREAM_VERSION, Key
 from ...stream.release import version
 from ...stream.safetensors import itemsize
@@ -20,7 +21,6 @@ from ..contents import Content, Drawn, Unread, content_from_dict
 from ..plan import CheckpointPlan
 from ..receipt import FORMAT, Receipt
 from ..shards import Shard, cut
-from ..spec import FLOATS
 
 __all__ = ["Expected", "expected_of", "read_expected"]
 
@@ -125,8 +125,14 @@ def _read(content: Mapping[str, Any], where: str) -> Expected:
     shards = tuple(cut(drafts, match[1], counts=counts))
     if {shard.name: shard.nbytes for shard in shards} != dict(names):
         raise FormatError(f"{where}: the files are not those of its tensors; the receipt was changed")
-    sums = {name: int(entry["crc32"], 16) for name, entry in tensors.items() if "crc32" in entry}
+    sums = {name: int(crc, 16) for name, entry in tensors.items() if (crc := _checksum(entry)) is not None}
     return Expected(content["spec"], Key(*content["key"]), drafts, shards, content["ties"], sums)
+
+
+def _checksum(entry: Mapping[str, Any]) -> str | None:
+    """Return the CRC-32 of a tensor; of one that is copied it is known without a digest, too."""
+    found: str | None = entry.get("crc32", entry.get("content", {}).get("crc32"))
+    return found
 
 
 def _draft(name: str, entry: Mapping[str, Any], where: str) -> Draft:

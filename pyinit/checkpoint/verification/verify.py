@@ -14,13 +14,13 @@ from typing import ClassVar
 import numpy as np
 
 from ...errors import PyinitError, SpecError
+from ...stream.dtypes import FLOATS
 from ...stream.safetensors import ITEMSIZE
 from ...stream.window import Shape, Window, contiguous_blocks
 from ..blueprint import Draft
 from ..digest import crc32
 from ..plan import CheckpointPlan
 from ..receipt import Receipt
-from ..spec import FLOATS
 from .comparison import Block, Bytes, Progress, Tally, compare
 from .diagnosis import Diagnosis, converted
 from .expected import Expected, expected_of, read_expected

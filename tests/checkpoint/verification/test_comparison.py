@@ -14,6 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pyinit as pi
+from pyinit.checkpoint.completion import receipt_of
+from pyinit.checkpoint.digest import Digest
+from pyinit.checkpoint.found import Found
 from pyinit.checkpoint.plan import plan_checkpoint
 from pyinit.checkpoint.spec import Spec, TensorSpec
 from pyinit.checkpoint.spec_json import spec_from_json
@@ -155,25 +158,39 @@ def test_a_changed_receipt_is_refused(tmp_path: Path) -> None:
 
 def test_copies_of_a_file_that_is_gone_are_known_by_their_checksum(tmp_path: Path) -> None:
     old = tmp_path / "old.safetensors"
-    ids = Spec("old", (TensorSpec("ids", (3,), "int32"), TensorSpec("w", (4, 5), "float32")))
-    pi.write_checkpoint(ids, [("ids", pi.constant(-9)), ("w", "zeros")], path=old)
+    tensors = Spec("old", (TensorSpec("ids", (3,), "int32"), TensorSpec("w", (4, 5), "float32")))
+    pi.write_checkpoint(tensors, [("ids", pi.constant(-9)), ("w", "zeros")], path=old)
+    copying = [("w", pi.pretrained(old, tensor="w")), ("v", "normal")]
     for name, digest in (("with", True), ("without", False)):
-        pi.write_checkpoint(pi.find_spec(old), "normal", path=tmp_path / name, digest=digest)
-        assert pi.verify(tmp_path / name).is_same
+        pi.write_checkpoint(pi.find_spec(old), "normal", path=tmp_path / f"ids {name}", digest=digest)
+        pi.write_checkpoint({"w": (4, 5), "v": (2,)}, copying, path=tmp_path / f"w {name}", digest=digest)
+    names = ("ids with", "ids without", "w with", "w without")
+    assert all(pi.verify(tmp_path / name).is_same for name in names)
     old.unlink()
-    assert pi.verify(tmp_path / "with").is_same
-    found = pi.verify(tmp_path / "without")
-    assert (found.is_same, found.differing, found.compared) == (False, (), 1)
-    assert str(found.unchecked[0]) == f"ids: not checked: is copied from {old}: No such file or directory"
+    assert [pi.verify(tmp_path / name).is_same for name in names] == [True, True, True, False]
+    found = pi.verify(tmp_path / "w without")
+    assert (found.differing, found.compared, found.unsampled) == ((), 1, ())
+    assert str(found.unchecked[0]) == f"w: not checked: is copied from {old}: No such file or directory"
     assert str(found).endswith(
-        "1 tensors not checked; compared 1 of 2 tensors, 80 bytes of 92 bytes: as written"
+        "1 tensors not checked; compared 1 of 2 tensors, 8 bytes of 88 bytes: as written"
     )
-    path = tmp_path / "with" / "model.safetensors"
+    path = tmp_path / "ids without" / "model.safetensors"
     data = bytearray(path.read_bytes())
     data[read_header(path).tensors["ids"].start] ^= 1
     path.write_bytes(data)
-    (finding,) = pi.verify(tmp_path / "with").findings
+    (finding,) = pi.verify(path.parent).findings
     assert (finding.kind, finding.tensor) == ("checksum", "ids")
+
+
+def test_receipts_are_small() -> None:
+    plan = plan_checkpoint("llama-70b", path="out", shard_size=5 * 10**9, digest=True)
+    found = {
+        extent.index: Digest(2**32 - 1, extent.nbytes, Found(9, -1.23456e-5, 0.0036))
+        for extent in plan.extents
+    }
+    size = len(receipt_of(plan, found).to_json())
+    assert size < len(plan.blueprint.drafts) * (1 << 20) / 1000
+    assert len(plan.blueprint.drafts) == 723
 
 
 def test_a_sample_takes_a_block_of_every_tensor(tmp_path: Path) -> None:
