@@ -137,6 +137,8 @@ class Spec:
         The content of ``config.json``.
     rules : tuple of Rule, optional
         The model's own recipe; None when it has none.
+    files : mapping of str to str
+        Names and texts of further small files that its library writes, such as generation_config.json.
     """
 
     source: str
@@ -144,6 +146,7 @@ class Spec:
     ties: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, Any] | None = None
     rules: tuple[Rule, ...] | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         names = [tensor.name for tensor in self.tensors]

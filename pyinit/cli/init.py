@@ -9,7 +9,7 @@ import time
 from decimal import Decimal
 from pathlib import Path
 
-from ..checkpoint.blueprint import draw_up
+from ..checkpoint.blueprint import Blueprint, draw_up
 from ..checkpoint.checkpoint import write_blueprint
 from ..checkpoint.families.builtin import BUILTIN
 from ..checkpoint.families.lookup import find_spec
@@ -21,6 +21,7 @@ from ..recipes.rules import CONVENTIONS, Rule
 from ..recipes.rules_json import rules_from_json
 from ..stream.key import key
 from ..stream.strict_json import parsed
+from .definition import blueprint_of, definition_of, without_default
 from .meter import Meter, peak_memory
 
 __all__ = ["add_arguments", "execute", "recipes_of", "size"]
@@ -52,7 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "spec",
         metavar="SPEC",
         help=f"a built-in model ({', '.join(BUILTIN)}), a config.json or a directory with one, "
-        "a .safetensors file or its index (same names, shapes and dtypes, new values), or a plain JSON spec",
+        "a .safetensors file or its index (same names, shapes and dtypes, new values), or a plain JSON spec; "
+        "with torch and their libraries also the config.json of any model of transformers, timm:NAME, and "
+        "package.module:function, which returns a torch.nn.Module",
     )
     parser.add_argument(
         "--out",
@@ -83,9 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Run ``pyinit init``."""
-    spec = find_spec(arguments.spec)
-    recipes = None if arguments.recipe is None else recipes_of(arguments.recipe, spec)
-    blueprint = draw_up(spec, recipes, key(arguments.seed), arguments.dtype)
+    blueprint = _blueprint(arguments)
     model = blueprint.spec
     amount = f"{len(model.tensors)} tensors, {model.parameters} parameters, {readable_size(model.nbytes)}"
     if arguments.dry_run:
@@ -119,8 +120,21 @@ def execute(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def recipes_of(text: str, spec: Spec) -> Recipe | tuple[Rule, ...]:
-    """Return what ``--recipe`` names for a model: one recipe, or a list of rules."""
+def _blueprint(arguments: argparse.Namespace) -> Blueprint:
+    """Decide the model: by pyinit's own knowledge of it, or by building it with torch."""
+    definition = definition_of(arguments.spec)
+    spec = find_spec(arguments.spec) if definition is None else None
+    recipes = None if arguments.recipe is None else recipes_of(arguments.recipe, spec)
+    if spec is not None:
+        return draw_up(spec, recipes, key(arguments.seed), arguments.dtype)
+    return blueprint_of(str(definition), recipes, key(arguments.seed), arguments.dtype)
+
+
+def recipes_of(text: str, spec: Spec | None) -> Recipe | tuple[Rule, ...]:
+    """Return what ``--recipe`` names for a model: one recipe, or a list of rules.
+
+    A model without a spec is a module: its "default", what it does where no rule matches, stands last.
+    """
     content: object = text
     where = "--recipe"
     if text.lstrip().startswith(("{", "[")):
@@ -130,6 +144,9 @@ def recipes_of(text: str, spec: Spec) -> Recipe | tuple[Rule, ...]:
             raise RecipeError(f"--recipe: there is no file '{text}'; name a recipe or a JSON file of rules")
         where = text
         content = parsed(Path(text).read_bytes(), where, RecipeError)
+    if isinstance(content, list) and spec is None:
+        return rules_from_json(without_default(content, where), (), where)
     if isinstance(content, list):
+        assert spec is not None
         return rules_from_json(content, spec.rules if spec.rules is not None else CONVENTIONS, where)
     return from_dict(content)

@@ -15,8 +15,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
+from ...checkpoint.rectangles import Rectangle
 from ..materialization.view import View
-from .rectangles import Rectangle, rectangles
+from .rectangles import rectangles
 
 __all__ = ["Following", "Part"]
 
@@ -45,7 +46,7 @@ class _Made:
     output: int = 0
 
 
-class Following(TorchDispatchMode):
+class Following(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes what is made of tensors without memory while it is entered.
 
     Parameters
@@ -60,7 +61,7 @@ class Following(TorchDispatchMode):
     """
 
     def __init__(self, shapes: Mapping[str, tuple[tuple[int, ...], torch.dtype]]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.tensors = {
             name: torch.empty(shape, dtype=dtype, device="meta") for name, (shape, dtype) in shapes.items()
         }
@@ -103,7 +104,7 @@ class Following(TorchDispatchMode):
         return found
 
     def sources(self, tensor: torch.Tensor) -> set[str] | None:
-        """Return the names of all tensors of the module that a tensor is made of, or None if that is not known."""
+        """Return the names of all that a tensor is made of, or None if that is not known."""
         made = self._made.get(_storage(tensor))
         if made is None or (not made.source and made.kwargs is None and not made.args):
             return None
@@ -194,8 +195,8 @@ def _taken(
             taken = taken.select(axis, first[axis])
     left = [axis for axis in range(tensor.dim()) if axis in lengths]
     taken = taken.permute([left.index(axis) for axis in rectangle.axes if axis is not None])
-    for position, axis in enumerate(rectangle.axes):
-        if axis is None:
+    for position, of in enumerate(rectangle.axes):
+        if of is None:
             taken = taken.unsqueeze(position)
     return taken
 

@@ -1,73 +1,18 @@
-"""Which numbers of a module's tensors a saved tensor holds, as rectangles."""
+"""A view of a tensor as rectangles of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
+from ...checkpoint.rectangles import Rectangle
 from ...stream.window import Shape
 from ..materialization.replay import aligned
 from ..materialization.view import View
 
-__all__ = ["Rectangle", "rectangles"]
+__all__ = ["rectangles"]
 
 # More pieces of one tensor would take longer to walk through than to draw.
 _MOST = 1 << 14
-
-
-@dataclass(frozen=True)
-class Rectangle:
-    """A rectangle of a saved tensor, and where its numbers lie in another.
-
-    Parameters
-    ----------
-    start, shape : tuple of int
-        The rectangle in the saved tensor.
-    axes : tuple of int or None
-        For every axis of the saved tensor, the axis of the other; None for one of size 1 that the other does
-        not have.
-    first : tuple of int
-        The index of the rectangle's first number in the other tensor.
-    steps : tuple of int
-        For every axis of the other, how far apart neighbours of the rectangle are.
-    """
-
-    start: Shape
-    shape: Shape
-    axes: tuple[int | None, ...]
-    first: Shape
-    steps: Shape
-
-    def within(self, start: Shape, extent: Shape) -> Rectangle | None:
-        """Return the part that a window of the saved tensor has, or None if it has nothing."""
-        low = tuple(map(max, self.start, start))
-        high = tuple(
-            min(a + n, b + m) for a, n, b, m in zip(self.start, self.shape, start, extent, strict=True)
-        )
-        if any(a >= b for a, b in zip(low, high, strict=True)):
-            return None
-        first = list(self.first)
-        for axis, a, b in zip(self.axes, low, self.start, strict=True):
-            if axis is not None:
-                first[axis] += (a - b) * self.steps[axis]
-        shape = tuple(b - a for a, b in zip(low, high, strict=True))
-        return replace(self, start=low, shape=shape, first=tuple(first))
-
-    def dense(self) -> Iterator[Rectangle]:
-        """Yield rectangles without steps that it consists of: of a stepped axis, one index at a time."""
-        for position, axis in enumerate(self.axes):
-            if axis is not None and self.steps[axis] != 1 and self.shape[position] > 1:
-                for i in range(self.shape[position]):
-                    yield from self._at(position, axis, i).dense()
-                return
-        yield self
-
-    def _at(self, position: int, axis: int, i: int) -> Rectangle:
-        start, shape, first = list(self.start), list(self.shape), list(self.first)
-        start[position] += i
-        shape[position] = 1
-        first[axis] += i * self.steps[axis]
-        return replace(self, start=tuple(start), shape=tuple(shape), first=tuple(first))
 
 
 def rectangles(view: View, base: View) -> list[Rectangle] | None:

@@ -1,0 +1,75 @@
+"""Models that torch builds for `pyinit init`: of a library, or by a function of the caller's."""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from ..checkpoint.blueprint import Blueprint
+from ..checkpoint.families import FAMILIES
+from ..checkpoint.families.lookup import model_type_of
+from ..errors import RecipeError, SpecError
+from ..recipes.recipe import Recipe
+from ..recipes.rules import Rule
+from ..stream.key import Key
+
+__all__ = ["blueprint_of", "definition_of", "without_default"]
+
+_NAMED = re.compile(r"timm:[\w./-]+|[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+
+
+def definition_of(spec: str) -> str | None:
+    """Return what torch has to build for a spec, or None where pyinit knows the model itself.
+
+    Examples
+    --------
+    >>> definition_of("timm:resnet18"), definition_of("package.models:build"), definition_of("gpt2")
+    ('timm:resnet18', 'package.models:build', None)
+    """
+    path = Path(spec)
+    if not path.exists():
+        return spec if _NAMED.fullmatch(spec) else None
+    path = path / "config.json" if path.is_dir() else path
+    model_type = model_type_of(path)
+    return str(path) if model_type is not None and model_type not in FAMILIES else None
+
+
+def blueprint_of(
+    definition: str, recipe: Recipe | tuple[Rule, ...] | None, key: Key, dtype: str | None
+) -> Blueprint:
+    """Build a model without memory and decide its tensors; a line on stderr says what built it.
+
+    Raises
+    ------
+    SpecError
+        If torch, or the library that is needed, is not installed, or the model cannot be built.
+    """
+    try:
+        # torch takes seconds to import, and most commands do without it
+        definitions: Any = import_module("pyinit.torch.checkpoint.definitions")
+        blueprints: Any = import_module("pyinit.torch.checkpoint.blueprint")
+    except ImportError as error:
+        if error.name is None or not error.name.startswith("torch"):
+            raise
+        known = ", ".join(FAMILIES)
+        raise SpecError(
+            f"{definition} is built by torch, with transformers for a config.json, which are not installed; "
+            f"install torch and transformers. Without them pyinit knows the model types {known}"
+        ) from None
+    module, how = definitions.build(definition)
+    print(how, file=sys.stderr)
+    blueprint: Blueprint = blueprints.draw_up(module, recipe, key=key, dtype=dtype, source=definition)
+    return blueprint
+
+
+def without_default(content: list[object], where: str) -> list[object]:
+    """Return rules without a "default" at their end: what a module does where no rule matches."""
+    rules = content[:-1] if content[-1:] == ["default"] else content
+    if "default" in rules:
+        raise RecipeError(
+            f'{where}: "default" is what the module does itself where no rule matches; write it last'
+        )
+    return rules

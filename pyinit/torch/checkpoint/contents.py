@@ -1,0 +1,223 @@
+"""What makes the bytes of a recorded tensor: a plan where one draw or constant says all, else its replay."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from hashlib import blake2b
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from ...checkpoint.contents import Bytes, Content, Drawn, Filled
+from ...errors import RecipeError
+from ...recipes.distributions import constant
+from ...recipes.fans import Axes
+from ...recipes.recipe import Recipe
+from ...recipes.rules import fitted
+from ...stream.key import Key
+from ...stream.window import Shape, Window
+from ..materialization.recording import TARGET, Call, Draw, Lost, Recorded, Snapshot, Write
+from ..materialization.replay import in_windows, refill
+from ..materialization.view import View
+from ..tensor import WRITTEN
+
+__all__ = ["Computed", "Given", "Kept", "content_of"]
+
+aten = torch.ops.aten
+
+# Bytes of whole tensors that are kept while windows of them are asked for.
+_KEPT = 64 << 20
+
+
+class Kept:
+    """Whole tensors of which windows are asked for, where these cannot be made alone: the latest are kept."""
+
+    def __init__(self) -> None:
+        self._made: OrderedDict[int, torch.Tensor] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, recorded: Recorded, root: Key) -> torch.Tensor:
+        """Return a whole tensor, made now or lately; threads wait for each other."""
+        with self._lock:
+            made = self._made.pop(id(recorded), None)
+            if made is None:
+                made = refill(recorded, torch.empty(recorded.shape, dtype=recorded.dtype), root)
+            self._made[id(recorded)] = made
+            while len(self._made) > 1 and sum(one.nbytes for one in self._made.values()) > _KEPT:
+                self._made.popitem(last=False)
+            return made
+
+
+class Computed:
+    """A recording, replayed.
+
+    Parameters
+    ----------
+    recorded : Recorded
+        What was recorded of the tensor.
+    root : Key
+        The model's key.
+    definition : str
+        What the module comes from, for who reads a plan.
+    kept : Kept
+        Shared by the contents of a model.
+    """
+
+    kind: ClassVar[str] = "computed"
+
+    def __init__(self, recorded: Recorded, root: Key, definition: str, kept: Kept) -> None:
+        self.recorded, self.root, self.definition = recorded, root, definition
+        self._kept = kept
+        self._in_windows = in_windows(recorded)
+
+    def fill(self, window: Window, extent: Shape, out: Bytes, threads: int) -> None:
+        """Replay what the rectangle needs."""
+        target = torch.from_numpy(out).view(self.recorded.dtype).reshape(extent)
+        if self._in_windows or extent == self.recorded.shape:
+            refill(self.recorded, target, self.root, window=window, threads=threads)
+        else:
+            place = tuple(slice(first, first + n) for first, n in zip(window.start, extent, strict=True))
+            target.copy_(self._kept.get(self.recorded, self.root)[place])
+
+    def at_once(self, shape: Shape) -> int:
+        """Return all elements where windows cannot be made alone."""
+        return 0 if self._in_windows else math.prod(shape)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the definition, and a digest of the recording that it must give."""
+        return {
+            "kind": self.kind,
+            "definition": self.definition,
+            "recording": _digest(self.recorded),
+            "key": [self.root.seed, self.root.offset],
+            "at_once": self.at_once(self.recorded.shape),
+        }
+
+
+class Given:
+    """A real tensor of the module, as it is."""
+
+    kind: ClassVar[str] = "given"
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        # the bytes count: NumPy has no bfloat16
+        self._bytes = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+        self._itemsize = tensor.element_size()
+
+    def fill(self, window: Window, extent: Shape, out: Bytes, threads: int) -> None:
+        """Copy the rectangle."""
+        whole = self._bytes.reshape(*window.global_shape, self._itemsize)
+        place = tuple(slice(first, first + n) for first, n in zip(window.start, extent, strict=True))
+        out[...] = whole[place].reshape(-1)
+
+    def at_once(self, shape: Shape) -> int:
+        """Return 0."""
+        return 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a digest of the bytes."""
+        return {"kind": self.kind, "blake2b": blake2b(self._bytes.data, digest_size=16).hexdigest()}
+
+
+def content_of(recorded: Recorded, root: Key, definition: str, kept: Kept) -> tuple[Content, Recipe | None]:
+    """Return what makes a recorded tensor, and the recipe that says it, if one does.
+
+    One draw, or one constant, of the whole tensor is a plan, also if rows of zeros follow; all else is
+    replayed.
+    """
+    writes, view = recorded.writes, recorded.view
+    first = writes[0] if writes else None
+    if first is None or first.view != view:
+        return Computed(recorded, root, definition, kept), None
+    rows = [_zero_row(write, view) for write in writes[1:]]
+    value = _constant(first)
+    if view.dtype in WRITTEN and None not in rows:
+        zero_rows = tuple(sorted({row for row in rows if row is not None}))
+        recipe: Recipe | None = constant(value) if value is not None else None
+        key = root
+        if isinstance(first.content, Draw):
+            recipe, key = (
+                fitted(first.content.recipe, Axes(layout="torch"), view.shape),
+                first.content.key(root),
+            )
+        if recipe is not None:
+            plan = recipe.plan(view.shape, WRITTEN[view.dtype])
+            return Drawn(plan, key, zero_rows), recipe
+    elif value is not None and len(writes) == 1 and value == int(value) and not view.dtype.is_complex:
+        dtype = str(view.dtype).removeprefix("torch.")
+        if dtype == "bool" or np.issubdtype(np.dtype(dtype) if hasattr(np, dtype) else np.void, np.integer):
+            return Filled(int(value), dtype), constant(value)
+    return Computed(recorded, root, definition, kept), None
+
+
+def _constant(write: Write) -> float | None:
+    """Return the number with which a write fills its view, if that is what it does."""
+    content = write.content
+    if not isinstance(content, Call) or content.output is not None or content.args[0] is not TARGET:
+        return None
+    if content.function is aten.zero_.default:
+        return 0.0
+    if content.function is not aten.fill_.Scalar or not isinstance(content.args[1], int | float):
+        return None
+    value = float(content.args[1])
+    # a constant that is not finite is no recipe's, and -0.0 is another zero
+    is_plain = math.isfinite(value) and (value != 0 or math.copysign(1.0, value) > 0)
+    return value if is_plain and value == content.args[1] else None
+
+
+def _zero_row(write: Write, view: View) -> int | None:
+    """Return the row of a view that a write makes zero, if that is what it does."""
+    content = write.content
+    is_zero = _constant(write) == 0.0
+    if isinstance(content, Draw):
+        is_zero = content.recipe == constant(0.0)
+    if not is_zero or not view.shape or write.view.dtype != view.dtype or not view.strides[0]:
+        return None
+    row, rest = divmod(write.view.offset - view.offset, view.strides[0])
+    if rest or not 0 <= row < view.shape[0]:
+        return None
+    own = (write.view.shape, write.view.strides)
+    whole = (view.shape[1:], view.strides[1:])
+    return row if own in (whole, ((1, *whole[0]), (view.strides[0], *whole[1]))) else None
+
+
+def _digest(recorded: Recorded) -> str:
+    """Return a digest of all that decides the bytes of a tensor but the key."""
+    digest = blake2b(digest_size=16)
+    for text in (*_said(recorded.writes, {}), repr(recorded.view)):
+        digest.update(text.encode())
+        digest.update(b"\0")
+    return digest.hexdigest()
+
+
+def _said(writes: tuple[Write, ...], seen: dict[int, int]) -> Iterator[str]:
+    """Yield what every write does; what was said before is a number."""
+    if id(writes) in seen:
+        yield f"as {seen[id(writes)]}"
+        return
+    seen[id(writes)] = len(seen)
+    for write in writes:
+        content = write.content
+        yield repr(write.view)
+        if isinstance(content, Draw):
+            yield json.dumps([content.recipe.to_dict(), content.path])
+        elif isinstance(content, Lost):
+            raise RecipeError(content.why)
+        else:
+            yield f"{content.function} {content.output}"
+            leaves, structure = torch.utils._pytree.tree_flatten((content.args, dict(content.kwargs)))
+            yield str(structure)
+            for leaf in leaves:
+                if isinstance(leaf, Snapshot):
+                    yield repr(leaf.view)
+                    yield from _said(leaf.writes, seen)
+                elif isinstance(leaf, torch.Tensor):
+                    given = Given(leaf).to_dict()["blake2b"]
+                    yield f"{leaf.dtype} {tuple(leaf.shape)} {tuple(leaf.stride())} {given}"
+                else:
+                    yield repr(leaf)
