@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Literal
 
-from ..checkpoint.staging import Staging
+from ..checkpoint.targets import LocalTarget, exists_already
 from ..errors import RecipeError
 from ..lab.network.dense import ACTIVATION, default_recipe
 from ..recipes.distributions import normal
@@ -158,7 +160,7 @@ def outputs_of(arguments: argparse.Namespace, kinds: Iterable[str]) -> dict[str,
             raise RecipeError(
                 f"--{kind} needs a directory that exists; got '{path}'. Make its directory first."
             )
-        Staging(found[kind].parent, [found[kind].name], overwrite=arguments.force)
+        _refuse_existing(found[kind], arguments.force)
     return found
 
 
@@ -167,7 +169,16 @@ def write(
 ) -> None:
     """Write each file from what its kind's maker returns; it appears when it is complete."""
     for kind, path in outputs.items():
-        with Staging(path.parent, [path.name], overwrite=overwrite) as staging:
-            staging.write(path.name, makers[kind](path))
-            staging.publish()
+        target = LocalTarget(path.parent, token_hex(6))
+        try:
+            target.put(path.name, makers[kind](path))
+            _refuse_existing(path, overwrite)
+            target.publish([path.name])
+        finally:
+            target.abandon([path.name])
         print(f"wrote {path}", file=sys.stderr)
+
+
+def _refuse_existing(path: Path, overwrite: bool) -> None:
+    if not overwrite and os.path.lexists(path):
+        raise exists_already(path)

@@ -13,8 +13,8 @@ from ..checkpoint.blueprint import Blueprint, draw_up
 from ..checkpoint.checkpoint import write_blueprint
 from ..checkpoint.families.builtin import BUILTIN
 from ..checkpoint.families.lookup import find_spec
+from ..checkpoint.sizes import readable_size
 from ..checkpoint.spec import FLOATS, Spec
-from ..checkpoint.staging import readable_size
 from ..errors import RecipeError
 from ..recipes.recipe import Recipe, from_dict
 from ..recipes.rules import CONVENTIONS, Rule

@@ -1,0 +1,305 @@
+"""A plan of a checkpoint as JSON, read strictly; and how two plans differ."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..errors import FormatError, PyinitError, RecipeError, SpecError
+from ..recipes.recipe import Recipe, from_dict
+from ..recipes.rules import Rule
+from ..recipes.rules_json import rules_from_json
+from ..stream.key import STREAM_VERSION, Key
+from ..stream.release import version
+from ..stream.strict_json import finite, parsed, shown
+from .blueprint import Blueprint, Draft
+from .contents import Drawn, content_from_dict
+from .extents import Extent
+from .shards import Shard
+from .spec import Spec, TensorSpec
+
+__all__ = ["Document", "PlanDocument", "canonical", "difference", "document", "read_document", "text_of"]
+
+#: The number of this format.
+_FORMAT = 1
+
+Document = dict[str, Any]
+
+# what a tensor's use adds to its shape, where it differs from these
+_USE = {
+    field.name: field.default for field in fields(TensorSpec) if field.name not in ("name", "shape", "dtype")
+}
+del _USE["copied_from"]
+
+
+class Planned(Protocol):
+    """What a document is made of."""
+
+    @property
+    def blueprint(self) -> Blueprint:
+        """The tensors."""
+
+    @property
+    def shards(self) -> Sequence[Shard]:
+        """The files."""
+
+    @property
+    def extents(self) -> Sequence[Extent]:
+        """Their pieces."""
+
+    @property
+    def extent_bytes(self) -> int:
+        """Most bytes of a piece."""
+
+    @property
+    def digest(self) -> bool:
+        """Whether checksums are kept."""
+
+    @property
+    def is_file(self) -> bool:
+        """Whether there is neither configuration nor receipt."""
+
+    @property
+    def stem(self) -> str:
+        """What the names of the files begin with."""
+
+
+def document(plan: Planned, *, is_strict: bool) -> Document:
+    """Return all that decides the bytes; a recipe that JSON cannot hold is refused if `is_strict`."""
+    blueprint = plan.blueprint
+    spec = blueprint.spec
+    numbers = {draft.name: number for number, draft in enumerate(blueprint.drafts)}
+    tensors = zip(spec.tensors, blueprint.drafts, strict=True)
+    content: Document = {
+        "pyinit_plan": _FORMAT,
+        "stream_version": STREAM_VERSION,
+        "key": [blueprint.key.seed, blueprint.key.offset],
+        "spec": spec.source,
+        "stem": plan.stem,
+        "receipt": not plan.is_file,
+        "digest": plan.digest,
+        "extent_bytes": plan.extent_bytes,
+        # as text, so that config.json keeps the order of its fields and numbers such as Infinity
+        "config": None if spec.config is None else json.dumps(spec.config, ensure_ascii=False),
+        "ties": dict(spec.ties),
+        "rules": [_said(rule, is_strict) for rule in blueprint.rules],
+        "tensors": {tensor.name: _entry(tensor, draft, is_strict) for tensor, draft in tensors},
+        "files": {shard.name: [shard.nbytes, len(shard.drafts)] for shard in plan.shards},
+        "extents": [
+            [numbers[each.tensor], list(each.start), list(each.shape), each.file, each.offset, each.nbytes]
+            for each in plan.extents
+        ],
+    }
+    return content
+
+
+def _entry(tensor: TensorSpec, draft: Draft, is_strict: bool) -> Document:
+    entry: Document = {"shape": list(draft.shape), "dtype": draft.dtype}
+    use = {name: getattr(tensor, name) for name, default in _USE.items() if getattr(tensor, name) != default}
+    if use:
+        entry["use"] = use
+    if draft.recipe is not None:
+        entry["recipe"] = _said(draft.recipe, is_strict)
+    if draft.fans is not None:
+        entry["fans"] = list(draft.fans)
+    if not (isinstance(draft.content, Drawn) and draft.content.key == draft.key):
+        entry["key"] = [draft.key.seed, draft.key.offset]
+    entry["content"] = draft.content.to_dict()
+    return entry
+
+
+def _said(what: Recipe | Rule, is_strict: bool) -> Document:
+    try:
+        return what.to_dict()
+    except RecipeError:
+        if is_strict:
+            raise
+        # a recipe that copies values in memory; the tensor's content tells them from others
+        return {"recipe": repr(what)}
+
+
+def canonical(content: Document) -> str:
+    """Return the one text of a document that its fingerprint is taken of."""
+    return json.dumps(finite(content), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+
+
+def text_of(content: Document, path: Path, fingerprint: str) -> str:
+    """Return a document as text to keep: one line for each tensor, file and extent."""
+    head = {"pyinit": version(), "path": str(path), "fingerprint": fingerprint}
+    return "{\n" + ",\n".join(_lines({**head, **finite(content)})) + "\n}\n"
+
+
+def _lines(content: Document) -> Iterator[str]:
+    def said(value: object) -> str:
+        return json.dumps(value, allow_nan=False, ensure_ascii=False)
+
+    for name, value in content.items():
+        if name in ("tensors", "files", "rules", "extents") and value:
+            is_object = isinstance(value, dict)
+            inner = (
+                [f"{said(key)}: {said(each)}" for key, each in value.items()]
+                if is_object
+                else map(said, value)
+            )
+            opening, closing = "{}" if is_object else "[]"
+            yield f"{said(name)}: {opening}\n" + ",\n".join(f" {line}" for line in inner) + f"\n{closing}"
+        else:
+            yield f"{said(name)}: {said(value)}"
+
+
+@dataclass(frozen=True)
+class PlanDocument:
+    """What was read, so far as it decides; the files and extents are cut anew from it."""
+
+    blueprint: Blueprint
+    stem: str
+    counts: tuple[int, ...]
+    path: str
+    extent_bytes: int
+    digest: bool
+    content: Document
+    fingerprint: str
+
+    def check(self, made: Document, fingerprint: str) -> None:
+        """Refuse a document from which another plan was made than the one that it says."""
+        if fingerprint != self.fingerprint:
+            found = difference(self.content, made) or "its fingerprint"
+            raise FormatError(f"the plan was changed since it was made: {found}. Make it again")
+
+
+_HEAD = ("pyinit", "path", "fingerprint")
+_FIELDS = {
+    *_HEAD,
+    "pyinit_plan",
+    "stream_version",
+    "key",
+    "spec",
+    "stem",
+    "receipt",
+    "digest",
+    "extent_bytes",
+}
+_FIELDS |= {"config", "ties", "rules", "tensors", "files", "extents"}
+
+
+def read_document(text: str | bytes) -> PlanDocument:
+    """Read the text of a plan.
+
+    Raises
+    ------
+    FormatError
+        If the text is not a plan.
+    SpecError
+        If it is a plan of another version of the stream, or its recipes have other numbers here.
+    """
+    content = parsed(text, "the plan", FormatError)
+    if not isinstance(content, dict) or content.get("pyinit_plan") != _FORMAT:
+        raise FormatError(
+            f'a plan is the JSON object that to_json writes, with "pyinit_plan": {_FORMAT}; got {shown(content)}'
+        )
+    if content.get("stream_version") != STREAM_VERSION:
+        raise SpecError(
+            f"the plan was made for version {shown(content.get('stream_version'))} of the stream by pyinit "
+            f"{content.get('pyinit')}; this pyinit has version {STREAM_VERSION}. Use the same pyinit everywhere"
+        )
+    if set(content) != _FIELDS:
+        odd = min(set(content) ^ _FIELDS)
+        raise FormatError(f"a plan has the fields {', '.join(sorted(_FIELDS))}; {odd} is missing or unknown")
+    try:
+        return _read(content)
+    except PyinitError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise FormatError(f"the plan cannot be read ({error!r}); make it again") from None
+
+
+def _read(content: Document) -> PlanDocument:
+    pairs = [_tensor(name, entry) for name, entry in content["tensors"].items()]
+    config = None if content["config"] is None else json.loads(content["config"])
+    spec = Spec(content["spec"], tuple(tensor for tensor, _ in pairs), content["ties"], config)
+    rules = rules_from_json(content["rules"], (), "the plan's rules") if content["rules"] else ()
+    blueprint = Blueprint(spec, rules, Key(*content["key"]), tuple(draft for _, draft in pairs))
+    return PlanDocument(
+        blueprint,
+        content["stem"],
+        tuple(count for _, count in content["files"].values()),
+        content["path"],
+        content["extent_bytes"],
+        content["digest"],
+        {name: value for name, value in content.items() if name not in _HEAD},
+        content["fingerprint"],
+    )
+
+
+def _tensor(name: str, entry: Mapping[str, Any]) -> tuple[TensorSpec, Draft]:
+    use = {field: _tupled(value) for field, value in entry.get("use", {}).items()}
+    tensor = TensorSpec(name, tuple(entry["shape"]), entry["dtype"], **use)
+    content = content_from_dict(entry["content"], name, tensor.shape, tensor.dtype)
+    recipe = from_dict(entry["recipe"]) if "recipe" in entry else None
+    if recipe is not None and isinstance(content, Drawn):
+        _check_numbers(name, recipe, content)
+    fans = tuple(entry["fans"]) if "fans" in entry else None
+    key = content.key if isinstance(content, Drawn) and "key" not in entry else Key(*entry["key"])
+    return tensor, Draft(name, tensor.shape, tensor.dtype, key, recipe, content, fans, tensor.nbytes)
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _check_numbers(name: str, recipe: Recipe, content: Drawn) -> None:
+    """Refuse numbers that the recipe does not make in this version of pyinit."""
+    held, here = content.plan, recipe.plan(content.plan.shape, content.plan.dtype)
+    for field in fields(held):
+        if field.name != "source" and getattr(held, field.name) != getattr(here, field.name):
+            raise SpecError(
+                f"tensor '{name}': {recipe.called} has {field.name} {getattr(held, field.name)} in the plan, "
+                f"{getattr(here, field.name)} in this pyinit ({version()}). Use the pyinit that made the plan, or "
+                "make it again"
+            )
+
+
+def difference(one: Document, other: Document) -> str | None:
+    """Return the first thing in which two documents differ, in words, or None."""
+    one, other = json.loads(canonical(one)), json.loads(canonical(other))
+    for name in one:
+        if name == "tensors" or one[name] == other.get(name):
+            continue
+        if name in ("extents", "files", "rules") and one["tensors"] != other["tensors"]:
+            # follows from the tensors, which say it better
+            continue
+        if name == "files":
+            return (
+                f"it has {len(one[name])} files of {_sizes(one)}, not {len(other[name])} of {_sizes(other)}"
+            )
+        return f"{name} is {shown(one[name])}, not {shown(other.get(name))}"
+    return _tensors_differ(one["tensors"], other["tensors"])
+
+
+def _sizes(content: Document) -> str:
+    return f"at most {max(nbytes for nbytes, _ in content['files'].values())} bytes"
+
+
+def _tensors_differ(one: Document, other: Document) -> str | None:
+    for name in one:
+        if name not in other:
+            return f"it has a tensor '{name}', which is missing here"
+        if found := _differ(one[name], other[name]):
+            return f"tensor '{name}' has {found}"
+    for name in other:
+        if name not in one:
+            return f"it lacks the tensor '{name}'"
+    return None if list(one) == list(other) else "its tensors have another order"
+
+
+def _differ(one: Any, other: Any, where: str = "") -> str | None:
+    if one == other:
+        return None
+    if isinstance(one, dict) and isinstance(other, dict):
+        for name in (*one, *other):
+            if found := _differ(one.get(name), other.get(name), f"{where} {name}".strip()):
+                return found
+    return f"{where} {shown(one)}, not {shown(other)}"

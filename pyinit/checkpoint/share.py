@@ -1,0 +1,323 @@
+"""What one process does of a plan: it claims files, knows what is missing of them, and publishes them."""
+
+from __future__ import annotations
+
+import errno
+import json
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from types import TracebackType
+
+from ..errors import SpecError
+from .contents import Copied
+from .digest import combine
+from .extents import Extent
+from .journal import Journal, Known
+from .parts import WHOLE, Part
+from .plan import CheckpointPlan
+from .receipt import Receipt
+from .shards import Shard, contradicting, index_content
+from .targets import LocalTarget, Target, exists_already
+from .writer import ExtentResult
+
+__all__ = ["Share"]
+
+#: Extents are noted together: waiting for the disk after each small one would take longer than drawing them.
+_COMMIT_BYTES = 256 << 20
+
+
+class Share:
+    """One process's share of a checkpoint, from the claim of its files to their final names.
+
+    A context manager. Entering it claims the files of a part, or takes over what a dead process left of
+    them; then `missing` says which extents have to be made, whoever makes them: threads, or workers of an
+    engine. `finished` takes their results, `publish` gives the files their names. If it is left with an
+    interrupt or an OSError, such as a full disk, what is finished stays for the next run; with any other
+    error, or if nothing is finished, everything is removed.
+
+    Parameters
+    ----------
+    plan : CheckpointPlan
+        The checkpoint.
+    part : Part
+        Which files; by default all.
+    overwrite : bool
+        Whether existing files may be replaced.
+    results : iterable of ExtentResult, optional
+        Extents that others have made. Only given to finish: nothing is prepared then for what is missing.
+
+    Raises
+    ------
+    SpecError
+        If the path is of the wrong kind.
+    RecipeError
+        If the receipt cannot say what a tensor is.
+    """
+
+    def __init__(
+        self,
+        plan: CheckpointPlan,
+        part: Part = WHOLE,
+        *,
+        overwrite: bool = False,
+        results: Iterable[ExtentResult] | None = None,
+    ) -> None:
+        path = plan.path
+        if plan.is_file and path.is_dir():
+            raise SpecError(
+                f"{path} is a directory; name a file ending in .safetensors, or a directory without it"
+            )
+        if not plan.is_file and path.is_file():
+            raise SpecError(f"{path} is a file; name a directory, or a file ending in .safetensors")
+        if not plan.is_file:
+            # what the receipt cannot say is refused now, not after the work
+            sums = dict.fromkeys((draft.name for draft in plan.blueprint.drafts), 0)
+            Receipt(plan.blueprint, plan.shards, sums, plan.fingerprint).to_json()
+        self.plan = plan
+        self.part = part
+        self.target: Target = LocalTarget(plan.directory, plan.tag)
+        self.missing: tuple[Extent, ...] = ()
+        self._journal = Journal(plan)
+        self._files = self._journal.files_of(part)
+        self._overwrite = overwrite
+        self._results = None if results is None else list(results)
+        self._fresh: list[ExtentResult] = []
+        self._left: dict[int, int] = {}
+        self._pending: list[int] = []
+        self._lock = threading.Lock()
+        self._commits = threading.Lock()
+        if part.count > 1 and overwrite:
+            self._refuse_own_source()
+
+    @property
+    def shards(self) -> list[Shard]:
+        """The files of this share."""
+        return [self.plan.shards[file] for file in self._files]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the files of this share."""
+        return sum(shard.nbytes for shard in self.shards)
+
+    def __enter__(self) -> Share:
+        self.target.begin()
+        try:
+            self._claim()
+            self._meet_others()
+            self._prepare()
+        except BaseException as error:
+            self._leave(error)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.target.close()
+            self._journal.release()
+            return
+        kept = self._leave(error)
+        if not kept:
+            return
+        sentence = f"{kept} of {self._amount()} extents are kept: run the same command again to continue"
+        if isinstance(error, OSError):
+            raise OSError(error.errno, f"{error.strerror or error}. {sentence}") from None
+        error.args = (sentence,)
+
+    def finished(self, result: ExtentResult) -> None:
+        """Note that an extent of `missing` was made and written; any thread may call it.
+
+        A file whose last extent it is becomes durable before this returns.
+        """
+        extent = self.plan.extents[result.index]
+        with self._lock:
+            self._fresh.append(result)
+            self._left[extent.file] -= 1
+            is_last = self._left[extent.file] == 0
+            is_due = is_last or sum(each.nbytes for each in self._fresh) >= _COMMIT_BYTES
+        if is_due:
+            self._commit(extent.file if is_last else None)
+
+    def publish(self) -> Receipt | None:
+        """Give the files of this share their names; the last process adds configuration, receipt and index.
+
+        Returns
+        -------
+        Receipt or None
+            None if files of other parts are still missing.
+
+        Raises
+        ------
+        FileExistsError
+            If a file has appeared meanwhile and `overwrite` is false.
+        """
+        assert not any(self._left.values()), "every extent is finished"
+        plan, first = self.plan, len(self.plan.first)
+        for file in self._pending:
+            if file not in self._left:
+                # its last extent was made by a former run
+                self.target.complete(plan.shards[file].name)
+        with self._journal.guarded():
+            known = self._journal.known()
+            self._refuse_existing(known)
+            names = [plan.shards[file].name for file in self._pending]
+            done = {*self._files, *(place - first for place in known.named)}
+            if is_last := len(done & {*range(len(plan.shards))}) == len(plan.shards):
+                receipt = Receipt(plan.blueprint, plan.shards, self._sums(known), plan.fingerprint)
+                for name, content in _companions(receipt, plan):
+                    self.target.put(name, content)
+                names = [*plan.first, *names, *plan.last]
+            self._journal.add_named(map(plan.names.index, names))
+            self.target.publish(names)
+            if is_last:
+                self.target.remove(self._obsolete())
+                self._journal.remove()
+        return receipt if is_last else None
+
+    def _claim(self) -> None:
+        plan, first, extents = self.plan, len(self.plan.first), self.plan.extents
+        with self._journal.guarded():
+            self._journal.claim(self.part)
+            self._journal.add_done((each.index, each.crc32) for each in self._results or ())
+            known = self._journal.known()
+            for file in self._files:
+                shard = plan.shards[file]
+                if self.target.begun(shard.name, shard.nbytes):
+                    self._pending.append(file)
+                elif not (first + file in known.named and self.target.exists(shard.name)):
+                    self._pending.append(file)
+                    self._journal.forget(first + file)
+            known = self._journal.known()
+        pending = set(self._pending)
+        self.missing = tuple(
+            extent
+            for extent in extents
+            if extent.file in pending
+            and (extent.index not in known.done or (plan.digest and known.done[extent.index] is None))
+        )
+        for extent in self.missing:
+            self._left[extent.file] = self._left.get(extent.file, 0) + 1
+
+    def _meet_others(self) -> None:
+        """Refuse living writers of other plans for the same files, and what exists; remove what the dead left."""
+        differing = None
+        for _, content, is_alive in self._journal.others():
+            differing = self._journal.differs(content)
+            if is_alive:
+                raise BlockingIOError(
+                    errno.EWOULDBLOCK,
+                    f"another process is writing other content for the same files in {self.plan.directory}: "
+                    f"{differing}. Wait for it, or write elsewhere",
+                )
+        with self._journal.guarded():
+            known = self._journal.known()
+            if self.part.count > 1 and self._overwrite:
+                # the parts appear one by one: what was there must not be taken for one of them
+                self.target.remove([*self._existing(known), *self._obsolete()])
+            self._refuse_existing(known, differing)
+        self._journal.remove_others()
+
+    def _prepare(self) -> None:
+        for file in self._pending:
+            if self._results is None or file not in self._left:
+                shard = self.plan.shards[file]
+                self.target.prepare(shard.name, shard.nbytes, shard.header)
+        if self._results is not None and self._left:
+            raise FileNotFoundError(errno.ENOENT, self._incomplete())
+
+    def _incomplete(self) -> str:
+        """Say which files are not complete, and which part is to write them."""
+        counts = [part.count for part in self._journal.parts() if part.count > 1]
+        names = ", ".join(self.plan.shards[file].name for file in sorted(self._left)[:3])
+        if len(self._left) > 3:
+            names += f" and {len(self._left) - 3} more"
+        if not counts:
+            return f"{names} in {self.plan.directory}: not complete; run the extents that are missing, then finish"
+        parts = (Part(index, max(counts)) for index in range(max(counts)))
+        late = [str(part) for part in parts if set(self._journal.files_of(part)) & set(self._left)]
+        said = f"part {late[0]} is" if len(late) == 1 else f"parts {', '.join(late)} are"
+        return f"{said} missing: {names} in {self.plan.directory} not complete; run what is missing, then --finish"
+
+    def _commit(self, completed: int | None) -> None:
+        # one at a time: meanwhile the other threads draw
+        with self._commits:
+            with self._lock:
+                fresh, self._fresh = self._fresh, []
+            for file in sorted({self.plan.extents[each.index].file for each in fresh} - {completed}):
+                self.target.flush(self.plan.shards[file].name)
+            if completed is not None:
+                self.target.complete(self.plan.shards[completed].name)
+            self._journal.add_done((each.index, each.crc32) for each in fresh)
+
+    def _leave(self, error: BaseException) -> int:
+        """Keep what is finished if the next run can go on from it, else remove it; return the extents kept."""
+        goes_on = isinstance(error, OSError) or not isinstance(error, Exception)
+        if goes_on:
+            with suppress(OSError):
+                self._commit(None)
+        self.target.close()
+        names = [self.plan.shards[file].name for file in self._pending]
+        with self._journal.guarded():
+            done = self._journal.known().done
+            kept = sum(self.plan.extents[index].file in self._files for index in done)
+            if goes_on and kept and self._journal.is_held:
+                self._journal.release()
+                return kept
+            if self._journal.is_held:
+                for name in names:
+                    self._journal.forget(self.plan.names.index(name))
+                self.target.abandon((*self.plan.first, *names, *self.plan.last))
+            self._journal.discard()
+        self.target.abandon(())
+        return 0
+
+    def _refuse_existing(self, known: Known, differing: str | None = None) -> None:
+        if self._overwrite:
+            return
+        for name in (*self._existing(known), *self._obsolete()):
+            why = "" if differing is None else f", and what made it differs: {differing}"
+            raise exists_already(self.plan.directory / name, why)
+
+    def _existing(self, known: Known) -> list[str]:
+        """Return the final names that are taken by what this plan has not written."""
+        names = enumerate(self.plan.names)
+        return [name for place, name in names if place not in known.named and self.target.exists(name)]
+
+    def _obsolete(self) -> list[str]:
+        return contradicting(self.target.names(), self.plan.stem, self.plan.names)
+
+    def _refuse_own_source(self) -> None:
+        for draft in self.plan.blueprint.drafts:
+            if isinstance(draft.content, Copied) and draft.content.path.parent.resolve() == (
+                self.plan.directory.resolve()
+            ):
+                raise SpecError(
+                    f"tensor '{draft.name}' is copied from {draft.content.path}, which parts would replace before "
+                    "all have read it; write into another directory"
+                )
+
+    def _sums(self, known: Known) -> dict[str, int]:
+        if not self.plan.digest:
+            return {}
+        sums: dict[str, list[tuple[int, int]]] = {draft.name: [] for draft in self.plan.blueprint.drafts}
+        for extent in self.plan.extents:
+            crc = known.done[extent.index]
+            assert crc is not None, "a plan with checksums has one of every extent"
+            sums[extent.tensor].append((crc, extent.nbytes))
+        return {name: combine(parts) for name, parts in sums.items()}
+
+    def _amount(self) -> int:
+        return sum(extent.file in self._files for extent in self.plan.extents)
+
+
+def _companions(receipt: Receipt, plan: CheckpointPlan) -> Iterator[tuple[str, bytes]]:
+    """Yield the small files that lie beside those of tensors."""
+    if plan.first:
+        yield plan.first[0], receipt.to_json().encode()
+    if len(plan.first) > 1:
+        config = json.dumps(plan.blueprint.spec.config, indent=2, ensure_ascii=False)
+        yield plan.first[1], f"{config}\n".encode()
+    for name in plan.last:
+        yield name, index_content(plan.shards)
