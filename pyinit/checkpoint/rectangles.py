@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..stream.plan import Plan
 from ..stream.safetensors import ITEMSIZE
 from ..stream.window import Shape, Window
-from .contents import READERS, Bytes, Content, content_from_dict
+from .contents import Bytes, Content, Drawn, content_from_dict
 
 __all__ = ["Piece", "Rearranged", "Rectangle"]
 
@@ -118,6 +119,19 @@ class Rearranged:
                     piece.content.fill(where, part.extent, made.view(np.uint8), threads)
                     target[...] = made.reshape(part.extent).transpose(part.order).reshape(part.shape)
 
+    @property
+    def plan(self) -> Plan | None:
+        """The numbers of what is drawn, where all pieces have the same; the shape is another tensor's."""
+        plans = [piece.content.plan for piece in self.pieces if isinstance(piece.content, Drawn)]
+        if not plans or len(plans) < len(self.pieces):
+            return None
+        first = plans[0]
+        same = all(
+            (plan.distribution, plan.numbers, plan.dtype) == (first.distribution, first.numbers, first.dtype)
+            for plan in plans
+        )
+        return first if same else None
+
     def at_once(self, shape: Shape) -> int:
         """Return all elements if those of a piece must be made together."""
         if any(piece.content.at_once(piece.shape) for piece in self.pieces):
@@ -144,18 +158,16 @@ class Rearranged:
             ],
         }
 
-
-def _rearranged(fields: Mapping[str, Any], name: str, shape: Shape, dtype: str) -> Content:
-    whole = [tuple(map(int, entry["shape"])) for entry in fields["of"]]
-    contents = [
-        content_from_dict(entry["content"], name, of, dtype)
-        for entry, of in zip(fields["of"], whole, strict=True)
-    ]
-    pieces = (
-        Piece(Rectangle(*map(tuple, numbers)), contents[number], whole[number])
-        for number, *numbers in fields["pieces"]
-    )
-    return Rearranged(tuple(pieces), dtype)
-
-
-READERS[Rearranged.kind] = _rearranged
+    @classmethod
+    def read(cls, fields: Mapping[str, Any], name: str, shape: Shape, dtype: str) -> Content:
+        """Return the content that `to_dict` wrote."""
+        whole = [tuple(map(int, entry["shape"])) for entry in fields["of"]]
+        contents = [
+            content_from_dict(entry["content"], name, of, dtype)
+            for entry, of in zip(fields["of"], whole, strict=True)
+        ]
+        pieces = (
+            Piece(Rectangle(*map(tuple, numbers)), contents[number], whole[number])
+            for number, *numbers in fields["pieces"]
+        )
+        return cls(tuple(pieces), dtype)

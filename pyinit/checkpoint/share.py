@@ -316,8 +316,9 @@ def _companions(receipt: Receipt, plan: CheckpointPlan) -> Iterator[tuple[str, b
     """Yield the small files that lie beside those of tensors."""
     if plan.first:
         yield plan.first[0], receipt.to_json().encode()
-    if len(plan.first) > 1:
-        config = json.dumps(plan.blueprint.spec.config, indent=2, ensure_ascii=False)
-        yield plan.first[1], f"{config}\n".encode()
+        spec = plan.blueprint.spec
+        if spec.config is not None:
+            yield "config.json", f"{json.dumps(spec.config, indent=2, ensure_ascii=False)}\n".encode()
+        yield from ((name, text.encode()) for name, text in spec.files.items())
     for name in plan.last:
         yield name, index_content(plan.shards)

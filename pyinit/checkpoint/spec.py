@@ -163,6 +163,9 @@ class Spec:
                 raise SpecError(
                     f"{self.source}: '{alias}' is tied to '{owner}' and so cannot be a tensor as well"
                 )
+        for name in self.files:
+            if Path(name).name != name:
+                raise SpecError(f"{self.source}: a further file lies beside the others; got '{name}'")
         if self.nbytes >= 2**63:
             raise ShapeError(f"{self.source}: a model must have less than 2**63 bytes; got {self.nbytes}")
 

@@ -23,7 +23,7 @@ from ..materialization.construction import was_computed
 from ..materialization.deciding import Recipes, as_asked, decided
 from ..materialization.holding import named_tensors
 from ..materialization.recording import Recorded
-from .contents import Given, Kept, content_of
+from .contents import Kept, content_of, given
 from .converted import Converted
 from .saving import Saving, saving_of, state_of
 
@@ -88,7 +88,7 @@ def draw_up(
     for name in saving.following.tensors:
         begun = of[name]
         contents[name] = (
-            (Given(state[name]), None) if begun is None else content_of(begun, root, definition, kept)
+            (given(state[name]), None) if begun is None else content_of(begun, root, definition, kept)
         )
     drafts = tuple(_draft(name, saving, contents, of, root) for name in saving.tensors)
     tensors = tuple(TensorSpec(draft.name, draft.shape, draft.dtype) for draft in drafts)

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 
 from ...checkpoint.contents import Bytes, Content, Drawn, Filled
+from ...checkpoint.given import Given
 from ...errors import RecipeError
 from ...recipes.distributions import constant
 from ...recipes.fans import Axes
@@ -26,10 +26,12 @@ from ..materialization.replay import in_windows, refill
 from ..materialization.view import View
 from ..tensor import WRITTEN
 
-__all__ = ["Computed", "Given", "Kept", "content_of"]
+__all__ = ["Computed", "Kept", "content_of", "given"]
 
 aten = torch.ops.aten
 
+# Bytes of a tensor that is computed of no draw, up to which a plan holds it.
+_SMALL = 64 << 10
 # Bytes of whole tensors that are kept while windows of them are asked for.
 _KEPT = 64 << 20
 
@@ -99,29 +101,15 @@ class Computed:
         }
 
 
-class Given:
-    """A real tensor of the module, as it is."""
-
-    kind: ClassVar[str] = "given"
-
-    def __init__(self, tensor: torch.Tensor) -> None:
-        # the bytes count: NumPy has no bfloat16
-        self._bytes = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
-        self._itemsize = tensor.element_size()
-
-    def fill(self, window: Window, extent: Shape, out: Bytes, threads: int) -> None:
-        """Copy the rectangle."""
-        whole = self._bytes.reshape(*window.global_shape, self._itemsize)
-        place = tuple(slice(first, first + n) for first, n in zip(window.start, extent, strict=True))
-        out[...] = whole[place].reshape(-1)
-
-    def at_once(self, shape: Shape) -> int:
-        """Return 0."""
-        return 0
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return a digest of the bytes."""
-        return {"kind": self.kind, "blake2b": blake2b(self._bytes.data, digest_size=16).hexdigest()}
+def given(tensor: torch.Tensor) -> Content:
+    """Return a content of the values that a real tensor has; one integer everywhere is that integer."""
+    dtype = str(tensor.dtype).removeprefix("torch.")
+    # the bytes count: NumPy has no bfloat16
+    data = tensor.detach().cpu().contiguous().reshape(-1)
+    is_integer = dtype.startswith(("int", "uint", "bool"))
+    if is_integer and data.numel() and bool((data == data[0]).all()):
+        return Filled(int(data[0]), dtype)
+    return Given(data.view(torch.uint8).numpy().tobytes(), dtype)
 
 
 def content_of(recorded: Recorded, root: Key, definition: str, kept: Kept) -> tuple[Content, Recipe | None]:
@@ -131,6 +119,9 @@ def content_of(recorded: Recorded, root: Key, definition: str, kept: Kept) -> tu
     replayed.
     """
     writes, view = recorded.writes, recorded.view
+    if recorded.view.size * view.dtype.itemsize <= _SMALL and not _draws(writes, set()):
+        # the key decides nothing of it
+        return given(refill(recorded, torch.empty(view.shape, dtype=view.dtype), root)), None
     first = writes[0] if writes else None
     if first is None or first.view != view:
         return Computed(recorded, root, definition, kept), None
@@ -148,11 +139,26 @@ def content_of(recorded: Recorded, root: Key, definition: str, kept: Kept) -> tu
         if recipe is not None:
             plan = recipe.plan(view.shape, WRITTEN[view.dtype])
             return Drawn(plan, key, zero_rows), recipe
-    elif value is not None and len(writes) == 1 and value == int(value) and not view.dtype.is_complex:
+    elif value is not None and len(writes) == 1 and value == int(value):
         dtype = str(view.dtype).removeprefix("torch.")
-        if dtype == "bool" or np.issubdtype(np.dtype(dtype) if hasattr(np, dtype) else np.void, np.integer):
+        if dtype.startswith(("int", "uint", "bool")):
             return Filled(int(value), dtype), constant(value)
     return Computed(recorded, root, definition, kept), None
+
+
+def _draws(writes: tuple[Write, ...], seen: set[int]) -> bool:
+    """Tell whether a draw, or a constant that is one, is among writes or what they read."""
+    if id(writes) in seen:
+        return False
+    seen.add(id(writes))
+    return any(
+        isinstance(write.content, Draw)
+        or (
+            isinstance(write.content, Call)
+            and any(_draws(read.writes, seen) for read in write.content.snapshots)
+        )
+        for write in writes
+    )
 
 
 def _constant(write: Write) -> float | None:
@@ -217,7 +223,7 @@ def _said(writes: tuple[Write, ...], seen: dict[int, int]) -> Iterator[str]:
                     yield repr(leaf.view)
                     yield from _said(leaf.writes, seen)
                 elif isinstance(leaf, torch.Tensor):
-                    given = Given(leaf).to_dict()["blake2b"]
-                    yield f"{leaf.dtype} {tuple(leaf.shape)} {tuple(leaf.stride())} {given}"
+                    data = leaf.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+                    yield f"{leaf.dtype} {tuple(leaf.shape)} {blake2b(data.data, digest_size=16).hexdigest()}"
                 else:
                     yield repr(leaf)
