@@ -21,6 +21,7 @@ from ...recipes.recipe import Recipe
 from ...recipes.rules import fitted
 from ...stream.key import Key
 from ...stream.window import Shape, Window
+from ..materialization.dependence import is_random
 from ..materialization.recording import TARGET, Call, Draw, Lost, Recorded, Snapshot, Write
 from ..materialization.replay import in_windows, refill
 from ..materialization.view import View
@@ -30,8 +31,9 @@ __all__ = ["Computed", "Kept", "content_of", "given"]
 
 aten = torch.ops.aten
 
-# Bytes of a tensor that is computed of no draw, up to which a plan holds it.
+# Bytes of a tensor that the key does not decide: up to which a plan holds it, and it is looked at.
 _SMALL = 64 << 10
+_MADE = 16 << 20
 # Bytes of whole tensors that are kept while windows of them are asked for.
 _KEPT = 64 << 20
 
@@ -118,19 +120,24 @@ def content_of(recorded: Recorded, root: Key, definition: str, kept: Kept) -> tu
     One draw, or one constant, of the whole tensor is a plan, also if rows of zeros follow; all else is
     replayed.
     """
+    simple = _simple(recorded, root)
+    if simple is None and recorded.cell.nbytes <= _MADE and not is_random(recorded.writes):
+        simple = _known(recorded, root)
+    return (Computed(recorded, root, definition, kept), None) if simple is None else simple
+
+
+def _simple(recorded: Recorded, root: Key) -> tuple[Content, Recipe | None] | None:
+    """Return the plan of a tensor that one draw or constant makes."""
     writes, view = recorded.writes, recorded.view
-    if recorded.view.size * view.dtype.itemsize <= _SMALL and not _draws(writes, set()):
-        # the key decides nothing of it
-        return given(refill(recorded, torch.empty(view.shape, dtype=view.dtype), root)), None
     first = writes[0] if writes else None
     if first is None or first.view != view:
-        return Computed(recorded, root, definition, kept), None
+        return None
     rows = [_zero_row(write, view) for write in writes[1:]]
     value = _constant(first)
     if view.dtype in WRITTEN and None not in rows:
         zero_rows = tuple(sorted({row for row in rows if row is not None}))
         recipe: Recipe | None = constant(value) if value is not None else None
-        key = root
+        key = root.fold_in(recorded.name)
         if isinstance(first.content, Draw):
             recipe, key = (
                 fitted(first.content.recipe, Axes(layout="torch"), view.shape),
@@ -143,22 +150,23 @@ def content_of(recorded: Recorded, root: Key, definition: str, kept: Kept) -> tu
         dtype = str(view.dtype).removeprefix("torch.")
         if dtype.startswith(("int", "uint", "bool")):
             return Filled(int(value), dtype), constant(value)
-    return Computed(recorded, root, definition, kept), None
+    return None
 
 
-def _draws(writes: tuple[Write, ...], seen: set[int]) -> bool:
-    """Tell whether a draw, or a constant that is one, is among writes or what they read."""
-    if id(writes) in seen:
-        return False
-    seen.add(id(writes))
-    return any(
-        isinstance(write.content, Draw)
-        or (
-            isinstance(write.content, Call)
-            and any(_draws(read.writes, seen) for read in write.content.snapshots)
-        )
-        for write in writes
-    )
+def _known(recorded: Recorded, root: Key) -> tuple[Content, Recipe | None] | None:
+    """Return what makes a tensor that the key does not decide, if a plan can hold it."""
+    value = refill(recorded, torch.empty(recorded.shape, dtype=recorded.dtype), root)
+    first = value.reshape(-1)[:1]
+    if recorded.dtype in WRITTEN and value.numel() and bool((value == first).all() & first.isfinite().all()):
+        recipe = constant(float(first))
+        plan = recipe.plan(recorded.shape, WRITTEN[recorded.dtype])
+        content = Drawn(plan, root.fold_in(recorded.name))
+        made = torch.empty(value.nbytes, dtype=torch.uint8)
+        content.fill(Window((0,) * value.dim(), recorded.shape), recorded.shape, made.numpy(), 1)
+        # of zeros one may be negative
+        if torch.equal(made, value.contiguous().reshape(-1).view(torch.uint8)):
+            return content, recipe
+    return (given(value), None) if value.nbytes <= _SMALL else None
 
 
 def _constant(write: Write) -> float | None:
