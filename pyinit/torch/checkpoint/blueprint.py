@@ -78,11 +78,7 @@ def draw_up(
     # of tied tensors all have what was recorded of the first
     of = {name: recorded.get(by_identity[id(tensor)]) for name, tensor in state.items()}
 
-    def same(name: str) -> object:
-        begun = of[name]
-        return id(state[name]) if begun is None else (id(begun.cell), begun.view)
-
-    saving = saving_of(module, same)
+    saving = saving_of(module)
     kept = Kept()
     contents: dict[str, tuple[Content, Recipe | None]] = {}
     for name in saving.following.tensors:

@@ -35,7 +35,7 @@ def write_checkpoint(
     ``full_tensor()`` gives on any mesh. Names, ties and layout are those of the module's library: a
     transformers model is written as its ``save_pretrained`` writes it, config.json included, and loads with
     ``from_pretrained``; a timm model by its state dict, with the config.json that timm reads; any other by
-    its state dict, tied tensors once.
+    its state dict, which ``load_state_dict`` takes: a tied tensor under each of its names.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """What the library of a module writes of it: under which names, which tied tensors once, with which files.
 
 Of a transformers model that is what its `save_pretrained` does, and its own functions say so, given tensors
-without memory; of others, the state dict.
+without memory; of others, the whole state dict, which ``load_state_dict`` asks for.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -72,15 +72,13 @@ def state_of(module: torch.nn.Module) -> Tensors:
     return {names[name]: value for name, value in state.items()}
 
 
-def saving_of(module: torch.nn.Module, same: Callable[[str], object]) -> Saving:
+def saving_of(module: torch.nn.Module) -> Saving:
     """Return what is written of a module.
 
     Parameters
     ----------
     module : torch.nn.Module
         On the meta device, without wrappers around the whole.
-    same : callable
-        From a name of `state_of` to something that is equal for tied tensors.
 
     Raises
     ------
@@ -90,19 +88,9 @@ def saving_of(module: torch.nn.Module, same: Callable[[str], object]) -> Saving:
     state = state_of(module)
     if is_pretrained(module):
         return _of_transformers(module, state)
-    kept, ties = _each_once(state, same)
-    following = Following({name: (tuple(value.shape), value.dtype) for name, value in kept.items()})
+    following = Following({name: (tuple(value.shape), value.dtype) for name, value in state.items()})
     config = _timm_config(module) if type(module).__module__.partition(".")[0] == "timm" else None
-    return Saving(following.tensors, ties, following, config)
-
-
-def _each_once(state: Tensors, same: Callable[[str], object]) -> tuple[Tensors, dict[str, str]]:
-    """Return tied tensors under the first of their sorted names, as safetensors saves models."""
-    groups: dict[object, list[str]] = {}
-    for name in state:
-        groups.setdefault(same(name), []).append(name)
-    ties = {alias: min(names) for names in groups.values() for alias in names if alias != min(names)}
-    return {name: value for name, value in state.items() if name not in ties}, ties
+    return Saving(following.tensors, {}, following, config)
 
 
 def _of_transformers(module: Any, state: Tensors) -> Saving:

@@ -1,8 +1,8 @@
-"""Architectures of transformers and timm are written as their libraries save them, and hold what materialize makes.
+"""Architectures of transformers and timm are written as their libraries save them.
 
-The oracle is each library's own way of saving: of the module that `materialize` makes, `save_pretrained` writes a
-file beside the one that pyinit streams. Both have the same names, dtypes, shapes and bytes, the same configuration,
-and the streamed one loads with nothing missing, unexpected or mismatched.
+The oracle is each library's own way of saving: of the module that `materialize` makes, `save_pretrained`
+writes a file beside the one that pyinit streams. Both have the same names, dtypes, shapes and bytes, and the
+same configuration; the streamed one loads with nothing missing, unexpected or mismatched.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ draw_up = pytest.importorskip("pyinit.torch.checkpoint.blueprint").draw_up
 
 KEY = 11
 
-# Small ones, where `tools.architectures` makes them too small to be valid, or so that they lack what is special.
+# Where `tools.architectures` makes them too small to be valid, or so that they lack what is special.
 SIZES = {
     "vocab_size": 64,
     "hidden_size": 32,
