@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,9 +12,10 @@ import torch
 from ...checkpoint.blueprint import Blueprint, Draft
 from ...checkpoint.contents import Content, Drawn
 from ...checkpoint.rectangles import Piece, Rearranged, Rectangle
-from ...checkpoint.spec import FLOATS, Spec, TensorSpec
-from ...errors import DTypeError, LayoutError, RecipeError
+from ...checkpoint.spec import Spec, TensorSpec
+from ...errors import LayoutError, RecipeError
 from ...recipes.recipe import Recipe
+from ...recipes.rules import Rule
 from ...stream.key import Key, as_key
 from ...stream.window import Shape
 from ..materialization.beginnings import forget
@@ -23,6 +23,7 @@ from ..materialization.construction import was_computed
 from ..materialization.deciding import Recipes, as_asked, decided
 from ..materialization.holding import named_tensors
 from ..materialization.recording import Recorded
+from .casting import in_dtype
 from .contents import Kept, content_of, given
 from .converted import Converted
 from .saving import Saving, saving_of, state_of
@@ -62,22 +63,26 @@ def draw_up(
     root, asked = as_key(key), as_asked(recipe)
     module = _unwrapped(module)
     _check(module)
-    module = _in_dtype(module, dtype)
+    with in_dtype(module, dtype):
+        return _drawn_up(module, asked, root, type(module).__qualname__ if source is None else source)
+
+
+def _drawn_up(
+    module: torch.nn.Module, asked: Recipe | tuple[Rule, ...] | None, root: Key, definition: str
+) -> Blueprint:
     recorded = decided(module, asked)
     # recorded once more, transformers' marks would hide what begins
     forget(module)
-    by_identity = {id(tensor): name for name, tensor in named_tensors(module)}
-    definition = type(module).__qualname__ if source is None else source
+    names = {id(tensor): name for name, tensor in named_tensors(module)}
     state = state_of(module)
     for name, tensor in state.items():
-        if id(tensor) not in by_identity:
+        if id(tensor) not in names:
             raise RecipeError(
                 f"write_checkpoint needs tensors that the module holds; '{name}' is made when its state dict "
                 "is asked for. Make the module real with materialize, and save it yourself."
             )
     # of tied tensors all have what was recorded of the first
-    of = {name: recorded.get(by_identity[id(tensor)]) for name, tensor in state.items()}
-
+    of = {name: recorded.get(names[id(tensor)]) for name, tensor in state.items()}
     saving = saving_of(module)
     kept = Kept()
     contents: dict[str, tuple[Content, Recipe | None]] = {}
@@ -127,19 +132,6 @@ def _check(module: torch.nn.Module) -> None:
                 f"write_checkpoint needs a module on the meta device; '{name}' of {type(module).__name__} is "
                 "real. Build it under pyinit.torch.deferred(), or save a real module with its library."
             )
-
-
-def _in_dtype(module: torch.nn.Module, dtype: str | torch.dtype | None) -> torch.nn.Module:
-    """Return a module whose floating tensors are of a dtype: itself, or a copy."""
-    if dtype is None:
-        return module
-    name = str(dtype).removeprefix("torch.")
-    if name not in FLOATS:
-        raise DTypeError(f"dtype must be one of {', '.join(FLOATS)}; got {dtype!r}")
-    wanted = getattr(torch, name)
-    if all(tensor.dtype == wanted or not tensor.is_floating_point() for _, tensor in named_tensors(module)):
-        return module
-    return copy.deepcopy(module).to(wanted)
 
 
 def _draft(

@@ -219,6 +219,19 @@ def test_transformers(name: str, tmp_path: Path) -> None:
     assert [name for name in found if not torch.equal(found[name], expected[name])] == []
 
 
+def test_a_dtype_is_noted_in_the_configuration(tmp_path: Path) -> None:
+    module = recorded(builder("mixtral"))
+    pit.write_checkpoint(module, tmp_path / "streamed", key=KEY, dtype="bfloat16")
+    pit.materialize(recorded(builder("mixtral")).to(torch.bfloat16), key=KEY).save_pretrained(
+        tmp_path / "saved"
+    )
+    assert tensors_of(tmp_path / "streamed") == tensors_of(tmp_path / "saved")
+    configs = [json.loads((tmp_path / part / "config.json").read_bytes()) for part in ("streamed", "saved")]
+    assert configs[0] == configs[1]
+    assert configs[0]["dtype"] == "bfloat16"
+    assert str(module.config.dtype) == "torch.float32" or module.config.dtype is None
+
+
 def test_fused_experts_are_cut_by_slicing() -> None:
     for name in sorted(FUSED):
         drafts = draw_up(recorded(builder(name)), key=KEY).drafts
