@@ -13,7 +13,7 @@ from .families.lookup import find_spec
 from .parts import WHOLE, Part
 from .plan import CheckpointPlan, plan_blueprint
 from .receipt import Receipt
-from .share import Share
+from .share import Share, is_complete
 from .spec import Spec
 from .writer import ExtentResult, Progress, write_extents
 
@@ -131,9 +131,28 @@ def write_plan(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Receipt | None:
-    """Write the files of a part of a plan; return the receipt, or None if other parts are still missing."""
+    """Write the files of a part of a plan, and whatever is still missing for the whole after it.
+
+    Returns
+    -------
+    Receipt or None
+        None if other parts are still missing, or have completed the checkpoint already (`is_complete`).
+    """
     check_threads(threads)
-    with Share(plan, part, overwrite=overwrite) as share:
+    share = Share(plan, part, overwrite=overwrite)
+    if part.count > 1 and (not share.shards or is_complete(plan)):
+        return None
+    try:
+        return _written(share, threads, progress)
+    except FileExistsError:
+        # the last of the others may have completed it since, with files that this part had written before
+        if part.count > 1 and is_complete(plan):
+            return None
+        raise
+
+
+def _written(share: Share, threads: int | None, progress: Progress | None) -> Receipt | None:
+    with share:
         total = share.nbytes
         before = total - sum(extent.nbytes for extent in share.missing)
 
@@ -141,15 +160,9 @@ def write_plan(
             if progress is not None:
                 progress(before + written, total)
 
-        write_extents(
-            plan,
-            share.missing,
-            share.target,
-            share.finished,
-            threads=threads,
-            digest=plan.digest,
-            progress=report,
-        )
+        plan, digest = share.plan, share.plan.digest
+        extents, target = share.missing, share.target
+        write_extents(plan, extents, target, share.finished, threads=threads, digest=digest, progress=report)
         receipt = share.publish()
         report(total - before)
     return receipt

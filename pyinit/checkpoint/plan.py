@@ -13,9 +13,10 @@ from typing import Any
 from ..errors import SpecError
 from ..stream.key import Key
 from .blueprint import Blueprint, draw_up
+from .differences import canonical, difference
 from .extents import EXTENT_BYTES, Extent, cut_extents
 from .families.lookup import find_spec
-from .plan_json import canonical, difference, document, read_document, text_of
+from .plan_json import document, read_document, text_of
 from .shards import Shard, cut, index_name
 from .spec import Spec
 

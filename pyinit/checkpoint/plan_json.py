@@ -1,4 +1,4 @@
-"""A plan of a checkpoint as JSON, read strictly; and how two plans differ."""
+"""A plan of a checkpoint as JSON, read strictly."""
 
 from __future__ import annotations
 
@@ -17,21 +17,20 @@ from ..stream.release import version
 from ..stream.strict_json import finite, parsed, shown
 from .blueprint import Blueprint, Draft
 from .contents import READERS, Drawn, content_from_dict
+from .differences import Document, difference
 from .extents import Extent
 from .given import Given
 from .rectangles import Rearranged
 from .shards import Shard
 from .spec import Spec, TensorSpec
 
-__all__ = ["Document", "PlanDocument", "canonical", "difference", "document", "read_document", "text_of"]
+__all__ = ["HEAD", "Document", "PlanDocument", "document", "read_document", "text_of"]
 
 #: The number of this format.
 _FORMAT = 1
 
 # contents that lie on those of `contents`
 READERS.update({Given.kind: Given.read, Rearranged.kind: Rearranged.read})
-
-Document = dict[str, Any]
 
 # what a tensor's use adds to its shape, where it differs from these
 _USE = {
@@ -127,11 +126,6 @@ def _said(what: Recipe | Rule, is_strict: bool) -> Document:
         return {"recipe": repr(what)}
 
 
-def canonical(content: Document) -> str:
-    """Return the one text of a document that its fingerprint is taken of."""
-    return json.dumps(finite(content), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-
-
 def text_of(content: Document, path: Path, fingerprint: str) -> str:
     """Return a document as text to keep: one line for each tensor, file and extent."""
     head = {"pyinit": version(), "path": str(path), "fingerprint": fingerprint}
@@ -171,14 +165,16 @@ class PlanDocument:
 
     def check(self, made: Document, fingerprint: str) -> None:
         """Refuse a document from which another plan was made than the one that it says."""
-        if fingerprint != self.fingerprint:
-            found = difference(self.content, made) or "its fingerprint"
+        found = difference(self.content, made)
+        if found is not None or fingerprint != self.fingerprint:
+            found = found or "its fingerprint is another"
             raise FormatError(f"the plan was changed since it was made: {found}. Make it again")
 
 
-_HEAD = ("pyinit", "path", "fingerprint")
+#: What a text says beside the document: who made it, for which place.
+HEAD = ("pyinit", "path", "fingerprint")
 _FIELDS = {
-    *_HEAD,
+    *HEAD,
     "pyinit_plan",
     "stream_version",
     "key",
@@ -236,7 +232,7 @@ def _read(content: Document) -> PlanDocument:
         content["path"],
         content["extent_bytes"],
         content["digest"],
-        {name: value for name, value in content.items() if name not in _HEAD},
+        {name: value for name, value in content.items() if name not in HEAD},
         content["fingerprint"],
     )
 
@@ -267,46 +263,3 @@ def _check_numbers(name: str, recipe: Recipe, content: Drawn) -> None:
                 f"{getattr(here, field.name)} in this pyinit ({version()}). Use the pyinit that made the plan, or "
                 "make it again"
             )
-
-
-def difference(one: Document, other: Document) -> str | None:
-    """Return the first thing in which two documents differ, in words, or None."""
-    one, other = json.loads(canonical(one)), json.loads(canonical(other))
-    for name in one:
-        if name == "tensors" or one[name] == other.get(name):
-            continue
-        if name in ("extents", "files", "rules") and one["tensors"] != other["tensors"]:
-            # follows from the tensors, which say it better
-            continue
-        if name == "files":
-            return (
-                f"it has {len(one[name])} files of {_sizes(one)}, not {len(other[name])} of {_sizes(other)}"
-            )
-        return f"{name} is {shown(one[name])}, not {shown(other.get(name))}"
-    return _tensors_differ(one["tensors"], other["tensors"])
-
-
-def _sizes(content: Document) -> str:
-    return f"at most {max(nbytes for nbytes, _ in content['files'].values())} bytes"
-
-
-def _tensors_differ(one: Document, other: Document) -> str | None:
-    for name in one:
-        if name not in other:
-            return f"it has a tensor '{name}', which is missing here"
-        if found := _differ(one[name], other[name]):
-            return f"tensor '{name}' has {found}"
-    for name in other:
-        if name not in one:
-            return f"it lacks the tensor '{name}'"
-    return None if list(one) == list(other) else "its tensors have another order"
-
-
-def _differ(one: Any, other: Any, where: str = "") -> str | None:
-    if one == other:
-        return None
-    if isinstance(one, dict) and isinstance(other, dict):
-        for name in (*one, *other):
-            if found := _differ(one.get(name), other.get(name), f"{where} {name}".strip()):
-                return found
-    return f"{where} {shown(one)}, not {shown(other)}"

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from types import TracebackType
 
-from ..errors import SpecError
+from ..errors import FormatError, SpecError
+from ..stream.strict_json import parsed
 from .contents import Copied
 from .digest import combine
 from .extents import Extent
@@ -21,7 +22,7 @@ from .shards import Shard, contradicting, index_content
 from .targets import LocalTarget, Target, exists_already
 from .writer import ExtentResult
 
-__all__ = ["Share"]
+__all__ = ["Share", "is_complete"]
 
 #: Extents are noted together: waiting for the disk after each small one would take longer than drawing them.
 _COMMIT_BYTES = 256 << 20
@@ -33,8 +34,8 @@ class Share:
     A context manager. Entering it claims the files of a part, or takes over what a dead process left of
     them; then `missing` says which extents have to be made, whoever makes them: threads, or workers of an
     engine. `finished` takes their results, `publish` gives the files their names. If it is left with an
-    interrupt or an OSError, such as a full disk, what is finished stays for the next run; with any other
-    error, or if nothing is finished, everything is removed.
+    interrupt, an OSError such as a full disk, or for want of memory, what is finished stays for the next run;
+    with any other error, or if nothing is finished, everything is removed.
 
     Parameters
     ----------
@@ -121,10 +122,11 @@ class Share:
         kept = self._leave(error)
         if not kept:
             return
-        sentence = f"{kept} of {self._amount()} extents are kept: run the same command again to continue"
+        amount = sum(extent.file in self._files for extent in self.plan.extents)
+        sentence = f"{kept} of {amount} extents are kept: run the same command again to continue"
         if isinstance(error, OSError):
             raise OSError(error.errno, f"{error.strerror or error}. {sentence}") from None
-        error.args = (sentence,)
+        error.args = (f"{error}. {sentence}" if str(error) else sentence,)
 
     def finished(self, result: ExtentResult) -> None:
         """Note that an extent of `missing` was made and written; any thread may call it.
@@ -203,7 +205,8 @@ class Share:
     def _meet_others(self) -> None:
         """Refuse living writers of other plans for the same files, and what exists; remove what the dead left."""
         differing = None
-        for _, content, is_alive in self._journal.others():
+        # a list, so that none of them stays locked when this raises
+        for _, content, is_alive in list(self._journal.others()):
             differing = self._journal.differs(content)
             if is_alive:
                 raise BlockingIOError(
@@ -252,32 +255,39 @@ class Share:
             self._journal.add_done((each.index, each.crc32) for each in fresh)
 
     def _leave(self, error: BaseException) -> int:
-        """Keep what is finished if the next run can go on from it, else remove it; return the extents kept."""
-        goes_on = isinstance(error, OSError) or not isinstance(error, Exception)
-        if goes_on:
-            with suppress(OSError):
+        """Keep what is finished, if the next run can go on from it, or remove it; return the extents kept."""
+        goes_on = isinstance(error, OSError | MemoryError) or not isinstance(error, Exception)
+        names = [self.plan.shards[file].name for file in self._pending]
+        # whatever is wrong with the disk was said by the first error
+        with suppress(OSError):
+            if goes_on and self._journal.is_held:
                 self._commit(None)
         self.target.close()
-        names = [self.plan.shards[file].name for file in self._pending]
-        with self._journal.guarded():
-            done = self._journal.known().done
-            kept = sum(self.plan.extents[index].file in self._files for index in done)
-            if goes_on and kept and self._journal.is_held:
+        with suppress(OSError), self._journal.guarded():
+            if not self._journal.is_held:
+                self._journal.discard()
+                names = []
+            elif kept := self._kept() if goes_on else 0:
                 self._journal.release()
                 return kept
-            if self._journal.is_held:
+            else:
                 for name in names:
                     self._journal.forget(self.plan.names.index(name))
-                self.target.abandon((*self.plan.first, *names, *self.plan.last))
-            self._journal.discard()
+                self._journal.discard()
+                names = [*self.plan.first, *names, *self.plan.last]
+            self.target.abandon(names)
         self.target.abandon(())
         return 0
+
+    def _kept(self) -> int:
+        done = self._journal.known().done
+        return sum(self.plan.extents[index].file in self._files for index in done)
 
     def _refuse_existing(self, known: Known, differing: str | None = None) -> None:
         if self._overwrite:
             return
         for name in (*self._existing(known), *self._obsolete()):
-            why = "" if differing is None else f", and what made it differs: {differing}"
+            why = "" if differing is None else f", and an unfinished checkpoint there differs: {differing}"
             raise exists_already(self.plan.directory / name, why)
 
     def _existing(self, known: Known) -> list[str]:
@@ -308,8 +318,20 @@ class Share:
             sums[extent.tensor].append((crc, extent.nbytes))
         return {name: combine(parts) for name, parts in sums.items()}
 
-    def _amount(self) -> int:
-        return sum(extent.file in self._files for extent in self.plan.extents)
+
+def is_complete(plan: CheckpointPlan) -> bool:
+    """Tell whether the checkpoint of a plan is there already; only a directory with a receipt can say so."""
+    receipt = plan.directory / "init.json"
+    if plan.is_file or not receipt.is_file():
+        return False
+    content = parsed(receipt.read_bytes(), str(receipt), FormatError)
+    if not isinstance(content, dict) or content.get("plan") != plan.fingerprint:
+        return False
+    sizes = {shard.name: shard.nbytes for shard in plan.shards}
+    paths = (plan.directory / name for name in plan.names)
+    return all(
+        path.is_file() and path.stat().st_size == sizes.get(path.name, path.stat().st_size) for path in paths
+    )
 
 
 def _companions(receipt: Receipt, plan: CheckpointPlan) -> Iterator[tuple[str, bytes]]:

@@ -9,11 +9,12 @@ import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
 from typing import Protocol
 
 from .sizes import readable_size
 
-__all__ = ["LocalTarget", "Target", "exists_already"]
+__all__ = ["LocalTarget", "Target", "exists_already", "write_small"]
 
 # writes that are smaller stay in the page cache until the file is complete
 _LEAST_HINTED = 256 << 10
@@ -233,6 +234,24 @@ def exists_already(path: Path, why: str = "") -> FileExistsError:
         errno.EEXIST,
         f"{path} exists{why}; use --force (overwrite=True) to replace it, or another place",
     )
+
+
+def write_small(path: Path, content: bytes, *, overwrite: bool) -> None:
+    """Write one small file, which appears when it is complete.
+
+    Raises
+    ------
+    FileExistsError
+        If it exists and `overwrite` is false.
+    """
+    target = LocalTarget(path.parent, token_hex(6))
+    try:
+        target.put(path.name, content)
+        if not overwrite and target.exists(path.name):
+            raise exists_already(path)
+        target.publish([path.name])
+    finally:
+        target.abandon([path.name])
 
 
 def _write_all(descriptor: int, offset: int, data: memoryview) -> None:

@@ -7,10 +7,9 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from secrets import token_hex
 from typing import Any, Literal
 
-from ..checkpoint.targets import LocalTarget, exists_already
+from ..checkpoint.targets import exists_already, write_small
 from ..errors import RecipeError
 from ..lab.network.dense import ACTIVATION, default_recipe
 from ..recipes.distributions import normal
@@ -160,7 +159,8 @@ def outputs_of(arguments: argparse.Namespace, kinds: Iterable[str]) -> dict[str,
             raise RecipeError(
                 f"--{kind} needs a directory that exists; got '{path}'. Make its directory first."
             )
-        _refuse_existing(found[kind], arguments.force)
+        if not arguments.force and os.path.lexists(found[kind]):
+            raise exists_already(found[kind])
     return found
 
 
@@ -169,16 +169,5 @@ def write(
 ) -> None:
     """Write each file from what its kind's maker returns; it appears when it is complete."""
     for kind, path in outputs.items():
-        target = LocalTarget(path.parent, token_hex(6))
-        try:
-            target.put(path.name, makers[kind](path))
-            _refuse_existing(path, overwrite)
-            target.publish([path.name])
-        finally:
-            target.abandon([path.name])
+        write_small(path, makers[kind](path), overwrite=overwrite)
         print(f"wrote {path}", file=sys.stderr)
-
-
-def _refuse_existing(path: Path, overwrite: bool) -> None:
-    if not overwrite and os.path.lexists(path):
-        raise exists_already(path)
