@@ -54,10 +54,11 @@ def blueprint_of(
     except ImportError as error:
         if error.name is None or not error.name.startswith("torch"):
             raise
-        known = ", ".join(FAMILIES)
+        path = Path(definition)
+        asked = f"model_type '{model_type_of(path)}'" if path.is_file() else "it"
         raise SpecError(
-            f"{definition} is built by torch, with transformers for a config.json, which are not installed; "
-            f"install torch and transformers. Without them pyinit knows the model types {known}"
+            f"{definition}: {asked} is none that pyinit knows itself ({', '.join(FAMILIES)}), and torch, "
+            "which would build it, is not installed; install torch and transformers, or timm"
         ) from None
     module, how = definitions.build(definition)
     print(how, file=sys.stderr)

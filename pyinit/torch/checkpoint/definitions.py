@@ -56,7 +56,7 @@ def build(definition: str) -> tuple[torch.nn.Module, str]:
 def _of_timm(definition: str) -> tuple[torch.nn.Module, str]:
     timm = _library("timm", definition)
     module = _built(definition, lambda: timm.create_model(definition.removeprefix("timm:"), pretrained=False))
-    return module, f"{definition} is built by timm {timm.__version__}, and begins as timm says"
+    return module, f"{definition} is built by timm {timm.__version__}"
 
 
 def _of_transformers(path: str) -> tuple[torch.nn.Module, str]:
@@ -64,7 +64,8 @@ def _of_transformers(path: str) -> tuple[torch.nn.Module, str]:
     try:
         config = transformers.AutoConfig.from_pretrained(path)
         kind = _class_of(config, transformers)
-    except (ValueError, OSError, KeyError, ImportError, AttributeError) as error:
+    except Exception as error:
+        # a configuration's own checks raise what they will
         raise SpecError(
             f"{path}: transformers {transformers.__version__} does not read it: {error}"
         ) from None
@@ -75,8 +76,8 @@ def _of_transformers(path: str) -> tuple[torch.nn.Module, str]:
         )
     module = _built(path, lambda: kind._from_config(config))
     how = (
-        f"{path}: model_type '{config.model_type}' is built by transformers {transformers.__version__} as "
-        f"{kind.__name__}, and begins as transformers says"
+        f"{path}: pyinit has no family for model_type '{config.model_type}'; transformers "
+        f"{transformers.__version__} builds it as {kind.__name__}"
     )
     return module, how
 
