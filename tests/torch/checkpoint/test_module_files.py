@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -228,23 +230,24 @@ def test_plans_of_other_modules_have_other_fingerprints() -> None:
 
 
 def test_memory_is_that_of_the_blocks(tmp_path: Path) -> None:
-    """A file of 512 MiB, written in a process of its own, takes less than half of that beside torch."""
-    import subprocess
-    import sys
-
+    """A file of 512 MiB, written in a process of its own, takes an eighth of that beside torch."""
     program = (
-        "import resource, sys, torch, pyinit.torch as pit\n"
+        "import sys, torch, pyinit.torch as pit\n"
+        "def peak():\n"
+        "    # getrusage would tell the parent's, which this process began as\n"
+        "    lines = open('/proc/self/status').read().splitlines()\n"
+        "    return next(int(line.split()[1]) for line in lines if line.startswith('VmHWM'))\n"
         "with pit.deferred(): module = torch.nn.Linear(2**14, 2**13)\n"
         "pit.write_checkpoint(torch.nn.Linear(3, 3, device='meta'), sys.argv[1] + '.safetensors', key=0)\n"
-        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "before = peak()\n"
         "pit.write_checkpoint(module, sys.argv[1] + 'large.safetensors', key=0, threads=2)\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+        "print(peak() - before)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path / "m")], capture_output=True, text=True, check=True
     )
     (tmp_path / "mlarge.safetensors").unlink()
-    assert int(done.stdout) < 256 << 10
+    assert 0 < int(done.stdout) < 64 << 10
 
 
 def unmade() -> Any:
