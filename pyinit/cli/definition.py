@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from ..recipes.recipe import Recipe
 from ..recipes.rules import Rule
 from ..stream.key import Key
 
-__all__ = ["blueprint_of", "definition_of", "without_default"]
+__all__ = ["blueprint_of", "definition_of", "learn_to_rebuild", "without_default"]
 
 _NAMED = re.compile(r"timm:[\w./-]+|[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
@@ -64,6 +65,12 @@ def blueprint_of(
     print(how, file=sys.stderr)
     blueprint: Blueprint = blueprints.draw_up(module, recipe, key=key, dtype=dtype, source=definition)
     return blueprint
+
+
+def learn_to_rebuild() -> None:
+    """Let plans be read that name what torch computes; without torch such a tensor is refused by name."""
+    with suppress(ImportError):
+        import_module("pyinit.torch.checkpoint.rebuilding")
 
 
 def without_default(content: list[object], where: str) -> list[object]:

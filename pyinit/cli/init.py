@@ -27,7 +27,7 @@ from ..recipes.rules import CONVENTIONS, Rule
 from ..recipes.rules_json import rules_from_json
 from ..stream.key import key
 from ..stream.strict_json import parsed
-from .definition import blueprint_of, definition_of, without_default
+from .definition import blueprint_of, definition_of, learn_to_rebuild, without_default
 from .meter import Meter, peak_memory
 
 __all__ = ["add_arguments", "execute", "recipes_of", "size"]
@@ -152,6 +152,8 @@ def _planned(arguments: argparse.Namespace) -> CheckpointPlan:
                 raise ArgumentError(
                     f"{arguments.spec} is a plan, which decides {option} already; leave it out"
                 )
+        if b'"kind": "computed"' in text:
+            learn_to_rebuild()
         plan = CheckpointPlan.from_json(text)
         return plan if out is None else plan.at(out)
     if out is None and not arguments.dry_run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,7 +25,7 @@ from ..materialization.deciding import Recipes, as_asked, decided
 from ..materialization.holding import named_tensors
 from ..materialization.recording import Recorded
 from .casting import in_dtype
-from .contents import Kept, content_of, given
+from .contents import Definition, Kept, content_of, given
 from .converted import Converted
 from .saving import Saving, saving_of, state_of
 
@@ -63,12 +64,25 @@ def draw_up(
     root, asked = as_key(key), as_asked(recipe)
     module = _unwrapped(module)
     _check(module)
+    cast = None if dtype is None else str(dtype).removeprefix("torch.")
+    definition = Definition(type(module).__qualname__ if source is None else source, cast, _said(asked))
     with in_dtype(module, dtype):
-        return _drawn_up(module, asked, root, type(module).__qualname__ if source is None else source)
+        return _drawn_up(module, asked, root, definition)
+
+
+def _said(asked: Recipe | tuple[Rule, ...] | None) -> str | None:
+    """Return what was asked as JSON; what JSON cannot hold is shown, and asked of nobody again."""
+    if asked is None:
+        return None
+    try:
+        said: Any = asked.to_dict() if isinstance(asked, Recipe) else [rule.to_dict() for rule in asked]
+    except RecipeError:
+        return repr(asked)
+    return json.dumps(said)
 
 
 def _drawn_up(
-    module: torch.nn.Module, asked: Recipe | tuple[Rule, ...] | None, root: Key, definition: str
+    module: torch.nn.Module, asked: Recipe | tuple[Rule, ...] | None, root: Key, definition: Definition
 ) -> Blueprint:
     recorded = decided(module, asked)
     # recorded once more, transformers' marks would hide what begins
@@ -93,7 +107,7 @@ def _drawn_up(
         )
     drafts = tuple(_draft(name, saving, contents, of, root) for name in saving.tensors)
     tensors = tuple(TensorSpec(draft.name, draft.shape, draft.dtype) for draft in drafts)
-    spec = Spec(definition, tensors, saving.ties, saving.config, files=saving.files)
+    spec = Spec(definition.source, tensors, saving.ties, saving.config, files=saving.files)
     return Blueprint(spec, (), root, drafts)
 
 

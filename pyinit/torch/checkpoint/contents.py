@@ -7,6 +7,7 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, ClassVar
 
@@ -27,7 +28,7 @@ from ..materialization.replay import in_windows, refill
 from ..materialization.view import View
 from ..tensor import WRITTEN
 
-__all__ = ["Computed", "Kept", "content_of", "given"]
+__all__ = ["Computed", "Definition", "Kept", "content_of", "given"]
 
 aten = torch.ops.aten
 
@@ -57,6 +58,25 @@ class Kept:
             return made
 
 
+@dataclass(frozen=True)
+class Definition:
+    """What a module comes from, and what was asked of it, for who reads a plan.
+
+    Parameters
+    ----------
+    source : str
+        As `definitions.build` takes it, or its class.
+    dtype : str or None
+        Of all floating tensors.
+    asked : str or None
+        A recipe or rules, as JSON; None for the module's own.
+    """
+
+    source: str
+    dtype: str | None = None
+    asked: str | None = None
+
+
 class Computed:
     """A recording, replayed.
 
@@ -66,15 +86,15 @@ class Computed:
         What was recorded of the tensor.
     root : Key
         The model's key.
-    definition : str
-        What the module comes from, for who reads a plan.
+    definition : Definition
+        What the module comes from.
     kept : Kept
         Shared by the contents of a model.
     """
 
     kind: ClassVar[str] = "computed"
 
-    def __init__(self, recorded: Recorded, root: Key, definition: str, kept: Kept) -> None:
+    def __init__(self, recorded: Recorded, root: Key, definition: Definition, kept: Kept) -> None:
         self.recorded, self.root, self.definition = recorded, root, definition
         self._kept = kept
         self._in_windows = in_windows(recorded)
@@ -96,7 +116,10 @@ class Computed:
         """Return the definition, and a digest of the recording that it must give."""
         return {
             "kind": self.kind,
-            "definition": self.definition,
+            "definition": self.definition.source,
+            "dtype": self.definition.dtype,
+            "asked": self.definition.asked,
+            "tensor": self.recorded.name,
             "recording": _digest(self.recorded),
             "key": [self.root.seed, self.root.offset],
             "at_once": self.at_once(self.recorded.shape),
@@ -114,7 +137,9 @@ def given(tensor: torch.Tensor) -> Content:
     return Given(data.view(torch.uint8).numpy().tobytes(), dtype)
 
 
-def content_of(recorded: Recorded, root: Key, definition: str, kept: Kept) -> tuple[Content, Recipe | None]:
+def content_of(
+    recorded: Recorded, root: Key, definition: Definition, kept: Kept
+) -> tuple[Content, Recipe | None]:
     """Return what makes a recorded tensor, and the recipe that says it, if one does.
 
     One draw, or one constant, of the whole tensor is a plan, also if rows of zeros follow; all else is
