@@ -3,8 +3,8 @@
 Usage: python -m tools.architectures.files --library transformers [--only llama hubert] [--blocks 1000]
 
 Of each small model a line says whether names, dtypes, shapes, bytes and small files are those that
-`save_pretrained` writes of what `materialize` makes (of timm: the state dict), or what differs, or why there is
-none.
+`save_pretrained` writes of what `materialize` makes (of timm: the state dict), or what differs, or why there
+is none.
 """
 
 from __future__ import annotations
