@@ -9,11 +9,12 @@ from typing import Any
 from ..stream.arguments import check_threads
 from ..stream.key import Key
 from .blueprint import Blueprint, draw_up
+from .completion import is_complete
 from .families.lookup import find_spec
 from .parts import WHOLE, Part
 from .plan import CheckpointPlan, plan_blueprint
 from .receipt import Receipt
-from .share import Share, is_complete
+from .share import Share
 from .spec import Spec
 from .writer import ExtentResult, Progress, write_extents
 

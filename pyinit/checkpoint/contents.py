@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -87,21 +87,33 @@ class Drawn:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers of the plan and the key; values in memory are named by a digest."""
-        plan = json.loads(self.plan.to_json())
-        # a tensor has them already
-        del plan["shape"], plan["dtype"]
-        source = self.plan.source
-        if isinstance(source, FileSource):
-            plan["source"] = {"file": source.path, "tensor": source.tensor, "start": source.start}
-        elif isinstance(source, ArraySource):
-            values = np.ascontiguousarray(source.array).view(np.uint8)
-            plan["source"] = {
-                "array": str(source),
-                "shape": list(source.shape),
-                "blake2b": blake2b(values.data, digest_size=16).hexdigest(),
-            }
+        plan = _shared(self.plan) if self.plan.source is None else _numbers(self.plan)
         content = {"kind": self.kind, "plan": plan, "key": [self.key.seed, self.key.offset]}
         return content | ({"zero_rows": list(self.zero_rows)} if self.zero_rows else {})
+
+
+@lru_cache(maxsize=64)
+def _shared(plan: Plan) -> dict[str, Any]:
+    """Return the numbers that layers have in common; nobody may change them."""
+    return _numbers(plan)
+
+
+def _numbers(plan: Plan) -> dict[str, Any]:
+    """Return the numbers of a plan as JSON values."""
+    numbers: dict[str, Any] = json.loads(plan.to_json())
+    # a tensor has them already
+    del numbers["shape"], numbers["dtype"]
+    source = plan.source
+    if isinstance(source, FileSource):
+        numbers["source"] = {"file": source.path, "tensor": source.tensor, "start": source.start}
+    elif isinstance(source, ArraySource):
+        values = np.ascontiguousarray(source.array).view(np.uint8)
+        numbers["source"] = {
+            "array": str(source),
+            "shape": list(source.shape),
+            "blake2b": blake2b(values.data, digest_size=16).hexdigest(),
+        }
+    return numbers
 
 
 @dataclass(frozen=True)
@@ -210,14 +222,14 @@ def _drawn(fields: Mapping[str, Any], name: str, shape: Shape, dtype: str) -> Co
             return Unread(
                 "drawn",
                 fields,
-                f"tensor '{name}' copies {source['array']} in memory, which a plan read from JSON does not hold; "
-                "save it as safetensors and name the file in the recipe",
+                f"tensor '{name}' copies {source['array']} in memory, which a plan read from JSON does not "
+                "hold; save it as safetensors and name the file in the recipe",
             )
         found = open_source(source["file"], source["tensor"])
         if not isinstance(found, FileSource) or found.start != source["start"]:
             raise FormatError(
-                f"{source['file']}: tensor '{source['tensor']}' is not where the plan says; the file changed. "
-                "Make the plan again"
+                f"{source['file']}: tensor '{source['tensor']}' is not where the plan says; the file "
+                "changed. Make the plan again"
             )
         plan = replace(plan, source=found)
     return Drawn(plan, Key(*fields["key"]), tuple(fields.get("zero_rows", ())))
@@ -244,7 +256,7 @@ READERS: dict[str, Reader] = {"drawn": _drawn, "filled": _filled, "copied": _cop
 
 
 def content_from_dict(fields: Mapping[str, Any], name: str, shape: Shape, dtype: str) -> Content:
-    """Return the content that `Content.to_dict` wrote; one that cannot be made here refuses when it is filled.
+    """Return the content that `Content.to_dict` wrote; one that cannot be made refuses when it is filled.
 
     Raises
     ------
@@ -257,7 +269,7 @@ def content_from_dict(fields: Mapping[str, Any], name: str, shape: Shape, dtype:
             return Unread(
                 kind,
                 fields,
-                f"tensor '{name}' is {kind} by {fields.get('definition', 'a definition that the plan omits')}; "
+                f"tensor '{name}' is {kind} by {fields.get('definition', 'what the plan does not say')}; "
                 "make the plan from that definition in this process",
             )
         return READERS[kind](fields, name, shape, dtype)

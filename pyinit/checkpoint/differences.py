@@ -5,24 +5,19 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..stream.strict_json import finite, shown
+from ..stream.strict_json import shown
 
-__all__ = ["Document", "canonical", "difference"]
+__all__ = ["Document", "difference"]
 
 #: All that decides the bytes of a checkpoint, as JSON values.
 Document = dict[str, Any]
 
 
-def canonical(content: Document) -> str:
-    """Return the one text of a document that its fingerprint is taken of."""
-    return json.dumps(finite(content), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-
-
 def difference(one: Document, other: Document) -> str | None:
     """Return the first thing in which two documents differ, in words, or None."""
-    if (text := canonical(one)) == (another := canonical(other)):
+    # dicts of another order are equal
+    if json.dumps(one) == json.dumps(other):
         return None
-    one, other = json.loads(text), json.loads(another)
     # what follows from something else comes after it
     last = ("tensors", "ties", "config", "rules", "files", "extents")
     for name in (*(name for name in one if name not in last), *last):
@@ -39,25 +34,25 @@ def difference(one: Document, other: Document) -> str | None:
     return "its tensors or fields have another order"
 
 
-def _amount(files: Document) -> str:
+def _amount(files: Any) -> str:
     most = max((nbytes for nbytes, _ in files.values()), default=0)
-    return f"{len(files)} files of at most {most} bytes"
+    return f"{len(files)} file{'s' * (len(files) != 1)} of at most {most} bytes"
 
 
 def _tensors_differ(one: Document, other: Document) -> str:
     for name in one:
         if name not in other:
             return f"it has a tensor '{name}', which is missing here"
-        if found := _differ(one[name], other[name]):
-            return f"tensor '{name}' has {found}"
-    return f"it lacks the tensor '{next(name for name in other if name not in one)}'"
+    for name in other:
+        if name not in one:
+            return f"it lacks the tensor '{name}'"
+    name = next(name for name in one if one[name] != other[name])
+    return f"tensor '{name}': {_differ(one[name], other[name])}"
 
 
-def _differ(one: Any, other: Any, where: str = "") -> str | None:
-    if one == other:
-        return None
-    if isinstance(one, dict) and isinstance(other, dict):
-        for name in (*one, *other):
-            if found := _differ(one.get(name), other.get(name), f"{where} {name}".strip()):
-                return found
-    return f"{where} {shown(one)}, not {shown(other)}"
+def _differ(one: Any, other: Any, where: str = "") -> str:
+    # a recipe is shown as a whole
+    if where != "recipe" and isinstance(one, dict) and isinstance(other, dict):
+        name = next(name for name in (*one, *other) if one.get(name) != other.get(name))
+        return _differ(one.get(name), other.get(name), f"{where}.{name}".lstrip("."))
+    return f"{where} is {shown(one)}, not {shown(other)}"

@@ -19,7 +19,7 @@ EXTENT_BYTES = 1 << 30
 
 @dataclass(frozen=True)
 class Extent:
-    """A rectangle of a tensor that is one range of bytes of a file: pure, and the same however often it is made.
+    """A rectangle of a tensor that is one range of bytes of a file; it is the same however often it is made.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Extent:
     nbytes: int
 
     def blocks(self, shape: Shape, most: int) -> Iterator[tuple[Window, Shape, int]]:
-        """Yield (window in a tensor of `shape`, shape, elements before it here) of blocks of `most` elements."""
+        """Yield blocks of at most `most` elements: (window in the tensor, shape, elements before)."""
         for inner, extent in contiguous_blocks(self.shape, most):
             start = tuple(a + b for a, b in zip(self.start, inner.start, strict=True))
             yield Window(start, shape), extent, inner.offset

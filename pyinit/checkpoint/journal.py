@@ -1,15 +1,15 @@
 """What is finished of a checkpoint, and who is writing it: files beside it that outlive a crash.
 
-Beside the unfinished files of a plan lies a hidden directory ``.pyinit-TAG``. It holds ``plan.json``; ``lock``, held
-while names are looked at and changed; ``workers``, shared by those who run single extents; and one log for each
-writer, that is, for each part. A log only grows, by whole lines:
+Beside the unfinished files of a plan lies a hidden directory ``.pyinit-TAG``. It holds ``plan.json``;
+``lock``, held while names are looked at and changed; ``workers``, shared by those who run single extents; and
+one log for each writer, that is, for each part. A log only grows, by whole lines:
 
 - ``17 1a2b3c4d``: extent 17 is durable, with this CRC-32 (or ``-``);
 - ``named 2``: the file at place 2 of the plan's names is about to get its final name;
 - ``again 2``: that file was begun again, and what was said of it before no longer counts.
 
-Why locks, not clocks: a writer holds its log under an exclusive flock, which the kernel drops when the writer dies.
-So a log that can be locked belongs to nobody, and no time has to pass before it is taken over.
+Why locks, not clocks: a writer holds its log under an exclusive flock, which the kernel drops when the writer
+dies. So a log that can be locked belongs to nobody, and no time has to pass before it is taken over.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from pathlib import Path
 
 from ..errors import FormatError
 from ..stream.strict_json import parsed
-from .differences import difference
+from .differences import Document, difference
 from .locks import guarded, held, is_held
 from .parts import Part, assigned
 from .plan import CheckpointPlan
-from .plan_json import HEAD, Document, document, text_of
+from .plan_json import HEAD, document, head_of, lines_of
 
 __all__ = ["Journal", "Known"]
 
@@ -82,12 +82,13 @@ class Journal:
         self._keep_plan()
         mine = set(self.files_of(part))
         for other, path in self._logs():
-            if (other == part or mine & set(self.files_of(other))) and is_held(path):
+            is_apart = other.count == part.count and other != part
+            if not is_apart and mine & set(self.files_of(other)) and is_held(path):
                 whose = "all files" if other.count == 1 else f"part {other}"
                 raise BlockingIOError(
                     errno.EWOULDBLOCK,
-                    f"another process is writing {whose} of this checkpoint into {self.plan.directory}; "
-                    "wait for it, or stop it and run the same command again",
+                    f"another process is writing {whose} of this checkpoint into {self.plan.directory}; wait "
+                    "for it, or stop it and run the same command again",
                 )
         name = f"{part.index:05d}-of-{part.count:05d}.log"
         self._log, self._name = held(self.place / name, fcntl.LOCK_EX | fcntl.LOCK_NB, os.O_APPEND), name
@@ -177,7 +178,7 @@ class Journal:
             if place.name.endswith(_GONE):
                 _clear(place)
                 continue
-            content = _plan_of(place)
+            content = None if place == self.place else _plan_of(place)
             if place == self.place or (content is not None and content.get("stem") != self.plan.stem):
                 continue
             with suppress(FileNotFoundError, NotADirectoryError), guarded(place / _GUARD, is_made=False):
@@ -203,15 +204,16 @@ class Journal:
         """Say how another plan differs from this one."""
         if other is None:
             return "its plan cannot be read"
-        return difference(other, document(self.plan, is_strict=False)) or "only its place differs"
+        return difference(other, document(self.plan)) or "only its place differs"
 
     def _keep_plan(self) -> None:
         if (self.place / "plan.json").exists():
             return
-        text = text_of(document(self.plan, is_strict=False), self.plan.path, self.plan.fingerprint)
+        head = head_of(self.plan.path, self.plan.fingerprint)
         temporary = self.place / "plan.json.new"
         try:
-            temporary.write_text(text, encoding="utf-8")
+            with temporary.open("w", encoding="utf-8") as file:
+                file.writelines(lines_of(self.plan, is_strict=False, head=head))
         except OSError as error:
             raise self._explained(error) from None
         temporary.rename(self.place / "plan.json")
@@ -273,7 +275,7 @@ def _plan_of(place: Path) -> Document | None:
 
 
 def _remove(place: Path) -> None:
-    """Remove a directory at once: all logs, or none, say what is finished; the next run clears up the rest."""
+    """Remove a directory at once: all logs, or none, say what is finished; the next run clears the rest."""
     gone = place.with_name(place.name + _GONE)
     _clear(gone)
     with suppress(FileNotFoundError):

@@ -56,8 +56,9 @@ WHOLE = Part(0, 1)
 def assigned(sizes: Sequence[int], part: Part) -> tuple[int, ...]:
     """Return the numbers of the files, given by their bytes, that a part writes.
 
-    Each file has one part. The largest file goes first, each to the part with the fewest bytes so far; so parts
-    differ by at most one file's bytes, and where there are fewer files than parts, the later parts have none.
+    Each file has one part. The largest file goes first, each to the part with the fewest bytes so far; so
+    parts differ by at most one file's bytes, and where there are fewer files than parts, the later parts have
+    none.
 
     Examples
     --------
@@ -89,8 +90,8 @@ _LAUNCHERS = (
 def part_of_environment(environment: Mapping[str, str] | None = None) -> Part:
     """Return the part that the launcher of this process says it is.
 
-    Read are the variables of torchrun, Open MPI, PMI (MPICH and others), JAX and Slurm's steps, in this order; a
-    Slurm array counts around them: task i of an array, each with n processes, is parts i n to i n + n - 1.
+    It reads the variables of torchrun, Open MPI, PMI (MPICH and others), JAX and Slurm's steps, in this
+    order. A Slurm array counts around them: its task i, if each has n processes, is parts i n to i n + n - 1.
 
     Parameters
     ----------
@@ -148,8 +149,8 @@ def _array(given: Mapping[str, str]) -> Part | None:
     distance = _number(given, "SLURM_ARRAY_TASK_ID") - first
     if step < 1 or last != first + (count - 1) * step or distance % step:
         raise ArgumentError(
-            f"--part auto needs an array of evenly spaced numbers, such as --array=0-{max(count - 1, 0)}; got "
-            f"{count} tasks from {first} to {last}. Give --part i/n"
+            f"--part auto needs an array of evenly spaced numbers, such as --array=0-{max(count - 1, 0)}; "
+            f"got {count} tasks from {first} to {last}. Give --part i/n"
         )
     return Part(distance // step, count)
 

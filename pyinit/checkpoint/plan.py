@@ -13,10 +13,10 @@ from typing import Any
 from ..errors import SpecError
 from ..stream.key import Key
 from .blueprint import Blueprint, draw_up
-from .differences import canonical, difference
+from .differences import difference
 from .extents import EXTENT_BYTES, Extent, cut_extents
 from .families.lookup import find_spec
-from .plan_json import document, read_document, text_of
+from .plan_json import document, head_of, lines_of, read_document
 from .shards import Shard, cut, index_name
 from .spec import Spec
 
@@ -99,13 +99,16 @@ class CheckpointPlan:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All final names, in the order of appearance: who finds the model, or the index, finds everything."""
+        """All final names, in the order of appearance: who finds the model, or the index, finds all."""
         return (*self.first, *(shard.name for shard in self.shards), *self.last)
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256, as hexadecimal digits, of all that decides the bytes; the place is no part of it."""
-        return sha256(canonical(document(self, is_strict=False)).encode()).hexdigest()
+        digest = sha256()
+        for line in lines_of(self, is_strict=False):
+            digest.update(line.encode())
+        return digest.hexdigest()
 
     @property
     def tag(self) -> str:
@@ -120,7 +123,7 @@ class CheckpointPlan:
         RecipeError
             If a recipe copies values in memory, which JSON cannot hold.
         """
-        return text_of(document(self, is_strict=True), self.path, self.fingerprint)
+        return "".join(lines_of(self, is_strict=True, head=head_of(self.path, self.fingerprint)))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> CheckpointPlan:
@@ -131,14 +134,14 @@ class CheckpointPlan:
         FormatError
             If the text is not a plan, or was changed since.
         SpecError
-            If it was made for another version of the stream, or its recipes have other numbers in this version
-            of pyinit: the message names the difference.
+            If it was made for another version of the stream, or its recipes have other numbers in this
+            version of pyinit: the message names the difference.
         """
         read = read_document(text)
         shards = tuple(cut(read.blueprint.drafts, read.stem, counts=read.counts))
         extents = cut_extents(shards, read.extent_bytes)
         plan = cls(read.blueprint, shards, extents, Path(read.path), read.extent_bytes, read.digest)
-        read.check(document(plan, is_strict=False), plan.fingerprint)
+        read.check(document(plan), plan.fingerprint)
         return plan
 
     def at(self, path: str | os.PathLike[str]) -> CheckpointPlan:
@@ -146,7 +149,7 @@ class CheckpointPlan:
         moved = replace(self, path=Path(path))
         if (moved.is_file, moved.stem) != (self.is_file, self.stem):
             raise SpecError(
-                f"the plan names its files after {self.path.name}; got the place {moved.path}. Make a plan for it"
+                f"the plan names its files after {self.path.name}; got {moved.path}. Make a plan for it"
             )
         return moved
 
@@ -159,7 +162,7 @@ class CheckpointPlan:
             If the two differ in anything but the place.
         """
         if self.fingerprint != other.fingerprint:
-            found = difference(document(self, is_strict=False), document(other, is_strict=False))
+            found = difference(document(self), document(other))
             raise SpecError(f"the plan is another one: {found}. Make it again, or give the same arguments")
 
 
@@ -213,7 +216,7 @@ def plan_blueprint(
     extent_bytes: int = EXTENT_BYTES,
     digest: bool = False,
 ) -> CheckpointPlan:
-    """Plan the files and extents of what a blueprint decided; the arguments are those of `plan_checkpoint`."""
+    """Plan the files and extents of what a blueprint decided, with the arguments of `plan_checkpoint`."""
     plan = CheckpointPlan(blueprint, (), (), Path(path), extent_bytes, digest)
     shards = tuple(cut(blueprint.drafts, plan.stem, shard_size))
     return replace(plan, shards=shards, extents=cut_extents(shards, extent_bytes))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from ..errors import FormatError, PyinitError, RecipeError, SpecError
@@ -14,7 +15,7 @@ from ..recipes.rules import Rule
 from ..recipes.rules_json import rules_from_json
 from ..stream.key import STREAM_VERSION, Key
 from ..stream.release import version
-from ..stream.strict_json import finite, parsed, shown
+from ..stream.strict_json import parsed, shown
 from .blueprint import Blueprint, Draft
 from .contents import READERS, Drawn, content_from_dict
 from .differences import Document, difference
@@ -24,10 +25,13 @@ from .rectangles import Rearranged
 from .shards import Shard
 from .spec import Spec, TensorSpec
 
-__all__ = ["HEAD", "Document", "PlanDocument", "document", "read_document", "text_of"]
+__all__ = ["HEAD", "Document", "PlanDocument", "document", "head_of", "lines_of", "read_document"]
 
 #: The number of this format.
 _FORMAT = 1
+
+#: The fields of a text that do not decide a byte.
+HEAD = ("pyinit", "path", "fingerprint")
 
 # contents that lie on those of `contents`
 READERS.update({Given.kind: Given.read, Rearranged.kind: Rearranged.read})
@@ -71,13 +75,23 @@ class Planned(Protocol):
         """What the names of the files begin with."""
 
 
-def document(plan: Planned, *, is_strict: bool) -> Document:
-    """Return all that decides the bytes; a recipe that JSON cannot hold is refused if `is_strict`."""
-    blueprint = plan.blueprint
-    spec = blueprint.spec
-    numbers = {draft.name: number for number, draft in enumerate(blueprint.drafts)}
-    tensors = zip(spec.tensors, blueprint.drafts, strict=True)
-    content: Document = {
+def lines_of(
+    plan: Planned, *, is_strict: bool, head: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[str]:
+    """Yield the text of all that decides the bytes, line by line: it is never held twice.
+
+    Parameters
+    ----------
+    plan : CheckpointPlan
+        The plan.
+    is_strict : bool
+        Whether a recipe that JSON cannot hold is refused.
+    head : mapping of str to str
+        What is said before, and is no part of what decides.
+    """
+    blueprint, spec = plan.blueprint, plan.blueprint.spec
+    said: dict[str, object] = {
+        **head,
         "pyinit_plan": _FORMAT,
         "stream_version": STREAM_VERSION,
         "key": [blueprint.key.seed, blueprint.key.offset],
@@ -90,14 +104,46 @@ def document(plan: Planned, *, is_strict: bool) -> Document:
         "config": None if spec.config is None else json.dumps(spec.config, ensure_ascii=False),
         "texts": dict(spec.files),
         "ties": dict(spec.ties),
-        "rules": [_said(rule, is_strict) for rule in blueprint.rules],
-        "tensors": {tensor.name: _entry(tensor, draft, is_strict) for tensor, draft in tensors},
-        "files": {shard.name: [shard.nbytes, len(shard.drafts)] for shard in plan.shards},
-        "extents": [
-            [numbers[each.tensor], list(each.start), list(each.shape), each.file, each.offset, each.nbytes]
-            for each in plan.extents
-        ],
     }
+    yield "{\n"
+    for name, value in said.items():
+        yield f"{_json(name)}: {_json(value)},\n"
+    rules = (_json(_said(rule, is_strict)) for rule in blueprint.rules)
+    yield from _block("rules", "[]", rules, ",\n")
+    pairs = zip(spec.tensors, blueprint.drafts, strict=True)
+    tensors = (f"{_json(each.name)}: {_json(_entry(each, draft, is_strict))}" for each, draft in pairs)
+    yield from _block("tensors", "{}", tensors, ",\n")
+    files = (f"{_json(shard.name)}: {_json([shard.nbytes, len(shard.drafts)])}" for shard in plan.shards)
+    yield from _block("files", "{}", files, ",\n")
+    numbers = {draft.name: number for number, draft in enumerate(blueprint.drafts)}
+    extents = (
+        _json([numbers[each.tensor], each.start, each.shape, each.file, each.offset, each.nbytes])
+        for each in plan.extents
+    )
+    yield from _block("extents", "[]", extents, "\n}\n")
+
+
+def _block(name: str, brackets: str, lines: Iterable[str], end: str) -> Iterator[str]:
+    yield f"{_json(name)}: {brackets[0]}"
+    comma = "\n "
+    for line in lines:
+        yield f"{comma}{line}"
+        comma = ",\n "
+    yield f"\n{brackets[1]}{end}"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, allow_nan=False, ensure_ascii=False)
+
+
+def head_of(path: Path, fingerprint: str) -> dict[str, str]:
+    """Return what a text says of a plan that does not decide: who made it, for which place."""
+    return dict(zip(HEAD, (version(), str(path), fingerprint), strict=True))
+
+
+def document(plan: Planned) -> Document:
+    """Return all that decides the bytes, to be compared."""
+    content: Document = json.loads("".join(lines_of(plan, is_strict=False)))
     return content
 
 
@@ -126,30 +172,6 @@ def _said(what: Recipe | Rule, is_strict: bool) -> Document:
         return {"recipe": repr(what)}
 
 
-def text_of(content: Document, path: Path, fingerprint: str) -> str:
-    """Return a document as text to keep: one line for each tensor, file and extent."""
-    head = {"pyinit": version(), "path": str(path), "fingerprint": fingerprint}
-    return "{\n" + ",\n".join(_lines({**head, **finite(content)})) + "\n}\n"
-
-
-def _lines(content: Document) -> Iterator[str]:
-    def said(value: object) -> str:
-        return json.dumps(value, allow_nan=False, ensure_ascii=False)
-
-    for name, value in content.items():
-        if name in ("tensors", "files", "rules", "extents") and value:
-            is_object = isinstance(value, dict)
-            inner = (
-                [f"{said(key)}: {said(each)}" for key, each in value.items()]
-                if is_object
-                else map(said, value)
-            )
-            opening, closing = "{}" if is_object else "[]"
-            yield f"{said(name)}: {opening}\n" + ",\n".join(f" {line}" for line in inner) + f"\n{closing}"
-        else:
-            yield f"{said(name)}: {said(value)}"
-
-
 @dataclass(frozen=True)
 class PlanDocument:
     """What was read, so far as it decides; the files and extents are cut anew from it."""
@@ -171,8 +193,6 @@ class PlanDocument:
             raise FormatError(f"the plan was changed since it was made: {found}. Make it again")
 
 
-#: What a text says beside the document: who made it, for which place.
-HEAD = ("pyinit", "path", "fingerprint")
 _FIELDS = {
     *HEAD,
     "pyinit_plan",
@@ -200,12 +220,12 @@ def read_document(text: str | bytes) -> PlanDocument:
     content = parsed(text, "the plan", FormatError)
     if not isinstance(content, dict) or content.get("pyinit_plan") != _FORMAT:
         raise FormatError(
-            f'a plan is the JSON object that to_json writes, with "pyinit_plan": {_FORMAT}; got {shown(content)}'
+            f'a plan is the object that to_json writes, with "pyinit_plan": {_FORMAT}; got {shown(content)}'
         )
     if content.get("stream_version") != STREAM_VERSION:
         raise SpecError(
             f"the plan was made for version {shown(content.get('stream_version'))} of the stream by pyinit "
-            f"{content.get('pyinit')}; this pyinit has version {STREAM_VERSION}. Use the same pyinit everywhere"
+            f"{content.get('pyinit')}; this pyinit has version {STREAM_VERSION}. Use one pyinit everywhere"
         )
     if set(content) != _FIELDS:
         odd = min(set(content) ^ _FIELDS)
@@ -255,11 +275,11 @@ def _tupled(value: Any) -> Any:
 
 def _check_numbers(name: str, recipe: Recipe, content: Drawn) -> None:
     """Refuse numbers that the recipe does not make in this version of pyinit."""
-    held, here = content.plan, recipe.plan(content.plan.shape, content.plan.dtype)
-    for field in fields(held):
-        if field.name != "source" and getattr(held, field.name) != getattr(here, field.name):
+    planned, here = content.plan, recipe.plan(content.plan.shape, content.plan.dtype)
+    for field in fields(planned):
+        one, other = getattr(planned, field.name), getattr(here, field.name)
+        if field.name != "source" and one != other:
             raise SpecError(
-                f"tensor '{name}': {recipe.called} has {field.name} {getattr(held, field.name)} in the plan, "
-                f"{getattr(here, field.name)} in this pyinit ({version()}). Use the pyinit that made the plan, or "
-                "make it again"
+                f"tensor '{name}': {recipe.called} has {field.name} {one} in the plan, {other} in this pyinit"
+                f" ({version()}). Use the pyinit that made the plan, or make it again"
             )

@@ -36,7 +36,7 @@ def cut(
     shard_size: int | None = None,
     counts: Sequence[int] | None = None,
 ) -> list[Shard]:
-    """Put drafts, in order, into files of at most `shard_size` bytes of tensors, or of these numbers of tensors.
+    """Put drafts, in order, into files of at most `shard_size` bytes, or of these numbers of tensors.
 
     A tensor larger than that has a file of its own. One file is ``stem.safetensors``; several are
     ``stem-00001-of-0000N.safetensors``, as transformers names them.

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import errno
-import json
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from types import TracebackType
 
-from ..errors import FormatError, SpecError
-from ..stream.strict_json import parsed
+from ..errors import SpecError
+from .completion import companions, incomplete, receipt_of
 from .contents import Copied
-from .digest import combine
 from .extents import Extent
 from .journal import Journal, Known
 from .parts import WHOLE, Part
 from .plan import CheckpointPlan
 from .receipt import Receipt
-from .shards import Shard, contradicting, index_content
+from .shards import Shard, contradicting
 from .targets import LocalTarget, Target, exists_already
 from .writer import ExtentResult
 
-__all__ = ["Share", "is_complete"]
+__all__ = ["Share"]
 
 #: Extents are noted together: waiting for the disk after each small one would take longer than drawing them.
-_COMMIT_BYTES = 256 << 20
+_COMMIT_BYTES = 1 << 30
 
 
 class Share:
@@ -73,8 +71,7 @@ class Share:
             raise SpecError(f"{path} is a file; name a directory, or a file ending in .safetensors")
         if not plan.is_file:
             # what the receipt cannot say is refused now, not after the work
-            sums = dict.fromkeys((draft.name for draft in plan.blueprint.drafts), 0)
-            Receipt(plan.blueprint, plan.shards, sums, plan.fingerprint).to_json()
+            receipt_of(plan, dict.fromkeys(range(len(plan.extents)), 0)).to_json()
         self.plan = plan
         self.part = part
         self.target: Target = LocalTarget(plan.directory, plan.tag)
@@ -84,6 +81,7 @@ class Share:
         self._overwrite = overwrite
         self._results = None if results is None else list(results)
         self._fresh: list[ExtentResult] = []
+        self._fresh_bytes = 0
         self._left: dict[int, int] = {}
         self._pending: list[int] = []
         self._lock = threading.Lock()
@@ -138,7 +136,8 @@ class Share:
             self._fresh.append(result)
             self._left[extent.file] -= 1
             is_last = self._left[extent.file] == 0
-            is_due = is_last or sum(each.nbytes for each in self._fresh) >= _COMMIT_BYTES
+            self._fresh_bytes += result.nbytes
+            is_due = is_last or self._fresh_bytes >= _COMMIT_BYTES
         if is_due:
             self._commit(extent.file if is_last else None)
 
@@ -167,8 +166,8 @@ class Share:
             names = [plan.shards[file].name for file in self._pending]
             done = {*self._files, *(place - first for place in known.named)}
             if is_last := len(done & {*range(len(plan.shards))}) == len(plan.shards):
-                receipt = Receipt(plan.blueprint, plan.shards, self._sums(known), plan.fingerprint)
-                for name, content in _companions(receipt, plan):
+                receipt = receipt_of(plan, known.done)
+                for name, content in companions(plan, receipt):
                     self.target.put(name, content)
                 names = [*plan.first, *names, *plan.last]
             self._journal.add_named(map(plan.names.index, names))
@@ -184,13 +183,15 @@ class Share:
             self._journal.claim(self.part)
             self._journal.add_done((each.index, each.crc32) for each in self._results or ())
             known = self._journal.known()
+            begun = {extents[index].file for index in known.done}
             for file in self._files:
                 shard = plan.shards[file]
                 if self.target.begun(shard.name, shard.nbytes):
                     self._pending.append(file)
                 elif not (first + file in known.named and self.target.exists(shard.name)):
                     self._pending.append(file)
-                    self._journal.forget(first + file)
+                    if file in begun or first + file in known.named:
+                        self._journal.forget(first + file)
             known = self._journal.known()
         pending = set(self._pending)
         self.missing = tuple(
@@ -203,7 +204,7 @@ class Share:
             self._left[extent.file] = self._left.get(extent.file, 0) + 1
 
     def _meet_others(self) -> None:
-        """Refuse living writers of other plans for the same files, and what exists; remove what the dead left."""
+        """Refuse living writers of other plans, and what exists; remove what the dead left."""
         differing = None
         # a list, so that none of them stays locked when this raises
         for _, content, is_alive in list(self._journal.others()):
@@ -228,26 +229,14 @@ class Share:
                 shard = self.plan.shards[file]
                 self.target.prepare(shard.name, shard.nbytes, shard.header)
         if self._results is not None and self._left:
-            raise FileNotFoundError(errno.ENOENT, self._incomplete())
-
-    def _incomplete(self) -> str:
-        """Say which files are not complete, and which part is to write them."""
-        counts = [part.count for part in self._journal.parts() if part.count > 1]
-        names = ", ".join(self.plan.shards[file].name for file in sorted(self._left)[:3])
-        if len(self._left) > 3:
-            names += f" and {len(self._left) - 3} more"
-        if not counts:
-            return f"{names} in {self.plan.directory}: not complete; run the extents that are missing, then finish"
-        parts = (Part(index, max(counts)) for index in range(max(counts)))
-        late = [str(part) for part in parts if set(self._journal.files_of(part)) & set(self._left)]
-        said = f"part {late[0]} is" if len(late) == 1 else f"parts {', '.join(late)} are"
-        return f"{said} missing: {names} in {self.plan.directory} not complete; run what is missing, then --finish"
+            message = incomplete(self.plan, sorted(self._left), self._journal.parts())
+            raise FileNotFoundError(errno.ENOENT, message)
 
     def _commit(self, completed: int | None) -> None:
         # one at a time: meanwhile the other threads draw
         with self._commits:
             with self._lock:
-                fresh, self._fresh = self._fresh, []
+                fresh, self._fresh, self._fresh_bytes = self._fresh, [], 0
             for file in sorted({self.plan.extents[each.index].file for each in fresh} - {completed}):
                 self.target.flush(self.plan.shards[file].name)
             if completed is not None:
@@ -304,43 +293,6 @@ class Share:
                 self.plan.directory.resolve()
             ):
                 raise SpecError(
-                    f"tensor '{draft.name}' is copied from {draft.content.path}, which parts would replace before "
-                    "all have read it; write into another directory"
+                    f"tensor '{draft.name}' is copied from {draft.content.path}, which parts would replace "
+                    "before all have read it; write into another directory"
                 )
-
-    def _sums(self, known: Known) -> dict[str, int]:
-        if not self.plan.digest:
-            return {}
-        sums: dict[str, list[tuple[int, int]]] = {draft.name: [] for draft in self.plan.blueprint.drafts}
-        for extent in self.plan.extents:
-            crc = known.done[extent.index]
-            assert crc is not None, "a plan with checksums has one of every extent"
-            sums[extent.tensor].append((crc, extent.nbytes))
-        return {name: combine(parts) for name, parts in sums.items()}
-
-
-def is_complete(plan: CheckpointPlan) -> bool:
-    """Tell whether the checkpoint of a plan is there already; only a directory with a receipt can say so."""
-    receipt = plan.directory / "init.json"
-    if plan.is_file or not receipt.is_file():
-        return False
-    content = parsed(receipt.read_bytes(), str(receipt), FormatError)
-    if not isinstance(content, dict) or content.get("plan") != plan.fingerprint:
-        return False
-    sizes = {shard.name: shard.nbytes for shard in plan.shards}
-    paths = (plan.directory / name for name in plan.names)
-    return all(
-        path.is_file() and path.stat().st_size == sizes.get(path.name, path.stat().st_size) for path in paths
-    )
-
-
-def _companions(receipt: Receipt, plan: CheckpointPlan) -> Iterator[tuple[str, bytes]]:
-    """Yield the small files that lie beside those of tensors."""
-    if plan.first:
-        yield plan.first[0], receipt.to_json().encode()
-        spec = plan.blueprint.spec
-        if spec.config is not None:
-            yield "config.json", f"{json.dumps(spec.config, indent=2, ensure_ascii=False)}\n".encode()
-        yield from ((name, text.encode()) for name, text in spec.files.items())
-    for name in plan.last:
-        yield name, index_content(plan.shards)

@@ -36,7 +36,7 @@ class Target(Protocol):
         """Tell whether an unfinished file of exactly this size is there, as `prepare` leaves it."""
 
     def prepare(self, name: str, nbytes: int, header: bytes) -> None:
-        """Make an unfinished file with room for `nbytes`, or take the one that is there, and write its header."""
+        """Make an unfinished file with room for `nbytes`, or take the one that is there; write its header."""
 
     def write(self, name: str, offset: int, data: memoryview) -> None:
         """Write a range of an unfinished file; several threads may write at the same time."""

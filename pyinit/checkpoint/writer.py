@@ -10,7 +10,9 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -105,16 +107,22 @@ class _Writer:
         self.digest = digest
         self.written = 0
         self.error: BaseException | None = None
-        self.is_stopping = False
         self._plan = plan
         self._target = target
         self._finished = finished
         self._lock = threading.Lock()
         self._large = threading.Lock()
+        self._is_stopping = False
+        self._entered = self._left = 0
+        self._bell: SimpleQueue[None] = SimpleQueue()
         self._blocks = self._all_blocks(extents)
 
     def run(self) -> None:
         """Write blocks until none is left or a thread fails."""
+        with self._lock:
+            if self._is_stopping:
+                return
+            self._entered += 1
         try:
             buffer = np.empty(self.block_bytes, np.uint8)
             while (block := self._next()) is not None:
@@ -122,11 +130,43 @@ class _Writer:
         except BaseException as error:
             with self._lock:
                 self.error = self.error or error
-                self.is_stopping = True
+                self._is_stopping = True
+        finally:
+            with self._lock:
+                self._left += 1
+            self._bell.put(None)
+
+    def wait(self, report: Callable[[], None]) -> None:
+        """Wait until all threads have left or one has failed, and report meanwhile."""
+        while self._left < self.threads and not self._is_stopping:
+            with suppress(Empty):
+                self._bell.get(timeout=_REPORT_SECONDS)
+            report()
+
+    def stop(self) -> None:
+        """Wait until no thread is inside, however often this is interrupted: none may write afterwards.
+
+        Why no join: one that an interrupt meets takes a thread that still runs for one that has ended (Python
+        before 3.13).
+        """
+        self._is_stopping = True
+        interrupt: BaseException | None = None
+        while True:
+            try:
+                with self._lock:
+                    if self._left == self._entered:
+                        break
+                self._bell.get(timeout=_REPORT_SECONDS)
+            except Empty:
+                continue
+            except BaseException as error:
+                interrupt = error
+        if interrupt is not None:
+            raise interrupt
 
     def _next(self) -> _Block | None:
         with self._lock:
-            return None if self.is_stopping else next(self._blocks, None)
+            return None if self._is_stopping else next(self._blocks, None)
 
     def _all_blocks(self, extents: Sequence[Extent]) -> Iterator[_Block]:
         """Blocks in the order of the extents; runs under the lock."""
@@ -207,20 +247,12 @@ def write_extents(
     workers = [
         threading.Thread(target=writer.run, name=f"pyinit-writer-{number}") for number in range(threads)
     ]
-    started = []
     try:
         for worker in workers:
             worker.start()
-            started.append(worker)
-        for worker in workers:
-            while worker.is_alive():
-                worker.join(_REPORT_SECONDS)
-                if progress is not None:
-                    progress(writer.written)
+        writer.wait(lambda: None if progress is None else progress(writer.written))
     finally:
-        writer.is_stopping = True
-        for worker in started:
-            worker.join()
+        writer.stop()
     if writer.error is not None:
         raise writer.error
     assert writer.written == sum(extent.nbytes for extent in extents), "every block is written"

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from ..checkpoint.blueprint import Blueprint, draw_up
 from ..checkpoint.checkpoint import finish_checkpoint, write_plan
+from ..checkpoint.completion import is_complete
 from ..checkpoint.families.builtin import BUILTIN
 from ..checkpoint.families.lookup import find_spec
 from ..checkpoint.parts import WHOLE, Part, assigned, part_of_environment
 from ..checkpoint.plan import CheckpointPlan, plan_blueprint
-from ..checkpoint.share import is_complete
 from ..checkpoint.sizes import readable_size
 from ..checkpoint.spec import FLOATS, Spec
 from ..checkpoint.targets import write_small
@@ -190,9 +190,8 @@ def _take_part(plan: CheckpointPlan, part: Part | None, arguments: argparse.Name
         return 0
     if part is None:
         receipt = finish_checkpoint(plan, overwrite=arguments.force)
-        print(
-            f"all parts are there: {len(receipt.shards)} files, {readable_size(receipt.nbytes)} in {plan.path}"
-        )
+        amount = f"{len(receipt.shards)} files, {readable_size(receipt.nbytes)}"
+        print(f"all parts are there: {amount} in {plan.path}")
         return 0
     mine = assigned([shard.nbytes for shard in plan.shards], part)
     nbytes = sum(plan.shards[file].nbytes for file in mine)

@@ -1,4 +1,4 @@
-"""Writes checkpoints in processes that are killed, and looks at what is left: run as a script by test_crashes.
+"""Writes checkpoints in processes that are killed, and looks at what is left; test_crashes runs it.
 
 It forks from a process that has no threads, so that a child costs a few milliseconds.
 """
@@ -172,7 +172,7 @@ _PAUSE = 0.002
 
 
 def random_kills(folder: Path, expected: dict[str, bytes], count: int, parts: int, seed: int) -> int:
-    """Kill writers at random times, until `count` kills and the end of the write; return the number of writes."""
+    """Kill writers at random times, `count` times and until they end; return the number of writes."""
     chance, kills, writes = random.Random(seed), 0, 1
     every = [Part(index, parts) for index in range(parts)]
     living: dict[Part, int] = {}

@@ -1,7 +1,7 @@
 """Writers that are killed: nothing partial is ever seen, and the next run ends with the same bytes.
 
-Each test starts a process that forks writers and kills them with SIGKILL (crashing.py). After each kill, and all the
-time between kills, every file under a final name is compared with that of a run in peace.
+Each test starts a process that forks writers and kills them with SIGKILL (crashing.py). After each kill, and
+between kills, every file under a final name is compared with that of a run in peace.
 """
 
 from __future__ import annotations

@@ -120,15 +120,15 @@ def test_the_fingerprint_is_of_what_decides_bytes(tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({"key": 8}, r"the plan is another one: key is \[7, 0\], not \[8, 0\]\. Make it again"),
-        ({"dtype": "float16"}, 'tensor \'emb\' has dtype "float32", not "float16"'),
-        ({"shard_size": None}, r"it has 2 files of at most \d+ bytes, not 1 of at most \d+ bytes"),
+        ({"dtype": "float16"}, 'tensor \'emb\': dtype is "float32", not "float16"'),
+        ({"shard_size": None}, r"it has 2 files of at most \d+ bytes, not 1 file of at most \d+ bytes"),
         (
             {"rules": [("steps", "zeros"), *RULES[1:]]},
-            r"tensor 'steps' has recipe recipe \"constant\", not \"zeros\"",
+            r"tensor 'steps': recipe is {\"recipe\": \"constant\", .*}, not {\"recipe\": \"zeros\"}",
         ),
         (
             {"spec": spec_from_json({"tensors": {**TENSORS, "emb": [31, 17]}})},
-            r"tensor 'emb' has shape \[30, 17\], not \[31, 17\]",
+            r"tensor 'emb': shape is \[30, 17\], not \[31, 17\]",
         ),
         (
             {"spec": spec_from_json({"tensors": {"emb": [30, 17]}}), "rules": "normal"},
@@ -214,7 +214,7 @@ def test_what_is_no_plan_is_refused(text: str | bytes) -> None:
 def test_a_plan_can_move_but_not_change_its_names(tmp_path: Path) -> None:
     plan = plan_of(tmp_path / "a")
     assert plan.at(tmp_path / "b").fingerprint == plan.fingerprint
-    with pytest.raises(SpecError, match="the plan names its files after a; got the place"):
+    with pytest.raises(SpecError, match=r"the plan names its files after a; got .*/b"):
         plan.at(tmp_path / "b.safetensors")
 
 
