@@ -86,7 +86,7 @@ class CheckpointPlan:
 
     @property
     def first(self) -> tuple[str, ...]:
-        """Names of the small files that appear before those of tensors: the receipt, the configuration, further ones."""
+        """Names of the small files that appear before those of tensors: receipt, configuration, others."""
         if self.is_file:
             return ()
         spec = self.blueprint.spec

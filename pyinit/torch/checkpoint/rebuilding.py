@@ -29,7 +29,7 @@ def read(fields: Mapping[str, Any], name: str, shape: Shape, dtype: str) -> Cont
     A configuration of transformers and a name of timm are built again; a function is not: no file shall say
     which code runs.
     """
-    definition = Definition(fields["definition"], fields["dtype"], fields["asked"])
+    definition = Definition(fields["definition"], fields.get("dtype"), fields.get("asked"))
     why = f"tensor '{name}' is computed by {definition.source}"
     if not (definition.source.startswith("timm:") or Path(definition.source).is_file()):
         return Unread(Computed.kind, fields, f"{why}; make the plan from that definition in this process")
@@ -37,8 +37,8 @@ def read(fields: Mapping[str, Any], name: str, shape: Shape, dtype: str) -> Cont
         recorded, kept = _recorded(definition)
     except PyinitError as error:
         return Unread(Computed.kind, fields, f"{why}, which cannot be built here: {error}")
-    if fields["tensor"] in recorded:
-        content = Computed(recorded[fields["tensor"]], Key(*fields["key"]), definition, kept)
+    if (found := recorded.get(fields["tensor"])) is not None:
+        content = Computed(found, Key(*fields["key"]), definition, kept)
         if content.to_dict() == dict(fields):
             return content
     return Unread(
