@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
+import re
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -16,8 +18,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
+import pyinit as pi
 from pyinit.checkpoint.contents import Content
 from pyinit.checkpoint.rectangles import Rearranged
 from pyinit.stream.safetensors import read_header
@@ -31,6 +35,8 @@ pytestmark = [
 torch = pytest.importorskip("torch")
 pit = pytest.importorskip("pyinit.torch")
 draw_up = pytest.importorskip("pyinit.torch.checkpoint.blueprint").draw_up
+decided = pytest.importorskip("pyinit.torch.materialization.deciding").decided
+refill = pytest.importorskip("pyinit.torch.materialization.replay").refill
 
 KEY = 11
 
@@ -257,6 +263,50 @@ def test_timm(name: str, tmp_path: Path) -> None:
     )
     expected = made.state_dict()
     assert all(torch.equal(value, expected[name]) for name, value in loaded.state_dict().items())
+
+
+def test_windows_of_models_of_any_size_are_those_of_the_recording() -> None:
+    """Of Llama 3 70 B, and layers of DeepSeek V3, pieces anywhere are what the recording replays there."""
+    transformers = pytest.importorskip("transformers")
+    llama = transformers.LlamaConfig(
+        hidden_size=8192,
+        intermediate_size=28672,
+        num_hidden_layers=80,
+        num_attention_heads=64,
+        num_key_value_heads=8,
+        vocab_size=128256,
+        dtype="bfloat16",
+    )
+    deepseek = transformers.DeepseekV3Config(dtype="bfloat16", num_hidden_layers=5, n_routed_experts=64)
+    rng = np.random.default_rng(0)
+    for config in (llama, deepseek):
+        with pit.deferred():
+            module = transformers.AutoModelForCausalLM.from_config(config)
+        drafts = draw_up(module, key=KEY).drafts
+        begun = decided(module)
+        for place in rng.choice(len(drafts), 24, replace=False):
+            draft = drafts[place]
+            start = tuple(int(rng.integers(n)) for n in draft.shape)
+            extent = tuple(min(64, n - first) for n, first in zip(draft.shape, start, strict=True))
+            data = np.empty(math.prod(extent) * 2, np.uint8)
+            draft.content.fill(pi.Window(start, draft.shape), extent, data, 1)
+            name, at = source_of(draft.name, start, config)
+            shape = (1,) * (len(at) - len(extent)) + extent
+            expected = torch.empty(shape, dtype=torch.bfloat16)
+            refill(begun[name], expected, pi.key(KEY), window=pi.Window(at, begun[name].shape))
+            assert data.tobytes() == expected.view(torch.uint8).numpy().tobytes(), draft.name
+
+
+def source_of(name: str, start: tuple[int, ...], config: Any) -> tuple[str, tuple[int, ...]]:
+    """Return where a place of a saved tensor lies in the module: its experts are one tensor there."""
+    found = re.fullmatch(r"(.*\.experts)\.(\d+)\.(gate|up|down)_proj\.weight", name)
+    if found is None:
+        return name, start
+    layer, expert, which = found[1], int(found[2]), found[3]
+    row, column = start
+    if which == "down":
+        return f"{layer}.down_proj", (expert, row, column)
+    return f"{layer}.gate_up_proj", (expert, row + config.moe_intermediate_size * (which == "up"), column)
 
 
 def test_the_comparison_can_fail(tmp_path: Path) -> None:
