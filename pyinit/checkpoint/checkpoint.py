@@ -14,7 +14,7 @@ from .families.lookup import find_spec
 from .parts import WHOLE, Part
 from .plan import CheckpointPlan, plan_blueprint
 from .receipt import Receipt
-from .share import Share
+from .share import Share, is_finished
 from .spec import Spec
 from .writer import ExtentResult, Progress, write_extents
 
@@ -81,7 +81,11 @@ def write_checkpoint(
         If a file exists and `overwrite` is false.
     OSError
         With errno ENOSPC if the disk is full. Whatever happens, a file has its final name only when
-        it is complete, and temporary files are removed.
+        it is complete. After an OSError or an interrupt, what is finished stays under hidden names, and so
+        it does after a kill or a power cut: the same call continues there, and a call for another model
+        removes it.
+    BlockingIOError
+        If a living process writes the same files.
 
     Examples
     --------
@@ -141,7 +145,7 @@ def write_plan(
     """
     check_threads(threads)
     share = Share(plan, part, overwrite=overwrite)
-    if part.count > 1 and (not share.shards or is_complete(plan)):
+    if part.count > 1 and (not share.shards or is_finished(plan)):
         return None
     try:
         return _written(share, threads, progress)
@@ -161,6 +165,7 @@ def _written(share: Share, threads: int | None, progress: Progress | None) -> Re
             if progress is not None:
                 progress(before + written, total)
 
+        report(0)
         plan, digest = share.plan, share.plan.digest
         extents, target = share.missing, share.target
         write_extents(plan, extents, target, share.finished, threads=threads, digest=digest, progress=report)

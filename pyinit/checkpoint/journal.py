@@ -30,7 +30,7 @@ from .differences import Document, difference
 from .locks import guarded, held, is_held
 from .parts import Part, assigned
 from .plan import CheckpointPlan
-from .plan_json import HEAD, document, head_of, lines_of
+from .plan_json import HEAD, headed
 
 __all__ = ["Journal", "Known"]
 
@@ -204,16 +204,20 @@ class Journal:
         """Say how another plan differs from this one."""
         if other is None:
             return "its plan cannot be read"
-        return difference(other, document(self.plan)) or "only its place differs"
+        return difference(other, self.plan.document) or "only its place differs"
+
+    def is_gone(self) -> bool:
+        """Tell whether the directory was removed, and remove what a kill left of that."""
+        _clear(_gone(self.place))
+        return not self.place.exists()
 
     def _keep_plan(self) -> None:
         if (self.place / "plan.json").exists():
             return
-        head = head_of(self.plan.path, self.plan.fingerprint)
         temporary = self.place / "plan.json.new"
         try:
-            with temporary.open("w", encoding="utf-8") as file:
-                file.writelines(lines_of(self.plan, is_strict=False, head=head))
+            text = headed(self.plan.text, self.plan.path, self.plan.fingerprint)
+            temporary.write_text(text, encoding="utf-8")
         except OSError as error:
             raise self._explained(error) from None
         temporary.rename(self.place / "plan.json")
@@ -276,11 +280,15 @@ def _plan_of(place: Path) -> Document | None:
 
 def _remove(place: Path) -> None:
     """Remove a directory at once: all logs, or none, say what is finished; the next run clears the rest."""
-    gone = place.with_name(place.name + _GONE)
+    gone = _gone(place)
     _clear(gone)
     with suppress(FileNotFoundError):
         place.rename(gone)
         _clear(gone)
+
+
+def _gone(place: Path) -> Path:
+    return place.with_name(place.name + _GONE)
 
 
 def _clear(gone: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,10 +14,10 @@ from typing import Any
 from ..errors import SpecError
 from ..stream.key import Key
 from .blueprint import Blueprint, draw_up
-from .differences import difference
+from .differences import Document, difference
 from .extents import EXTENT_BYTES, Extent, cut_extents
 from .families.lookup import find_spec
-from .plan_json import document, head_of, lines_of, read_document
+from .plan_json import check_said, headed, read_document, text_of
 from .shards import Shard, cut, index_name
 from .spec import Spec
 
@@ -103,12 +104,20 @@ class CheckpointPlan:
         return (*self.first, *(shard.name for shard in self.shards), *self.last)
 
     @cached_property
+    def text(self) -> str:
+        """All that decides the bytes, as JSON that also names what JSON cannot hold."""
+        return text_of(self)
+
+    @property
+    def document(self) -> Document:
+        """All that decides the bytes, as JSON values, to be compared."""
+        document: Document = json.loads(self.text)
+        return document
+
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256, as hexadecimal digits, of all that decides the bytes; the place is no part of it."""
-        digest = sha256()
-        for line in lines_of(self, is_strict=False):
-            digest.update(line.encode())
-        return digest.hexdigest()
+        return sha256(self.text.encode()).hexdigest()
 
     @property
     def tag(self) -> str:
@@ -123,7 +132,8 @@ class CheckpointPlan:
         RecipeError
             If a recipe copies values in memory, which JSON cannot hold.
         """
-        return "".join(lines_of(self, is_strict=True, head=head_of(self.path, self.fingerprint)))
+        check_said(self.blueprint)
+        return headed(self.text, self.path, self.fingerprint)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> CheckpointPlan:
@@ -141,7 +151,7 @@ class CheckpointPlan:
         shards = tuple(cut(read.blueprint.drafts, read.stem, counts=read.counts))
         extents = cut_extents(shards, read.extent_bytes)
         plan = cls(read.blueprint, shards, extents, Path(read.path), read.extent_bytes, read.digest)
-        read.check(document(plan), plan.fingerprint)
+        read.check(plan.document, plan.fingerprint)
         return plan
 
     def at(self, path: str | os.PathLike[str]) -> CheckpointPlan:
@@ -162,7 +172,7 @@ class CheckpointPlan:
             If the two differ in anything but the place.
         """
         if self.fingerprint != other.fingerprint:
-            found = difference(document(self), document(other))
+            found = difference(self.document, other.document)
             raise SpecError(f"the plan is another one: {found}. Make it again, or give the same arguments")
 
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Protocol
 
 from ..errors import FormatError, PyinitError, RecipeError, SpecError
@@ -25,7 +24,7 @@ from .rectangles import Rearranged
 from .shards import Shard
 from .spec import Spec, TensorSpec
 
-__all__ = ["HEAD", "Document", "PlanDocument", "document", "head_of", "lines_of", "read_document"]
+__all__ = ["HEAD", "Document", "PlanDocument", "check_said", "headed", "read_document", "text_of"]
 
 #: The number of this format.
 _FORMAT = 1
@@ -75,23 +74,29 @@ class Planned(Protocol):
         """What the names of the files begin with."""
 
 
-def lines_of(
-    plan: Planned, *, is_strict: bool, head: Mapping[str, str] = MappingProxyType({})
-) -> Iterator[str]:
-    """Yield the text of all that decides the bytes, line by line: it is never held twice.
+def text_of(plan: Planned) -> str:
+    """Return the text of all that decides the bytes: one line for each tensor, file and extent."""
+    return "".join(_lines(plan))
 
-    Parameters
-    ----------
-    plan : CheckpointPlan
-        The plan.
-    is_strict : bool
-        Whether a recipe that JSON cannot hold is refused.
-    head : mapping of str to str
-        What is said before, and is no part of what decides.
-    """
+
+def headed(text: str, path: Path, fingerprint: str) -> str:
+    """Return a text with what does not decide before it: who made it, for which place."""
+    head = zip(HEAD, (version(), str(path), fingerprint), strict=True)
+    return "{\n" + "".join(f"{_json(name)}: {_json(value)},\n" for name, value in head) + text[2:]
+
+
+def check_said(blueprint: Blueprint) -> None:
+    """Refuse recipes that JSON cannot hold, of which a text says their names alone."""
+    for rule in blueprint.rules:
+        rule.to_dict()
+    for draft in blueprint.drafts:
+        if draft.recipe is not None:
+            draft.recipe.to_dict()
+
+
+def _lines(plan: Planned) -> Iterator[str]:
     blueprint, spec = plan.blueprint, plan.blueprint.spec
     said: dict[str, object] = {
-        **head,
         "pyinit_plan": _FORMAT,
         "stream_version": STREAM_VERSION,
         "key": [blueprint.key.seed, blueprint.key.offset],
@@ -108,10 +113,10 @@ def lines_of(
     yield "{\n"
     for name, value in said.items():
         yield f"{_json(name)}: {_json(value)},\n"
-    rules = (_json(_said(rule, is_strict)) for rule in blueprint.rules)
+    rules = (_json(_said(rule)) for rule in blueprint.rules)
     yield from _block("rules", "[]", rules, ",\n")
     pairs = zip(spec.tensors, blueprint.drafts, strict=True)
-    tensors = (f"{_json(each.name)}: {_json(_entry(each, draft, is_strict))}" for each, draft in pairs)
+    tensors = (f"{_json(each.name)}: {_json(_entry(each, draft))}" for each, draft in pairs)
     yield from _block("tensors", "{}", tensors, ",\n")
     files = (f"{_json(shard.name)}: {_json([shard.nbytes, len(shard.drafts)])}" for shard in plan.shards)
     yield from _block("files", "{}", files, ",\n")
@@ -136,24 +141,13 @@ def _json(value: object) -> str:
     return json.dumps(value, allow_nan=False, ensure_ascii=False)
 
 
-def head_of(path: Path, fingerprint: str) -> dict[str, str]:
-    """Return what a text says of a plan that does not decide: who made it, for which place."""
-    return dict(zip(HEAD, (version(), str(path), fingerprint), strict=True))
-
-
-def document(plan: Planned) -> Document:
-    """Return all that decides the bytes, to be compared."""
-    content: Document = json.loads("".join(lines_of(plan, is_strict=False)))
-    return content
-
-
-def _entry(tensor: TensorSpec, draft: Draft, is_strict: bool) -> Document:
+def _entry(tensor: TensorSpec, draft: Draft) -> Document:
     entry: Document = {"shape": list(draft.shape), "dtype": draft.dtype}
     use = {name: getattr(tensor, name) for name, default in _USE.items() if getattr(tensor, name) != default}
     if use:
         entry["use"] = use
     if draft.recipe is not None:
-        entry["recipe"] = _said(draft.recipe, is_strict)
+        entry["recipe"] = _said(draft.recipe)
     if draft.fans is not None:
         entry["fans"] = list(draft.fans)
     if not (isinstance(draft.content, Drawn) and draft.content.key == draft.key):
@@ -162,12 +156,10 @@ def _entry(tensor: TensorSpec, draft: Draft, is_strict: bool) -> Document:
     return entry
 
 
-def _said(what: Recipe | Rule, is_strict: bool) -> Document:
+def _said(what: Recipe | Rule) -> Document:
     try:
         return what.to_dict()
     except RecipeError:
-        if is_strict:
-            raise
         # a recipe that copies values in memory; the tensor's content tells them from others
         return {"recipe": repr(what)}
 

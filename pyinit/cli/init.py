@@ -18,6 +18,7 @@ from ..checkpoint.families.builtin import BUILTIN
 from ..checkpoint.families.lookup import find_spec
 from ..checkpoint.parts import WHOLE, Part, assigned, part_of_environment
 from ..checkpoint.plan import CheckpointPlan, plan_blueprint
+from ..checkpoint.share import is_finished
 from ..checkpoint.sizes import readable_size
 from ..checkpoint.spec import FLOATS, Spec
 from ..checkpoint.targets import write_small
@@ -185,7 +186,7 @@ def _files(plan: CheckpointPlan, part: Part | None) -> Iterator[str]:
 
 
 def _take_part(plan: CheckpointPlan, part: Part | None, arguments: argparse.Namespace) -> int:
-    if is_complete(plan):
+    if is_finished(plan):
         print(f"nothing to do: the checkpoint in {plan.path} is complete")
         return 0
     if part is None:
@@ -210,15 +211,27 @@ def _take_part(plan: CheckpointPlan, part: Part | None, arguments: argparse.Name
 
 def _written(plan: CheckpointPlan, part: Part, arguments: argparse.Namespace, amount: str) -> bool:
     """Write a part and say how fast; return whether the checkpoint is complete."""
+    first: list[int] = []
     start = time.perf_counter()
     with Meter(sys.stderr) as meter:
-        receipt = write_plan(plan, part, threads=arguments.threads, overwrite=arguments.force, progress=meter)
+
+        def progress(done: int, total: int) -> None:
+            first[:] = first or [done]
+            meter(done, total)
+
+        options = {"threads": arguments.threads, "overwrite": arguments.force}
+        receipt = write_plan(plan, part, **options, progress=progress)
     seconds = time.perf_counter() - start
     shards = [plan.shards[file] for file in assigned([shard.nbytes for shard in plan.shards], part)]
     names = ", ".join(shard.name for shard in shards[:3]) + (", ..." if len(shards) > 3 else "")
     print(f"wrote {names} in {plan.path}: {amount}")
+    total = sum(shard.nbytes for shard in shards)
+    # what an earlier run had finished took no time now
+    before = first[0] - sum(len(shard.header) for shard in shards) if first else total
+    if before:
+        print(f"{readable_size(before)} of it were there already")
     elements = sum(math.prod(draft.shape) for shard in shards for draft in shard.drafts)
-    speed, rate = sum(shard.nbytes for shard in shards) / seconds / 1e9, elements / seconds / 1e9
+    speed, rate = (total - before) / seconds / 1e9, elements * (1 - before / total) / seconds / 1e9
     print(
         f"{seconds:.2f} s, {speed:.2f} GB/s, {rate:.3f} Gparam/s, peak memory {readable_size(peak_memory())}"
     )
