@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import pyinit as pi
 from pyinit.checkpoint.contents import content_from_dict
 from pyinit.checkpoint.given import Given
-from pyinit.checkpoint.plan_json import document
+from pyinit.checkpoint.plan_json import read_document
 from pyinit.checkpoint.rectangles import Piece, Rearranged
 
 pytestmark = pytest.mark.interop
@@ -196,6 +196,6 @@ def test_a_conversion_that_cannot_be_followed_is_named(
 
 def test_plans_read_both_kinds() -> None:
     """Whoever reads a plan knows the contents that lie on those of `contents`."""
-    assert document is not None
+    assert read_document is not None
     given = Given(b"\1\2", "int8")
     assert content_from_dict(given.to_dict(), "t", (2,), "int8") == given
