@@ -7,11 +7,12 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any, ClassVar
 
 import torch
+from torch.utils._pytree import tree_flatten, tree_map
 
 from ...checkpoint.contents import Bytes, Content, Drawn, Filled
 from ...checkpoint.given import Given
@@ -23,7 +24,8 @@ from ...recipes.rules import fitted
 from ...stream.key import Key
 from ...stream.window import Shape, Window
 from ..materialization.dependence import is_random
-from ..materialization.recording import TARGET, Call, Draw, Lost, Recorded, Snapshot, Write
+from ..materialization.recording import TARGET, Call, Cell, Draw, Lost, Recorded, Snapshot, Write
+from ..materialization.recording import Content as RecordedContent
 from ..materialization.replay import in_windows, refill
 from ..materialization.view import View
 from ..tensor import WRITTEN
@@ -95,7 +97,7 @@ class Computed:
     kind: ClassVar[str] = "computed"
 
     def __init__(self, recorded: Recorded, root: Key, definition: Definition, kept: Kept) -> None:
-        self.recorded, self.root, self.definition = recorded, root, definition
+        self.recorded, self.root, self.definition = _apart(recorded), root, definition
         self._kept = kept
         self._in_windows = in_windows(recorded)
 
@@ -124,6 +126,33 @@ class Computed:
             "key": [self.root.seed, self.root.offset],
             "at_once": self.at_once(self.recorded.shape),
         }
+
+
+def _apart(recorded: Recorded) -> Recorded:
+    """Return a recording of its own: a module that is recorded again, as a part, names its draws anew."""
+    cells: dict[int, Cell] = {}
+    done: dict[int, tuple[Write, ...]] = {}
+
+    def leaf_of(leaf: Any) -> Any:
+        if not isinstance(leaf, Snapshot):
+            return leaf
+        cell = cells.setdefault(id(leaf.cell), Cell(leaf.cell.nbytes))
+        return Snapshot(cell, writes_of(leaf.writes), leaf.view)
+
+    def copied(content: RecordedContent) -> RecordedContent:
+        if isinstance(content, Draw):
+            return Draw(content.recipe, content.path)
+        if isinstance(content, Call):
+            args, kwargs = tree_map(leaf_of, (content.args, dict(content.kwargs)))
+            return Call(content.function, args, kwargs, content.output)
+        return content
+
+    def writes_of(writes: tuple[Write, ...]) -> tuple[Write, ...]:
+        if id(writes) not in done:
+            done[id(writes)] = tuple(Write(write.view, copied(write.content)) for write in writes)
+        return done[id(writes)]
+
+    return replace(recorded, cell=Cell(recorded.cell.nbytes, writes_of(recorded.cell.writes)))
 
 
 def given(tensor: torch.Tensor) -> Content:
@@ -249,7 +278,7 @@ def _said(writes: tuple[Write, ...], seen: dict[int, int]) -> Iterator[str]:
             raise RecipeError(content.why)
         else:
             yield f"{content.function} {content.output}"
-            leaves, structure = torch.utils._pytree.tree_flatten((content.args, dict(content.kwargs)))
+            leaves, structure = tree_flatten((content.args, dict(content.kwargs)))
             yield str(structure)
             for leaf in leaves:
                 if isinstance(leaf, Snapshot):

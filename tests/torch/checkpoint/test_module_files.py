@@ -207,6 +207,17 @@ def test_a_plan_as_json_makes_the_same_bytes_or_says_what_it_lacks(tmp_path: Pat
             assert data.tobytes() == expected[draft.name][2]
 
 
+def test_a_blueprint_stays_what_it_is_when_its_module_is_recorded_again(tmp_path: Path) -> None:
+    module = deferred()
+    drafts = draw_up(module, key=5).drafts
+    expected = state(pit.materialize(deferred(), key=5))
+    pit.materialize(module, key=5, prefix="part")
+    for draft in drafts:
+        data = np.empty(draft.nbytes, np.uint8)
+        draft.content.fill(pi.Window((0,) * len(draft.shape), draft.shape), draft.shape, data, 1)
+        assert data.tobytes() == expected[draft.name][2], draft.name
+
+
 def test_plans_of_other_modules_have_other_fingerprints() -> None:
     def plan(build: Callable[[], Any], **options: Any) -> str:
         return plan_blueprint(draw_up(deferred(build), **{"key": 5, **options}), "m.safetensors").fingerprint
