@@ -23,6 +23,7 @@ import pytest
 
 import pyinit as pi
 from pyinit.checkpoint.contents import Content
+from pyinit.checkpoint.families import spec_from_config
 from pyinit.checkpoint.rectangles import Rearranged
 from pyinit.stream.safetensors import read_header
 
@@ -223,6 +224,28 @@ def test_transformers(name: str, tmp_path: Path) -> None:
     found = {**dict(loaded.named_parameters()), **dict(loaded.named_buffers())}
     assert found.keys() == expected.keys()
     assert [name for name in found if not torch.equal(found[name], expected[name])] == []
+
+
+@pytest.mark.parametrize("name", ["gpt2", "mixtral"])
+def test_shards_load_and_the_meta_device_is_as_good(name: str, tmp_path: Path) -> None:
+    build = builder(name)
+    pit.write_checkpoint(recorded(build), tmp_path / "one", key=KEY)
+    with torch.device("meta"):
+        module = build()
+    pit.write_checkpoint(module, tmp_path / "many", key=KEY, shard_size=100_000)
+    assert len(list((tmp_path / "many").glob("model-*-of-*.safetensors"))) > 1
+    assert tensors_of(tmp_path / "many") == tensors_of(tmp_path / "one")
+    _, info = type(module).from_pretrained(tmp_path / "many", output_loading_info=True)
+    assert not any(info.values())
+
+
+def test_a_family_of_pyinit_has_the_same_bytes_either_way(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    config = {**SIZES, "model_type": "llama", "dtype": "bfloat16"}
+    pi.write_checkpoint(spec_from_config(config), path=tmp_path / "spec", key=KEY)
+    module = recorded(lambda: transformers.LlamaForCausalLM._from_config(transformers.LlamaConfig(**config)))
+    pit.write_checkpoint(module, tmp_path / "module", key=KEY)
+    assert tensors_of(tmp_path / "spec") == tensors_of(tmp_path / "module")
 
 
 def test_a_dtype_is_noted_in_the_configuration(tmp_path: Path) -> None:
