@@ -264,6 +264,24 @@ def test_copied_integers_travel_in_a_plan(tmp_path: Path) -> None:
     assert content.endswith(np.full(3, -9, np.int32).tobytes())
 
 
+def test_a_source_that_changes_after_the_plan_is_refused(tmp_path: Path) -> None:
+    old = tmp_path / "old.safetensors"
+    pi.write_checkpoint(
+        spec_from_json({"tensors": {"ids": {"shape": [3], "dtype": "int32"}}}), "ones", path=old
+    )
+    plan = plan_checkpoint(spec_from_checkpoint(old), "normal", path=tmp_path / "new")
+    assert plan.fingerprint
+    old.write_bytes(old.read_bytes()[:-1] + b"\x02")
+    with pytest.raises(
+        FormatError, match="the bytes of tensor 'ids' are not those of the plan; the file changed"
+    ):
+        write_plan(plan)
+    assert list(tmp_path.iterdir()) == [old]
+    # who plans now copies what is there now
+    write_plan(plan_checkpoint(spec_from_checkpoint(old), "normal", path=tmp_path / "new"))
+    assert (tmp_path / "new" / "model.safetensors").read_bytes()[-1] == 2
+
+
 def test_the_largest_model_is_planned_in_seconds() -> None:
     start = time.perf_counter()
     plan = plan_checkpoint("llama-70b", path="out", dtype="bfloat16", shard_size=5 * 10**9)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -354,6 +355,18 @@ def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
     assert [name for name in files(plan.directory) if name[0] != "."] == ["init.json"]
     write_plan(plan, overwrite=True)
     assert "init.json" in files(plan.directory)
+
+
+def test_a_file_system_without_locks_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_locks(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with pytest.raises(
+        OSError, match=r"out is on a file system without locks of files .* mount it with them"
+    ):
+        write_plan(plan_of(tmp_path / "out"))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_directory_that_cannot_be_written(tmp_path: Path) -> None:
