@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ..checkpoint.blueprint import Blueprint
-from ..checkpoint.families import FAMILIES
 from ..checkpoint.families.lookup import model_type_of
+from ..checkpoint.families.registry import FAMILIES
 from ..errors import RecipeError, SpecError
 from ..recipes.recipe import Recipe
 from ..recipes.rules import Rule

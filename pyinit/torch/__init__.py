@@ -1,4 +1,4 @@
-"""pyinit for torch: fill tensors, initialize, and do both to code that was written for torch alone."""
+"""pyinit for torch: fill tensors, initialize and probe modules, accelerate code written for torch alone."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
     "write_checkpoint",
 ]
 
-# where each name is defined; a submodule is imported when its name is asked for
+# where each name is defined; a submodule is imported when its name is first used
 _HOMES = {
     "accelerate": "acceleration.acceleration",
     "deferred": "materialization.construction",
@@ -46,6 +46,6 @@ def __getattr__(name: str) -> Any:
         return import_module(f"{__name__}.init")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = found
-    return found
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -15,7 +15,7 @@ import pytest
 import pyinit as pi
 from pyinit.checkpoint.checkpoint import finish_checkpoint, write_plan
 from pyinit.checkpoint.contents import Unread
-from pyinit.checkpoint.families import spec_from_config
+from pyinit.checkpoint.families.registry import spec_from_config
 from pyinit.checkpoint.plan import CheckpointPlan, plan_blueprint, plan_checkpoint
 from pyinit.checkpoint.spec import spec_from_checkpoint
 from pyinit.checkpoint.spec_json import spec_from_json

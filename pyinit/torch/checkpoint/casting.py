@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import torch
 from torch.nn.parameter import is_lazy
 
-from ...checkpoint.spec import FLOATS
 from ...errors import DTypeError
-from ..materialization.holding import named_tensors, put_instead, times_written
+from ...stream.dtypes import FLOATS
+from ..materialization.holding import named_tensors, substitute, times_written
 from ..materialization.recorder import MARK
 
 __all__ = ["in_dtype"]
@@ -55,7 +55,7 @@ def in_dtype(module: torch.nn.Module, dtype: str | torch.dtype | None) -> Iterat
                 continue
             if tensor.is_floating_point() and tensor.dtype != wanted:
                 stand_ins[id(tensor)] = _cast(tensor, wanted)
-    undo = put_instead(module, stand_ins)
+    undo = substitute(module, stand_ins)
     try:
         yield
     finally:

@@ -28,7 +28,7 @@ from ..materialization.recording import TARGET, Call, Cell, Draw, Lost, Recorded
 from ..materialization.recording import Content as RecordedContent
 from ..materialization.replay import in_windows, refill
 from ..materialization.view import View
-from ..tensor import WRITTEN
+from ..tensor import FORMATS
 
 __all__ = ["Computed", "Definition", "Kept", "content_of", "given"]
 
@@ -188,7 +188,7 @@ def _simple(recorded: Recorded, root: Key) -> tuple[Content, Recipe | None] | No
         return None
     rows = [_zero_row(write, view) for write in writes[1:]]
     value = _constant(first)
-    if view.dtype in WRITTEN and None not in rows:
+    if view.dtype in FORMATS and None not in rows:
         zero_rows = tuple(sorted({row for row in rows if row is not None}))
         recipe: Recipe | None = constant(value) if value is not None else None
         key = root.fold_in(recorded.name)
@@ -198,7 +198,7 @@ def _simple(recorded: Recorded, root: Key) -> tuple[Content, Recipe | None] | No
                 first.content.key(root),
             )
         if recipe is not None:
-            plan = recipe.plan(view.shape, WRITTEN[view.dtype])
+            plan = recipe.plan(view.shape, FORMATS[view.dtype])
             return Drawn(plan, key, zero_rows), recipe
     elif value is not None and len(writes) == 1 and value == int(value):
         dtype = str(view.dtype).removeprefix("torch.")
@@ -211,9 +211,9 @@ def _known(recorded: Recorded, root: Key) -> tuple[Content, Recipe | None] | Non
     """Return what makes a tensor that the key does not decide, if a plan can hold it."""
     value = refill(recorded, torch.empty(recorded.shape, dtype=recorded.dtype), root)
     first = value.reshape(-1)[:1]
-    if recorded.dtype in WRITTEN and value.numel() and bool((value == first).all() & first.isfinite().all()):
+    if recorded.dtype in FORMATS and value.numel() and bool((value == first).all() & first.isfinite().all()):
         recipe = constant(float(first))
-        plan = recipe.plan(recorded.shape, WRITTEN[recorded.dtype])
+        plan = recipe.plan(recorded.shape, FORMATS[recorded.dtype])
         content = Drawn(plan, root.fold_in(recorded.name))
         made = torch.empty(value.nbytes, dtype=torch.uint8)
         content.fill(Window((0,) * value.dim(), recorded.shape), recorded.shape, made.numpy(), 1)

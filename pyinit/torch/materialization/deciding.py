@@ -11,7 +11,7 @@ import torch
 from ...errors import PyinitError, RecipeError
 from ...recipes.recipe import Recipe, as_recipe
 from ...recipes.rules import Rule, as_rules, is_one_recipe
-from ..tensor import WRITTEN
+from ..tensor import FORMATS
 from .beginnings import forget, owners, record
 from .construction import was_deferred
 from .doubts import warn_of_constructors
@@ -130,7 +130,7 @@ _TOLD = 8
 
 
 def _plan(write: Write, recipe: Recipe) -> None:
-    if write.view.dtype not in WRITTEN:
-        known = ", ".join(WRITTEN.values())
+    if write.view.dtype not in FORMATS:
+        known = ", ".join(FORMATS.values())
         raise RecipeError(f"{recipe!r} needs one of {known}; it is {write.view.dtype}. Give it a constant.")
-    recipe.plan(write.view.shape, WRITTEN[write.view.dtype])
+    recipe.plan(write.view.shape, FORMATS[write.view.dtype])

@@ -23,7 +23,7 @@ import pytest
 
 import pyinit as pi
 from pyinit.checkpoint.contents import Content
-from pyinit.checkpoint.families import spec_from_config
+from pyinit.checkpoint.families.registry import spec_from_config
 from pyinit.checkpoint.rectangles import Rearranged
 from pyinit.stream.safetensors import read_header
 
