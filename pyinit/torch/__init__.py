@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import init as init
     from .acceleration.acceleration import accelerate as accelerate
+    from .checkpoint.checkpoint import write_checkpoint as write_checkpoint
     from .keys import from_key as from_key
     from .keys import to_key as to_key
     from .materialization.construction import deferred as deferred
@@ -16,7 +17,18 @@ if TYPE_CHECKING:
     from .tensor import fill as fill
     from .verification import verify as verify
 
-__all__ = ["accelerate", "deferred", "fill", "from_key", "init", "materialize", "probe", "to_key", "verify"]
+__all__ = [
+    "accelerate",
+    "deferred",
+    "fill",
+    "from_key",
+    "init",
+    "materialize",
+    "probe",
+    "to_key",
+    "verify",
+    "write_checkpoint",
+]
 
 # where each name is defined; a submodule is imported when its name is first used
 _HOMES = {
@@ -28,6 +40,7 @@ _HOMES = {
     "probe": "probing.probing",
     "to_key": "keys",
     "verify": "verification",
+    "write_checkpoint": "checkpoint.checkpoint",
 }
 
 
