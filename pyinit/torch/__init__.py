@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .materialization.materialization import materialize as materialize
     from .probing.probing import probe as probe
     from .tensor import fill as fill
-    from .verification import verify as verify
+    from .verification.verify import verify as verify
 
 __all__ = [
     "accelerate",
@@ -39,7 +39,7 @@ _HOMES = {
     "materialize": "materialization.materialization",
     "probe": "probing.probing",
     "to_key": "keys",
-    "verify": "verification",
+    "verify": "verification.verify",
     "write_checkpoint": "checkpoint.checkpoint",
 }
 

@@ -29,7 +29,7 @@ from .contents import Definition, Kept, content_of, given
 from .converted import Converted
 from .saving import Saving, saving_of, state_of
 
-__all__ = ["draw_up"]
+__all__ = ["draw_up", "unwrapped"]
 
 
 def draw_up(
@@ -62,7 +62,7 @@ def draw_up(
         As `pyinit.torch.write_checkpoint`.
     """
     root, asked = as_key(key), as_asked(recipe)
-    module = _unwrapped(module)
+    module = unwrapped(module)
     _check(module)
     cast = None if dtype is None else str(dtype).removeprefix("torch.")
     definition = Definition(type(module).__qualname__ if source is None else source, cast, _said(asked))
@@ -111,7 +111,7 @@ def _drawn_up(
     return Blueprint(spec, (), root, drafts)
 
 
-def _unwrapped(module: Any) -> torch.nn.Module:
+def unwrapped(module: Any) -> torch.nn.Module:
     """Return what DataParallel, DistributedDataParallel and torch.compile hold."""
     if not isinstance(module, torch.nn.Module):
         raise RecipeError(
