@@ -137,7 +137,7 @@ def test_what_cannot_be_looked_at_is_said(receipt: Path) -> None:
         pit.verify({}, receipt)
     flat = nn.Linear(2, 2)
     flat.weight._is_flat_param = True
-    with pytest.raises(LayoutError, match="holds a flat parameter"):
+    with pytest.raises(LayoutError, match="has a flat parameter"):
         pit.verify(flat, receipt)
 
 
@@ -188,3 +188,40 @@ def test_a_rank_finds_what_is_wrong_in_its_own_part(receipt: Path) -> None:
             if rank == 1:
                 assert found["body.0.weight"].facts["first"] // 4 == 17 * 32 + 1
                 assert found["body.2.weight"].facts["first"] // 4 == 5 * 48 + 17
+
+
+def mixture() -> Any:
+    """A transformers model that is saved in other tensors than it holds."""
+    transformers = pytest.importorskip("transformers")
+    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1, "vocab_size": 64}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "num_local_experts": 3}
+    with pit.deferred():
+        return transformers.MixtralForCausalLM(transformers.MixtralConfig(**sizes, **heads))
+
+
+@pytest.mark.usefixtures("torchvision_loads")
+@pytest.mark.filterwarnings("ignore")
+def test_a_module_that_is_saved_in_other_tensors(tmp_path: Path) -> None:
+    module = mixture()
+    pit.write_checkpoint(module, tmp_path, key=3)
+    pit.materialize(module, key=3)
+    found = pit.verify(module, tmp_path)
+    assert (found.is_same, found.compared) == (True, found.tensors)
+    experts = module.model.layers[0].mlp.experts
+    with torch.no_grad():
+        experts.down_proj[1, 5, 7] += 1
+    (finding,) = pit.verify(module, tmp_path).findings
+    assert (finding.kind, finding.tensor) == (
+        "corrupt",
+        "model.layers.0.block_sparse_moe.experts.1.w2.weight",
+    )
+    assert finding.facts["first"] // 4 == 5 * 48 + 7
+    # ranks hold parts of what is saved cut in another way: said, not guessed
+    with one_of(2, 0) as mesh:
+        sharded = pit.verify(fully_shard(module, mesh=mesh), tmp_path)
+    assert sharded.differing == ()
+    assert not sharded.is_same
+    assert "verify the files, or the whole module" in str(sharded.unchecked[0])
+    assert (
+        sharded.compared + sum("mlp" not in str(each.tensor) for each in sharded.unchecked) == found.tensors
+    )

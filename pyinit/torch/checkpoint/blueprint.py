@@ -29,7 +29,7 @@ from .contents import Definition, Kept, content_of, given
 from .converted import Converted
 from .saving import Saving, saving_of, state_of
 
-__all__ = ["draw_up", "unwrapped"]
+__all__ = ["draw_up", "is_whole", "unwrapped"]
 
 
 def draw_up(
@@ -162,7 +162,7 @@ def _draft(
     if parts is None:
         made = {source: content for source, (content, _) in contents.items()}
         content: Content = Converted(name, tensor, following, made)
-    elif len(parts) == 1 and _is_whole(parts[0].rectangle, tuple(following.tensors[parts[0].source].shape)):
+    elif len(parts) == 1 and is_whole(parts[0].rectangle, tuple(following.tensors[parts[0].source].shape)):
         content, recipe = contents[parts[0].source]
     else:
         pieces = (
@@ -179,7 +179,7 @@ def _draft(
     return Draft(name, shape, dtype, key, recipe, content, fans, tensor.nbytes)
 
 
-def _is_whole(rectangle: Rectangle, shape: Shape) -> bool:
+def is_whole(rectangle: Rectangle, shape: Shape) -> bool:
     """Tell whether a rectangle is the whole of another tensor, as it is."""
     zeros, ones = (0,) * len(shape), (1,) * len(shape)
     same = Rectangle(zeros, shape, tuple(range(len(shape))), zeros, ones)

@@ -67,7 +67,7 @@ class InParts:
 
 @dataclass(frozen=True, eq=False)
 class InPieces:
-    """A tensor that a module's library saves, and that consists of rectangles of those that the module holds."""
+    """A tensor that a module's library saves: rectangles of those that the module holds."""
 
     draft: Draft
     pieces: tuple[tuple[Rectangle, torch.Tensor], ...]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import prod
 from pathlib import Path
@@ -24,7 +24,8 @@ from ...errors import LayoutError, PyinitError, RecipeError
 from ...stream.dtypes import FLOATS
 from ...stream.safetensors import ITEMSIZE
 from ..checkpoint import rebuilding as rebuilding  # reads what receipts say that torch computes
-from ..checkpoint.blueprint import unwrapped
+from ..checkpoint.blueprint import is_whole, unwrapped
+from ..checkpoint.following import Part
 from ..checkpoint.saving import Saving, saving_of
 from ..materialization.naming import state_names
 from ..materialization.ties import is_pretrained
@@ -128,7 +129,7 @@ def _state_of(module: torch.nn.Module) -> dict[str, torch.Tensor]:
                 continue
             if getattr(tensor, "_is_flat_param", False):
                 raise LayoutError(
-                    f"verify needs tensors of their shapes; {type(module).__name__} holds a flat parameter in "
+                    f"verify needs tensors of their shapes; {type(module).__name__} has a flat parameter in "
                     f"'{prefix}'. Call it inside FSDP.summon_full_params, or use fully_shard."
                 )
             found[f"{prefix}.{name}" if prefix else name] = tensor
@@ -145,6 +146,7 @@ class _Looking:
         self.findings: list[Finding] = []
         self._state = _state_of(module)
         self._expected = expected
+        self._is_followed = True
         self._saving = self._saved(module)
         self._sources: set[str] = set()
         for draft in expected.drafts:
@@ -157,29 +159,48 @@ class _Looking:
                     self.findings.append(Finding("untied", name, facts={"owner": owner}))
                     self._compare(replace(drafts[owner], name=name), tensor)
             elif owner is None and name not in drafts and name not in self._sources:
-                self.findings.append(Finding("unexpected", name))
+                self.findings.append(self._without("unexpected", name))
 
     def _saved(self, module: torch.nn.Module) -> Saving | None:
         """Return how the library of a module saves it, where that may be other tensors than it holds."""
         inner = unwrapped(module)
-        is_whole = all(type(tensor) in (torch.Tensor, torch.nn.Parameter) for tensor in self._state.values())
-        if not is_pretrained(inner) or not is_whole:
+        if not is_pretrained(inner):
             return None
+        self._is_followed = all(
+            type(tensor) in (torch.Tensor, torch.nn.Parameter) for tensor in self._state.values()
+        )
         try:
-            return saving_of(inner)
+            return saving_of(inner) if self._is_followed else None
         except PyinitError:
+            self._is_followed = False
             return None
+
+    def _is_own(self, name: str, parts: Sequence[Part]) -> bool:
+        """Tell whether a saved tensor is the one that the module holds under its name."""
+        if len(parts) > 1 or parts[0].source != name or name not in self._state:
+            return False
+        return is_whole(parts[0].rectangle, tuple(self._state[name].shape))
+
+    def _without(self, kind: str, name: str) -> Finding:
+        """Return the finding of a name that only the receipt, or only the module, has."""
+        if self._is_followed:
+            return Finding(kind, name)
+        why = (
+            "the module's names are not those of its files, and of a sharded module it is not known which of "
+            "them belong together; verify the files, or the whole module"
+        )
+        return Finding("unchecked", name, facts={"why": why})
 
     def _look_for(self, draft: Draft) -> None:
         name = draft.name
         parts = None
         if self._saving is not None and name in self._saving.tensors:
             parts = self._saving.following.parts(self._saving.tensors[name])
-        if parts is None or [part.source for part in parts] == [name]:
+        if parts is None or self._is_own(name, parts):
             if name in self._state:
                 self._compare(draft, self._state[name])
             else:
-                self.findings.append(Finding("missing", name))
+                self.findings.append(self._without("missing", name))
             return
         assert self._saving is not None, "it knows the parts"
         self._sources |= {part.source for part in parts}
