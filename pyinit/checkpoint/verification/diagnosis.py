@@ -30,6 +30,7 @@ from .comparison import Block, Tally
 from .expected import Expected
 from .finding import Finding
 from .laws import by_statistics
+from .sampling import BLOCK_BYTES
 
 __all__ = ["Diagnosis", "converted"]
 
@@ -59,6 +60,11 @@ class _Sight:
     @property
     def draft(self) -> Draft:
         return self.block.held.draft
+
+    @property
+    def beginning(self) -> tuple[Bytes, Bytes]:
+        """Both, as far as they are compared as numbers: of what is drawn whole, not all."""
+        return self.found[:BLOCK_BYTES], self.made[:BLOCK_BYTES]
 
 
 class Diagnosis:
@@ -110,7 +116,7 @@ class Diagnosis:
             return _corrupt(tally)
         if (explained := _near(sight)) is not None:
             return explained
-        return by_statistics(draft.shape, as_float32(found, draft.dtype), as_float32(made, draft.dtype))
+        return by_statistics(draft.shape, *(as_float32(part, draft.dtype) for part in sight.beginning))
 
     def _swapped(self, sight: _Sight) -> tuple[str, dict[str, Any]] | None:
         draft = sight.draft
@@ -246,10 +252,11 @@ def _rounded(sight: _Sight) -> tuple[str, dict[str, Any]] | None:
     dtype = sight.draft.dtype
     if dtype not in FLOATS:
         return None
+    found, made = sight.beginning
     for to in ("bfloat16", "float16", "float32"):
         if ITEMSIZE[to] <= ITEMSIZE[dtype] and to != dtype:
-            back = converted(converted(sight.made, dtype, to), to, dtype)
-            if np.array_equal(back, sight.found):
+            back = converted(converted(made, dtype, to), to, dtype)
+            if np.array_equal(back, found):
                 return "rounded", {"to": to}
     return None
 
@@ -259,8 +266,7 @@ def _near(sight: _Sight) -> tuple[str, dict[str, Any]] | None:
     dtype = sight.draft.dtype
     if dtype not in FLOATS:
         return None
-    found = as_float32(sight.found, dtype).astype(np.float64)
-    made = as_float32(sight.made, dtype).astype(np.float64)
+    found, made = (as_float32(part, dtype).astype(np.float64) for part in sight.beginning)
     if not (np.isfinite(found).all() and np.isfinite(made).all()):
         return None
     square, is_varied = float(made @ made), made.std() > 0

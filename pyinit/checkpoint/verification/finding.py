@@ -104,7 +104,8 @@ class Verification:
             said = " and ".join(f"{n} {what}{'s' * (n > 1)}" for n, what in counts if n)
             yield f"{self.place}: {said} differ{'s' * (tensors + files == 1)}; compared {amount}"
         elif self.unchecked:
-            yield f"{self.place}: {len(self.unchecked)} tensors not checked; compared {amount}: as written"
+            n = len(self.unchecked)
+            yield f"{self.place}: {n} tensor{'s' * (n > 1)} not checked; compared {amount}: as written"
         else:
             yield f"{self.place}: as written; compared {amount}"
 

@@ -9,7 +9,7 @@ from math import prod
 
 from ...errors import ArgumentError
 from ...stream.safetensors import ITEMSIZE
-from ...stream.window import Shape, Window, contiguous_blocks
+from ...stream.window import ContiguousBlocks, Shape, Window, contiguous_blocks
 from ..blueprint import Draft
 
 __all__ = ["BLOCK_BYTES", "Sample"]
@@ -69,11 +69,9 @@ class Sample:
                     yield block
             return
         most = max(_SAMPLED_BYTES // itemsize, 1)
-        count = sum(1 for _ in contiguous_blocks(shape, most))
-        chosen = set(self._chosen(draft.name, count))
-        for number, block in enumerate(contiguous_blocks(shape, most)):
-            if number in chosen:
-                yield block
+        blocks = ContiguousBlocks.of(shape, most)
+        for number in self._chosen(draft.name, len(blocks)):
+            yield blocks[number]
 
     def _chosen(self, name: str, count: int) -> Iterator[int]:
         groups = min(count, max(1, round(self.share * count)))

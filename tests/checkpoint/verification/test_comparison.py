@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -172,7 +174,7 @@ def test_copies_of_a_file_that_is_gone_are_known_by_their_checksum(tmp_path: Pat
     assert (found.differing, found.compared, found.unsampled) == ((), 1, ())
     assert str(found.unchecked[0]) == f"w: not checked: is copied from {old}: No such file or directory"
     assert str(found).endswith(
-        "1 tensors not checked; compared 1 of 2 tensors, 8 bytes of 88 bytes: as written"
+        "1 tensor not checked; compared 1 of 2 tensors, 8 bytes of 88 bytes: as written"
     )
     path = tmp_path / "ids without" / "model.safetensors"
     data = bytearray(path.read_bytes())
@@ -180,6 +182,31 @@ def test_copies_of_a_file_that_is_gone_are_known_by_their_checksum(tmp_path: Pat
     path.write_bytes(data)
     (finding,) = pi.verify(path.parent).findings
     assert (finding.kind, finding.tensor) == ("checksum", "ids")
+
+
+def test_memory_is_that_of_the_blocks(tmp_path: Path) -> None:
+    shapes = {"large": (15000, 5000), "many": (500, 1000)}
+    pi.write_checkpoint(shapes, "normal", path=tmp_path, dtype="bfloat16")
+    program = (
+        "import resource, sys\n"
+        "import pyinit as pi\n"
+        "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "pi.verify\n"
+        "before = peak()\n"
+        "assert pi.verify(sys.argv[1], threads=2).is_same\n"
+        "assert not pi.verify(sys.argv[1], sys.argv[2], threads=2).is_same\n"
+        "print((peak() - before) // 1024)\n"
+    )
+    # another seed: every block differs
+    other = tmp_path / "other"
+    plan = plan_checkpoint(shapes, "normal", path=tmp_path, key=1, dtype="bfloat16")
+    other.write_text(plan.to_json())
+    done = subprocess.run(
+        [sys.executable, "-c", program, tmp_path, other], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    # two threads with two blocks of 4 MiB each, and what a block that differs needs
+    assert int(done.stdout) < 100
 
 
 def test_receipts_are_small() -> None:
