@@ -29,7 +29,7 @@ from .journal import Journal
 from .plan import CheckpointPlan
 from .targets import LocalTarget, Target
 
-__all__ = ["ExtentResult", "Progress", "run_extent", "write_extents"]
+__all__ = ["ExtentResult", "Progress", "check_result", "run_extent", "write_extents"]
 
 #: Called from the calling thread with (bytes written, bytes in all).
 Progress = Callable[[int, int], None]
@@ -60,6 +60,16 @@ class ExtentResult:
     index: int
     crc32: int | None
     nbytes: int
+
+
+def check_result(plan: CheckpointPlan, result: ExtentResult) -> Extent:
+    """Return the extent of a result; one that another plan's extent must be is refused."""
+    is_known = 0 <= result.index < len(plan.extents)
+    if not is_known or plan.extents[result.index].nbytes != result.nbytes:
+        raise ArgumentError(
+            f"{result} is no result of this plan, which has {len(plan.extents)} extents; run its own extents"
+        )
+    return plan.extents[result.index]
 
 
 #: Called from a thread that has written the last block of an extent.

@@ -89,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--shard-size",
         type=size,
         metavar="SIZE",
-        help="cut into files of at most this, such as 5GB, which is the default with --part and --finish",
+        help="split into files of at most this size, such as 5GB, the default with --part and --finish",
     )
     parser.add_argument(
         "--part",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 import signal
@@ -214,3 +215,32 @@ def test_no_thread_writes_after_an_interrupt(
         assert len(begun) < 50
     finally:
         signal.signal(signal.SIGINT, former)
+
+
+def test_a_file_system_without_locks_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_locks(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with pytest.raises(
+        OSError, match=r"out is on a file system without locks of files .* mount it with them"
+    ):
+        write_checkpoint({"w": (9,)}, "normal", path=tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_that_cannot_be_written(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "ro,size=1m", "pyinit-test", str(folder)]
+    if (
+        not sys.platform.startswith("linux")
+        or subprocess.run(mount, check=False, capture_output=True).returncode
+    ):
+        pytest.skip("needs permission to mount")
+    try:
+        with pytest.raises(OSError, match=r"Read-only file system.*\.pyinit-") as caught:
+            write_checkpoint({"w": (9,)}, "normal", path=folder)
+        assert caught.value.errno == errno.EROFS
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
