@@ -36,9 +36,8 @@ def write_checkpoint(
 ) -> Receipt:
     """Draw a model's tensors and write them as safetensors, block by block, in constant memory.
 
-    Only what must be drawn as a whole, such as an orthogonal matrix, is held as a whole, one tensor at a
-    time. A tensor's bytes depend on its name, the seed, its recipe and its shape alone: not on shards,
-    threads or blocks.
+    A tensor's bytes depend on its name, the seed, its recipe and its shape alone: not on shards, threads or
+    blocks. An orthogonal matrix is made in panels of 64 MiB, one at a time.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from ..stream.dtypes import FLOATS
 from .found import Found, joined, moments_of
 
-__all__ = ["Digest", "combine", "combined", "crc32", "digest_of"]
+__all__ = ["Digest", "combine", "combined", "crc32", "digest_of", "scattered_crc32"]
 
 _POLYNOMIAL = 0xEDB88320  # of CRC-32, bits reversed: the top bit is x^0
 _ONE = 1 << 31
@@ -47,6 +47,24 @@ def combined(parts: Iterable[Digest]) -> Digest:
     nbytes = sum(part.nbytes for part in listed)
     crc = combine((part.crc32, part.nbytes) for part in listed)
     return Digest(crc, nbytes, joined(found) if found else None)
+
+
+def scattered_crc32(rows: Iterable[memoryview], step: int, after: int) -> int:
+    """Return what rows of a range add to its CRC-32; the XOR of such numbers of all its bytes is the CRC-32.
+
+    Parameters
+    ----------
+    rows : iterable of memoryview
+        Bytes that begin `step` apart.
+    step : int
+        Bytes from one row to the next.
+    after : int
+        Bytes of the range after the end of the last row.
+    """
+    total, between = 0, _shift(step)
+    for row in rows:
+        total = _multiply(between, total) ^ crc32(row)
+    return _multiply(_shift(after), total)
 
 
 def combine(parts: Iterable[tuple[int, int]]) -> int:

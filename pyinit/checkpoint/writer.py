@@ -21,12 +21,14 @@ import numpy.typing as npt
 from .. import _core
 from ..errors import ArgumentError
 from ..stream.arguments import check_threads
+from ..stream.safetensors import ITEMSIZE
 from .blocks import Block, blocks_of
 from .contents import Copied, check_made
 from .digest import Digest, combined, digest_of
 from .extents import Extent
 from .found import Found
 from .journal import Journal
+from .panels import joined_digest, panels_of
 from .plan import CheckpointPlan
 from .targets import LocalTarget, Target
 
@@ -40,6 +42,8 @@ _SMALLEST_BLOCK_BYTES = 256 << 10
 # with digests one size for any number of threads: mean and std depend on where blocks end
 _DIGEST_BLOCK_BYTES = 1 << 20
 _ALL_BUFFERS_BYTES = 128 << 20
+# of a matrix that is drawn whole; one at a time
+_PANEL_BYTES = 64 << 20
 _REPORT_SECONDS = 0.1
 
 Array = npt.NDArray[Any]
@@ -168,16 +172,30 @@ class _Writer:
 
     def _write(self, block: Block, buffer: Array) -> Digest | None:
         if block.nbytes > len(buffer):
-            # one at a time, by all threads: memory is that of the largest matrix, not of several
+            # one at a time, by all threads: memory is that of one panel, not of several
             with self._large:
-                return self._write_from(block, np.empty(block.nbytes, np.uint8), self.threads)
-        return self._write_from(block, buffer[: block.nbytes], 1)
+                return self._write_panels(block)
+        data, draft = buffer[: block.nbytes], block.of.draft
+        draft.content.fill(block.window, block.shape, data, 1)
+        self._target.write(self._name_of(block), block.offset, data.data)
+        return None if block.of.digests is None else digest_of(data, draft.dtype)
 
-    def _write_from(self, block: Block, data: Array, threads: int) -> Digest | None:
-        block.of.draft.content.fill(block.window, block.shape, data, threads)
-        name = self._plan.shards[block.of.extent.file].name
-        self._target.write(name, block.offset, data.data)
-        return None if block.of.digests is None else digest_of(data, block.of.draft.dtype)
+    def _write_panels(self, block: Block) -> Digest | None:
+        draft, name, digests = block.of.draft, self._name_of(block), []
+        itemsize = ITEMSIZE[draft.dtype]
+        panels = list(panels_of(draft.content, block.window, block.shape, itemsize, _PANEL_BYTES))
+        buffer = np.empty(panels[0].nbytes, np.uint8)
+        for panel in panels:
+            data = buffer[: panel.nbytes]
+            draft.content.fill(panel.window, panel.shape, data, self.threads)
+            for offset, row in panel.cut(data):
+                self._target.write(name, block.offset + offset, row)
+            if block.of.digests is not None:
+                digests.append(panel.digest(data, draft.dtype, block.nbytes))
+        return joined_digest(digests) if digests else None
+
+    def _name_of(self, block: Block) -> str:
+        return self._plan.shards[block.of.extent.file].name
 
     def _finish(self, block: Block, digest: Digest | None) -> None:
         opened = block.of
