@@ -14,7 +14,7 @@ import pyinit
 # Running these as modules starts programs.
 _PROGRAMS = ("__main__",)
 # A package of this name needs the framework of the same name.
-_FRAMEWORKS = ("jax", "keras", "torch")
+_FRAMEWORKS = ("dask", "jax", "keras", "torch")
 
 
 def modules() -> list[str]:
