@@ -1,0 +1,89 @@
+"""What a worker does: it makes extents in files that the process which waits for it has prepared."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import lru_cache
+from importlib import import_module
+
+from ...errors import PyinitError, SpecError
+from ..plan import CheckpointPlan
+from ..targets import LocalTarget
+from ..writer import ExtentResult, write_extents
+from .mark import is_marked
+from .tasks import Answer
+
+__all__ = ["run"]
+
+
+def run(indices: Sequence[int], plan: str, mark: str, readers: Sequence[str], threads: int) -> Answer:
+    """Make extents, and return their checksums or why they cannot be made here.
+
+    It makes no file: where there is none, nobody waits any more.
+
+    Parameters
+    ----------
+    indices : sequence of int
+        Numbers of extents.
+    plan, mark, readers, threads
+        As `Work` has them.
+
+    Returns
+    -------
+    dict
+        "host", and one of: "done", a list of (number, CRC-32, bytes); "unfit", why this pyinit cannot make
+        the plan; "refused", another reason.
+
+    Raises
+    ------
+    OSError
+        With the name of this host; to run it again, here or elsewhere, may help.
+    """
+    host = socket.gethostname()
+    try:
+        for name in readers:
+            # what cannot be imported leaves contents that say what is missing
+            with suppress(ImportError):
+                import_module(name)
+        read = _read(plan)
+        if not is_marked(read, mark):
+            return {
+                "host": host,
+                "refused": f"{read.directory} is not there, or is another directory of that name; write into "
+                "a directory that all workers share",
+            }
+        done = [(each.index, each.crc32, each.nbytes) for each in _made(read, indices, threads)]
+    except SpecError as error:
+        return {"host": host, "unfit": str(error)}
+    except PyinitError as error:
+        return {"host": host, "refused": str(error)}
+    except MemoryError as error:
+        raise OSError(errno.ENOMEM, f"out of memory: {error} (on {host})") from None
+    except OSError as error:
+        said = error.strerror or str(error)
+        if error.filename is not None:
+            said = f"{error.filename}: {said}"
+        raise OSError(error.errno or errno.EIO, f"{said} (on {host})") from None
+    return {"host": host, "done": done}
+
+
+def _made(plan: CheckpointPlan, indices: Sequence[int], threads: int) -> list[ExtentResult]:
+    target = LocalTarget(plan.directory, plan.tag)
+    results: list[ExtentResult] = []
+    extents = [plan.extents[index] for index in indices]
+    try:
+        write_extents(plan, extents, target, results.append, threads=threads, digest=True)
+        for file in sorted({extent.file for extent in extents}):
+            target.flush(plan.shards[file].name)
+    finally:
+        target.close()
+    return results
+
+
+# the tasks of one run come one after the other
+@lru_cache(maxsize=1)
+def _read(plan: str) -> CheckpointPlan:
+    return CheckpointPlan.from_json(plan)
