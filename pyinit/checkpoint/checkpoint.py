@@ -18,7 +18,7 @@ from .families.lookup import find_spec
 from .parts import WHOLE, Part
 from .plan import CheckpointPlan, plan_blueprint
 from .receipt import Receipt
-from .share import Share
+from .share import Share, is_finished
 from .spec import Spec
 from .writer import ExtentResult, Progress, write_extents
 
@@ -90,10 +90,10 @@ def write_checkpoint(
     MissingLibraryError
         If the engine is not installed.
     OSError
-        With errno ENOSPC if the disk is full, ECHILD if a worker of the engine failed. Whatever happens, a file has its final name only when
-        it is complete. After an OSError or an interrupt, what is finished stays under hidden names, and so
-        it does after a kill or a power cut: the same call continues there, and a call for another model
-        removes it.
+        With errno ENOSPC if the disk is full, ECHILD if a worker of the engine failed. Whatever happens, a
+        file has its final name only when it is complete. After an OSError or an interrupt, what is finished
+        stays under hidden names, and so it does after a kill or a power cut: the same call continues there,
+        and a call for another model removes it.
     BlockingIOError
         If a living process writes the same files.
 
@@ -158,7 +158,7 @@ def write_plan(
     """
     check_threads(threads)
     share = Share(plan, part, overwrite=overwrite)
-    if part.count > 1 and (not share.shards or is_complete(plan)):
+    if part.count > 1 and (not share.shards or is_finished(plan)):
         return None
     try:
         if engine is None:
@@ -186,6 +186,7 @@ def _written(
             if progress is not None:
                 progress(before + written, total)
 
+        report(0)
         make(report)
         receipt = share.publish()
         report(total - before)

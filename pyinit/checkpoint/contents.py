@@ -23,7 +23,7 @@ from ..stream.safetensors import ITEMSIZE, TensorInfo
 from ..stream.window import Shape, Window
 from .digest import crc32
 
-__all__ = ["READERS", "Content", "Copied", "Drawn", "Filled", "Unread", "content_from_dict"]
+__all__ = ["READERS", "Content", "Copied", "Drawn", "Filled", "Unread", "check_made", "content_from_dict"]
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -207,6 +207,12 @@ class Unread:
     def to_dict(self) -> dict[str, Any]:
         """Return what was read."""
         return dict(self.fields)
+
+
+def check_made(content: Content) -> None:
+    """Refuse, before anything is written, a content that nothing here can make."""
+    if isinstance(content, Unread):
+        raise RecipeError(content.why)
 
 
 #: From (fields of `to_dict`, name, shape, dtype) to a content.

@@ -9,8 +9,8 @@ from contextlib import suppress
 from types import TracebackType
 
 from ..errors import SpecError
-from .completion import companions, incomplete, receipt_of
-from .contents import Copied
+from .completion import companions, incomplete, is_complete, receipt_of
+from .contents import Copied, check_made
 from .extents import Extent
 from .journal import Journal, Known
 from .parts import WHOLE, Part
@@ -20,10 +20,15 @@ from .shards import Shard, contradicting
 from .targets import LocalTarget, Target, exists_already
 from .writer import ExtentResult
 
-__all__ = ["Share"]
+__all__ = ["Share", "is_finished"]
 
 #: Extents are noted together: waiting for the disk after each small one would take longer than drawing them.
 _COMMIT_BYTES = 1 << 30
+
+
+def is_finished(plan: CheckpointPlan) -> bool:
+    """Tell whether a checkpoint is complete, and nothing of its making is left to be cleared away."""
+    return Journal(plan).is_gone() and is_complete(plan)
 
 
 class Share:
@@ -51,7 +56,7 @@ class Share:
     SpecError
         If the path is of the wrong kind.
     RecipeError
-        If the receipt cannot say what a tensor is.
+        If the receipt cannot say what a tensor is, or nothing here can make it.
     """
 
     def __init__(
@@ -72,6 +77,8 @@ class Share:
         if not plan.is_file:
             # what the receipt cannot say is refused now, not after the work
             receipt_of(plan, dict.fromkeys(range(len(plan.extents)), 0)).to_json()
+        for draft in plan.blueprint.drafts:
+            check_made(draft.content)
         self.plan = plan
         self.part = part
         self.target: Target = LocalTarget(plan.directory, plan.tag)

@@ -24,6 +24,7 @@ from ..stream.arguments import check_threads
 from ..stream.safetensors import ITEMSIZE
 from ..stream.window import Window
 from .blueprint import Draft
+from .contents import check_made
 from .digest import combine, crc32
 from .extents import Extent
 from .journal import Journal
@@ -303,6 +304,7 @@ def run_extent(plan: CheckpointPlan, index: int, *, threads: int | None = None) 
         raise ArgumentError(f"the plan has {len(plan.extents)} extents, counted from 0; got extent {index}")
     extent = plan.extents[index]
     shard = plan.shards[extent.file]
+    check_made(next(draft.content for draft in shard.drafts if draft.name == extent.tensor))
     target = LocalTarget(plan.directory, plan.tag)
     results: list[ExtentResult] = []
     target.begin()

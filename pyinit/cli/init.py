@@ -14,10 +14,12 @@ from pathlib import Path
 from ..checkpoint.blueprint import draw_up
 from ..checkpoint.checkpoint import finish_checkpoint, write_plan
 from ..checkpoint.completion import is_complete
+from ..checkpoint.engines.lookup import ENGINES
 from ..checkpoint.families.builtin import BUILTIN
 from ..checkpoint.families.lookup import find_spec
 from ..checkpoint.parts import WHOLE, Part, assigned, part_of_environment
 from ..checkpoint.plan import CheckpointPlan, plan_blueprint
+from ..checkpoint.share import is_finished
 from ..checkpoint.sizes import readable_size
 from ..checkpoint.spec import FLOATS, Spec
 from ..checkpoint.targets import write_small
@@ -84,7 +86,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--shard-size",
         type=size,
         metavar="SIZE",
-        help="cut into files of at most this, such as 5GB, which is the default with --part and --finish",
+        help="cut into files of at most this, such as 5GB, which is the default with --part, --finish and "
+        "--engine",
     )
     parser.add_argument(
         "--part",
@@ -97,7 +100,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="write no weights: check that all parts are there, and add configuration, receipt and index",
     )
-    parser.add_argument("--threads", type=int, help="threads (default: the CPUs of this process)")
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        help="let workers write: those of the cluster of RAY_ADDRESS or DASK_SCHEDULER_ADDRESS, or of one "
+        "that is started here; all must see DIR",
+    )
+    parser.add_argument(
+        "--threads", type=int, help="threads (default: the CPUs of this process); with --engine, of each task"
+    )
     parser.add_argument("--digest", action="store_true", help="put a CRC-32 of every tensor into init.json")
     parser.add_argument("--force", action="store_true", help="replace existing files")
     parser.add_argument(
@@ -119,6 +130,13 @@ def execute(arguments: argparse.Namespace) -> int:
         part = part_of_environment() if arguments.part == "auto" else Part.read(arguments.part)
     if part is not None and arguments.finish:
         raise ArgumentError("init takes --part or --finish, not both; run --finish when all parts are done")
+    for name, is_given in (
+        ("part", part is not None),
+        ("finish", arguments.finish),
+        ("plan", arguments.plan),
+    ):
+        if arguments.engine is not None and is_given:
+            raise ArgumentError(f"init takes --engine or --{name}, not both; an engine does the whole itself")
     plan = _planned(arguments)
     model = plan.blueprint.spec
     amount = f"{len(model.tensors)} tensors, {model.parameters} parameters, {readable_size(model.nbytes)}"
@@ -157,7 +175,7 @@ def _planned(arguments: argparse.Namespace) -> CheckpointPlan:
     spec = find_spec(arguments.spec)
     recipes = None if arguments.recipe is None else recipes_of(arguments.recipe, spec)
     blueprint = draw_up(spec, recipes, key(arguments.seed or 0), arguments.dtype)
-    is_divided = arguments.part is not None or arguments.finish
+    is_divided = arguments.part is not None or arguments.finish or arguments.engine is not None
     shard_size = arguments.shard_size or (PART_FILE_BYTES if is_divided else None)
     return plan_blueprint(blueprint, out or Path(), shard_size=shard_size, digest=arguments.digest)
 
@@ -183,7 +201,7 @@ def _files(plan: CheckpointPlan, part: Part | None) -> Iterator[str]:
 
 
 def _take_part(plan: CheckpointPlan, part: Part | None, arguments: argparse.Namespace) -> int:
-    if is_complete(plan):
+    if is_finished(plan):
         print(f"nothing to do: the checkpoint in {plan.path} is complete")
         return 0
     if part is None:
@@ -208,18 +226,29 @@ def _take_part(plan: CheckpointPlan, part: Part | None, arguments: argparse.Name
 
 def _written(plan: CheckpointPlan, part: Part, arguments: argparse.Namespace, amount: str) -> bool:
     """Write a part and say how fast; return whether the checkpoint is complete."""
+    first: list[int] = []
     start = time.perf_counter()
     with Meter(sys.stderr) as meter:
-        receipt = write_plan(plan, part, threads=arguments.threads, overwrite=arguments.force, progress=meter)
+
+        def progress(done: int, total: int) -> None:
+            first[:] = first or [done]
+            meter(done, total)
+
+        options = {"threads": arguments.threads, "overwrite": arguments.force, "engine": arguments.engine}
+        receipt = write_plan(plan, part, **options, progress=progress)
     seconds = time.perf_counter() - start
     shards = [plan.shards[file] for file in assigned([shard.nbytes for shard in plan.shards], part)]
     names = ", ".join(shard.name for shard in shards[:3]) + (", ..." if len(shards) > 3 else "")
     print(f"wrote {names} in {plan.path}: {amount}")
+    total = sum(shard.nbytes for shard in shards)
+    # what an earlier run had finished took no time now
+    before = first[0] - sum(len(shard.header) for shard in shards) if first else total
+    if before:
+        print(f"{readable_size(before)} of it were there already")
     elements = sum(math.prod(draft.shape) for shard in shards for draft in shard.drafts)
-    speed, rate = sum(shard.nbytes for shard in shards) / seconds / 1e9, elements / seconds / 1e9
-    print(
-        f"{seconds:.2f} s, {speed:.2f} GB/s, {rate:.3f} Gparam/s, peak memory {readable_size(peak_memory())}"
-    )
+    speed, rate = (total - before) / seconds / 1e9, elements * (1 - before / total) / seconds / 1e9
+    memory = f"peak memory{' of this process' if arguments.engine else ''} {readable_size(peak_memory())}"
+    print(f"{seconds:.2f} s, {speed:.2f} GB/s, {rate:.3f} Gparam/s, {memory}")
     return receipt is not None or is_complete(plan)
 
 
