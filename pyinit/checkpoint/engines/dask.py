@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Sequence
 from types import TracebackType
 from typing import Any
@@ -14,6 +15,9 @@ from .portable import Function
 from .tasks import Answer, Work
 
 __all__ = ["DaskEngine"]
+
+# how often a task is given to Dask, which runs it again after three deaths of workers each time
+_SUBMISSIONS = 3
 
 
 class DaskEngine:
@@ -64,14 +68,28 @@ class DaskEngine:
         assert client is not None, "the engine is entered"
         # made, not sent: if the worker that holds it dies, Dask makes it again
         plan = client.submit(str, work.plan, pure=False)
-        options: dict[str, Any] = {"mark": work.mark, "readers": work.readers, "threads": work.threads}
         # not pure: it writes, and a result that Dask remembers would not write again
-        tasks = client.map(function, groups, plan=plan, **options, pure=False, retries=RETRIES)
+        options: dict[str, Any] = {"pure": False, "retries": RETRIES, "plan": plan, "mark": work.mark}
+        options |= {"readers": work.readers, "threads": work.threads}
+        tasks = client.map(function, groups, **options)
+        groups_of = dict(zip(tasks, groups, strict=True))
+        deaths: Counter[int] = Counter()
         try:
-            for task in as_completed(tasks):
-                yield task.result()
+            for task in (waiting := as_completed(tasks)):
+                group = groups_of.pop(task)
+                try:
+                    answer = task.result()
+                except KilledWorker:
+                    # Dask also blames tasks that only waited on a worker which died
+                    deaths[group[0]] += 1
+                    if deaths[group[0]] == _SUBMISSIONS:
+                        raise
+                    groups_of[again := client.submit(function, group, **options)] = group
+                    waiting.add(again)
+                else:
+                    yield answer
         except (KilledWorker, CancelledError) as error:
             first = str(error).strip().partition("\n")[0]
             raise worker_failed(f"Dask gave a task up ({type(error).__name__}): {first}") from None
         finally:
-            client.cancel(tasks)
+            client.cancel(list(groups_of))

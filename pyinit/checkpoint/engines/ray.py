@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import signal
 import threading
 from collections.abc import Generator, Sequence
@@ -40,8 +42,13 @@ class RayEngine:
     def __enter__(self) -> RayEngine:
         if not ray.is_initialized():
             former = signal.getsignal(signal.SIGTERM)
-            # what workers print is no result
-            ray.init(log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
+            try:
+                # what workers print is no result
+                ray.init(log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
+            except Exception as error:
+                # what was started of it
+                ray.shutdown()
+                raise _unreachable(error) from None
             self._is_ours = True
             if callable(former) and threading.current_thread() is threading.main_thread():
                 # Ray's own would end this process before it can keep what is finished
@@ -98,6 +105,12 @@ class RayEngine:
 
 def _most_pending(threads: int) -> int:
     return max(_LEAST_PENDING, 2 * int(ray.cluster_resources().get("CPU", 0)) // threads)
+
+
+def _unreachable(error: Exception) -> ConnectionError:
+    address = os.environ.get("RAY_ADDRESS", "")
+    said = f"the Ray of RAY_ADDRESS={address} cannot be reached" if address else "Ray cannot be started"
+    return ConnectionRefusedError(errno.ECONNREFUSED, f"{said}: {' '.join(str(error).split())}")
 
 
 def _explained(error: RayError) -> Exception:

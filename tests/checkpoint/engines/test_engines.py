@@ -6,6 +6,10 @@ Functions that are sent to workers are made inside others, as `portable` makes i
 from __future__ import annotations
 
 import errno
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,8 +22,11 @@ from pyinit.checkpoint.engines import engine as engines
 from pyinit.checkpoint.engines import tasks
 from pyinit.checkpoint.engines.portable import portable
 from pyinit.checkpoint.plan import CheckpointPlan
+from pyinit.cli import main
 
 pytestmark = pytest.mark.interop
+pytest.importorskip("ray")
+pytest.importorskip("dask.distributed")
 
 SHAPES = {"emb": (301, 40), "deep": (4, 50, 60), "bias": (60,), "none": (0, 3), "head": (60, 170)}
 RECIPES = [("deep", pi.orthogonal(layout="jax", batch_axis=0)), ("bias", "ones"), ("*", "normal")]
@@ -121,6 +128,8 @@ def test_a_full_disk_is_reported_and_continued(
 ) -> None:
     expected = whole(place)
     with monkeypatch.context() as patch:
+        for name in ("ray", "dask"):
+            patch.setattr(f"pyinit.checkpoint.engines.{name}.RETRIES", 1)
         sent(patch, failing_from(20))
         with pytest.raises(OSError, match="no room") as raised:
             write_plan(plan_of(place / "out"), engine=engine)
@@ -164,6 +173,44 @@ def test_an_interrupt_keeps_what_is_finished(engine: Any, place: Path) -> None:
     assert not [path for path in (place / "out").iterdir() if not path.name.startswith(".")]
     write_plan(plan_of(place / "out"), engine=engine)
     assert contents(place / "out") == whole(place)
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_more_threads_than_a_node_has_are_refused(place: Path) -> None:
+    """Ray would wait for such a node for ever; and what is kept stays."""
+
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match="extents are kept"):
+        write_plan(
+            plan_of(place / "out"), threads=1, progress=lambda done, _: done > 60_000 and interrupt(done, 0)
+        )
+    before = {path.name for path in (place / "out").iterdir()}
+    with pytest.raises(pi.ArgumentError, match=r"the largest of this Ray has 2. Give --threads 2"):
+        write_plan(plan_of(place / "out"), engine="ray", threads=3)
+    assert {path.name for path in (place / "out").iterdir()} == before
+
+
+def test_the_command_attaches_to_a_cluster(engine: Any, place: Path, request: pytest.FixtureRequest) -> None:
+    """As a process of its own, by the engine's variable."""
+    name = engine if isinstance(engine, str) else "dask"
+    address = (
+        request.getfixturevalue("ray_cluster") if name == "ray" else str(engine.scheduler.address)  # type: ignore[attr-defined]
+    )
+    spec = place / "spec.json"
+    spec.write_text(json.dumps({"tensors": {each: list(shape) for each, shape in SHAPES.items()}}))
+    common = ["init", str(spec), "--seed", "3", "--recipe", "normal", "--shard-size", "60kB"]
+    assert main([*common, "--out", str(place / "whole")]) == 0
+    command = [sys.executable, "-W", "error", "-m", "pyinit", *common, "--out", str(place / "out")]
+    variable = "RAY_ADDRESS" if name == "ray" else "DASK_SCHEDULER_ADDRESS"
+    environment = {**os.environ, variable: address}
+    done = subprocess.run(
+        [*command, "--engine", name], check=False, capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    assert "peak memory of this process" in done.stdout
+    assert contents(place / "out") == contents(place / "whole")
 
 
 def without_pyinit() -> Callable[..., Any]:
@@ -239,38 +286,3 @@ def test_an_error_of_ours_is_not_retried(engine: Any, place: Path, monkeypatch: 
     with pytest.raises(ChildProcessError, match="on somewhere cannot write: tensor 'w' is computed"):
         write_plan(plan_of(place / "out"), engine=engine)
     assert Path(tries).read_bytes() == b"."
-
-
-@pytest.mark.parametrize("way", ["ray", "dask"])
-def test_memory_of_a_worker(way: str, place: Path, request: pytest.FixtureRequest) -> None:
-    """At most 256 MiB over what the worker had, for a task of 400 MB."""
-    plan = pi.plan_checkpoint({"w": (100_000, 1000)}, "normal", path=place / "out.safetensors")
-    function = portable()
-    work = tasks.work_of(plan, 2)
-
-    def measured(indices: list[int], plan: str, mark: str, readers: Any, threads: int) -> int:
-        """The peak, in kB, over what the process held before."""
-
-        def held(name: str) -> int:
-            with open("/proc/self/status") as file:
-                return next(int(line.split()[1]) for line in file if line.startswith(name))
-
-        before = held("VmRSS:")
-        with open("/proc/self/clear_refs", "w") as file:
-            file.write("5")
-        answer = function(indices, plan, mark, readers, threads)
-        assert answer["done"]
-        return held("VmHWM:") - before
-
-    from pyinit.checkpoint.engines.mark import marked
-    from pyinit.checkpoint.share import Share
-
-    arguments = ([0], work.plan, work.mark, work.readers, work.threads)
-    with Share(plan), marked(plan, work.mark):
-        if way == "ray":
-            request.getfixturevalue("ray_cluster")
-            ray: Any = pytest.importorskip("ray")
-            peak = ray.get(ray.remote(measured).remote(*arguments))
-        else:
-            peak = request.getfixturevalue("dask_client").submit(measured, *arguments).result()
-    assert 4 << 10 < peak < 256 << 10
