@@ -39,10 +39,10 @@ def write_checkpoint(
     progress: Progress | None = None,
     engine: Any = None,
 ) -> Receipt:
-    """Draw a model's tensors and write them as safetensors, without ever holding one of them whole
-    (but matrices that are drawn whole, as orthogonal ones: one at a time).
+    """Draw a model's tensors and write them as safetensors, block by block, in constant memory.
 
-    A tensor's bytes depend on its name, the seed, its recipe and its shape alone: not on shards,
+    Only what must be drawn as a whole, such as an orthogonal matrix, is held as a whole, one tensor at a
+    time. A tensor's bytes depend on its name, the seed, its recipe and its shape alone: not on shards,
     threads or blocks.
 
     Parameters
@@ -51,9 +51,9 @@ def write_checkpoint(
         The model: what `pyinit.find_spec` takes or returns (a built-in name, a configuration, a file), or
         names and shapes, in torch's layout as in a JSON spec.
     recipes : Recipe, str, mapping or sequence of rules, optional
-        One recipe, or its name, for all that is drawn at random: norms, biases and buffers keep what the
-        spec, or convention, makes of them. Or patterns and recipes in order: the first that matches a name
-        decides. By default the spec's own rules.
+        One recipe, or its name, for all that is drawn at random: norms, biases and buffers keep the
+        values of the spec, or those that are usual. Or patterns and recipes in order: the first that matches
+        a name decides. By default the spec's own rules.
     path : path-like
         A name ending in ``.safetensors``: only that file is written, or with `shard_size` its shards
         and index. Anything else is a directory, made if needed: it gets ``model.safetensors``,

@@ -173,6 +173,14 @@ class Copied:
             raise self._ended()
         return checksum
 
+    def check(self, checksum: int | None) -> None:
+        """Refuse bytes that were copied after the file had changed."""
+        if checksum != self.crc32:
+            raise FormatError(
+                f"{self.path}: the bytes of tensor '{self.tensor}' are not those of the plan; the file "
+                "changed. Make the plan again"
+            )
+
     def to_dict(self) -> dict[str, Any]:
         """Return where the bytes lie and their checksum, so that a file that changed is another content."""
         return {
@@ -249,11 +257,7 @@ def _copied(fields: Mapping[str, Any], name: str, shape: Shape, dtype: str) -> C
     start = int(fields["start"])
     info = TensorInfo(dtype, shape, start, start + math.prod(shape) * ITEMSIZE[dtype])
     content = Copied(Path(fields["file"]), info, name)
-    if f"{content.crc32:08x}" != fields["crc32"]:
-        raise FormatError(
-            f"{content.path}: the bytes of tensor '{name}' are not those of the plan; the file changed. "
-            "Make the plan again"
-        )
+    content.check(int(fields["crc32"], 16))
     return content
 
 

@@ -21,17 +21,18 @@ from ..checkpoint.parts import WHOLE, Part, assigned, part_of_environment
 from ..checkpoint.plan import CheckpointPlan, plan_blueprint
 from ..checkpoint.share import is_finished
 from ..checkpoint.sizes import readable_size
-from ..checkpoint.spec import FLOATS, Spec
+from ..checkpoint.spec import Spec
 from ..checkpoint.targets import write_small
 from ..errors import ArgumentError, RecipeError
 from ..recipes.recipe import Recipe, from_dict
 from ..recipes.rules import CONVENTIONS, Rule
 from ..recipes.rules_json import rules_from_json
+from ..stream.dtypes import FLOATS
 from ..stream.key import key
 from ..stream.strict_json import parsed
 from .meter import Meter, peak_memory
 
-__all__ = ["add_arguments", "execute", "recipes_of", "size"]
+__all__ = ["add_arguments", "execute", "recipes_of", "seed_of", "size"]
 
 #: Most bytes of a file of a checkpoint that several processes write.
 PART_FILE_BYTES = 5 * 10**9
@@ -50,7 +51,8 @@ def size(text: str) -> int:
     return number
 
 
-def _seed(text: str) -> int:
+def seed_of(text: str) -> int:
+    """Return the seed that "17" or "0x11" names."""
     try:
         return int(text, 0)
     except ValueError:
@@ -70,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out",
         type=Path,
         metavar="DIR",
-        help="where to write, made if needed; a name ending in .safetensors means that file alone",
+        help="the directory to write to, made if needed; or one file, whose name ends in .safetensors",
     )
     parser.add_argument(
         "--recipe",
@@ -81,12 +83,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "By default the model's own",
     )
     parser.add_argument("--dtype", choices=FLOATS, help="of all floating tensors (default: the model's own)")
-    parser.add_argument("--seed", type=_seed, help="an integer in [0, 2**64) (default 0)")
+    parser.add_argument("--seed", type=seed_of, help="an integer in [0, 2**64) (default 0)")
     parser.add_argument(
         "--shard-size",
         type=size,
         metavar="SIZE",
-        help="cut into files of at most this, such as 5GB, which is the default with --part, --finish and "
+        help="split into files of at most this size, such as 5GB, the default with --part, --finish or "
         "--engine",
     )
     parser.add_argument(

@@ -103,7 +103,8 @@ def killed_at_call(number: int, run: Callable[[], Any]) -> Callable[[], None]:
 
     def all_counted() -> None:
         for name in CALLS:
-            setattr(os, name, counted(getattr(os, name)))
+            if hasattr(os, name):
+                setattr(os, name, counted(getattr(os, name)))
         fcntl.flock = counted(fcntl.flock)
         run()
 

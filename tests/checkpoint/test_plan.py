@@ -15,7 +15,7 @@ import pytest
 import pyinit as pi
 from pyinit.checkpoint.checkpoint import finish_checkpoint, write_plan
 from pyinit.checkpoint.contents import Unread
-from pyinit.checkpoint.families import spec_from_config
+from pyinit.checkpoint.families.registry import spec_from_config
 from pyinit.checkpoint.plan import CheckpointPlan, plan_blueprint, plan_checkpoint
 from pyinit.checkpoint.spec import spec_from_checkpoint
 from pyinit.checkpoint.spec_json import spec_from_json
@@ -262,6 +262,24 @@ def test_copied_integers_travel_in_a_plan(tmp_path: Path) -> None:
     write_plan(CheckpointPlan.from_json(plan.to_json()))
     content = (tmp_path / "new" / "model.safetensors").read_bytes()
     assert content.endswith(np.full(3, -9, np.int32).tobytes())
+
+
+def test_a_source_that_changes_after_the_plan_is_refused(tmp_path: Path) -> None:
+    old = tmp_path / "old.safetensors"
+    pi.write_checkpoint(
+        spec_from_json({"tensors": {"ids": {"shape": [3], "dtype": "int32"}}}), "ones", path=old
+    )
+    plan = plan_checkpoint(spec_from_checkpoint(old), "normal", path=tmp_path / "new")
+    assert plan.fingerprint
+    old.write_bytes(old.read_bytes()[:-1] + b"\x02")
+    with pytest.raises(
+        FormatError, match="the bytes of tensor 'ids' are not those of the plan; the file changed"
+    ):
+        write_plan(plan)
+    assert list(tmp_path.iterdir()) == [old]
+    # who plans now copies what is there now
+    write_plan(plan_checkpoint(spec_from_checkpoint(old), "normal", path=tmp_path / "new"))
+    assert (tmp_path / "new" / "model.safetensors").read_bytes()[-1] == 2
 
 
 def test_the_largest_model_is_planned_in_seconds() -> None:
