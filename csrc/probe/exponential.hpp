@@ -11,7 +11,7 @@
 #pragma once
 
 #include "probe/coefficients.hpp"
-#include "probe/polynomial.hpp"
+#include "probe/pairs.hpp"
 
 namespace pyinit::probe {
 
@@ -34,7 +34,7 @@ template <class S>
   const auto high = S::fma(n, S::all(-0x1.62e400p-1F), bounded);
   const auto r = S::add(S::fma(n, S::all(-0x1.7f7d1cp-20F), high), x_low);
   const auto square = S::mul(r, r);
-  const auto tail = S::fma(square, polynomial<S>(r, square, kExpTail), r);
+  const auto tail = S::fma(square, pairs<S>(r, square, kExpTail), r);
   // n + 64 with the exponent's bias of 127.
   const auto exponent = S::template shift_left<23>(S::add(S::bits(shifted), S::all(64U + 127U)));
   return {S::mul(S::as_float(exponent), S::all(0x1p-64F)), tail};

@@ -9,7 +9,7 @@
 
 #include "probe/coefficients.hpp"
 #include "probe/exponential.hpp"
-#include "probe/polynomial.hpp"
+#include "probe/pairs.hpp"
 #include "probe/range.hpp"
 
 namespace pyinit::probe {
@@ -19,8 +19,8 @@ template <class S>
   const auto bounded = hold<S>(x, 9.0F);
   const auto square = S::mul(bounded, bounded);
   const auto fourth = S::mul(square, square);
-  const auto top = S::fma(bounded, polynomial<S>(square, fourth, kTanhTop), bounded);
-  return hold<S>(S::div(top, polynomial<S>(square, fourth, kTanhBottom)), 1.0F);
+  const auto top = S::fma(bounded, pairs<S>(square, fourth, kTanhTop), bounded);
+  return hold<S>(S::div(top, pairs<S>(square, fourth, kTanhBottom)), 1.0F);
 }
 
 template <class S>

@@ -12,7 +12,7 @@
 #include <cstring>
 
 #include "probe/coefficients.hpp"
-#include "probe/polynomial.hpp"
+#include "probe/pairs.hpp"
 #include "probe/range.hpp"
 
 namespace pyinit::probe {
@@ -88,7 +88,7 @@ template <class S, bool kCosine>
 [[gnu::always_inline]] inline typename S::F32 sine(typename S::F32 x) {
   const auto y = Angle<S, kCosine>::of(x);
   const auto square = S::mul(y, y);
-  const auto series = polynomial<S>(square, S::mul(square, square), kSinTail);
+  const auto series = pairs<S>(square, S::mul(square, square), kSinTail);
   return hold<S>(S::fma(S::mul(square, y), series, y), 1.0F);
 }
 

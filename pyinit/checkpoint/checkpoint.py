@@ -37,10 +37,10 @@ def write_checkpoint(
     digest: bool = False,
     progress: Progress | None = None,
 ) -> Receipt:
-    """Draw a model's tensors and write them as safetensors, without ever holding one of them whole
-    (but matrices that are drawn whole, as orthogonal ones: one at a time).
+    """Draw a model's tensors and write them as safetensors, block by block, in constant memory.
 
-    A tensor's bytes depend on its name, the seed, its recipe and its shape alone: not on shards,
+    Only what must be drawn as a whole, such as an orthogonal matrix, is held as a whole, one tensor at a
+    time. A tensor's bytes depend on its name, the seed, its recipe and its shape alone: not on shards,
     threads or blocks.
 
     Parameters
@@ -49,9 +49,9 @@ def write_checkpoint(
         The model: what `pyinit.find_spec` takes or returns (a built-in name, a configuration, a file), or
         names and shapes, in torch's layout as in a JSON spec.
     recipes : Recipe, str, mapping or sequence of rules, optional
-        One recipe, or its name, for all that is drawn at random: norms, biases and buffers keep what the
-        spec, or convention, makes of them. Or patterns and recipes in order: the first that matches a name
-        decides. By default the spec's own rules.
+        One recipe, or its name, for all that is drawn at random: norms, biases and buffers keep the
+        values of the spec, or those that are usual. Or patterns and recipes in order: the first that matches
+        a name decides. By default the spec's own rules.
     path : path-like
         A name ending in ``.safetensors``: only that file is written, or with `shard_size` its shards
         and index. Anything else is a directory, made if needed: it gets ``model.safetensors``,
@@ -130,13 +130,13 @@ def write_blueprint(
     directory, stem = (path.parent, path.name.removesuffix(_SUFFIX)) if is_file else (path, "model")
     shards = cut(blueprint.drafts, stem, shard_size)
     config = None if is_file else blueprint.spec.config
-    # in the order of appearance: who finds the model, or the index, finds everything
+    # in the order of appearance: where the model, or the index, is there, everything is
     names = [] if is_file else ["init.json"]
     names += ["config.json"] if config is not None else []
     names += [shard.name for shard in shards]
     names += [index_name(stem)] if len(shards) > 1 else []
     if not is_file:
-        # what the receipt cannot say is refused now, not after the work
+        # what the receipt cannot hold is refused now, not after the work
         Receipt(
             blueprint, tuple(shards), dict.fromkeys((draft.name for draft in blueprint.drafts), 0)
         ).to_json()

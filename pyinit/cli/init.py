@@ -13,17 +13,18 @@ from ..checkpoint.blueprint import draw_up
 from ..checkpoint.checkpoint import write_blueprint
 from ..checkpoint.families.builtin import BUILTIN
 from ..checkpoint.families.lookup import find_spec
-from ..checkpoint.spec import FLOATS, Spec
+from ..checkpoint.spec import Spec
 from ..checkpoint.staging import readable_size
 from ..errors import RecipeError
 from ..recipes.recipe import Recipe, from_dict
 from ..recipes.rules import CONVENTIONS, Rule
 from ..recipes.rules_json import rules_from_json
+from ..stream.dtypes import FLOATS
 from ..stream.key import key
 from ..stream.strict_json import parsed
 from .meter import Meter, peak_memory
 
-__all__ = ["add_arguments", "execute", "recipes_of", "size"]
+__all__ = ["add_arguments", "execute", "recipes_of", "seed_of", "size"]
 
 _UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
 _BINARY = {"ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30, "ti": 1 << 40}
@@ -39,7 +40,8 @@ def size(text: str) -> int:
     return number
 
 
-def _seed(text: str) -> int:
+def seed_of(text: str) -> int:
+    """Return the seed that "17" or "0x11" names."""
     try:
         return int(text, 0)
     except ValueError:
@@ -58,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out",
         type=Path,
         metavar="DIR",
-        help="where to write, made if needed; a name ending in .safetensors means that file alone",
+        help="the directory to write to, made if needed; or one file, whose name ends in .safetensors",
     )
     parser.add_argument(
         "--recipe",
@@ -69,9 +71,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "By default the model's own",
     )
     parser.add_argument("--dtype", choices=FLOATS, help="of all floating tensors (default: the model's own)")
-    parser.add_argument("--seed", type=_seed, default=0, help="an integer in [0, 2**64) (default 0)")
+    parser.add_argument("--seed", type=seed_of, default=0, help="an integer in [0, 2**64) (default 0)")
     parser.add_argument(
-        "--shard-size", type=size, metavar="SIZE", help="cut into files of at most this, such as 5GB"
+        "--shard-size", type=size, metavar="SIZE", help="split into files of at most this size, such as 5GB"
     )
     parser.add_argument("--threads", type=int, help="threads (default: the CPUs of this process)")
     parser.add_argument("--digest", action="store_true", help="put a CRC-32 of every tensor into init.json")

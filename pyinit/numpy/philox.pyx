@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from numpy.random.bit_generator import ISpawnableSeedSequence
 
 from ..errors import SeedError, StateError
+from ..stream.arguments import count
 from ..stream.key import STREAM_VERSION, Key
 from .ancestry import Ancestry, ancestor, described, spawned
 from .seeding import counted, key_of, seed_sequence
@@ -98,7 +99,7 @@ cdef class Philox4x32(BitGenerator):
     ----------
     key : int, Key, SeedSequence or None
         An integer is the key of that seed, as everywhere in pyinit; it is not hashed as NumPy's seeds are.
-        Of a seed sequence the key is the first 128 bits. None draws entropy from the system.
+        The key of a seed sequence is its first 128 bits. None draws entropy from the system.
 
     Raises
     ------
@@ -166,8 +167,8 @@ cdef class Philox4x32(BitGenerator):
         with self.lock:
             return self._key(), self._position()
 
-    cdef _move(self, key, position, said):
-        self._seed_seq = self.ancestry.follow(self._seed_seq, self._key(), key, said)
+    cdef _move(self, key, position, stated):
+        self._seed_seq = self.ancestry.follow(self._seed_seq, self._key(), key, stated)
         self._seek(key, position)
 
     @property
@@ -181,16 +182,16 @@ cdef class Philox4x32(BitGenerator):
 
         ``position`` is the number of 32-bit words passed, modulo 2^66. ``n_children_spawned`` and
         ``seed_sequence`` say which child is the next: "KeySequence", or what a `numpy.random.SeedSequence` was
-        made from; other sequences cannot be told, and both are left out.
+        made from; other sequences cannot be described, and both are left out.
 
-        A generator that is set to a state goes on with the children of that state. It never hands out a child
-        again that it handed out itself: where it has spawned more from the same start, that count stays, also
-        when its key is changed and changed back. A state of pyinit 0.1, which has no count, says only the key.
+        A generator that is set to a state continues with the children of that state. It never hands out a
+        child again that it handed out itself: if it has spawned more from the same start, that count stays,
+        also when its key is changed and changed back. A state of pyinit 0.1 has no count, only the key.
 
         Raises
         ------
         StateError
-            If what is set is not such a dict: it is a TypeError and a ValueError.
+            If the value that is set is not such a dict; it is a TypeError and a ValueError.
 
         Examples
         --------
@@ -202,13 +203,13 @@ cdef class Philox4x32(BitGenerator):
         True
         """
         with self.lock:
-            key, position, said = self._key(), self._position(), described(self._seed_seq)
+            key, position, stated = self._key(), self._position(), described(self._seed_seq)
         return {
             "bit_generator": type(self).__name__,
             "stream_version": STREAM_VERSION,
             "key": {"seed": key.seed, "offset": key.offset},
             "position": position,
-            **said,
+            **stated,
         }
 
     @state.setter
@@ -227,12 +228,12 @@ cdef class Philox4x32(BitGenerator):
             raise StateError(f"a state of {kind} has a key and a position; got {value!r}. {way_out}") from wrong
         if position >= _WORDS:
             raise StateError(f"a position is below 2**66; got {position}. {way_out}")
-        said = ancestor(value, key, way_out)
+        stated = ancestor(value, key, way_out)
         with self.lock:
-            self._move(key, position, said)
+            self._move(key, position, stated)
 
     def advance(self, delta):
-        """Move on as if `delta` 64-bit draws had been made, and return this generator.
+        """Advance as if `delta` 64-bit draws had been made, and return this generator.
 
         Parameters
         ----------
@@ -256,7 +257,7 @@ cdef class Philox4x32(BitGenerator):
         >>> bool(Philox4x32(7).advance(1000).random_raw() == Philox4x32(7).random_raw(1001)[-1])
         True
         """
-        words = 2 * _integer(delta, "advance's delta") % _WORDS
+        words = 2 * count("advance's delta", delta, None, error=StateError) % _WORDS
         with self.lock:
             position = self._position()
             if words:
@@ -295,7 +296,7 @@ cdef class Philox4x32(BitGenerator):
         >>> Philox4x32(7).jumped(2).state == Philox4x32(7).jumped().jumped().state
         True
         """
-        blocks = _integer(jumps, "jumped's jumps") * _JUMP_BLOCKS
+        blocks = count("jumped's jumps", jumps, None, error=StateError) * _JUMP_BLOCKS
         cdef Philox4x32 other
         with self.lock:
             key, position = self._key(), self._position()
@@ -308,8 +309,8 @@ cdef class Philox4x32(BitGenerator):
     def spawn(self, n_children):
         """Return new generators of independent streams, whatever has been drawn from this one.
 
-        No child is handed out twice, not to two threads either, nor by two generators that were made from
-        one sequence.
+        No child is handed out twice, neither to two threads nor by two generators that were made from one
+        sequence.
 
         The n-th child ever, counted from 0, has the key ``key.fold_in(n)``; where this generator was made
         from a `numpy.random.SeedSequence`, or without a key, the children are made from that one's children.
@@ -317,7 +318,7 @@ cdef class Philox4x32(BitGenerator):
         Parameters
         ----------
         n_children : int
-            How many.
+            Number of children.
 
         Returns
         -------
@@ -336,7 +337,7 @@ cdef class Philox4x32(BitGenerator):
         >>> [child.key == pi.key(7).fold_in(n) for n, child in enumerate(Philox4x32(7).spawn(2))]
         [True, True]
         """
-        count = counted(n_children, "spawn's n_children")
+        n_children = counted(n_children, "spawn's n_children")
         with self.lock:
             sequence = self._seed_seq
             if not isinstance(sequence, ISpawnableSeedSequence):
@@ -344,7 +345,7 @@ cdef class Philox4x32(BitGenerator):
                     f"spawn needs a seed sequence that can spawn; got {sequence!r}. "
                     "Make the generator from a key."
                 )
-            children = spawned(sequence, count)
+            children = spawned(sequence, n_children)
         return [type(self)(child) for child in children]
 
     def __reduce__(self):
@@ -356,9 +357,3 @@ cdef class Philox4x32(BitGenerator):
         if ancestry is not None:
             self.ancestry = ancestry.copy()
         self.state = state
-
-
-def _integer(value, what):
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise StateError(f"{what} must be an integer; got {value!r}. Use an int.")
-    return int(value.__index__())

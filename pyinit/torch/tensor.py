@@ -16,6 +16,7 @@ from ..recipes.fans import Axes
 from ..recipes.recipe import Recipe, as_recipe
 from ..recipes.rules import fitted
 from ..stream.arguments import check_threads
+from ..stream.dtypes import FLOATS, unsupported
 from ..stream.fill import planned
 from ..stream.kernels import execute
 from ..stream.key import Key, as_key
@@ -29,12 +30,7 @@ __all__ = ["FORMATS", "check_lasting", "fill", "fill_under", "memory"]
 TensorType = TypeVar("TensorType", bound=torch.Tensor)
 Array = npt.NDArray[Any]
 
-FORMATS = {
-    torch.float32: "float32",
-    torch.float64: "float64",
-    torch.bfloat16: "bfloat16",
-    torch.float16: "float16",
-}
+FORMATS = {getattr(torch, name): name for name in FLOATS}
 """The dtypes that pyinit writes, with its names for them."""
 
 _STORED = {name: np.dtype("uint16" if name == "bfloat16" else name) for name in FORMATS.values()}
@@ -128,16 +124,17 @@ def fill_under(
     threads: int | None = None,
 ) -> TensorType:
     """Fill a tensor under a key; `key` is called once, after all other arguments are checked."""
+    threads = check_threads(threads)
     parts = _held(tensor, window)
     if parts is not None:
         for part, place in parts:
-            _prepared(part, recipe, place, threads)
+            _prepared(part, recipe, place)
         where = key()
         for part, place in parts:
             fill(part, recipe, key=where, window=place, threads=threads)
         torch.autograd.graph.increment_version(tensor)
         return tensor
-    array, plan, start = _prepared(tensor, recipe, window, threads)
+    array, plan, start = _prepared(tensor, recipe, window)
     where = key()
     torch.autograd.graph.increment_version(tensor)
     if array.flags.carray:
@@ -161,14 +158,13 @@ def _held(tensor: torch.Tensor, window: Window | None) -> list[tuple[torch.Tenso
 
 
 def _prepared(
-    tensor: torch.Tensor, recipe: Recipe, window: Window | None, threads: int | None
+    tensor: torch.Tensor, recipe: Recipe, window: Window | None
 ) -> tuple[Array, Plan, Shape | None]:
     """Return a tensor's memory, its plan and its start in the whole tensor; or raise an error."""
     array, dtype = _borrow(tensor)
     if hasattr(recipe, "layout"):
         recipe = _laid_out(recipe, array.shape if window is None else window.global_shape)
     plan, start = planned(recipe, array.shape, dtype, window)
-    check_threads(threads)
     return array, plan, start
 
 
@@ -199,10 +195,8 @@ def _borrow(tensor: Any) -> tuple[Array, str]:
     if not tensor.is_cpu or tensor.layout is not torch.strided or (name is None and tensor.is_quantized):
         raise TensorLayoutError(_why_not(tensor))
     if name is None:
-        raise TensorDTypeError(
-            f"pyinit.torch needs a tensor of float32, float64, bfloat16 or float16; got {tensor.dtype}. "
-            "Fill one of these and convert: tensor.copy_(filled)."
-        )
+        advice = "Fill one of these and convert: tensor.copy_(filled)."
+        raise unsupported("pyinit.torch needs a tensor of", tensor.dtype, advice, TensorDTypeError)
     check_lasting(tensor)
     if tensor.is_inference() and not torch.is_inference_mode_enabled():
         raise TensorLayoutError(
