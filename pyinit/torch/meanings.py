@@ -231,13 +231,12 @@ def of_locals(reading: Reading, values: Mapping[str, Any]) -> Meaning:
 
 def fans(tensor: torch.Tensor) -> tuple[int, int]:
     """Return fan_in and fan_out of a whole tensor as torch counts them."""
-    shape = whole_shape(tensor)
-    if len(shape) < 2:
+    if tensor.dim() < 2 and len(whole_shape(tensor)) < 2:
         raise ShapeError(
             "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions; got shape "
-            f"{shape}. Use normal_ with a std, or uniform_ with bounds."
+            f"{tuple(tensor.shape)}. Use normal_ with a std, or uniform_ with bounds."
         )
-    outputs, inputs, *kernel = shape
+    outputs, inputs, *kernel = whole_shape(tensor)
     field = math.prod(kernel)
     return inputs * field, outputs * field
 
