@@ -23,6 +23,7 @@ from .followed import kind_of
 from .holding import named_tensors, substitute
 from .naming import state_names, whole_prefix
 from .owned import check_names
+from .partitioned import made_parts, refuse_real_parts, whole_recordings
 from .recorder import MARK
 from .recording import Cell, Draw, Recorded, Write
 from .replay import replay
@@ -166,12 +167,16 @@ def materialize(
             _check(module, recorded, state_names(module, recorded, before))
             if asked is None:
                 warn_of_constructors(module)
+            plain = {name: tensor for name, tensor in recorded.items() if name not in distributed}
+            with torch._C.DisableTorchFunctionSubclass():
+                parts = whole_recordings(module, plain, state_names(module, plain, before))
         except PyinitError:
             forget(module)
             raise
-    plain = {name: tensor for name, tensor in recorded.items() if name not in distributed}
+    plain = {name: tensor for name, tensor in plain.items() if name not in parts}
     storages = _fill(plain, root, count)
     real: dict[str, torch.Tensor] = {name: _tensor_of(tensor, storages) for name, tensor in plain.items()}
+    real |= made_parts(parts, root, count)
     if distributed:
         # its imports take longer than many a module
         real |= shards(distributed, recorded, root, count)
@@ -191,6 +196,7 @@ def _check_unneeded(module: torch.nn.Module, is_asked: bool) -> None:
     """Refuse a recipe, or warn, if a module has parameters and none of its tensors is on the meta device."""
     if next(module.parameters(), None) is None:
         return
+    refuse_real_parts(module)
     why = (
         f"materialize needs a module on the meta device; all tensors of {type(module).__name__} are real, "
         "and stay as they are. Build it under pyinit.torch.deferred(), and leave out to_empty()."

@@ -15,7 +15,7 @@ from .fsdp import fsdp_partition
 from .megatron import megatron_partition
 from .partition import Partition
 
-__all__ = ["PART_OF", "partition_of", "refuse_part", "whole_of", "whole_shape"]
+__all__ = ["ALIASES", "SHAPES", "mark_alias", "partition_of", "refuse_part", "shaped_whole", "whole_shape"]
 
 PART_OF = "_pyinit_part_of"
 """The attribute of a tensor, such as ``p.data``, for the parameter whose elements it holds."""
@@ -62,22 +62,37 @@ def refuse_part(tensor: Any, call: str) -> None:
         )
 
 
-_IN_INIT = {
+SHAPES = {
     torch.Tensor.dim,
     torch.Tensor.ndimension,
     torch.Tensor.numel,
     torch.Tensor.size,
     torch.Tensor.shape.__get__,  # type: ignore[attr-defined]
 }
+"""Functions whose answer depends on a tensor's shape alone."""
+
+ALIASES = {torch.Tensor.data.__get__, torch.Tensor.detach}  # type: ignore[attr-defined]
+"""Functions that return a tensor's memory without its attributes."""
 
 
-def whole_of(func: Any, args: tuple[Any, ...], frame: FrameType | None) -> torch.Tensor | None:
-    """Return the tensor of whose shape a function of torch.nn.init has to be told; None for other calls.
+def shaped_whole(tensor: torch.Tensor, frame: FrameType | None) -> torch.Tensor:
+    """Return a tensor, or one of the whole shape if a function of torch.nn.init asks, in its frame.
 
     torch.nn.init counts fans from the shape of a tensor, which may be a part, and does nothing with an empty
-    one. `frame` is the one that calls `func`.
+    one.
     """
-    if func not in _IN_INIT or frame is None or frame.f_globals is not vars(init):
-        return None
-    partition = partition_of(args[0])
-    return None if partition is None else torch.empty(partition.shape, dtype=args[0].dtype, device="meta")
+    if frame is None or frame.f_globals is not vars(init):
+        return tensor
+    partition = partition_of(tensor)
+    return tensor if partition is None else torch.empty(partition.shape, dtype=tensor.dtype, device="meta")
+
+
+def mark_alias(tensor: torch.Tensor, alias: torch.Tensor) -> None:
+    """Let an alias of a tensor's memory be known as a part, if the tensor is one."""
+    held = tensor.__dict__
+    if not held.keys().isdisjoint(_MARKS):
+        setattr(alias, PART_OF, held.get(PART_OF, tensor))
+
+
+# attributes of parts
+_MARKS = frozenset({"ds_id", "_is_flat_param", "_fsdp_flattened", "tensor_model_parallel", PART_OF})
