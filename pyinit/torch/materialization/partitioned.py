@@ -25,8 +25,14 @@ __all__ = ["made_parts", "refuse_real_parts", "whole_recordings"]
 
 
 def refuse_real_parts(module: torch.nn.Module) -> None:
-    """Refuse a module without tensors on the meta device if DeepSpeed, FSDP or Megatron has cut one of it."""
-    for name, tensor in named_tensors(module):
+    """Refuse a module without tensors on the meta device if DeepSpeed, FSDP or Megatron has cut one of it.
+
+    Parts below, which FSDP has wrapped, do not count: it calls its ``param_init_fn`` with modules that hold
+    them, of which nothing else is to be made.
+    """
+    for name, tensor in module.named_parameters():
+        if "._fsdp_wrapped_module." in name:
+            continue
         try:
             is_part = partition_of(tensor) is not None
         except LayoutError as error:
