@@ -197,8 +197,7 @@ def dirac_(tensor: Any, groups: Any = 1) -> Meaning:
         )
     if shape[0] % groups != 0:
         raise ShapeError(
-            f"dim 0 must be divisible by groups; got {shape[0]} outputs and {groups} groups. "
-            "Check groups."
+            f"dim 0 must be divisible by groups; got {shape[0]} outputs and {groups} groups. Check groups."
         )
     return Meaning(dirac, (groups,))
 

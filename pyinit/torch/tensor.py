@@ -144,7 +144,7 @@ def fill_under(
     return tensor
 
 
-def _held(tensor: torch.Tensor, window: Window | None) -> list[tuple[torch.Tensor, Window]] | None:
+def _held(tensor: Any, window: Window | None) -> list[tuple[torch.Tensor, Window]] | None:
     """Return the parts that this rank holds of a tensor that is cut over ranks; None for a whole tensor."""
     if not isinstance(tensor, torch.Tensor):
         return None

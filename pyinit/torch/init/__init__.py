@@ -12,8 +12,8 @@ Each call takes one integer from it, which makes the key together with the gener
 pyinit's, not torch's: they are the same on every machine, for any number of threads and any strides, and they
 do not depend on the size of the tensors that were drawn before. A meta or fake tensor has nothing to fill and
 takes nothing. Each rank fills the part of a DTensor that it holds, without communication: seed the generators
-of all ranks alike. Parameters that DeepSpeed's ZeRO-3, the first FSDP or Megatron have cut are filled so, too,
-with the fans of the whole tensor; call on all ranks, in the same order.
+of all ranks alike. Parameters that DeepSpeed's ZeRO-3, the first FSDP or Megatron have cut are filled so,
+too, with the fans of the whole tensor; call on all ranks, in the same order.
 
 Beyond torch, `orthogonal_` takes bfloat16, float16 and tensors without a flat view, and `sparse_` uses its
 generator for the zeros, too. Some calls are refused for which torch writes infinities, zeros or other values

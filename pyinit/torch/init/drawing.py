@@ -42,9 +42,7 @@ def drawn(tensor: torch.Tensor, generator: torch.Generator | None, meaning: Mean
             recorder.draw(tensor, recipe)
             return tensor
         # as torch, take nothing for no elements; ranks that hold none of a tensor take as much as others
-        return fill_under(
-            tensor, recipe, lambda: Key(0) if 0 in whole_shape(tensor) else next_key(generator)
-        )
+        return fill_under(tensor, recipe, lambda: Key(0) if 0 in whole_shape(tensor) else next_key(generator))
     except TensorNumberError:
         raise
     except RecipeError as error:

@@ -62,7 +62,8 @@ def materialize(
         A module that was built under ``with torch.device("meta")`` or ``with pyinit.torch.deferred()``. Its
         real parameters and buffers stay as they are. It may be distributed (`fully_shard`,
         `parallelize_module`, `distribute_module`): every rank makes its own parts of the DTensors, without a
-        collective, with the bits of the whole module.
+        collective, with the bits of the whole module. The same holds for parameters that Megatron has marked
+        as ``tensor_model_parallel``.
     recipe : Recipe, str, mapping of pattern to recipe, or sequence of rules, optional
         What the parameters should be instead; see Notes. One recipe, or its name, is for the kernels that the
         module draws at random; biases that it draws become zeros, and everything else keeps the module's own
@@ -89,7 +90,8 @@ def materialize(
         If the initialization of a parameter or buffer is unknown, or if a method would initialize a real one.
         Each is named, with the reason, and the module stays on the meta device. If a name or a pattern
         matches nothing (with a prefix, only one that begins with it), or two rules name one tied tensor. If a
-        recipe is given and all tensors are real.
+        recipe is given and all tensors are real, or if all are real and DeepSpeed's ZeRO-3, the first FSDP or
+        Megatron has cut one. If an expert is numbered within its rank, as Megatron's are.
     LayoutError
         If a lazy module does not know its shapes yet. If a recipe counts fans and names no axes, and the axes
         of a weight are unknown.

@@ -34,8 +34,8 @@ def zero_partition(tensor: Any) -> Partition | None:
     called = f"parameter {tensor.ds_id} of DeepSpeed's ZeRO-3, of shape {shape},"
     if hasattr(tensor, "_z3_optimizer"):
         raise TensorLayoutError(
-            f"{called} needs to be filled before deepspeed.initialize, whose optimizer holds a copy and would "
-            "overwrite the values in its first step. Fill it earlier, or call "
+            f"{called} needs to be filled before deepspeed.initialize, whose optimizer holds a copy and "
+            "would overwrite the values in its first step. Fill it earlier, or call "
             "deepspeed.utils.safe_set_full_fp32_param."
         )
     status = tensor.ds_status.name

@@ -81,8 +81,8 @@ def fsdp_partition(tensor: Any) -> Partition | None:
     held = info.numel_in_shard if info.in_shard else 0
     if not handle.is_sharded(flat) or tuple(tensor.shape) != (held,):
         raise TensorLayoutError(
-            f"'{name}' of FSDP needs to be whole, of shape {shape}, or {held} elements of it; it is gathered, "
-            f"and holds {tuple(tensor.shape)}. {_WAY_OUT}"
+            f"'{name}' of FSDP needs to be whole, of shape {shape}, or {held} elements of it; it is "
+            f"gathered, and holds {tuple(tensor.shape)}. {_WAY_OUT}"
         )
     if flat._param_extensions[number] is not None:
         raise TensorLayoutError(

@@ -41,7 +41,8 @@ def partition_of(tensor: torch.Tensor) -> Partition | None:
     if found is not None and cut is not None:
         raise TensorLayoutError(
             f"pyinit.torch needs to know how a tensor is cut; one of shape {found.shape} is a part of "
-            "Megatron's tensor parallelism that DeepSpeed or FSDP has cut again. Fill it before the second cut."
+            "Megatron's tensor parallelism that DeepSpeed or FSDP has cut again. "
+            "Fill it before the second cut."
         )
     return found or cut
 

@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import init as torch_init
 
 import pyinit as pi
-from pyinit.torch import accelerate, fill, init, materialize
+from pyinit.torch import accelerate, deferred, fill, init, materialize
 
 CONFIG = {
     "train_batch_size": 2,
@@ -99,7 +99,7 @@ def main() -> None:
                 if modifier is None or dist.get_rank() == modifier:
                     filled(parameter, name, seed)
         check(parts, whole)
-    with torch.device("meta"):
+    with deferred():
         made = Net()
     before = {name: p.detach().clone() for name, p in materialize(made, key=4).named_parameters()}
     deepspeed.zero.Init(module=made, config_dict_or_path=CONFIG, dtype=torch.float32)
@@ -115,9 +115,10 @@ def main() -> None:
     try:
         fill(next(parts.parameters()), pi.normal(), key=3)
     except pi.LayoutError as error:
-        assert "before deepspeed.initialize" in str(error)
+        said = str(error)
     else:
-        raise AssertionError("the optimizer holds a copy")
+        said = ""
+    assert "before deepspeed.initialize" in said
 
 
 if __name__ == "__main__":

@@ -167,12 +167,17 @@ def refused() -> dict[str, str]:
         ),
     }
     for name, case in cases.items():
-        try:
-            case()
-            said[name] = ""
-        except pi.PyinitError as error:
-            said[name] = str(error)
+        said[name] = error_of(case)
     return said
+
+
+def error_of(case: Callable[[], object]) -> str:
+    """Return what pyinit says about a call."""
+    try:
+        case()
+    except pi.PyinitError as error:
+        return str(error)
+    return ""
 
 
 def within(write: Callable[[], object]) -> None:

@@ -187,6 +187,13 @@ def test_a_block_refuses_what_torch_would_draw_alone(call: Callable[[Any], objec
     assert (part.ds_tensor == PADDING).all()
 
 
+REFUSING: dict[str, Callable[[Any], object]] = {
+    "fill": lambda part: pit.fill(part, pi.normal(), key=5),
+    "init": pit.init.kaiming_normal_,
+    "accelerate": pit.accelerate(key=5)(torch_init.kaiming_normal_),
+}
+
+
 def quantized(part: Any) -> None:
     part.ds_tensor.ds_quant_scale = torch.ones(1)
 
@@ -217,20 +224,14 @@ def otherwise_cut(part: Any) -> None:
         (otherwise_cut, "pieces of 12 elements on 2 ranks; got 5"),
     ],
 )
-@pytest.mark.parametrize("door", ["fill", "init", "accelerate"])
+@pytest.mark.parametrize("door", REFUSING)
 def test_a_piece_that_would_not_last_is_refused_by_name(
     door: str, change: Callable[[Any], None], text: str
 ) -> None:
     part = zero((4, 6), 1, 5)
     change(part)
     with pytest.raises(pi.LayoutError, match=f"parameter 3 of DeepSpeed's ZeRO-3.*{text}"):
-        if door == "fill":
-            pit.fill(part, pi.normal(), key=5)
-        elif door == "init":
-            pit.init.kaiming_normal_(part)
-        else:
-            with pit.accelerate(key=5):
-                torch_init.kaiming_normal_(part)
+        REFUSING[door](part)
     assert (part.ds_tensor == PADDING).all()
 
 
@@ -241,6 +242,15 @@ def test_materialize_refuses_a_module_of_pieces(recipe: str | None) -> None:
     with pytest.raises(pi.RecipeError, match=r"'weight' of Linear is real, and a part .*pyinit\.torch\.fill"):
         pit.materialize(layer, recipe, key=5)
     assert (layer.weight.ds_tensor == PADDING).all()
+
+
+def test_materialize_leaves_pieces_beside_what_it_makes() -> None:
+    layer = nn.Sequential(nn.Linear(6, 4), nn.Linear(4, 3, device="meta"))
+    layer[0].weight = zero((4, 6), 1, 5)
+    expected = pit.materialize(nn.Sequential(nn.Identity(), nn.Linear(4, 3, device="meta")), key=5)
+    pit.materialize(layer, key=5)
+    assert torch.equal(layer[1].weight, expected[1].weight)
+    assert (layer[0].weight.ds_tensor == PADDING).all()
 
 
 def test_a_parameter_before_it_is_cut_is_whole() -> None:

@@ -1,4 +1,4 @@
-"""Parameters that the first FSDP has flattened are filled by each rank alone, with the bits of the whole ones."""
+"""Each rank fills its part of what the first FSDP has flattened, with the bits of the whole parameters."""
 
 from __future__ import annotations
 
