@@ -137,14 +137,24 @@ def leave(context: Context) -> None:
 
 
 def filled(
-    reader: Reader, args: tuple[Any, ...], kwargs: dict[str, Any], *, recorded: bool = False
+    reader: Reader,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    *,
+    recorded: bool = False,
+    new: bool = False,
 ) -> torch.Tensor | None:
-    """Return the tensor of a call, filled by the thread's context; or None if torch has to draw it."""
+    """Return the tensor of a call, filled by the thread's context; or None if torch has to draw it.
+
+    `new` says that the call makes the tensor. Otherwise the tensor is its first argument, and is refused if
+    torch had to draw it, but this rank holds only a part of it.
+    """
     context = current()
     if context is None:
         return None
     request = requested(reader, args, kwargs)
     if request is None:
-        refuse_part(args[0] if args else kwargs.get("tensor"), "a draw that is left to torch")
+        if not new:
+            refuse_part(args[0] if args else kwargs.get("tensor"), "a draw that is left to torch")
         return None
     return request.tensor if context.fill(request, recorded=recorded) else None

@@ -75,7 +75,7 @@ def _filled(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
     if func in METHODS:
         return filled(METHODS[func], args, kwargs, recorded=True)
     if func in FACTORIES:
-        return filled(FACTORIES[func], args, kwargs)
+        return filled(FACTORIES[func], args, kwargs, new=True)
     # While a mode is active, this function calls the mode before it calls uniform_; after that no mode is
     # active. It passes on the function that has its name, which transformers replaces by its own. The one of
     # pyinit.torch.init draws under torch's generator, as the other functions there do.
@@ -88,7 +88,15 @@ def _filled(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
 # Functions that have another meaning for a tensor of which this rank holds only a part; of those that write
 # a value, the value if it is not an argument.
 _WRITTEN = {torch.Tensor.zero_: (0.0,), torch.Tensor.fill_: (), init.constant_: ()}
-_ON_PARTS = {*SHAPES, *ALIASES, *_WRITTEN, torch.eye}
+_LEFT = {
+    torch.Tensor.bernoulli_,
+    torch.Tensor.cauchy_,
+    torch.Tensor.exponential_,
+    torch.Tensor.geometric_,
+    torch.Tensor.log_normal_,
+    torch.Tensor.random_,
+}
+_ON_PARTS = {*SHAPES, *ALIASES, *_WRITTEN, *_LEFT, torch.eye}
 
 
 def _on_part(
@@ -99,6 +107,8 @@ def _on_part(
         args = (shaped_whole(args[0], frame), *args[1:])
     elif func is torch.eye:
         refuse_part(kwargs.get("out"), "torch.eye, which torch.nn.init.eye_ calls,")
+    elif func in _LEFT:
+        refuse_part(args[0], "a draw that is left to torch")
     elif func in _WRITTEN:
         # constant_ passes on names
         given = (*args, *kwargs.values(), *_WRITTEN[func])

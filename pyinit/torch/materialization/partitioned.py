@@ -40,8 +40,8 @@ def refuse_real_parts(module: torch.nn.Module) -> None:
         if is_part:
             raise RecipeError(
                 f"materialize needs a module on the meta device; '{name}' of {type(module).__name__} is "
-                "real, and a part of a tensor that is cut over ranks. Materialize before it is cut, build the "
-                "module under pyinit.torch.accelerate, or call pyinit.torch.fill for each parameter."
+                "real, and a part of a tensor that is cut over ranks. Materialize before it is cut, build "
+                "the module under pyinit.torch.accelerate, or call pyinit.torch.fill for each parameter."
             )
 
 

@@ -177,6 +177,7 @@ def test_a_block_draws_the_whole_parameter(name: str) -> None:
     ("call", "text"),
     [
         (lambda p: torch_init.normal_(p, generator=torch.Generator()), "left to torch needs a whole tensor"),
+        (lambda p: p.data.exponential_(), "left to torch needs a whole tensor"),
         (torch_init.eye_, r"eye_ calls, needs a whole tensor; got this rank's part of one of \(4, 6\)"),
     ],
 )
