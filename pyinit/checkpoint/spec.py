@@ -92,15 +92,7 @@ class TensorSpec:
     @property
     def axes(self) -> Axes:
         """How the tensor is used, where it is a kernel."""
-        return Axes(
-            layout=self.layout,
-            in_axis=self.in_axis,
-            out_axis=self.out_axis,
-            batch_axis=self.batch_axis,
-            groups=self.groups,
-            transposed=self.transposed,
-            stride=self.stride,
-        )
+        return Axes.of(self)
 
     @property
     def is_float(self) -> bool:
@@ -135,6 +127,8 @@ class Spec:
         The content of ``config.json``.
     rules : tuple of Rule, optional
         The model's own recipe; None when it has none.
+    files : mapping of str to str
+        Names and texts of further small files that its library writes, such as generation_config.json.
 
     Examples
     --------
@@ -149,6 +143,7 @@ class Spec:
     ties: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, Any] | None = None
     rules: tuple[Rule, ...] | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         names = [tensor.name for tensor in self.tensors]
@@ -165,6 +160,9 @@ class Spec:
                 raise SpecError(
                     f"{self.source}: '{alias}' is tied to '{owner}' and so cannot be a tensor as well"
                 )
+        for name in self.files:
+            if Path(name).name != name:
+                raise SpecError(f"{self.source}: a further file lies beside the others; got '{name}'")
         if self.nbytes >= 2**63:
             raise ShapeError(f"{self.source}: a model must have less than 2**63 bytes; got {self.nbytes}")
 

@@ -11,12 +11,14 @@ from math import prod
 
 import torch
 
-from ...errors import LayoutError, RecipeError
+from ...errors import LayoutError, PyinitError, RecipeError
 from ...stream.key import Key
 from ...stream.window import Shape
 from ..partitions.holding import partition_of
 from ..partitions.megatron import is_expert
 from .holding import named_tensors
+from .methods import forget
+from .naming import state_names
 from .recording import Call, Cell, Draw, Recorded, Write
 from .replay import refill
 from .view import View
@@ -46,7 +48,7 @@ def refuse_real_parts(module: torch.nn.Module) -> None:
 
 
 def whole_recordings(
-    module: torch.nn.Module, recorded: Mapping[str, Recorded], names: Mapping[str, str]
+    module: torch.nn.Module, recorded: Mapping[str, Recorded], prefix: str
 ) -> dict[str, tuple[torch.Tensor, Recorded]]:
     """Return parameters of which this rank makes a part, with recordings of the whole tensors, by name.
 
@@ -54,8 +56,8 @@ def whole_recordings(
     ----------
     recorded : mapping of str to Recorded
         The recordings of the module's plain tensors, as they are on this rank.
-    names : mapping of str to str
-        Their names in the state dict, for messages.
+    prefix : str
+        The prefix of the module's names in the whole model, for messages.
 
     Raises
     ------
@@ -65,6 +67,18 @@ def whole_recordings(
         If the writes to a part do not tell those to the whole tensor; if a tensor is of experts, of whose
         names each rank counts its own.
     """
+    try:
+        # the accesses below must not be recorded
+        with torch._C.DisableTorchFunctionSubclass():
+            return _whole_recordings(module, recorded, state_names(module, recorded, prefix))
+    except PyinitError:
+        forget(module)
+        raise
+
+
+def _whole_recordings(
+    module: torch.nn.Module, recorded: Mapping[str, Recorded], names: Mapping[str, str]
+) -> dict[str, tuple[torch.Tensor, Recorded]]:
     tensors = {name: tensor for name, tensor in named_tensors(module) if name in recorded}
     made: dict[str, tuple[torch.Tensor, Recorded]] = {}
     for name, tensor in tensors.items():

@@ -53,13 +53,14 @@ def whole_shape(tensor: torch.Tensor) -> Shape:
     return tuple(tensor.shape) if partition is None else partition.shape
 
 
-def refuse_part(tensor: Any, call: str) -> None:
+def refuse_part(
+    tensor: Any, call: str, instead: str = "Use pyinit.torch.fill or pyinit.torch.init."
+) -> None:
     """Refuse a tensor of which this rank holds only a part, for a call that does not know the whole."""
     partition = partition_of(tensor) if isinstance(tensor, torch.Tensor) else None
     if partition is not None:
         raise TensorLayoutError(
-            f"{call} needs a whole tensor; got this rank's part of one of {partition.shape}. "
-            "Use pyinit.torch.fill or pyinit.torch.init."
+            f"{call} needs a whole tensor; got this rank's part of one of {partition.shape}. {instead}"
         )
 
 

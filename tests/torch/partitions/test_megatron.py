@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -225,6 +226,15 @@ def test_materialize_refuses_what_it_cannot_know_by_name(rank: Rank) -> None:
     marked(real.weight, 0, 1)
     with pytest.raises(pi.RecipeError, match="'weight' of Linear is real, and a part"):
         pit.materialize(real, key=5)
+
+
+def test_a_checkpoint_of_parts_is_refused_by_name(rank: Rank, tmp_path: Path) -> None:
+    rank.be(1, 2)
+    with pit.deferred():
+        layer = Layer(rank)
+    with pytest.raises(pi.LayoutError, match="write_checkpoint of 'up' needs a whole tensor.*before it is cut"):
+        pit.write_checkpoint(layer, tmp_path / "model.safetensors", key=5)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_part_that_is_cut_again_is_refused(rank: Rank) -> None:
