@@ -53,9 +53,7 @@ def whole_shape(tensor: torch.Tensor) -> Shape:
     return tuple(tensor.shape) if partition is None else partition.shape
 
 
-def refuse_part(
-    tensor: Any, call: str, instead: str = "Use pyinit.torch.fill or pyinit.torch.init."
-) -> None:
+def refuse_part(tensor: Any, call: str, instead: str = "Use pyinit.torch.fill or pyinit.torch.init.") -> None:
     """Refuse a tensor of which this rank holds only a part, for a call that does not know the whole."""
     partition = partition_of(tensor) if isinstance(tensor, torch.Tensor) else None
     if partition is not None:

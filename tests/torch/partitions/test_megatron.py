@@ -232,7 +232,9 @@ def test_a_checkpoint_of_parts_is_refused_by_name(rank: Rank, tmp_path: Path) ->
     rank.be(1, 2)
     with pit.deferred():
         layer = Layer(rank)
-    with pytest.raises(pi.LayoutError, match="write_checkpoint of 'up' needs a whole tensor.*before it is cut"):
+    with pytest.raises(
+        pi.LayoutError, match=r"write_checkpoint of 'up' needs a whole tensor.*before it is cut"
+    ):
         pit.write_checkpoint(layer, tmp_path / "model.safetensors", key=5)
     assert not list(tmp_path.iterdir())
 
