@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from secrets import token_hex
@@ -20,7 +22,7 @@ TASK_BYTES = EXTENT_BYTES
 #: What a task sends back: names and numbers, which can be read whatever pyinit the worker has.
 Answer = dict[str, Any]
 
-_BUILT_IN = {"drawn", "filled", "copied"}
+_KIND = re.compile(r'"kind": "(\w+)"')
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Work:
     mark : str
         Name of the mark that a worker must find beside the unfinished files.
     readers : tuple of str
-        Modules that read contents beyond those that a plan can always hold.
+        Modules that read the contents of the plan.
     threads : int
         Threads of a task.
     """
@@ -53,14 +55,16 @@ def work_of(plan: CheckpointPlan, threads: int) -> Work:
     RecipeError
         If a worker could not make a tensor from the plan in JSON.
     """
-    kinds = {draft.content.kind: draft for draft in reversed(plan.blueprint.drafts)}
-    for kind, draft in kinds.items():
-        if kind not in READERS:
-            raise RecipeError(
-                f"tensor '{draft.name}' is {kind} in this process, which workers of an engine cannot repeat "
-                "from a plan; write it without an engine, or in parts (--part)"
-            )
-    readers = {reader.__module__ for reader in READERS.values()} if set(kinds) - _BUILT_IN else set()
+    # contents name those that they are made from, too
+    kinds = set(_KIND.findall(plan.text))
+    for draft in plan.blueprint.drafts if kinds - READERS.keys() else ():
+        for kind in _KIND.findall(json.dumps(draft.content.to_dict())):
+            if kind not in READERS:
+                raise RecipeError(
+                    f"tensor '{draft.name}' is {kind} in this process, which workers of an engine cannot "
+                    "repeat from a plan; write it without an engine, or in parts (--part)"
+                )
+    readers = {READERS[kind].__module__ for kind in kinds}
     text = plan.at(plan.path.absolute()).to_json()
     return Work(text, token_hex(8), tuple(sorted(readers)), threads)
 

@@ -55,7 +55,7 @@ def test_the_plan_of_a_worker_has_an_absolute_path() -> None:
     work = work_of(plan_of(), 2)
     assert pi.CheckpointPlan.from_json(work.plan).path == Path("out").absolute()
     assert work.threads == 2
-    assert work.readers == ()
+    assert work.readers == ("pyinit.checkpoint.contents",)
 
 
 def test_what_a_plan_cannot_hold_is_refused() -> None:
@@ -64,9 +64,9 @@ def test_what_a_plan_cannot_hold_is_refused() -> None:
         work_of(plan, 1)
     plan = plan_of()
     (draft,) = plan.blueprint.drafts
-    odd = replace(draft, content=Unread("computed", {"kind": "computed"}, "not here"))
+    odd = replace(draft, content=Unread("guessed", {"kind": "guessed"}, "not here"))
     plan = replace(plan, blueprint=replace(plan.blueprint, drafts=(odd,)))
-    with pytest.raises(pi.RecipeError, match="tensor 'w' is computed in this process"):
+    with pytest.raises(pi.RecipeError, match="tensor 'w' is guessed in this process"):
         work_of(plan, 1)
 
 
