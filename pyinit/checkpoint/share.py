@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 
 from ..errors import SpecError
 from .completion import companions, incomplete, receipt_of
 from .contents import Copied
 from .extents import Extent
-from .journal import Journal, Known
+from .journal import Known
 from .parts import WHOLE, Part
+from .places import opened
 from .plan import CheckpointPlan
 from .receipt import Receipt
 from .shards import Shard, contradicting
-from .targets import LocalTarget, Target, exists_already
+from .targets import exists_already
 from .writer import ExtentResult
 
 __all__ = ["Share"]
@@ -63,20 +65,19 @@ class Share:
         results: Iterable[ExtentResult] | None = None,
     ) -> None:
         path = plan.path
-        if plan.is_file and path.is_dir():
+        if isinstance(path, Path) and plan.is_file and path.is_dir():
             raise SpecError(
                 f"{path} is a directory; name a file ending in .safetensors, or a directory without it"
             )
-        if not plan.is_file and path.is_file():
+        if isinstance(path, Path) and not plan.is_file and path.is_file():
             raise SpecError(f"{path} is a file; name a directory, or a file ending in .safetensors")
         if not plan.is_file:
             # what the receipt cannot say is refused now, not after the work
             receipt_of(plan, dict.fromkeys(range(len(plan.extents)), 0)).to_json()
         self.plan = plan
         self.part = part
-        self.target: Target = LocalTarget(plan.directory, plan.tag)
+        self.target, self._journal = opened(plan)
         self.missing: tuple[Extent, ...] = ()
-        self._journal = Journal(plan)
         self._files = self._journal.files_of(part)
         self._overwrite = overwrite
         self._results = None if results is None else list(results)
@@ -155,27 +156,41 @@ class Share:
             If a file has appeared meanwhile and `overwrite` is false.
         """
         assert not any(self._left.values()), "every extent is finished"
-        plan, first = self.plan, len(self.plan.first)
+        plan = self.plan
         for file in self._pending:
             if file not in self._left:
                 # its last extent was made by a former run
                 self.target.complete(plan.shards[file].name)
+        names = [plan.shards[file].name for file in self._pending]
         with self._journal.guarded():
-            known = self._journal.known()
-            self._refuse_existing(known)
-            names = [plan.shards[file].name for file in self._pending]
-            done = {*self._files, *(place - first for place in known.named)}
-            if is_last := len(done & {*range(len(plan.shards))}) == len(plan.shards):
-                receipt = receipt_of(plan, known.done)
-                for name, content in companions(plan, receipt):
-                    self.target.put(name, content)
+            self._refuse_existing(self._journal.known())
+            if receipt := self._receipt():
                 names = [*plan.first, *names, *plan.last]
-            self._journal.add_named(map(plan.names.index, names))
-            self.target.publish(names)
-            if is_last:
+            self._name(names)
+            # where nothing keeps others out, two may have ended at the same time, and both add the same
+            if receipt is None and (receipt := self._receipt()):
+                self._name([*plan.first, *plan.last])
+            if receipt is not None:
                 self.target.remove(self._obsolete())
                 self._journal.remove()
-        return receipt if is_last else None
+        return receipt
+
+    def _receipt(self) -> Receipt | None:
+        """Put what lies beside the files, if all files of other parts are there."""
+        plan, known = self.plan, self._journal.known()
+        taken, first = set(self.target.names()), len(self.plan.first)
+        for file, shard in enumerate(plan.shards):
+            # who notes that a file gets its name may die before it does
+            if file not in self._files and not (first + file in known.named and shard.name in taken):
+                return None
+        receipt = receipt_of(plan, known.done)
+        for name, content in companions(plan, receipt):
+            self.target.put(name, content)
+        return receipt
+
+    def _name(self, names: Sequence[str]) -> None:
+        self._journal.add_named(map(self.plan.names.index, names))
+        self.target.publish(names)
 
     def _claim(self) -> None:
         plan, first, extents = self.plan, len(self.plan.first), self.plan.extents
@@ -209,6 +224,13 @@ class Share:
         # a list, so that none of them stays locked when this raises
         for _, content, is_alive in list(self._journal.others()):
             differing = self._journal.differs(content)
+            if is_alive is None and not self._overwrite:
+                raise BlockingIOError(
+                    errno.EWOULDBLOCK,
+                    f"other content for the same files in {self.plan.directory} is unfinished: {differing}. "
+                    "Whether a process of another machine still writes it cannot be known here; wait for it, "
+                    "or remove it with --force (overwrite=True)",
+                )
             if is_alive:
                 raise BlockingIOError(
                     errno.EWOULDBLOCK,
@@ -281,16 +303,19 @@ class Share:
 
     def _existing(self, known: Known) -> list[str]:
         """Return the final names that are taken by what this plan has not written."""
-        names = enumerate(self.plan.names)
-        return [name for place, name in names if place not in known.named and self.target.exists(name)]
+        taken, names = set(self.target.names()), enumerate(self.plan.names)
+        return [name for place, name in names if place not in known.named and name in taken]
 
     def _obsolete(self) -> list[str]:
         return contradicting(self.target.names(), self.plan.stem, self.plan.names)
 
     def _refuse_own_source(self) -> None:
+        directory = self.plan.directory
+        if not isinstance(directory, Path):
+            return
         for draft in self.plan.blueprint.drafts:
             if isinstance(draft.content, Copied) and draft.content.path.parent.resolve() == (
-                self.plan.directory.resolve()
+                directory.resolve()
             ):
                 raise SpecError(
                     f"tensor '{draft.name}' is copied from {draft.content.path}, which parts would replace "

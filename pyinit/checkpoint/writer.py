@@ -25,10 +25,10 @@ from ..stream.safetensors import ITEMSIZE
 from ..stream.window import Window
 from .blueprint import Draft
 from .digest import combine, crc32
-from .extents import Extent
-from .journal import Journal
+from .extents import Extent, touching
+from .places import opened
 from .plan import CheckpointPlan
-from .targets import LocalTarget, Target
+from .targets import Target
 
 __all__ = ["ExtentResult", "Progress", "run_extent", "write_extents"]
 
@@ -303,19 +303,24 @@ def run_extent(plan: CheckpointPlan, index: int, *, threads: int | None = None) 
         raise ArgumentError(f"the plan has {len(plan.extents)} extents, counted from 0; got extent {index}")
     extent = plan.extents[index]
     shard = plan.shards[extent.file]
-    target = LocalTarget(plan.directory, plan.tag)
+    target, journal = opened(plan)
     results: list[ExtentResult] = []
     target.begin()
     if target.exists(shard.name) and not target.begun(shard.name, shard.nbytes):
         raise FileExistsError(
             errno.EEXIST, f"{plan.directory / shard.name} exists; remove it, or run no more of its extents"
         )
-    journal = Journal(plan)
+    others = [each for each in plan.extents if each.file == extent.file]
+    start, stop = 0 if extent == others[0] else extent.offset, extent.offset + extent.nbytes
+    end = target.take(shard.name, shard.nbytes, start, stop)
     try:
         with journal.enlisted():
             with journal.guarded():
                 target.prepare(shard.name, shard.nbytes, shard.header)
             write_extents(plan, [extent], target, results.append, threads=threads, digest=True)
+            # the rest of a piece that reaches into the next extents
+            beyond = list(touching(others, shard, stop, end))
+            write_extents(plan, beyond, target, lambda result: None, threads=threads)
             target.flush(shard.name)
     finally:
         target.close()

@@ -16,6 +16,7 @@ from ..checkpoint.checkpoint import finish_checkpoint, write_plan
 from ..checkpoint.completion import is_complete
 from ..checkpoint.families.builtin import BUILTIN
 from ..checkpoint.families.lookup import find_spec
+from ..checkpoint.locations import Location, location
 from ..checkpoint.parts import WHOLE, Part, assigned, part_of_environment
 from ..checkpoint.plan import CheckpointPlan, plan_blueprint
 from ..checkpoint.sizes import readable_size
@@ -66,9 +67,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--out",
-        type=Path,
+        type=location,
         metavar="DIR",
-        help="where to write, made if needed; a name ending in .safetensors means that file alone",
+        help="where to write, made if needed: a directory, or the URL of one that fsspec can open, such as "
+        "s3://bucket/model; a name ending in .safetensors means that file alone",
     )
     parser.add_argument(
         "--recipe",
@@ -142,7 +144,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def _planned(arguments: argparse.Namespace) -> CheckpointPlan:
     """Return the plan of the arguments, or the one that SPEC is a file of."""
-    out: Path | None = arguments.out
+    out: Location | None = arguments.out
     if (text := _text_of_plan(arguments.spec)) is not None:
         for name in ("recipe", "dtype", "seed", "shard_size", "digest"):
             if getattr(arguments, name):
