@@ -201,7 +201,7 @@ class RemoteJournal:
         return f"{self.folder}/{name}"
 
     def _keep_plan(self) -> None:
-        if self._store.read(self._place("plan.json")) is None:
+        if "plan.json" not in self._store.below(self.folder):
             text = headed(self.plan.text, self.plan.path, self.plan.fingerprint)
             self._store.put(self._place("plan.json"), text.encode())
 

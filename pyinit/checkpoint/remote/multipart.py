@@ -31,85 +31,101 @@ class MultipartUploads:
         self._store = store
         self._folder = folder
         self._known: dict[str, str] = {}
+        # files whose record names an upload that is no more
+        self._stale: set[str] = set()
 
     def is_begun(self, name: str) -> bool:
-        """Look for the record, and for the upload that it names."""
-        return self._upload(name) is not None
+        """Look for the upload that the record names."""
+        return self._found(name) is not None
 
     def begin(self, name: str) -> None:
         """Create an upload and note it; where another process notes one first, that is the one."""
-        if self._upload(name) is not None:
+        if self._found(name) is not None:
             return
-        made = self._call("write", "create_multipart_upload", name)["UploadId"]
-        # a record that names no upload any more would keep the new one out
-        self._store.remove([record(self._folder, name)])
+        made: str = self._call("write", "create_multipart_upload", name)["UploadId"]
+        if name in self._stale:
+            # the upload that it names is no more
+            self._store.remove([record(self._folder, name)])
+            self._stale.discard(name)
         if self._store.put_new(record(self._folder, name), made.encode()):
             self._known[name] = made
-        else:
-            self._abort(name, made)
-            if self._upload(name) is None:
-                raise lost(self._store.url, name, "another process removed its upload meanwhile")
+            return
+        self._abort(name, made)
+        if self._found(name) is None:
+            raise self._lost(name)
 
     def pieces(self, name: str) -> dict[int, int]:
         """List the parts."""
-        upload = self._upload(name)
-        parts = () if upload is None else self._parts(name, upload)
-        return {part["PartNumber"] - 1: part["Size"] for part in parts}
+        return {part["PartNumber"] - 1: part["Size"] for part in self._found(name) or ()}
 
     def put(self, name: str, number: int, data: bytearray) -> None:
         """Upload a part."""
         fields = {"UploadId": self._known[name], "PartNumber": number + 1, "Body": data}
-        self._call("write", "upload_part", name, **fields)
+        try:
+            self._call("write", "upload_part", name, **fields)
+        except FileNotFoundError as error:
+            # a bucket that is not there has its own words
+            raise self._lost(name) if "upload" in str(error) else error from None
 
     def complete(self, name: str, sizes: Sequence[int]) -> None:
         """Complete the upload; where another process has done so, the file is there."""
-        upload = self._upload(name)
-        parts = [] if upload is None else list(self._parts(name, upload))
-        if [part["Size"] for part in parts] == list(sizes):
+        parts = self._found(name)
+        if parts is not None and [part["Size"] for part in parts] == list(sizes):
             said = [{"PartNumber": part["PartNumber"], "ETag": part["ETag"]} for part in parts]
-            fields = {"UploadId": upload, "MultipartUpload": {"Parts": said}}
+            fields = {"UploadId": self._known[name], "MultipartUpload": {"Parts": said}}
             self._call("write", "complete_multipart_upload", name, **fields)
-        elif upload is not None or self._store.sizes().get(name) != sum(sizes):
-            raise lost(self._store.url, name, "parts of its upload are missing")
-        self._known.pop(name, None)
-        self._store.remove([record(self._folder, name)])
-        self._sweep(name)
+        elif parts is not None or self._store.sizes().get(name) != sum(sizes):
+            raise self._lost(name)
+        self._forget(name)
 
     def abort(self, name: str) -> None:
         """Abort the upload, and remove its record last: what has one is looked for."""
-        upload = self._upload(name)
-        if upload is not None:
-            self._abort(name, upload)
-            # a part that was on its way may have arrived after it
-            with suppress(FileNotFoundError):
-                if list(self._parts(name, upload)):
-                    self._abort(name, upload)
+        # twice, if a part that was on its way arrives after the first time
+        for _ in range(2):
+            if self._found(name) is not None:
+                self._abort(name, self._known[name])
+        self._forget(name)
+
+    def _found(self, name: str) -> list[dict[str, Any]] | None:
+        """Return the parts of the file's upload, or None if there is none."""
+        for upload in self._candidates(name):
+            try:
+                parts = list(self._parts(name, upload))
+            except FileNotFoundError:
+                self._known.pop(name, None)
+                continue
+            self._known[name] = upload
+            return parts
+        return None
+
+    def _candidates(self, name: str) -> Iterator[str]:
+        known = self._known.get(name)
+        if known is not None:
+            yield known
+        noted = self._store.read(record(self._folder, name))
+        if noted is not None and noted.decode() != known:
+            yield noted.decode()
+        if noted is not None:
+            self._stale.add(name)
+
+    def _forget(self, name: str) -> None:
         self._known.pop(name, None)
+        self._stale.discard(name)
         self._store.remove([record(self._folder, name)])
         self._sweep(name)
 
-    def _upload(self, name: str) -> str | None:
-        """Return the identifier of a file's upload, if the store still has it."""
-        noted = self._store.read(record(self._folder, name))
-        if noted is not None:
-            with suppress(FileNotFoundError):
-                upload = noted.decode()
-                self._page(name, upload, 0)
-                self._known[name] = upload
-                return upload
-        return None
+    def _lost(self, name: str) -> OSError:
+        why = "parts of its upload are missing; another process, or a rule of the bucket, aborted it"
+        return lost(self._store.url, name, why)
 
     def _parts(self, name: str, upload: str) -> Iterator[dict[str, Any]]:
         marker = 0
         while True:
-            page = self._page(name, upload, marker)
+            page = self._call("list", "list_parts", name, UploadId=upload, PartNumberMarker=marker)
             yield from page.get("Parts", ())
             if not page.get("IsTruncated"):
                 return
             marker = page["NextPartNumberMarker"]
-
-    def _page(self, name: str, upload: str, marker: int) -> dict[str, Any]:
-        return self._call("list", "list_parts", name, UploadId=upload, PartNumberMarker=marker)
 
     def _abort(self, name: str, upload: str) -> None:
         with suppress(FileNotFoundError):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ...errors import ArgumentError, MissingLibraryError
@@ -14,6 +14,8 @@ __all__ = ["Store", "lost"]
 
 # what the libraries of the stores call an error of somebody who cannot say who they are
 _UNKNOWN = ("credential", "authentication", "sso", "token")
+# as many as S3 takes in one request
+_MOST_REMOVED = 1000
 _UNREACHABLE = ("connect", "timeout", "endpoint", "dns")
 
 
@@ -106,12 +108,14 @@ class Store:
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove objects, where they are there."""
-        for name in names:
-            with self.explained("remove"):
-                try:
-                    self.fs.rm_file(self.path(name))
-                except FileNotFoundError:
-                    continue
+        paths = [self.path(name) for name in names]
+        with self.explained("remove"):
+            if hasattr(self.fs, "call_s3"):
+                self._remove_at_once(paths)
+                return
+            for path in paths:
+                with suppress(FileNotFoundError):
+                    self.fs.rm_file(path)
 
     @contextmanager
     def explained(self, verb: str) -> Iterator[None]:
@@ -120,6 +124,16 @@ class Store:
             yield
         except Exception as error:
             raise self._said(error, verb) from None
+
+    def _remove_at_once(self, paths: Sequence[str]) -> None:
+        bucket = self.root.partition("/")[0]
+        for first in range(0, len(paths), _MOST_REMOVED):
+            objects = [{"Key": path.partition("/")[2]} for path in paths[first : first + _MOST_REMOVED]]
+            what = {"Objects": objects, "Quiet": True}
+            for error in self.fs.call_s3("delete_objects", Bucket=bucket, Delete=what).get("Errors", ()):
+                is_denied = error.get("Code") == "AccessDenied"
+                # an OSError with EACCES is a PermissionError
+                raise OSError(errno.EACCES if is_denied else errno.EIO, error.get("Message", "not removed"))
 
     def _listed(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         with self.explained("list"):

@@ -45,7 +45,9 @@ def piece_bytes(nbytes: int) -> int:
     >>> piece_bytes(5 * 10**9) >> 20, piece_bytes(10**12) >> 20
     (8, 96)
     """
-    return max(_LEAST_BYTES, -(-nbytes // (_MOST_PIECES * _STEP)) * _STEP)
+    if nbytes <= _LEAST_BYTES * _MOST_PIECES:
+        return _LEAST_BYTES
+    return -(-nbytes // (_MOST_PIECES * _STEP)) * _STEP
 
 
 def piece_sizes(nbytes: int) -> list[int]:
