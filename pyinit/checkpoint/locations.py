@@ -91,9 +91,9 @@ def location(place: str | os.PathLike[str] | Url) -> Location:
     match = _URL.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         return Path(text)
-    rest = match[2].rstrip("/")
-    if match[1] in ("file", "local") and "::" not in text:
-        return Path(match[2])
+    head, _, rest = text.partition("://")
+    if head.lower() in ("file", "local"):
+        return Path(rest)
     if not rest.strip("/"):
         raise ArgumentError(f"a URL names a bucket and a directory, such as s3://bucket/model; got '{text}'")
-    return Url(text.rstrip("/"))
+    return Url(f"{head.lower()}://{rest.rstrip('/')}")

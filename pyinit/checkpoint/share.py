@@ -287,6 +287,8 @@ class Share:
                 self._journal.discard()
                 names = [*self.plan.first, *names, *self.plan.last]
             self.target.abandon(names)
+        with suppress(OSError):
+            self._journal.release()
         self.target.abandon(())
         return 0
 

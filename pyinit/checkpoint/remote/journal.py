@@ -20,7 +20,7 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from ...errors import FormatError
 from ...stream.strict_json import parsed
@@ -29,7 +29,7 @@ from ..journal import Known
 from ..parts import WHOLE, Part, assigned
 from ..plan import CheckpointPlan
 from ..plan_json import HEAD, headed
-from .liveness import is_alive, living
+from .liveness import begin_life, end_life, is_alive
 from .store import Store
 from .target import RemoteTarget, uploads_of
 from .uploads import piece_bytes, upload_names
@@ -62,7 +62,7 @@ class RemoteJournal:
         self._store = store
         self._target = target
         self._part: Part | None = None
-        self._writing = ExitStack()
+        self._name = ""
 
     def guarded(self) -> AbstractContextManager[None]:
         """Keep nobody out: what is done inside may be done by several."""
@@ -92,7 +92,7 @@ class RemoteJournal:
                 )
         self._part = part
         self._store.put(self._place(f"parts/{_said(part)}"), b"")
-        self._writing.enter_context(self._recorded(_said(part)))
+        self._name = self._announce(_said(part))
 
     @property
     def is_held(self) -> bool:
@@ -149,8 +149,10 @@ class RemoteJournal:
 
     def release(self) -> None:
         """Give the part up; what is noted stays."""
-        self._part = None
-        self._writing.close()
+        part, name = self._part, self._name
+        self._part, self._name = None, ""
+        if part is not None and name:
+            self._retire(_said(part), name)
 
     def discard(self) -> None:
         """Take back that this part has written, and remove the folder if no other has."""
@@ -170,8 +172,11 @@ class RemoteJournal:
     def enlisted(self) -> Iterator[None]:
         """Count as a living writer of this plan meanwhile, beside others that write its extents."""
         self._keep_plan()
-        with self._recorded("worker"):
+        name = self._announce("worker")
+        try:
             yield
+        finally:
+            self._retire("worker", name)
 
     def others(self) -> Iterator[tuple[str, Document | None, bool | None]]:
         """Yield (tag, plan, whether somebody writes it, None if unknown) of other plans of these files."""
@@ -205,15 +210,14 @@ class RemoteJournal:
             text = headed(self.plan.text, self.plan.path, self.plan.fingerprint)
             self._store.put(self._place("plan.json"), text.encode())
 
-    @contextmanager
-    def _recorded(self, what: str) -> Iterator[None]:
-        with living() as name:
-            record = self._place(f"writers/{what},{name}")
-            self._store.put(record, b"")
-            try:
-                yield
-            finally:
-                self._store.remove([record])
+    def _announce(self, what: str) -> str:
+        name = begin_life()
+        self._store.put(self._place(f"writers/{what},{name}"), b"")
+        return name
+
+    def _retire(self, what: str, name: str) -> None:
+        end_life(name)
+        self._store.remove([self._place(f"writers/{what},{name}")])
 
     def _writers(self, folder: str | None = None) -> Iterator[tuple[str, Part | None, bool | None]]:
         folder = folder or self.folder

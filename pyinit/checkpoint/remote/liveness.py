@@ -8,26 +8,25 @@ process has. Who reads that name in the same namespace can tell; everybody else 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 
-__all__ = ["is_alive", "living"]
+__all__ = ["begin_life", "end_life", "is_alive"]
 
 # what this process writes now, by the names that it gave out
 _OWN: set[str] = set()
 
 
-@contextmanager
-def living() -> Iterator[str]:
-    """Give out a name that lives as long as the block, and no longer than the process."""
+def begin_life() -> str:
+    """Return a name that lives until `end_life`, and no longer than the process."""
     name = f"{_machine()}.{os.getpid()}.{_began(os.getpid())}.{token_hex(4)}"
     _OWN.add(name)
-    try:
-        yield name
-    finally:
-        _OWN.discard(name)
+    return name
+
+
+def end_life(name: str) -> None:
+    """Let a name of this process be that of a dead writer."""
+    _OWN.discard(name)
 
 
 def is_alive(name: str) -> bool | None:

@@ -13,7 +13,7 @@ from ..locations import Url
 __all__ = ["Store", "lost"]
 
 # what the libraries of the stores call an error of somebody who cannot say who they are
-_UNKNOWN = ("credential", "authentication", "sso", "token")
+_UNKNOWN = ("credential", "authentication", "profile", "sso", "token")
 # as many as S3 takes in one request
 _MOST_REMOVED = 1000
 _UNREACHABLE = ("connect", "timeout", "endpoint", "dns")
