@@ -98,36 +98,36 @@ def interrupted(plan: CheckpointPlan) -> None:
         write_plan(plan, threads=1)
 
 
-def test_another_plan_removes_what_nobody_writes(store: Any) -> None:
-    interrupted(plan_of(f"{store.url}/out"))
-    write_plan(plan_of(f"{store.url}/out", key=6))
-    assert not [name for name in store.objects("out") if name.startswith(".")]
-    assert store.uploads() == []
+def test_another_plan_removes_what_nobody_writes(memory: Any) -> None:
+    interrupted(plan_of(f"{memory.url}/out"))
+    write_plan(plan_of(f"{memory.url}/out", key=6))
+    assert not [name for name in memory.objects("out") if name.startswith(".")]
+    assert memory.uploads() == []
 
 
-def test_a_living_writer_is_left_alone(store: Any, expected: dict[str, bytes]) -> None:
-    plan = plan_of(f"{store.url}/out")
+def test_a_living_writer_is_left_alone(memory: Any, expected: dict[str, bytes]) -> None:
+    plan = plan_of(f"{memory.url}/out")
     with share.Share(plan) as living:
-        before = store.objects("out")
+        before = memory.objects("out")
         for overwrite in (False, True):
             with pytest.raises(
                 BlockingIOError, match=r"writing other content .*: key is \[5, 0\], not \[6, 0\]"
             ):
-                write_plan(plan_of(f"{store.url}/out", key=6), overwrite=overwrite)
+                write_plan(plan_of(f"{memory.url}/out", key=6), overwrite=overwrite)
         with pytest.raises(BlockingIOError, match="another process is writing all files of this checkpoint"):
             write_plan(plan)
-        assert store.objects("out") == before
+        assert memory.objects("out") == before
         writer.write_extents(plan, living.missing, living.target, living.finished)
         living.publish()
-    assert store.objects("out") == expected
+    assert memory.objects("out") == expected
 
 
-def test_a_writer_of_another_machine(store: Any, expected: dict[str, bytes]) -> None:
+def test_a_writer_of_another_machine(memory: Any, expected: dict[str, bytes]) -> None:
     """Nobody can know whether it lives: its own plan goes on with it, another one has to be told."""
-    plan, other = plan_of(f"{store.url}/out"), plan_of(f"{store.url}/out", key=6)
-    record = f"{store.bucket}/out/.pyinit-{plan.tag}/writers/00000-of-00001,elsewhere-7.77.123.abcd"
+    plan, other = plan_of(f"{memory.url}/out"), plan_of(f"{memory.url}/out", key=6)
+    record = f"{memory.bucket}/out/.pyinit-{plan.tag}/writers/00000-of-00001,elsewhere-7.77.123.abcd"
     interrupted(plan)
-    store.fs.pipe_file(record, b"")
+    memory.fs.pipe_file(record, b"")
     with pytest.raises(
         BlockingIOError, match=r"cannot be known here; wait for it, or remove it with --force"
     ):
@@ -135,12 +135,12 @@ def test_a_writer_of_another_machine(store: Any, expected: dict[str, bytes]) -> 
     with failing(None) as count:
         write_plan(plan, threads=1)
     assert count == [13]
-    assert store.objects("out") == expected
-    interrupted(plan_of(f"{store.url}/two"))
-    store.fs.pipe_file(record.replace("/out/", "/two/"), b"")
-    write_plan(plan_of(f"{store.url}/two", key=6), overwrite=True)
-    assert not [name for name in store.objects("two") if name.startswith(".")]
-    assert store.uploads() == []
+    assert memory.objects("out") == expected
+    interrupted(plan_of(f"{memory.url}/two"))
+    memory.fs.pipe_file(record.replace("/out/", "/two/"), b"")
+    write_plan(plan_of(f"{memory.url}/two", key=6), overwrite=True)
+    assert not [name for name in memory.objects("two") if name.startswith(".")]
+    assert memory.uploads() == []
 
 
 def test_an_upload_that_was_aborted_is_begun_again(s3: Any, expected: dict[str, bytes]) -> None:

@@ -22,12 +22,12 @@ def killing(kind: str, s3: Any, *numbers: int) -> int:
 
 
 def test_kills_over_one_write(s3: Any) -> None:
-    assert killing("kills", s3, 9, 20, 3) >= 4
+    assert killing("kills", s3, 15, 45, 3) >= 2
 
 
 def test_after_a_kill_another_plan_removes_what_is_left(s3: Any) -> None:
     """The dead writer was of this machine, which is known here."""
-    assert killing("kills", s3, 33, 50, 4) >= 1
+    assert killing("kills", s3, 40, 1000, 4) == 1
 
 
 @pytest.mark.slow

@@ -31,9 +31,8 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-@pytest.mark.parametrize("threads", [1, 5])
-def test_the_files_are_those_of_a_directory(store: Any, expected: dict[str, bytes], threads: int) -> None:
-    write_plan(plan_of(f"{store.url}/out"), threads=threads)
+def test_the_files_are_those_of_a_directory(store: Any, expected: dict[str, bytes]) -> None:
+    write_plan(plan_of(f"{store.url}/out"), threads=5)
     assert store.objects() == {f"out/{name}": content for name, content in expected.items()}
     assert store.uploads() == []
 
@@ -48,6 +47,8 @@ def test_parts_in_any_order(store: Any, expected: dict[str, bytes]) -> None:
     assert write_plan(plan, Part(1, 3)) is not None
     assert store.objects("out") == expected
     assert write_plan(plan, Part(1, 3)) is None, "it is complete"
+    with pytest.raises(FileExistsError, match=r"out/init\.json exists; use --force"):
+        write_plan(plan_of(f"{store.url}/out", key=4))
 
 
 def test_extents_in_any_order_by_plans_that_travelled(store: Any, expected: dict[str, bytes]) -> None:
@@ -64,8 +65,8 @@ def test_extents_in_any_order_by_plans_that_travelled(store: Any, expected: dict
     assert store.uploads() == []
 
 
-def test_an_extent_that_nobody_made_is_named(store: Any) -> None:
-    plan = plan_of(f"{store.url}/out")
+def test_an_extent_that_nobody_made_is_named(memory: Any) -> None:
+    plan = plan_of(f"{memory.url}/out")
     results = [pi.run_extent(plan, index) for index in range(1, len(plan.extents))]
     with pytest.raises(FileNotFoundError, match=r"^\[Errno 2\] model-00001.*out: not complete; run what is"):
         finish_checkpoint(plan, results)
@@ -73,26 +74,26 @@ def test_an_extent_that_nobody_made_is_named(store: Any) -> None:
     finish_checkpoint(plan, results)
 
 
-def test_one_file_alone(store: Any, tmp_path: Path) -> None:
-    for path in (f"{store.url}/x.safetensors", tmp_path / "x.safetensors"):
+def test_one_file_alone(memory: Any, tmp_path: Path) -> None:
+    for path in (f"{memory.url}/x.safetensors", tmp_path / "x.safetensors"):
         pi.write_checkpoint(SHAPES, RECIPES, path=path, key=3)
-    assert store.objects() == {"x.safetensors": (tmp_path / "x.safetensors").read_bytes()}
+    assert memory.objects() == {"x.safetensors": (tmp_path / "x.safetensors").read_bytes()}
 
 
-def test_what_exists_is_kept_or_replaced(store: Any, expected: dict[str, bytes]) -> None:
-    path = f"{store.url}/out"
+def test_what_exists_is_kept_or_replaced(memory: Any, expected: dict[str, bytes]) -> None:
+    path = f"{memory.url}/out"
     write_plan(plan_of(path))
     for plan in (plan_of(path), plan_of(path, key=4)):
         with pytest.raises(FileExistsError, match=r"out/init\.json exists; use --force"):
             write_plan(plan)
-    assert store.objects("out") == expected
+    assert memory.objects("out") == expected
     write_plan(plan_of(path, key=4), overwrite=True)
-    found = store.objects("out")
+    found = memory.objects("out")
     assert found.keys() == expected.keys()
     assert found != expected
     # one file instead of several: the former ones would be read as part of it
     write_plan(plan_of(path, shard_size=None), overwrite=True)
-    assert sorted(store.objects("out")) == ["init.json", "model.safetensors"]
+    assert sorted(memory.objects("out")) == ["init.json", "model.safetensors"]
 
 
 def test_the_memory_is_that_of_pieces(memory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
