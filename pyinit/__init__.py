@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec as find_module
 from typing import TYPE_CHECKING, Any
 
 try:
     from . import _core as _core
 except ImportError as error:
+    from importlib.util import find_spec as find_module
+
     if find_module(f"{__name__}._core") is not None:
         raise
     raise ImportError(
@@ -47,13 +48,11 @@ from .recipes.famous import (
 )
 from .recipes.filling import fill
 from .recipes.orthogonal import delta_orthogonal, haar, orthogonal
-from .recipes.parameters import init_params
 from .recipes.patterns import bilinear, dirac, identity
 from .recipes.pretrained import pretrained
 from .recipes.recipe import Recipe
 from .recipes.recipe import from_dict as recipe_from_dict
 from .recipes.recipe import from_json as recipe_from_json
-from .recipes.rules import Rule
 from .recipes.scaling import variance_scaling
 from .recipes.sparse import sparse
 from .stream.key import STREAM_VERSION, Key, key
@@ -61,7 +60,6 @@ from .stream.plan import Plan
 from .stream.release import version as _version
 from .stream.window import Window
 from .theory.activation import Activation, activation
-from .theory.gain import gain
 
 if TYPE_CHECKING:
     from . import data as data
@@ -86,6 +84,9 @@ if TYPE_CHECKING:
     from .lab.train.optimizers import Adam as Adam
     from .lab.train.optimizers import Momentum as Momentum
     from .lab.train.train import train as train
+    from .recipes.parameters import init_params as init_params
+    from .recipes.rules import Rule as Rule
+    from .theory.gain import gain as gain
 
 __all__ = [
     "SGD",
@@ -165,7 +166,7 @@ __all__ = [
     "zeros",
 ]
 
-# what takes longer to import than all the rest, and where it is defined
+# what is imported when it is first used, and where it is defined
 _HOMES = {
     "Adam": "lab.train.optimizers",
     "CheckpointPlan": "checkpoint.plan",
@@ -175,11 +176,14 @@ _HOMES = {
     "Momentum": "lab.train.optimizers",
     "Network": "lab.network.network",
     "Report": "lab.probe.report",
+    "Rule": "recipes.rules",
     "SGD": "lab.train.optimizers",
     "Spec": "checkpoint.spec",
     "compare": "lab.train.comparison",
     "find_spec": "checkpoint.families.lookup",
     "finish_checkpoint": "checkpoint.checkpoint",
+    "gain": "theory.gain",
+    "init_params": "recipes.parameters",
     "mlp": "lab.network.network",
     "plan_checkpoint": "checkpoint.plan",
     "probe": "lab.probe.probe",
@@ -217,3 +221,7 @@ def __getattr__(name: str) -> Any:
     if name in _ROOMS:
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

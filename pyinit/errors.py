@@ -17,6 +17,7 @@ __all__ = [
     "ShapeError",
     "SpecError",
     "StateError",
+    "UnsupportedDTypeError",
 ]
 
 
@@ -34,6 +35,10 @@ class LayoutError(PyinitError, ValueError):
 
 class DTypeError(PyinitError, TypeError):
     """A dtype that pyinit cannot write."""
+
+
+class UnsupportedDTypeError(DTypeError, ValueError):
+    """A dtype that an initializer of JAX or Keras cannot draw; of these some raise a ValueError for it."""
 
 
 class RecipeError(PyinitError, ValueError):

@@ -11,6 +11,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from pyinit import _core
+
 # Reasons for which a test may be skipped even where every peer is installed.
 _ALLOWED_REASONS = (
     "slow: run with --slow",
@@ -43,6 +45,14 @@ def _away_from_the_sources(tmp_path_factory: pytest.TempPathFactory) -> Iterator
     os.chdir(tmp_path_factory.mktemp("elsewhere"))
     yield
     os.chdir(sources)
+
+
+@pytest.fixture(params=_core.available_isas())
+def isa(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Run a test on each instruction set of the machine."""
+    previous = _core.use_isa(request.param)
+    yield request.param
+    _core.use_isa(previous)
 
 
 @pytest.fixture(scope="session")

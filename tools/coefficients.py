@@ -114,6 +114,7 @@ def fitted(
 def main() -> None:
     quarter = (mp.pi / 4) ** 2
     print("// Polynomial coefficients, lowest power first. Printed by tools/coefficients.py; do not edit.")
+    print("// Frozen with stream version 1; see frozen.hpp.")
     print("#pragma once\n")
     print("namespace pyinit::rng {\n")
     # In g = -2 f: -2 ln(1 + f) = g + g^2 sum c_k g^k, c_k = p_k (-2) / 4 / (-2)^k.

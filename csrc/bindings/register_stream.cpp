@@ -4,19 +4,19 @@
 #include "simd/scalar.hpp"
 
 void register_stream(py::module_& module) {
-  using pyinit::rng::Block;
+  using pyinit::rng::PhiloxBlock;
   using pyinit::simd::Scalar;
   module.def(
       "philox4x32",
       [](const std::array<uint32_t, 4>& c, const std::array<uint32_t, 2>& k) {
-        const Block w = pyinit::rng::philox4x32<Scalar>({{c[0], c[1], c[2], c[3]}}, {{k[0], k[1]}});
+        const PhiloxBlock w = pyinit::rng::philox4x32<Scalar>({{c[0], c[1], c[2], c[3]}}, {{k[0], k[1]}});
         return py::make_tuple(w[0], w[1], w[2], w[3]);
       },
       py::arg("counter"), py::arg("key"), "The four words of one Philox4x32-10 block.");
   module.def(
       "block",
       [](uint64_t seed, uint64_t offset, uint64_t n) {
-        const Block w = pyinit::rng::block<Scalar>({seed, offset}, n);
+        const PhiloxBlock w = pyinit::rng::block<Scalar>({seed, offset}, n);
         return py::make_tuple(w[0], w[1], w[2], w[3]);
       },
       py::arg("seed"), py::arg("offset"), py::arg("n"), "The four words of block n of a key.");

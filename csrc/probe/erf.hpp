@@ -10,7 +10,7 @@
 
 #include "probe/coefficients.hpp"
 #include "probe/exponential.hpp"
-#include "probe/polynomial.hpp"
+#include "probe/pairs.hpp"
 #include "probe/range.hpp"
 
 namespace pyinit::probe {
@@ -20,8 +20,8 @@ template <class S>
   const auto bounded = hold<S>(x, 3.92F);
   const auto square = S::mul(bounded, bounded);
   const auto fourth = S::mul(square, square);
-  const auto top = S::fma(bounded, polynomial<S>(square, fourth, kErfTop), bounded);
-  return hold<S>(S::div(top, polynomial<S>(square, fourth, kErfBottom)), 1.0F);
+  const auto top = S::fma(bounded, pairs<S>(square, fourth, kErfTop), bounded);
+  return hold<S>(S::div(top, pairs<S>(square, fourth, kErfBottom)), 1.0F);
 }
 
 // e^(-scale x^2), scale a power of two, |x| <= 2^63.
@@ -43,8 +43,7 @@ template <class S>
 [[gnu::always_inline]] inline NormalTail<S> normal_tail(typename S::F32 t) {
   const auto e = bell<S>(t, 0.5F);
   const auto square = S::mul(t, t);
-  const auto ratio =
-      S::div(polynomial<S>(t, square, kNormalTailTop), polynomial<S>(t, square, kNormalTailBottom));
+  const auto ratio = S::div(pairs<S>(t, square, kNormalTailTop), pairs<S>(t, square, kNormalTailBottom));
   return {e, S::mul(e, ratio)};
 }
 

@@ -4,7 +4,7 @@
 // Source: the polynomial of rng::minus_two_log. Checked by csrc/tests/activations.cpp.
 #pragma once
 
-#include "probe/polynomial.hpp"
+#include "probe/pairs.hpp"
 #include "rng/coefficients.hpp"
 
 namespace pyinit::probe {
@@ -20,7 +20,7 @@ template <class S>
   const auto f = S::add(scaled, S::fma(inverse, S::all(0.25F), S::all(-1.0F)));
   const auto g = S::mul(f, S::all(-2.0F));
   const auto square = S::mul(g, g);
-  const auto series = S::fma(square, polynomial<S>(g, square, rng::kLogFloat), g);
+  const auto series = S::fma(square, pairs<S>(g, square, rng::kLogFloat), g);
   const auto minus_two_log = S::fma(S::from_signed(exponent), S::all(-0x1.62e43p-23F), series);
   const auto finite = S::below(x, S::all(__builtin_inff()));
   return S::choose(finite, S::mul(minus_two_log, S::all(-0.5F)), x);

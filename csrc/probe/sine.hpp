@@ -1,9 +1,10 @@
-// sin x = sin(y), y = (-1)^n (x - n pi); cos x likewise with n + 1/2: one polynomial on [-pi/2, pi/2] for both.
+// sin x = sin(y), y = (-1)^n (x - n pi); cos x is the same with n + 1/2. One polynomial on [-pi/2, pi/2]
+// serves both.
 // Why pi in three parts up to 65536: x minus the first product is exact, so what is left near a zero keeps
 // its digits. Beyond, the fraction of x / (2 pi) is taken from the bits of 1 / (2 pi), in integers (Payne &
 // Hanek), lane by lane and out of the loop: no sound network has such arguments, but they are not wrong.
-// Contract: every x; NaN and infinity give NaN; |sin x| <= 1; max error 2.4 ULP, near the zeros too; same bits on every
-// instruction set.
+// Contract: every x; NaN and infinity give NaN; |sin x| <= 1; max error 2.4 ULP, near the zeros too; same
+// bits on every instruction set.
 // Source: Cody & Waite 1980, chapter 8; Payne & Hanek 1983; coefficients by tools/activation_coefficients.py.
 // Checked by csrc/tests/activations.cpp.
 #pragma once
@@ -12,7 +13,7 @@
 #include <cstring>
 
 #include "probe/coefficients.hpp"
-#include "probe/polynomial.hpp"
+#include "probe/pairs.hpp"
 #include "probe/range.hpp"
 
 namespace pyinit::probe {
@@ -88,7 +89,7 @@ template <class S, bool kCosine>
 [[gnu::always_inline]] inline typename S::F32 sine(typename S::F32 x) {
   const auto y = Angle<S, kCosine>::of(x);
   const auto square = S::mul(y, y);
-  const auto series = polynomial<S>(square, S::mul(square, square), kSinTail);
+  const auto series = pairs<S>(square, S::mul(square, square), kSinTail);
   return hold<S>(S::fma(S::mul(square, y), series, y), 1.0F);
 }
 

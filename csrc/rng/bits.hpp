@@ -4,6 +4,7 @@
 // Contract: bit-equal to the stream. Checked by tests/kernels/test_sparse.py and csrc/tests/sequence.cpp.
 #pragma once
 
+#include "compiler.hpp"
 #include "rng/stream.hpp"
 
 namespace pyinit::rng {
@@ -13,7 +14,7 @@ class Bits {
  public:
   using Value = uint32_t;
 
-  [[gnu::always_inline]] void operator()(const Words<S>& words, uint32_t* out) const {
+  PYINIT_INLINE void operator()(const Words<S>& words, uint32_t* out) const {
     const auto words01 = S::pair32(words.w0, words.w1);
     const auto words23 = S::pair32(words.w2, words.w3);
     S::store(out, S::in_order(0, words01, words23));

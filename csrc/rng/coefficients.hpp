@@ -1,4 +1,5 @@
 // Polynomial coefficients, lowest power first. Printed by tools/coefficients.py; do not edit.
+// Frozen with stream version 1; see frozen.hpp.
 #pragma once
 
 namespace pyinit::rng {

@@ -10,11 +10,11 @@
 
 #include <cstddef>
 
+#include "compiler.hpp"
+#include "rng/frozen.hpp"
 #include "rng/stream.hpp"
 
 namespace pyinit::rng {
-
-inline constexpr size_t kShuffleRounds = 24;
 
 // The permutations of S::kLanes neighbouring columns.
 template <class S>
@@ -23,7 +23,7 @@ class Permutation {
   Permutation(Key mask, uint64_t first_column, uint32_t rows) : rows_(S::all(rows)) {
     for (size_t lane = 0; lane < S::kLanes; ++lane) {
       for (size_t quarter = 0; quarter < kShuffleRounds / 4; ++quarter) {
-        const Block words = block<S>(mask, (first_column + lane) * (kShuffleRounds / 4) + quarter);
+        const PhiloxBlock words = block<S>(mask, (first_column + lane) * (kShuffleRounds / 4) + quarter);
         for (size_t k = 0; k < 4; ++k) {
           round_[4 * quarter + k][lane] = words[k];
           shift_[4 * quarter + k][lane] = static_cast<uint32_t>(uint64_t{words[k]} * rows >> 32);
@@ -33,7 +33,7 @@ class Permutation {
   }
 
   // Where `row` goes in each column.
-  [[gnu::always_inline]] typename S::U32 operator()(uint32_t row) const {
+  PYINIT_INLINE typename S::U32 operator()(uint32_t row) const {
     auto x = S::all(row);
     for (size_t t = 0; t < kShuffleRounds; ++t) {
       const auto r = S::load(round_[t]);
@@ -43,8 +43,8 @@ class Permutation {
       const auto y = S::choose(below, S::add(difference, rows_), difference);
       const auto larger = S::choose(S::below(x, y), y, x);
       auto h = S::bit_xor(larger, r);
-      h = S::multiply(S::bit_xor(h, S::template shift_right<16>(h)), S::all(0x7FEB352DU));
-      h = S::multiply(S::bit_xor(h, S::template shift_right<15>(h)), S::all(0x846CA68BU));
+      h = S::mul(S::bit_xor(h, S::template shift_right<16>(h)), S::all(kHashMultiplier0));
+      h = S::mul(S::bit_xor(h, S::template shift_right<15>(h)), S::all(kHashMultiplier1));
       x = S::choose(S::has_bit(h, S::all(0x80000000U)), y, x);
     }
     return x;

@@ -9,16 +9,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "compiler.hpp"
+#include "rng/frozen.hpp"
+
 namespace pyinit::rng {
 
-inline constexpr int kRounds = 10;
-inline constexpr uint32_t kMultiplier0 = 0xD2511F53;
-inline constexpr uint32_t kMultiplier1 = 0xCD9E8D57;
-// Weyl steps of the key: the golden ratio, and sqrt 3 - 1.
-inline constexpr uint32_t kWeyl0 = 0x9E3779B9;
-inline constexpr uint32_t kWeyl1 = 0xBB67AE85;
-
-struct Block {
+struct PhiloxBlock {
   uint32_t words[4];
 
   constexpr uint32_t operator[](size_t k) const { return words[k]; }
@@ -28,75 +24,76 @@ struct PhiloxKey {
   uint32_t words[2];
 };
 
-// S only names the translation unit: see fill/instantiate.hpp.
+// S only names the translation unit: see isa/table.hpp.
 template <class S>
-constexpr Block philox4x32(Block counter, PhiloxKey key) {
+constexpr PhiloxBlock philox4x32(PhiloxBlock counter, PhiloxKey key) {
   auto [c0, c1, c2, c3] = counter.words;
   auto [k0, k1] = key.words;
-  for (int round = 0; round < kRounds; ++round) {
-    const uint64_t product0 = uint64_t{kMultiplier0} * c0;
-    const uint64_t product1 = uint64_t{kMultiplier1} * c2;
+  for (int round = 0; round < kPhiloxRounds; ++round) {
+    const uint64_t product0 = uint64_t{kPhiloxMultiplier0} * c0;
+    const uint64_t product1 = uint64_t{kPhiloxMultiplier1} * c2;
     c0 = static_cast<uint32_t>(product1 >> 32) ^ c1 ^ k0;
     c1 = static_cast<uint32_t>(product1);
     c2 = static_cast<uint32_t>(product0 >> 32) ^ c3 ^ k1;
     c3 = static_cast<uint32_t>(product0);
-    k0 += kWeyl0;
-    k1 += kWeyl1;
+    k0 += kPhiloxWeyl0;
+    k1 += kPhiloxWeyl1;
   }
   return {{c0, c1, c2, c3}};
 }
 
-// The round keys, once in every lane.
+// The round keys, once in every lane. Why a whole vector of each, 1.3 to 2.6 KiB: every round of every group
+// needs two, and a load from the nearest cache, which the xor takes in, is cheaper than to spread a word over
+// the lanes again. They are filled once for each call of a kernel.
 template <class S>
 struct PhiloxKeys {
-  typename S::U64 k0[kRounds];
-  typename S::U64 k1[kRounds];
+  typename S::Word k0[kPhiloxRounds];
+  typename S::Word k1[kPhiloxRounds];
 
   explicit PhiloxKeys(uint64_t seed) {
-    for (uint32_t round = 0; round < kRounds; ++round) {
-      k0[round] = S::all64(static_cast<uint32_t>(seed) + kWeyl0 * round);
-      k1[round] = S::all64(static_cast<uint32_t>(seed >> 32) + kWeyl1 * round);
+    for (uint32_t round = 0; round < kPhiloxRounds; ++round) {
+      k0[round] = S::all_words(static_cast<uint32_t>(seed) + kPhiloxWeyl0 * round);
+      k1[round] = S::all_words(static_cast<uint32_t>(seed >> 32) + kPhiloxWeyl1 * round);
     }
   }
 };
 
-// The words of a group of blocks, one block to a 64-bit lane. Only the low halves count: the multiply and
-// pair32 / pair64 ignore the rest, so it is left as it falls.
+// The words of a group of blocks, one block to a lane.
 template <class S>
 struct Words {
-  typename S::U64 w0, w1, w2, w3;
+  typename S::Word w0, w1, w2, w3;
 };
 
 // Rounds kFirst to 9, on words as the round before left them.
 template <int kFirst, class S, int kGroups>
-[[gnu::always_inline]] inline void philox_rounds(const PhiloxKeys<S>& keys, Words<S> (&words)[kGroups]) {
-  const auto m0 = S::all64(kMultiplier0);
-  const auto m1 = S::all64(kMultiplier1);
-#pragma GCC unroll 10
-  for (int round = kFirst; round < kRounds; ++round) {
-#pragma GCC unroll 8
+PYINIT_INLINE void philox_rounds(const PhiloxKeys<S>& keys, Words<S> (&words)[kGroups]) {
+  const auto m0 = S::all_words(kPhiloxMultiplier0);
+  const auto m1 = S::all_words(kPhiloxMultiplier1);
+  PYINIT_UNROLL(10)
+  for (int round = kFirst; round < kPhiloxRounds; ++round) {
+    PYINIT_UNROLL(8)
     for (int g = 0; g < kGroups; ++g) {
-      const auto product0 = S::multiply_low32(words[g].w0, m0);
-      const auto product1 = S::multiply_low32(words[g].w2, m1);
-      words[g].w0 = S::xor3(S::high32(product1), words[g].w1, keys.k0[round]);
-      words[g].w1 = product1;
-      words[g].w2 = S::xor3(S::high32(product0), words[g].w3, keys.k1[round]);
-      words[g].w3 = product0;
+      const auto product0 = S::multiply_words(words[g].w0, m0);
+      const auto product1 = S::multiply_words(words[g].w2, m1);
+      words[g].w0 = S::bit_xor(S::high_word(product1), words[g].w1, keys.k0[round]);
+      words[g].w1 = S::low_word(product1);
+      words[g].w2 = S::bit_xor(S::high_word(product0), words[g].w3, keys.k1[round]);
+      words[g].w3 = S::low_word(product0);
     }
   }
 }
 
 // The blocks of kGroups vectors of counters, whatever they are; counter words 2 and 3 are zero.
 template <class S, int kGroups>
-[[gnu::always_inline]] inline void philox(const typename S::U64 (&counters)[kGroups],
-                                          const PhiloxKeys<S>& keys, Words<S> (&out)[kGroups]) {
-  const auto m0 = S::all64(kMultiplier0);
-#pragma GCC unroll 8
+PYINIT_INLINE void philox(const typename S::U64 (&counters)[kGroups], const PhiloxKeys<S>& keys,
+                          Words<S> (&out)[kGroups]) {
+  const auto m0 = S::all_words(kPhiloxMultiplier0);
+  PYINIT_UNROLL(8)
   for (int g = 0; g < kGroups; ++g) {
     // Round 0, with c2 = c3 = 0 and so product1 = 0.
-    const auto product0 = S::multiply_low32(counters[g], m0);
-    out[g] = {S::xor2(S::high32(counters[g]), keys.k0[0]), S::all64(0),
-              S::xor2(S::high32(product0), keys.k1[0]), product0};
+    const auto product0 = S::multiply_words(S::low_word(counters[g]), m0);
+    out[g] = {S::bit_xor(S::high_word(counters[g]), keys.k0[0]), S::all_words(0),
+              S::bit_xor(S::high_word(product0), keys.k1[0]), S::low_word(product0)};
   }
   philox_rounds<1>(keys, out);
 }
@@ -105,31 +102,32 @@ template <class S, int kGroups>
 // multiplies the same number in every lane. Saves 4 of 60 operations a group.
 template <class S>
 struct SharedHigh {
-  typename S::U64 round1, round2;
+  typename S::Word round1, round2;
 
   SharedHigh(uint32_t high, uint64_t seed) {
-    const uint64_t product0 = uint64_t{kMultiplier0} * (high ^ static_cast<uint32_t>(seed));
+    const uint64_t product0 = uint64_t{kPhiloxMultiplier0} * (high ^ static_cast<uint32_t>(seed));
     const auto key1 = static_cast<uint32_t>(seed >> 32);
-    round1 = S::all64(static_cast<uint32_t>(product0 >> 32) ^ (key1 + kWeyl1));
-    round2 = S::all64(static_cast<uint32_t>(product0) ^ (key1 + 2 * kWeyl1));
+    round1 = S::all_words(static_cast<uint32_t>(product0 >> 32) ^ (key1 + kPhiloxWeyl1));
+    round2 = S::all_words(static_cast<uint32_t>(product0) ^ (key1 + 2 * kPhiloxWeyl1));
   }
 };
 
 // The same blocks as philox, for counters that all have the high word of `shared`.
 template <class S, int kGroups>
-[[gnu::always_inline]] inline void philox_shared(const typename S::U64 (&counters)[kGroups],
-                                                 const PhiloxKeys<S>& keys, const SharedHigh<S>& shared,
-                                                 Words<S> (&out)[kGroups]) {
-  const auto m0 = S::all64(kMultiplier0);
-  const auto m1 = S::all64(kMultiplier1);
-#pragma GCC unroll 8
+PYINIT_INLINE void philox_shared(const typename S::U64 (&counters)[kGroups], const PhiloxKeys<S>& keys,
+                                 const SharedHigh<S>& shared, Words<S> (&out)[kGroups]) {
+  const auto m0 = S::all_words(kPhiloxMultiplier0);
+  const auto m1 = S::all_words(kPhiloxMultiplier1);
+  PYINIT_UNROLL(8)
   for (int g = 0; g < kGroups; ++g) {
-    const auto round0 = S::multiply_low32(counters[g], m0);
-    const auto round1 = S::multiply_low32(S::xor2(S::high32(round0), keys.k1[0]), m1);
-    const auto product0 = S::multiply_low32(S::xor2(S::high32(round1), keys.k0[1]), m0);
-    const auto product1 = S::multiply_low32(S::xor2(round0, shared.round1), m1);
-    out[g] = {S::xor3(S::high32(product1), round1, keys.k0[2]), product1,
-              S::xor2(S::high32(product0), shared.round2), product0};
+    const auto round0 = S::multiply_words(S::low_word(counters[g]), m0);
+    const auto round1 = S::multiply_words(S::bit_xor(S::high_word(round0), keys.k1[0]), m1);
+    const auto product0 = S::multiply_words(S::bit_xor(S::high_word(round1), keys.k0[1]), m0);
+    // Word 3 after round 0 is the low half of round0. Nothing masks it: where a word lies in a 64-bit lane,
+    // the high half of the product stays beside it, and no operation on words reads that.
+    const auto product1 = S::multiply_words(S::bit_xor(S::low_word(round0), shared.round1), m1);
+    out[g] = {S::bit_xor(S::high_word(product1), S::low_word(round1), keys.k0[2]), S::low_word(product1),
+              S::bit_xor(S::high_word(product0), shared.round2), S::low_word(product0)};
   }
   philox_rounds<3>(keys, out);
 }

@@ -7,18 +7,15 @@
 
 #include <cstdint>
 
+#include "rng/frozen.hpp"
 #include "rng/numbers.hpp"
 #include "rng/philox.hpp"
 
 namespace pyinit::rng {
 
-// Elements of one block, by the width of the draw.
-template <class Value>
-inline constexpr uint64_t kPerBlock = 16 / sizeof(Value);
-
-// The words of one block. S only names the translation unit: see fill/instantiate.hpp.
+// The words of one block. S only names the translation unit: see isa/table.hpp.
 template <class S>
-Block block(Key key, uint64_t b) {
+PhiloxBlock block(Key key, uint64_t b) {
   const uint64_t counter = key.offset + b;
   return philox4x32<S>({{static_cast<uint32_t>(counter), static_cast<uint32_t>(counter >> 32), 0, 0}},
                        {{static_cast<uint32_t>(key.seed), static_cast<uint32_t>(key.seed >> 32)}});

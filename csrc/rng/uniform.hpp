@@ -6,6 +6,7 @@
 // Source: design of PyTorch 2.14's stateless generator. Checked by tests/kernels/test_uniform.py.
 #pragma once
 
+#include "compiler.hpp"
 #include "rng/stream.hpp"
 
 namespace pyinit::rng {
@@ -24,7 +25,7 @@ class Uniform<S, float> {
         lowest_(S::all(static_cast<float>(n.lowest))),
         highest_(S::all(static_cast<float>(n.highest))) {}
 
-  [[gnu::always_inline]] void operator()(const Words<S>& words, float* out) const {
+  PYINIT_INLINE void operator()(const Words<S>& words, float* out) const {
     const auto words01 = S::pair32(words.w0, words.w1);
     const auto words23 = S::pair32(words.w2, words.w3);
     S::store(out, value(S::in_order(0, words01, words23)));
@@ -32,7 +33,7 @@ class Uniform<S, float> {
   }
 
  private:
-  [[gnu::always_inline]] typename S::F32 value(typename S::U32 w) const {
+  PYINIT_INLINE typename S::F32 value(typename S::U32 w) const {
     // Below 2^24 the signed conversion is exact, and cheaper where there is no unsigned one.
     const auto integer = S::from_signed(S::bit_and(w, S::all(0xFFFFFFU)));
     const auto u = S::mul(integer, S::all(0x1p-24F));
@@ -53,12 +54,12 @@ class Uniform<S, double> {
         lowest_(S::all(n.lowest)),
         highest_(S::all(n.highest)) {}
 
-  [[gnu::always_inline]] void operator()(const Words<S>& words, double* out) const {
+  PYINIT_INLINE void operator()(const Words<S>& words, double* out) const {
     S::store_alternating(out, value(S::pair64(words.w1, words.w0)), value(S::pair64(words.w3, words.w2)));
   }
 
  private:
-  [[gnu::always_inline]] typename S::F64 value(typename S::U64 x) const {
+  PYINIT_INLINE typename S::F64 value(typename S::U64 x) const {
     const auto integer = S::from_signed(S::bit_and(x, S::all64((uint64_t{1} << 53) - 1)));
     const auto u = S::mul(integer, S::all(0x1p-53));
     return S::clamp(S::add(S::mul(u, range_), low_), lowest_, highest_);

@@ -1,11 +1,9 @@
-// Every operation of every instruction set against Scalar, on numbers at random and on special ones: zeros, subnormals,
-// infinities, NaN, the ends of the integers, halves between two roundings.
-#include <cmath>
+// Every operation of every instruction set against Scalar, and of the smallest one, bit by bit.
 #include <cstdio>
-#include <cstring>
-#include <string>
+#include <string_view>
 
 #include "dispatch.hpp"
+#include "simd_comparison.hpp"
 #include "simd_operations.hpp"
 
 namespace {
@@ -14,138 +12,45 @@ using namespace pyinit::tests;
 
 constexpr int kRounds = 4000;
 
-constexpr uint32_t kSpecial32[] = {0,          0x80000000, 1,          0x80000001, 0x007FFFFF, 0x00800000,
-                                   0x7F7FFFFF, 0x7F800000, 0xFF800000, 0x7FC00000, 0xFFC00000, 0x7F800001,
-                                   0xFF812345, 0x3F800000, 0xBF800000, 0xFFFFFFFF, 0x7FFFFFFF, 0x4B000000,
-                                   0x33800000, 0x477FF000, 0x477FEFFF, 0x387FC000, 0x33000000, 0x33000001,
-                                   0x38800000, 0x3F808000, 0x3F818000, 0x3F801000, 0x3F803000, 0x00008000,
-                                   0x00018000, 0x4F7FFFFF, 0xFFFFFF80, 0x01000001};
-constexpr uint64_t kSpecial64[] = {0,
-                                   uint64_t{1} << 63,
-                                   1,
-                                   (uint64_t{1} << 63) | 1,
-                                   0x000FFFFFFFFFFFFF,
-                                   0x0010000000000000,
-                                   0x7FEFFFFFFFFFFFFF,
-                                   0x7FF0000000000000,
-                                   0xFFF0000000000000,
-                                   0x7FF8000000000000,
-                                   0xFFF8000000000000,
-                                   0x7FF0000000000001,
-                                   ~uint64_t{0},
-                                   0x7FFFFFFFFFFFFFFF,
-                                   (uint64_t{1} << 53) - 1,
-                                   uint64_t{1} << 53,
-                                   (uint64_t{1} << 53) + 1,
-                                   0xFFFFFFFF,
-                                   uint64_t{1} << 32};
-
-// SplitMix64.
-uint64_t next() {
-  static uint64_t state = 1;
-  uint64_t z = state += 0x9E3779B97F4A7C15;
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-  return z ^ (z >> 31);
-}
-
-// One in four is special; of floats near each other sums cancel, so one in four has the exponent of 1.
-uint32_t next32() {
-  const uint64_t draw = next();
-  if (draw % 4 == 0) return kSpecial32[(draw >> 8) % (sizeof(kSpecial32) / sizeof(kSpecial32[0]))];
-  const auto bits = static_cast<uint32_t>(draw >> 32);
-  return draw % 4 == 1 ? (bits & 0x807FFFFF) | 0x3F800000 : bits;
-}
-double next64() {
-  const uint64_t draw = next();
-  uint64_t bits = next();
-  if (draw % 4 == 0) bits = kSpecial64[(draw >> 8) % (sizeof(kSpecial64) / sizeof(kSpecial64[0]))];
-  if (draw % 4 == 1) bits = (bits & 0x800FFFFFFFFFFFFF) | 0x3FF0000000000000;
-  double value;
-  std::memcpy(&value, &bits, sizeof(value));
-  return value;
-}
-
-Inputs drawn() {
-  Inputs in;
-  for (size_t i = 0; i < kNarrow; ++i) {
-    in.x[i] = next32();
-    in.y[i] = next32();
-    in.z[i] = next32();
-  }
-  for (size_t i = 0; i < kWide; ++i) {
-    in.wide_x[i] = next64();
-    in.wide_y[i] = next64();
-    in.wide_z[i] = next64();
-    in.blocks[i] = next();
-  }
-  return in;
-}
-
-template <class Value>
-bool agree(const unsigned char* a, const unsigned char* b, bool nan, bool zero) {
-  for (size_t i = 0; i < kBytes; i += sizeof(Value)) {
-    if (std::memcmp(a + i, b + i, sizeof(Value)) == 0) continue;
-    Value left, right;
-    std::memcpy(&left, a + i, sizeof(Value));
-    std::memcpy(&right, b + i, sizeof(Value));
-    if (nan && std::isnan(left) && std::isnan(right)) continue;
-    if (zero && left == 0 && right == 0) continue;
-    return false;
-  }
-  return true;
-}
-
-bool agree(Differ differ, const unsigned char* a, const unsigned char* b) {
-  switch (differ) {
-    case Differ::kNan32:
-    case Differ::kZero32:
-      return agree<float>(a, b, differ == Differ::kNan32, differ == Differ::kZero32);
-    case Differ::kNan64:
-    case Differ::kZero64:
-      return agree<double>(a, b, differ == Differ::kNan64, differ == Differ::kZero64);
-    case Differ::kNothing:
-      break;
-  }
-  return std::memcmp(a, b, kBytes) == 0;
-}
-
-Operations operations_of(const std::string& isa) {
+Operations operations_of(std::string_view isa) {
   if (isa == "avx512") return avx512_operations();
   if (isa == "avx2") return avx2_operations();
   if (isa == "neon") return neon_operations();
   return scalar_operations();
 }
 
+// The operations of a set that differ from Scalar's.
+int differences(const char* name, const Operations& found, const Operations& scalar, size_t expected) {
+  if (count_of(found) != expected) {
+    std::printf("%s: %zu operations, not %zu\n", name, count_of(found), expected);
+    return 1;
+  }
+  int failures = 0;
+  for (size_t k = 0; k < expected; ++k) {
+    int wrong = 0;
+    for (int round = 0; round < kRounds; ++round) {
+      const Inputs in = drawn();
+      unsigned char right[kBytes] = {}, made[kBytes] = {};
+      operation(scalar, k).run(in, right);
+      operation(found, k).run(in, made);
+      wrong += !agree(operation(found, k).differ, made, right);
+    }
+    if (wrong == 0) continue;
+    ++failures;
+    std::printf("%s: %s differs from scalar in %d of %d vectors\n", name, operation(found, k).name, wrong,
+                kRounds);
+  }
+  std::printf("%s: %zu operations\n", name, expected);
+  return failures;
+}
+
 }  // namespace
 
 int main() {
   const Operations scalar = scalar_operations();
-  int failures = 0;
-  for (const std::string& isa : pyinit::available_isas()) {
-    const Operations found = operations_of(isa);
-    if (found.count != scalar.count) {
-      std::printf("%s: %zu operations, not %zu\n", isa.c_str(), found.count, scalar.count);
-      ++failures;
-      continue;
-    }
-    for (size_t k = 0; k < found.count; ++k) {
-      const Operation& operation = found.begin[k];
-      int wrong = 0;
-      for (int round = 0; round < kRounds; ++round) {
-        const Inputs in = drawn();
-        unsigned char expected[kBytes] = {}, made[kBytes] = {};
-        scalar.begin[k].run(in, expected);
-        operation.run(in, made);
-        wrong += !agree(operation.differ, made, expected);
-      }
-      if (wrong == 0) continue;
-      ++failures;
-      std::printf("%s: %s differs from scalar in %d of %d vectors\n", isa.c_str(), operation.name, wrong,
-                  kRounds);
-    }
-    std::printf("%s: %zu operations\n", isa.c_str(), found.count);
-  }
+  int failures = differences("one lane", one_lane_operations(), scalar, scalar.drawing_count);
+  for (const pyinit::Kernels* set : pyinit::available_kernels())
+    failures += differences(set->name, operations_of(set->name), scalar, count_of(scalar));
   std::printf("%d failures\n", failures);
   return failures > 0 ? 1 : 0;
 }

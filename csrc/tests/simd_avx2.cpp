@@ -12,7 +12,7 @@ Operations avx2_operations() { return operations<simd::Avx2>(); }
 #else
 
 namespace pyinit::tests {
-Operations avx2_operations() { return {nullptr, 0}; }
+Operations avx2_operations() { return {}; }
 }  // namespace pyinit::tests
 
 #endif

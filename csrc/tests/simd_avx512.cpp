@@ -12,7 +12,7 @@ Operations avx512_operations() { return operations<simd::Avx512>(); }
 #else
 
 namespace pyinit::tests {
-Operations avx512_operations() { return {nullptr, 0}; }
+Operations avx512_operations() { return {}; }
 }  // namespace pyinit::tests
 
 #endif

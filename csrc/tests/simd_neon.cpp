@@ -12,7 +12,7 @@ Operations neon_operations() { return operations<simd::Neon>(); }
 #else
 
 namespace pyinit::tests {
-Operations neon_operations() { return {nullptr, 0}; }
+Operations neon_operations() { return {}; }
 }  // namespace pyinit::tests
 
 #endif

@@ -1,10 +1,13 @@
-// Every operation of an instruction set, on 32 lanes of 32 bits or 16 of 64, behind plain functions: what simd.cpp
-// compares between instruction sets. Included by one translation unit an instruction set, so all is a template over S.
+// Every operation of an instruction set, on 32 lanes of 32 bits or 16 of 64, behind plain functions: what
+// simd.cpp compares between instruction sets. Included by one translation unit of each set, so all is a
+// template over S.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+
+#include "simd/interface.hpp"
 
 namespace pyinit::tests {
 
@@ -17,7 +20,8 @@ struct Inputs {
   uint64_t blocks[kWide];
 };
 
-// What two results may differ in: the bits of a NaN are the machine's; the sign of a zero where scalar.hpp leaves it open.
+// What two results may differ in: the bits of a NaN are the machine's; the sign of a zero where
+// simd/interface.hpp leaves it open.
 enum class Differ { kNothing, kNan32, kNan64, kZero32, kZero64 };
 
 struct Operation {
@@ -27,8 +31,10 @@ struct Operation {
 };
 
 struct Operations {
-  const Operation* begin;
-  size_t count;
+  const Operation* drawing = nullptr;
+  size_t drawing_count = 0;
+  const Operation* more = nullptr;
+  size_t more_count = 0;
 };
 
 // Of no operation where the build has no such instruction set.
@@ -36,6 +42,7 @@ Operations avx512_operations();
 Operations avx2_operations();
 Operations neon_operations();
 Operations scalar_operations();
+Operations one_lane_operations();
 
 // Operands of 32 bits, as floats and as integers; bounds are never NaN.
 template <class S>
@@ -70,6 +77,7 @@ template <class S>
 struct Wide {
   typename S::F64 x, y, z, low, high;
   typename S::U64 i, j, k;
+  typename S::Word u, v, w;
 };
 
 template <class S>
@@ -87,6 +95,10 @@ Wide<S> wide_operands(const Inputs& in, size_t at) {
   a.i = S::bits(a.x);
   a.j = S::bits(a.y);
   a.k = S::bits(a.z);
+  // The high halves do not count, and are not zero here.
+  a.u = S::low_word(a.i);
+  a.v = S::low_word(a.j);
+  a.w = S::low_word(a.k);
   a.low = wide_number<S>(a.y);
   a.high = wide_number<S>(a.z);
   return a;
@@ -113,6 +125,11 @@ void put(unsigned char* out, typename S::F64 x) {
 template <class S>
 void put(unsigned char* out, typename S::U64 x) {
   put<S>(out, S::as_float(x));
+}
+// A word as its low 32 bits, and 0.
+template <class S>
+void put(unsigned char* out, typename S::Word w) {
+  put<S>(out, S::pair64(w, S::all_words(0)));
 }
 // A mask as numbers.
 template <class S>
@@ -167,12 +184,13 @@ void wide_every(const Inputs& in, unsigned char* out) {
 // The four words of a block, one to a 64-bit lane, made of its counter.
 template <class S>
 struct FourWords {
-  typename S::U64 w0, w1, w2, w3;
+  typename S::Word w0, w1, w2, w3;
 };
 template <class S>
 FourWords<S> four_words(typename S::U64 counters) {
-  return {counters, S::xor2(counters, S::all64(0x5555)), S::add(counters, S::all64(77)),
-          S::multiply_low32(counters, S::all64(0xD2511F53))};
+  const auto w = S::low_word(counters);
+  return {w, S::bit_xor(w, S::all_words(0x5555)), S::low_word(S::add(counters, S::all64(77))),
+          S::low_word(S::multiply_words(w, S::all_words(0xD2511F53)))};
 }
 
 // A group's words of 32 bits in stream order, as the draws take them.
@@ -220,6 +238,13 @@ void wide_alternating(const Inputs& in, unsigned char* out) {
 }
 
 template <class S>
+void loaded_floats(const Inputs& in, unsigned char* out) {
+  float lanes[kNarrow];
+  std::memcpy(lanes, in.x, sizeof(lanes));
+  for (size_t at = 0; at < kNarrow; at += S::kLanes) put<S>(out + 4 * at, S::load(lanes + at));
+}
+
+template <class S>
 void streamed_lines(const Inputs& in, unsigned char* out) {
   alignas(64) unsigned char lines[kBytes];
   for (size_t at = 0; at < kBytes; at += 64)
@@ -228,9 +253,10 @@ void streamed_lines(const Inputs& in, unsigned char* out) {
   std::memcpy(out, lines, kBytes);
 }
 
+// Of every set that draws, and of every set that does more.
 // clang-format off
 template <class S>
-inline constexpr Operation kOperations[] = {
+inline constexpr Operation kDrawing[] = {
     {"block_counters, first half", Differ::kNothing, stream_order<S, false, 0>},
     {"block_counters, second half", Differ::kNothing, stream_order<S, false, 1>},
     {"load_counters, first half", Differ::kNothing, stream_order<S, true, 0>},
@@ -239,22 +265,30 @@ inline constexpr Operation kOperations[] = {
     {"store_alternating float32, second half", Differ::kNothing, alternating<S, 1>},
     {"store_alternating float64, first half", Differ::kNothing, wide_alternating<S, 0>},
     {"store_alternating float64, second half", Differ::kNothing, wide_alternating<S, 1>},
-    {"stream_line", Differ::kNothing, streamed_lines<S>},
+    {"all_words", Differ::kNothing, wide<S, [](const Wide<S>&) { return S::all_words(0x89ABCDEF); }>},
+    {"low_word", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::low_word(a.i); }>},
+    {"high_word", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::high_word(a.i); }>},
+    {"multiply_words", Differ::kNothing,
+     wide<S, [](const Wide<S>& a) { return S::multiply_words(a.u, a.v); }>},
+    {"bit_xor words", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::bit_xor(a.u, a.v); }>},
+    {"bit_xor three words", Differ::kNothing,
+     wide<S, [](const Wide<S>& a) { return S::bit_xor(a.u, a.v, a.w); }>},
+    {"pair64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::pair64(a.u, a.v); }>},
 
     {"all float32", Differ::kNothing, narrow<S, [](const Narrow<S>&) { return S::all(0.1F); }>},
     {"all uint32", Differ::kNothing, narrow<S, [](const Narrow<S>&) { return S::all(0x89ABCDEFU); }>},
-    {"load and store", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return a.i; }>},
+    {"load and store float32", Differ::kNothing, loaded_floats<S>},
+    {"load and store uint32", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return a.i; }>},
     {"bits and as_float", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::bits(a.x); }>},
     {"add", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::add(a.x, a.y); }>},
-    {"sub", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::sub(a.x, a.y); }>},
     {"mul", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::mul(a.x, a.y); }>},
     {"div", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::div(a.x, a.y); }>},
     {"fma", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::fma(a.x, a.y, a.z); }>},
     {"sqrt", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::sqrt(a.x); }>},
-    {"clamp", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::clamp(a.number, a.low, a.high); }>},
-    {"at_least", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::at_least(a.x, a.low); }>},
-    {"at_most", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::at_most(a.x, a.high); }>},
-    {"negate_where sign", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::negate_where(a.x, a.j); }>},
+    {"clamp", Differ::kNothing,
+     narrow<S, [](const Narrow<S>& a) { return S::clamp(a.number, a.low, a.high); }>},
+    {"negate_where sign", Differ::kNothing,
+     narrow<S, [](const Narrow<S>& a) { return S::negate_where(a.x, a.j); }>},
     {"negate_where mask", Differ::kNothing,
      narrow<S, [](const Narrow<S>& a) { return S::negate_where(a.x, S::below(a.j, a.k)); }>},
     {"choose_negated", Differ::kZero32,
@@ -267,22 +301,24 @@ inline constexpr Operation kOperations[] = {
     {"from_signed", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::from_signed(a.i); }>},
     {"add uint32", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::add(a.i, a.j); }>},
     {"sub uint32", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::sub(a.i, a.j); }>},
-    {"multiply", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::multiply(a.i, a.j); }>},
+    {"mul uint32", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::mul(a.i, a.j); }>},
     {"bit_and", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::bit_and(a.i, a.j); }>},
     {"bit_xor", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::bit_xor(a.i, a.j); }>},
-    {"shift_left", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::template shift_left<2>(a.i); }>},
+    {"shift_left", Differ::kNothing,
+     narrow<S, [](const Narrow<S>& a) { return S::template shift_left<2>(a.i); }>},
     {"shift_left far", Differ::kNothing,
      narrow<S, [](const Narrow<S>& a) { return S::template shift_left<31>(a.i); }>},
     {"shift_right", Differ::kNothing,
      narrow<S, [](const Narrow<S>& a) { return S::template shift_right<15>(a.i); }>},
     {"complement_where", Differ::kNothing,
-     narrow<S, [](const Narrow<S>& a) { return S::complement_where(S::below(a.j, a.k), a.i); }>},
+     narrow<S, [](const Narrow<S>& a) { return S::complement_where(a.i, S::below(a.j, a.k)); }>},
     {"below uint32", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::below(a.i, a.j); }>},
     {"below float32", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::below(a.x, a.y); }>},
-    {"has_bit low", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::has_bit(a.i, S::all(1U)); }>},
+    {"has_bit low", Differ::kNothing,
+     narrow<S, [](const Narrow<S>& a) { return S::has_bit(a.i, S::all(1U)); }>},
     {"has_bit high", Differ::kNothing,
      narrow<S, [](const Narrow<S>& a) { return S::has_bit(a.i, S::all(0x80000000U)); }>},
-    {"negate", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::negate(S::below(a.i, a.j)); }>},
+    {"invert", Differ::kNothing, narrow<S, [](const Narrow<S>& a) { return S::invert(S::below(a.i, a.j)); }>},
     {"every", Differ::kNothing,
      narrow_every<S, [](const Narrow<S>& a) { return S::below(a.i, S::all(0xFFFFFFFFU)); }>},
 
@@ -296,11 +332,14 @@ inline constexpr Operation kOperations[] = {
     {"sqrt 64", Differ::kNan64, wide<S, [](const Wide<S>& a) { return S::sqrt(a.x); }>},
     {"clamp 64", Differ::kNothing,
      wide<S, [](const Wide<S>& a) { return S::clamp(wide_number<S>(a.x), a.low, a.high); }>},
-    {"negate_where sign 64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::negate_where(a.x, a.j); }>},
+    {"negate_where sign 64", Differ::kNothing,
+     wide<S, [](const Wide<S>& a) { return S::negate_where(a.x, a.j); }>},
     {"negate_where mask 64", Differ::kNothing,
      wide<S, [](const Wide<S>& a) { return S::negate_where(a.x, S::below(a.j, a.k)); }>},
     {"choose_negated 64", Differ::kZero64,
-     wide<S, [](const Wide<S>& a) { return S::choose_negated(S::below(a.j, a.k), wide_number<S>(a.x), a.low); }>},
+     wide<S, [](const Wide<S>& a) {
+       return S::choose_negated(S::below(a.j, a.k), wide_number<S>(a.x), a.low);
+     }>},
     {"choose 64", Differ::kNothing,
      wide<S, [](const Wide<S>& a) { return S::choose(S::below(a.j, a.k), a.x, a.y); }>},
     {"from_unsigned 64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::from_unsigned(a.i); }>},
@@ -308,22 +347,25 @@ inline constexpr Operation kOperations[] = {
     {"add uint64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::add(a.i, a.j); }>},
     {"sub uint64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::sub(a.i, a.j); }>},
     {"bit_and 64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::bit_and(a.i, a.j); }>},
-    {"xor2", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::xor2(a.i, a.j); }>},
-    {"xor3", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::xor3(a.i, a.j, a.k); }>},
-    {"multiply_low32", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::multiply_low32(a.i, a.j); }>},
-    {"high32", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::high32(a.i); }>},
-    {"pair64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::pair64(a.i, a.j); }>},
-    {"shift_left 64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::template shift_left<2>(a.i); }>},
+    {"bit_xor 64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::bit_xor(a.i, a.j); }>},
+    {"shift_left 64", Differ::kNothing,
+     wide<S, [](const Wide<S>& a) { return S::template shift_left<2>(a.i); }>},
     {"complement_where 64", Differ::kNothing,
-     wide<S, [](const Wide<S>& a) { return S::complement_where(S::below(a.j, a.k), a.i); }>},
+     wide<S, [](const Wide<S>& a) { return S::complement_where(a.i, S::below(a.j, a.k)); }>},
     {"below uint64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::below(a.i, a.j); }>},
     {"below float64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::below(a.x, a.y); }>},
     {"has_bit 64", Differ::kNothing,
      wide<S, [](const Wide<S>& a) { return S::has_bit(a.i, S::all64(uint64_t{1} << 62)); }>},
-    {"negate 64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::negate(S::below(a.i, a.j)); }>},
+    {"invert 64", Differ::kNothing, wide<S, [](const Wide<S>& a) { return S::invert(S::below(a.i, a.j)); }>},
     {"every 64", Differ::kNothing,
      wide_every<S, [](const Wide<S>& a) { return S::below(a.i, S::all64(~uint64_t{0})); }>},
-
+};
+template <class S>
+inline constexpr Operation kMore[] = {
+    {"stream_line", Differ::kNothing, streamed_lines<S>},
+    {"sub", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::sub(a.x, a.y); }>},
+    {"at_least", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::at_least(a.x, a.low); }>},
+    {"at_most", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::at_most(a.x, a.high); }>},
     {"widen_low and widen_high, first half", Differ::kNan64, widened<S, 0>},
     {"widen_low and widen_high, second half", Differ::kNan64, widened<S, 1>},
     {"store_bfloat16", Differ::kNothing,
@@ -335,7 +377,12 @@ inline constexpr Operation kOperations[] = {
 
 template <class S>
 Operations operations() {
-  return {kOperations<S>, sizeof(kOperations<S>) / sizeof(kOperations<S>[0])};
+  Operations found{kDrawing<S>, sizeof(kDrawing<S>) / sizeof(Operation), nullptr, 0};
+  if constexpr (simd::InstructionSet<S>) {
+    found.more = kMore<S>;
+    found.more_count = sizeof(kMore<S>) / sizeof(Operation);
+  }
+  return found;
 }
 
 }  // namespace pyinit::tests

@@ -14,7 +14,7 @@ from .families.lookup import find_spec
 from .parts import WHOLE, Part
 from .plan import CheckpointPlan, plan_blueprint
 from .receipt import Receipt
-from .share import Share
+from .share import Share, is_finished
 from .spec import Spec
 from .writer import ExtentResult, Progress, write_extents
 
@@ -34,10 +34,10 @@ def write_checkpoint(
     digest: bool = False,
     progress: Progress | None = None,
 ) -> Receipt:
-    """Draw a model's tensors and write them as safetensors, without ever holding one of them whole
-    (but matrices that are drawn whole, as orthogonal ones: one at a time).
+    """Draw a model's tensors and write them as safetensors, block by block, in constant memory.
 
-    A tensor's bytes depend on its name, the seed, its recipe and its shape alone: not on shards,
+    Only what must be drawn as a whole, such as an orthogonal matrix, is held as a whole, one tensor at a
+    time. A tensor's bytes depend on its name, the seed, its recipe and its shape alone: not on shards,
     threads or blocks.
 
     Parameters
@@ -46,9 +46,9 @@ def write_checkpoint(
         The model: what `pyinit.find_spec` takes or returns (a built-in name, a configuration, a file), or
         names and shapes, in torch's layout as in a JSON spec.
     recipes : Recipe, str, mapping or sequence of rules, optional
-        One recipe, or its name, for all that is drawn at random: norms, biases and buffers keep what the
-        spec, or convention, makes of them. Or patterns and recipes in order: the first that matches a name
-        decides. By default the spec's own rules.
+        One recipe, or its name, for all that is drawn at random: norms, biases and buffers keep the
+        values of the spec, or those that are usual. Or patterns and recipes in order: the first that matches
+        a name decides. By default the spec's own rules.
     path : path-like
         A name ending in ``.safetensors``: only that file is written, or with `shard_size` its shards
         and index. Anything else is a directory, made if needed: it gets ``model.safetensors``,
@@ -145,7 +145,7 @@ def write_plan(
     """
     check_threads(threads)
     share = Share(plan, part, overwrite=overwrite)
-    if part.count > 1 and (not share.shards or is_complete(plan)):
+    if part.count > 1 and (not share.shards or is_finished(plan)):
         return None
     try:
         return _written(share, threads, progress)
@@ -165,6 +165,7 @@ def _written(share: Share, threads: int | None, progress: Progress | None) -> Re
             if progress is not None:
                 progress(before + written, total)
 
+        report(0)
         plan, digest = share.plan, share.plan.digest
         extents, target = share.missing, share.target
         write_extents(plan, extents, target, share.finished, threads=threads, digest=digest, progress=report)

@@ -23,7 +23,7 @@ from ..stream.safetensors import ITEMSIZE, TensorInfo
 from ..stream.window import Shape, Window
 from .digest import crc32
 
-__all__ = ["READERS", "Content", "Copied", "Drawn", "Filled", "Unread", "content_from_dict"]
+__all__ = ["READERS", "Content", "Copied", "Drawn", "Filled", "Unread", "check_made", "content_from_dict"]
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -173,6 +173,14 @@ class Copied:
             raise self._ended()
         return checksum
 
+    def check(self, checksum: int | None) -> None:
+        """Refuse bytes that were copied after the file had changed."""
+        if checksum != self.crc32:
+            raise FormatError(
+                f"{self.path}: the bytes of tensor '{self.tensor}' are not those of the plan; the file "
+                "changed. Make the plan again"
+            )
+
     def to_dict(self) -> dict[str, Any]:
         """Return where the bytes lie and their checksum, so that a file that changed is another content."""
         return {
@@ -209,6 +217,12 @@ class Unread:
         return dict(self.fields)
 
 
+def check_made(content: Content) -> None:
+    """Refuse, before anything is written, a content that nothing here can make."""
+    if isinstance(content, Unread):
+        raise RecipeError(content.why)
+
+
 #: From (fields of `to_dict`, name, shape, dtype) to a content.
 Reader = Callable[[Mapping[str, Any], str, Shape, str], Content]
 
@@ -243,11 +257,7 @@ def _copied(fields: Mapping[str, Any], name: str, shape: Shape, dtype: str) -> C
     start = int(fields["start"])
     info = TensorInfo(dtype, shape, start, start + math.prod(shape) * ITEMSIZE[dtype])
     content = Copied(Path(fields["file"]), info, name)
-    if f"{content.crc32:08x}" != fields["crc32"]:
-        raise FormatError(
-            f"{content.path}: the bytes of tensor '{name}' are not those of the plan; the file changed. "
-            "Make the plan again"
-        )
+    content.check(int(fields["crc32"], 16))
     return content
 
 

@@ -1,7 +1,7 @@
 """CRC-32 of a whole from the CRC-32 of its parts, so that parts can be summed in any order.
 
 Why CRC-32: of the standard library's checksums it is the fastest (2.2 GB/s a core here; SHA-256 1.2, BLAKE2b
-0.6), and it can be put together from parts. It finds accidents, not malice; the bytes themselves can be made
+0.6), and it can be combined from parts. It detects accidents, not malice; the bytes themselves can be made
 again from the receipt.
 Source: zlib's crc32_combine (Mark Adler).
 """

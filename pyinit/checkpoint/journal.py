@@ -208,6 +208,11 @@ class Journal:
             return "its plan cannot be read"
         return difference(other, self.plan.document) or "only its place differs"
 
+    def is_gone(self) -> bool:
+        """Tell whether the directory was removed, and remove what a kill left of that."""
+        _clear(_gone(self.place))
+        return not self.place.exists()
+
     def _keep_plan(self) -> None:
         if (self.place / "plan.json").exists():
             return
@@ -277,11 +282,15 @@ def _plan_of(place: Path) -> Document | None:
 
 def _remove(place: Path) -> None:
     """Remove a directory at once: all logs, or none, say what is finished; the next run clears the rest."""
-    gone = place.with_name(place.name + _GONE)
+    gone = _gone(place)
     _clear(gone)
     with suppress(FileNotFoundError):
         place.rename(gone)
         _clear(gone)
+
+
+def _gone(place: Path) -> Path:
+    return place.with_name(place.name + _GONE)
 
 
 def _clear(gone: Path) -> None:

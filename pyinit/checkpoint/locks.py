@@ -6,7 +6,7 @@ import errno
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 __all__ = ["guarded", "held", "is_held"]
@@ -37,6 +37,10 @@ def held(path: Path, operation: int, *flags: int) -> int:
     except BaseException as error:
         os.close(descriptor)
         if isinstance(error, OSError) and error.errno in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
+            # nobody can ever hold it
+            with suppress(OSError):
+                path.unlink()
+                path.parent.rmdir()
             raise OSError(
                 error.errno,
                 f"{path.parent.parent} is on a file system without locks of files (flock), which keep two "

@@ -9,23 +9,27 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from ..errors import SpecError
-from .completion import companions, incomplete, receipt_of
-from .contents import Copied
+from ..errors import ArgumentError, SpecError
+from .completion import companions, incomplete, is_complete, receipt_of
+from .contents import check_made
 from .extents import Extent
-from .journal import Known
+from .neighbours import clear_place, obsolete, refuse_existing, refuse_own_source
 from .parts import WHOLE, Part
 from .places import opened
 from .plan import CheckpointPlan
 from .receipt import Receipt
-from .shards import Shard, contradicting
-from .targets import exists_already
-from .writer import ExtentResult
+from .shards import Shard
+from .writer import ExtentResult, check_result
 
-__all__ = ["Share"]
+__all__ = ["Share", "is_finished"]
 
 #: Extents are noted together: waiting for the disk after each small one would take longer than drawing them.
 _COMMIT_BYTES = 1 << 30
+
+
+def is_finished(plan: CheckpointPlan) -> bool:
+    """Tell whether a checkpoint is complete, and nothing of its making is left to be cleared away."""
+    return opened(plan)[1].is_gone() and is_complete(plan)
 
 
 class Share:
@@ -53,7 +57,7 @@ class Share:
     SpecError
         If the path is of the wrong kind.
     RecipeError
-        If the receipt cannot say what a tensor is.
+        If the receipt cannot say what a tensor is, or nothing here can make it.
     """
 
     def __init__(
@@ -74,6 +78,8 @@ class Share:
         if not plan.is_file:
             # what the receipt cannot say is refused now, not after the work
             receipt_of(plan, dict.fromkeys(range(len(plan.extents)), 0)).to_json()
+        for draft in plan.blueprint.drafts:
+            check_made(draft.content)
         self.plan = plan
         self.part = part
         self.target, self._journal = opened(plan)
@@ -81,14 +87,17 @@ class Share:
         self._files = self._journal.files_of(part)
         self._overwrite = overwrite
         self._results = None if results is None else list(results)
+        for result in self._results or ():
+            check_result(plan, result)
         self._fresh: list[ExtentResult] = []
         self._fresh_bytes = 0
+        self._awaited: set[int] = set()
         self._left: dict[int, int] = {}
         self._pending: list[int] = []
         self._lock = threading.Lock()
         self._commits = threading.Lock()
         if part.count > 1 and overwrite:
-            self._refuse_own_source()
+            refuse_own_source(plan)
 
     @property
     def shards(self) -> list[Shard]:
@@ -104,7 +113,8 @@ class Share:
         self.target.begin()
         try:
             self._claim()
-            self._meet_others()
+            place = (self.plan, self.part, self.target, self._journal)
+            clear_place(*place, overwrite=self._overwrite)
             self._prepare()
         except BaseException as error:
             self._leave(error)
@@ -130,10 +140,19 @@ class Share:
     def finished(self, result: ExtentResult) -> None:
         """Note that an extent of `missing` was made and written; any thread may call it.
 
-        A file whose last extent it is becomes durable before this returns.
+        A file whose last extent it is becomes durable before this returns. An engine that has run an extent
+        twice may say so twice.
+
+        Raises
+        ------
+        ArgumentError
+            If it is no result of this plan.
         """
-        extent = self.plan.extents[result.index]
+        extent = check_result(self.plan, result)
         with self._lock:
+            if result.index not in self._awaited:
+                return
+            self._awaited.remove(result.index)
             self._fresh.append(result)
             self._left[extent.file] -= 1
             is_last = self._left[extent.file] == 0
@@ -154,8 +173,14 @@ class Share:
         ------
         FileExistsError
             If a file has appeared meanwhile and `overwrite` is false.
+        ArgumentError
+            If an extent is not finished.
         """
-        assert not any(self._left.values()), "every extent is finished"
+        if self._awaited:
+            raise ArgumentError(
+                f"publish needs all extents of missing to be finished; {len(self._awaited)} are not, "
+                f"the first of them {min(self._awaited)}. Run them before"
+            )
         plan = self.plan
         for file in self._pending:
             if file not in self._left:
@@ -163,7 +188,8 @@ class Share:
                 self.target.complete(plan.shards[file].name)
         names = [plan.shards[file].name for file in self._pending]
         with self._journal.guarded():
-            self._refuse_existing(self._journal.known())
+            if not self._overwrite:
+                refuse_existing(plan, self.target, self._journal.known())
             if receipt := self._receipt():
                 names = [*plan.first, *names, *plan.last]
             self._name(names)
@@ -171,7 +197,7 @@ class Share:
             if receipt is None and (receipt := self._receipt()):
                 self._name([*plan.first, *plan.last])
             if receipt is not None:
-                self.target.remove(self._obsolete())
+                self.target.remove(obsolete(plan, self.target))
                 self._journal.remove()
         return receipt
 
@@ -215,35 +241,9 @@ class Share:
             if extent.file in pending
             and (extent.index not in known.done or (plan.digest and known.done[extent.index] is None))
         )
+        self._awaited = {extent.index for extent in self.missing}
         for extent in self.missing:
             self._left[extent.file] = self._left.get(extent.file, 0) + 1
-
-    def _meet_others(self) -> None:
-        """Refuse living writers of other plans, and what exists; remove what the dead left."""
-        differing = None
-        # a list, so that none of them stays locked when this raises
-        for _, content, is_alive in list(self._journal.others()):
-            differing = self._journal.differs(content)
-            if is_alive is None and not self._overwrite:
-                raise BlockingIOError(
-                    errno.EWOULDBLOCK,
-                    f"other content for the same files in {self.plan.directory} is unfinished: {differing}. "
-                    "Whether a process of another machine still writes it cannot be known here; wait for it, "
-                    "or remove it with --force (overwrite=True)",
-                )
-            if is_alive:
-                raise BlockingIOError(
-                    errno.EWOULDBLOCK,
-                    f"another process is writing other content for the same files in {self.plan.directory}: "
-                    f"{differing}. Wait for it, or write elsewhere",
-                )
-        with self._journal.guarded():
-            known = self._journal.known()
-            if self.part.count > 1 and self._overwrite:
-                # the parts appear one by one: what was there must not be taken for one of them
-                self.target.remove([*self._existing(known), *self._obsolete()])
-            self._refuse_existing(known, differing)
-        self._journal.remove_others()
 
     def _prepare(self) -> None:
         for file in self._pending:
@@ -295,31 +295,3 @@ class Share:
     def _kept(self) -> int:
         done = self._journal.known().done
         return sum(self.plan.extents[index].file in self._files for index in done)
-
-    def _refuse_existing(self, known: Known, differing: str | None = None) -> None:
-        if self._overwrite:
-            return
-        for name in (*self._existing(known), *self._obsolete()):
-            why = "" if differing is None else f", and an unfinished checkpoint there differs: {differing}"
-            raise exists_already(self.plan.directory / name, why)
-
-    def _existing(self, known: Known) -> list[str]:
-        """Return the final names that are taken by what this plan has not written."""
-        taken, names = set(self.target.names()), enumerate(self.plan.names)
-        return [name for place, name in names if place not in known.named and name in taken]
-
-    def _obsolete(self) -> list[str]:
-        return contradicting(self.target.names(), self.plan.stem, self.plan.names)
-
-    def _refuse_own_source(self) -> None:
-        directory = self.plan.directory
-        if not isinstance(directory, Path):
-            return
-        for draft in self.plan.blueprint.drafts:
-            if isinstance(draft.content, Copied) and draft.content.path.parent.resolve() == (
-                directory.resolve()
-            ):
-                raise SpecError(
-                    f"tensor '{draft.name}' is copied from {draft.content.path}, which parts would replace "
-                    "before all have read it; write into another directory"
-                )

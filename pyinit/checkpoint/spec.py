@@ -12,13 +12,11 @@ from typing import Any
 from ..errors import DTypeError, LayoutError, ShapeError, SpecError
 from ..recipes.fans import Axes
 from ..recipes.rules import Rule
+from ..stream.dtypes import FLOATS
 from ..stream.safetensors import ITEMSIZE, Header, TensorInfo, read_header, read_index
 from ..stream.window import normal_shape
 
-__all__ = ["FLOATS", "Spec", "TensorSpec", "spec_from_checkpoint"]
-
-#: The dtypes that can be drawn; tensors of others hold constants or are copied.
-FLOATS = ("float32", "float64", "bfloat16", "float16")
+__all__ = ["Spec", "TensorSpec", "spec_from_checkpoint"]
 
 
 @dataclass(frozen=True)
@@ -34,15 +32,15 @@ class TensorSpec:
     dtype : str
         Such as "float32", "bfloat16" or "int64".
     layout : str, optional
-        "torch" for (out, in, ...), "keras" or "jax" for (..., in, out); None for what is no kernel, or where
-        `in_axis` and `out_axis` are given.
+        "torch" for (out, in, ...), "keras" or "jax" for (..., in, out); None for what is not a kernel, or
+        where `in_axis` and `out_axis` are given.
     groups, transposed, stride
-        How its owner, a convolution, uses it: as `pyinit.variance_scaling` takes them.
+        How its owner, a convolution, uses it; as in `pyinit.variance_scaling`.
     batch_axis, in_axis, out_axis : int or tuple of int, optional
-        Axes that number weights of their own, and the axes of inputs and outputs, as there.
+        Axes that number separate weights, and the axes of inputs and outputs; as there.
     is_convolution : bool
-        Whether the axes that are neither channels nor batch are a receptive field. Otherwise a recipe that
-        counts fans is refused where there are any.
+        Whether the axes that are neither channels nor batch are a receptive field. Otherwise a recipe
+        that counts fans is an error where there are any.
     copied_from : (Path, TensorInfo), optional
         The bytes to copy, for what cannot be drawn anew: integers of an existing checkpoint.
     """
@@ -80,13 +78,13 @@ class TensorSpec:
             raise LayoutError(f"tensor '{self.name}': {error}") from None
         if not self.is_kernel and axes != Axes(layout=self.layout):
             raise LayoutError(
-                f"tensor '{self.name}': shape {self.shape} with layout {self.layout!r} is no kernel's; got "
+                f"tensor '{self.name}': shape {self.shape} with layout {self.layout!r} is not a kernel; got "
                 "groups or axes. Give it two or more axes, and a layout or both in_axis and out_axis."
             )
 
     @property
     def _has_owner(self) -> bool:
-        """Whether anything is said of its use but the layout."""
+        """Whether more than the layout is known of its use."""
         return (self.groups, self.transposed, self.stride, self.batch_axis) != (1, False, 1, ()) or (
             self.in_axis is not None or self.out_axis is not None
         )
@@ -94,15 +92,7 @@ class TensorSpec:
     @property
     def axes(self) -> Axes:
         """How the tensor is used, where it is a kernel."""
-        return Axes(
-            layout=self.layout,
-            in_axis=self.in_axis,
-            out_axis=self.out_axis,
-            batch_axis=self.batch_axis,
-            groups=self.groups,
-            transposed=self.transposed,
-            stride=self.stride,
-        )
+        return Axes.of(self)
 
     @property
     def is_float(self) -> bool:
@@ -137,6 +127,13 @@ class Spec:
         The content of ``config.json``.
     rules : tuple of Rule, optional
         The model's own recipe; None when it has none.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> spec = pi.find_spec("gpt2")
+    >>> isinstance(spec, pi.Spec), spec.tensors[0].name, spec.ties
+    (True, 'transformer.wte.weight', {'lm_head.weight': 'transformer.wte.weight'})
     """
 
     source: str
@@ -154,7 +151,7 @@ class Spec:
         for alias, owner in self.ties.items():
             if owner not in known:
                 raise SpecError(
-                    f"{self.source}: '{alias}' is tied to '{owner}', which is no tensor of the model"
+                    f"{self.source}: '{alias}' is tied to '{owner}', which is not a tensor of the model"
                 )
             if alias in known:
                 raise SpecError(
@@ -191,8 +188,8 @@ def spec_from_checkpoint(path: str | os.PathLike[str]) -> Spec:
 
     Floating tensors get new values in the same names, shapes and dtypes; integers and booleans,
     which no recipe can draw, are copied unless a rule makes them constant. All tensors of two or more
-    dimensions count as kernels in torch's layout; what further axes are, such a file does not say: a
-    recipe that counts fans has to.
+    dimensions count as kernels in torch's layout; such a file does not say what further axes are: a
+    recipe that counts fans must.
 
     Parameters
     ----------
@@ -207,7 +204,7 @@ def spec_from_checkpoint(path: str | os.PathLike[str]) -> Spec:
     Raises
     ------
     FormatError, DTypeError
-        If the file is not what the format asks for.
+        If the file does not follow the format.
     """
     path = Path(path)
     if path.name.endswith(".json"):

@@ -65,10 +65,10 @@ def spec_from_json(content: object, source: str = "spec") -> Spec:
     ----------
     content : dict
         ``"tensors"`` maps each name to its shape, or to an object with ``"shape"`` and, where wanted,
-        ``"dtype"``, ``"layout"`` ("torch", "keras", "jax", or null for no kernel), and what its owner knows:
+        ``"dtype"``, ``"layout"`` ("torch", "keras", "jax", or null: not a kernel), and how it is used:
         ``"groups"``, ``"transposed"``, ``"stride"``, ``"batch_axis"``, ``"in_axis"``, ``"out_axis"``. With a
         layout of its own, or groups, or transposed, a tensor of more than two axes is a convolution's;
-        otherwise recipes that count fans are refused for it. Optional: ``"dtype"`` and ``"layout"`` for all
+        otherwise recipes that count fans are an error for it. Optional: ``"dtype"`` and ``"layout"`` for all
         tensors that have none (default "float32" and "torch"), ``"ties"`` (alias -> owner), ``"config"``
         (written as config.json), ``"rules"`` (as in a recipe file).
     source : str

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -21,16 +21,15 @@ import numpy.typing as npt
 from .. import _core
 from ..errors import ArgumentError
 from ..stream.arguments import check_threads
-from ..stream.safetensors import ITEMSIZE
-from ..stream.window import Window
-from .blueprint import Draft
+from .blocks import Block, blocks_of
+from .contents import Copied, check_made
 from .digest import combine, crc32
 from .extents import Extent, touching
 from .places import opened
 from .plan import CheckpointPlan
 from .targets import Target
 
-__all__ = ["ExtentResult", "Progress", "run_extent", "write_extents"]
+__all__ = ["ExtentResult", "Progress", "check_result", "run_extent", "write_extents"]
 
 #: Called from the calling thread with (bytes written, bytes in all).
 Progress = Callable[[int, int], None]
@@ -63,29 +62,18 @@ class ExtentResult:
     nbytes: int
 
 
+def check_result(plan: CheckpointPlan, result: ExtentResult) -> Extent:
+    """Return the extent of a result; one that another plan's extent must be is refused."""
+    is_known = 0 <= result.index < len(plan.extents)
+    if not is_known or plan.extents[result.index].nbytes != result.nbytes:
+        raise ArgumentError(
+            f"{result} is no result of this plan, which has {len(plan.extents)} extents; run its own extents"
+        )
+    return plan.extents[result.index]
+
+
 #: Called from a thread that has written the last block of an extent.
 Finished = Callable[[ExtentResult], None]
-
-
-@dataclass
-class _Open:
-    """An extent that is being written."""
-
-    extent: Extent
-    draft: Draft
-    pending: int = 1  # one more than blocks handed out, until all are
-    sums: dict[int, tuple[int, int]] | None = None
-
-
-@dataclass(frozen=True)
-class _Block:
-    """A contiguous piece of an extent."""
-
-    of: _Open
-    offset: int
-    nbytes: int
-    window: Window
-    extent: tuple[int, ...]
 
 
 class _Writer:
@@ -115,7 +103,7 @@ class _Writer:
         self._is_stopping = False
         self._entered = self._left = 0
         self._bell: SimpleQueue[None] = SimpleQueue()
-        self._blocks = self._all_blocks(extents)
+        self._blocks = blocks_of(plan, extents, block_bytes, digest=digest)
 
     def run(self) -> None:
         """Write blocks until none is left or a thread fails."""
@@ -164,40 +152,24 @@ class _Writer:
         if interrupt is not None:
             raise interrupt
 
-    def _next(self) -> _Block | None:
+    def _next(self) -> Block | None:
         with self._lock:
             return None if self._is_stopping else next(self._blocks, None)
 
-    def _all_blocks(self, extents: Sequence[Extent]) -> Iterator[_Block]:
-        """Blocks in the order of the extents; runs under the lock."""
-        drafts = {draft.name: draft for draft in self._plan.blueprint.drafts}
-        for extent in extents:
-            draft = drafts[extent.tensor]
-            opened = _Open(extent, draft, sums={} if self.digest else None)
-            itemsize = ITEMSIZE[draft.dtype]
-            most = max(self.block_bytes // itemsize, draft.content.at_once(draft.shape), 1)
-            left = extent.nbytes
-            for window, shape, before in extent.blocks(draft.shape, most):
-                nbytes = int(np.prod(shape, dtype=np.int64)) * itemsize
-                left -= nbytes
-                # the last block takes the place of the one too many
-                opened.pending += left > 0
-                yield _Block(opened, extent.offset + before * itemsize, nbytes, window, shape)
-
-    def _write(self, block: _Block, buffer: Array) -> int:
+    def _write(self, block: Block, buffer: Array) -> int:
         if block.nbytes > len(buffer):
             # one at a time, by all threads: memory is that of the largest matrix, not of several
             with self._large:
                 return self._write_from(block, np.empty(block.nbytes, np.uint8), self.threads)
         return self._write_from(block, buffer[: block.nbytes], 1)
 
-    def _write_from(self, block: _Block, data: Array, threads: int) -> int:
-        block.of.draft.content.fill(block.window, block.extent, data, threads)
+    def _write_from(self, block: Block, data: Array, threads: int) -> int:
+        block.of.draft.content.fill(block.window, block.shape, data, threads)
         name = self._plan.shards[block.of.extent.file].name
         self._target.write(name, block.offset, data.data)
-        return crc32(data.data) if self.digest else 0
+        return 0 if block.of.sums is None else crc32(data.data)
 
-    def _finish(self, block: _Block, crc: int) -> None:
+    def _finish(self, block: Block, crc: int) -> None:
         opened = block.of
         with self._lock:
             if opened.sums is not None:
@@ -208,6 +180,8 @@ class _Writer:
         if is_last:
             sums = opened.sums
             whole = None if sums is None else combine(sums[offset] for offset in sorted(sums))
+            if isinstance(opened.draft.content, Copied) and opened.extent.nbytes == opened.draft.nbytes:
+                opened.draft.content.check(whole)
             self._finished(ExtentResult(opened.extent.index, whole, opened.extent.nbytes))
 
 
@@ -303,6 +277,7 @@ def run_extent(plan: CheckpointPlan, index: int, *, threads: int | None = None) 
         raise ArgumentError(f"the plan has {len(plan.extents)} extents, counted from 0; got extent {index}")
     extent = plan.extents[index]
     shard = plan.shards[extent.file]
+    check_made(next(draft.content for draft in shard.drafts if draft.name == extent.tensor))
     target, journal = opened(plan)
     results: list[ExtentResult] = []
     target.begin()

@@ -27,7 +27,7 @@ class _Terminated(BaseException):
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
+    """A parser that reports an error in one line."""
 
     def error(self, message: str) -> NoReturn:
         """Print the line and leave with exit status 2."""
@@ -65,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
         from .bench import add_arguments
 
         add_arguments(bench)
-    # only the main thread hears signals
+    # only the main thread receives signals
     is_main = threading.current_thread() is threading.main_thread()
     former = signal.signal(signal.SIGTERM, _terminate) if is_main else None
     try:
@@ -79,7 +79,7 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (PyinitError, OSError, ValueError) as error:
-        # the core's own ValueError says which environment variable it could not follow
+        # the core's own ValueError names an environment variable that is not valid
         print(f"pyinit: error: {_one_line(error)}", file=sys.stderr)
         return 2
     except MemoryError as error:
@@ -131,7 +131,7 @@ def _warn(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Print a warning as one line: where it was raised says nothing to who types commands."""
+    """Print a warning as one line, without the place in the code where it was raised."""
     print(f"pyinit: warning: {' '.join(str(message).split())}", file=sys.stderr)
 
 

@@ -1,4 +1,4 @@
-"""What ``probe`` and ``train`` ask alike: data, a network, recipes to compare, files to write."""
+"""The arguments that ``probe`` and ``train`` share: data, a network, recipes to compare, files to write."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ..recipes.distributions import normal
 from ..recipes.famous import critical_normal, glorot_normal, he_normal, lecun_normal
 from ..recipes.recipe import Recipe, from_dict
 from ..stream.strict_json import parsed
+from .init import seed_of
 
 __all__ = [
     "PICTURES",
@@ -26,7 +27,6 @@ __all__ = [
     "inits_of",
     "outputs_of",
     "residual_of",
-    "seed_of",
     "widths_of",
     "write",
 ]
@@ -64,16 +64,8 @@ def activation_of(text: str) -> str | tuple[str, float]:
         ) from None
 
 
-def seed_of(text: str) -> int:
-    """Return the seed that "17" or "0x11" names."""
-    try:
-        return int(text, 0)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"needs an integer in [0, 2**64); got {text!r}") from None
-
-
 def add_network(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that say which data, network and recipes are meant."""
+    """Add the arguments for the data, the network and the recipes."""
     add = parser.add_argument
     add("--data", required=True, metavar="DATA", help="abalone, mnist, moons, ..., or a CSV or npz file")
     add(
@@ -110,7 +102,7 @@ def add_network(parser: argparse.ArgumentParser) -> None:
 
 
 def add_outputs(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that say which files to write."""
+    """Add the arguments for the files to write."""
     add = parser.add_argument
     add("--plot", type=Path, metavar="FILE", help=f"save the picture ({', '.join(PICTURES)})")
     add("--json", metavar="FILE", help="save the numbers; - prints them in place of the tables")
@@ -118,7 +110,7 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
 
 
 def inits_of(texts: list[str] | None, activation: Any) -> dict[str, Recipe]:
-    """Return the recipes that ``--init`` names, by what they are called in tables."""
+    """Return the recipes that ``--init`` names, by their names in tables."""
     if texts is None:
         return {"default": default_recipe(activation)}
     found: dict[str, Recipe] = {}
@@ -146,7 +138,7 @@ def residual_of(arguments: argparse.Namespace) -> bool | Literal["scaled"]:
 
 
 def outputs_of(arguments: argparse.Namespace, kinds: Iterable[str]) -> dict[str, Path]:
-    """Return the files to write by kind, refused now if they cannot be."""
+    """Return the files to write by kind; one that cannot be written is an error now, not after the run."""
     found: dict[str, Path] = {}
     for kind in kinds:
         path = getattr(arguments, kind)
@@ -167,7 +159,7 @@ def outputs_of(arguments: argparse.Namespace, kinds: Iterable[str]) -> dict[str,
 def write(
     outputs: Mapping[str, Path], makers: Mapping[str, Callable[[Path], bytes]], *, overwrite: bool
 ) -> None:
-    """Write each file from what its kind's maker returns; it appears when it is complete."""
+    """Write to each file what the maker of its kind returns; a file appears when it is complete."""
     for kind, path in outputs.items():
         write_small(path, makers[kind](path), overwrite=overwrite)
         print(f"wrote {path}", file=sys.stderr)

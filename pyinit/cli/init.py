@@ -19,18 +19,20 @@ from ..checkpoint.families.lookup import find_spec
 from ..checkpoint.locations import Location, location
 from ..checkpoint.parts import WHOLE, Part, assigned, part_of_environment
 from ..checkpoint.plan import CheckpointPlan, plan_blueprint
+from ..checkpoint.share import is_finished
 from ..checkpoint.sizes import readable_size
-from ..checkpoint.spec import FLOATS, Spec
+from ..checkpoint.spec import Spec
 from ..checkpoint.targets import write_small
 from ..errors import ArgumentError, RecipeError
 from ..recipes.recipe import Recipe, from_dict
 from ..recipes.rules import CONVENTIONS, Rule
 from ..recipes.rules_json import rules_from_json
+from ..stream.dtypes import FLOATS
 from ..stream.key import key
 from ..stream.strict_json import parsed
 from .meter import Meter, peak_memory
 
-__all__ = ["add_arguments", "execute", "recipes_of", "size"]
+__all__ = ["add_arguments", "execute", "recipes_of", "seed_of", "size"]
 
 #: Most bytes of a file of a checkpoint that several processes write.
 PART_FILE_BYTES = 5 * 10**9
@@ -49,7 +51,8 @@ def size(text: str) -> int:
     return number
 
 
-def _seed(text: str) -> int:
+def seed_of(text: str) -> int:
+    """Return the seed that "17" or "0x11" names."""
     try:
         return int(text, 0)
     except ValueError:
@@ -69,8 +72,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out",
         type=location,
         metavar="DIR",
-        help="where to write, made if needed: a directory, or the URL of one that fsspec can open, such as "
-        "s3://bucket/model; a name ending in .safetensors means that file alone",
+        help="the directory to write to, made if needed, or its URL, such as s3://bucket/model; or one "
+        "file, whose name ends in .safetensors",
     )
     parser.add_argument(
         "--recipe",
@@ -81,12 +84,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "By default the model's own",
     )
     parser.add_argument("--dtype", choices=FLOATS, help="of all floating tensors (default: the model's own)")
-    parser.add_argument("--seed", type=_seed, help="an integer in [0, 2**64) (default 0)")
+    parser.add_argument("--seed", type=seed_of, help="an integer in [0, 2**64) (default 0)")
     parser.add_argument(
         "--shard-size",
         type=size,
         metavar="SIZE",
-        help="cut into files of at most this, such as 5GB, which is the default with --part and --finish",
+        help="split into files of at most this size, such as 5GB, the default with --part and --finish",
     )
     parser.add_argument(
         "--part",
@@ -185,7 +188,7 @@ def _files(plan: CheckpointPlan, part: Part | None) -> Iterator[str]:
 
 
 def _take_part(plan: CheckpointPlan, part: Part | None, arguments: argparse.Namespace) -> int:
-    if is_complete(plan):
+    if is_finished(plan):
         print(f"nothing to do: the checkpoint in {plan.path} is complete")
         return 0
     if part is None:
@@ -210,15 +213,27 @@ def _take_part(plan: CheckpointPlan, part: Part | None, arguments: argparse.Name
 
 def _written(plan: CheckpointPlan, part: Part, arguments: argparse.Namespace, amount: str) -> bool:
     """Write a part and say how fast; return whether the checkpoint is complete."""
+    first: list[int] = []
     start = time.perf_counter()
     with Meter(sys.stderr) as meter:
-        receipt = write_plan(plan, part, threads=arguments.threads, overwrite=arguments.force, progress=meter)
+
+        def progress(done: int, total: int) -> None:
+            first[:] = first or [done]
+            meter(done, total)
+
+        options = {"threads": arguments.threads, "overwrite": arguments.force}
+        receipt = write_plan(plan, part, **options, progress=progress)
     seconds = time.perf_counter() - start
     shards = [plan.shards[file] for file in assigned([shard.nbytes for shard in plan.shards], part)]
     names = ", ".join(shard.name for shard in shards[:3]) + (", ..." if len(shards) > 3 else "")
     print(f"wrote {names} in {plan.path}: {amount}")
+    total = sum(shard.nbytes for shard in shards)
+    # what an earlier run had finished took no time now
+    before = first[0] - sum(len(shard.header) for shard in shards) if first else total
+    if before:
+        print(f"{readable_size(before)} of it were there already")
     elements = sum(math.prod(draft.shape) for shard in shards for draft in shard.drafts)
-    speed, rate = sum(shard.nbytes for shard in shards) / seconds / 1e9, elements / seconds / 1e9
+    speed, rate = (total - before) / seconds / 1e9, elements * (1 - before / total) / seconds / 1e9
     print(
         f"{seconds:.2f} s, {speed:.2f} GB/s, {rate:.3f} Gparam/s, peak memory {readable_size(peak_memory())}"
     )

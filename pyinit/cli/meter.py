@@ -1,4 +1,4 @@
-"""How far work is, how fast it goes, how much memory it took."""
+"""Progress, speed, and the peak of memory."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _BAR_SECONDS = 0.05
 
 
 class Meter:
-    """Shows progress: on a terminal rich's bar, or a line that renews itself; elsewhere a line now and then.
+    """Shows progress: on a terminal as rich's bar or one line; elsewhere as a new line every two seconds.
 
-    A context manager and a callable of (amount done, amount in all): bytes, unless `say` turns these and
-    the seconds so far into other words. What is on a terminal is gone at the end.
+    A context manager, and a callable of (amount done, amount in all). By default amounts are bytes; `say`
+    makes other text of them and of the seconds so far. At the end nothing is left on a terminal.
     """
 
     def __init__(self, stream: TextIO, say: Callable[[int, int, float], str] | None = None) -> None:
@@ -85,7 +85,7 @@ def _bar(stream: TextIO) -> Progress | None:
     if not console.is_terminal or console.is_dumb_terminal:
         return None
     words = TextColumn("{task.description}", markup=False)
-    # drawn when it is called, as a thread of its own would not survive a fork; stdout is the results'
+    # drawn only in calls, as a thread would not survive a fork; stdout is for results
     bar = Progress(
         BarColumn(), words, console=console, auto_refresh=False, transient=True, redirect_stdout=False
     )

@@ -32,7 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_network(parser)
     add = parser.add_argument
     add("--bias", default=BIAS, metavar="RECIPE", help="a recipe for biases (default: zeros), or none")
-    add("--loss", choices=("sum", "mse", "cross_entropy"), default="sum", help="whose gradient comes back")
+    add(
+        "--loss",
+        choices=("sum", "mse", "cross_entropy"),
+        default="sum",
+        help="the loss whose gradients are shown",
+    )
     add("--forward", action="store_true", help="forward only, no gradients")
     add("--standardize", action="store_true", help="give the features mean 0 and variance 1 first")
     add("--bins", type=int, default=64, help="bins of each histogram (default 64)")
@@ -82,7 +87,7 @@ def _run(arguments: argparse.Namespace, networks: dict[str, Network], data: Data
     runs = len(networks)
     reports: list[Report] = []
     with Meter(sys.stderr, _layers) as meter, warnings.catch_warnings():
-        # said before, once for all recipes and by name
+        # warned of already: once for all recipes, and by name
         warnings.filterwarnings("ignore", "x has features that are constant")
         for title, network in networks.items():
 

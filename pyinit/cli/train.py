@@ -28,15 +28,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--optimizer", choices=("sgd", "momentum", "adam"), default="sgd", help="default: sgd")
     add("--learning-rate", type=float, metavar="RATE", help="default: 0.1, momentum 0.01, adam 0.001")
     add("--loss", choices=tuple(LOSSES), help="default: the one that suits the targets")
-    add("--epochs", type=int, help="how often all rows are seen (default 5)")
-    add("--steps", type=int, help="batches in all, in place of epochs")
+    add("--epochs", type=int, help="passes over all training rows (default 5)")
+    add("--steps", type=int, help="number of batches, instead of epochs")
     add("--batch-size", type=int, default=128, help="rows in a batch (default 128)")
     add(
         "--record",
         type=_record,
         default="epoch",
         metavar="N",
-        help="look at layers every N steps; epoch, none",
+        help="record layers every N steps; or epoch, or none",
     )
     add("--raw", action="store_true", help="leave the features as they are; they are standardized otherwise")
     add("--bins", type=int, default=32, help="bins of each histogram (default 32)")

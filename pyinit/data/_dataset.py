@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DataError
+from ..linalg.sums import mean
 from ..stream.key import Key
 from .arrays import labels, listed, numbers, row_numbers
 from .order import Rows, batches
@@ -269,9 +270,9 @@ class Dataset:
 
 
 def _moments(column: npt.NDArray[np.float32]) -> tuple[float, float]:
-    """Return mean and sd, by running sums: np.sum does not promise that its order is the same everywhere."""
+    """Return the mean and the standard deviation, the same bits everywhere."""
     values = column.astype(np.float64)
-    mean = float(np.add.accumulate(values)[-1]) / len(values)
     if values.min() == values.max():
         return float(values[0]), 0.0
-    return mean, float(np.sqrt(np.add.accumulate((values - mean) ** 2)[-1] / len(values)))
+    centre = float(mean(values))
+    return centre, float(np.sqrt(mean((values - centre) ** 2)))

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DataError
+from ..linalg.sums import mean
 from ..stream.key import Key
 from ._dataset import Dataset
 from .archive import read_archive
@@ -157,8 +158,7 @@ def _finished(found: Frame, where: str, name: str, missing: str, test: float, ke
                 "a mean of. Ignore that column."
             )
         gap = np.isnan(inputs[:, column])
-        # a running sum has one order on every machine
-        inputs[gap, column] = np.add.accumulate(known)[-1] / len(known)
+        inputs[gap, column] = mean(known)
     return Dataset(
         name,
         inputs.astype(np.float32),

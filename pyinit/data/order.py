@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from operator import index
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import DataError
 from ..recipes.distributions import uniform
+from ..stream.arguments import count, share
 from ..stream.key import Key, as_key
 
-__all__ = ["Rows", "batches", "permutation", "split", "whole"]
+__all__ = ["Rows", "batches", "permutation", "split"]
 
 Rows = npt.NDArray[np.intp]
-
-
-def whole(value: Any, what: str, least: int) -> int:
-    """Return an integer of at least `least`; the error calls it `what`."""
-    try:
-        number = least - 1 if isinstance(value, bool) else index(value)
-    except TypeError:
-        number = least - 1
-    if number < least:
-        raise DataError(f"{what} must be an integer of at least {least}; got {value!r}. Use an int.")
-    return number
 
 
 def permutation(n: int, *, key: int | Key) -> Rows:
@@ -57,7 +45,7 @@ def permutation(n: int, *, key: int | Key) -> Rows:
     >>> pi.data.permutation(6, key=0).tolist()
     [2, 3, 0, 5, 1, 4]
     """
-    draws = uniform()((whole(n, "n", 0),), key=key, dtype="float64")
+    draws = uniform()((count("n", n, 0, error=DataError),), key=key, dtype="float64")
     return np.argsort(draws, kind="stable")
 
 
@@ -94,8 +82,9 @@ def batches(rows: Rows, size: int, *, key: int | Key, epoch: int = 0) -> Iterato
     >>> [batch.tolist() for batch in pi.data.batches(np.arange(5), 2, key=0)]
     [[2, 0], [3, 4], [1]]
     """
-    step = whole(size, "a batch's size", 1)
-    order = permutation(len(rows), key=as_key(key).fold_in("batches").fold_in(whole(epoch, "epoch", 0)))
+    step = count("a batch's size", size, error=DataError)
+    epoch = count("epoch", epoch, 0, error=DataError)
+    order = permutation(len(rows), key=as_key(key).fold_in("batches").fold_in(epoch))
     for start in range(0, len(rows), step):
         yield rows[order[start : start + step]]
 
@@ -128,10 +117,7 @@ def split(n: int, test: float, *, key: int | Key) -> tuple[Rows, Rows]:
     >>> len(train), len(test)
     (8, 2)
     """
-    if isinstance(test, bool) or not isinstance(test, int | float) or not 0 <= test < 1:
-        raise DataError(
-            f"test is the fraction of rows to test on, in [0, 1); got {test!r}. Use 0.2 for a fifth."
-        )
+    test = share("test", test, error=DataError, advice="Use 0.2 for a fifth of the rows.")
     order = permutation(n, key=as_key(key).fold_in("split"))
     kept = n - int(n * test)
     return np.sort(order[:kept]), np.sort(order[kept:])

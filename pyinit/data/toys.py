@@ -7,7 +7,6 @@ Random numbers are float64 fills of pyinit. They are combined by + - * / and sqr
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -15,10 +14,10 @@ import numpy.typing as npt
 
 from ..errors import DataError
 from ..recipes.distributions import normal, uniform
+from ..stream.arguments import count, number, share
 from ..stream.key import Key, as_key
 from ._dataset import Dataset
 from .circle import circle, directions
-from .order import whole
 
 __all__ = ["TOYS", "blobs", "checkerboard", "circles", "moons", "spirals", "toy"]
 
@@ -59,9 +58,7 @@ def circles(n: int = 1000, *, noise: float = 0.05, key: int | Key = 0, factor: f
     >>> pi.data.circles(100)
     Dataset('circles': 100 rows, 80 to train and 20 to test; 2 features; 2 classes)
     """
-    inner = _number(factor, "factor")
-    if not 0 < inner < 1:
-        raise DataError(f"factor must be in (0, 1); got {factor!r}. Use 0.5.")
+    inner = share("factor", factor, "(0, 1)", error=DataError, advice="Use 0.5.")
     rows, root, label = _begin(n, 2, key)
     radius = np.where(label == 0, 1.0, inner)
     return _finish("circles", radius[:, None] * directions(rows, root), label, noise, root)
@@ -143,14 +140,14 @@ def spirals(
     >>> pi.data.spirals(300, arms=3).classes
     ('0', '1', '2')
     """
-    count = _classes(arms, "arms")
-    wound = _number(turns, "turns")
+    kinds = count("arms", arms, 1, 100, error=DataError, advice="Use 2.")
+    wound = number("turns", turns, error=DataError, advice="Use 1.0.")
     if abs(wound) > 100:
         raise DataError(f"turns must be in [-100, 100]; got {turns!r}. Use 1.0.")
-    rows, root, label = _begin(n, count, key)
+    rows, root, label = _begin(n, kinds, key)
     radius = uniform()((rows,), key=root.fold_in("radius"), dtype="float64")
-    angle = wound * radius + label / count
-    return _finish("spirals", radius[:, None] * circle(angle), label, noise, root, count)
+    angle = wound * radius + label / kinds
+    return _finish("spirals", radius[:, None] * circle(angle), label, noise, root, kinds)
 
 
 def blobs(n: int = 1000, *, noise: float = 0.25, key: int | Key = 0, classes: int = 3) -> Dataset:
@@ -186,9 +183,9 @@ def blobs(n: int = 1000, *, noise: float = 0.25, key: int | Key = 0, classes: in
     >>> np.bincount(pi.data.blobs(100).targets)
     array([34, 33, 33])
     """
-    count = _classes(classes, "classes")
-    _, root, label = _begin(n, count, key)
-    return _finish("blobs", circle(np.arange(count) / count)[label], label, noise, root, count)
+    kinds = count("classes", classes, 1, 100, error=DataError, advice="Use 3.")
+    _, root, label = _begin(n, kinds, key)
+    return _finish("blobs", circle(np.arange(kinds) / kinds)[label], label, noise, root, kinds)
 
 
 def checkerboard(n: int = 1000, *, noise: float = 0.0, key: int | Key = 0, cells: int = 4) -> Dataset:
@@ -227,9 +224,9 @@ def checkerboard(n: int = 1000, *, noise: float = 0.0, key: int | Key = 0, cells
     >>> bool((squares.sum(axis=1) % 2 == board.targets).all())
     True
     """
-    side = whole(cells, "cells", 2)
-    if side % 2 or side > 100:
-        raise DataError(f"cells must be even and in [2, 100]; got {cells!r}. Use 4.")
+    side = count("cells", cells, 2, 100, error=DataError, advice="Use 4.")
+    if side % 2:
+        raise DataError(f"cells must be even; got {side}. Use 4.")
     rows, root, label = _begin(n, 2, key)
     draws = uniform()((rows, 4), key=root.fold_in("square"), dtype="float64")
     row = np.floor(draws[:, 0] * side)
@@ -283,28 +280,15 @@ def toy(kind: str, n: int = 1000, *, key: int | Key = 0, **options: Any) -> Data
     return TOYS[kind](n, key=key, **options)
 
 
-def _number(value: Any, what: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not isfinite(value):
-        raise DataError(f"{what} must be a finite number; got {value!r}. Use a float.")
-    return float(value)
-
-
-def _classes(value: Any, what: str) -> int:
-    count = whole(value, what, 1)
-    if count > 100:
-        raise DataError(f"{what} must be at most 100; got {count}. Use fewer.")
-    return count
-
-
 def _begin(n: Any, classes: int, key: int | Key) -> tuple[int, Key, Labels]:
     """Return the checked count of rows, the key and the rows' classes."""
-    rows = whole(n, "n", classes)
+    rows = count("n", n, classes, error=DataError)
     return rows, as_key(key), np.arange(rows, dtype=np.int64) % classes
 
 
 def _finish(name: str, points: Points, label: Labels, noise: Any, root: Key, classes: int = 2) -> Dataset:
     """Add noise and return the data set."""
-    std = _number(noise, "noise")
+    std = number("noise", noise, error=DataError, advice="It is a standard deviation.")
     if not 0 <= std <= 1e6:
         raise DataError(f"noise must be in [0, 1e6]; got {noise!r}. It is a standard deviation.")
     rows = len(label)

@@ -17,22 +17,22 @@ from ..stream.window import Shape
 __all__ = ["check_cut", "concrete", "filled"]
 
 _ALIGNMENT = 64
-"""Bytes: where XLA's CPU client begins a buffer, and thus what it takes over instead of copying."""
+"""In bytes. XLA's CPU client takes over a buffer with this alignment, and copies any other."""
 
 Writer = Callable[[npt.NDArray[Any], Shape], None]
 
 
 def filled(shape: Shape, dtype: np.dtype[Any], write: Writer, sharding: Sharding | None) -> jax.Array:
-    """Return an array of which every shard that this process addresses was written once.
+    """Return an array; every shard that this process addresses is written once.
 
     Parameters
     ----------
     shape : tuple of int
-        Of the whole array.
+        Shape of the whole array.
     dtype : numpy.dtype
-        Of its elements.
+        Dtype of its elements.
     write : callable
-        Given the memory of a shard and the index of its first element, writes it.
+        Called with the memory of a shard and the index of its first element; it writes the shard.
     sharding : jax.sharding.Sharding or None
         None leaves the array uncommitted on the default device.
 
@@ -43,9 +43,9 @@ def filled(shape: Shape, dtype: np.dtype[Any], write: Writer, sharding: Sharding
     """
     sharding = _padded(sharding, len(shape))
     if sharding is None:
-        whole = _memory(shape, dtype)
-        write(whole, (0,) * len(shape))
-        return jax.device_put(whole)
+        memory = _memory(shape, dtype)
+        write(memory, (0,) * len(shape))
+        return jax.device_put(memory)
     check_cut(sharding, shape)
     written: dict[tuple[Shape, Shape], npt.NDArray[Any]] = {}
 
@@ -70,7 +70,7 @@ def check_cut(sharding: Sharding, shape: Shape) -> None:
 
 
 def concrete(sharding: Any, what: str) -> Sharding | None:
-    """Return a sharding over devices: a PartitionSpec, or an abstract mesh, means the mesh that is set."""
+    """Return a sharding over devices; a PartitionSpec or an abstract mesh refers to the mesh that is set."""
     if sharding is None:
         return None
     if isinstance(sharding, NamedSharding):
@@ -94,7 +94,7 @@ def concrete(sharding: Any, what: str) -> Sharding | None:
 
 
 def _padded(sharding: Sharding | None, rank: int) -> Sharding | None:
-    """Return a sharding with a part for every axis, as JAX writes it where shardings are types."""
+    """Return a sharding with an entry for every axis, as JAX writes shardings that are part of a type."""
     if not isinstance(sharding, NamedSharding) or AxisType.Explicit not in sharding.mesh.axis_types:
         return sharding
     missing = rank - len(sharding.spec)
@@ -104,7 +104,7 @@ def _padded(sharding: Sharding | None, rank: int) -> Sharding | None:
 
 
 class LayoutTypeError(LayoutError, TypeError):
-    """Something that is no sharding; JAX raises TypeError for it."""
+    """Raised for something that is not a sharding; JAX raises a TypeError for it."""
 
 
 def _memory(shape: Shape, dtype: np.dtype[Any]) -> npt.NDArray[Any]:

@@ -1,4 +1,4 @@
-"""What a caller's recipe says of each leaf of a model: one recipe, ordered patterns, or a function."""
+"""The recipe that a caller gives for each leaf of a model: one recipe, ordered patterns, or a function."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ Recipes: TypeAlias = (
 
 @dataclass(frozen=True)
 class Choice:
-    """What the caller says of a leaf.
+    """What the caller requests for a leaf.
 
     Parameters
     ----------
     recipe : Recipe or None
-        None leaves the leaf as it is without a recipe.
+        None leaves the leaf to its default.
     everywhere : bool
-        Whether the recipe speaks of every leaf, and so only of those that are drawn at random.
+        Whether the recipe was given for all leaves; it then applies to those that are drawn at random.
     zero_rows : tuple of int
-        Rows that are zero all the same.
+        Rows that are set to zero.
     """
 
     recipe: Recipe | None = None
@@ -39,12 +39,12 @@ class Choice:
 
 
 def chosen(recipe: Any, leaves: Mapping[str, Shape]) -> dict[str, Choice]:
-    """Return what is said of every leaf, by its name.
+    """Return the choice for every leaf, by its name.
 
     Raises
     ------
     RecipeError
-        If a pattern matches no leaf, or what is given is no recipe.
+        If a pattern matches no leaf, or something given is not a recipe.
     """
     if recipe is None:
         return dict.fromkeys(leaves, Choice())
@@ -55,7 +55,7 @@ def chosen(recipe: Any, leaves: Mapping[str, Shape]) -> dict[str, Choice]:
     rules = as_rules(recipe)
     check_matched(rules, leaves)
     first = deciding(rules)
-    return {name: _of(first(name, _is_kernel(shape))) for name, shape in leaves.items()}
+    return {name: _of_rule(first(name, _is_kernel(shape))) for name, shape in leaves.items()}
 
 
 def _answered(answer: Any, name: str) -> Choice:
@@ -65,10 +65,10 @@ def _answered(answer: Any, name: str) -> Choice:
         raise RecipeError(f"{name}: {error}") from None
 
 
-def _of(rule: Rule | None) -> Choice:
+def _of_rule(rule: Rule | None) -> Choice:
     return Choice() if rule is None else Choice(as_recipe(rule.recipe), zero_rows=rule.zero_rows)
 
 
 def _is_kernel(shape: Shape) -> bool:
-    # (1, 1, 1, features) is a norm's
+    # a norm's scale may have the shape (1, 1, 1, features)
     return len(shape) == 2 or sum(n != 1 for n in shape) > 1

@@ -1,4 +1,4 @@
-"""What Flax and Haiku make of a parameter by its name, shape and siblings, where these leave no doubt."""
+"""How Flax and Haiku initialize a parameter, as far as its name, shape and siblings determine it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ..recipes.truncation import moments
 from ..stream.window import Shape
 from .siblings import of_attention, of_bias
 
-__all__ = ["Leaf", "conventional", "told_axes"]
+__all__ = ["Leaf", "conventional", "known_axes"]
 
 RECORD = "Record the model with pyinit.jax.init, or give a rule with batch_axis, in_axis and out_axis."
 
 
 @dataclass(frozen=True)
 class Leaf:
-    """A parameter among all others: their shapes by name."""
+    """A parameter, and the shapes of all parameters by name."""
 
     name: str
     shape: Shape
@@ -35,7 +35,7 @@ class Leaf:
 
     @property
     def module(self) -> str:
-        """The name of what holds the parameter."""
+        """The name of the module that holds the parameter."""
         return self.name.rpartition(".")[0]
 
     @property
@@ -45,7 +45,7 @@ class Leaf:
 
     @property
     def rank(self) -> int:
-        """How many axes there are; those of 1 do not count."""
+        """The number of axes that are longer than 1."""
         return sum(n != 1 for n in self.shape)
 
     def sibling(self, name: str) -> Shape | None:
@@ -59,19 +59,19 @@ class Leaf:
 
 
 def conventional(leaf: Leaf) -> Recipe | None:
-    """Return the recipe by which Flax or Haiku makes a parameter, or None where the name is not known.
+    """Return the recipe with which Flax or Haiku makes a parameter, or None for an unknown name.
 
     Raises
     ------
     RecipeError
-        If the name is known, and the shape leaves open what its axes are.
+        If the name is known, but the shape does not determine what its axes are.
     """
     make = _MAKERS.get(leaf.last)
     return None if make is None else make(leaf)
 
 
-def told_axes(leaf: Leaf) -> Axes:
-    """Return what names and siblings say of a weight's axes, for a recipe that says nothing."""
+def known_axes(leaf: Leaf) -> Axes:
+    """Return a weight's axes as its name and siblings determine them, for a recipe that names none."""
     if leaf.last in ("embedding", "embeddings") and len(leaf.shape) == 2:
         return _TABLE
     heads = of_attention(leaf.holder, leaf.shape, leaf.beside) if leaf.last == "kernel" else None
@@ -83,7 +83,7 @@ def _lecun(axes: Axes, scale: float = 1.0) -> Recipe:
 
 
 _LECUN = VarianceScaling(1.0, "fan_in", "truncated_normal")
-# an embedding has variance 1 / features: these are its inputs
+# an embedding has variance 1 / features, so the features count as its inputs
 _TABLE = Axes(in_axis=-1, out_axis=-2)
 _EMBEDDING = VarianceScaling(1.0, "fan_in", "normal", in_axis=-1, out_axis=-2)
 # Haiku truncates at 2 std and does not correct the variance
@@ -91,7 +91,7 @@ _CUT = moments(-2.0, 2.0)[1]
 
 
 def _axes(leaf: Leaf, bias: str) -> Axes:
-    """Return a kernel's axes, if the name, the shape and the bias leave no doubt."""
+    """Return a kernel's axes, if the shape and the bias determine them."""
     other = leaf.sibling(bias)
     found = of_bias(leaf.shape, other)
     if found is not None:
@@ -103,7 +103,7 @@ def _axes(leaf: Leaf, bias: str) -> Axes:
 
 
 def _matrix(recipe: Recipe) -> Callable[[Leaf], Recipe]:
-    """Return the maker of a parameter that has two axes, and else is a stack or something else."""
+    """Return the maker of a parameter that must have two axes."""
 
     def make(leaf: Leaf) -> Recipe:
         if len(leaf.shape) != 2:
@@ -121,23 +121,23 @@ def _kernel(leaf: Leaf) -> Recipe:
     if not any(leaf.beside(partner) for partner in partners):
         raise RecipeError(
             f"{leaf.holder}.kernel is a recurrent cell's, and orthogonal, only beside {partners[0]}.kernel, "
-            f"which is not there. {RECORD}"
+            f"which is missing. {RECORD}"
         )
     return Orthogonal()
 
 
-# `if` is no name of Python: nnx adds an underscore
+# `if` is a keyword of Python, so nnx adds an underscore
 _RECURRENT: dict[str, tuple[str, ...]] = {
     "h": ("i",),
     "dense_h": ("dense_i",),
     "hf": ("if", "if_"),
     **{f"h{gate}": (f"i{gate}",) for gate in "igorzn"},
 }
-"""Modules of a cell that multiply its state, and what multiplies its input beside each."""
+"""The modules of a cell that multiply its state, each with those that multiply its input."""
 
 
 def _bias(leaf: Leaf) -> Recipe:
-    # of a minimal gated unit alone: an LSTM has an "io" too
+    # only in a minimal gated unit: an LSTM has an "io" as well
     forget = leaf.holder == "if" and leaf.beside("in") and not leaf.beside("io")
     return ones() if forget else zeros()
 
@@ -145,14 +145,14 @@ def _bias(leaf: Leaf) -> Recipe:
 def _haiku(leaf: Leaf) -> Recipe:
     axes = _axes(leaf, "b")
     if "transpose" in leaf.module and len(leaf.shape) > 2:
-        # [k..., out, in], and the bias has the outputs
+        # the kernel is [k..., out, in], and the bias has an element for each output
         ins = (*range(len(leaf.shape) - 2), len(leaf.shape) - 1)
         axes = Axes(in_axis=ins, out_axis=len(leaf.shape) - 2)
     return _lecun(axes, _CUT)
 
 
 def _vector(recipe: Recipe, *partners: str) -> Callable[[Leaf], Recipe]:
-    """Return the maker of a parameter with one axis; with more, only if a norm's other half has as many."""
+    """Return the maker of a parameter that must have one axis, or the shape of one of its partners."""
 
     def make(leaf: Leaf) -> Recipe:
         if leaf.rank > 1 and not any(leaf.sibling(partner) == leaf.shape for partner in partners):
@@ -180,7 +180,7 @@ _MAKERS: dict[str, Callable[[Leaf], Recipe]] = {
     "w_h": _matrix(_LECUN),
     "embeddings": _matrix(TruncatedNormal()),
     "negative_slope": _slope,
-    # names so short or common that a matrix of that name may be something else
+    # these names are so common that a matrix of that name may be something else
     "scale": _vector(ones(), "bias", "offset"),
     "var": _vector(ones(), "mean"),
     "mean": _vector(zeros(), "var"),

@@ -1,4 +1,4 @@
-"""A leaf, decided before any is made: what fills it, with which key, and where it lies."""
+"""A leaf, decided before any memory is allocated: its plan, its key and its sharding."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ import numpy as np
 from ..errors import DTypeError, PyinitError, RecipeError
 from ..recipes.distributions import Constant
 from ..recipes.recipe import Recipe
+from ..recipes.rules import check_rows
+from ..stream.dtypes import FLOATS
 from ..stream.kernels import execute
 from ..stream.key import Key
 from ..stream.plan import Plan
 from ..stream.window import Shape
 from .arrays import filled
-from .initializer import DRAWN, canonical
+from .initializer import canonical
 
 __all__ = ["Complaints", "Draft", "drafted"]
 
@@ -38,7 +40,7 @@ class Draft:
         plan = self.plan
 
         def write(out: Any, start: Shape) -> None:
-            if out.dtype.name in DRAWN:
+            if out.dtype.name in FLOATS:
                 execute(plan, out, self.key, start, threads)
             else:
                 out[...] = plan.numbers[0]
@@ -64,41 +66,39 @@ def drafted(
     RecipeError, ShapeError, DTypeError, LayoutError
         If the recipe cannot fill it.
     """
-    for row in zero_rows:
-        if not leaf.shape or not 0 <= row < leaf.shape[0]:
-            raise RecipeError(f"shape {leaf.shape} has no row {row} to keep zero. Count from 0.")
+    check_rows(zero_rows, leaf.shape)
     dtype = canonical(leaf.dtype)
-    if dtype.name in DRAWN:
+    if dtype.name in FLOATS:
         plan = recipe.plan(leaf.shape, dtype.name)
         return Draft(plan, dtype, key, sharding, tuple(zero_rows))
     if not isinstance(recipe, Constant) or np.array(recipe.value).astype(dtype) != recipe.value:
         raise DTypeError(
             f"only a constant of its own can fill an array of {dtype}; got {recipe!r}. Name one, such as "
-            f"{{{name!r}: pyinit.zeros()}}, or make the leaf yourself: what is no ShapeDtypeStruct is kept."
+            f"{{{name!r}: pyinit.zeros()}}, or make the leaf yourself: only a ShapeDtypeStruct is filled."
         )
     plan = Plan("constant", leaf.shape, dtype.name, numbers=(recipe.value,))
     return Draft(plan, dtype, key, sharding, tuple(zero_rows))
 
 
 class Complaints:
-    """What is wrong with leaves: collected, so that all of them are named at once."""
+    """Collects the errors of leaves, so that all of them are named at once."""
 
     def __init__(self) -> None:
         self._found: list[tuple[str, PyinitError]] = []
 
     @contextmanager
     def of(self, name: str) -> Iterator[None]:
-        """Collect what a leaf of this name raises."""
+        """Collect an error that is raised for the leaf of this name."""
         try:
             yield
         except PyinitError as error:
             self._found.append((name, error))
 
     def check(self) -> None:
-        """Raise what was collected: one leaf's error as it is, of several a RecipeError."""
+        """Raise the error of a single leaf as it is, and one RecipeError for several leaves."""
         if not self._found:
             return
-        said = [f"{name}: {error}" for name, error in self._found]
-        if len(said) == 1:
-            raise type(self._found[0][1])(said[0]) from None
-        raise RecipeError(f"{len(said)} leaves cannot be made. {' '.join(said)}") from None
+        messages = [f"{name}: {error}" for name, error in self._found]
+        if len(messages) == 1:
+            raise type(self._found[0][1])(messages[0]) from None
+        raise RecipeError(f"{len(messages)} leaves cannot be made. {' '.join(messages)}") from None

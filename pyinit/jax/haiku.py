@@ -1,4 +1,4 @@
-"""Initializers as Haiku calls them: with a shape and a dtype, the key taken from the transform."""
+"""Initializers as Haiku calls them: with a shape and a dtype; the key comes from the transform."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def for_haiku(init: Callable[..., jax.Array]) -> Callable[[Any, Any], jax.Array]
     Parameters
     ----------
     init : Initializer
-        Of `pyinit.jax.initializers` or `pyinit.jax.initializer`.
+        An initializer from `pyinit.jax.initializers` or `pyinit.jax.initializer`.
 
     Returns
     -------
     callable
-        Of (shape, dtype). Under ``hk.transform`` it draws with the next key of ``hk.next_rng_key``; a
-        transform without a key can still make constants.
+        A function of (shape, dtype). Under ``hk.transform`` it draws with the next key of
+        ``hk.next_rng_key``; a transform without a key can still make constants.
 
     Raises
     ------

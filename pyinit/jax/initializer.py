@@ -1,4 +1,4 @@
-"""A recipe as JAX wants it: called with a key, a shape and a dtype, under a trace or not."""
+"""A recipe as a JAX initializer: called with a key, a shape and a dtype, traced or not."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..errors import DTypeError, RecipeError, ShapeError
+from ..errors import RecipeError, ShapeError, UnsupportedDTypeError
 from ..recipes.recipe import Recipe, as_recipe
 from ..stream.arguments import number as recipe_number
-from ..stream.dtypes import storage
+from ..stream.dtypes import FLOATS, storage, unsupported
 from ..stream.kernels import execute
 from ..stream.key import Key
 from ..stream.plan import Plan
@@ -21,9 +21,7 @@ from . import keys
 from .arrays import concrete, filled
 
 __all__ = [
-    "DRAWN",
     "Initializer",
-    "UnsupportedDTypeError",
     "canonical",
     "constrained",
     "initializer",
@@ -34,11 +32,7 @@ __all__ = [
 
 
 class TracedShapeError(ShapeError, TypeError):
-    """A shape that is traced; JAX raises TypeError for it."""
-
-
-class UnsupportedDTypeError(DTypeError, ValueError):
-    """A dtype that is not drawn; `jax.random` raises ValueError for one that is no float."""
+    """Raised for a shape that is traced; JAX raises a TypeError for it."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -52,7 +46,7 @@ class Initializer:
     recipe : Recipe
         What the weights should be.
     dtype : dtype, optional
-        Used where a call names none; by default JAX's default float.
+        Used if a call names none; by default JAX's default float.
 
     Examples
     --------
@@ -65,7 +59,7 @@ class Initializer:
     """
 
     recipe: Recipe
-    # no part of the hash: "bfloat16" equals NumPy's dtype of that name, which has another
+    # left out of the hash: "bfloat16" equals NumPy's dtype of that name, which has another hash
     dtype: Any = field(default=None, hash=False)
 
     def __repr__(self) -> str:
@@ -80,9 +74,9 @@ class Initializer:
         key : jax.Array or Key
             One JAX key, typed or raw; see `pyinit.jax.from_key` for the stream that it names.
         shape : sequence of int
-            Of the whole array.
+            Shape of the whole array.
         dtype : dtype, optional
-            float32, bfloat16, float16, or float64 where JAX has it switched on.
+            float32, bfloat16, float16, or float64 where JAX has it enabled.
         out_sharding : jax.sharding.Sharding or PartitionSpec, optional
             Outside of a trace, each shard that this process addresses is drawn alone.
 
@@ -91,17 +85,17 @@ class Initializer:
         jax.Array
             The same values whether traced or not (normals within 2e-6), and for every sharding.
         """
-        found = canonical(self.dtype if dtype is None else dtype)
+        resolved = canonical(self.dtype if dtype is None else dtype)
         extent = static_shape(shape)
-        plan = self.planned(extent, found)
+        plan = self.planned(extent, resolved)
         if is_traced(key):
             from .traced.traced import draw
 
-            return constrained(draw(self.recipe_for(extent), keys.words(key), extent, found), out_sharding)
+            return constrained(draw(self.recipe_for(extent), keys.words(key), extent, resolved), out_sharding)
         return _drawn(plan, keys.from_key(key), concrete(out_sharding, "out_sharding"))
 
     def recipe_for(self, shape: Shape) -> Recipe:
-        """Return the recipe that this shape gets."""
+        """Return the recipe for this shape."""
         return self.recipe
 
     def plan(self, shape: Any, dtype: Any = None) -> Plan:
@@ -110,23 +104,17 @@ class Initializer:
 
     def planned(self, shape: Shape, dtype: np.dtype[Any]) -> Plan:
         """Plan a checked shape and a canonical dtype."""
-        if dtype.name not in DRAWN:
-            raise UnsupportedDTypeError(
-                f"pyinit draws float32, float64, bfloat16 and float16; got {dtype}. Draw one of these and "
-                "convert, or use jax.nn.initializers for complex numbers."
-            )
+        if dtype.name not in FLOATS:
+            advice = "Draw one of these and convert, or use jax.nn.initializers for complex numbers."
+            raise unsupported("pyinit draws", dtype, advice, UnsupportedDTypeError)
         return self.recipe_for(shape).plan(shape, dtype.name)
 
 
-DRAWN = frozenset({"float32", "float64", "bfloat16", "float16"})
-"""The dtypes that are drawn, by name."""
-
-
 def canonical(dtype: Any) -> np.dtype[Any]:
-    """Return the dtype that JAX would use where this one is asked for, as a NumPy dtype."""
+    """Return the dtype that JAX uses when this one is requested, as a NumPy dtype."""
     if dtype is None:
         return np.dtype(jnp.result_type(float))
-    # warns, as JAX does, where 64 bits are asked for and switched off
+    # warns, as JAX does, where 64 bits are requested but not enabled
     return np.dtype(jnp.empty((0,), dtype).dtype if np.dtype(dtype).itemsize >= 8 else dtype)
 
 
@@ -150,7 +138,7 @@ def initializer(recipe: Recipe | str, dtype: Any = None) -> Initializer:
         stores kernels; Equinox stores (out, in), which is ``layout="torch"``. More axes than two must be
         named: ``layout="jax"`` for a convolution of Flax, or ``batch_axis``, ``in_axis`` and ``out_axis``.
     dtype : dtype, optional
-        Used where a call names none.
+        Used if a call names none.
 
     Returns
     -------
@@ -160,7 +148,7 @@ def initializer(recipe: Recipe | str, dtype: Any = None) -> Initializer:
     Raises
     ------
     RecipeError
-        If it is no recipe.
+        If it is not a recipe.
 
     Examples
     --------
@@ -173,7 +161,7 @@ def initializer(recipe: Recipe | str, dtype: Any = None) -> Initializer:
 
 
 def _drawn(plan: Plan, key: Key, sharding: jax.sharding.Sharding | None) -> jax.Array:
-    """Return what a plan makes under a key, each shard alone."""
+    """Return the array that a plan gives under a key; each shard is drawn alone."""
 
     def write(out: Any, start: Shape) -> None:
         execute(plan, out, key, start, None)
@@ -182,8 +170,8 @@ def _drawn(plan: Plan, key: Key, sharding: jax.sharding.Sharding | None) -> jax.
 
 
 def is_traced(key: Any) -> bool:
-    """Tell whether the array belongs into a computation that is being traced, by its key or its place."""
-    # under jit and eval_shape even what depends on no argument is traced
+    """Return whether an array drawn with this key, at this point, is part of a traced computation."""
+    # under jit and eval_shape even arrays that depend on no argument are traced
     return isinstance(key, jax.core.Tracer) or isinstance(jnp.asarray(0), jax.core.Tracer)
 
 
@@ -198,7 +186,7 @@ def constrained(array: jax.Array, sharding: Any) -> jax.Array:
 
 
 def number(what: str, value: Any) -> float:
-    """Return a parameter as a float; under a trace it must be known all the same."""
+    """Return a parameter as a float; it must be known even while tracing."""
     if isinstance(value, jax.core.Tracer):
         raise RecipeError(
             f"{what} must be known while tracing; got a tracer. Give a number, and multiply what is drawn."

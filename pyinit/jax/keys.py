@@ -1,4 +1,4 @@
-"""JAX keys and keys of the stream: words so ordered that ``jax.random.key(7)`` is ``pyinit.key(7)``."""
+"""JAX keys as keys of the stream and back; ``jax.random.key(7)`` becomes ``pyinit.key(7)``."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ __all__ = ["KeyTypeError", "from_key", "made_key", "root_key", "to_key", "words"
 
 
 class KeyTypeError(SeedError, TypeError):
-    """Something that is no JAX key; `jax.random` raises TypeError for it."""
+    """Raised for something that is not a JAX key; `jax.random` raises a TypeError for it."""
 
 
 class KeyShapeError(SeedError):
-    """Several keys where one was needed; `jax.random` raises ValueError for them."""
+    """Raised for several keys where one is needed; `jax.random` raises a ValueError for them."""
 
 
 _ORDER = {1: (0, None, None, None), 2: (1, 0, None, None), 4: (1, 0, 3, 2)}
-"""By its number of words: which word of a JAX key is (lo seed, hi seed, lo offset, hi offset); None is 0."""
+"""For each number of words: which word is (lo seed, hi seed, lo offset, hi offset); None means 0."""
 
 
 def from_key(jax_key: Any) -> Key:
     """Return the stream's key that a JAX key names.
 
     JAX writes the high word first, so two words (d0, d1) name the seed ``d0 << 32 | d1``, with offset 0, and
-    the key of ``jax.random.key(7)`` is ``pyinit.key(7)``, in JAX's default implementation: others write the
+    the key of ``jax.random.key(7)`` is ``pyinit.key(7)``, with JAX's default implementation; others write the
     seed twice or mix it first. Four words name seed and offset, in this order; one word names a seed. No two
     keys of an implementation share a name.
 
     Parameters
     ----------
     jax_key : jax.Array
-        One key that is no tracer: typed, of any implementation, or raw words of uint32.
+        One key, not a tracer: typed, of any implementation, or raw words of uint32.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def from_key(jax_key: Any) -> Key:
     Raises
     ------
     KeyTypeError
-        If it is no key; a TypeError.
+        If it is not a key; this is a TypeError as well.
     SeedError
         If it holds several keys.
 
@@ -68,7 +68,7 @@ def from_key(jax_key: Any) -> Key:
 
 
 def to_key(key: int | Key, *, impl: str = "threefry2x32") -> jax.Array:
-    """Return the JAX key that a key of the stream names: `from_key` of it is the key again.
+    """Return the JAX key that a key of the stream becomes; `from_key` converts it back.
 
     Its words are those of the key, high word first. `jax.random` draws other numbers with it than pyinit
     does; the initializers of `pyinit.jax` draw pyinit's.
@@ -78,8 +78,8 @@ def to_key(key: int | Key, *, impl: str = "threefry2x32") -> jax.Array:
     key : int or Key
         An int is a seed.
     impl : str
-        JAX's implementation: one of two words, such as the default, holds a key with offset 0; one of four
-        words ("rbg") holds any.
+        JAX's implementation. One with two words, such as the default, holds a key with offset 0; one with
+        four words ("rbg") holds any key.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def to_key(key: int | Key, *, impl: str = "threefry2x32") -> jax.Array:
     Raises
     ------
     SeedError
-        If the key has an offset that the implementation has no words for: so has every key that was folded.
+        If the key has an offset, as every folded key has, and the implementation has no words for it.
 
     Examples
     --------
@@ -118,7 +118,7 @@ _LOW = 0xFFFFFFFF
 
 
 def root_key(key: Any) -> Key:
-    """Return the key of a model: an int is a seed, a Key itself, a JAX key what it names."""
+    """Return a model's key from an int, which is a seed, a Key, or a JAX key."""
     return from_key(key) if isinstance(key, jax.Array | np.ndarray) else as_key(key)
 
 
@@ -128,7 +128,7 @@ def words(jax_key: Any) -> jax.Array:
         halves = (jax_key.seed, jax_key.offset)
         return jnp.array([word >> shift & 0xFFFFFFFF for word in halves for shift in (0, 32)], jnp.uint32)
     data = _data(jax_key)
-    # made from a word: under vmap it must lie where the words of a batch of keys do
+    # made from a word, so that under vmap it is placed as the words of a batch of keys are
     zero = data[0] & np.uint32(0)
     return jnp.stack([zero if at is None else data[at] for at in _ORDER[data.size]])
 

@@ -10,7 +10,7 @@ import jax
 __all__ = ["names_of", "places_of"]
 
 _BOXES = (("flax.core.meta", "AxisMetadata"), ("flax.nnx.variablelib", "Variable"))
-"""What Flax wraps around a leaf; a tree has none where Flax was never imported."""
+"""The classes that Flax wraps around a leaf; no tree holds one unless Flax was imported."""
 
 
 def names_of(tree: Any) -> list[str]:
@@ -27,7 +27,7 @@ def names_of(tree: Any) -> list[str]:
 
 
 def places_of(shardings: Any, tree: Any) -> list[Any]:
-    """Return a sharding, or None, for every leaf: `shardings` is one, or a tree or a prefix of one."""
+    """Return a sharding or None for every leaf; `shardings` is one, or a tree or prefix of a tree."""
     each: list[Any] = []
 
     def extend(place: Any, part: Any) -> None:

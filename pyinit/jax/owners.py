@@ -13,7 +13,7 @@ from ..recipes.fans import Axes
 __all__ = ["Owned", "axes_of_owners"]
 
 Owned = tuple[Axes, bool]
-"""The axes of a weight, and whether those that are not named are a receptive field."""
+"""The axes of a weight, and whether the axes that are not named are a receptive field."""
 
 
 def axes_of_owners(tree: Any) -> list[Owned | None]:
@@ -49,7 +49,7 @@ def _linear(module: Any, name: str, rank: int) -> Owned | None:
 
 
 def _table(module: Any, name: str, rank: int) -> Owned | None:
-    # [rows, features]: the features are its inputs, as in the output layer that shares it
+    # the table is [rows, features]; the features are its inputs, as in the output layer that shares it
     return Axes(in_axis=rank - 1, out_axis=rank - 2, batch_axis=_stack(rank, 2)), False
 
 
@@ -66,7 +66,7 @@ def _convolution(module: Any, name: str, rank: int) -> Owned | None:
 
 
 def _transposed(module: Any, name: str, rank: int) -> Owned | None:
-    # [out, in / groups, k...]: with groups no layout of `Axes`
+    # the weight is [out, in / groups, k...]; with groups no layout of `Axes` describes it
     if name != "weight" or module.groups != 1:
         return None
     batch = _stack(rank, 2 + module.num_spatial_dims)

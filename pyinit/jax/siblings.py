@@ -1,4 +1,4 @@
-"""What the parameters beside a kernel say of the kernel's axes, in Flax and Haiku."""
+"""How the parameters beside a kernel determine the kernel's axes, in Flax and Haiku."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ __all__ = ["of_attention", "of_bias"]
 
 
 def of_bias(kernel: Shape, bias: Shape | None) -> Axes | None:
-    """Return the axes of a kernel whose bias has one axis, or of a matrix; None where they are not told.
+    """Return the axes of a kernel whose bias has one axis, or of a matrix; None if they are not determined.
 
-    The outputs are the last axis (or, where a transposed convolution of Flax is stored turned, the last but
-    one), so no axis numbers layers, and all others are inputs or receptive field: Flax counts them alike. A
-    bias with more axes does not tell stacked layers, a local convolution, `DenseGeneral` and `Einsum` apart.
+    The outputs are the last axis, or the last but one where Flax stores a transposed convolution with its
+    channels swapped. So no axis numbers layers, and all other axes are inputs or receptive field, which Flax
+    counts alike. A bias with more axes does not distinguish stacked layers, a local convolution,
+    `DenseGeneral` and `Einsum`.
     """
     if bias is None:
         return Axes() if len(kernel) == 2 else None
@@ -28,8 +29,7 @@ def of_bias(kernel: Shape, bias: Shape | None) -> Axes | None:
 def of_attention(module: str, kernel: Shape, beside: Callable[[str], Shape | None]) -> Axes | None:
     """Return the axes of a projection to heads: [features, heads, width] beside an output [heads, width, n].
 
-    Of stacked layers the output would have to begin as the projection ends, too: with as many layers as
-    features, which is refused.
+    Stacked layers can have such shapes only if there are as many layers as features; that case is refused.
     """
     out = beside("out")
     if module not in ("query", "key", "value") or len(kernel) != 3 or out is None:

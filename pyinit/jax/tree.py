@@ -1,4 +1,4 @@
-"""A model's abstract tree becomes real: each leaf under the key of its name, each shard where it lies."""
+"""Fills a model's abstract tree: each leaf under the key of its name, each shard on its own device."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..stream.arguments import check_threads
 from ..stream.key import Key
 from .arrays import check_cut, concrete
 from .choosing import Choice, Recipes, chosen
-from .conventions import Leaf, conventional, told_axes
+from .conventions import Leaf, conventional, known_axes
 from .drafts import Complaints, Draft, drafted
 from .keys import made_key, root_key
 from .leaves import names_of, places_of
@@ -50,42 +50,42 @@ def init_tree(
         leaf where its ShapeDtypeStruct says, else uncommitted on the default device. A PartitionSpec means
         the mesh of ``jax.set_mesh``.
     recipe : Recipe, str, mapping, sequence of rules or callable, optional
-        By default Flax's and Haiku's own, where the name, the shape and the parameters beside it tell them:
-        a ``kernel`` lecun_normal (in recurrent cells orthogonal), an ``embedding`` normal with variance
+        By default Flax's and Haiku's own, where the name, the shape and the parameters beside it determine
+        them: a ``kernel`` lecun_normal (in recurrent cells orthogonal), an ``embedding`` normal with variance
         1 / features, ``bias`` and ``mean`` zeros, ``scale`` and ``var`` ones, ... One recipe replaces what
         the defaults draw, and leaves their constants. Ordered patterns (``{"*.kernel": "he_normal"}``) come
-        before the defaults, and so does a function of (name, shape), which returns None for what it leaves
-        to them.
+        before the defaults, and so does a function of (name, shape), which returns None for what it leaves to
+        them.
     key : int, Key or JAX key
-        The model's.
+        The model's key.
     threads : int, optional
         At most this many threads. The values do not depend on it.
 
     Returns
     -------
     pytree
-        Of the same structure.
+        A tree of the same structure.
 
     Raises
     ------
     RecipeError
-        If two leaves have one name, a pattern matches none, or a leaf has no recipe: no rule names it, and no
-        default is sure of it. All such leaves are named at once.
+        If two leaves have the same name, a pattern matches none, or a leaf has no recipe because no rule
+        names it and no default is certain. The message names all such leaves.
     ShapeError, DTypeError, LayoutError, SeedError
         As for a single recipe, with the leaf's name; before any memory is allocated.
 
     Notes
     -----
     A name is the path to the leaf, joined with dots: ``params.Dense_0.kernel``, ``layers.0.weight``. A leaf
-    of integers takes a constant. A PRNG key (of ``nnx.Rngs``) is made from the key and its name.
+    of integers takes a constant. A PRNG key (as in ``nnx.Rngs``) is made from the key and its name.
 
-    A name cannot tell all: a kernel of three axes without a bias may be a convolution's, one with two axes of
-    outputs, or one of each of many layers. Such leaves are refused. `pyinit.jax.init` records the model's own
-    initialization instead of telling it by names, and needs no rule.
+    A name is not always enough: a kernel with three axes and no bias may belong to a convolution, to a layer
+    with two axes of outputs, or to a stack of layers. Such leaves are refused. `pyinit.jax.init` records the
+    model's own initialization instead of deriving it from names, and needs no rule.
 
-    A recipe that names no axes counts a matrix as (in, out); in Equinox's modules it counts as these do. A
-    bias beside a kernel tells stacked layers and several axes of outputs; what else has more than two axes
-    needs a recipe with a ``layout``, or with ``batch_axis``, ``in_axis`` and ``out_axis``.
+    For a recipe that names no axes, a matrix is (in, out); the axes of Equinox's modules are known, and so
+    are those of attention's projections. Any other weight with more than two axes needs a recipe with a
+    ``layout``, or with ``batch_axis``, ``in_axis`` and ``out_axis``.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def init_tree(
     True
     """
     root = root_key(key)
-    check_threads(threads)
+    threads = check_threads(threads)
     leaves, structure = jax.tree.flatten(abstract_tree)
     names = names_of(abstract_tree)
     shapes = {name: tuple(getattr(leaf, "shape", ())) for name, leaf in zip(names, leaves, strict=True)}
@@ -159,16 +159,16 @@ def _recipe(leaf: Leaf, choice: Choice, owned: Owned | None) -> Recipe:
     if choice.everywhere and (usual := _constant(leaf)) is not None:
         return usual
     if choice.everywhere and len(leaf.shape) < 2 and not isinstance(choice.recipe, Constant):
-        # a vector of which no default says that it is a bias or a norm's
+        # no default says whether the vector is a bias or a norm's
         return _usual(leaf)
-    axes, is_convolution = (told_axes(leaf), False) if owned is None else owned
+    axes, is_convolution = (known_axes(leaf), False) if owned is None else owned
     return fitted(choice.recipe, axes, leaf.shape, is_convolution=is_convolution)
 
 
 def _usual(leaf: Leaf) -> Recipe:
     recipe = conventional(leaf)
     if recipe is None:
-        # one that makes this shape
+        # a recipe that accepts this shape
         fitting = {0: "ones()", 1: "ones()", 2: "he_normal()"}.get(len(leaf.shape), "normal(std=0.02)")
         raise RecipeError(
             f"no rule or default names this leaf of shape {leaf.shape}. Record the model with "
@@ -178,7 +178,7 @@ def _usual(leaf: Leaf) -> Recipe:
 
 
 def _constant(leaf: Leaf) -> Recipe | None:
-    """Return the constant that the defaults make of a leaf, or None: they draw it, or do not know it."""
+    """Return the constant that the defaults give a leaf, or None if they draw it or do not know it."""
     try:
         usual = conventional(leaf)
     except RecipeError:

@@ -1,7 +1,7 @@
 """pyinit for Keras 3: its initializers, and any recipe as one, on pyinit's stream and every backend.
 
-Its tests run on the JAX, torch and NumPy backends. Another gets a copy of what is drawn in host memory, which
-no test shows.
+The tests run on the JAX, torch and NumPy backends. On another backend, tensors are drawn in host memory and
+copied; this is not tested.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What Keras calls: an initializer with a recipe for every shape, and one of any recipe."""
+"""The initializers that Keras calls: a base class with a recipe for every shape, and `FromRecipe`."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def _uncompiled(call: Call) -> Call:
 
 
 class Drawing:
-    """Calls of an initializer that has a `seed`, and a recipe for every shape."""
+    """Draws for an initializer that has a `seed` and a recipe for every shape."""
 
     seed: Any
 
     def recipe_for(self, shape: Shape) -> Recipe:
-        """Return the recipe that a tensor of this shape gets."""
+        """Return the recipe for a tensor of this shape."""
         raise NotImplementedError
 
     def plan(self, shape: Any, dtype: Any = None) -> Plan:
@@ -53,7 +53,7 @@ class Drawing:
         Parameters
         ----------
         shape : sequence of int
-            Of the whole tensor.
+            Shape of the whole tensor.
         dtype : str or dtype, optional
             float32, float64, bfloat16 or float16; by default ``keras.config.floatx()``.
         layout : keras.distribution.TensorLayout, optional
@@ -62,11 +62,12 @@ class Drawing:
         Returns
         -------
         tensor
-            Of the backend. The same values on each, for every layout (where JAX traces, normals within 2e-6).
+            A tensor of the backend, with the same values on each and for every layout (normals within 2e-6
+            where JAX traces).
         """
         extent = normal_shape(shape)
-        found = keras.backend.standardize_dtype(dtype)
-        return drawn(self.recipe_for(extent), self.seed, extent, found, layout)
+        resolved = keras.backend.standardize_dtype(dtype)
+        return drawn(self.recipe_for(extent), self.seed, extent, resolved, layout)
 
 
 @registered
@@ -86,22 +87,22 @@ class FromRecipe(Drawing, keras.initializers.Initializer):
     Raises
     ------
     RecipeError
-        If it is no recipe.
+        If it is not a recipe.
     ValueError
-        If the seed is neither.
+        If the seed is neither an int nor a generator.
     SeedError
-        If the key is neither, or a seed is given as well.
+        If the key is neither an int nor a Key, or a seed is given as well.
     LayoutError
-        When it is called for a weight of more than two axes, and neither the recipe nor a layer that pyinit
-        knows says what each of them is; or for one that no axes describe, such as PReLU's.
+        When it is called for a weight with more than two axes, and neither the recipe nor a layer that pyinit
+        knows determines their roles; or for a weight without inputs and outputs, such as PReLU's.
 
     Notes
     -----
-    A recipe that names no axes gets those of the layer that asks: groups, depthwise and transposed kernels
-    with their strides, the equation of an EinsumDense, thus the heads of attention, and embeddings, whose
-    fan_in is the number of features, as in the output layer that shares them. The fans are those of how the
-    layer uses its weight, which are not always Keras' own; ``compat="keras"`` counts as Keras does. Of any
-    other weight, a matrix is (in, out).
+    A recipe that names no axes takes those of the layer that requests the weight: groups, depthwise and
+    transposed kernels with their strides, the equation of an EinsumDense, thus the heads of attention, and
+    embeddings, whose fan_in is the number of features, as in the output layer that shares them. The fans
+    follow from how the layer uses its weight, and are not always Keras' own; ``compat="keras"`` counts as
+    Keras does. In any other layer, a matrix is (in, out).
 
     Examples
     --------
@@ -121,12 +122,12 @@ class FromRecipe(Drawing, keras.initializers.Initializer):
             )
         self.recipe = as_recipe(recipe)
         self.key = None if key is None else as_key(Key(**key) if isinstance(key, dict) else key)
-        # Keras' own reading of a seed, which only its random initializers show
+        # only the random initializers of Keras show how it reads a seed
         self._seeded = keras.initializers.RandomNormal(seed=seed)
         self.seed = self._seeded.seed if self.key is None else self.key
 
     def recipe_for(self, shape: Shape) -> Recipe:
-        """Return the recipe, with the axes of the layer that asks for a weight of this shape."""
+        """Return the recipe, with the axes of the layer that requests a weight of this shape."""
         if not counts_axes(self.recipe):
             return self.recipe
         return fit(self.recipe, use_by(owner_of(self, shape), self, shape), shape)

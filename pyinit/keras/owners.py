@@ -1,4 +1,4 @@
-"""How a Keras layer uses the weight that it asks an initializer for."""
+"""How a Keras layer uses the weight that it requests from an initializer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _nothing(name: str) -> Any:
 
 
 def _global_attribute() -> Attribute:
-    """Return Keras' own reader of its global state; of a Keras without it, one that knows no layer."""
+    """Return Keras' own reader of its global state, or one that knows no layer if Keras has none."""
     try:
         from keras.src.backend.common import global_state
     except ImportError:
@@ -67,7 +67,7 @@ class Use:
     is_convolution : bool
         Whether the axes beyond the channels are a receptive field.
     refusal : str
-        Why no axes describe it; empty where they do.
+        Why no axes describe the weight; empty if they do.
     """
 
     axes: Axes = _IN_OUT
@@ -76,26 +76,26 @@ class Use:
 
 
 UNKNOWN = Use()
-"""A weight of which nobody says how it is used: a matrix is (in, out), and more axes are refused."""
+"""A weight whose use is unknown: a matrix is (in, out), and more axes are refused."""
 
 
 @dataclass(frozen=True)
 class Weight:
-    """A weight of a known layer: its initializer's name, its shape, None where it is open, and its use."""
+    """A weight of a known layer: its initializer's name, its shape (None is any size) and its use."""
 
     initializer: str
     shape: tuple[int | None, ...]
     use: Use
 
     def is_like(self, shape: Shape) -> bool:
-        """Tell whether a weight of this shape may be the one."""
+        """Return whether this may be the weight of that shape."""
         if len(shape) != len(self.shape):
             return False
         return all(known in (None, n) for known, n in zip(self.shape, shape, strict=True))
 
 
 def use_by(owner: Any, initializer: Any, shape: Shape) -> Use:
-    """Return how a layer uses the weight of this shape that it asks this initializer for."""
+    """Return how a layer uses the weight of this shape that it requests from this initializer."""
     if len(shape) < 2:
         return UNKNOWN
     given = getattr(owner, "__dict__", {}).items()
@@ -105,13 +105,13 @@ def use_by(owner: Any, initializer: Any, shape: Shape) -> Use:
     if isinstance(owner, _ELEMENTWISE):
         return Use(refusal="is multiplied element by element, and has no fans")
     known = list(_weights(owner))
-    asked = [weight for weight in known if not names or weight.initializer in names]
-    found = {weight.use for weight in asked if weight.is_like(shape)}
-    if len(found) > 1:
+    candidates = [weight for weight in known if not names or weight.initializer in names]
+    uses = {weight.use for weight in candidates if weight.is_like(shape)}
+    if len(uses) > 1:
         return Use(refusal="may be either of two weights of a layer that uses them in different ways")
-    if known and not found:
+    if known and not uses:
         return Use(refusal=f"is none that pyinit knows of {type(owner).__name__}")
-    return found.pop() if found else UNKNOWN
+    return uses.pop() if uses else UNKNOWN
 
 
 def _kernel(**options: Any) -> Use:
@@ -142,7 +142,7 @@ def _weights(owner: Any) -> Iterator[Weight]:
 
 def _embedding(owner: Any) -> Iterator[Weight]:
     rows, size = owner.input_dim, owner.output_dim
-    # counted as torch and Flax do, and as the output layer of tied models: the features are its inputs
+    # the features are its inputs, as in torch and Flax and in the output layer of tied models
     table = Use(Axes(in_axis=1, out_axis=0))
     yield Weight("embeddings_initializer", (rows, size), table)
     if getattr(owner, "tie_weights", None) is False:
@@ -168,10 +168,11 @@ def _einsum(owner: Any) -> Weight:
 
 
 def owner_of(initializer: Any, shape: Shape) -> Any:
-    """Return the layer that asks an initializer for a weight of this shape now, or None if none is known.
+    """Return the layer that is requesting a weight of this shape from an initializer, or None.
 
-    A layer asks inside of its own scope. But while Keras traces a model to find out shapes, variables are
-    made without values: the initializer is called later, outside of the layer, which then is searched for.
+    A layer calls the initializer inside its own scope. But while Keras traces a model to infer shapes, it
+    makes variables without values and calls the initializer later, outside the layer, which is then searched
+    for.
     """
     callers = [scope.caller for scope in _read("name_scope_stack") or ()]
     for variable in _read("uninitialized_variables") or ():
@@ -188,7 +189,7 @@ def _owners(caller: Any, variable: Any) -> Iterator[Any]:
 
 
 def counts_axes(recipe: Recipe) -> bool:
-    """Tell whether a recipe depends on which axes are inputs and outputs, and does not say it itself."""
+    """Return whether a recipe depends on its input and output axes and names none."""
     names = {field.name for field in fields(recipe)}
     return "layout" in names and all(
         getattr(recipe, name, None) is None for name in ("layout", "in_axis", "out_axis", "compat")
@@ -201,7 +202,7 @@ def fit(recipe: Recipe, use: Use, shape: Shape) -> Recipe:
     Raises
     ------
     LayoutError
-        If nothing says what each of more than two axes is, or if no axes describe the use.
+        If the roles of more than two axes are not known, or if no axes describe the use.
     """
     if not counts_axes(recipe):
         return recipe
@@ -209,13 +210,13 @@ def fit(recipe: Recipe, use: Use, shape: Shape) -> Recipe:
         name = getattr(recipe, "called", recipe.verb)
         raise LayoutError(
             f"{name} depends on inputs and outputs; this weight of shape {shape} {use.refusal}. "
-            "Say what is meant in the recipe, by in_axis=, out_axis=, batch_axis= or layout=."
+            "Name the axes in the recipe, by in_axis=, out_axis=, batch_axis= or layout=."
         )
     return fitted(recipe, _spelled(use.axes, recipe), shape, is_convolution=use.is_convolution)
 
 
 def _spelled(axes: Axes, recipe: Recipe) -> Axes:
-    """Return the same axes by the options that a recipe has."""
+    """Return the same axes as options that a recipe has."""
     options = {field.name for field in fields(recipe)}
     if axes.transposed and "transposed" not in options:
         return Axes(in_axis=-1 if "in_axis" in options else None, out_axis=-2)

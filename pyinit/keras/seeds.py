@@ -1,4 +1,4 @@
-"""A Keras seed as a key of the stream: the seed itself, and for a SeedGenerator how often it was asked."""
+"""A Keras seed as a key of the stream: the seed itself, and for a SeedGenerator its count of draws."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _MASK32 = 0xFFFFFFFF
 def from_key(seed: Any) -> Key:
     """Return the stream's key that the next draw with a Keras seed uses.
 
-    An int names itself: ``pyinit.key(seed)``. A SeedGenerator holds its seed and how often it was asked; the
-    latter becomes the upper 32 bits, so that a fresh generator draws what its seed draws, as in Keras. A
-    negative int is read as 32 bits, as Keras reads it for torch.
+    An int becomes ``pyinit.key(seed)``. A SeedGenerator holds its seed and a count of draws; the count
+    becomes the upper 32 bits, so that a fresh generator draws what its seed draws, as in Keras. A negative
+    int is read as 32 bits, as Keras reads it for torch.
 
     Parameters
     ----------
     seed : int or keras.random.SeedGenerator
-        A generator is only looked at: it does not advance. A Key is returned as it is.
+        A generator is only read: it does not advance. A Key is returned as it is.
 
     Returns
     -------
@@ -57,12 +57,12 @@ def from_key(seed: Any) -> Key:
 
 
 def to_key(key: int | Key) -> int:
-    """Return the Keras seed that draws what a key draws: `from_key` of it is the key again.
+    """Return the Keras seed that draws what a key draws; `from_key` converts it back.
 
     Parameters
     ----------
     key : int or Key
-        With offset 0: a Keras seed is one number.
+        Its offset must be 0, because a Keras seed is one number.
 
     Returns
     -------
@@ -83,24 +83,24 @@ def to_key(key: int | Key) -> int:
     >>> FromRecipe("he_normal", key=pi.key(7).fold_in("dense.kernel")).plan((100, 10)).fan_in
     100
     """
-    found = as_key(key)
-    if found.offset:
+    stream_key = as_key(key)
+    if stream_key.offset:
         raise SeedError(
-            f"a Keras seed is one number, and cannot hold an offset; got {found}. "
+            f"a Keras seed is one number, and cannot hold an offset; got {stream_key}. "
             "Use FromRecipe(recipe, key=key), which takes every key."
         )
-    return found.seed
+    return stream_key.seed
 
 
 def next_key(seed: Any) -> Key:
-    """Return the key of a draw that takes place; a SeedGenerator advances."""
+    """Return the key for the next draw, and advance a SeedGenerator."""
     if isinstance(seed, keras.random.SeedGenerator):
         return _from_words(seed.next())
     return from_key(seed)
 
 
 def next_words(seed: Any) -> Any:
-    """Return what `next_key` does, but of a SeedGenerator the tensor (seed, count), which may be traced."""
+    """Return what `next_key` does, but for a SeedGenerator the tensor (seed, count), which may be traced."""
     return seed.next() if isinstance(seed, keras.random.SeedGenerator) else from_key(seed)
 
 

@@ -7,31 +7,23 @@ from typing import Any
 
 import keras
 
-from ..errors import DTypeError, LayoutError
+from ..errors import LayoutError, UnsupportedDTypeError
 from ..recipes.recipe import Recipe
+from ..stream.dtypes import FLOATS, unsupported
 from ..stream.window import Shape
 from .seeds import from_key, next_key, next_words
 
-__all__ = ["WRITTEN", "UnsupportedDTypeError", "check_layout", "drawn", "placed"]
-
-WRITTEN = frozenset({"float32", "float64", "bfloat16", "float16"})
-"""The dtypes that recipes are written in, by Keras' names."""
-
-
-class UnsupportedDTypeError(DTypeError, ValueError):
-    """A dtype that is not drawn; of Keras' backends some raise a TypeError for one, some a ValueError."""
+__all__ = ["check_layout", "drawn", "placed"]
 
 
 def drawn(recipe: Recipe, seed: Any, shape: Shape, dtype: str, layout: Any) -> Any:
-    """Return what a recipe makes with a Keras seed.
+    """Return the tensor that a recipe draws with a Keras seed.
 
     Nothing is drawn, and a SeedGenerator does not advance, unless all can be: the plan is made first.
     """
-    if dtype not in WRITTEN:
-        raise UnsupportedDTypeError(
-            f"pyinit draws float32, float64, bfloat16 and float16; got {dtype}. Draw one of these and use "
-            "keras.ops.cast, or take keras.initializers' own."
-        )
+    if dtype not in FLOATS:
+        advice = "Draw one of these and use keras.ops.cast, or take keras.initializers' own."
+        raise unsupported("pyinit draws", dtype, advice, UnsupportedDTypeError)
     check_layout(layout)
     recipe.plan(shape, dtype)
     if not isinstance(seed, keras.random.SeedGenerator):
@@ -75,7 +67,7 @@ def _jax(recipe: Recipe, seed: Any, shape: Shape, dtype: str, layout: Any) -> An
     from ..jax.initializer import initializer, is_traced
 
     sharding = getattr(layout, "backend_layout", layout)
-    # Keras makes a distributed variable where the mesh has explicit axes; that of a generator's state has not
+    # Keras makes a distributed variable under a mesh with explicit axes; a generator's state has another
     explicit = bool(jax.sharding.get_abstract_mesh().explicit_axes) and sharding is not None
     outside = jax.set_mesh(jax.sharding.get_mesh()) if explicit and not is_traced(None) else nullcontext()
     with outside:
@@ -91,7 +83,7 @@ def _torch(recipe: Recipe, seed: Any, shape: Shape, dtype: str) -> Any:
 
     from ..torch.tensor import fill
 
-    # tells where Keras puts tensors now: on the meta device while it finds out shapes
+    # shows where Keras places tensors now: on the meta device while it infers shapes
     empty = keras.ops.empty((0,), dtype=dtype)
     if empty.is_meta:
         return torch.empty(shape, dtype=empty.dtype, device="meta")

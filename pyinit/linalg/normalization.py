@@ -8,6 +8,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from .sums import mean
+
 __all__ = ["EPSILON", "Normalized", "normalize"]
 
 Array = npt.NDArray[Any]
@@ -26,15 +28,15 @@ class Normalized:
     axis: int
 
     def same(self, z: Array) -> Array:
-        """Return (z - mean) / sd of other numbers, with this mean and standard deviation."""
+        """Return (z - mean) / sd of another z, with this mean and standard deviation."""
         result: Array = (z - self.mean) * self.inverse_sd
         return result
 
     def backward(self, gradient: Array) -> Array:
         """Return the gradient with respect to the input: (g - mean(g) - y mean(g y)) / sd."""
         axis = self.axis
-        along = _mean(gradient, axis)
-        across = _mean(gradient * self.values, axis)
+        along = mean(gradient, axis, keepdims=True)
+        across = mean(gradient * self.values, axis, keepdims=True)
         dtype = gradient.dtype
         result: Array = self.inverse_sd * (
             gradient - along.astype(dtype) - self.values * across.astype(dtype)
@@ -50,16 +52,9 @@ def normalize(z: Array, norm: Literal["batch", "layer"]) -> Normalized:
     Ioffe and Szegedy, ICML 2015; Ba, Kiros, Hinton, 2016.
     """
     axis = 0 if norm == "batch" else 1
-    mean = _mean(z, axis).astype(z.dtype)
-    apart = z - mean
+    centre = mean(z, axis, keepdims=True).astype(z.dtype)
+    apart = z - centre
     # squares of float32 numbers overflow from 1.9e19 on
-    variance = _mean(np.square(apart, dtype=np.float64), axis)
+    variance = mean(np.square(apart, dtype=np.float64), axis, keepdims=True)
     inverse = (1.0 / np.sqrt(variance + EPSILON)).astype(z.dtype)
-    return Normalized(apart * inverse, mean, inverse, axis)
-
-
-def _mean(x: Array, axis: int) -> Array:
-    # np.mean does not promise one order of its sums on every machine
-    total = np.take(np.add.accumulate(x, axis, np.float64), [-1], axis)
-    mean: Array = total / x.shape[axis]
-    return mean
+    return Normalized(apart * inverse, centre, inverse, axis)

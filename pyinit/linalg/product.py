@@ -33,12 +33,12 @@ def matmul(a: Any, b: Any, *, out: Array | None = None, threads: int | None = No
     ----------
     a, b : array_like of float32 or float64
         Both of one dtype; at least 1-D. Shapes are those of `numpy.matmul`: (..., m, k) and (..., k, n), the
-        leading axes broadcast against each other; a 1-D `a` is a row and a 1-D `b` a column, which the result
-        lacks. Transposed and strided views are read where they lie; only memory that is not aligned to the
-        dtype, or has strides of parts of an element, is copied first.
+        leading axes broadcast against each other; a 1-D `a` is a row and a 1-D `b` a column, and the result
+        lacks that axis. Transposed and strided views are read where they lie; memory is copied first only if
+        it is not aligned to the dtype, or if strides are not multiples of the item size.
     out : ndarray, optional
-        Where the product goes: of the product's shape and dtype, writable, C-contiguous, apart from `a` and
-        `b`.
+        Receives the product: of its shape and dtype, writable, C-contiguous, and without memory in common
+        with `a` or `b`.
     threads : int, optional
         At most this many threads; by default PYINIT_NUM_THREADS, else the CPUs of this process.
 
@@ -52,16 +52,16 @@ def matmul(a: Any, b: Any, *, out: Array | None = None, threads: int | None = No
     ShapeError
         If the shapes do not fit each other, or `out` does not fit them.
     DTypeError
-        If a factor is neither float32 nor float64, or they differ, or `out` does.
+        If a factor is neither float32 nor float64, or the dtypes of the factors and `out` differ.
     LayoutError
         If `out` is read-only, strided, unaligned, or shares memory with a factor.
-    RecipeError
-        If `threads` is no positive integer. Nothing is written then.
+    ArgumentError
+        If `threads` is not a positive integer. Nothing is written then.
 
     Notes
     -----
     The bits depend on the numbers in `a` and `b` alone: not on strides, threads, instruction set or machine.
-    Subnormal numbers are kept and sums are rounded to nearest, even where the caller's thread is set
+    Subnormal numbers are kept and sums are rounded to nearest, even if the caller's thread is set
     otherwise. Infinity and NaN go where IEEE 754 takes them; only the sign and payload of a NaN are the
     machine's.
 
@@ -83,7 +83,7 @@ def matmul(a: Any, b: Any, *, out: Array | None = None, threads: int | None = No
     >>> pi.linalg.matmul(a, np.ones(2, np.float32))
     array([3., 7.], dtype=float32)
 
-    One rounding a step; with two, the product would become 1 + 2^-11 and the sum 0:
+    There is one rounding for each step; with two, the product would become 1 + 2^-11 and the sum 0:
 
     >>> row = np.array([-1, 1 + 2.0**-12], np.float32)
     >>> column = np.array([1 + 2.0**-11, 1 + 2.0**-12], np.float32)
@@ -118,7 +118,7 @@ def _factor(value: Any, name: str) -> Array:
         array = np.asarray(value)
     except (TypeError, ValueError) as error:
         raise DTypeError(
-            f"matmul needs arrays of float32 or float64; got {name} of which NumPy says: {error}. "
+            f"matmul needs arrays of float32 or float64; got {name}, which NumPy cannot read: {error}. "
             "Convert it first."
         ) from None
     if array.dtype not in _DTYPES or not array.dtype.isnative:
@@ -128,10 +128,10 @@ def _factor(value: Any, name: str) -> Array:
         )
     if array.ndim == 0:
         raise ShapeError(f"matmul needs at least 1-D factors; got {name} of shape (). Use * for a number.")
-    # one object a dtype: an equal one may carry metadata
+    # the plain dtype: an equal one may carry metadata
     array = array.view(_DTYPES[_DTYPES.index(array.dtype)])
-    whole = all(stride % array.itemsize == 0 for stride in array.strides)
-    return array if whole and array.flags.aligned else array.copy()
+    is_regular = all(stride % array.itemsize == 0 for stride in array.strides)
+    return array if is_regular and array.flags.aligned else array.copy()
 
 
 def _stack(a: Array, b: Array, rows: Array, columns: Array) -> tuple[int, ...]:
@@ -174,8 +174,8 @@ def _check_out(out: Any, shape: tuple[int, ...], a: Array, b: Array) -> None:
         # bounds first: exactly solving for common elements may take long
         if np.may_share_memory(out, factor) and np.shares_memory(out, factor):
             raise LayoutError(
-                f"matmul needs out apart from its factors; got one that shares memory with {name}. "
-                f"Leave out away, or copy {name}."
+                f"matmul needs an out without memory of its factors; got one that shares memory with {name}. "
+                f"Leave it out, or copy {name}."
             )
 
 

@@ -1,4 +1,4 @@
-"""What is said of a matrix: count, mean, variance, extremes, histogram, saturated and dead share."""
+"""Statistics of a matrix: count, mean, variance, extremes, histogram, saturated and dead share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from .. import _core
 from ..errors import DTypeError, RecipeError, ShapeError
 from ..stream.arguments import check_threads
-from ..stream.strict_json import number
+from ..stream.strict_json import restored
 
 __all__ = [
     "Asked",
@@ -22,7 +22,7 @@ __all__ = [
     "LogAxis",
     "Moments",
     "Question",
-    "found",
+    "moments_from",
     "statistics",
 ]
 
@@ -97,7 +97,7 @@ Axis: TypeAlias = LinearAxis | LogAxis
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of a matrix beyond its moments.
+    """What to measure of a matrix beyond its moments.
 
     Parameters
     ----------
@@ -148,12 +148,12 @@ class Moments:
     minimum, maximum : float
         inf and -inf where nothing is finite.
     histogram : Histogram or None
-        None where none was asked for.
+        None if it was not requested.
     saturated : float or None
         Share of the finite numbers at or beyond the thresholds; None where none were given.
     dead : float or None
         Share of columns, that is of units, that are zero in every row, or whose slope is; None where columns
-        are no units.
+        are not units.
     """
 
     count: int
@@ -178,14 +178,14 @@ class Moments:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Moments:
-        """Return the moments of which a report or a history made a dict of JSON values.
+        """Return the moments that a report or a history wrote as a dict of JSON values.
 
         Raises
         ------
         TypeError, ValueError, KeyError
             If it is not one.
         """
-        values = {name: number(value) for name, value in content.items() if name != "histogram"}
+        values = {name: restored(value) for name, value in content.items() if name != "histogram"}
         bars = content["histogram"]
         if bars is None:
             return cls(**values, histogram=None)
@@ -194,8 +194,8 @@ class Moments:
         return cls(**values, histogram=Histogram(axis, bars["below"], counts, bars["above"]))
 
 
-def found(answer: dict[str, Any], question: Question, units: int | None = None) -> Moments:
-    """Return what the kernels answered; `units` where columns are units."""
+def moments_from(answer: dict[str, Any], question: Question, units: int | None = None) -> Moments:
+    """Return the moments in a kernel's answer; `units` where columns are units."""
     count, histogram = answer["count"], None
     if question.axis is not None:
         below, *counts, above = answer["histogram"].tolist()
@@ -217,7 +217,7 @@ def statistics(x: Array, question: Question | None = None, threads: int | None =
     """Return the statistics of an array of float32, in one pass.
 
     On any data, with u = 2^-53, the error of the mean is at most 1e4 u (abs(mean) + std), the relative error
-    of the variance 2e-10 + 40 u abs(mean) / std; on numbers in no order, some ten u.
+    of the variance 2e-10 + 40 u abs(mean) / std; on numbers in random order, about ten u.
 
     Parameters
     ----------
@@ -259,4 +259,4 @@ def statistics(x: Array, question: Question | None = None, threads: int | None =
         raise ShapeError(f"statistics need at least one number; got shape {array.shape}. Leave them out.")
     matrix = np.require(array, requirements=["C", "A"]).reshape(-1, array.shape[-1] if array.ndim else 1)
     question = question or Question()
-    return found(_core.moments(matrix, question.asked(), check_threads(threads) or 0), question)
+    return moments_from(_core.moments(matrix, question.asked(), check_threads(threads) or 0), question)

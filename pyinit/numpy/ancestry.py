@@ -1,4 +1,4 @@
-"""Which child a bit generator spawns next: the part of its state that decides no draw."""
+"""Which child a bit generator spawns next: the part of its state that does not affect draws."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .seeding import KeySequence, counted, key_of
 __all__ = ["Ancestry", "ancestor", "described", "spawned"]
 
 _OTHERS = RLock()
-"""Held while a sequence spawns that is not a KeySequence: NumPy's own count in more than one step."""
+"""Held while a sequence other than a KeySequence spawns: NumPy's own count in more than one step."""
 
 
 def spawned(sequence: ISpawnableSeedSequence, n_children: int) -> list[Any]:
@@ -30,7 +30,7 @@ def spawned(sequence: ISpawnableSeedSequence, n_children: int) -> list[Any]:
 
 
 def described(sequence: ISeedSequence) -> dict[str, Any]:
-    """Return what a state says of a sequence: nothing, where JSON could not make it again."""
+    """Return the description of a sequence for a state; empty if JSON could not restore the sequence."""
     if isinstance(sequence, KeySequence):
         return {"n_children_spawned": sequence.n_children_spawned, "seed_sequence": "KeySequence"}
     if type(sequence) is SeedSequence:
@@ -50,7 +50,7 @@ def _plain(entropy: Any) -> Any:
 
 
 def ancestor(state: Mapping[str, Any], key: Key, way_out: str) -> ISeedSequence | None:
-    """Return the sequence that a state describes, as far as it has spawned; None if it says nothing of one.
+    """Return the sequence that a state describes, with its count of children, or None if there is none.
 
     Raises
     ------
@@ -76,45 +76,46 @@ def ancestor(state: Mapping[str, Any], key: Key, way_out: str) -> ISeedSequence 
 
 
 class Ancestry:
-    """The sequences that a bit generator has left with another key, should it come back."""
+    """The sequences that a bit generator had under earlier keys, in case it returns to one of them."""
 
     def __init__(self, left: Mapping[str, ISeedSequence] | None = None) -> None:
         self._left = dict(left or {})
-        # what the caller made the generator from, other generators may share
+        # other generators may share the sequence that the caller made this one from
         self._given = True
 
     def copy(self) -> Ancestry:
         """Return an ancestry of the same sequences, for another generator."""
         return Ancestry(self._left)
 
-    def follow(self, own: ISeedSequence, at: Key, to: Key, said: ISeedSequence | None) -> ISeedSequence:
-        """Return what the generator spawns from when it goes from one key to another.
+    def follow(self, own: ISeedSequence, at: Key, to: Key, stated: ISeedSequence | None) -> ISeedSequence:
+        """Return the sequence that the generator spawns from after a change of its key.
 
         Parameters
         ----------
         own : ISeedSequence
-            What it spawns from now.
+            The sequence that it spawns from now.
         at, to : Key
             The two keys.
-        said : ISeedSequence or None
-            What a state says that it should spawn from.
+        stated : ISeedSequence or None
+            The sequence that a state describes.
 
         Returns
         -------
         ISeedSequence
-            The generator's own or one that it has left, where it is the same; but never with a lower count.
+            The described sequence, or the generator's own or an earlier one if it is the same; its count of
+            children never decreases.
         """
-        if said is None and at == to:
+        if stated is None and at == to:
             return own
-        said = KeySequence(to) if said is None else said
-        wanted = _identity(said)
+        stated = KeySequence(to) if stated is None else stated
+        wanted = _identity(stated)
         if _identity(own) == wanted:
-            return _furthest(own, said)
+            return _furthest(own, stated)
         if self._given or getattr(own, "n_children_spawned", None) != 0:
             self._left[_identity(own)] = own
         found = self._left.get(wanted)
         self._given = found is not None
-        return said if found is None else _furthest(found, said)
+        return stated if found is None else _furthest(found, stated)
 
 
 def _identity(sequence: ISeedSequence) -> str:
@@ -124,9 +125,9 @@ def _identity(sequence: ISeedSequence) -> str:
     return f"one of its own {id(sequence)}" if origin is None else json.dumps(origin)
 
 
-def _furthest(found: ISeedSequence, said: Any) -> ISeedSequence:
+def _furthest(found: ISeedSequence, stated: Any) -> ISeedSequence:
     """Return a sequence that has handed out the children of both."""
     if isinstance(found, KeySequence):
-        found.pass_over(said.n_children_spawned)
+        found.pass_over(stated.n_children_spawned)
         return found
-    return said if said.n_children_spawned > getattr(found, "n_children_spawned", 0) else found
+    return stated if stated.n_children_spawned > getattr(found, "n_children_spawned", 0) else found

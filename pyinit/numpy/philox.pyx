@@ -10,22 +10,23 @@ from collections.abc import Mapping
 from numpy.random.bit_generator import ISpawnableSeedSequence
 
 from ..errors import SeedError, StateError
+from ..stream.arguments import count
 from ..stream.key import STREAM_VERSION, Key
 from .ancestry import Ancestry, ancestor, described, spawned
 from .seeding import counted, key_of, seed_sequence
 
 __all__ = ["Philox4x32"]
 
-cdef extern from "dispatch.hpp" namespace "pyinit":
-    int active_isa() except +
-
 cdef extern from "fill/sequence.hpp" namespace "pyinit::fill":
     cdef struct CKey "pyinit::rng::Key":
         uint64_t seed
         uint64_t offset
 
+    cdef cppclass FillKernels "pyinit::fill::Kernels":
+        pass
+
     cdef cppclass Sequence:
-        void seek(CKey key, uint64_t block, uint32_t word) noexcept nogil
+        void seek(const FillKernels& kernels, CKey key, uint64_t block, uint32_t word) noexcept nogil
         CKey key() noexcept nogil
         uint64_t block() noexcept nogil
         uint32_t word() noexcept nogil
@@ -33,15 +34,25 @@ cdef extern from "fill/sequence.hpp" namespace "pyinit::fill":
         uint64_t next64() noexcept nogil
         double next_double() noexcept nogil
 
-    void c_block "pyinit::fill::block"(CKey, uint64_t, uint32_t *) noexcept nogil
-    void c_words "pyinit::fill::words"(CKey, uint64_t, size_t, uint32_t *) noexcept nogil
-    void c_uniform "pyinit::fill::uniform"(CKey, uint64_t, size_t, float, float, float *) noexcept nogil
-    void c_uniform "pyinit::fill::uniform"(CKey, uint64_t, size_t, double, double, double *) noexcept nogil
-    void c_normal "pyinit::fill::normal"(CKey, uint64_t, size_t, float, float, float *) noexcept nogil
-    void c_normal "pyinit::fill::normal"(CKey, uint64_t, size_t, double, double, double *) noexcept nogil
+    void c_block "pyinit::fill::block"(const FillKernels&, CKey, uint64_t, uint32_t *) noexcept nogil
+    void c_words "pyinit::fill::words"(const FillKernels&, CKey, uint64_t, size_t, uint32_t *) noexcept nogil
+    void c_uniform "pyinit::fill::uniform"(
+        const FillKernels&, CKey, uint64_t, size_t, float, float, float *) noexcept nogil
+    void c_uniform "pyinit::fill::uniform"(
+        const FillKernels&, CKey, uint64_t, size_t, double, double, double *) noexcept nogil
+    void c_normal "pyinit::fill::normal"(
+        const FillKernels&, CKey, uint64_t, size_t, float, float, float *) noexcept nogil
+    void c_normal "pyinit::fill::normal"(
+        const FillKernels&, CKey, uint64_t, size_t, double, double, double *) noexcept nogil
+
+cdef extern from "dispatch.hpp" namespace "pyinit":
+    cdef cppclass Kernels:
+        FillKernels fill
+
+    const Kernels& active_kernels() except +
 
 # A wrong PYINIT_ISA is an error here, once, and not in functions that cannot raise.
-active_isa()
+cdef const FillKernels *kernels = &active_kernels().fill
 
 cdef CKey key_from(uint64_t seed, uint64_t offset) noexcept nogil:
     cdef CKey key
@@ -50,26 +61,26 @@ cdef CKey key_from(uint64_t seed, uint64_t offset) noexcept nogil:
     return key
 
 cdef void block(uint64_t seed, uint64_t offset, uint64_t n, uint32_t *words) noexcept nogil:
-    c_block(key_from(seed, offset), n, words)
+    c_block(kernels[0], key_from(seed, offset), n, words)
 
 cdef void fill_words(uint64_t seed, uint64_t offset, uint64_t first, size_t count, uint32_t *out) noexcept nogil:
-    c_words(key_from(seed, offset), first, count, out)
+    c_words(kernels[0], key_from(seed, offset), first, count, out)
 
 cdef void fill_uniform_float32(uint64_t seed, uint64_t offset, uint64_t first, size_t count,
                                float low, float high, float *out) noexcept nogil:
-    c_uniform(key_from(seed, offset), first, count, low, high, out)
+    c_uniform(kernels[0], key_from(seed, offset), first, count, low, high, out)
 
 cdef void fill_uniform_float64(uint64_t seed, uint64_t offset, uint64_t first, size_t count,
                                double low, double high, double *out) noexcept nogil:
-    c_uniform(key_from(seed, offset), first, count, low, high, out)
+    c_uniform(kernels[0], key_from(seed, offset), first, count, low, high, out)
 
 cdef void fill_normal_float32(uint64_t seed, uint64_t offset, uint64_t first, size_t count,
                               float mean, float std, float *out) noexcept nogil:
-    c_normal(key_from(seed, offset), first, count, mean, std, out)
+    c_normal(kernels[0], key_from(seed, offset), first, count, mean, std, out)
 
 cdef void fill_normal_float64(uint64_t seed, uint64_t offset, uint64_t first, size_t count,
                               double mean, double std, double *out) noexcept nogil:
-    c_normal(key_from(seed, offset), first, count, mean, std, out)
+    c_normal(kernels[0], key_from(seed, offset), first, count, mean, std, out)
 
 cdef uint32_t next_uint32(void *sequence) noexcept nogil:
     return (<Sequence *>sequence).next32()
@@ -98,7 +109,7 @@ cdef class Philox4x32(BitGenerator):
     ----------
     key : int, Key, SeedSequence or None
         An integer is the key of that seed, as everywhere in pyinit; it is not hashed as NumPy's seeds are.
-        Of a seed sequence the key is the first 128 bits. None draws entropy from the system.
+        The key of a seed sequence is its first 128 bits. None draws entropy from the system.
 
     Raises
     ------
@@ -153,7 +164,7 @@ cdef class Philox4x32(BitGenerator):
     cdef _seek(self, key, position):
         cdef CKey to = key_from(key.seed, key.offset)
         cdef uint64_t block = position >> 2
-        self.sequence.seek(to, block, position & 3)
+        self.sequence.seek(kernels[0], to, block, position & 3)
 
     cdef _position(self):
         return 4 * int(self.sequence.block()) + self.sequence.word()
@@ -166,8 +177,8 @@ cdef class Philox4x32(BitGenerator):
         with self.lock:
             return self._key(), self._position()
 
-    cdef _move(self, key, position, said):
-        self._seed_seq = self.ancestry.follow(self._seed_seq, self._key(), key, said)
+    cdef _move(self, key, position, stated):
+        self._seed_seq = self.ancestry.follow(self._seed_seq, self._key(), key, stated)
         self._seek(key, position)
 
     @property
@@ -181,16 +192,16 @@ cdef class Philox4x32(BitGenerator):
 
         ``position`` is the number of 32-bit words passed, modulo 2^66. ``n_children_spawned`` and
         ``seed_sequence`` say which child is the next: "KeySequence", or what a `numpy.random.SeedSequence` was
-        made from; other sequences cannot be told, and both are left out.
+        made from; other sequences cannot be described, and both are left out.
 
-        A generator that is set to a state goes on with the children of that state. It never hands out a child
-        again that it handed out itself: where it has spawned more from the same start, that count stays, also
-        when its key is changed and changed back. A state of pyinit 0.1, which has no count, says only the key.
+        A generator that is set to a state continues with the children of that state. It never hands out a
+        child again that it handed out itself: if it has spawned more from the same start, that count stays,
+        also when its key is changed and changed back. A state of pyinit 0.1 has no count, only the key.
 
         Raises
         ------
         StateError
-            If what is set is not such a dict: it is a TypeError and a ValueError.
+            If the value that is set is not such a dict; it is a TypeError and a ValueError.
 
         Examples
         --------
@@ -202,13 +213,13 @@ cdef class Philox4x32(BitGenerator):
         True
         """
         with self.lock:
-            key, position, said = self._key(), self._position(), described(self._seed_seq)
+            key, position, stated = self._key(), self._position(), described(self._seed_seq)
         return {
             "bit_generator": type(self).__name__,
             "stream_version": STREAM_VERSION,
             "key": {"seed": key.seed, "offset": key.offset},
             "position": position,
-            **said,
+            **stated,
         }
 
     @state.setter
@@ -227,12 +238,12 @@ cdef class Philox4x32(BitGenerator):
             raise StateError(f"a state of {kind} has a key and a position; got {value!r}. {way_out}") from wrong
         if position >= _WORDS:
             raise StateError(f"a position is below 2**66; got {position}. {way_out}")
-        said = ancestor(value, key, way_out)
+        stated = ancestor(value, key, way_out)
         with self.lock:
-            self._move(key, position, said)
+            self._move(key, position, stated)
 
     def advance(self, delta):
-        """Move on as if `delta` 64-bit draws had been made, and return this generator.
+        """Advance as if `delta` 64-bit draws had been made, and return this generator.
 
         Parameters
         ----------
@@ -256,7 +267,7 @@ cdef class Philox4x32(BitGenerator):
         >>> bool(Philox4x32(7).advance(1000).random_raw() == Philox4x32(7).random_raw(1001)[-1])
         True
         """
-        words = 2 * _integer(delta, "advance's delta") % _WORDS
+        words = 2 * count("advance's delta", delta, None, error=StateError) % _WORDS
         with self.lock:
             position = self._position()
             if words:
@@ -295,7 +306,7 @@ cdef class Philox4x32(BitGenerator):
         >>> Philox4x32(7).jumped(2).state == Philox4x32(7).jumped().jumped().state
         True
         """
-        blocks = _integer(jumps, "jumped's jumps") * _JUMP_BLOCKS
+        blocks = count("jumped's jumps", jumps, None, error=StateError) * _JUMP_BLOCKS
         cdef Philox4x32 other
         with self.lock:
             key, position = self._key(), self._position()
@@ -308,8 +319,8 @@ cdef class Philox4x32(BitGenerator):
     def spawn(self, n_children):
         """Return new generators of independent streams, whatever has been drawn from this one.
 
-        No child is handed out twice, not to two threads either, nor by two generators that were made from
-        one sequence.
+        No child is handed out twice, neither to two threads nor by two generators that were made from one
+        sequence.
 
         The n-th child ever, counted from 0, has the key ``key.fold_in(n)``; where this generator was made
         from a `numpy.random.SeedSequence`, or without a key, the children are made from that one's children.
@@ -317,7 +328,7 @@ cdef class Philox4x32(BitGenerator):
         Parameters
         ----------
         n_children : int
-            How many.
+            Number of children.
 
         Returns
         -------
@@ -336,7 +347,7 @@ cdef class Philox4x32(BitGenerator):
         >>> [child.key == pi.key(7).fold_in(n) for n, child in enumerate(Philox4x32(7).spawn(2))]
         [True, True]
         """
-        count = counted(n_children, "spawn's n_children")
+        n_children = counted(n_children, "spawn's n_children")
         with self.lock:
             sequence = self._seed_seq
             if not isinstance(sequence, ISpawnableSeedSequence):
@@ -344,7 +355,7 @@ cdef class Philox4x32(BitGenerator):
                     f"spawn needs a seed sequence that can spawn; got {sequence!r}. "
                     "Make the generator from a key."
                 )
-            children = spawned(sequence, count)
+            children = spawned(sequence, n_children)
         return [type(self)(child) for child in children]
 
     def __reduce__(self):
@@ -356,9 +367,3 @@ cdef class Philox4x32(BitGenerator):
         if ancestry is not None:
             self.ancestry = ancestry.copy()
         self.state = state
-
-
-def _integer(value, what):
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise StateError(f"{what} must be an integer; got {value!r}. Use an int.")
-    return int(value.__index__())

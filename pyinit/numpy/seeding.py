@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from operator import index
 from threading import Lock
 from typing import Any
 
@@ -12,19 +11,20 @@ from numpy.random.bit_generator import ISeedSequence, ISpawnableSeedSequence
 
 from ..errors import SeedError, StateError
 from ..reference import words32, words64
+from ..stream.arguments import count, is_integer
 from ..stream.key import Key, as_key
 
 __all__ = ["KeySequence", "KeyTypeError", "counted", "key_of", "seed_sequence"]
 
 
 class KeyTypeError(SeedError, TypeError):
-    """A key of a wrong type: NumPy's generators raise a TypeError for one, and its users catch that."""
+    """Raised for a key of a wrong type; like the error of NumPy's generators, it is a TypeError."""
 
 
 class KeySequence(ISpawnableSeedSequence):
     """A key as a seed sequence: child n has the key ``key.fold_in(n)``.
 
-    It stands where NumPy expects a `numpy.random.SeedSequence`, so that spawning is as reproducible as the
+    NumPy accepts it in place of a `numpy.random.SeedSequence`, so that spawning is as reproducible as the
     key. Threads may share one: no child is handed out twice.
 
     Parameters
@@ -68,7 +68,7 @@ class KeySequence(ISpawnableSeedSequence):
         Parameters
         ----------
         n_words : int
-            How many.
+            Number of words.
         dtype : uint32 or uint64
             Their width: 32-bit or 64-bit draws of stream version 1.
 
@@ -80,7 +80,7 @@ class KeySequence(ISpawnableSeedSequence):
         Raises
         ------
         StateError
-            If `n_words` is not a natural number, or `dtype` is another.
+            If `n_words` is not a natural number, or `dtype` is neither.
         """
         numbers = np.arange(counted(n_words, "generate_state's n_words"), dtype=np.uint64)
         wanted = np.dtype(dtype)
@@ -91,12 +91,12 @@ class KeySequence(ISpawnableSeedSequence):
         raise StateError(f"generate_state needs uint32 or uint64; got {wanted}. Use one of them.")
 
     def spawn(self, n_children: int) -> list[KeySequence]:
-        """Return sequences of independent keys; the next call goes on counting where this one ended.
+        """Return sequences of independent keys; the next call continues the count.
 
         Parameters
         ----------
         n_children : int
-            How many.
+            Number of children.
 
         Returns
         -------
@@ -115,12 +115,12 @@ class KeySequence(ISpawnableSeedSequence):
         return [KeySequence(self.key.fold_in(n)) for n in range(first, first + count)]
 
     def pass_over(self, n_children: int) -> None:
-        """Hand out none of the first `n_children` children from now on.
+        """Skip the first `n_children` children from now on.
 
         Parameters
         ----------
         n_children : int
-            Where more have been spawned already, nothing changes.
+            If more were spawned already, nothing changes.
 
         Raises
         ------
@@ -153,13 +153,11 @@ class KeySequence(ISpawnableSeedSequence):
 
 def counted(value: Any, what: str) -> int:
     """Return a natural number as it is."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < 0:
-        raise StateError(f"{what} must be a natural number; got {value!r}. Use an int, 0 or more.")
-    return int(value.__index__())
+    return count(what, value, 0, error=StateError)
 
 
 def seed_sequence(key: int | Key | ISeedSequence | None) -> ISeedSequence:
-    """Return what a bit generator made with `key` spawns from; None is entropy of the system."""
+    """Return the seed sequence of a bit generator made with `key`; None draws entropy from the system."""
     if key is None:
         return SeedSequence()
     return key if isinstance(key, ISeedSequence) else KeySequence(_key(key))
@@ -177,14 +175,6 @@ def _key(value: Any) -> Key:
     try:
         return as_key(value)
     except SeedError as wrong:
-        if _is_integer(value):
+        if is_integer(value):
             raise
         raise KeyTypeError(str(wrong)) from None
-
-
-def _is_integer(value: Any) -> bool:
-    try:
-        index(value)
-    except TypeError:
-        return False
-    return not isinstance(value, bool)

@@ -13,7 +13,6 @@ from ..stream.plan import Plan
 from ..stream.window import Shape
 from .makers import Spoken, maker
 from .recipe import Recipe, named
-from .truncation import moments, numbers
 
 __all__ = [
     "Constant",
@@ -205,10 +204,7 @@ class Normal(Recipe):
 
 def spread(recipe: str, value: Any) -> float:
     """Return a std as a float, at least 0."""
-    std = number(f"{recipe}'s std", value)
-    if std < 0:
-        raise RecipeError(f"{recipe}'s std must be at least 0; got {std!r}. Correct the recipe.")
-    return std
+    return number(f"{recipe}'s std", value, least=0.0)
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
@@ -273,6 +269,9 @@ class TruncatedNormal(Recipe):
                 "truncated_normal's correct=True needs bounds in units of std; got unit='absolute'. "
                 "Use unit='std'."
             )
+        # decimal is slow to import
+        from .truncation import numbers
+
         numbers(*self._standard_bounds(), 32)
 
     def _standard_bounds(self) -> tuple[float, float]:
@@ -282,6 +281,8 @@ class TruncatedNormal(Recipe):
 
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
         """Standardize the bounds, correct the std, and find the outermost values of the dtype inside."""
+        from .truncation import moments, numbers
+
         a, b = self._standard_bounds()
         centre, variance = moments(a, b)
         parent = self.std / math.sqrt(variance) if self.correct else self.std

@@ -1,24 +1,26 @@
-"""The famous names, each a single line over variance_scaling."""
+"""The famous names: one table of what each means, and for each a maker over variance_scaling."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec
 
 from ..errors import RecipeError
 from ..stream.arguments import flag, number
 from ..theory.activation import activation as resolved
 from ..theory.activation import spelled
 from .makers import Spoken, maker
-from .recipe import named
+from .recipe import Recipe, named
 from .scaling import AxesOptions, VarianceScaling
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 __all__ = [
+    "FAMOUS",
+    "Famous",
     "critical_normal",
     "glorot_normal",
     "glorot_uniform",
@@ -28,6 +30,7 @@ __all__ = [
     "kaiming_uniform",
     "lecun_normal",
     "lecun_uniform",
+    "name_of",
     "xavier_normal",
     "xavier_uniform",
 ]
@@ -38,8 +41,60 @@ _LARGEST_SQUARED = 1e154
 _DEFAULTS: dict[str, Any] = {"gain": 1.0, "a": 0.0, "mode": "fan_in", "sigma_b": 0.0, "truncated": False}
 
 
+class Famous(NamedTuple):
+    """The `variance_scaling` that a name stands for while its options have their defaults, and its source."""
+
+    scale: float
+    mode: str
+    distribution: str
+    reference: str
+
+    @property
+    def truncated(self) -> str:
+        """The distribution in JAX and Keras, whose famous normals are truncated."""
+        return "truncated_normal" if self.distribution == "normal" else self.distribution
+
+
+_GLOROT_NORMAL = Famous(1.0, "fan_avg", "normal", "Glorot and Bengio, AISTATS 2010, eq. 12")
+_GLOROT_UNIFORM = Famous(1.0, "fan_avg", "uniform", "Glorot and Bengio, AISTATS 2010, eq. 16")
+_HE_NORMAL = Famous(2.0, "fan_in", "normal", "He, Zhang, Ren, Sun, ICCV 2015, eq. 10")
+_HE_UNIFORM = _HE_NORMAL._replace(distribution="uniform")
+_LECUN_NORMAL = Famous(1.0, "fan_in", "normal", "LeCun, Bottou, Orr, Müller, 1998, eq. 16")
+_LECUN_UNIFORM = _LECUN_NORMAL._replace(distribution="uniform")
+
+#: What each name means, in every framework; an alias follows the name that it stands for.
+FAMOUS = {
+    "glorot_normal": _GLOROT_NORMAL,
+    "glorot_uniform": _GLOROT_UNIFORM,
+    "he_normal": _HE_NORMAL,
+    "he_uniform": _HE_UNIFORM,
+    "lecun_normal": _LECUN_NORMAL,
+    "lecun_uniform": _LECUN_UNIFORM,
+    "kaiming_normal": _HE_NORMAL,
+    "kaiming_uniform": _HE_UNIFORM,
+    "xavier_normal": _GLOROT_NORMAL,
+    "xavier_uniform": _GLOROT_UNIFORM,
+}
+
+
+def name_of(recipe: Recipe) -> str | None:
+    """Return the famous name whose recipe, with default options, equals this one, or None.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> from pyinit.recipes.famous import name_of
+    >>> name_of(pi.variance_scaling(2.0, "fan_in", "uniform"))
+    'he_uniform'
+    """
+    for name, row in FAMOUS.items():
+        if recipe == VarianceScaling(row.scale, row.mode, row.distribution):
+            return name
+    return None
+
+
 def _famous(name: str, make: Callable[Concatenate[str, P], VarianceScaling]) -> Callable[P, VarianceScaling]:
-    """Return the maker of a name, which `make` is told, and let strings and JSON know it."""
+    """Return the maker of a name, which it passes to `make`, and let strings and JSON know it."""
     made: Callable[P, VarianceScaling] = maker(
         name, partial(make, name), like=make, options=AxesOptions.__annotations__
     )
@@ -47,23 +102,22 @@ def _famous(name: str, make: Callable[Concatenate[str, P], VarianceScaling]) -> 
     return made
 
 
-def _scaled(
-    called: str,
-    options: dict[str, Any] | None,
-    scale: float,
-    mode: str,
-    distribution: str,
-    axes: AxesOptions,
+def _scaled(called: str, factor: float, options: dict[str, Any], axes: AxesOptions) -> VarianceScaling:
+    """Return the recipe of a row of the table, its scale multiplied by `factor`."""
+    row = FAMOUS[called]
+    kind = row.distribution
+    if "truncated" in options:
+        kind = _normal_kind(called, options["truncated"])
+    return _recorded(called, options, (row.scale * factor, options.get("mode", row.mode), kind), axes)
+
+
+def _recorded(
+    called: str, options: dict[str, Any], what: tuple[float, str, str], axes: AxesOptions
 ) -> VarianceScaling:
-    """Return the recipe, which knows its name; without options it prints as variance_scaling."""
-    if options is None:
-        # a scale that no number equals
-        return VarianceScaling(
-            scale, mode, distribution, **axes, spoken=Spoken(called, (), (("scale", None),))
-        )
+    """Return variance_scaling's recipe of a scale, a mode and a distribution, which prints as its name."""
     differing = tuple((name, value) for name, value in options.items() if value != _DEFAULTS.get(name))
-    decided = (("scale", scale), ("mode", mode), ("distribution", distribution))
-    return VarianceScaling(scale, mode, distribution, **axes, spoken=Spoken(called, differing, decided))
+    decided = tuple(zip(("scale", "mode", "distribution"), what, strict=True))
+    return VarianceScaling(*what, **axes, spoken=Spoken(called, differing, decided))
 
 
 def _normal_kind(called: str, truncated: bool) -> str:
@@ -103,10 +157,10 @@ def _critical_normal(
 ) -> VarianceScaling:
     """Return the recipe of normal draws with std sigma_w / sqrt(fan_in), sigma_w at the edge of chaos.
 
-    chi_1 = sigma_w^2 E[phi'^2] = 1 at a fixed point q of the variance. Where that is stable (tanh, erf, sin,
-    relu, elu, ...), signals and gradients pass through many wide layers. That of gelu, silu and mish is not:
-    the variance runs away from q, and deep networks explode; the recipe is made with a warning. Depth shrinks
-    signals slowly where q is 0, as with tanh at sigma_b = 0. The biases belong to it: draw them with
+    chi_1 = sigma_w^2 E[phi'^2] = 1 at a fixed point q of the variance. Where q is stable (tanh, erf, sin,
+    relu, elu, ...), signals and gradients pass through many wide layers. For gelu, silu and mish it is not
+    stable: the variance runs away from q, and deep networks explode; the recipe is made with a warning. Where
+    q is 0, as with tanh at sigma_b = 0, depth shrinks signals slowly. Draw the biases with
     ``normal(std=sigma_b)``.
 
     Parameters
@@ -114,17 +168,17 @@ def _critical_normal(
     activation : str, (str, float), Activation or callable
         "tanh", ("leaky_relu", 0.2), a NumPy function, ...
     sigma_b : float
-        Standard deviation of the biases; for relu and leaky relu, where this is `he_normal`, only 0.
+        Standard deviation of the biases. For relu and leaky relu, where this is `he_normal`, it must be 0.
     truncated : bool
         Truncate at 2 std and correct the variance.
     **axes
-        How the weight is stored: `layout`, `in_axis`, ... as `variance_scaling` takes them.
+        How the weight is stored: `layout`, `in_axis`, ... of `variance_scaling`.
 
     Returns
     -------
     Recipe
-        It prints as ``critical_normal(activation='tanh')``, and finds sigma_w again when that is read; of an
-        activation that is a function of yours, as ``variance_scaling`` with the number sigma_w^2.
+        It prints as ``critical_normal(activation='tanh')``, which finds sigma_w again when it is read; with a
+        function of your own as the activation, it prints as ``variance_scaling`` with the number sigma_w^2.
 
     Raises
     ------
@@ -149,12 +203,12 @@ def _critical_normal(
     1.32701
     """
     phi, bias = resolved(activation), number(f"{called}'s sigma_b", sigma_b)
-    name = spelled(phi)
-    options = None
-    if name is not None:
-        options = {"activation": name, "sigma_b": bias, "truncated": truncated}
-    kind = _normal_kind(called, truncated)
-    return _scaled(called, options, _critical_scale(called, activation, bias), "fan_in", kind, axes)
+    name, kind = spelled(phi), _normal_kind(called, truncated)
+    what = (_critical_scale(called, activation, bias), "fan_in", kind)
+    if name is None:
+        # no number equals None: the recipe never prints as this name
+        return VarianceScaling(*what, **axes, spoken=Spoken(called, (), (("scale", None),)))
+    return _recorded(called, {"activation": name, "sigma_b": bias, "truncated": truncated}, what, axes)
 
 
 def _glorot_normal(
@@ -162,24 +216,9 @@ def _glorot_normal(
 ) -> VarianceScaling:
     """Return the recipe of normal draws with variance gain^2 * 2 / (fan_in + fan_out).
 
-    Parameters
-    ----------
-    gain : float
-        As `pyinit.gain` returns it.
-    truncated : bool
-        Truncate at 2 std and correct the variance, as Keras and JAX do; torch, and the default, does not.
-    **axes
-        How the weight is stored: `layout`, `in_axis`, ... as `variance_scaling` takes them.
-
-    Returns
-    -------
-    Recipe
-        Also called ``xavier_normal``.
-
-    References
-    ----------
-    Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks",
-    AISTATS 2010, eq. 12.
+    ``glorot_normal`` and ``xavier_normal`` are the same. `gain` is what `pyinit.gain` returns. `truncated`
+    cuts off at 2 std and keeps the variance, as JAX and Keras do. `variance_scaling` describes `axes`.
+    Source: Glorot and Bengio, AISTATS 2010, eq. 12.
 
     Examples
     --------
@@ -188,28 +227,14 @@ def _glorot_normal(
     0.070711
     """
     options = {"gain": number(f"{called}'s gain", gain), "truncated": truncated}
-    kind = _normal_kind(called, truncated)
-    return _scaled(called, options, _square(f"{called}'s gain", gain), "fan_avg", kind, axes)
+    return _scaled(called, _square(f"{called}'s gain", gain), options, axes)
 
 
 def _glorot_uniform(called: str, *, gain: float = 1.0, **axes: Unpack[AxesOptions]) -> VarianceScaling:
     """Return the recipe of uniform draws with variance gain^2 * 2 / (fan_in + fan_out).
 
-    Parameters
-    ----------
-    gain : float
-        As `pyinit.gain` returns it.
-    **axes
-        How the weight is stored, as `variance_scaling` takes it.
-
-    Returns
-    -------
-    Recipe
-        Also called ``xavier_uniform``.
-
-    References
-    ----------
-    Glorot and Bengio, AISTATS 2010, eq. 16.
+    ``glorot_uniform`` and ``xavier_uniform`` are the same. `gain` is what `pyinit.gain` returns.
+    `variance_scaling` describes `axes`. Source: Glorot and Bengio, AISTATS 2010, eq. 16.
 
     Examples
     --------
@@ -218,7 +243,7 @@ def _glorot_uniform(called: str, *, gain: float = 1.0, **axes: Unpack[AxesOption
     glorot_uniform(layout='torch')
     """
     options = {"gain": number(f"{called}'s gain", gain)}
-    return _scaled(called, options, _square(f"{called}'s gain", gain), "fan_avg", "uniform", axes)
+    return _scaled(called, _square(f"{called}'s gain", gain), options, axes)
 
 
 def _he_normal(
@@ -231,30 +256,10 @@ def _he_normal(
 ) -> VarianceScaling:
     """Return the recipe of normal draws with variance 2 / ((1 + a^2) fan), for relu and leaky relu.
 
-    Parameters
-    ----------
-    a : float
-        Slope of a leaky relu below zero; 0 for relu.
-    mode : {"fan_in", "fan_out", "fan_avg", "fan_geo_avg"}
-        Keep the variance of the forward pass, of the backward pass, or between.
-    truncated : bool
-        Truncate at 2 std and correct the variance, as Keras and JAX do; torch, and the default, does not.
-    **axes
-        How the weight is stored: `layout`, `in_axis`, ... as `variance_scaling` takes them.
-
-    Returns
-    -------
-    Recipe
-        Also called ``kaiming_normal``.
-
-    Raises
-    ------
-    ShapeError
-        When it is used on a vector, which has no fan.
-
-    References
-    ----------
-    He, Zhang, Ren, Sun, "Delving deep into rectifiers", ICCV 2015, eq. 10 and 15.
+    ``he_normal`` and ``kaiming_normal`` are the same. `a` is the slope of leaky relu below zero. `mode`
+    "fan_in" keeps the variance of the forward pass, "fan_out" that of the backward pass. `truncated` cuts off
+    at 2 std and keeps the variance, as JAX and Keras do. `variance_scaling` describes `axes`.
+    Source: He, Zhang, Ren, Sun, ICCV 2015, eq. 10 and 15.
 
     Examples
     --------
@@ -263,9 +268,8 @@ def _he_normal(
     truncated_normal (800, 10) float32: mean 0, std 0.05, bounds [-0.113685, 0.113685], fan_in 800, \
 fan_out 10, gain 1.41421
     """
-    kind = _normal_kind(called, truncated)
     options = {"a": number(f"{called}'s slope a", a), "mode": mode, "truncated": truncated}
-    return _scaled(called, options, 2.0 / (1.0 + _square(f"{called}'s slope a", a)), mode, kind, axes)
+    return _scaled(called, 1.0 / (1.0 + _square(f"{called}'s slope a", a)), options, axes)
 
 
 def _he_uniform(
@@ -273,23 +277,10 @@ def _he_uniform(
 ) -> VarianceScaling:
     """Return the recipe of uniform draws with variance 2 / ((1 + a^2) fan), for relu and leaky relu.
 
-    Parameters
-    ----------
-    a : float
-        Slope of a leaky relu below zero; 0 for relu. (torch's Linear and Conv layers use sqrt(5).)
-    mode : {"fan_in", "fan_out", "fan_avg", "fan_geo_avg"}
-        Keep the variance of the forward pass, of the backward pass, or between.
-    **axes
-        How the weight is stored, as `variance_scaling` takes it.
-
-    Returns
-    -------
-    Recipe
-        Also called ``kaiming_uniform``.
-
-    References
-    ----------
-    He, Zhang, Ren, Sun, ICCV 2015, eq. 10 and 15.
+    ``he_uniform`` and ``kaiming_uniform`` are the same. `a` is the slope of leaky relu below zero; torch's
+    Linear and Conv layers use sqrt(5). `mode` "fan_in" keeps the variance of the forward pass, "fan_out" that
+    of the backward pass. `variance_scaling` describes `axes`.
+    Source: He, Zhang, Ren, Sun, ICCV 2015, eq. 10 and 15.
 
     Examples
     --------
@@ -298,27 +289,14 @@ def _he_uniform(
     (-0.10000000149011612, 0.09999999403953552)
     """
     options = {"a": number(f"{called}'s slope a", a), "mode": mode}
-    return _scaled(called, options, 2.0 / (1.0 + _square(f"{called}'s slope a", a)), mode, "uniform", axes)
+    return _scaled(called, 1.0 / (1.0 + _square(f"{called}'s slope a", a)), options, axes)
 
 
 def _lecun_normal(called: str, *, truncated: bool = False, **axes: Unpack[AxesOptions]) -> VarianceScaling:
     """Return the recipe of normal draws with variance 1 / fan_in, as selu networks need.
 
-    Parameters
-    ----------
-    truncated : bool
-        Truncate at 2 std and correct the variance, as Keras and JAX do.
-    **axes
-        How the weight is stored, as `variance_scaling` takes it.
-
-    Returns
-    -------
-    Recipe
-        The recipe.
-
-    References
-    ----------
-    LeCun, Bottou, Orr, Müller, "Efficient BackProp", 1998, eq. 16.
+    `truncated` cuts off at 2 std and keeps the variance, as JAX and Keras do. `variance_scaling` describes
+    `axes`. Source: LeCun, Bottou, Orr, Müller, 1998, eq. 16.
 
     Examples
     --------
@@ -326,26 +304,13 @@ def _lecun_normal(called: str, *, truncated: bool = False, **axes: Unpack[AxesOp
     >>> pi.lecun_normal().plan((100, 10)).std
     0.1
     """
-    kind = _normal_kind(called, truncated)
-    return _scaled(called, {"truncated": truncated}, 1.0, "fan_in", kind, axes)
+    return _scaled(called, 1.0, {"truncated": truncated}, axes)
 
 
 def _lecun_uniform(called: str, **axes: Unpack[AxesOptions]) -> VarianceScaling:
     """Return the recipe of uniform draws with variance 1 / fan_in.
 
-    Parameters
-    ----------
-    **axes
-        How the weight is stored, as `variance_scaling` takes it.
-
-    Returns
-    -------
-    Recipe
-        The recipe.
-
-    References
-    ----------
-    LeCun, Bottou, Orr, Müller, "Efficient BackProp", 1998.
+    `variance_scaling` describes `axes`. Source: LeCun, Bottou, Orr, Müller, 1998, eq. 16.
 
     Examples
     --------
@@ -353,7 +318,7 @@ def _lecun_uniform(called: str, **axes: Unpack[AxesOptions]) -> VarianceScaling:
     >>> pi.lecun_uniform().plan((300, 10)).bounds
     (-0.10000000149011612, 0.09999999403953552)
     """
-    return _scaled(called, {}, 1.0, "fan_in", "uniform", axes)
+    return _scaled(called, 1.0, {}, axes)
 
 
 critical_normal = _famous("critical_normal", _critical_normal)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import LayoutError, ShapeError
+from ..stream.arguments import count, flag, is_integer
 from ..stream.window import Shape
 
 __all__ = ["COMPAT", "LAYOUTS", "Axes", "given_axes", "positions", "unknown_field"]
@@ -16,7 +17,7 @@ LAYOUTS: dict[str, tuple[int, int]] = {"torch": (1, 0), "keras": (-2, -1), "jax"
 """(in_axis, out_axis) of a weight in each layout: [out, in, k...] or [k..., in, out]."""
 
 _STORED_SWAPPED = ("torch", "keras")
-"""Layouts whose transposed convolutions keep the input's channels where others keep the output's."""
+"""Layouts whose transposed convolutions store the input's channels where others store the output's."""
 
 
 def _torch(shape: Shape) -> tuple[int, int]:
@@ -58,7 +59,7 @@ COMPAT: dict[str, tuple[int, Callable[[Shape], tuple[int, int]]]] = {
 def given_axes(axes: Any, what: str) -> int | tuple[int, ...] | None:
     """Return axes as an int, a tuple of ints or None."""
     listed = axes if isinstance(axes, tuple | list) else () if axes is None else (axes,)
-    if any(isinstance(axis, bool) or not hasattr(axis, "__index__") for axis in listed):
+    if not all(is_integer(axis) for axis in listed):
         raise LayoutError(f"{what} is an axis or a tuple of axes; got {axes!r}. Use ints.")
     if isinstance(axes, tuple | list):
         return tuple(int(axis) for axis in axes)
@@ -90,18 +91,18 @@ class Axes:
     in_axis, out_axis : int or tuple of int, optional
         The axes themselves, instead of a layout; an axis in neither is receptive field.
     batch_axis : int or tuple of int
-        Axes that number weights of their own, such as experts or layers: they count in no fan.
+        Axes that number separate weights, such as experts or layers; they count in neither fan.
     groups : int
         Groups of channels, each connected only to itself.
     transposed : bool
         The weight of a transposed convolution: torch stores [in, out / groups, k...], Keras [k..., out, in].
     stride : int or tuple of int
-        Of a transposed convolution: an output meets only every stride-th tap along each spatial axis, so
+        Of a transposed convolution: an output uses only every stride-th tap along each spatial axis, so
         fan_in = inputs * prod(k) / prod(stride), the mean over the positions.
     depthwise : bool
         A Keras kernel [k..., in, multiplier].
     compat : {"torch", "mxnet", "caffe", "keras", "jax", "paddle"}, optional
-        The fans that a peer counts, mistakes included.
+        The library whose fans are counted, its mistakes included.
     """
 
     layout: str | None = None
@@ -113,6 +114,17 @@ class Axes:
     stride: int | tuple[int, ...] = 1
     depthwise: bool = False
     compat: str | None = None
+
+    @classmethod
+    def of(cls, owner: object) -> Axes:
+        """Return the axes that a recipe or a tensor states in fields of the same names."""
+        return cls(**{name: getattr(owner, name) for name in cls.__annotations__ if hasattr(owner, name)})
+
+    def write_to(self, owner: object) -> None:
+        """Give the frozen `owner` of such fields their checked values."""
+        for name in type(self).__annotations__:
+            if hasattr(owner, name):
+                object.__setattr__(owner, name, getattr(self, name))
 
     def __post_init__(self) -> None:
         for name, silent in (("in_axis", None), ("out_axis", None), ("batch_axis", ())):
@@ -139,12 +151,10 @@ class Axes:
             raise LayoutError(
                 f"compat={self.compat!r} has its own layout; got another layout or axes. Give compat alone."
             )
-        if isinstance(self.groups, bool) or not hasattr(self.groups, "__index__") or self.groups < 1:
-            raise LayoutError(f"groups must be a positive integer; got {self.groups!r}. Use 1 for none.")
-        object.__setattr__(self, "groups", int(self.groups))
+        groups = count("groups", self.groups, error=LayoutError, advice="Use 1 for none.")
+        object.__setattr__(self, "groups", groups)
         for name in ("transposed", "depthwise"):
-            if not isinstance(getattr(self, name), bool):
-                raise LayoutError(f"{name} is True or False; got {getattr(self, name)!r}. Use a bool.")
+            flag(name, getattr(self, name), error=LayoutError)
         object.__setattr__(self, "stride", _given_stride(self.stride))
         if self.stride != 1 and not self.transposed:
             raise LayoutError(
@@ -163,7 +173,7 @@ class Axes:
             )
 
     def batch(self, rank: int) -> tuple[int, ...]:
-        """Return the axes of a weight of this rank that number weights of their own."""
+        """Return the axes of a weight of this rank that number separate weights."""
         return positions(self.batch_axis, rank, "batch_axis")
 
     def channels(self, rank: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -183,12 +193,12 @@ class Axes:
         return located(self.in_axis, stored[0], "in_axis"), located(self.out_axis, stored[1], "out_axis")
 
     def outputs(self, rank: int) -> tuple[int, ...]:
-        """Return the output axes, where all others but the batch belong to the other side of a matrix.
+        """Return the output axes, if all others but the batch axes form the other side of a matrix.
 
         Raises
         ------
         LayoutError
-            If one is named as an input or a batch axis, too.
+            If one is named as an input or a batch axis as well.
         """
         ins, outs = self.channels(rank)
         taken = (*self.batch(rank), *(ins if self.in_axis is not None else ()))
@@ -199,12 +209,12 @@ class Axes:
         return outs
 
     def check_field(self, shape: Shape, recipe: str) -> None:
-        """Refuse a weight of more than two axes of which nothing says what the others are.
+        """Refuse a weight with more than two axes whose roles are not given.
 
         Raises
         ------
         LayoutError
-            If the axes are silent, apart from `batch_axis`, and more than two are left.
+            If no axes are given apart from `batch_axis`, and more than two are left.
         """
         told = (
             self.layout is not None
@@ -226,7 +236,7 @@ class Axes:
         ShapeError
             If the shape has too few dimensions, or channels that `groups` does not divide.
         LayoutError
-            If an axis is outside the shape or counted twice, or if nothing says what the axes beyond two are.
+            If an axis is outside the shape or counted twice, or if more than two axes have no roles.
         """
         if self.compat is not None:
             rank, count = COMPAT[self.compat]
@@ -239,7 +249,7 @@ class Axes:
         self.check_field(shape, recipe)
         ins, outs = self.channels(rank)
         if self.depthwise:
-            # each channel meets only itself
+            # each channel is connected only to itself
             ins, batch = (), (*ins, *batch)
         listed = (*ins, *outs, *batch)
         if len(set(listed)) != len(listed):
@@ -284,7 +294,7 @@ class Axes:
 
 
 def unknown_field(recipe: str, shape: Shape) -> str:
-    """Return the message for a weight of which nobody knows what the axes beyond two are."""
+    """Return the message for a weight with more than two axes whose roles are not known."""
     return (
         f"{recipe} counts inputs and outputs, and cannot tell what each of the {len(shape)} axes of shape "
         f"{shape} is. "
@@ -296,7 +306,7 @@ def unknown_field(recipe: str, shape: Shape) -> str:
 def _given_stride(stride: Any) -> int | tuple[int, ...]:
     """Return the strides as an int, or as a tuple where they differ."""
     listed = tuple(stride) if isinstance(stride, tuple | list) else (stride,)
-    if not listed or any(isinstance(n, bool) or not hasattr(n, "__index__") or n < 1 for n in listed):
+    if not listed or not all(is_integer(n) and n >= 1 for n in listed):
         raise LayoutError(f"stride is a positive integer or a tuple of them; got {stride!r}. Use 1 for none.")
     whole = tuple(int(n) for n in listed)
     return whole[0] if len(set(whole)) == 1 else whole

@@ -1,4 +1,4 @@
-"""`pi.fill`: a recipe, or its name, becomes bytes in memory of the caller's."""
+"""`pi.fill`: writes what a recipe draws into the caller's memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def fill(
     window: Window | None = None,
     threads: int | None = None,
 ) -> Buffer:
-    """Fill a buffer in place with what a recipe makes under a key.
+    """Fill a buffer in place with what a recipe draws under a key.
 
     Parameters
     ----------
@@ -30,13 +30,13 @@ def fill(
         Writable and C-contiguous, of float32, float64, bfloat16 or float16. Raw bytes hold float32;
         an array of uint16 holds the bits of bfloat16.
     recipe : Recipe, str or dict
-        What the weights should be: a recipe, its name, or what ``Recipe.to_dict`` returns. One that is silent
-        about axes takes a matrix as (in, out), whoever owns the memory;
-        `pyinit.torch.fill` takes it in torch's layout.
+        What the weights should be: a recipe, its name, or what ``Recipe.to_dict`` returns. For a recipe that
+        names no axes, a matrix is (in, out), whoever owns the memory; `pyinit.torch.fill` uses torch's
+        layout.
     key : int or Key
         The parameter's key; an int is a seed.
     window : Window, optional
-        Where `out` sits in the whole tensor, when it is a part of one.
+        The position of `out` in the whole tensor, if it is a part of one.
     threads : int, optional
         At most this many threads; by default PYINIT_NUM_THREADS, else the CPUs of this process. The
         values do not depend on it.
@@ -55,7 +55,7 @@ def fill(
     ShapeError
         If the window does not fit, or the recipe cannot count fans on this shape.
     RecipeError, SeedError
-        If the recipe cannot be drawn in this dtype, or the key is not one. Nothing is written then.
+        If the recipe cannot be drawn in this dtype, or the key is not valid. Nothing is written then.
 
     Examples
     --------

@@ -1,15 +1,14 @@
-"""How recipes are made by name: the record of the name, and a clear word where the call is wrong."""
+"""Functions that make recipes under a name, and errors that say how to correct a wrong call."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from ..errors import CallError, PyinitError
-from ..stream.arguments import brief
+from ..stream.arguments import brief, is_integer
 from .names import nearest
 
 __all__ = ["Spoken", "maker"]
@@ -18,8 +17,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-@dataclass(frozen=True)
-class Spoken:
+class Spoken(NamedTuple):
     """The name that a recipe was made by, and what that name decided.
 
     Parameters
@@ -29,8 +27,8 @@ class Spoken:
     options : tuple of (str, object)
         The name's own options that differ from their defaults, in order.
     decided : tuple of (str, object)
-        Fields of the recipe that follow from the name and its options, with their values. Where a field
-        has another value since, the name does not describe the recipe.
+        Fields of the recipe that follow from the name and its options, with their values. If a field has
+        another value, the name no longer describes the recipe.
     """
 
     name: str
@@ -66,7 +64,7 @@ _HIDDEN = "spoken"
 def maker(
     name: str, make: Callable[P, R], *, like: Callable[..., Any] | None = None, options: Iterable[str] = ()
 ) -> Callable[P, R]:
-    """Return the function of a name that makes recipes, and says under that name what is wrong with a call.
+    """Return a function that makes recipes under a name, and reports a wrong call under that name.
 
     Parameters
     ----------
@@ -75,15 +73,16 @@ def maker(
     make : callable
         A class of recipes, or a function that returns one.
     like : callable, optional
-        Whose documentation the function has; by default that of `make`.
+        The function behind `make`, which gives it the name as the first argument: the maker has its
+        documentation, and its other parameters. By default `make`.
     options : iterable of str
         The names that `make` takes as ``**options``.
 
     Returns
     -------
     callable
-        With the signature of `make`. It raises a `CallError` for arguments that `make` does not have, and
-        where a shape stands that belongs into the call of the recipe.
+        With the signature of `make`. It raises a `CallError` for arguments that `make` does not have, and for
+        a shape, which belongs in the call of the recipe.
 
     Examples
     --------
@@ -94,10 +93,9 @@ def maker(
     Traceback (most recent call last):
     pyinit.errors.CallError: half takes of by name; got 3.0. Write half(of=3.0).
     """
-    signature = _shown(inspect.signature(make), options)
-    call = _Call(name, signature, tuple(options))
-
     origin: Any = make if like is None else like
+    signature = _signature(origin, 0 if like is None else 1)
+    call = _Call(name, signature, tuple(options))
 
     @functools.wraps(origin)
     def made(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -114,25 +112,48 @@ def maker(
     return made
 
 
-def _shown(signature: inspect.Signature, options: Iterable[str]) -> inspect.Signature:
-    """Return the signature without what callers have no use for."""
-    kept = [one for one in signature.parameters.values() if one.name != _HIDDEN]
+@functools.cache
+def _signature(origin: Callable[..., Any], given: int) -> inspect.Signature:
+    """Return the signature without the first `given` parameters and without those that no caller gives."""
+    signature = inspect.signature(origin)
+    kept = [one for one in list(signature.parameters.values())[given:] if one.name != _HIDDEN]
     return signature.replace(parameters=kept)
 
 
 class _Call:
-    """What a maker takes, and what to say where a call gives something else."""
+    """The parameters of a maker, and the errors of calls that do not fit them."""
 
     def __init__(self, name: str, signature: inspect.Signature, options: tuple[str, ...]) -> None:
         self.name = name
-        kinds = inspect.Parameter
-        listed = [one for one in signature.parameters.values() if one.kind is not kinds.VAR_KEYWORD]
-        self.own = tuple(one.name for one in listed)
-        self.known = frozenset((*self.own, *options))
+        self.signature = signature
         self.options = options
-        self.places = tuple(one.name for one in listed if one.kind is kinds.POSITIONAL_OR_KEYWORD)
-        self.numbers = tuple(one.name for one in listed if isinstance(one.default, float))
-        self.needed = tuple(one.name for one in listed if one.default is kinds.empty)
+
+    @functools.cached_property
+    def parameters(self) -> tuple[inspect.Parameter, ...]:
+        """The parameters with names of their own."""
+        listed = self.signature.parameters.values()
+        return tuple(one for one in listed if one.kind is not inspect.Parameter.VAR_KEYWORD)
+
+    @functools.cached_property
+    def own(self) -> tuple[str, ...]:
+        """The names of these parameters."""
+        return tuple(one.name for one in self.parameters)
+
+    @functools.cached_property
+    def known(self) -> frozenset[str]:
+        """All names that a call may give."""
+        return frozenset((*self.own, *self.options))
+
+    @functools.cached_property
+    def places(self) -> tuple[str, ...]:
+        """The parameters that may be given by position."""
+        positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        return tuple(one.name for one in self.parameters if one.kind is positional)
+
+    @functools.cached_property
+    def needed(self) -> tuple[str, ...]:
+        """The parameters without a default."""
+        return tuple(one.name for one in self.parameters if one.default is inspect.Parameter.empty)
 
     def check(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """Raise the error of arguments that do not fit."""
@@ -150,7 +171,7 @@ class _Call:
                 raise CallError(f"{self.name} needs {needed}; got none. Write {self.name}({needed}=...).")
 
     def forgotten(self, given: str) -> CallError:
-        """Return the error of a shape, or a key, given to what only makes the recipe."""
+        """Return the error of a shape, or a key, that was given to the maker instead of the recipe."""
         needed = "..." if self.needed else ""
         return CallError(
             f"{self.name} makes a recipe, and the recipe is called with a shape and a key; got {given}. "
@@ -162,13 +183,14 @@ class _Call:
         if _is_shape(args[0]):
             return self.forgotten(brief(args[0]))
         if len(args) > 1 and _is_shape(args) and min(args) > 1:
-            # sizes that are no tuple, as NumPy's rand and torch's empty take them
+            # sizes without a tuple, as NumPy's rand and torch's empty take them
             return self.forgotten(", ".join(map(brief, args)))
         named = [name for name in self.own if name not in self.places]
         if not named:
             takes = ", ".join(self.places) or "no numbers"
             return CallError(f"{self.name} takes {takes}; got {extra} as well. Leave it out.")
-        numbers = [name for name in named if name in self.numbers] or named
+        of_floats = {one.name for one in self.parameters if isinstance(one.default, float)}
+        numbers = [name for name in named if name in of_floats] or named
         ways = " or ".join(f"{self.name}({name}={extra})" for name in numbers[:2])
         return CallError(f"{self.name} takes {', '.join(named)} by name; got {extra}. Write {ways}.")
 
@@ -182,7 +204,7 @@ class _Call:
     def _advice(self, given: str, value: str) -> str:
         if given == "nonlinearity":
             if "a" in self.own:
-                return "It is for relu as it is, and for leaky relu with its slope as a=: leave the name out."
+                return "The default is for relu; for leaky relu, give its slope as a=. Leave the name out."
             if "gain" in self.own:
                 return f"Write gain=pyinit.gain({value})."
         if given in ("a", "b") and "unit" in self.own:
@@ -195,9 +217,5 @@ class _Call:
 
 
 def _is_shape(value: Any) -> bool:
-    """Whether a value is a tuple or list of integers."""
-    return (
-        isinstance(value, tuple | list)
-        and len(value) > 0
-        and all(hasattr(n, "__index__") and not isinstance(n, bool) for n in value)
-    )
+    """Return whether a value is a tuple or list of integers."""
+    return isinstance(value, tuple | list) and len(value) > 0 and all(is_integer(n) for n in value)

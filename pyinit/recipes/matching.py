@@ -1,4 +1,4 @@
-"""Which rule decides for a name, and which rules of a caller's match nothing."""
+"""Finds the rule that decides for a name, and refuses rules that match nothing."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = ["check_matched", "deciding", "effective"]
 
 
 def deciding(rules: Iterable[Rule]) -> Callable[[str, bool], Rule | None]:
-    """Return the function of (name, is_kernel) that finds the first rule that matches, or None.
+    """Return a function of (name, is_kernel) that returns the first rule that matches, or None.
 
-    It takes the time of the patterns alone, however many rules are exact names.
+    Its time grows with the number of patterns only, not with that of exact names.
     """
     exact: dict[str, list[tuple[int, Rule]]] = {}
     patterns: list[tuple[int, Rule]] = []
@@ -24,7 +24,7 @@ def deciding(rules: Iterable[Rule]) -> Callable[[str, bool], Rule | None]:
         if not _is_exact(rule.match):
             patterns.append((at, rule))
 
-    def found(name: str, is_kernel: bool) -> Rule | None:
+    def first_match(name: str, is_kernel: bool) -> Rule | None:
         named = next(
             ((at, rule) for at, rule in exact.get(name, ()) if rule.matches(name, is_kernel=is_kernel)),
             None,
@@ -36,7 +36,7 @@ def deciding(rules: Iterable[Rule]) -> Callable[[str, bool], Rule | None]:
                 return rule
         return None if named is None else named[1]
 
-    return found
+    return first_match
 
 
 def effective(rules: Iterable[Rule], tensors: Iterable[tuple[str, bool]]) -> tuple[Rule, ...]:
@@ -73,22 +73,22 @@ def _is_exact(match: str) -> bool:
 def check_matched(
     rules: Iterable[Rule], names: Iterable[str], aliases: Mapping[str, str] | None = None
 ) -> None:
-    """Refuse a rule of the caller's that matches no tensor, and an exact name that an earlier rule decides.
+    """Refuse a caller's rule that matches no tensor, and an exact name that an earlier rule decides.
 
     Parameters
     ----------
     rules : iterable of Rule
-        What the caller gave; not conventions, and not a model's own rules.
+        The rules that the caller gave, without conventions and a model's own rules.
     names : iterable of str
         The names of the model's tensors.
     aliases : mapping of str to str, optional
-        Names of tensors that share another one, and the name of that.
+        Names of tensors that share another tensor, each with the name of that tensor.
 
     Raises
     ------
     RecipeError
-        The message names the nearest names. Of alternatives (``a|b``) each name needs its tensor, and the
-        whole pattern one.
+        The message names the nearest names. Of alternatives (``a|b``), each exact name must match a tensor,
+        and the pattern at least one.
 
     Examples
     --------
@@ -101,7 +101,7 @@ def check_matched(
     known = dict.fromkeys(names)
     if not known:
         return
-    # rules that speak of every name they match, be it a kernel's or not
+    # rules that apply to every name they match, a kernel's or not
     before: dict[str, None] = {}
     for rule in rules:
         if rule.match in known and (first := _deciding_match(before, rule.match)) is not None:

@@ -50,19 +50,19 @@ def _drawn(distribution: str, shape: Shape, dtype: DType, gain: float, length: i
 class Orthogonal(Recipe):
     """`gain` times a matrix with orthonormal columns, or rows where these are fewer; Haar-distributed.
 
-    Q = H_1 H_2 ... H_n D, from Householder reflectors that are drawn, not computed: the distribution of the
-    Q of a Gaussian matrix's QR whose R has a positive diagonal.
+    Q = H_1 H_2 ... H_n D, from Householder reflectors that are drawn, not computed. Q has the distribution of
+    the Q in the QR of a Gaussian matrix, with a positive diagonal of R.
 
     Parameters
     ----------
     gain : float
-        Finite. Weights that it makes too small for the dtype become 0: see `Plan`.
+        Finite. Weights that are then too small for the dtype become 0; see `Plan`.
     layout : {"torch", "keras", "jax"}, optional
         Which axis is the output's: the first of [out, in, k...], the last of [k..., in, out]. All other axes
         are flattened, in C order, into the other side of the matrix. By default a matrix is (in, out).
     out_axis, in_axis : int or tuple of int, optional
-        The output's axes themselves, instead of a layout. Those of the input are among the other axes, and
-        matter to `groups` of a transposed weight only.
+        The output's axes themselves, instead of a layout. The input's axes are among the others, and matter
+        only to `groups` of a transposed weight.
     batch_axis : int or tuple of int
         Axes that number matrices; each matrix has its own stream, under ``key.fold_in(its number)``.
     groups : int
@@ -82,12 +82,13 @@ class Orthogonal(Recipe):
 
     Notes
     -----
-    Any window equals the slice of the whole, bit for bit. A window of the side that has fewer lines takes the
-    time of its lines, and of drawing the reflectors up to its last one; of the longer side, the time of all
-    its lines. Memory, beside the result: 96 numbers for each line of the longer side, and a panel of 1 to
-    16 MiB for each thread; where the shorter side has up to 96 lines, a few hundred KiB for each thread.
-    float32 inside for bfloat16 and float16, rounded once; float64 in float64. max |Q'Q - I| is about that of
-    LAPACK's QR of the same size: below it in float32, as large in float64.
+    Any window equals the slice of the whole, bit for bit. A window along the side that has fewer lines takes
+    the time of its lines, and of drawing the reflectors up to its last one; a window along the longer side
+    takes the time of all lines. Beside the result, memory holds 96 numbers for each line of the longer side,
+    and a panel of 1 to 16 MiB for each thread; if the shorter side has up to 96 lines, it holds a few hundred
+    KiB for each thread. bfloat16 and float16 are computed in float32 and rounded once; float64 is computed in
+    float64. max |Q'Q - I| is about that of LAPACK's QR of the same size: smaller in float32, as large in
+    float64.
 
     References
     ----------
@@ -117,19 +118,10 @@ class Orthogonal(Recipe):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gain", number("orthogonal's gain", self.gain))
-        axes = self._axes()
-        for name in ("in_axis", "out_axis", "batch_axis", "groups"):
-            object.__setattr__(self, name, getattr(axes, name))
+        self._axes().write_to(self)
 
     def _axes(self) -> Axes:
-        return Axes(
-            layout=self.layout,
-            in_axis=self.in_axis,
-            out_axis=self.out_axis,
-            batch_axis=self.batch_axis,
-            groups=self.groups,
-            transposed=self.transposed,
-        )
+        return Axes.of(self)
 
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
         """Find the sides of the matrix."""
@@ -162,7 +154,7 @@ class Orthogonal(Recipe):
 
 @dataclass(frozen=True, repr=False)
 class DeltaOrthogonal(Recipe):
-    """A convolution kernel that is zero but at its centre, where the channels meet in an orthogonal matrix.
+    """A convolution kernel that is zero except at its centre, which holds an orthogonal matrix of channels.
 
     The centre is (k - 1) // 2 along each spatial axis; there the (in, out) matrix has orthonormal rows, times
     `gain`, so that the convolution keeps norms (with circular padding, exactly).
@@ -170,7 +162,7 @@ class DeltaOrthogonal(Recipe):
     Parameters
     ----------
     gain : float
-        Finite. Weights that it makes too small for the dtype become 0: see `Plan`.
+        Finite. Weights that are then too small for the dtype become 0; see `Plan`.
     layout : {"torch", "keras", "jax"}, optional
         [out, in, k...] or [k..., in, out]; by default the last two axes are (in, out).
     in_axis, out_axis : int, optional
@@ -212,9 +204,7 @@ class DeltaOrthogonal(Recipe):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gain", number("delta_orthogonal's gain", self.gain))
-        axes = self._axes()
-        for name in ("in_axis", "out_axis"):
-            object.__setattr__(self, name, getattr(axes, name))
+        self._axes().write_to(self)
 
     def _axes(self) -> Axes:
         return Axes(
@@ -267,7 +257,7 @@ def haar(n: int, *, key: int | Key, dtype: Any = "float32", threads: int | None 
     Raises
     ------
     ShapeError, DTypeError, RecipeError, SeedError
-        As the recipe.
+        As for the recipe.
 
     Examples
     --------

@@ -50,10 +50,10 @@ def init_params(
     shapes : mapping of str to shape, or iterable of (str, shape)
         The parameters.
     recipe : Recipe, str, mapping, sequence of rules, or callable
-        One recipe, or its name, for all that is drawn at random: norms, biases and buffers, by their names,
-        are zeros and ones. Or patterns and recipes in order, as a mapping or a
-        sequence of `pyinit.Rule` or pairs: the first that matches a name decides. Or a function of
-        (name, shape) that returns a recipe.
+        One recipe, or its name, for everything that is drawn at random; norms, biases and buffers are known
+        by their names, and become zeros and ones. Or patterns and recipes in order, as a mapping or a
+        sequence of `pyinit.Rule` or pairs: the first that matches a name decides. Or a function of (name,
+        shape) that returns a recipe.
     key : int or Key
         The model's key; an int is a seed.
     dtype : str, numpy.dtype or type
@@ -69,7 +69,7 @@ def init_params(
     Raises
     ------
     RecipeError
-        If a name comes twice or has no recipe, or a pattern matches no name.
+        If a name occurs twice or has no recipe, or a pattern matches no name.
     ShapeError, LayoutError, DTypeError, SeedError
         As for a single recipe; before any memory is allocated.
 
@@ -87,7 +87,7 @@ def init_params(
     >>> float(params["l1.bias"].min())
     1.0
     """
-    root, found, kept = as_key(key), resolve(dtype), storage(dtype)
+    root, resolved, kept = as_key(key), resolve(dtype), storage(dtype)
     count = check_threads(threads)
     checked: dict[str, Shape] = {}
     for name, shape in _pairs(shapes):
@@ -96,11 +96,11 @@ def init_params(
         if name in checked:
             raise RecipeError(f"parameter {name!r} is given twice; names decide values. Give each its own.")
         try:
-            checked[name] = normal_shape(shape, found.itemsize)
+            checked[name] = normal_shape(shape, resolved.itemsize)
         except PyinitError as error:
             raise type(error)(f"{name}: {error}") from None
     choose = _chooser(recipe, checked)
-    planned = {name: _planned(choose, name, shape, found.name) for name, shape in checked.items()}
+    planned = {name: _planned(choose, name, shape, resolved.name) for name, shape in checked.items()}
     keys = {name: root.fold_in(name) for name in checked}
     params = {name: np.empty(shape, kept) for name, shape in checked.items()}
     _run([(planned[name][0], out, keys[name]) for name, out in params.items()], count)
@@ -131,7 +131,7 @@ def _planned(choose: Choice, name: str, shape: Shape, dtype: str) -> tuple[Plan,
 
 
 def _chooser(recipe: Any, names: Iterable[str]) -> Choice:
-    """Return the function that says what a parameter should be, and which of its rows are zero."""
+    """Return a function that returns the recipe of a parameter and its zero rows."""
     if callable(recipe) and not (isinstance(recipe, Recipe) or is_maker(recipe)):
         return lambda name, shape: (as_recipe(recipe(name, shape)), ())
     rules = rules_of(recipe)

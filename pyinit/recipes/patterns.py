@@ -59,7 +59,7 @@ class Identity(Recipe):
 
 @dataclass(frozen=True, repr=False)
 class _Kernel(Recipe):
-    """What convolution kernels share: where their channels are."""
+    """Base class of convolution kernels, which finds their channels."""
 
     is_of_convolutions: ClassVar[bool] = True
     groups: int = 1
@@ -71,19 +71,10 @@ class _Kernel(Recipe):
     transposed: bool = False
 
     def __post_init__(self) -> None:
-        axes = self._axes()
-        for name in ("in_axis", "out_axis", "batch_axis", "groups"):
-            object.__setattr__(self, name, getattr(axes, name))
+        self._axes().write_to(self)
 
     def _axes(self) -> Axes:
-        return Axes(
-            layout=self.layout,
-            in_axis=self.in_axis,
-            out_axis=self.out_axis,
-            batch_axis=self.batch_axis,
-            groups=self.groups,
-            transposed=self.transposed,
-        )
+        return Axes.of(self)
 
     def _channels(self, shape: Shape) -> tuple[int, int, tuple[int, ...]]:
         """Return the input axis, the output axis and the batch axes."""
@@ -109,18 +100,18 @@ class _Kernel(Recipe):
 
 @dataclass(frozen=True, repr=False)
 class Dirac(_Kernel):
-    """A convolution kernel that hands its channels on: 1 where a channel meets itself at the centre k // 2.
+    """A convolution kernel that passes its channels on: 1 from a channel to itself at the centre k // 2.
 
     Parameters
     ----------
     groups : int
-        Groups of channels; each is handed on.
+        Groups of channels; each is passed on.
     layout : {"torch", "keras", "jax"}, optional
         [out, in / groups, k...] or [k..., in / groups, out]; by default the last two axes are (in, out).
     in_axis, out_axis : int, optional
         The axes themselves, instead of a layout.
     batch_axis : int or tuple of int
-        Axes that number kernels, of which each is the same.
+        Axes that number kernels, which are all the same.
     transposed : bool
         The weight of a transposed convolution: torch stores [in, out / groups, k...], Keras [k..., out, in].
 
@@ -148,7 +139,7 @@ class Dirac(_Kernel):
         """Find the channels' axes."""
         in_axis, out_axis, stack = self._channels(shape)
         if self.transposed:
-            # the input's side is the whole one; a channel meets itself whichever it is
+            # the weight holds all input channels; exchanging the sides does not change the diagonal
             in_axis, out_axis = out_axis, in_axis
         if shape[out_axis] % self.groups:
             side = "input" if self.transposed else "output"
@@ -168,7 +159,7 @@ class Bilinear(_Kernel):
     Parameters
     ----------
     layout, in_axis, out_axis, batch_axis, groups, transposed
-        As for `dirac`; what is input and what output, and in which groups, makes no difference here.
+        As for `dirac`. Which axis is the input's, and how many groups there are, makes no difference here.
 
     Raises
     ------

@@ -24,7 +24,7 @@ class Pretrained(Recipe):
     Parameters
     ----------
     source : array, str or path
-        An array or CPU tensor (it is not copied: leave it as it is), or a ``.safetensors`` file or
+        An array or CPU tensor, which is not copied and must not be changed, or a ``.safetensors`` file or
         ``.safetensors.index.json``, of which only the needed part is read.
     tensor : str, optional
         Name of the tensor in the file.
@@ -54,7 +54,7 @@ class Pretrained(Recipe):
     def __post_init__(self) -> None:
         if isinstance(self.source, os.PathLike):
             object.__setattr__(self, "source", os.fspath(self.source))
-        # an array is looked at now, a file when it is needed
+        # an array is checked now, a file when it is needed
         if not (isinstance(self.source, ArraySource) or (self._is_file() and self.tensor is not None)):
             object.__setattr__(self, "source", open_source(self.source, self.tensor))
 
@@ -62,14 +62,14 @@ class Pretrained(Recipe):
         return isinstance(self.source, str)
 
     def plan_for(self, shape: Shape, dtype: str) -> Plan:
-        """Return the plan; a file may change, so it is not remembered."""
+        """Return the plan; it is not cached, because a file may change."""
         return self.make_plan(shape, resolve(dtype))
 
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
         """Find the tensor and compare shapes."""
-        found = open_source(self.source, self.tensor) if self._is_file() else self.source
-        check_shape(found, shape)
-        return Plan("pretrained", shape, dtype.name, source=found)
+        source = open_source(self.source, self.tensor) if self._is_file() else self.source
+        check_shape(source, shape)
+        return Plan("pretrained", shape, dtype.name, source=source)
 
     def __repr__(self) -> str:
         return super().__repr__() if self._is_file() else f"pretrained(<{self.source}>)"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
@@ -15,11 +14,12 @@ import numpy.typing as npt
 from ..errors import RecipeError
 from ..stream.arguments import check_threads
 from ..stream.dtypes import DType, resolve, storage
+from ..stream.fill import planned
 from ..stream.kernels import execute
 from ..stream.key import Key, as_key
 from ..stream.plan import Plan
-from ..stream.strict_json import parsed
-from ..stream.window import Shape, Window, check_window, normal_shape
+from ..stream.strict_json import JsonObject, finite, restored
+from ..stream.window import Shape, Window, normal_shape
 from .makers import Spoken
 from .names import suggestion
 
@@ -27,23 +27,34 @@ __all__ = ["Recipe", "as_recipe", "from_dict", "from_json", "is_maker", "named"]
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(JsonObject):
     """What a weight should be; call it to draw one.
 
     A recipe prints as the name it was made by, with the options that differ from their defaults;
     ``eval(repr(recipe))`` is the recipe again where pyinit's names are imported. The name does not count in a
     comparison: recipes with the same numbers are equal, as ``he_normal() == variance_scaling(2.0)``.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> recipe = pi.he_normal(layout="torch")
+    >>> isinstance(recipe, pi.Recipe), recipe((10, 1000), key=0).shape
+    (True, (10, 1000))
+    >>> recipe == eval(repr(recipe), vars(pi))
+    True
     """
 
+    _json_name: ClassVar[str] = "a recipe"
+    _json_error: ClassVar[type[RecipeError]] = RecipeError
     verb: ClassVar[str] = ""
-    # whether it makes nothing but convolution kernels, whose axes beyond the channels are a receptive field
+    # whether it makes only convolution kernels, whose axes beyond the channels are a receptive field
     is_of_convolutions: ClassVar[bool] = False
     # the name it was made by, if that is not the verb
     spoken: Spoken | None = field(default=None, repr=False, compare=False, kw_only=True)
 
     @property
     def called(self) -> str:
-        """The name that it was made by, as messages say it."""
+        """The name that it was made by, for messages."""
         return self.verb if self.spoken is None else self.spoken.name
 
     def __call__(
@@ -73,7 +84,7 @@ class Recipe:
         Returns
         -------
         ndarray
-            Of `shape` and `dtype`.
+            Has `shape` and `dtype`.
 
         Raises
         ------
@@ -87,20 +98,12 @@ class Recipe:
         array([[1., 1.],
                [1., 1.]], dtype=float32)
         """
-        found = resolve(dtype)
-        extent = normal_shape(shape, found.itemsize)
-        where = as_key(key)
-        kept = storage(dtype)
-        check_threads(threads)
-        if window is None:
-            plan = self.plan_for(extent, found.name)
-            start = None
-        else:
-            check_window(window, extent)
-            plan = self.plan_for(window.global_shape, found.name)
-            start = window.start
+        resolved = resolve(dtype)
+        extent = normal_shape(shape, resolved.itemsize)
+        root, kept, count = as_key(key), storage(dtype), check_threads(threads)
+        plan, start = planned(self, extent, resolved.name, window)
         out = np.empty(extent, kept)
-        execute(plan, out, where, start, threads)
+        execute(plan, out, root, start, count)
         return out
 
     def plan(self, shape: int | tuple[int, ...], dtype: Any = "float32") -> Plan:
@@ -121,8 +124,8 @@ class Recipe:
         Raises
         ------
         ShapeError, DTypeError, RecipeError
-            Exactly when filling such a tensor would be refused; only the values of a pretrained tensor are
-            looked at later, as they are copied.
+            Exactly if filling such a tensor would be refused; only the values of a pretrained tensor are
+            checked later, when they are copied.
 
         Examples
         --------
@@ -130,15 +133,15 @@ class Recipe:
         >>> pi.glorot_uniform().plan((300, 100)).fan_in
         300
         """
-        found = resolve(dtype)
-        return self.plan_for(normal_shape(shape, found.itemsize), found.name)
+        resolved = resolve(dtype)
+        return self.plan_for(normal_shape(shape, resolved.itemsize), resolved.name)
 
     def plan_for(self, shape: Shape, dtype: str) -> Plan:
-        """Return the plan of a checked shape and a format's name; plans are remembered."""
-        if "__dataclass_fields__" not in vars(type(self)):
-            # a class that is no dataclass itself may hold numbers that a comparison does not see
+        """Return the plan of a checked shape and a format's name; plans are cached."""
+        if "__dataclass_fields__" not in type(self).__dict__:
+            # a subclass that is not a dataclass itself may hold numbers that == does not compare
             return self.make_plan(shape, resolve(dtype))
-        return _remembered(self, shape, dtype)
+        return _cached(self, shape, dtype)
 
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
         """Return the plan; every recipe implements this.
@@ -146,7 +149,7 @@ class Recipe:
         Parameters
         ----------
         shape : tuple of int
-            Of the whole tensor.
+            Shape of the whole tensor.
         dtype : DType
             The format, with its rounding and its range.
 
@@ -157,10 +160,10 @@ class Recipe:
         raise NotImplementedError
 
     def __repr__(self) -> str:
-        name, parameters = self._said()
+        name, parameters = self._spelled()
         return f"{name}({', '.join(f'{one}={_literal(value)}' for one, value in parameters.items())})"
 
-    def _said(self) -> tuple[str, dict[str, Any]]:
+    def _spelled(self) -> tuple[str, dict[str, Any]]:
         """Return the name, and the parameters that differ from their defaults."""
         differing = self._differing()
         spoken = self.spoken
@@ -172,13 +175,13 @@ class Recipe:
 
     def _differing(self) -> dict[str, Any]:
         """Return the fields that differ from their defaults."""
-        said = {}
+        differing = {}
         for f in fields(self):
             if f.repr:
                 value = getattr(self, f.name)
                 if f.default is MISSING or value != f.default:
-                    said[f.name] = value
-        return said
+                    differing[f.name] = value
+        return differing
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as a dict of JSON values: its name under "recipe", and its parameters.
@@ -189,23 +192,17 @@ class Recipe:
         >>> pi.normal(std=0.02).to_dict()
         {'recipe': 'normal', 'std': 0.02}
         """
-        name, parameters = self._said()
-        return {"recipe": name, **{one: _json_value(value) for one, value in parameters.items()}}
+        name, parameters = self._spelled()
+        return {"recipe": name, **{one: finite(value) for one, value in parameters.items()}}
 
-    def to_json(self) -> str:
-        """Return the recipe as one JSON object.
-
-        Examples
-        --------
-        >>> import pyinit as pi
-        >>> pi.recipe_from_json(pi.sparse(0.9).to_json())
-        sparse(sparsity=0.9)
-        """
-        return json.dumps(self.to_dict(), allow_nan=False)
+    @classmethod
+    def from_dict(cls, content: Any) -> Recipe:
+        """Return the recipe that `to_dict` wrote, as `pyinit.recipe_from_dict` does."""
+        return from_dict(content)
 
 
 @lru_cache(maxsize=4096)
-def _remembered(recipe: Recipe, shape: Shape, dtype: str) -> Plan:
+def _cached(recipe: Recipe, shape: Shape, dtype: str) -> Plan:
     return recipe.make_plan(shape, resolve(dtype))
 
 
@@ -216,23 +213,17 @@ def _literal(value: Any) -> str:
     return repr(value)
 
 
-def _json_value(value: Any) -> Any:
-    if isinstance(value, float) and math.isinf(value):
-        return "inf" if value > 0 else "-inf"
-    return list(value) if isinstance(value, tuple) else value
-
-
 _MAKERS: dict[str, Callable[..., Recipe]] = {}
 
 
 def named(maker: Callable[..., Recipe], *names: str) -> None:
-    """Let strings and JSON name a recipe so."""
+    """Let strings and JSON call a maker by these names."""
     for name in names:
         _MAKERS[name] = maker
 
 
 def is_maker(value: Any) -> bool:
-    """Whether a value is a function that makes recipes, such as `pyinit.he_normal` itself."""
+    """Return whether a value is a function that makes recipes, such as `pyinit.he_normal` itself."""
     return callable(value) and _MAKERS.get(getattr(value, "__name__", "")) is value
 
 
@@ -312,11 +303,7 @@ def from_dict(content: Any) -> Recipe:
         raise RecipeError(
             f"unknown recipe {content['recipe']!r}. {suggestion(content['recipe'], sorted(_MAKERS))}"
         )
-    values = {
-        name: float(value) if value in ("inf", "-inf") else tuple(value) if isinstance(value, list) else value
-        for name, value in parameters.items()
-    }
-    return maker(**values)
+    return maker(**{name: restored(value) for name, value in parameters.items()})
 
 
 def from_json(text: str) -> Recipe:
@@ -344,4 +331,4 @@ def from_json(text: str) -> Recipe:
     >>> pi.recipe_from_json('"zeros"')
     zeros()
     """
-    return from_dict(parsed(text, "a recipe", RecipeError))
+    return Recipe.from_json(text)

@@ -1,4 +1,4 @@
-"""Ordered rules: the first whose pattern matches a parameter's name says what it should be."""
+"""Ordered rules: the first whose pattern matches a parameter's name decides its recipe."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 from ..errors import LayoutError, RecipeError
+from ..stream.arguments import is_integer
 from ..stream.dtypes import DType
 from ..stream.plan import Plan
 from ..stream.window import Shape
@@ -20,6 +21,7 @@ __all__ = [
     "CONVENTIONS",
     "Rule",
     "as_rules",
+    "check_rows",
     "fits",
     "fitted",
     "is_one_recipe",
@@ -30,7 +32,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Rule:
-    """Says what the parameters whose names match should be.
+    """A recipe for the parameters whose names match a pattern.
 
     Parameters
     ----------
@@ -38,13 +40,13 @@ class Rule:
         A name, or a pattern for the whole name: ``*`` stands for any characters, dots included, ``?`` for
         one, ``[0-9]`` for one of a set, and ``|`` separates alternatives.
     recipe : Recipe, str or dict
-        What they should be: a recipe, or its name, as `pyinit.recipe_from_dict` takes it.
+        The recipe, its name, or a dict; see `pyinit.recipe_from_dict`.
     zero_rows : tuple of int
-        Rows (indices along the first axis) that are zero all the same, such as a padding token's.
+        Rows (indices along the first axis) that are set to zero, such as a padding token's.
     kernels_only : bool
         Match only kernels: parameters with a layout, thus with fans, and at least 2 dimensions.
     no_kernels : bool
-        Match only what is no kernel.
+        Match only parameters that are not kernels.
 
     Examples
     --------
@@ -67,18 +69,13 @@ class Rule:
         object.__setattr__(self, "zero_rows", _rows(self.zero_rows))
 
     def matches(self, name: str, *, is_kernel: bool) -> bool:
-        """Tell whether the rule speaks of the parameter."""
+        """Return whether the rule applies to the parameter."""
         excluded = self.no_kernels if is_kernel else self.kernels_only
         return not excluded and fits(self.match, name)
 
     def check_rows(self, shape: Shape) -> None:
-        """Refuse rows to keep zero that a tensor of this shape does not have."""
-        rows = shape[0] if shape else 0
-        for row in self.zero_rows:
-            if not 0 <= row < rows:
-                raise RecipeError(
-                    f"shape {shape} has no row {row} to keep zero. Count from 0, or leave zero_rows out."
-                )
+        """Refuse zero rows that a tensor of this shape does not have."""
+        check_rows(self.zero_rows, shape)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the rule as ``--recipe`` and a JSON spec read it."""
@@ -92,22 +89,32 @@ class Rule:
         return content
 
 
+def check_rows(zero_rows: Iterable[int], shape: Shape) -> None:
+    """Refuse zero rows that a tensor of this shape does not have."""
+    rows = shape[0] if shape else 0
+    for row in zero_rows:
+        if not 0 <= row < rows:
+            raise RecipeError(
+                f"shape {shape} has no row {row} to keep zero. Count from 0, or leave zero_rows out."
+            )
+
+
 def _rows(rows: Any) -> tuple[int, ...]:
     listed = tuple(rows) if isinstance(rows, tuple | list) else (None,)
-    if any(isinstance(row, bool) or not hasattr(row, "__index__") for row in listed):
+    if not all(is_integer(row) for row in listed):
         raise RecipeError(f"zero_rows is a tuple of row indices; got {rows!r}. Write zero_rows=(0,).")
     return tuple(int(row) for row in listed)
 
 
 def fits(match: str, name: str) -> bool:
-    """Tell whether a name fits a pattern, or is it."""
+    """Return whether a name fits a pattern, or equals it."""
     # a name with brackets is its own pattern too
     return match == name or _pattern(match).fullmatch(name) is not None
 
 
 @lru_cache(maxsize=1024)
 def _pattern(match: str) -> re.Pattern[str]:
-    """Globs without the platform's idea of case; a set that is never closed stands for itself."""
+    """Return a glob, compiled so that case counts on every platform; an unclosed set stands for itself."""
     from fnmatch import translate
 
     return re.compile("|".join(f"(?:{translate(part)})" for part in match.split("|")))
@@ -115,7 +122,7 @@ def _pattern(match: str) -> re.Pattern[str]:
 
 _NORMS = "*norm*.{0}|*Norm*.{0}|*ln_?.{0}|*.ln*.{0}|ln*.{0}|*.bn*.{0}|bn*.{0}"
 
-#: What nearly every model does with what is not a kernel; used where no family says otherwise.
+#: How nearly every model sets parameters that are not kernels; used unless a family has rules of its own.
 CONVENTIONS: tuple[Rule, ...] = (
     Rule("*.running_var|running_var", ones()),
     Rule("*.running_mean|running_mean|*.num_batches_tracked|num_batches_tracked", zeros()),
@@ -136,9 +143,9 @@ def fitted(recipe: Recipe, axes: Axes, shape: Shape, *, is_convolution: bool = F
     recipe : Recipe
         Returned unchanged if it names a layout or axes, or does not depend on axes.
     axes : Axes
-        How the owner uses the weight; of an unknown owner, the layout of the door alone.
+        How the owner uses the weight; for an unknown owner, only the layout of the framework.
     shape : tuple of int
-        Of the whole weight.
+        Shape of the whole weight.
     is_convolution : bool
         Whether the axes that are neither channels nor `axes.batch_axis` are a receptive field.
 
@@ -167,7 +174,7 @@ def fitted(recipe: Recipe, axes: Axes, shape: Shape, *, is_convolution: bool = F
     of_owner: dict[str, Any] = {}
     for place in fields(Axes):
         value = getattr(axes, place.name)
-        # a stride decides fans and nothing else
+        # a stride affects only fans
         if value == place.default or (place.name == "stride" and place.name not in options):
             continue
         if place.name not in options:
@@ -222,11 +229,11 @@ class _UnknownVector(Recipe):
         return repr(self.recipe)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the recipe as a dict: a file that could be written has no such vector."""
+        """Return the recipe as a dict; a file that could be written has no such vector."""
         return self.recipe.to_dict()
 
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
-        """Raise the error of the recipe itself, or else the one that says what to do."""
+        """Raise the recipe's own error, or else one that says what to do."""
         self.recipe.make_plan(shape, dtype)
         raise RecipeError(
             f"one recipe is for what is drawn at random, and a weight of shape {shape} may be a norm's, "
@@ -235,20 +242,20 @@ class _UnknownVector(Recipe):
 
 
 def is_one_recipe(recipes: object) -> bool:
-    """Whether a caller gave one recipe, or its name, for all that is drawn at random."""
-    # a function that makes recipes is a recipe that was not made: as_recipe says so
+    """Return whether a caller gave one recipe, or its name, for everything that is drawn at random."""
+    # a maker counts as one recipe, and as_recipe then reports that it was not called
     return isinstance(recipes, Recipe | str) or is_maker(recipes)
 
 
 def rules_of(recipes: object, defaults: Iterable[Rule] | None = None) -> tuple[Rule, ...]:
-    """Return what a caller gave for a whole model as ordered rules; every door reads it so.
+    """Return what a caller gave for a whole model as ordered rules.
 
     Parameters
     ----------
     recipes : Recipe, str, mapping or sequence
-        One recipe, or its name, is for what is drawn at random: norms, biases and buffers keep what the model
-        or `CONVENTIONS` make of them. A mapping of patterns, or a sequence of rules or (pattern, recipe), is
-        taken as it is, in order: nothing is added.
+        One recipe, or its name, is for everything that is drawn at random; norms, biases and buffers keep
+        what the model or `CONVENTIONS` make of them. A mapping of patterns, or a sequence of rules or
+        (pattern, recipe), is used as it is, in order; nothing is added.
     defaults : iterable of Rule, optional
         The model's own rules, which say what is not drawn; by default `CONVENTIONS`, and then every other
         tensor follows the one recipe, whatever its rank.
@@ -282,7 +289,7 @@ def rules_of(recipes: object, defaults: Iterable[Rule] | None = None) -> tuple[R
 
 
 def as_rules(recipes: object) -> tuple[Rule, ...]:
-    """Return a mapping, or a sequence of rules or pairs, as ordered rules; one recipe is for every name.
+    """Return a mapping, or a sequence of rules or pairs, as ordered rules; one recipe applies to every name.
 
     Raises
     ------

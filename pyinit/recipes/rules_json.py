@@ -20,9 +20,9 @@ def rules_from_json(
     Parameters
     ----------
     content : str or list
-        A list of ``{"match": pattern, "recipe": ...}`` objects, with ``"zero_rows"``,
-        ``"kernels_only"`` and ``"no_kernels"`` where wanted; the string ``"default"`` in the list
-        stands for all of `defaults`. JSON text is read first.
+        A list of ``{"match": pattern, "recipe": ...}`` objects, optionally with ``"zero_rows"``,
+        ``"kernels_only"`` and ``"no_kernels"``; the string ``"default"`` in the list stands for all of
+        `defaults`. JSON text is read first.
     defaults : sequence of Rule, optional
         The model's own rules.
     where : str

@@ -1,4 +1,4 @@
-"""The recipe that counts fans, over which every famous name is a single line."""
+"""`variance_scaling`, the recipe that counts fans; every famous name is a case of it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _DISTRIBUTIONS = ("normal", "truncated_normal", "uniform")
 
 
 class AxesOptions(TypedDict, total=False):
-    """How the weight is stored: what every recipe that counts fans takes."""
+    """The options that say how a weight is stored; every recipe that counts fans has them."""
 
     layout: str | None
     in_axis: int | tuple[int, ...] | None
@@ -51,7 +51,7 @@ class VarianceScaling(Recipe):
     scale : float
         Finite, at least 0: the square of the gain.
     mode : {"fan_in", "fan_out", "fan_avg", "fan_geo_avg"}
-        Which fan, or which mean of both.
+        The fan, or the mean of both fans, that divides the scale.
     distribution : {"normal", "truncated_normal", "uniform"}
         Truncation is at 2 std of a normal widened so that the variance of the weights is exact, as in
         Keras and JAX; "uniform" is on [-limit, limit), limit = sqrt(3 scale / fan).
@@ -61,8 +61,8 @@ class VarianceScaling(Recipe):
     in_axis, out_axis : int or tuple of int, optional
         The axes themselves, instead of a layout; axes not listed are receptive field.
     batch_axis : int or tuple of int
-        Axes that number weights of their own, such as experts: they count in neither fan. A layout is that
-        of the other axes.
+        Axes that number separate weights, such as experts; they count in neither fan. A layout describes the
+        other axes.
     groups : int
         Groups of channels, each connected only to itself.
     transposed : bool
@@ -72,19 +72,19 @@ class VarianceScaling(Recipe):
     depthwise : bool
         With layout="keras": the kernel is [k..., in, multiplier].
     compat : {"torch", "mxnet", "caffe", "keras", "jax", "paddle"}, optional
-        The fans that this peer counts, its known mistakes included; it brings its own layout.
+        The library whose fans are counted, its known mistakes included; its layout is implied.
 
     Raises
     ------
     RecipeError
         If an option is unknown or the scale is not valid.
     LayoutError, ShapeError
-        If the axes do not describe the weight, if it has no fans, or if it has more than two axes and nothing
-        says what each is.
+        If the axes do not describe the weight, if it has no fans, or if it has more than two axes without
+        roles.
 
     References
     ----------
-    LeCun, Bottou, Orr, Müller, "Efficient BackProp", 1998; Glorot and Bengio, AISTATS 2010, eq. 16;
+    LeCun, Bottou, Orr, Müller, "Efficient BackProp", 1998; Glorot and Bengio, AISTATS 2010, eq. 12 and 16;
     He, Zhang, Ren, Sun, ICCV 2015, eq. 10.
 
     Examples
@@ -118,10 +118,7 @@ class VarianceScaling(Recipe):
     compat: str | None = None
 
     def __post_init__(self) -> None:
-        scale = number(f"{self.called}'s scale", self.scale)
-        if scale < 0:
-            raise RecipeError(f"{self.called}'s scale must be at least 0; got {scale!r}. Correct the recipe.")
-        object.__setattr__(self, "scale", scale)
+        object.__setattr__(self, "scale", number(f"{self.called}'s scale", self.scale, least=0.0))
         if self.mode not in tuple(_FANS):
             raise RecipeError(
                 f"{self.called}'s mode is one of {', '.join(_FANS)}; got {self.mode!r}. Name one."
@@ -131,23 +128,11 @@ class VarianceScaling(Recipe):
                 f"{self.called}'s distribution is one of {', '.join(_DISTRIBUTIONS)}; "
                 f"got {self.distribution!r}. Name one."
             )
-        axes = self.axes()
-        for name in ("in_axis", "out_axis", "batch_axis", "groups", "stride"):
-            object.__setattr__(self, name, getattr(axes, name))
+        self.axes().write_to(self)
 
     def axes(self) -> Axes:
         """Return how the weight is stored."""
-        return Axes(
-            layout=self.layout,
-            in_axis=self.in_axis,
-            out_axis=self.out_axis,
-            batch_axis=self.batch_axis,
-            groups=self.groups,
-            transposed=self.transposed,
-            stride=self.stride,
-            depthwise=self.depthwise,
-            compat=self.compat,
-        )
+        return Axes.of(self)
 
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
         """Count the fans and plan the distribution with the std that follows."""

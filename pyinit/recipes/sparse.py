@@ -6,8 +6,8 @@ import math
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
-from ..errors import LayoutError, RecipeError, ShapeError
-from ..stream.arguments import flag, number
+from ..errors import LayoutError, ShapeError
+from ..stream.arguments import flag, share
 from ..stream.dtypes import DType
 from ..stream.plan import Plan
 from ..stream.window import Shape
@@ -30,16 +30,17 @@ class Sparse(Recipe):
     std : float
         Of the elements that are not zero; finite, at least 0.
     exact : bool
-        ceil(sparsity * inputs) zeros among the weights of each output; else independent zeros.
+        Whether each output has exactly ceil(sparsity * inputs) zero weights; otherwise zeros are independent.
     layout, in_axis, out_axis, batch_axis, groups, transposed
-        How the weight is stored, as `orthogonal` takes them: a column is an output's, its rows are all other
+        How the weight is stored, as for `orthogonal`: a column belongs to an output, its rows are all other
         axes, and each matrix of a batch has its own stream. By default a matrix is (in, out). torch's
-        ``sparse_`` counts zeros in the columns of whatever it is given, the inputs' of a torch weight.
+        ``sparse_`` counts zeros in the columns of the matrix that it is given, which belong to the inputs of
+        a torch weight.
 
     Raises
     ------
     ShapeError
-        If the tensor is no matrix and no axes are named.
+        If the tensor is not a matrix and no axes are named.
     LayoutError
         If the axes do not describe the tensor, or a transposed weight has groups.
     RecipeError
@@ -70,17 +71,11 @@ class Sparse(Recipe):
     transposed: bool = False
 
     def __post_init__(self) -> None:
-        sparsity = number("sparse's sparsity", self.sparsity)
-        if not 0 <= sparsity <= 1:
-            raise RecipeError(
-                f"sparse's sparsity is a fraction in [0, 1]; got {sparsity!r}. Divide percent by 100."
-            )
+        sparsity = share("sparse's sparsity", self.sparsity, "[0, 1]", advice="Divide percent by 100.")
         object.__setattr__(self, "sparsity", sparsity)
         object.__setattr__(self, "std", spread("sparse", self.std))
         flag("sparse's exact", self.exact)
-        axes = self._axes()
-        for name in ("in_axis", "out_axis", "batch_axis", "groups"):
-            object.__setattr__(self, name, getattr(axes, name))
+        self._axes().write_to(self)
         if self.transposed and self.groups != 1:
             raise LayoutError(
                 f"sparse does not take groups of a transposed weight; got groups={self.groups}. Draw "
@@ -88,14 +83,7 @@ class Sparse(Recipe):
             )
 
     def _axes(self) -> Axes:
-        return Axes(
-            layout=self.layout,
-            in_axis=self.in_axis,
-            out_axis=self.out_axis,
-            batch_axis=self.batch_axis,
-            groups=self.groups,
-            transposed=self.transposed,
-        )
+        return Axes.of(self)
 
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
         """Count the zeros of a column."""

@@ -24,9 +24,9 @@ _CONTEXT = Context(prec=80)
 _PI = Decimal(
     "3.14159265358979323846264338327950288419716939937510582097494459230781640628620899862803482534"
 )
-# A bound this far out is infinite to 80 digits, and its density too.
+# To 80 digits, a bound this far out is infinite, and its density is 0.
 _INFINITE = 400.0
-# Below it the tail is scaled by a power of two, where float32 would lose it.
+# A smaller tail is scaled by a power of two, because float32 would lose it.
 _FAR_TAIL = Decimal(2) ** -26
 # Of the mass beyond the nearer bound: an interval of about 1e-12 std.
 _SMALLEST_SHARE = Decimal(2) ** -40

@@ -1,23 +1,11 @@
-"""The executable specification: what every kernel computes, in plain NumPy, without speed."""
+"""The executable specification: what every kernel computes, in NumPy, clear rather than fast."""
 
+from ..stream.key import philox4x32
 from .dense import fma, matmul, reflected
 from .layer import Moments, dead, layer_backward, layer_forward, linear_slots, log_slots, moments
-from .stream import (
-    block,
-    constant,
-    indices,
-    normal,
-    orthogonal,
-    permuted,
-    philox4x32,
-    quantile,
-    sparse,
-    standard_normal,
-    truncated_normal,
-    uniform,
-    words32,
-    words64,
-)
+from .sparse import permuted, sparse
+from .stream import block, constant, indices, normal, orthogonal, standard_normal, uniform, words32, words64
+from .truncation import quantile, truncated_normal
 
 __all__ = [
     "Moments",

@@ -1,6 +1,6 @@
 """The dense part of the specification: the product of matrices, and of Householder reflections.
 
-`pyinit.reference` hands these functions on, and draws for `orthogonal`.
+`pyinit.reference` exports these functions; its `orthogonal` draws the vectors.
 """
 
 from __future__ import annotations
@@ -54,7 +54,16 @@ def _fma64(a: float, b: float, c: float) -> float:
 
 
 def fma(a: Array, b: Array, c: Array) -> Array:
-    """Return a b + c, element by element, rounded once; float32 or float64."""
+    """Return a b + c, element by element, rounded once; float32 or float64.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pyinit import reference
+    >>> a = np.float32([1 + 2**-12])
+    >>> float(reference.fma(a, a, -np.ones(1, np.float32))[0]) == 2**-11 + 2**-24
+    True
+    """
     if a.dtype == np.float32:
         return _fma32(a, b, c)
     each = np.frompyfunc(_fma64, 3, 1)
@@ -63,7 +72,15 @@ def fma(a: Array, b: Array, c: Array) -> Array:
 
 
 def matmul(a: Array, b: Array) -> Array:
-    """Return the product of two matrices: one chain of fma an element, from +0, in ascending depth."""
+    """Return the product of two matrices: one chain of fma an element, from +0, in ascending depth.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pyinit import reference
+    >>> reference.matmul(np.eye(2), np.array([[1.0, 2.0], [3.0, 4.0]])).tolist()
+    [[1.0, 2.0], [3.0, 4.0]]
+    """
     product = np.zeros((a.shape[0], b.shape[1]), a.dtype)
     for p in range(a.shape[1]):
         product = fma(*np.broadcast_arrays(a[:, p, np.newaxis], b[p], product))
@@ -75,6 +92,13 @@ def reflected(x: Array) -> Array:
 
     Vector k is x_k = x[k:, k]. H_k = I - 2 v v' / v'v with v = x_k + sign(x_kk) |x_k| e_k, and D_k is
     -sign(x_kk). A vector of one number reflects nothing, and D is its sign.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pyinit import reference
+    >>> reference.reflected(np.array([[3.0, 1.0], [4.0, 2.0]])).round(12).tolist()
+    [[0.6, -0.8], [0.8, 0.6]]
     """
     rows, columns = x.shape
     q = np.eye(rows, columns)

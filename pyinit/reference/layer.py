@@ -1,6 +1,6 @@
 """The specification of a probed layer: forward, backward, and statistics over a fixed tree.
 
-Same names as the kernels, plain NumPy, no speed.
+The names are those of the kernels; the code is NumPy, clear rather than fast.
 """
 
 from __future__ import annotations
@@ -25,7 +25,16 @@ _BLOCK, _MOST_ROWS, _LANES = 4096, 64, 32
 
 @dataclass(frozen=True)
 class Moments:
-    """Statistics of the finite numbers of a matrix; `m2` is the sum of squares about the mean."""
+    """Statistics of the finite numbers of a matrix; `m2` is the sum of squares about the mean.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pyinit import reference
+    >>> found = reference.moments(np.float32([[1, 2], [3, np.inf]]))
+    >>> found.count, found.nonfinite, found.mean, found.m2
+    (3, 1, 2.0, 2.0)
+    """
 
     count: int
     nonfinite: int
@@ -47,7 +56,15 @@ class _Block:
 
 
 def linear_slots(x: Array, low: float, high: float, bins: int) -> Array:
-    """Return 0 below `low`, the number of the bin from 1 on, bins + 1 from `high` on; steps in float64."""
+    """Return 0 below `low`, the number of the bin from 1 on, bins + 1 from `high` on; steps in float64.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pyinit import reference
+    >>> reference.linear_slots(np.array([-2.0, 0.0, 0.9, 1.0]), -1.0, 1.0, 4).tolist()
+    [0, 3, 4, 5]
+    """
     wide = x.astype(np.float64)
     at = np.clip((wide - low) * (bins / (high - low)), 0, bins - 1).astype(np.int64) + 1
     return np.where(wide < low, 0, np.where(wide >= high, bins + 1, at))
@@ -57,6 +74,13 @@ def log_slots(x: Array, lowest: int, highest: int, cuts: int) -> Array:
     """Return the slot on a signed logarithmic axis, read from the bits of float32.
 
     Octaves [2^e, 2^(e+1)), lowest <= e < highest, each in 2^cuts bins; mirrored below zero; one bin between.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pyinit import reference
+    >>> reference.log_slots(np.array([-2.0, 0.0, 0.5, 1.0, 8.0]), -1, 2, 0).tolist()
+    [1, 4, 5, 6, 8]
     """
     bits = x.astype(np.float32).view(np.uint32)
     side = (highest - lowest) << cuts
@@ -107,7 +131,16 @@ def _joined(left: _Block, right: _Block) -> _Block:
 def moments(
     x: Array, flat: tuple[float, float] = (-math.inf, math.inf), slots: Function | None = None, bins: int = 0
 ) -> Moments:
-    """Return the statistics of a matrix: blocks of 4096 numbers, 64 rows high or as high as it is."""
+    """Return the statistics of a matrix, from blocks of 4096 numbers and at most 64 rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pyinit import reference
+    >>> found = reference.moments(np.float32([[1, 2], [3, 4]]), flat=(1.0, 4.0))
+    >>> found.mean, found.m2, found.saturated
+    (2.5, 5.0, 2)
+    """
     rows, columns = x.shape
     high = 1 << (min(rows, _MOST_ROWS) - 1).bit_length()
     wide = _BLOCK // high
@@ -128,7 +161,16 @@ def moments(
 
 
 def layer_forward(x: Array, weight: Array, bias: Array | None, phi: Function) -> tuple[Array, Array]:
-    """Return z = x W + b and y = phi(z): the product in one chain of fma an element, then one rounding."""
+    """Return z = x W + b and y = phi(z): the product in one chain of fma an element, then one rounding.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pyinit import reference
+    >>> z, y = reference.layer_forward(np.eye(2), np.array([[1.0, -2.0], [0.0, 3.0]]), None, abs)
+    >>> y.tolist()
+    [[1.0, 2.0], [0.0, 3.0]]
+    """
     z = matmul(x, weight)
     if bias is not None:
         z = z + bias
@@ -138,7 +180,17 @@ def layer_forward(x: Array, weight: Array, bias: Array | None, phi: Function) ->
 def layer_backward(
     x: Array, weight: Array, z: Array, dy: Array, slope: Function
 ) -> tuple[Array, Array, Array, Array]:
-    """Return dz = dy phi'(z), dx = dz W^T, dW = x^T dz and db, summed down the rows in float64."""
+    """Return dz = dy phi'(z), dx = dz W^T, dW = x^T dz and db, summed down the rows in float64.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pyinit import reference
+    >>> x, w = np.eye(2), np.array([[1.0, -2.0], [0.0, 3.0]])
+    >>> dz, dx, dw, db = reference.layer_backward(x, w, x @ w, np.ones((2, 2)), np.sign)
+    >>> dz.tolist(), db.tolist()
+    ([[1.0, -1.0], [0.0, 1.0]], [1.0, 0.0])
+    """
     dz = slope(z) * dy
     chain = np.zeros(dz.shape[1])
     for row in dz:
@@ -147,5 +199,14 @@ def layer_backward(
 
 
 def dead(y: Array, slopes: Array) -> int:
-    """Return how many columns are zero in every row, or whose slope is; NaN is not zero."""
+    """Return how many columns are zero in every row, or whose slope is; NaN is not zero.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pyinit import reference
+    >>> y = np.array([[0.0, 1.0], [0.0, 2.0]])
+    >>> reference.dead(y, np.sign(y))
+    1
+    """
     return int(((y == 0).all(axis=0) | (slopes == 0).all(axis=0)).sum())

@@ -1,4 +1,4 @@
-"""The four floating-point formats that are written, and rounding to them."""
+"""The four floating-point formats that pyinit writes, and rounding to them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ import numpy.typing as npt
 
 from ..errors import DTypeError
 
-__all__ = ["BFLOAT16", "FLOAT16", "FLOAT32", "FLOAT64", "DType", "decode", "encode", "resolve", "storage"]
+__all__ = [
+    "BFLOAT16", "FLOAT16", "FLOAT32", "FLOAT64", "FLOATS", "DType", "decode", "encode", "resolve", "storage",
+    "unsupported",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,17 @@ FLOAT64 = DType("float64", 8, 53, -1074, float(np.finfo(np.float64).max), "float
 FLOAT16 = DType("float16", 2, 11, -24, 65504.0, "float32")
 BFLOAT16 = DType("bfloat16", 2, 8, -133, math.ldexp(255.0, 120), "float32")
 
-_FORMATS = {"float32": FLOAT32, "float64": FLOAT64, "float16": FLOAT16, "bfloat16": BFLOAT16}
-_NEEDED = "pyinit writes float32, float64, bfloat16 and float16"
+_FORMATS = {"float32": FLOAT32, "float64": FLOAT64, "bfloat16": BFLOAT16, "float16": FLOAT16}
+
+FLOATS = tuple(_FORMATS)
+"""The names of the four formats. Tensors of other dtypes hold constants, or are copied."""
+
+
+def unsupported(
+    what: str, got: Any, advice: str = "Use one of these names.", error: type[DTypeError] = DTypeError
+) -> DTypeError:
+    """Return the error for another dtype; `what` begins the sentence, such as "fill needs an array of"."""
+    return error(f"{what} {', '.join(FLOATS[:-1])} or {FLOATS[-1]}; got {got}. {advice}")
 
 
 def _name(dtype: Any) -> str:
@@ -75,16 +87,16 @@ def _name(dtype: Any) -> str:
             return name
     elif dtype is None:
         # NumPy would read it as float64
-        raise DTypeError(f"{_NEEDED}; got None. Use one of these names.")
+        raise unsupported("pyinit writes", None)
     elif str(dtype).startswith("torch."):
         return str(dtype).rpartition(".")[2]
     try:
         resolved = np.dtype(dtype)
     except TypeError:
-        raise DTypeError(f"{_NEEDED}; got dtype {dtype!r}. Use one of these names.") from None
+        raise unsupported("pyinit writes", f"dtype {dtype!r}") from None
     if not resolved.isnative:
         raise DTypeError(
-            f"{_NEEDED} in native byte order; got {resolved.str!r}. "
+            f"pyinit writes in native byte order; got {resolved.str!r}. "
             "Fill a native array, then use .byteswap() and .view()."
         )
     return str(resolved.name)
@@ -100,8 +112,8 @@ def resolve(dtype: Any) -> DType:
     except TypeError as error:
         if isinstance(error, DTypeError):
             raise
-        # a list of fields, which has no hash
-        raise DTypeError(f"{_NEEDED}; got dtype {dtype!r}. Use one of these names.") from None
+        # a list of fields has no hash
+        raise unsupported("pyinit writes", f"dtype {dtype!r}") from None
 
 
 @lru_cache(maxsize=64)
@@ -109,7 +121,7 @@ def _resolved(dtype: Any) -> DType:
     name = _name(dtype)
     found = BFLOAT16 if name == "uint16" else _FORMATS.get(name)
     if found is None:
-        raise DTypeError(f"{_NEEDED}; got {name}. Draw one of these and convert, or pick another dtype.")
+        raise unsupported("pyinit writes", name, "Draw one of these and convert.")
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol, TypeVar
 
 from ..errors import RecipeError
+from .arguments import check_threads
 from .kernels import execute
 from .key import Key, as_key
 from .memory import borrow
@@ -31,10 +32,10 @@ def fill(
     window: Window | None = None,
     threads: int | None = None,
 ) -> Buffer:
-    """Fill a buffer in place, as `pyinit.fill` says, with what plans itself."""
+    """Fill a buffer in place with anything that can plan itself; see `pyinit.fill`."""
     array, dtype = borrow(out)
     plan, start = planned(recipe, array.shape, dtype, window)
-    execute(plan, array, as_key(key), start, threads)
+    execute(plan, array, as_key(key), start, check_threads(threads))
     return out
 
 
@@ -44,7 +45,7 @@ def planned(recipe: Plannable, extent: Shape, dtype: str, window: Window | None)
         plan_for = recipe.plan_for
     except AttributeError:
         raise RecipeError(
-            f"fill needs a recipe; got {recipe!r}. Use pyinit.normal(), pyinit.he_normal() or another recipe."
+            f"a recipe is needed; got {recipe!r}. Use pyinit.normal(), pyinit.he_normal() or another recipe."
         ) from None
     if window is None:
         return plan_for(extent, dtype), None

@@ -16,7 +16,7 @@ __all__ = ["Flattening", "Lines"]
 
 @dataclass(frozen=True)
 class Lines:
-    """Lines of a matrix that a window holds: their indices, ascending, and what each adds to an offset."""
+    """The lines of a matrix that a window holds: their ascending indices, and their offsets in memory."""
 
     index: npt.NDArray[np.uint64]
     offset: npt.NDArray[np.uint64]
@@ -28,7 +28,7 @@ class Lines:
 
 @dataclass(frozen=True)
 class Flattening:
-    """Axes of a tensor, counted from 0: flattened in C order into rows and columns, the others a stack."""
+    """The axes of a tensor that are flattened in C order, into rows and columns; the others are a stack."""
 
     rows: tuple[int, ...]
     columns: tuple[int, ...]

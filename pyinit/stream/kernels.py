@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from .. import _core
 from . import patterns, pretrained
-from .arguments import check_threads
 from .dtypes import encode, resolve
 from .flattening import Flattening, Lines
 from .key import Key
@@ -24,11 +23,10 @@ Array = npt.NDArray[Any]
 
 
 def execute(plan: Plan, array: Array, key: Key, start: Shape | None, threads: int | None) -> None:
-    """Run a plan's kernel on memory that was borrowed and a window that was checked."""
-    count = check_threads(threads)
+    """Run a plan's kernel on borrowed memory; the window and the number of threads have been checked."""
     if start is None:
         start = (0,) * array.ndim
-    _KERNELS[plan.distribution](array, plan, key, start, count or 0)
+    _KERNELS[plan.distribution](array, plan, key, start, threads or 0)
 
 
 def _constant(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
@@ -68,7 +66,7 @@ def _sparse(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> Non
     kernel(out, plan.dtype, key.seed, key.offset, *where)
 
 
-# elements of a flattened sparse tensor that are drawn at once, beside the tensor itself
+# elements of a flattened sparse tensor that are drawn at a time, into memory of their own
 _SPARSE_BLOCK = 1 << 18
 
 
@@ -121,7 +119,7 @@ def _grouped_orthogonal(out: Array, plan: Plan, key: Key, start: Shape, threads:
     part = plan.shape[split] // groups
     size = _with(plan.shape, split, part)
     steps = tuple(step // out.itemsize for step in out.strides)
-    # groups of which the window holds the same lines are drawn together: all but the first and the last
+    # groups with the same lines in the window are drawn together: all but the first and the last
     alike: dict[tuple[int, int], list[tuple[int, int]]] = {}
     for group in range(start[split] // part, -(-(start[split] + out.shape[split]) // part)):
         low = max(start[split], group * part)

@@ -12,48 +12,53 @@ from typing import Any
 
 from .. import _core
 from ..errors import SeedError
+from .arguments import is_integer
 
-__all__ = ["STREAM_VERSION", "Key", "as_key", "key", "philox4x32"]
+__all__ = ["MULTIPLIERS", "STREAM_VERSION", "WEYL", "Key", "as_key", "key", "philox4x32"]
 
 STREAM_VERSION = 1
 
 _MASK32 = 0xFFFFFFFF
 _MASK64 = 0xFFFFFFFFFFFFFFFF
-_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
-_WEYL = (0x9E3779B9, 0xBB67AE85)
+MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+"""Philox multiplies two of its four words by these in each round."""
+
+WEYL = (0x9E3779B9, 0xBB67AE85)
+"""Philox adds these to the two words of the key after each round."""
 
 
 def philox4x32(counter: Any, key: Any) -> Any:
-    """Return the four words of Philox4x32-10 for four counter words and two key words: what kernels equal.
+    """Return the four words of Philox4x32-10 for four counter words and two key words, as the kernels do.
 
     The words are Python integers, or uint64 arrays that hold 32-bit values.
+
+    Examples
+    --------
+    >>> from pyinit import reference
+    >>> [hex(word) for word in reference.philox4x32((0, 0, 0, 0), (0, 0))]
+    ['0x6627e8d5', '0xe169c58d', '0xbc57ac4c', '0x9b00dbd8']
     """
     c0, c1, c2, c3 = counter
     k0, k1 = key
     for _ in range(10):
-        p0 = c0 * _MULTIPLIERS[0]
-        p1 = c2 * _MULTIPLIERS[1]
+        p0 = c0 * MULTIPLIERS[0]
+        p1 = c2 * MULTIPLIERS[1]
         c0, c1, c2, c3 = (p1 >> 32) ^ c1 ^ k0, p1 & _MASK32, (p0 >> 32) ^ c3 ^ k1, p0 & _MASK32
-        k0 = (k0 + _WEYL[0]) & _MASK32
-        k1 = (k1 + _WEYL[1]) & _MASK32
+        k0 = (k0 + WEYL[0]) & _MASK32
+        k1 = (k1 + WEYL[1]) & _MASK32
     return c0, c1, c2, c3
 
 
 def _word64(value: Any, what: str) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise SeedError(f"{what} must be an integer in [0, 2**64); got {value!r}. Use an int.")
-    try:
-        number = int(value.__index__())
-    except TypeError:
-        # arrays have __index__ too, and a jax key is one
-        raise SeedError(
-            f"{what} must be an integer in [0, 2**64); got {value!r}. Use an int, such as one of its words."
-        ) from None
-    if not 0 <= number <= _MASK64:
-        raise SeedError(
-            f"{what} must be an integer in [0, 2**64); got {number}. Reduce it, for instance modulo 2**64."
-        )
-    return number
+    if (type(value) is int or is_integer(value)) and 0 <= value <= _MASK64:
+        return int(value)
+    # a key of JAX is an array of words
+    advice = (
+        "Reduce it, for instance modulo 2**64."
+        if is_integer(value)
+        else "Use an int, or one word of an array."
+    )
+    raise SeedError(f"{what} must be an integer in [0, 2**64); got {value!r}. {advice}")
 
 
 @dataclass(frozen=True, order=True)
@@ -85,7 +90,7 @@ class Key:
     offset: int = 0
 
     def __post_init__(self) -> None:
-        # the common case, kept quick: a small fill takes no longer than a few microseconds
+        # the common case is quick, as a small fill takes only a few microseconds
         if type(self.seed) is type(self.offset) is int and 0 <= self.seed | self.offset <= _MASK64:
             return
         object.__setattr__(self, "seed", _word64(self.seed, "a seed"))

@@ -1,4 +1,4 @@
-"""A caller's memory as an array: any buffer borrowed, or refused with the reason."""
+"""A caller's memory as an array: a buffer is borrowed, or an error says why it cannot be."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from ..errors import DTypeError, LayoutError
-from .dtypes import resolve
+from ..errors import LayoutError
+from .dtypes import resolve, unsupported
 
 __all__ = ["DLPACK_CPU", "Borrowed", "borrow", "dlpack_view"]
 
@@ -35,10 +35,8 @@ def borrow(out: Any) -> tuple[Array, str]:
 
 def _name(array: Array) -> str:
     if array.dtype.kind in "biuSVOU" and array.dtype.name != "bfloat16":
-        raise DTypeError(
-            f"fill needs an array of float32, float64, bfloat16 or float16; got {array.dtype}. "
-            "Use .view(numpy.float32) on raw bytes, or make the array with another dtype."
-        )
+        advice = "Use .view(numpy.float32) on raw bytes, or make the array with another dtype."
+        raise unsupported("fill needs an array of", array.dtype, advice)
     return resolve(array.dtype).name
 
 
@@ -66,40 +64,38 @@ def _borrow_dlpack(out: Any) -> tuple[Array, str]:
         # a parameter exports its memory only outside autograd
         out = out.detach()
     try:
-        array, name, tells, copied = dlpack_view(out)
+        array, name, has_flags, copied = dlpack_view(out)
     except BufferError as error:
         raise LayoutError(
             f"fill needs plain strided memory; got a buffer that says: {error}. Copy it."
         ) from None
     except ValueError:
         held = getattr(out, "dtype", "another dtype")
-        raise DTypeError(
-            f"fill needs a tensor of float32, float64, bfloat16 or float16; got {held}. Use another dtype."
-        ) from None
+        raise unsupported("fill needs a tensor of", held, "Use another dtype.") from None
     if copied:
         raise LayoutError(
             f"fill needs the memory itself; a {library} object gives a copy of its own. "
             "Call the recipe and convert what it returns."
         )
-    if not (tells or any(base.__module__.partition(".")[0] in _MUTABLE for base in type(out).__mro__)):
+    if not (has_flags or any(base.__module__.partition(".")[0] in _MUTABLE for base in type(out).__mro__)):
         raise LayoutError(
-            f"fill needs memory that may change; a {library} object exports it by DLPack 0.x, which does not "
-            "say so. Call the recipe and convert what it returns."
+            f"fill needs memory that may change; a {library} object exports it by DLPack 0.x, which cannot "
+            "state that. Call the recipe and convert what it returns."
         )
     if not array.flags.carray:
         raise LayoutError(_why_not(array))
     return array, resolve(name).name
 
 
-# These never let an array change, whatever their export says.
+# The arrays of these libraries never change, whatever their exports claim.
 _IMMUTABLE = frozenset({"jax", "jaxlib", "tensorflow"})
-# DLPack 0.x cannot say that memory is read-only. Whose exports may be written all the same: theirs and their
-# subclasses'.
+# DLPack 0.x cannot mark memory as read-only. Objects of these libraries, and of their subclasses, may be
+# written all the same.
 _MUTABLE = frozenset({"cupy", "numpy", "torch"})
 
 
 def _check_lasting(out: Any) -> None:
-    """Refuse a torch tensor that autograd knows to be computed, and no view of one that lasts."""
+    """Refuse a torch tensor that autograd computed, unless it is a view of one that lasts."""
     base = getattr(out, "_base", None)
     if getattr(out, "grad_fn", None) is not None and (base is None or base.grad_fn is not None):
         raise LayoutError(
@@ -149,11 +145,11 @@ class Borrowed(NamedTuple):
     """The memory of a DLPack exporter."""
 
     array: Array
-    """The memory as an array, bfloat16 as its bits; read-only where the exporter said so."""
+    """The memory as an array, bfloat16 as its bits; read-only if the exporter marks it so."""
     name: str
     """The name of its format."""
-    tells: bool
-    """Whether the exporter speaks of what may be written: DLPack 1 does, DLPack 0.x cannot."""
+    has_flags: bool
+    """Whether the exporter can mark memory as read-only: DLPack 1 can, DLPack 0.x cannot."""
     copied: bool
     """Whether it is a copy, made for this export."""
 

@@ -46,7 +46,7 @@ def dirac(
     out_axis: int,
     batch_axis: tuple[int, ...],
 ) -> None:
-    """Write 1 where a channel meets itself at the centre k // 2 of each kernel, in each group."""
+    """Write 1 where output and input channel agree, at the centre k // 2 of each kernel, in each group."""
     out[...] = 0
     if out.size == 0:
         return
@@ -59,8 +59,8 @@ def dirac(
                 return
             plane = plane[at]
     channels, outputs = _along(out, start, in_axis), _along(out, start, out_axis)
-    met = outputs[:, None] % (shape[out_axis] // groups) == channels
-    plane[..., met] = _encoded(np.array([1.0]), dtype, out)
+    same = outputs[:, None] % (shape[out_axis] // groups) == channels
+    plane[..., same] = _encoded(np.array([1.0]), dtype, out)
 
 
 def bilinear(

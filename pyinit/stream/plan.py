@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, ClassVar
 
 from ..errors import RecipeError
-from .strict_json import finite
+from .strict_json import JsonObject, finite, restored
 from .window import Shape
 
 __all__ = ["DRAWN_WHOLE", "NUMBERS", "Plan"]
@@ -31,11 +30,11 @@ NUMBERS: dict[str, tuple[str, ...]] = {
 """The kernels by the name of their distribution, and what each takes, in order."""
 
 DRAWN_WHOLE = frozenset({"orthogonal", "grouped_orthogonal", "delta_orthogonal"})
-"""Kernels that take as long for some rows as for all: a file's writer asks them for a tensor at once."""
+"""Kernels that take as long for a few rows as for all of them; a writer of files draws whole tensors."""
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(JsonObject):
     """Every number that decides a fill, for one shape and one dtype.
 
     Parameters
@@ -47,9 +46,9 @@ class Plan:
     dtype : str
         "float32", "float64", "bfloat16" or "float16".
     mean, std : float or None
-        Of the weights themselves, after truncation and zeros, before they are rounded to `dtype`: there a
-        weight of up to half the smallest number, 2**-25 in float16, becomes 0, without a warning. None for
-        what is not drawn.
+        Of the weights themselves, after truncation and zeros, before they are rounded to `dtype`. Rounding
+        makes a weight of up to half the smallest number, 2**-25 in float16, 0, without a warning. None where
+        nothing is drawn.
     bounds : tuple of float, or None
         Smallest and largest value that can occur, in `dtype`; None where only the format ends them.
     fan_in, fan_out : int, float or None
@@ -73,6 +72,8 @@ class Plan:
     True
     """
 
+    _json_name: ClassVar[str] = "a plan"
+    _json_error: ClassVar[type[RecipeError]] = RecipeError
     distribution: str
     shape: Shape
     dtype: str
@@ -100,8 +101,8 @@ class Plan:
             parts.append(f"from {self.source}")
         return f"{self.distribution} {self.shape} {self.dtype}: {', '.join(parts)}"
 
-    def to_json(self) -> str:
-        """Return the plan as one JSON object; floats keep all their bits, infinities become strings.
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as a dict of JSON values; infinities become strings.
 
         Examples
         --------
@@ -110,37 +111,17 @@ class Plan:
         '{"distribution": "constant", "shape": [2], "dtype": "float32", "mean": 0.0, "std": 0.0, \
 "bounds": [0.0, 0.0], "fan_in": null, "fan_out": null, "gain": null, "numbers": {"value": 0.0}}'
         """
+        # slow to import
+
         content = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("numbers", "source")}
         content["numbers"] = dict(zip(NUMBERS[self.distribution], self.numbers, strict=True))
         if self.source is not None:
             content["source"] = str(self.source)
-        return json.dumps(finite(content), allow_nan=False)
+        return dict(finite(content))
 
     @classmethod
-    def from_json(cls, text: str) -> Plan:
-        """Return the plan that `to_json` wrote; the source of a pretrained tensor stays a description.
-
-        Raises
-        ------
-        RecipeError
-            If the text is not a plan.
-        """
-        try:
-            content = json.loads(text)
-            names = NUMBERS[content["distribution"]]
-            values = content.pop("numbers")
-            content["numbers"] = [values[name] for name in names]
-            return cls(**{name: _tupled(value) for name, value in content.items()})
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise RecipeError(
-                f"a plan is the JSON object that to_json writes; got {text[:60]!r} ({error}). Plan it again."
-            ) from None
-
-
-def _tupled(value: Any) -> Any:
-    """Undo `finite`, with tuples for lists."""
-    if value in ("inf", "-inf"):
-        return float(value)
-    if isinstance(value, list):
-        return tuple(_tupled(item) for item in value)
-    return value
+    def _read(cls, content: dict[str, Any]) -> Plan:
+        """Return the plan that `to_dict` wrote; the source of a pretrained tensor stays a description."""
+        numbers = content.pop("numbers")
+        content["numbers"] = [numbers[name] for name in NUMBERS[content["distribution"]]]
+        return cls(**{name: restored(value) for name, value in content.items()})

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DTypeError, LayoutError, RecipeError, ShapeError
-from .dtypes import BFLOAT16, DType, decode, encode, resolve
+from .dtypes import BFLOAT16, DType, decode, encode, resolve, unsupported
 from .memory import DLPACK_CPU, dlpack_view
 from .window import Shape, contiguous_blocks
 
@@ -23,7 +23,7 @@ _BLOCK = 1 << 20
 
 
 class Source(Protocol):
-    """Values to copy, with the names of where they are."""
+    """Values to copy; `str` says where they are."""
 
     @property
     def shape(self) -> Shape:
@@ -91,7 +91,7 @@ def open_source(source: Any, tensor: str | None) -> Source:
     array = np.asarray(source)
     if array.dtype.name == "bfloat16":
         array = array.view(np.uint16)
-    return ArraySource(array, _floating(array.dtype, "the array"))
+    return ArraySource(array, _floating(array.dtype, "an array"))
 
 
 def _from_dlpack(tensor: Any) -> ArraySource:
@@ -112,10 +112,7 @@ def _from_dlpack(tensor: Any) -> ArraySource:
         ) from None
     except ValueError:
         held = getattr(tensor, "dtype", "another dtype")
-        raise DTypeError(
-            f"pretrained needs float32, float64, bfloat16 or float16; the tensor holds {held}. "
-            "Convert it first."
-        ) from None
+        raise unsupported("pretrained needs", f"a tensor of {held}", "Convert it first.") from None
     return ArraySource(borrowed.array, resolve(borrowed.name))
 
 
@@ -123,9 +120,7 @@ def _floating(dtype: Any, what: str) -> DType:
     try:
         return resolve(dtype)
     except DTypeError:
-        raise DTypeError(
-            f"pretrained needs float32, float64, bfloat16 or float16; {what} holds {dtype}. Convert it first."
-        ) from None
+        raise unsupported("pretrained needs", f"{what} of {dtype}", "Convert it first.") from None
 
 
 def _open_file(path: str, tensor: str) -> FileSource:

@@ -1,4 +1,4 @@
-"""Which pyinit this is."""
+"""The version of pyinit."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ __all__ = ["version"]
 
 
 def version() -> str:
-    """Return the version of the installed distribution, or "unknown" in a source tree never installed."""
-    # importing it takes longer than all the rest of pyinit
+    """Return the version of the installed distribution, or "unknown" in a source tree."""
+    # importing metadata takes longer than importing the rest of pyinit
     from importlib import metadata
 
     try:

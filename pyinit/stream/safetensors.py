@@ -87,7 +87,7 @@ def read_header(path: str | os.PathLike[str]) -> Header:
     Raises
     ------
     FormatError
-        If the file is truncated, or its header is not what the format asks for.
+        If the file is truncated, or its header does not follow the format.
     DTypeError
         If a tensor has a dtype this version does not know.
     FileNotFoundError
@@ -186,7 +186,7 @@ def build_header(
     tensors : iterable of (name, dtype, shape)
         In the order in which their bytes will follow; see `storage_order`.
     metadata : mapping of str to str, optional
-        Default ``{"format": "pt"}``, which loaders of torch models ask for.
+        Default ``{"format": "pt"}``, which loaders of torch models require.
 
     Returns
     -------
@@ -271,7 +271,7 @@ def _tensor(where: str, entry: object, data_start: int) -> TensorInfo:
 def _checked_extents(
     path: Path, tensors: dict[str, TensorInfo], data_start: int, size: int
 ) -> dict[str, TensorInfo]:
-    """Tensors in byte order; the format asks that they cover the file without holes or overlaps."""
+    """Tensors in byte order; the format requires that they cover the file without holes or overlaps."""
     ordered = dict(sorted(tensors.items(), key=lambda item: (item[1].start, item[1].stop)))
     expected, previous = data_start, "the header"
     for name, info in ordered.items():

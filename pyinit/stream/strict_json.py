@@ -1,18 +1,78 @@
-"""JSON from outside, read strictly: every name once, every number finite; and values shown in messages."""
+"""JSON, read strictly: every name once, every number finite; and the methods of what is written as JSON."""
 
 from __future__ import annotations
 
-import json
 import math
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
-from ..errors import PyinitError
+from ..errors import FormatError, PyinitError
 
-__all__ = ["finite", "number", "parsed", "shown"]
+__all__ = ["JsonObject", "finite", "parsed", "restored", "shown"]
+
+Written = TypeVar("Written", bound="JsonObject")
+
+
+class JsonObject:
+    """What is written as one JSON object and read again; a class adds `to_dict` and `_read`."""
+
+    _json_name: ClassVar[str]
+    """What errors call it, such as "a report"."""
+    _json_error: ClassVar[type[PyinitError]] = FormatError
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as a dict of JSON values."""
+        raise NotImplementedError
+
+    def to_json(self) -> str:
+        """Return it as one JSON object."""
+        # slow to import
+        import json
+
+        return json.dumps(self.to_dict(), allow_nan=False)
+
+    @classmethod
+    def from_dict(cls: type[Written], content: Any) -> Written:
+        """Return what `to_dict` wrote, read again.
+
+        Raises
+        ------
+        FormatError, or RecipeError for recipes, plans and networks
+            If it is something else.
+        """
+        if not isinstance(content, dict):
+            raise cls._json_error(
+                f"{cls._json_name} is a JSON object; got {content!r:.60}. Read what to_json wrote."
+            )
+        try:
+            return cls._read(dict(content))
+        except cls._json_error:
+            raise
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            reason = " ".join(str(error).split())
+            raise cls._json_error(
+                f"not {cls._json_name} that to_json wrote: {reason}. Write it again."
+            ) from None
+
+    @classmethod
+    def _read(cls: type[Written], content: dict[str, Any]) -> Written:
+        raise NotImplementedError
+
+    @classmethod
+    def from_json(cls: type[Written], text: str) -> Written:
+        """Return what `to_json` wrote, read again.
+
+        Raises
+        ------
+        FormatError, or RecipeError for recipes, plans and networks
+            If it is something else.
+        """
+        return cls.from_dict(parsed(text, cls._json_name, cls._json_error))
 
 
 def parsed(text: str | bytes, where: str, error: type[PyinitError]) -> Any:
     """Return the value of a JSON text, or of its UTF-8 bytes; `error` is raised for whatever is wrong."""
+    # slow to import
+    import json
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         fields = dict(pairs)
@@ -39,12 +99,14 @@ def parsed(text: str | bytes, where: str, error: type[PyinitError]) -> Any:
 
 def shown(value: object) -> str:
     """Return a value as JSON, short enough for a message."""
+    import json
+
     text = json.dumps(value, ensure_ascii=False, default=repr)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
 def finite(value: Any) -> Any:
-    """Return a value that JSON can say: "inf", "-inf" and "nan" are strings, tuples are lists."""
+    """Return a value that JSON can hold: infinities and NaN become strings, tuples become lists."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(float(value))
     if isinstance(value, dict):
@@ -54,6 +116,8 @@ def finite(value: Any) -> Any:
     return value
 
 
-def number(value: Any) -> Any:
-    """Return the float that `finite` made a string, and anything else as it is."""
+def restored(value: Any) -> Any:
+    """Undo `finite`: its strings become floats again, and lists become tuples."""
+    if isinstance(value, list):
+        return tuple(restored(item) for item in value)
     return float(value) if value in ("inf", "-inf", "nan") else value

@@ -33,7 +33,7 @@ def normal_shape(shape: Any, itemsize: int = 1) -> Shape:
 
 
 def _is_index(value: Any) -> bool:
-    """Tell an integer from an array of them, which has __index__ too."""
+    """Return whether a value is an integer; an array of several has __index__ too."""
     return hasattr(value, "__index__") and getattr(value, "ndim", 0) == 0
 
 
@@ -42,7 +42,7 @@ class Window:
     """Says where a rectangle sits in the whole tensor.
 
     The values of a rectangle are those that the whole tensor has there: shards, rows read back from
-    a file and a tensor made at once agree bit for bit.
+    a file and a tensor made as a whole agree bit for bit.
 
     Parameters
     ----------

@@ -65,7 +65,7 @@ __all__ = [
 ]
 
 # where each name is defined; a module is imported when one of its names is asked for, because
-# `import pyinit` needs activations and gains alone
+# `import pyinit` needs activations alone
 _HOMES = {
     "Critical": "edge",
     "FiniteWidth": "width",

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .domain import Values, count, nonnegative, widths_of
+from ..stream.arguments import count
+from .domain import Values, nonnegative, widths_of
 from .maps import chi, variance_map
 from .moments import mean, second_moment, slope_moment
 

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import RecipeError, ShapeError
+from ..stream.arguments import count
 
-__all__ = ["Rows", "Values", "correlation", "count", "nonnegative", "real", "together", "widths_of"]
+__all__ = ["Rows", "Values", "correlation", "nonnegative", "real", "together", "widths_of"]
 
 Values = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
@@ -36,13 +37,6 @@ def correlation(value: Any) -> Values:
             f"a correlation must lie in [-1, 1]; got {float(found[wrong].flat[0])!r}. Divide by the norms."
         )
     return found
-
-
-def count(what: str, value: Any) -> int:
-    """Return a whole number that is at least 1."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < 1:
-        raise RecipeError(f"{what} must be a whole number above 0; got {value!r}. Use an int.")
-    return int(value.__index__())
 
 
 def widths_of(widths: Sequence[int]) -> tuple[int, ...]:

@@ -41,6 +41,13 @@ class Critical:
     is_stable : ndarray of bool
         Whether a variance just above q stays near it. Where it is False (gelu, silu, mish) the variance
         runs away from q, and deep networks explode although chi_1 is 1 at q.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> edge = pi.theory.critical("relu")
+    >>> float(edge.weight_variance), float(edge.sigma_b), float(edge.q)
+    (2.0, 0.0, nan)
     """
 
     weight_variance: Values

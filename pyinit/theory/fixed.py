@@ -37,6 +37,13 @@ class FixedPoint:
     xi_q, xi_c : ndarray
         Layers in which distances from q and c fall by e: -1 / ln of the slopes of the two maps; nan where q
         is inf.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> point = pi.theory.fixed_point("tanh", sigma_w=1.3, sigma_b=0.3)
+    >>> round(float(point.trainable_depth), 1)
+    96.6
     """
 
     q: Values

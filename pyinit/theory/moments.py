@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from ..stream.arguments import count
 from .activation import Activation
 from .activation import activation as resolved
 from .closed import closed
-from .domain import Values, correlation, count, nonnegative, together
+from .domain import Values, correlation, nonnegative, together
 from .gaussian import covariance, expectation, spread
 
 __all__ = ["gap", "mean", "pair_moment", "second_moment", "slope_moment", "slope_pair_moment"]

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import RecipeError
+from ..stream.arguments import count
 from .activation import Activation
 from .activation import activation as resolved
 from .band import log_normal_band
-from .domain import Values, count
+from .domain import Values
 
 __all__ = ["FiniteWidth", "finite_width", "is_homogeneous"]
 
@@ -27,6 +28,13 @@ class FiniteWidth:
         E[M_l^2] / E[M_l]^2, exactly.
     log_mean, log_variance : ndarray
         Of ln(M_l / E[M_l]), to first order in 1 / width.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> low, high = pi.theory.finite_width("relu", [100, 100]).band()
+    >>> low.round(2).tolist(), high.round(2).tolist()
+    ([0.62, 0.51], [1.53, 1.79])
     """
 
     second_moment_factor: Values

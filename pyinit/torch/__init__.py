@@ -1,4 +1,4 @@
-"""pyinit for torch: fill tensors, initialize, and do both to code that was written for torch alone."""
+"""pyinit for torch: fill tensors, initialize and probe modules, accelerate code written for torch alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["accelerate", "deferred", "fill", "from_key", "init", "materialize", "probe", "to_key"]
 
-# where each name is defined; a submodule is imported when its name is asked for
+# where each name is defined; a submodule is imported when its name is first used
 _HOMES = {
     "accelerate": "acceleration.acceleration",
     "deferred": "materialization.construction",
@@ -34,6 +34,6 @@ def __getattr__(name: str) -> Any:
         return import_module(f"{__name__}.init")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = found
-    return found
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,4 +1,4 @@
-"""A key from a torch generator, so that torch's seeds and states govern pyinit's draws."""
+"""Keys from torch's generators, whose seeds and states govern pyinit's draws."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ _OF_THREAD = threading.local()
 def next_key(generator: torch.Generator | None = None) -> Key:
     """Return the key of a generator's next tensor: ``pyinit.key(initial_seed).fold_in(n)``.
 
-    n is a 63-bit integer that is drawn from the generator, however large the tensor, so that ``manual_seed``,
-    ``set_state``, ``fork_rng`` and whatever else moves the generator moves pyinit's draws with it.
+    n is one 63-bit integer drawn from the generator, for a tensor of any size, so that ``manual_seed``,
+    ``set_state``, ``fork_rng`` and everything else that moves the generator moves pyinit's draws with it.
 
-    Why not a counter of pyinit's own: nobody could see that the same seed was set again. Why the seed as
-    well: torch's CPU generator uses only its low 32 bits.
+    A counter in pyinit would not notice that the same seed is set again. The seed is part of the key because
+    torch's CPU generator uses only the low 32 bits of it.
 
     Parameters
     ----------
     generator : torch.Generator, optional
-        Of the CPU; by default the one that ``torch.manual_seed`` seeds.
+        A generator of the CPU; by default the one that ``torch.manual_seed`` seeds.
 
     Returns
     -------
     Key
-        The key; a further call returns another one.
+        The key; the next call returns another one.
 
     Raises
     ------
     RuntimeError
-        If the generator is of another device, as torch says it.
+        If the generator is of another device; the error is torch's.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def next_key(generator: torch.Generator | None = None) -> Key:
 
 
 def folded(seed: int, offset: int, n: int) -> Key:
-    """Return ``Key(seed, offset).fold_in(n)``, by the kernel: many small tensors ask for little else."""
+    """Return ``Key(seed, offset).fold_in(n)`` from the kernel, because small tensors cost little else."""
     w0, w1, w2, w3 = _core.block(seed, offset, n)
     return Key(w0 | w1 << 32, w2 | w3 << 32)
 
@@ -63,9 +63,9 @@ def folded(seed: int, offset: int, n: int) -> Key:
 def _word() -> torch.Tensor:
     """Return this thread's memory for one integer."""
     try:
-        found: torch.Tensor = _OF_THREAD.word
+        word: torch.Tensor = _OF_THREAD.word
     except AttributeError:
-        # a tensor of inference mode could not be written outside of it
+        # a tensor of inference mode cannot be written outside of it
         with torch.inference_mode(False):
-            found = _OF_THREAD.word = torch.empty((), dtype=torch.int64, device="cpu")
-    return found
+            word = _OF_THREAD.word = torch.empty((), dtype=torch.int64, device="cpu")
+    return word

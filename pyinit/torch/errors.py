@@ -1,4 +1,4 @@
-"""pyinit's errors, each also of the type that torch raises for the same mistake."""
+"""pyinit's errors; each is also of the type that torch raises for the same mistake."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ __all__ = [
 
 
 class TensorLayoutError(LayoutError, NotImplementedError):
-    """A tensor whose memory cannot be written in place; torch raises a RuntimeError."""
+    """The memory of a tensor cannot be written in place; torch raises a RuntimeError."""
 
 
 class TensorDTypeError(DTypeError, NotImplementedError):
-    """A tensor of a dtype that pyinit cannot write; torch raises NotImplementedError, a RuntimeError."""
+    """Pyinit cannot write a tensor of this dtype; torch raises NotImplementedError, a RuntimeError."""
 
 
 class TensorNumberError(RecipeError, TypeError):
-    """What is no number where one is needed; torch raises a TypeError."""
+    """A value that should be a number is none; torch raises a TypeError."""
 
 
 class TensorRecipeError(RecipeError, RuntimeError):
-    """Numbers of a distribution that are not valid; torch raises a RuntimeError."""
+    """The numbers of a distribution are not valid; torch raises a RuntimeError."""
 
 
 class TorchVersionError(PyinitError, ImportError):
-    """A part of torch that this version does not have."""
+    """A part that is needed is missing in this version of torch."""
 
 
 class ThreadError(PyinitError, RuntimeError):
-    """A block that another thread leaves than the one that entered it."""
+    """Another thread leaves a block than the one that entered it."""

@@ -15,17 +15,17 @@ __all__ = ["from_key", "to_key"]
 
 
 def to_key(k: int | Key, *, device: torch.device | str | None = None) -> torch.Tensor:
-    """Return a key as ``torch.func._random`` holds it.
+    """Return a key in the form of ``torch.func._random``.
 
-    A uniform draw under it has the bits of ``pyinit.uniform()`` under `k`, in float32 and float64; a normal
-    draw agrees within 2e-6.
+    A uniform draw of torch's under it has the bits of ``pyinit.uniform()`` under `k`, in float32 and float64;
+    a normal draw agrees within 2e-6.
 
     Parameters
     ----------
     k : int or Key
         An int is a seed.
     device : torch.device or str, optional
-        Where the key is used.
+        The device on which the key is used.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def to_key(k: int | Key, *, device: torch.device | str | None = None) -> torch.T
 
 
 def from_key(k: Any) -> Key:
-    """Return a key of ``torch.func._random`` as pyinit's.
+    """Return a key of ``torch.func._random`` as a `pyinit.Key`.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def from_key(k: Any) -> Key:
     Raises
     ------
     SeedError
-        If `k` is not one such key.
+        If `k` is not one key of that form.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""How the module that owns a tensor uses it: which axes are inputs, and what one recipe leaves alone."""
+"""How the module that owns a tensor uses it: its axes of inputs, and whether one recipe leaves it alone."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from ..recipes.recipe import Recipe
 from ..recipes.rules import fitted
 from ..stream.window import Shape
 
-__all__ = ["Place", "Use", "owner_of", "use_of"]
+__all__ = ["Place", "Use", "is_of_transformers", "owner_of", "use_of"]
 
 _MATRIX = Axes(layout="torch")
 
 
 class Place(NamedTuple):
-    """Where a tensor of a module belongs.
+    """The place of a tensor in a module.
 
     Attributes
     ----------
     owner : torch.nn.Module
-        The layer that uses it: of a parametrized weight, not the list of its parametrizations.
+        The layer that uses the tensor, not the list of parametrizations that may hold it.
     weight : str
         The layer's name of the weight that is the tensor, or is computed from it.
     part : {"whole", "original", "direction", "magnitude", "computed", "unknown"}
-        The weight itself; what a parametrization, spectral norm or pruning computes it from; the two that
-        weight normalization computes it from; the weight that a hook computes; one of several tensors of
-        another parametrization.
+        The weight itself; the tensor from which a parametrization, spectral norm or pruning computes it; the
+        two from which weight normalization computes it; the weight that a hook computes; one of several
+        tensors of another parametrization.
     dim : int
-        Of a magnitude: the axis along which each index has its own, -1 for one magnitude in all.
+        The axis along which a magnitude has one number for each index; -1 for a single magnitude.
     """
 
     owner: nn.Module
@@ -51,10 +51,10 @@ class Use(NamedTuple):
     Attributes
     ----------
     role : {"kernel", "bias", "own"}
-        A kernel, an embedding's table included, follows a recipe for all that is drawn, and a bias is zeros
-        then; norms, magnitudes, other vectors, and tables that are no layer's weight keep their own values.
+        Under one recipe for a module, kernels and embedding tables follow the recipe and biases are zeros.
+        Norms, magnitudes, other vectors, and tables that are no layer's weight keep their own values.
     axes : Axes or None
-        Which axes are inputs and outputs; None if the owner's attributes do not explain them.
+        The axes of inputs and outputs; None if the owner's attributes do not explain them.
     is_convolution : bool
         Whether all other axes are a receptive field.
     """
@@ -64,7 +64,7 @@ class Use(NamedTuple):
     is_convolution: bool = False
 
     def fit(self, recipe: Recipe, shape: Shape) -> Recipe:
-        """Return a recipe with the owner's axes, where it names none; or refuse, naming the options."""
+        """Return a recipe with the owner's axes, if it names none; or raise an error with the options."""
         if self.axes is not None:
             return fitted(recipe, self.axes, shape, is_convolution=self.is_convolution)
         if fitted(recipe, _MATRIX, shape, is_convolution=True) is recipe:
@@ -73,12 +73,12 @@ class Use(NamedTuple):
 
 
 def owner_of(module: nn.Module, name: str) -> Place:
-    """Return where a tensor belongs, by its name; parametrizations and hooks are looked through."""
+    """Return the place of a tensor by its name, looking through parametrizations and hooks."""
     path, _, last = name.rpartition(".")
     try:
         holder = module.get_submodule(path)
     except AttributeError:
-        # in a list or dict that is a plain attribute
+        # the tensor is in a list or dict that is a plain attribute
         return Place(module, name)
     if isinstance(holder, parametrize.ParametrizationList):
         layer, _, weight = path.rpartition(".")
@@ -102,7 +102,7 @@ def owner_of(module: nn.Module, name: str) -> Place:
 
 
 def use_of(place: Place, shape: Shape) -> Use:
-    """Return how the owner uses a tensor of a shape."""
+    """Return how the owner uses a tensor of the given shape."""
     if place.part in ("magnitude", "unknown"):
         return Use("own", None)
     owner, name = place.owner, place.weight
@@ -117,9 +117,10 @@ def use_of(place: Place, shape: Shape) -> Use:
     if hasattr(owner, "kernel_size"):
         return _convolution(owner, shape)
     if isinstance(owner, nn.Bilinear):
-        # for the first input, the second one is what a receptive field is: a weight for each of its units
+        # for the first input, the units of the second are like a receptive field: each has a weight
         return Use("kernel", Axes(in_axis=1, out_axis=0), is_convolution=True)
-    if _is_conv1d(owner):
+    if is_of_transformers(type(owner), "Conv1D"):
+        # its weight is (in, out)
         return Use("kernel", Axes(layout="jax"))
     return Use("kernel")
 
@@ -136,12 +137,9 @@ _KEPT = (
 _TABLES = ("embed", "embedding", "embeddings", "token", "tokens", "table")
 
 
-def _is_conv1d(owner: Any) -> bool:
-    """Tell transformers' Conv1D, a linear layer of (in, out), without importing transformers."""
-    return any(
-        base.__name__ == "Conv1D" and base.__module__.startswith("transformers.")
-        for base in type(owner).__mro__
-    )
+def is_of_transformers(kind: type, name: str) -> bool:
+    """Return whether a class is one of transformers, or has it as a base, without importing transformers."""
+    return any(base.__name__ == name and base.__module__.startswith("transformers.") for base in kind.__mro__)
 
 
 def _convolution(owner: Any, shape: Shape) -> Use:

@@ -1,13 +1,13 @@
-"""Which rectangles of a distributed tensor this rank holds: placements become slices and windows.
+"""The rectangles of a distributed tensor that this rank holds: placements become slices and windows.
 
 An axis of the whole tensor starts as one run of indices. Every mesh axis that shards it cuts the runs as
-``torch.chunk`` does: pieces of ceil(size / count), the last ones smaller or empty. What is left, multiplied
-over the axes, are the rectangles; no rank needs to ask another.
+``torch.chunk`` does, into pieces of ceil(size / count), of which the last ones are smaller or empty. The
+product of the remaining runs over the axes is the list of rectangles; no rank communicates with another.
 
 FSDP after tensor parallelism cuts an axis by the mesh's right axis first. torch writes this as
 ``_StridedShard(dim, split_factor)``, where split_factor counts the pieces that mesh axes further right had
-already made, and puts tensors together in that order (``full_tensor``). So that order is followed wherever
-the split factors tell one; elsewhere a strided shard is what its definition says, left to right: each of
+already made, and joins tensors in that order (``full_tensor``). The code follows that order if the split
+factors determine one. Otherwise it follows the definition of a strided shard, from left to right: each of
 split_factor pieces is cut, and every rank holds its part of each.
 """
 
@@ -28,19 +28,19 @@ __all__ = ["Rectangle", "local_parts", "rectangles", "shard_rectangles"]
 
 # Consecutive indices [start, stop) of an axis of the whole tensor, in the order in which a rank holds them.
 Runs = list[tuple[int, int]]
-# For each sharded axis of the tensor the mesh axes that cut it, first cut first.
+# The mesh axes that cut each sharded axis of the tensor, in the order of the cuts.
 Order = Mapping[int, Sequence[int]]
 
 
 class Rectangle(NamedTuple):
-    """A part of the local tensor, and where it sits in the whole one."""
+    """A part of the local tensor, and its position in the whole one."""
 
     local: tuple[slice, ...]
     window: Window
 
     @property
     def shape(self) -> Shape:
-        """Its shape."""
+        """The shape of the part."""
         return tuple(part.stop - part.start for part in self.local)
 
 
@@ -58,14 +58,14 @@ def rectangles(
     mesh_shape : sequence of int
         Shape of the device mesh.
     coordinate : sequence of int
-        Where the rank is in it.
+        The position of the rank in the mesh.
     placements : sequence of Placement
         One for every axis of the mesh: Shard, Replicate or torch's private _StridedShard.
     global_shape : sequence of int
         Shape of the whole tensor.
     shard_order : mapping, optional
-        Mesh axes in the order in which they cut an axis of the tensor, for every axis that is cut; by
-        default what the placements say.
+        The mesh axes that cut an axis of the tensor, in the order of the cuts, for every axis that is cut; by
+        default the order follows from the placements.
 
     Returns
     -------
@@ -88,23 +88,23 @@ def rectangles(
 
 
 def shard_rectangles(tensor: DTensor) -> list[Rectangle]:
-    """Return the rectangles that this rank's local part of a DTensor consists of; no collective is called.
+    """Return the rectangles of this rank's local part of a DTensor, without a collective.
 
     Parameters
     ----------
     tensor : DTensor
-        On any device, meta too.
+        A DTensor on any device, the meta device included.
 
     Returns
     -------
     list of Rectangle
-        As `rectangles` returns them; empty on a rank outside the mesh.
+        As from `rectangles`; empty on a rank outside the mesh.
 
     Raises
     ------
     LayoutError
-        If the tensor is a term of a sum (Partial), or its local part is not of the shape that its
-        placements say.
+        If the tensor is a term of a sum (Partial), or its local part does not have the shape that follows
+        from its placements.
     """
     spec = tensor._spec
     mesh_shape = tuple(spec.mesh.shape)
@@ -131,15 +131,14 @@ def shard_rectangles(tensor: DTensor) -> list[Rectangle]:
 def local_parts(tensor: DTensor, window: Window | None = None) -> list[tuple[torch.Tensor, Window]]:
     """Return views of the memory that this rank holds of a DTensor, each with its place in the whole tensor.
 
-    A rank that holds nothing gets one part without elements, so that what is wrong with a recipe is said
-    on every rank.
+    A rank that holds nothing gets one part without elements, so that every rank finds the errors of a recipe.
 
     Parameters
     ----------
     tensor : DTensor
         The tensor.
     window : Window, optional
-        Where the DTensor sits in a larger tensor, when it is a part of one.
+        The position of the DTensor in a larger tensor, if it is a part of one.
 
     Returns
     -------
@@ -182,7 +181,7 @@ def _axis_runs(
 
 
 def _product(runs: list[Runs], shape: Shape) -> list[Rectangle]:
-    """Return every combination of one run an axis."""
+    """Return every combination of one run from each axis."""
     placed = []
     for axis_runs in runs:
         parts, first = [], 0
@@ -199,7 +198,7 @@ def _product(runs: list[Runs], shape: Shape) -> list[Rectangle]:
 def _check(mesh_shape: Shape, coordinate: Shape, placements: Sequence[Any], shape: Shape) -> None:
     if not len(mesh_shape) == len(coordinate) == len(placements):
         raise LayoutError(
-            f"a mesh of {mesh_shape} needs one coordinate and one placement an axis; got {coordinate} and "
+            f"a mesh of {mesh_shape} needs one coordinate and one placement per axis; got {coordinate} and "
             f"{tuple(placements)}. Use Replicate() for an axis that does not cut."
         )
     for mesh_axis, placement in enumerate(placements):
@@ -231,19 +230,19 @@ def _cuts(
     }
     if shard_order is not None:
         return [(axis, i, sharded[i][1]) for axis, mesh_axes in shard_order.items() for i in mesh_axes]
-    told: dict[int, list[int]] = {}
+    order: dict[int, list[int]] = {}
     for mesh_axis, (axis, factor) in reversed(sharded.items()):
-        # it comes after as many of the axes further right as multiply to the factor
-        earlier = told.setdefault(axis, [])
+        # the axes further right that cut before this one multiply to the factor
+        earlier = order.setdefault(axis, [])
         pieces = list(itertools.accumulate((mesh_shape[i] for i in earlier), int.__mul__, initial=1))
         if factor not in pieces:
             return [(axis, i, factor) for i, (axis, factor) in sharded.items()]
         earlier.insert(pieces.index(factor), mesh_axis)
-    return [(axis, i, 1) for axis, mesh_axes in told.items() for i in mesh_axes]
+    return [(axis, i, 1) for axis, mesh_axes in order.items() for i in mesh_axes]
 
 
 def _cut(runs: Runs, factor: int, count: int, index: int) -> Runs:
-    """Cut each of `factor` pieces into `count` and return what the rank of an index holds of all of them."""
+    """Cut each of `factor` pieces into `count`, and return the runs that the rank of an index holds."""
     size = sum(stop - start for start, stop in runs)
     outer = -(-size // factor)
     held: Runs = []

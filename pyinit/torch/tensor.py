@@ -1,4 +1,4 @@
-"""The one way a recipe gets into a torch tensor: in place, whatever its strides."""
+"""The one way from a recipe into a torch tensor: in place, for any strides."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ..recipes.fans import Axes
 from ..recipes.recipe import Recipe, as_recipe
 from ..recipes.rules import fitted
 from ..stream.arguments import check_threads
+from ..stream.dtypes import FLOATS, unsupported
 from ..stream.fill import planned
 from ..stream.kernels import execute
 from ..stream.key import Key, as_key
@@ -23,23 +24,18 @@ from ..stream.plan import DRAWN_WHOLE, Plan
 from ..stream.window import Shape, Window, contiguous_blocks
 from .errors import TensorDTypeError, TensorLayoutError
 
-__all__ = ["WRITTEN", "check_lasting", "fill", "fill_under", "memory"]
+__all__ = ["FORMATS", "check_lasting", "fill", "fill_under", "memory"]
 
 TensorType = TypeVar("TensorType", bound=torch.Tensor)
 Array = npt.NDArray[Any]
 
-WRITTEN = {
-    torch.float32: "float32",
-    torch.float64: "float64",
-    torch.bfloat16: "bfloat16",
-    torch.float16: "float16",
-}
-"""The dtypes that are written, and pyinit's names for them."""
+FORMATS = {getattr(torch, name): name for name in FLOATS}
+"""The dtypes that pyinit writes, with its names for them."""
 
-_STORED = {name: np.dtype("uint16" if name == "bfloat16" else name) for name in WRITTEN.values()}
+_STORED = {name: np.dtype("uint16" if name == "bfloat16" else name) for name in FORMATS.values()}
 
 _BLOCK = 1 << 17
-"""Elements that are drawn at once for a strided tensor: they stay in a core's cache until they are copied."""
+"""Elements of a strided tensor that are drawn at once, and stay in a core's cache until they are copied."""
 
 
 def fill(
@@ -50,27 +46,27 @@ def fill(
     window: Window | None = None,
     threads: int | None = None,
 ) -> TensorType:
-    """Fill a tensor in place with what a recipe makes under a key.
+    """Fill a tensor in place with the values of a recipe under a key.
 
-    Gradients record nothing of it, as under ``torch.no_grad()``; the tensor's version is raised, so that a
-    backward pass that needs the old values says so.
+    Autograd does not record the fill, as under ``torch.no_grad()``. The tensor's version is raised, so that a
+    backward pass that needs the old values raises an error.
 
     Parameters
     ----------
     tensor : torch.Tensor
-        On the CPU, of float32, float64, bfloat16 or float16, with any strides: each element gets the value
-        of its logical index. A contiguous tensor is written without a copy, a strided one block by block.
-        Of a DTensor each rank fills what it holds, without a collective: ``full_tensor()`` is what a plain
-        tensor gets, on any mesh and for every placement but Partial.
+        A tensor on the CPU, in float32, float64, bfloat16 or float16, with any strides. Each element gets the
+        value of its logical index. A contiguous tensor is written without a copy, a strided one block by
+        block. Each rank fills its part of a DTensor, without a collective: ``full_tensor()`` has the values
+        of a plain tensor, on any mesh and for every placement but Partial.
     recipe : Recipe, str or dict
-        What the weights should be: a recipe, its name, or what ``Recipe.to_dict`` returns. Where it is silent
-        on axes, a matrix is (out, in), as torch's layers store it. Of a tensor alone nobody knows how it is
-        used: with more than two axes a recipe that counts fans has to say what they are;
+        What the weights should be: a recipe, its name, or what ``Recipe.to_dict`` returns. If the recipe does
+        not name axes, a matrix is (out, in), as torch's layers store it. A tensor alone does not show how it
+        is used, so a recipe that counts fans has to name the axes if there are more than two;
         `pyinit.torch.materialize` knows the layers of a module.
     key : int or Key
         The parameter's key; an int is a seed.
     window : Window, optional
-        Where `tensor` sits in the whole tensor, when it is a part of one.
+        The position of `tensor` in the whole tensor, if it is a part of one.
     threads : int, optional
         At most this many threads; by default PYINIT_NUM_THREADS, else the CPUs of this process. The
         values do not depend on it.
@@ -83,9 +79,9 @@ def fill(
     Raises
     ------
     LayoutError
-        If the tensor is not in CPU memory, is sparse or quantized, is expanded, is of inference mode
-        outside of it, or is computed: see Notes. Also a RuntimeError, as torch's. If the recipe cannot tell
-        what the axes beyond two are.
+        If the tensor is not in CPU memory, is sparse, quantized or expanded, is of inference mode outside of
+        it, or is computed: see Notes. Also a RuntimeError, as torch's. If the recipe counts fans and does not
+        name the axes of a tensor with more than two.
     DTypeError
         If the tensor holds another dtype. Also a RuntimeError, as torch's.
     ShapeError, RecipeError, SeedError
@@ -93,10 +89,10 @@ def fill(
 
     Notes
     -----
-    A weight that a parametrization computes, and every other copy, is new each time it is asked for: what is
-    written to it is lost. Such a tensor is refused if torch recorded how it was computed. Under
-    ``torch.no_grad()`` torch records nothing, and the write is lost without an error; assign instead, as in
-    ``layer.weight = filled``, or fill what the weight is computed from.
+    A weight that a parametrization computes, like every copy, is made anew for each access, so that a write
+    to it is lost. Such a tensor is refused if torch recorded how it was computed. Under ``torch.no_grad()``
+    torch records nothing, and the write is lost without an error. Assign instead, as in ``layer.weight =
+    filled``, or fill the tensor from which the weight is computed.
 
     Examples
     --------
@@ -119,20 +115,21 @@ def fill_under(
     window: Window | None = None,
     threads: int | None = None,
 ) -> TensorType:
-    """Fill a tensor under a key that is asked for once, when nothing else can be refused."""
+    """Fill a tensor under a key; `key` is called once, after all other arguments are checked."""
+    threads = check_threads(threads)
     distributed = sys.modules.get("torch.distributed.tensor")
     if distributed is not None and isinstance(tensor, distributed.DTensor):
         from .placement import local_parts
 
         parts = local_parts(tensor, window)
         for part, place in parts:
-            _prepared(part, recipe, place, threads)
+            _prepared(part, recipe, place)
         where = key()
         for part, place in parts:
             fill(part, recipe, key=where, window=place, threads=threads)
         torch.autograd.graph.increment_version(tensor)
         return tensor
-    array, plan, start = _prepared(tensor, recipe, window, threads)
+    array, plan, start = _prepared(tensor, recipe, window)
     where = key()
     torch.autograd.graph.increment_version(tensor)
     if array.flags.carray:
@@ -143,14 +140,13 @@ def fill_under(
 
 
 def _prepared(
-    tensor: torch.Tensor, recipe: Recipe, window: Window | None, threads: int | None
+    tensor: torch.Tensor, recipe: Recipe, window: Window | None
 ) -> tuple[Array, Plan, Shape | None]:
-    """Return a tensor's memory, the plan for it and where it starts, or refuse."""
+    """Return a tensor's memory, its plan and its start in the whole tensor; or raise an error."""
     array, dtype = _borrow(tensor)
     if hasattr(recipe, "layout"):
         recipe = _laid_out(recipe, array.shape if window is None else window.global_shape)
     plan, start = planned(recipe, array.shape, dtype, window)
-    check_threads(threads)
     return array, plan, start
 
 
@@ -177,14 +173,12 @@ def _borrow(tensor: Any) -> tuple[Array, str]:
             f"pyinit.torch needs a torch.Tensor; got {type(tensor).__name__}. "
             "Use pyinit.fill for other buffers."
         )
-    name = WRITTEN.get(tensor.dtype)
+    name = FORMATS.get(tensor.dtype)
     if not tensor.is_cpu or tensor.layout is not torch.strided or (name is None and tensor.is_quantized):
         raise TensorLayoutError(_why_not(tensor))
     if name is None:
-        raise TensorDTypeError(
-            f"pyinit.torch needs a tensor of float32, float64, bfloat16 or float16; got {tensor.dtype}. "
-            "Fill one of these and convert: tensor.copy_(filled)."
-        )
+        advice = "Fill one of these and convert: tensor.copy_(filled)."
+        raise unsupported("pyinit.torch needs a tensor of", tensor.dtype, advice, TensorDTypeError)
     check_lasting(tensor)
     if tensor.is_inference() and not torch.is_inference_mode_enabled():
         raise TensorLayoutError(
@@ -195,9 +189,9 @@ def _borrow(tensor: Any) -> tuple[Array, str]:
         array = memory(tensor, _STORED[name])
     except (RuntimeError, TypeError) as error:
         # wrappers: DTensor, FakeTensor, functorch's; and lazily negated memory
-        said = str(error).rstrip(".")
+        reason = str(error).rstrip(".")
         raise TensorLayoutError(
-            f"pyinit.torch needs plain memory; got a {type(tensor).__name__} that says: {said}. "
+            f"pyinit.torch needs plain memory; got a {type(tensor).__name__}: {reason}. "
             "Fill the plain tensor inside it, with a window."
         ) from None
     if not array.flags.c_contiguous and any(
@@ -211,7 +205,7 @@ def _borrow(tensor: Any) -> tuple[Array, str]:
 
 
 def check_lasting(tensor: torch.Tensor) -> None:
-    """Refuse a tensor that autograd knows to be computed from others: what is written to it is lost."""
+    """Refuse a tensor that autograd knows to be computed from others, where a write would be lost."""
     if tensor.grad_fn is None:
         return
     # a view of a parameter has a grad_fn, too
@@ -219,13 +213,13 @@ def check_lasting(tensor: torch.Tensor) -> None:
     if base is None or base.grad_fn is not None:
         raise TensorLayoutError(
             "pyinit.torch needs a tensor that keeps what is written to it; got one that is computed from "
-            "others. Assign instead, as in layer.weight = filled for a parametrized weight, or fill what it "
-            "is computed from."
+            "others. Assign instead, as in layer.weight = filled for a parametrized weight, or fill the "
+            "tensor from which it is computed."
         )
 
 
 class _Exporter:
-    """What NumPy asks for memory."""
+    """The array interface of a tensor's memory, for NumPy."""
 
     def __init__(self, interface: dict[str, Any], owner: torch.Tensor) -> None:
         self.__array_interface__ = interface
@@ -233,9 +227,9 @@ class _Exporter:
 
 
 def memory(tensor: torch.Tensor, stored: np.dtype[Any]) -> Array:
-    """Return a tensor's memory as an array, which holds the tensor.
+    """Return a tensor's memory as an array, which keeps the tensor alive.
 
-    Not by ``tensor.numpy()``: after it torch resizes that storage no more, as FSDP and others do.
+    After ``tensor.numpy()`` torch would not resize the storage any more, as FSDP and others need.
     """
     if type(tensor).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
         raise TypeError("operations on it are redefined")

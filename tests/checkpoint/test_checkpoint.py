@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import pyinit as pi
 from pyinit.checkpoint import writer
 from pyinit.checkpoint.checkpoint import write_checkpoint
-from pyinit.checkpoint.families import spec_from_config
+from pyinit.checkpoint.families.registry import spec_from_config
 from pyinit.checkpoint.spec import Spec, TensorSpec, spec_from_checkpoint
 from pyinit.checkpoint.spec_json import spec_from_json
 from pyinit.errors import ArgumentError, FormatError, RecipeError, SeedError, SpecError

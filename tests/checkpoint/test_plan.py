@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import pytest
 
 import pyinit as pi
 from pyinit.checkpoint.checkpoint import finish_checkpoint, write_plan
-from pyinit.checkpoint.families import spec_from_config
-from pyinit.checkpoint.plan import CheckpointPlan, plan_checkpoint
+from pyinit.checkpoint.contents import Unread
+from pyinit.checkpoint.families.registry import spec_from_config
+from pyinit.checkpoint.plan import CheckpointPlan, plan_blueprint, plan_checkpoint
 from pyinit.checkpoint.spec import spec_from_checkpoint
 from pyinit.checkpoint.spec_json import spec_from_json
 from pyinit.checkpoint.writer import run_extent
@@ -227,6 +229,27 @@ def test_values_in_memory_are_refused_in_json_only(tmp_path: Path) -> None:
     assert (tmp_path / "m.safetensors").read_bytes().endswith(values.tobytes())
 
 
+def test_a_content_that_cannot_be_made_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    plan = plan_checkpoint({"v": (3,), "w": (2, 2)}, "normal", path=tmp_path / "out")
+
+    def computed(content: dict[str, Any]) -> None:
+        content["tensors"]["w"]["content"] = {"kind": "computed", "definition": "timm:vit", "at_once": 4}
+        del content["tensors"]["w"]["recipe"]
+        content["tensors"]["w"]["key"] = [0, 0]
+
+    text = changed(plan, computed)
+    with pytest.raises(FormatError, match="changed since it was made"):
+        CheckpointPlan.from_json(text)
+    drafts = list(plan.blueprint.drafts)
+    drafts[1] = replace(drafts[1], content=Unread("computed", {"kind": "computed"}, "w needs timm:vit"))
+    plan = plan_blueprint(replace(plan.blueprint, drafts=tuple(drafts)), tmp_path / "out")
+    for run in (lambda: run_extent(plan, 1), lambda: write_plan(plan), lambda: finish_checkpoint(plan)):
+        with pytest.raises(RecipeError, match=r"^w needs timm:vit$"):
+            run()
+    assert list(tmp_path.iterdir()) == []
+    run_extent(plan, 0)
+
+
 def test_copied_integers_travel_in_a_plan(tmp_path: Path) -> None:
     pi.write_checkpoint(
         spec_from_json({"tensors": {"w": [4, 5], "ids": {"shape": [3], "dtype": "int32"}}}),
@@ -239,6 +262,24 @@ def test_copied_integers_travel_in_a_plan(tmp_path: Path) -> None:
     write_plan(CheckpointPlan.from_json(plan.to_json()))
     content = (tmp_path / "new" / "model.safetensors").read_bytes()
     assert content.endswith(np.full(3, -9, np.int32).tobytes())
+
+
+def test_a_source_that_changes_after_the_plan_is_refused(tmp_path: Path) -> None:
+    old = tmp_path / "old.safetensors"
+    pi.write_checkpoint(
+        spec_from_json({"tensors": {"ids": {"shape": [3], "dtype": "int32"}}}), "ones", path=old
+    )
+    plan = plan_checkpoint(spec_from_checkpoint(old), "normal", path=tmp_path / "new")
+    assert plan.fingerprint
+    old.write_bytes(old.read_bytes()[:-1] + b"\x02")
+    with pytest.raises(
+        FormatError, match="the bytes of tensor 'ids' are not those of the plan; the file changed"
+    ):
+        write_plan(plan)
+    assert list(tmp_path.iterdir()) == [old]
+    # who plans now copies what is there now
+    write_plan(plan_checkpoint(spec_from_checkpoint(old), "normal", path=tmp_path / "new"))
+    assert (tmp_path / "new" / "model.safetensors").read_bytes()[-1] == 2
 
 
 def test_the_largest_model_is_planned_in_seconds() -> None:

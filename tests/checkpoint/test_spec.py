@@ -68,12 +68,12 @@ def test_plain_json() -> None:
         (
             {"tensors": {"a": {"shape": [4], "groups": 2}}},
             LayoutError,
-            r"my.json: tensor 'a': shape \(4,\) with layout None is no kernel's; got groups or axes",
+            r"my.json: tensor 'a': shape \(4,\) with layout None is not a kernel; got groups or axes",
         ),
         (
             {"tensors": {"a": {"shape": [8, 4], "in_axis": 0}}},
             LayoutError,
-            r"tensor 'a': shape \(8, 4\) with layout None is no kernel's; .* or both in_axis and out_axis",
+            r"tensor 'a': shape \(8, 4\) with layout None is not a kernel; .* or both in_axis and out_axis",
         ),
         (
             {"tensors": {"a": {"shape": [8, 4], "in_axis": 0, "out_axis": 1, "layout": "torch"}}},
@@ -98,7 +98,7 @@ def test_plain_json() -> None:
             ShapeError,
             "a model must have less than 2\\*\\*63 bytes",
         ),
-        ({"tensors": {"a": [1]}, "ties": {"b": "c"}}, SpecError, "'b' is tied to 'c', which is no tensor"),
+        ({"tensors": {"a": [1]}, "ties": {"b": "c"}}, SpecError, "'b' is tied to 'c', which is not a tensor"),
         ({"tensors": {"a": [1]}, "ties": {"a": "a"}}, SpecError, "so cannot be a tensor as well"),
         ({"tensors": {"a": [1]}, "ties": [1]}, SpecError, "'ties' maps a name to the name"),
         ({"tensors": {"a": [1]}, "config": 1}, SpecError, "'config' is an object"),

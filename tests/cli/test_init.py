@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import re
@@ -290,7 +291,9 @@ def test_an_interrupt_before_anything_is_finished_leaves_nothing(
     assert not (tmp_path / "out").exists()
 
 
-def test_the_run_after_a_kill_ends_as_if_there_had_been_none(tmp_path: Path) -> None:
+def test_the_run_after_a_kill_continues(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "out"
     process = started(folder)
     process.kill()
@@ -299,11 +302,44 @@ def test_the_run_after_a_kill_ends_as_if_there_had_been_none(tmp_path: Path) -> 
     left = [path.name for path in folder.iterdir()]
     assert left
     assert all(name.startswith(".") for name in left)
+    command = ["init", "gpt2-medium", "--out", str(folder)]
+
+    def stopped(target: LocalTarget, name: str, offset: int, data: memoryview) -> None:
+        raise KeyboardInterrupt
+
+    # test_crashes continues to the end, which takes seconds for this model
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalTarget, "write", stopped)
+        assert main([*command, "--dtype", "float64"]) == 130
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert re.search(r"[1-9]\d* of 292 extents are kept", last)
     # another model takes its place: what the dead left, as large as the model, goes
     config = tmp_path / "config.json"
     config.write_text(json.dumps(GPT2))
     assert main(["init", str(config), "--out", str(folder)]) == 0
+    assert "already" not in capsys.readouterr().out
     assert sorted(path.name for path in folder.iterdir()) == ["config.json", "init.json", "model.safetensors"]
+
+
+def test_what_was_there_already_is_no_part_of_the_speed(
+    tmp_path: Path, config: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, count = LocalTarget.write, [0]
+
+    def third_fails(target: LocalTarget, name: str, offset: int, data: memoryview) -> None:
+        count[0] += 1
+        if count[0] == 3:
+            raise OSError(errno.EIO, "Input/output error")
+        plain(target, name, offset, data)
+
+    command = ["init", config, "--out", str(tmp_path / "out"), "--threads", "1"]
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalTarget, "write", third_fails)
+        assert main(command) == 2
+    assert "Input/output error. 2 of 16 extents are kept: run the same" in capsys.readouterr().err
+    assert main(command) == 0
+    # wte and wpe, in bytes: (9 + 4) x 8 x 4
+    assert "416 bytes of it were there already" in capsys.readouterr().out
 
 
 def test_a_reader_that_leaves_early_is_no_error(config: str) -> None:

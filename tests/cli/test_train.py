@@ -83,7 +83,7 @@ def test_json_takes_the_place_of_tables(capsys: pytest.CaptureFixture[str]) -> N
         ),
         (["--seed", "x"], "argument --seed: needs an integer in [0, 2**64); got 'x'"),
         (["--record", "x"], "argument --record: needs epoch, none or a number of steps; got 'x'"),
-        (["--epochs", "1", "--steps", "1"], "epochs and steps both say how long; got both."),
+        (["--epochs", "1", "--steps", "1"], "a training takes either epochs or steps; got both."),
         (["--learning-rate", "0"], "learning_rate must be above 0; got 0.0."),
         (["--plot", "out.doc"], "--plot needs a name ending in .png, .svg, .pdf, .jpg, .webp; got 'out.doc'"),
     ],

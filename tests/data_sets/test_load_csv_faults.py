@@ -179,7 +179,7 @@ def test_faults_are_named_by_line(
         (
             PLAIN,
             {"test": 1},
-            "test is the fraction of rows to test on, in [0, 1); got 1. Use 0.2 for a fifth.",
+            "test must be in [0, 1); got 1.0. Use 0.2 for a fifth of the rows.",
         ),
         (
             "a,y\n,1\n2,\n",

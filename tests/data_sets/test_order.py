@@ -86,7 +86,7 @@ def test_the_check_of_places_can_fail() -> None:
         (lambda: pi.data.permutation(2.5, key=0), "n must be an integer of at least 0; got 2.5. Use an int."),
         (
             lambda: list(pi.data.batches(np.arange(3), 0, key=0)),
-            "a batch's size must be an integer of at least 1; got 0. Use an int.",
+            "a batch's size must be a positive integer; got 0. Use an int.",
         ),
         (
             lambda: list(pi.data.batches(np.arange(3), 2, key=0, epoch=True)),
@@ -94,11 +94,11 @@ def test_the_check_of_places_can_fail() -> None:
         ),
         (
             lambda: pi.data.split(3, 1.0, key=0),
-            "test is the fraction of rows to test on, in [0, 1); got 1.0. Use 0.2 for a fifth.",
+            "test must be in [0, 1); got 1.0. Use 0.2 for a fifth of the rows.",
         ),
         (
             lambda: pi.data.split(3, float("nan"), key=0),
-            "test is the fraction of rows to test on, in [0, 1); got nan. Use 0.2 for a fifth.",
+            "test must be a finite number; got nan. Use 0.2 for a fifth of the rows.",
         ),
     ],
 )

@@ -192,20 +192,20 @@ def test_the_check_of_evenness_can_fail() -> None:
         ),
         (lambda: pi.data.moons(1), "n must be an integer of at least 2; got 1. Use an int."),
         (lambda: pi.data.blobs(2), "n must be an integer of at least 3; got 2. Use an int."),
-        (lambda: pi.data.blobs(classes=101), "classes must be at most 100; got 101. Use fewer."),
-        (lambda: pi.data.spirals(arms=0), "arms must be an integer of at least 1; got 0. Use an int."),
+        (lambda: pi.data.blobs(classes=101), "classes must be an integer in [1, 100]; got 101. Use 3."),
+        (lambda: pi.data.spirals(arms=0), "arms must be an integer in [1, 100]; got 0. Use 2."),
         (lambda: pi.data.spirals(turns=1e9), "turns must be in [-100, 100]; got 1000000000.0. Use 1.0."),
         (lambda: pi.data.circles(factor=1.0), "factor must be in (0, 1); got 1.0. Use 0.5."),
-        (lambda: pi.data.circles(factor="x"), "factor must be a finite number; got 'x'. Use a float."),
+        (lambda: pi.data.circles(factor="x"), "factor must be a number; got 'x'. Use a float."),
         (
             lambda: pi.data.moons(noise=-0.1),
             "noise must be in [0, 1e6]; got -0.1. It is a standard deviation.",
         ),
         (
             lambda: pi.data.moons(noise=float("inf")),
-            "noise must be a finite number; got inf. Use a float.",
+            "noise must be a finite number; got inf. It is a standard deviation.",
         ),
-        (lambda: pi.data.checkerboard(cells=3), "cells must be even and in [2, 100]; got 3. Use 4."),
+        (lambda: pi.data.checkerboard(cells=3), "cells must be even; got 3. Use 4."),
     ],
 )
 def test_refusals(call: Callable[[], object], message: str) -> None:

@@ -24,19 +24,11 @@ from pyinit.errors import PyinitError  # noqa: E402
 from pyinit.jax import for_haiku, init_tree, initializers  # noqa: E402
 from pyinit.recipes.rules import Rule  # noqa: E402
 
+from .leaves import drawn, holds  # noqa: E402
+
 
 def struct(*shape: int, dtype: Any = jnp.float32) -> Any:
     return jax.ShapeDtypeStruct(shape, dtype)
-
-
-def drawn(recipe: Any, shape: tuple[int, ...], name: str, seed: int = 0, dtype: Any = "float32") -> Any:
-    """Return what a leaf of this name should be."""
-    return recipe(shape, key=pi.key(seed).fold_in(name), dtype=dtype)
-
-
-def holds(array: Any, value: float) -> bool:
-    """Tell whether every element is `value`."""
-    return bool((np.asarray(array) == value).all())
 
 
 class Model(linen.Module):
@@ -65,9 +57,9 @@ def abstract() -> Any:
 def test_a_leaf_is_its_recipe_under_the_key_of_its_name() -> None:
     tree = {"a": [struct(3, 4), {"b": struct(5, 2, dtype=jnp.bfloat16)}]}
     filled = init_tree(tree, key=7, recipe=pi.he_normal())
-    assert np.array_equal(filled["a"][0], drawn(pi.he_normal(), (3, 4), "a.0", 7))
+    assert np.array_equal(filled["a"][0], drawn(pi.he_normal(), (3, 4), "a.0"))
     assert filled["a"][1]["b"].dtype == jnp.bfloat16
-    assert np.array_equal(filled["a"][1]["b"], drawn(pi.he_normal(), (5, 2), "a.1.b", 7, "bfloat16"))
+    assert np.array_equal(filled["a"][1]["b"], drawn(pi.he_normal(), (5, 2), "a.1.b", dtype="bfloat16"))
     assert not filled["a"][0].committed
 
 
@@ -76,7 +68,7 @@ def test_a_box_is_kept_and_leaves_no_trace_in_the_name(abstract: Any) -> None:
     assert isinstance(kernel, linen.Partitioned)
     assert kernel.names == ("in", "out")
     recipe = pi.lecun_normal(truncated=True)
-    assert np.array_equal(kernel.value, drawn(recipe, (64, 64), "params.Dense_0.kernel"))
+    assert np.array_equal(kernel.value, drawn(recipe, (64, 64), "params.Dense_0.kernel", seed=0))
 
 
 def test_defaults_are_those_of_flax(abstract: Any) -> None:
@@ -101,7 +93,7 @@ def test_defaults_are_those_of_flax(abstract: Any) -> None:
 
 def test_that_check_sees_fans_of_a_matrix_for_those_of_heads(abstract: Any) -> None:
     name = "params.MultiHeadDotProductAttention_0.query.kernel"
-    wrong = drawn(pi.lecun_normal(truncated=True, layout="jax"), (64, 4, 16), name)
+    wrong = drawn(pi.lecun_normal(truncated=True, layout="jax"), (64, 4, 16), name, seed=0)
     attention = init_tree(abstract, key=0)["params"]["MultiHeadDotProductAttention_0"]
     right = np.asarray(attention["query"]["kernel"])
     assert abs(wrong.std() / right.std() - 1) > 6 * math.sqrt(2 / (2 * wrong.size))
@@ -111,7 +103,7 @@ def test_one_recipe_replaces_what_is_drawn_and_leaves_constants(abstract: Any) -
     filled = init_tree(abstract, recipe=pi.normal(std=0.5), key=0)["params"]
     assert holds(filled["LayerNorm_0"]["scale"], 1)
     assert holds(filled["Conv_0"]["bias"], 0)
-    expected = drawn(pi.normal(std=0.5), (512, 64), "params.Embed_0.embedding")
+    expected = drawn(pi.normal(std=0.5), (512, 64), "params.Embed_0.embedding", seed=0)
     assert np.array_equal(filled["Embed_0"]["embedding"], expected)
 
 
@@ -151,7 +143,7 @@ def test_integers_take_a_constant() -> None:
 def test_float64_where_it_is_switched_off_is_float32_with_a_warning() -> None:
     with pytest.warns(UserWarning, match="float64 .*will be truncated to dtype float32"):
         filled = init_tree({"kernel": struct(4, 3, dtype=np.float64)}, recipe=pi.normal(), key=0)
-    assert np.array_equal(filled["kernel"], drawn(pi.normal(), (4, 3), "kernel"))
+    assert np.array_equal(filled["kernel"], drawn(pi.normal(), (4, 3), "kernel", seed=0))
 
 
 def test_the_tree_is_shaped_alike_where_it_is_sharded(abstract: Any) -> None:
@@ -190,7 +182,7 @@ def test_nnx_state_and_module() -> None:
     assert isinstance(kernel, nnx.Param)
     assert kernel.get_metadata()["out_sharding"] == ("in", "out")
     assert kernel.get_value().sharding.spec == PartitionSpec("in", "out")
-    expected = drawn(pi.lecun_normal(truncated=True), (8, 8), "layers.0.kernel", 3)
+    expected = drawn(pi.lecun_normal(truncated=True), (8, 8), "layers.0.kernel", seed=3)
     assert np.array_equal(kernel.get_value(), expected)
     assert np.array_equal(whole.layers[0].kernel.get_value(), expected)
     assert holds(filled["norm"]["var"].get_value(), 1)
@@ -216,7 +208,7 @@ def test_equinox() -> None:
     model = equinox.filter_eval_shape(lambda key: equinox.nn.MLP(3, 4, 5, 1, key=key), jax.random.key(0))
     recipe = pi.he_normal(layout="torch")
     filled = init_tree(model, recipe=recipe, key=0)
-    assert np.array_equal(filled.layers[0].weight, drawn(recipe, (5, 3), "layers.0.weight"))
+    assert np.array_equal(filled.layers[0].weight, drawn(recipe, (5, 3), "layers.0.weight", seed=0))
     assert holds(filled.layers[0].bias, 0)
     assert filled(jnp.ones(3)).shape == (4,)
 
@@ -283,13 +275,13 @@ def test_the_rule_that_an_error_proposes_makes_the_leaf(shape: tuple[int, ...]) 
         (
             lambda: init_tree({"ids": struct(5, dtype="int32")}, recipe={"*": pi.normal()}, key=0),
             "ids: only a constant of its own can fill an array of int32; got normal(). Name one, such as "
-            "{'ids': pyinit.zeros()}, or make the leaf yourself: what is no ShapeDtypeStruct is kept.",
+            "{'ids': pyinit.zeros()}, or make the leaf yourself: only a ShapeDtypeStruct is filled.",
         ),
         (
             lambda: init_tree({"ids": struct(5, dtype="int32")}, recipe=pi.constant(0.5), key=0),
             "ids: only a constant of its own can fill an array of int32; got constant(value=0.5). Name one, "
-            "such as {'ids': pyinit.zeros()}, or make the leaf yourself: what is no ShapeDtypeStruct is "
-            "kept.",
+            "such as {'ids': pyinit.zeros()}, or make the leaf yourself: only a ShapeDtypeStruct is "
+            "filled.",
         ),
         (
             lambda: init_tree({"w": struct(2, 2)}, recipe=lambda name, shape: 3, key=0),
@@ -307,11 +299,11 @@ def test_the_rule_that_an_error_proposes_makes_the_leaf(shape: tuple[int, ...]) 
         ),
         (
             lambda: init_tree({"w": struct(4, 2)}, recipe=[Rule("w", pi.normal(), zero_rows=(0, -1))], key=0),
-            "w: shape (4, 2) has no row -1 to keep zero. Count from 0.",
+            "w: shape (4, 2) has no row -1 to keep zero. Count from 0, or leave zero_rows out.",
         ),
         (
             lambda: init_tree({"w": struct()}, recipe=[Rule("w", pi.normal(), zero_rows=(0,))], key=0),
-            "w: shape () has no row 0 to keep zero. Count from 0.",
+            "w: shape () has no row 0 to keep zero. Count from 0, or leave zero_rows out.",
         ),
         (
             lambda: init_tree({"kernel": struct(2, 2)}, key="x"),  # type: ignore[arg-type]

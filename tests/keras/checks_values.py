@@ -14,6 +14,7 @@ from keras.src.initializers.random_initializers import compute_fans
 
 import pyinit as pi
 from pyinit.keras import FromRecipe, from_key, initializers, to_key
+from pyinit.recipes import famous
 
 BACKEND = keras.backend.backend()
 SHAPES = ((), (0,), (7,), (300, 100), (0, 3), (3, 32, 8), (3, 3, 32, 8))
@@ -53,6 +54,14 @@ def test_bits_are_those_of_the_recipe(name: str) -> None:
         made = getattr(initializers, name)(seed=seed)((33, 21), dtype)
         assert keras.backend.standardize_dtype(made.dtype) == dtype
         assert np.array_equal(bits(made), expected(RANDOM[name], (33, 21), seed, dtype))
+
+
+@pytest.mark.parametrize("name", FAMOUS)
+def test_famous_names_are_those_of_the_table(name: str) -> None:
+    row = famous.FAMOUS[FAMOUS[name].called]
+    made = getattr(initializers, name)()
+    assert (made.scale, made.mode, made.distribution) == (row.scale, row.mode, row.truncated)
+    assert row.reference in " ".join(type(made).__doc__.split())
 
 
 def test_default_dtype_is_floatx() -> None:

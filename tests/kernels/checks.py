@@ -34,7 +34,8 @@ __all__ = [
 LIMIT = 5.0
 BINS_PER_STD = 32
 REACH = 8
-_BLOCK = 1 << 20
+_BLOCK = 1 << 16
+_CACHED = 1 << 13
 _LOG_TAIL_FROM = 35.0
 
 
@@ -159,8 +160,13 @@ def lag_excess(z: np.ndarray, lags: int = 64) -> float:
     Values have mean 0 and std 1; give it (z^2 - 1) / sqrt 2 for the correlation of sizes. It detects, at 2^22
     draws, a correlation of 0.004 at any lag.
     """
-    wide = z.astype(np.float64)
-    products = np.array([wide[lag:] @ wide[:-lag] for lag in range(1, lags + 1)])
+    wide, products = z.astype(np.float64), np.zeros(lags)
+    # in parts that stay in a cache
+    for begin in range(0, wide.size, _CACHED):
+        part = wide[begin : begin + _CACHED]
+        for lag in range(1, lags + 1):
+            later = wide[begin + lag : begin + lag + part.size]
+            products[lag - 1] += later @ part[: later.size]
     return worst(products / np.sqrt(wide.size - np.arange(1, lags + 1)))
 
 
@@ -204,11 +210,15 @@ def bit_excess(words: np.ndarray, bits: int) -> float:
 
     It detects, at 2^20 draws, a bit that is one in 50.4 %, or equal to another of the same word in 50.4 %.
     """
-    ones = ((words[:, None] >> np.arange(bits, dtype=words.dtype)) & words.dtype.type(1)).astype(np.float32)
-    signs = 2 * ones - 1
-    # sums of up to 2^24 signs are exact in float32
-    together = signs.T @ signs
-    scores = np.concatenate([signs.sum(axis=0), together[np.triu_indices(bits, 1)]])
+    alone, together = np.zeros(bits), np.zeros((bits, bits))
+    for begin in range(0, len(words), _CACHED):
+        octets = words[begin : begin + _CACHED].astype("<u8").view(np.uint8).reshape(-1, 8)
+        ones = np.unpackbits(octets, axis=1, bitorder="little")[:, :bits]
+        # sums of so few signs are exact in float32
+        signs = 2 * ones.astype(np.float32) - 1
+        alone += signs.sum(axis=0)
+        together += signs.T @ signs
+    scores = np.concatenate([alone, together[np.triu_indices(bits, 1)]])
     return worst(scores / math.sqrt(len(words)))
 
 

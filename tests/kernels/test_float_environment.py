@@ -79,18 +79,21 @@ for activation in (
         kernel(activation, 0.1, x, out)
         found.update(out)
 # a layer, whose numbers reach the subnormal ones, and its statistics
-from pyinit.lab.network.fused import Drawn, backward, forward
+from pyinit.lab.network.drawn import Drawn
+from pyinit.lab.network.fused import backward, forward
 from pyinit.linalg.statistics import LinearAxis, Question
+from pyinit.theory.activation import activation
 lazy = Drawn(pi.normal(mean=0.1, std=0.02).plan_for((70, 90), "float32"), pi.key(3))
 ask = Question(LinearAxis(-0.3, 0.7, 30), (-0.1, 0.1))
 x = pi.normal(std=2.0**-120)((80, 70), key=2)
 for threads in (1, 3):
-    leaky = ("leaky_relu", 0.1)
+    leaky = activation(("leaky_relu", 0.1))
+    dw, db = np.empty((70, 90), np.float32), np.empty(90, np.float32)
     made = forward(x, lazy, leaky, keep_z=True, ask_z=ask, ask_y=ask, ask_weight=ask, threads=threads)
-    back = backward(x, lazy, leaky, made.z, made.y, ask_dz=ask, ask_dw=ask, threads=threads)
-    for array in (made.y, made.z, *back[:4]):
+    back = backward(x, lazy, leaky, made.z, made.y, dw=dw, db=db, ask_dz=ask, ask_dw=ask, threads=threads)
+    for array in (made.y, made.z, *back[:2], dw, db):
         found.update(array.tobytes())
-    for moments in (*made[2:], *back[4:]):
+    for moments in (*made[2:], *back[2:]):
         found.update(repr((moments.mean.hex(), moments.minimum.hex(), moments.histogram.counts)).encode())
 # a kernel leaves the caller's mode as it was
 assert entered()

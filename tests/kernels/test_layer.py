@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 
 import pyinit as pi
 from pyinit import _core
-from pyinit.errors import ArgumentError, DTypeError, RecipeError, ShapeError
-from pyinit.lab.network.fused import Drawn, backward, forward
+from pyinit.errors import RecipeError, ShapeError
+from pyinit.lab.network.drawn import Drawn
 from pyinit.linalg import matmul
 from pyinit.linalg.statistics import LinearAxis, LogAxis, Question, statistics
 from pyinit.reference import layer
 from pyinit.theory.activation import NAMES
+
+from .single_layer import backward, forward
 
 # (batch, inputs, outputs): tiles are 12 or 6 rows of 32, 16 or 8 columns, blocks of statistics 64 rows of 64
 SHAPES = [(1, 1, 1), (1, 70, 3), (5, 1, 67), (13, 33, 17), (66, 65, 64), (130, 7, 5)]
@@ -247,8 +249,10 @@ LIMITED = """
 import resource, sys
 import numpy as np
 import pyinit as pi
-from pyinit.lab.network.fused import Drawn, backward, forward
+from pyinit.lab.network.drawn import Drawn
+from pyinit.lab.network.fused import backward, forward
 from pyinit.linalg.statistics import LinearAxis, Question
+from pyinit.theory.activation import activation
 
 shape = (6144, 6144)
 lazy = Drawn(pi.normal(std=0.01).plan_for(shape, "float32"), pi.key(0))
@@ -260,8 +264,9 @@ most = pages * resource.getpagesize() + (48 << 20)
 resource.setrlimit(resource.RLIMIT_AS, (most, most))
 if sys.argv[1] == "whole":
     pi.normal(std=0.01)(shape, key=0, threads=1)
-got = forward(x, lazy, "tanh", keep_z=True, ask_z=ask, ask_y=ask, ask_weight=ask, threads=1)
-backward(x, lazy, "tanh", got.z, got.y, keep_dw=False, ask_dz=ask, ask_dw=ask, threads=1)
+tanh = activation("tanh")
+got = forward(x, lazy, tanh, keep_z=True, ask_z=ask, ask_y=ask, ask_weight=ask, threads=1)
+backward(x, lazy, tanh, got.z, got.y, ask_dz=ask, ask_dw=ask, threads=1)
 print("done")
 """
 
@@ -276,30 +281,45 @@ def test_drawn_weights_never_exist_as_a_whole() -> None:
         assert ("MemoryError" in ran.stderr) != done
 
 
+@pytest.mark.parametrize(
+    ("recipe", "shape", "dtype", "error", "message"),
+    [
+        (pi.zeros(), (2, 2), "float32", RecipeError, "got constant in float32"),
+        (pi.normal(), (2, 2), "float64", RecipeError, "in float64"),
+        (pi.normal(), (2, 2, 2), "float32", ShapeError, r"got \(2, 2, 2\)"),
+    ],
+)
+def test_weights_that_a_layer_cannot_draw(
+    recipe: pi.Recipe, shape: tuple[int, ...], dtype: str, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        Drawn(recipe.plan_for(shape, dtype), pi.key(0))
+
+
 ONE = np.ones((1, 1), np.float32)
+TWO = np.ones((1, 2), np.float32)
 
 
 @pytest.mark.parametrize(
-    ("make", "error", "message"),
+    ("make", "message"),
     [
-        (lambda: forward(np.ones((0, 3), np.float32), ONE, "relu"), ShapeError, "neither of them 0; got"),
-        (lambda: forward(np.ones(3, np.float32), ONE, "relu"), ShapeError, r"\(batch, inputs\)"),
-        (lambda: forward(np.ones((2, 3)), ONE, "relu"), DTypeError, "got x of float64"),
-        (lambda: forward(ONE, np.ones((1, 1)), "relu"), DTypeError, "got weight of float64"),
-        (lambda: forward(ONE, np.ones((2, 1), np.float32), "relu"), ShapeError, r"weight of shape \(1, out"),
-        (lambda: forward(ONE, np.ones((1, 0), np.float32), "relu"), ShapeError, r"got \(1, 0\)"),
-        (lambda: forward(ONE, ONE[0], "relu"), ShapeError, r"got \(1,\)"),
-        (lambda: forward(ONE, ONE, "relu", bias=np.ones(2, np.float32)), ShapeError, r"bias of shape \(1,\)"),
-        (lambda: forward(ONE, ONE, "relo"), RecipeError, "relo"),
-        (lambda: forward(ONE, ONE, np.tanh), RecipeError, "the function tanh"),
-        (lambda: forward(ONE, ONE, "relu", threads=0), ArgumentError, "threads must be"),
-        (lambda: backward(ONE, ONE, "relu", ONE, np.ones((2, 1), np.float32)), ShapeError, "needs dy of"),
-        (lambda: backward(ONE, ONE, "relu", np.ones((1, 2), np.float32), ONE), ShapeError, "needs z of"),
-        (lambda: on_the_way(pi.zeros(), (2, 2), 0), RecipeError, "got constant in float32"),
-        (lambda: Drawn(pi.normal().plan_for((2, 2), "float64"), pi.key(0)), RecipeError, "in float64"),
-        (lambda: on_the_way(pi.normal(), (2, 2, 2), 0), ShapeError, r"got \(2, 2, 2\)"),
+        (
+            lambda: forward(np.ones((0, 3), np.float32), np.ones((3, 1), np.float32), "relu"),
+            "none of them empty",
+        ),
+        (lambda: forward(ONE, np.ones((2, 1), np.float32), "relu"), "weight must be"),
+        (lambda: forward(ONE, np.ones((1, 0), np.float32), "relu"), "none of them empty"),
+        (lambda: forward(ONE, ONE, "relu", bias=np.ones(2, np.float32)), "bias"),
+        (lambda: backward(ONE, ONE, "relu", ONE, np.ones((2, 1), np.float32)), "another shape"),
+        (lambda: backward(ONE, ONE, "relu", TWO, ONE), "weight must be"),
     ],
 )
-def test_bad_layers(make: Any, error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message):
+def test_the_kernel_refuses_memory_of_another_shape(make: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("wrong", [np.ones((1, 1)), np.ones((2, 2), np.float32)[:, :1]])
+def test_the_kernel_refuses_another_dtype_or_gaps(wrong: np.ndarray) -> None:
+    with pytest.raises(TypeError):
+        forward(wrong, ONE, "relu")

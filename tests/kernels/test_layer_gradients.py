@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pyinit.lab.network.fused import backward, forward
 from pyinit.linalg.statistics import LogAxis, Question, statistics
 from pyinit.theory.activation import activation
+
+from .single_layer import backward, forward
 
 LOG = Question(LogAxis(-20, 6, 1))
 

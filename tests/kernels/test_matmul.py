@@ -15,25 +15,10 @@ import pytest
 from pyinit import _core, reference
 from pyinit.linalg import matmul
 
+from ..arrays import assert_same_bits, bits, of_many_sizes
+
 DTYPES = ["float32", "float64"]
-BITS = {4: np.uint32, 8: np.uint64}
 UNIT = {"float32": 2.0**-24, "float64": 2.0**-53}
-
-
-def bits(values: np.ndarray) -> np.ndarray:
-    return np.asarray(values).view(BITS[values.dtype.itemsize])
-
-
-def drawn(shape: tuple[int, ...], dtype: str, seed: int = 0) -> np.ndarray:
-    """Return numbers of many sizes, so that the order of a sum decides its last bits."""
-    generator = np.random.default_rng(seed)
-    scale = np.exp2(generator.integers(-6, 7, shape))
-    return (generator.standard_normal(shape) * scale).astype(dtype)
-
-
-def assert_same_bits(a: np.ndarray, b: np.ndarray) -> None:
-    assert a.dtype == b.dtype
-    np.testing.assert_array_equal(bits(a), bits(b))
 
 
 def on_every_isa(a: np.ndarray, b: np.ndarray, threads: int = 1) -> list[np.ndarray]:
@@ -69,20 +54,20 @@ EDGES = [
 @pytest.mark.parametrize("shape", EDGES, ids=str)
 def test_equal_to_the_specification(shape: tuple[int, int, int], isa: str) -> None:
     rows, depth, columns = shape
-    a, b = drawn((rows, depth), "float32"), drawn((depth, columns), "float32", 1)
+    a, b = of_many_sizes((rows, depth), "float32"), of_many_sizes((depth, columns), "float32", 1)
     assert_same_bits(matmul(a, b), reference.matmul(a, b))
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (7, 40, 9), (13, 3, 17), (3, 257, 5), (2, 520, 3)], ids=str)
 def test_float64_is_equal_to_the_specification(shape: tuple[int, int, int], isa: str) -> None:
     rows, depth, columns = shape
-    a, b = drawn((rows, depth), "float64"), drawn((depth, columns), "float64", 1)
+    a, b = of_many_sizes((rows, depth), "float64"), of_many_sizes((depth, columns), "float64", 1)
     assert_same_bits(matmul(a, b), reference.matmul(a, b))
 
 
 def test_the_order_shows_in_the_bits() -> None:
     # the comparison would notice another order, and two roundings instead of one
-    a, b = drawn((23, 513), "float32"), drawn((513, 65), "float32", 1)
+    a, b = of_many_sizes((23, 513), "float32"), of_many_sizes((513, 65), "float32", 1)
     c = matmul(a, b)
     assert (matmul(a[:, ::-1], b[::-1]) != c).mean() > 0.5
     assert (matmul(a[:, :256], b[:256]) + matmul(a[:, 256:], b[256:]) != c).mean() > 0.5
@@ -106,7 +91,7 @@ def test_the_order_shows_in_the_bits() -> None:
     ],
 )
 def test_threads_and_instruction_sets(rows: int, depth: int, columns: int, dtype: str) -> None:
-    a, b = drawn((rows, depth), dtype), drawn((depth, columns), dtype, 1)
+    a, b = of_many_sizes((rows, depth), dtype), of_many_sizes((depth, columns), dtype, 1)
     first, *others = [c for threads in (1, 2, 3, 7) for c in on_every_isa(a, b, threads)]
     for other in others:
         assert_same_bits(other, first)
@@ -118,7 +103,7 @@ def test_threads_and_instruction_sets(rows: int, depth: int, columns: int, dtype
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_error_bound(dtype: str) -> None:
-    a, b = drawn((60, 700), dtype), drawn((700, 50), dtype, 1)
+    a, b = of_many_sizes((60, 700), dtype), of_many_sizes((700, 50), dtype, 1)
     exact = a.astype(np.longdouble) @ b.astype(np.longdouble)
     room = 700 * UNIT[dtype] * (np.abs(a).astype(np.longdouble) @ np.abs(b).astype(np.longdouble))
     error = np.abs(matmul(a, b) - exact)
@@ -131,7 +116,7 @@ def test_error_bound(dtype: str) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_infinity_and_nan(dtype: str, isa: str) -> None:
-    a, b = drawn((14, 9), dtype), drawn((9, 35), dtype, 1)
+    a, b = of_many_sizes((14, 9), dtype), of_many_sizes((9, 35), dtype, 1)
     a[3, 2], b[5, 30], b[2, 4] = np.inf, np.nan, 0.0
     a[6, 1] = -np.inf
     expected = reference.matmul(a, b)
@@ -197,13 +182,13 @@ def test_the_twins_fma_rounds_once() -> None:
 
 
 def test_more_threads_than_work() -> None:
-    a, b = drawn((2, 3), "float32"), drawn((3, 2), "float32", 1)
+    a, b = of_many_sizes((2, 3), "float32"), of_many_sizes((3, 2), "float32", 1)
     for threads in (1, 64, 10**6):
         assert_same_bits(matmul(a, b, threads=threads), reference.matmul(a, b))
 
 
 def test_calls_at_the_same_time() -> None:
-    a, b = drawn((200, 300), "float32"), drawn((300, 200), "float32", 1)
+    a, b = of_many_sizes((200, 300), "float32"), of_many_sizes((300, 200), "float32", 1)
     expected = matmul(a, b, threads=1)
     with ThreadPoolExecutor(4) as pool:
         for made in pool.map(lambda _: matmul(a, b, threads=3), range(12)):

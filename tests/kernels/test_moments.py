@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from pyinit import _core
 from pyinit.errors import DTypeError, RecipeError, ShapeError
-from pyinit.linalg.statistics import LinearAxis, LogAxis, Moments, Question, found, statistics
+from pyinit.linalg.statistics import LinearAxis, LogAxis, Moments, Question, moments_from, statistics
 from pyinit.reference import layer
+
+from ..arrays import normals
 
 AXES = [None, LinearAxis(-2.0, 2.5, 37), LogAxis(-12, 3, 2)]
 FLAT = (-1.25, 1.0)
@@ -23,10 +25,6 @@ FLAT = (-1.25, 1.0)
 SHAPES = [(1, 1), (1, 5000), (2, 33), (5, 7), (33, 130), (63, 65), (64, 64), (65, 63), (200, 1), (130, 97)]
 U = 2.0**-53
 LARGEST = float(np.finfo(np.float32).max)
-
-
-def drawn(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
 
 
 def with_strangers(x: np.ndarray) -> np.ndarray:
@@ -45,19 +43,19 @@ def twin(x: np.ndarray, question: Question) -> Moments:
         slots = partial(layer.log_slots, lowest=axis.lowest, highest=axis.highest, cuts=axis.cuts)
     flat = question.flat or (-math.inf, math.inf)
     made = layer.moments(x, flat, slots, axis.bins if axis else 0)
-    return found(vars(made) | {"dead": 0}, question)
+    return moments_from(vars(made) | {"dead": 0}, question)
 
 
 @pytest.mark.parametrize("axis", AXES)
 def test_equals_the_twin(axis: LinearAxis | LogAxis | None, isa: str) -> None:
     question = Question(axis, FLAT)
     for shape in SHAPES:
-        for x in (drawn(shape), with_strangers(drawn(shape)), np.full(shape, np.float32(1e30))):
+        for x in (normals(shape), with_strangers(normals(shape)), np.full(shape, np.float32(1e30))):
             assert statistics(x, question) == twin(x, question), shape
 
 
 def test_does_not_depend_on_threads_or_layout() -> None:
-    x = drawn((900, 301))
+    x = normals((900, 301))
     question = Question(AXES[1], FLAT)
     whole = statistics(x, question, threads=1)
     assert whole == statistics(x, question, threads=2) == statistics(x, question, threads=7)
@@ -82,7 +80,7 @@ def errors(mean: float, m2: float, x: np.ndarray) -> tuple[float, float]:
 
 
 def hostile() -> dict[str, np.ndarray]:
-    x = drawn((70, 65))
+    x = normals((70, 65))
     first_far = x.copy()
     first_far[0, 0] = 1e6
     ends = np.where(x > 0, np.float32(3e38), np.float32(-3e38))
@@ -206,7 +204,7 @@ def test_a_float_falls_where_its_double_does_on_any_axis(isa: str) -> None:
 
 
 def test_matches_numpy_where_bins_are_exact() -> None:
-    x = drawn((500, 40))
+    x = normals((500, 40))
     counts, edges = np.histogram(x, 64, (-4, 4))
     axis = LinearAxis(-4.0, 4.0, 64)
     np.testing.assert_array_equal(axis.edges, edges)
@@ -216,7 +214,7 @@ def test_matches_numpy_where_bins_are_exact() -> None:
 
 
 def test_numbers_that_are_not_finite_are_counted_and_set_aside() -> None:
-    x = with_strangers(drawn((90, 70)))
+    x = with_strangers(normals((90, 70)))
     finite = x[np.isfinite(x)]
     got = statistics(x, Question(LinearAxis(-3.0, 3.0, 10), (-1.0, 1.0)))
     assert (got.count, got.nonfinite) == (finite.size, x.size - finite.size)

@@ -11,20 +11,10 @@ import pyinit as pi
 from pyinit import reference
 from pyinit.linalg import matmul
 
+from ..arrays import assert_same_bits, of_many_sizes
+
 DTYPES = ["float32", "float64"]
 UNIT = {"float32": 2.0**-24, "float64": 2.0**-53}
-
-
-def drawn(shape: tuple[int, ...], dtype: str, seed: int = 0) -> np.ndarray:
-    """Return numbers of many sizes, so that the order of a sum decides its last bits."""
-    generator = np.random.default_rng(seed)
-    scale = np.exp2(generator.integers(-6, 7, shape))
-    return (generator.standard_normal(shape) * scale).astype(dtype)
-
-
-def assert_same_bits(a: np.ndarray, b: np.ndarray) -> None:
-    assert (a.dtype, a.shape) == (b.dtype, b.shape)
-    assert a.tobytes() == b.tobytes()
 
 
 @st.composite
@@ -34,7 +24,7 @@ def views(draw: st.DrawFn, shape: tuple[int, ...], dtype: str, seed: int) -> np.
     offsets = [draw(st.integers(0, 2)) for _ in shape]
     order = draw(st.permutations(range(len(shape))))
     sizes = [offset + n * abs(step) for offset, n, step in zip(offsets, shape, steps, strict=True)]
-    whole = drawn(tuple(sizes[axis] for axis in order), dtype, seed)
+    whole = of_many_sizes(tuple(sizes[axis] for axis in order), dtype, seed)
     whole = whole.transpose(np.argsort(order))
     chosen = [
         slice(offset, None, abs(step))
@@ -75,7 +65,7 @@ def test_any_shape_and_strides(data: st.DataObject, dtype: str) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_views_that_numpy_makes(dtype: str) -> None:
-    a, b = drawn((30, 40), dtype), drawn((30, 40), dtype, 1)
+    a, b = of_many_sizes((30, 40), dtype), of_many_sizes((30, 40), dtype, 1)
     expected = matmul(a, b.T.copy())
     assert_same_bits(matmul(a, b.T), expected)
     assert_same_bits(matmul(np.asfortranarray(a), b.T), expected)
@@ -98,14 +88,14 @@ def test_views_that_numpy_makes(dtype: str) -> None:
 
 
 def test_stacks_are_products_one_by_one() -> None:
-    a, b = drawn((3, 1, 5, 6), "float32"), drawn((4, 6, 7), "float32", 1)
+    a, b = of_many_sizes((3, 1, 5, 6), "float32"), of_many_sizes((4, 6, 7), "float32", 1)
     c = matmul(a, b)
     assert c.shape == (3, 4, 5, 7)
     for i in range(3):
         for j in range(4):
             assert_same_bits(c[i, j], reference.matmul(a[i, 0], b[j]))
     # a stack of rows by one matrix is one tall product, and has the same bits
-    tall = drawn((4, 9, 6), "float32")
+    tall = of_many_sizes((4, 9, 6), "float32")
     assert_same_bits(matmul(tall, b[0]), np.stack([matmul(each, b[0]) for each in tall]))
 
 
@@ -132,7 +122,7 @@ def test_zero_sizes(a_shape: tuple[int, ...], b_shape: tuple[int, ...]) -> None:
 
 
 def test_out_is_filled_and_returned() -> None:
-    a, b = drawn((3, 4, 5), "float32"), drawn((5, 6), "float32", 1)
+    a, b = of_many_sizes((3, 4, 5), "float32"), of_many_sizes((5, 6), "float32", 1)
     around = np.full(3 * 4 * 6 + 32, 3, np.float32)
     out = around[16:-16].reshape(3, 4, 6)
     assert matmul(a, b, out=out) is out
@@ -145,7 +135,7 @@ def test_out_is_filled_and_returned() -> None:
     vector = np.zeros(6, np.float32)
     assert_same_bits(matmul(a[0, 0], b, out=vector), matmul(a, b)[0, 0])
     # an operand twice is no overlap, and neither are two halves of one array
-    both = drawn((2, 7, 7), "float32")
+    both = of_many_sizes((2, 7, 7), "float32")
     assert_same_bits(matmul(both[0], both[0], out=both[1]), matmul(both[0].copy(), both[0].copy()))
     # columns between those of out: bounds overlap, no element does
     memory = np.zeros(20, np.float32)
@@ -205,7 +195,7 @@ def frozen() -> np.ndarray:
             A,
             [[1.0], [1.0, 2.0], [1.0]],
             {},
-            r"got b of which NumPy says: setting an array element",
+            r"got b, which NumPy cannot read: setting an array element",
         ),
         (
             pi.LayoutError,
@@ -258,16 +248,14 @@ def test_refusals(error: type[Exception], a, b, arguments: dict, message: str) -
 
 
 def test_overlap_is_refused() -> None:
-    square = drawn((6, 6), "float32")
+    square = of_many_sizes((6, 6), "float32")
     kept = square.copy()
     for a, b, name in (
         (square, np.eye(6, dtype=np.float32), "a"),
         (np.eye(6, dtype=np.float32), square.T, "b"),
         (np.eye(6, dtype=np.float32), square[::-1], "b"),
     ):
-        with pytest.raises(
-            pi.LayoutError, match=f"shares memory with {name}. Leave out away, or copy {name}"
-        ):
+        with pytest.raises(pi.LayoutError, match=f"shares memory with {name}. Leave it out, or copy {name}"):
             matmul(a, b, out=square)
     np.testing.assert_array_equal(square, kept)
     with pytest.raises(pi.LayoutError, match="shares memory with a"):

@@ -7,6 +7,7 @@ import json
 import pickle
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -169,6 +170,8 @@ class Unlocked(KeySequence):
     def spawn(self, n_children: int) -> list[KeySequence]:
         first = self.n_children_spawned
         made = [KeySequence(self.key.fold_in(n)) for n in range(first, first + n_children)]
+        # lets another thread run, however busy the machine is
+        time.sleep(1e-5)
         self.n_children_spawned = first + n_children
         return made
 

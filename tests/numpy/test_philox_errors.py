@@ -95,15 +95,15 @@ def test_steps(method: str, number: Any) -> None:
 
 @pytest.mark.parametrize("number", [-1, 1.5, "2", True])
 def test_counts(number: Any) -> None:
-    message = f"spawn's n_children must be a natural number; got {number!r}. Use an int, 0 or more."
+    message = f"spawn's n_children must be an integer of at least 0; got {number!r}. Use an int."
     generator = Philox4x32(3)
     for spawn in (generator.spawn, generator.seed_seq.spawn):
         with pytest.raises(StateError, match="^" + re.escape(message)):
             spawn(number)
     assert generator.seed_seq.n_children_spawned == 0
-    with pytest.raises(StateError, match="generate_state's n_words must be a natural number; got"):
+    with pytest.raises(StateError, match="generate_state's n_words must be an integer of at least 0; got"):
         KeySequence(3).generate_state(number)
-    with pytest.raises(StateError, match="n_children_spawned must be a natural number; got"):
+    with pytest.raises(StateError, match="n_children_spawned must be an integer of at least 0; got"):
         KeySequence(3, number)
 
 

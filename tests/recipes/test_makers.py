@@ -80,7 +80,7 @@ CALLS: list[tuple[Callable[[], object], str]] = [
     ),
     (lambda: pi.truncated_normal(lower=-2), r"got lower=-2. Write low=-2.$"),
     (lambda: pi.constant(val=3), r"^constant takes value; got val=3. Write value=3.$"),
-    (lambda: pi.kaiming_normal(nonlinearity="relu"), r"^kaiming_normal takes a, .* It is for relu as it is"),
+    (lambda: pi.kaiming_normal(nonlinearity="relu"), r"^kaiming_normal takes a, .* The default is for relu"),
     (lambda: pi.xavier_uniform(nonlinearity="tanh"), r"Write gain=pyinit.gain\('tanh'\).$"),
     (lambda: pi.he_normal(negative_slope=0.2), r"^he_normal takes .* Write a=0.2.$"),
     # what is written wrong, or left out

@@ -42,6 +42,7 @@ def test_a_recipe_comes_back(recipe: pi.Recipe) -> None:
     for again in (
         eval(repr(recipe), vars(pi).copy()),
         pi.recipe_from_json(recipe.to_json()),
+        pi.Recipe.from_json(recipe.to_json()),
         pi.recipe_from_dict(recipe.to_dict()),
         pickle.loads(pickle.dumps(recipe)),
     ):

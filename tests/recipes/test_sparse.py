@@ -53,9 +53,9 @@ def test_other_keys_move_the_zeros() -> None:
         (
             pi.RecipeError,
             lambda: pi.sparse(1.5),
-            r"sparsity is a fraction in \[0, 1\]; got 1.5. Divide percent",
+            r"sparsity must be in \[0, 1\]; got 1.5. Divide percent",
         ),
-        (pi.RecipeError, lambda: pi.sparse(-0.1), r"sparsity is a fraction"),
+        (pi.RecipeError, lambda: pi.sparse(-0.1), r"sparsity must be in"),
         (pi.RecipeError, lambda: pi.sparse(math.nan), r"sparse's sparsity must be a finite number"),
         (pi.RecipeError, lambda: pi.sparse(0.5, -1), r"sparse's std must be at least 0"),
         (

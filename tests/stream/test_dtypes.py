@@ -117,7 +117,7 @@ def test_torch_dtypes() -> None:
 @pytest.mark.parametrize(
     ("dtype", "message"),
     [
-        ("int8", r"pyinit writes float32, float64, bfloat16 and float16; got int8. Draw one of these"),
+        ("int8", r"pyinit writes float32, float64, bfloat16 or float16; got int8. Draw one of these"),
         ("nonsense", r"pyinit writes .*; got dtype 'nonsense'. Use one of these names."),
         (np.complex64, r"got complex64"),
         (">f4", r"in native byte order; got '>f4'. Fill a native array"),

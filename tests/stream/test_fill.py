@@ -18,6 +18,8 @@ import pyinit as pi
 from pyinit import _core, reference
 from pyinit.stream.kernels import MASK
 
+from ..arrays import bits
+
 DTYPES = ["float32", "float64", "bfloat16", "float16"]
 RECIPES = [
     pi.constant(1 / 3),
@@ -29,13 +31,8 @@ RECIPES = [
     pi.truncated_normal(mean=0.5, std=2.0, low=-0.25, high=1.0, unit="absolute"),
 ]
 SPARSE = [pi.sparse(0.4, std=1.0), pi.sparse(0.4, std=1.0, exact=False)]
-BITS = {2: np.uint16, 4: np.uint32, 8: np.uint64}
 # Largest difference from the specification, relative to the deviation from the mean and to the mean.
 ERROR = {"float32": 2.0**-21, "float64": 2.0**-49, "bfloat16": 2.0**-7, "float16": 2.0**-9}
-
-
-def bits(values: np.ndarray) -> np.ndarray:
-    return values.view(BITS[values.itemsize])
 
 
 def twin(recipe: pi.Recipe, key: pi.Key, shape: tuple[int, ...], dtype: str) -> np.ndarray:

@@ -143,7 +143,7 @@ def test_errors_of_an_exporter_pass() -> None:
 @pytest.mark.interop
 def test_torch_says_what_may_be_written() -> None:
     torch = pytest.importorskip("torch")
-    assert dlpack_view(torch.zeros(3)).tells
+    assert dlpack_view(torch.zeros(3)).has_flags
 
     class Mine(torch.Tensor):
         pass

@@ -63,7 +63,16 @@ def test_a_plan_is_frozen() -> None:
     assert hash(plan) == hash(pi.zeros().plan((2,)))
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"distribution": "none", "numbers": {}}', '"zeros"'])
-def test_what_is_not_a_plan_is_refused(text: str) -> None:
-    with pytest.raises(pi.RecipeError, match=r"a plan is the JSON object that to_json writes; got"):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "a plan is not valid JSON"),
+        ("[]", r"a plan is a JSON object; got \[\]. Read what to_json wrote."),
+        ('"zeros"', "a plan is a JSON object; got 'zeros'"),
+        ("{}", "not a plan that to_json wrote: 'numbers'. Write it again."),
+        ('{"distribution": "none", "numbers": {}}', "not a plan that to_json wrote: 'none'"),
+    ],
+)
+def test_what_is_not_a_plan_is_refused(text: str, message: str) -> None:
+    with pytest.raises(pi.RecipeError, match=f"^{message}"):
         pi.Plan.from_json(text)

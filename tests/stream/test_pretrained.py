@@ -79,7 +79,7 @@ def test_torch_tensors_are_sources() -> None:
 @pytest.mark.interop
 def test_torch_tensors_that_cannot_be_sources() -> None:
     torch = pytest.importorskip("torch")
-    with pytest.raises(pi.DTypeError, match=r"the tensor holds torch.int64. Convert it first."):
+    with pytest.raises(pi.DTypeError, match=r"got a tensor of torch.int64. Convert it first."):
         pi.pretrained(torch.arange(3))
     with pytest.raises(pi.LayoutError, match=r"pretrained needs plain strided memory; got .* Copy it."):
         pi.pretrained(torch.eye(3).to_sparse())
@@ -139,8 +139,8 @@ def test_array_recipes_say_what_they_hold() -> None:
             r"a tensor name for a file only; got 'w'. Leave it",
         ),
         (pi.RecipeError, lambda p: pi.pretrained(p, "w").plan((3,)), r"has no tensor 'w'. It has .*float32"),
-        (pi.DTypeError, lambda p: pi.pretrained(p, "odd").plan((3,)), r"'odd' holds int8. Convert it first."),
-        (pi.DTypeError, lambda p: pi.pretrained(np.arange(3)), r"the array holds int64. Convert it first."),
+        (pi.DTypeError, lambda p: pi.pretrained(p, "odd").plan((3,)), r"'odd' of int8. Convert it first."),
+        (pi.DTypeError, lambda p: pi.pretrained(np.arange(3)), r"got an array of int64. Convert it first."),
         (
             pi.RecipeError,
             lambda p: pi.pretrained(VALUES * 1e5)((6, 5), key=0, dtype="float16"),

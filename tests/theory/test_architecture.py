@@ -143,7 +143,7 @@ def test_attention_logits() -> None:
         (lambda: theory.batch_norm_gradient("swish"), r"^unknown activation 'swish'"),
         (
             lambda: theory.residual_variance("relu", 0, sigma_w=1.0),
-            r"^depth must be a whole number above 0; got 0",
+            r"^depth must be a positive integer; got 0",
         ),
         (
             lambda: theory.residual_variance("relu", 2, sigma_w=1.0, branch=-1),

@@ -158,9 +158,9 @@ def test_the_series_check_needs_its_second_term() -> None:
         ),
         (
             lambda: pi.theory.slope_moment("tanh", 1.0, 0),
-            r"^order must be a whole number above 0; got 0. Use an",
+            r"^order must be a positive integer; got 0. Use an",
         ),
-        (lambda: pi.theory.slope_moment("tanh", 1.0, 1.5), r"^order must be a whole number above 0; got 1.5"),
+        (lambda: pi.theory.slope_moment("tanh", 1.0, 1.5), r"^order must be a positive integer; got 1.5"),
         (
             lambda: pi.theory.pair_moment("tanh", 1, 1, 1.5),
             r"^a correlation must lie in \[-1, 1\]; got 1.5. Div",

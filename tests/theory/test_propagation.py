@@ -160,7 +160,7 @@ def test_explosions_stay_numbers() -> None:
         (
             lambda: theory.propagate("tanh", [3, 0]),
             pi.RecipeError,
-            r"^a width must be a whole number above 0",
+            r"^a width must be a positive integer",
         ),
         (
             lambda: theory.propagate("tanh", [3, 4, 5], sigma_w=[1.0, 1.0, 1.0]),

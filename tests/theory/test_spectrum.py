@@ -127,7 +127,7 @@ def test_mean_singular_value_of_glorot() -> None:
             lambda: theory.jacobian_spectrum("tanh", 8, ensemble="haar"),
             r"^ensemble is one of gaussian, orthogonal; got 'haar'. Name one.$",
         ),
-        (lambda: theory.jacobian_spectrum("tanh", 0), r"^depth must be a whole number above 0; got 0"),
+        (lambda: theory.jacobian_spectrum("tanh", 0), r"^depth must be a positive integer; got 0"),
         (
             lambda: theory.jacobian_spectrum("tanh", 8, ensemble="orthogonal", width=9),
             r"^a finite width is known for gaussian weights only; got 'orthogonal'. Leave width out.$",

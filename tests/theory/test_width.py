@@ -115,7 +115,7 @@ def test_which_activations_have_no_scale() -> None:
             lambda: theory.finite_width("tanh", [10]),
             r"^finite_width needs phi\(a x\) = a phi\(x\); tanh is not such. Use propagate's log_variance.$",
         ),
-        (lambda: theory.finite_width("relu", [10, 0]), r"^a width must be a whole number above 0; got 0"),
+        (lambda: theory.finite_width("relu", [10, 0]), r"^a width must be a positive integer; got 0"),
         (
             lambda: theory.finite_width("relu", [10]).band(-1),
             r"^sigmas must be finite and at least 0; got -1.0",

@@ -156,7 +156,7 @@ def test_shape_and_offset_are_torchs(case: Case) -> None:
 
 @given(cases(strided=True), st.data())
 @settings(max_examples=200)
-def test_an_order_that_is_told_is_followed(case: Case, data: st.DataObject) -> None:
+def test_a_given_order_is_followed(case: Case, data: st.DataObject) -> None:
     mesh_shape, placements, shape = case
     placements = [Shard(p.dim) if isinstance(p, _StridedShard) else p for p in placements]
     order = {}
@@ -295,9 +295,9 @@ def test_placements_without_a_rectangle_are_refused(placement: Any, message: str
         rectangles((2,), (0,), [placement], (4, 4))
 
 
-def test_a_mesh_needs_a_placement_an_axis() -> None:
+def test_a_mesh_needs_a_placement_per_axis() -> None:
     with pytest.raises(
-        LayoutError, match=r"a mesh of \(2, 2\) needs one coordinate and one placement an axis"
+        LayoutError, match=r"a mesh of \(2, 2\) needs one coordinate and one placement per axis"
     ):
         rectangles((2, 2), (0, 0), [Shard(0)], (4,))
 

@@ -273,15 +273,15 @@ LAYOUT_REFUSALS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "negated": (
         negated,
-        r"needs plain memory; got a Tensor that says: .*negative bit.* Fill the plain tensor",
+        r"needs plain memory; got a Tensor: .*negative bit.* Fill the plain tensor",
     ),
     "functional": (
         functional,
-        r"needs plain memory; got a Tensor that says: it has no memory of its own\. Fill",
+        r"needs plain memory; got a Tensor: it has no memory of its own\. Fill",
     ),
-    "batched": (batched, r"needs plain memory; got a Tensor that says: .* Fill the plain tensor inside it"),
-    "nested": (nested, r"needs plain memory; got a Tensor that says: .* Fill the plain tensor inside it"),
-    "fake": (fake, r"needs plain memory; got a FakeTensor that says: .* Fill the plain tensor inside it"),
+    "batched": (batched, r"needs plain memory; got a Tensor: .* Fill the plain tensor inside it"),
+    "nested": (nested, r"needs plain memory; got a Tensor: .* Fill the plain tensor inside it"),
+    "fake": (fake, r"needs plain memory; got a FakeTensor: .* Fill the plain tensor inside it"),
 }
 
 
@@ -337,7 +337,7 @@ def test_nothing_is_written_when_an_argument_is_refused(arguments: dict[str, Any
 
 
 def test_a_recipe_goes_by_its_name() -> None:
-    named, said = (torch.empty(4, 6) for _ in range(2))
-    assert torch.equal(fill(named, "he_normal", key=1), fill(said, pi.he_normal(), key=1))
+    by_name, by_recipe = (torch.empty(4, 6) for _ in range(2))
+    assert torch.equal(fill(by_name, "he_normal", key=1), fill(by_recipe, pi.he_normal(), key=1))
     with pytest.raises(pi.errors.RecipeError, match=r"unknown recipe 'he_norml'. Did you mean he_normal"):
-        fill(named, "he_norml", key=1)
+        fill(by_name, "he_norml", key=1)

@@ -141,15 +141,15 @@ def test_every_door_counts_the_same_fans(door: str, layer: str, recipe: str) -> 
 
 @pytest.mark.parametrize("layer", ["Linear", "Conv2d", "transposed", "experts"])
 def test_a_tensor_alone_is_what_its_layer_makes_once_the_recipe_says_how(layer: str) -> None:
-    said = {
+    explicit = {
         "Linear": pi.he_normal(),
         "Conv2d": pi.he_normal(layout="torch"),
         "transposed": pi.he_normal(layout="torch", transposed=True),
         "experts": pi.he_normal(batch_axis=0),
     }[layer]
     row = LAYERS[layer]
-    alone, _ = at_fill(row, said, None)
-    owned, _ = DOORS["one recipe, meta"](row, said, None)
+    alone, _ = at_fill(row, explicit, None)
+    owned, _ = DOORS["one recipe, meta"](row, explicit, None)
     assert torch.equal(alone, owned.detach())
 
 

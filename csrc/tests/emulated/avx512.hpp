@@ -1,6 +1,6 @@
-// AVX-512's intrinsics over SIMDe, and those that SIMDe (0.7.4) lacks or means in another way, lane by lane: so that
-// simd/avx512.hpp is compiled and run where no CPU has these instructions. Included before everything else, by the
-// compiler's -include; afterwards the sources find the macro they look for.
+// AVX-512's intrinsics over SIMDe, and those that SIMDe (0.7.4) lacks or means in another way, lane by lane:
+// so that simd/avx512.hpp is compiled and run where no CPU has these instructions. Included before everything
+// else, by the compiler's -include; afterwards the sources find the macro they look for.
 // SIMDe: github.com/simd-everywhere/simde, Debian's libsimde-dev.
 #pragma once
 

@@ -1,4 +1,4 @@
-"""Configurations by name: what ``pyinit init gpt2`` means."""
+"""The configurations of built-in models, by name, as in ``pyinit init gpt2``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a family says about its models."""
+"""What a family defines: the tensors, ties and rules of its models."""
 
 from __future__ import annotations
 

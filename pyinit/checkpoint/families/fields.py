@@ -1,4 +1,4 @@
-"""The fields of a config.json: read with type and default; what nobody knows is an error."""
+"""The fields of a config.json: read with type and default; an unknown field is an error."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class Fields:
         return [int(item) for item in value]
 
     def depths(self, name: str, default: list[int]) -> list[int]:
-        """Return numbers of layers, one a stage, together at most as many as a model can have."""
+        """Return a number of layers for each stage, together at most as many as a model can have."""
         values = self.counts(name, default)
         if sum(values) > MOST_LAYERS:
             self.refuse(f"'{name}' must be at most {MOST_LAYERS} in all; got {sum(values)}")
@@ -144,7 +144,7 @@ class Fields:
         return bool(value)
 
     def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
-        """Return one of a few words."""
+        """Return one of several words."""
         value = self._value(name, default)
         if value not in choices:
             self.refuse(f"'{name}' must be one of {', '.join(choices)}; got {shown(value)}")

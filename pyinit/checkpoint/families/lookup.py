@@ -1,4 +1,4 @@
-"""From what a user names, a built-in model or a file, to its spec."""
+"""The spec of a built-in model or of a file, by its name."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ...errors import SpecError
 from ...stream.strict_json import parsed
 from ..spec import Spec, spec_from_checkpoint
 from ..spec_json import spec_from_json
-from . import FAMILIES, spec_from_config
 from .builtin import BUILTIN
+from .registry import FAMILIES, spec_from_config
 
 __all__ = ["find_spec"]
 
 
 def find_spec(name: str | os.PathLike[str]) -> Spec:
-    """Return the spec that a name or a path means.
+    """Return the spec of a model, by its name or a path.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def find_spec(name: str | os.PathLike[str]) -> Spec:
 
 
 def _with_family(spec: Spec, config_path: Path) -> Spec:
-    """A checkpoint's spec with what the configuration beside it adds."""
+    """Return a checkpoint's spec, completed by the configuration beside it."""
     if not config_path.is_file():
         return spec
     config = _object(config_path)
@@ -79,7 +79,7 @@ def _with_family(spec: Spec, config_path: Path) -> Spec:
     try:
         family = spec_from_config(config, str(config_path))
     except SpecError:
-        # the tensors are known all the same; the configuration goes along as it is
+        # the tensors are known all the same; the configuration is kept as it is
         return replace(spec, config=config)
     shapes = {tensor.name: tensor.shape for tensor in family.tensors}
     if shapes != {tensor.name: tensor.shape for tensor in spec.tensors}:

@@ -1,4 +1,4 @@
-"""The tensors of the usual modules, named and stored as torch's state dicts have them."""
+"""The tensors of the usual modules, named and stored as in torch's state dicts."""
 
 from __future__ import annotations
 

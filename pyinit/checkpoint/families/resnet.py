@@ -40,7 +40,7 @@ def _tensors(fields: Fields) -> Iterator[TensorSpec]:
     labels = fields.labels()
     yield from _layer("resnet.embedder.embedder", fields.count("num_channels", 3), width, 7)
     for stage, (size, depth) in enumerate(zip(sizes, depths, strict=True)):
-        # the first stage keeps the resolution unless asked
+        # the first stage keeps the resolution unless the configuration says otherwise
         strided = stage > 0 or fields.flag("downsample_in_first_stage", False)
         for number in range(depth):
             name = f"resnet.encoder.stages.{stage}.layers.{number}"

@@ -202,6 +202,10 @@ class RemoteJournal:
             return "its plan cannot be read"
         return difference(other, self.plan.document) or "only its place differs"
 
+    def is_gone(self) -> bool:
+        """Tell whether the folder was removed, with all that is unfinished."""
+        return not self._store.below(self.folder)
+
     def _place(self, name: str) -> str:
         return f"{self.folder}/{name}"
 

@@ -13,7 +13,7 @@ import numpy as np
 from ...stream.dtypes import decode
 from .contender import Job
 
-# Standard errors a sample moment may be away; two in 1e9 honest samples would fail.
+# Standard errors by which a sample moment may differ; two in 1e9 honest samples would fail.
 _SIGMAS = 6.0
 
 # Half-precision grids round every value: their moments may differ from the ideal ones by this much.
@@ -24,7 +24,7 @@ DIGEST_ELEMENTS = 1 << 12
 
 
 class AnswerError(AssertionError):
-    """A contender did not produce what the case asks for, so its time means nothing."""
+    """A contender did not produce what the case requires, so its time means nothing."""
 
 
 @dataclass(frozen=True)

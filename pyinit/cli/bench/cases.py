@@ -1,4 +1,4 @@
-"""The races of the speed table: what is made, who takes part, which ratio is asked for."""
+"""The races of the speed table: what is made, who takes part, which ratio is the target."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Race:
     targets : mapping of str to float
         Peer name to the least median of peer's seconds over pyinit's.
     quick : bool
-        Whether a quick run has it; any run has it when it is named.
+        Whether a quick run includes it; a race that is named always runs.
     """
 
     name: str
@@ -51,9 +51,9 @@ class Race:
     quick: bool = True
 
     def target(self, peer: str, isa: str | None) -> float | None:
-        """Return the least ratio asked for against `peer`, or None."""
-        whole = self.targets.get(peer)
-        return whole if whole is None or isa is None else whole * _FORCED_SHARE
+        """Return the least ratio required against `peer`, or None."""
+        target = self.targets.get(peer)
+        return target if target is None or isa is None else target * _FORCED_SHARE
 
 
 def races(elements: int, threads: int) -> tuple[Race, ...]:
@@ -162,16 +162,16 @@ def enter(race: Race, isa: str, directory: Path, *, only: str | None = None) -> 
     ----------
     race : Race
     isa : str
-        The instruction set that pyinit chose; forcing the same again would be no news.
+        The instruction set that pyinit chose; a contender that would force the same is left out.
     directory : Path
         Where races on disk write.
     only : str, optional
-        Enter no contender but the one of this name.
+        Enter only the contender of this name.
 
     Raises
     ------
     AnswerError
-        If an installed contender makes something else than what the job asks for.
+        If an installed contender makes something else than the job requires.
     """
     place: Place = None
     if race.job.memory == "warm":

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Any
 
+from ...lab.view.figure import COLORS, new_figure
 from .record import Ratio, Record
 
-# Okabe & Ito's palette keeps its distances for colour-blind readers.
-_COLOURS = {
-    "torch": "#D55E00",
-    "torch.nn.init": "#D55E00",
-    "numpy": "#0072B2",
-    "jax": "#009E73",
-    "oneMKL": "#CC79A7",
-    "write roofline": "#56B4E9",
-    "plain write": "#56B4E9",
-    "own product": "#56B4E9",
-}
+# of the peers, by how their names begin; of what the machine allows
+_PEERS = dict(zip(("numpy", "torch", "jax", "oneMKL"), COLORS, strict=False))
+_LIMITS = dict.fromkeys(("write roofline", "plain write", "own product"), COLORS[5])
 _OTHER = "#999999"
 _LIMIT_RANGE = (0.0, 1.15)
 _TITLES = {"warm": "warm memory", "fresh": "fresh memory", "disk": "disk"}
 
 
-def _colour(ratio: Ratio) -> str:
-    names = sorted(_COLOURS, key=len, reverse=True)
-    return next((_COLOURS[name] for name in names if ratio.against.startswith(name)), _OTHER)
+def _color(ratio: Ratio) -> str:
+    known = (_PEERS | _LIMITS).items()
+    return next((color for name, color in known if ratio.against.startswith(name)), _OTHER)
 
 
 def _label(ratio: Ratio) -> str:
@@ -40,7 +32,7 @@ def _panel(axes: Any, bars: list[Ratio], forced: dict[tuple[str, str], Ratio], b
     for row, ratio in enumerate(bars):
         median = ratio.median
         low, high = min(ratio.rounds), max(ratio.rounds)
-        axes.barh(row, median - base, left=base, height=0.62, color=_colour(ratio), zorder=2)
+        axes.barh(row, median - base, left=base, height=0.62, color=_color(ratio), zorder=2)
         axes.plot([low, high], [row, row], color="black", linewidth=1.2, zorder=3)
         if ratio.target is not None:
             axes.plot([ratio.target] * 2, [row - 0.42, row + 0.42], color="black", linewidth=2.4, zorder=4)
@@ -71,9 +63,6 @@ def draw(record: Record, path: Path) -> None:
     path : Path
         Its suffix chooses the format.
     """
-    matplotlib = importlib.import_module("matplotlib")
-    matplotlib.use("Agg")
-    pyplot = importlib.import_module("matplotlib.pyplot")
     native = record.machine["isa"]
     own = [ratio for ratio in record.ratios() if ratio.isa == native]
     forced = {(ratio.race, ratio.against): ratio for ratio in record.ratios() if ratio.isa != native}
@@ -81,14 +70,9 @@ def draw(record: Record, path: Path) -> None:
     share = [ratio for ratio in own if ratio.unit == "%"]
     panels = [bars for bars in (speed, share) if bars]
     heights = [len(bars) + 1.2 for bars in panels]
-    figure, axes = pyplot.subplots(
-        len(panels),
-        1,
-        figsize=(9, 1.3 + 0.34 * sum(heights)),
-        height_ratios=heights,
-        squeeze=False,
-        layout="constrained",
-    )
+    size = (9, 1.3 + 0.34 * sum(heights))
+    figure = new_figure("use --json", figsize=size, layout="constrained")
+    axes = figure.subplots(len(panels), 1, height_ratios=heights, squeeze=False)
     for panel, bars in zip(axes[:, 0], panels, strict=True):
         _panel(panel, bars, forced, base=1.0 if bars is speed else 0.0)
         if bars is speed:
@@ -104,10 +88,12 @@ def draw(record: Record, path: Path) -> None:
             panel.set_xlim(*_LIMIT_RANGE)
             panel.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
             panel.set_xlabel("share of what the machine allows", fontsize=9)
-    size = f"2^{record.elements.bit_length() - 1}" if record.elements.bit_count() == 1 else record.elements
+    elements = (
+        f"2^{record.elements.bit_length() - 1}" if record.elements.bit_count() == 1 else record.elements
+    )
     figure.suptitle(
         f"pyinit {record.machine['pyinit']} on {record.machine['processor']}: "
-        f"{native}, {record.threads} threads, {size} elements",
+        f"{native}, {record.threads} threads, {elements} elements",
         fontsize=11,
     )
     legend = "bar: median of the rounds; thin line: their range; thick tick: target"
@@ -116,4 +102,3 @@ def draw(record: Record, path: Path) -> None:
         legend += f"; diamond: {names} forced"
     figure.supxlabel(legend, fontsize=8, color="#444444")
     figure.savefig(path, dpi=150)
-    pyplot.close(figure)

@@ -24,7 +24,7 @@ def elements(text: str) -> int:
     """Return the number of elements that `text` names: "67108864" or "2^26"."""
     base, power, exponent = text.partition("^")
     try:
-        # the exponent is looked at first: Python would compute 2^99999999999
+        # the exponent is checked first: Python would compute 2^99999999999
         count = int(base) ** int(exponent) if power and int(exponent) < 64 else int(text)
     except ValueError:
         count = 0
@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="2^22 elements, no large matrix, 3 rounds: a look, not a result",
+        help="2^22 elements, no large matrix, 3 rounds: a preview, not a result",
     )
     parser.add_argument(
         "--only",
@@ -87,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Run the benchmark that `arguments` ask for; return the exit status.
+    """Run the benchmark that `arguments` describe; return the exit status.
 
     A missed target is a result, not a failure; a wrong answer raises.
     """

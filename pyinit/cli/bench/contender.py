@@ -1,4 +1,4 @@
-"""A job that several contenders do, and one contender's way of doing it once."""
+"""A job for several contenders, and one contender's way to do it once."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Trial:
     step : callable
         Does the job once and returns what it made.
     check : callable
-        Raises `AnswerError` unless what `step` returned is what the job asks for.
+        Raises `AnswerError` unless `step` returned what the job requires.
     detail : str
         Which of several ways was taken (a generator's name), or "".
     notes : dict

@@ -1,4 +1,4 @@
-"""The clock: contenders take turns, A B A B, so that a drift of the machine meets all of them."""
+"""The clock: contenders take turns, A B A B, so that a drift of the machine affects all of them alike."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def interleave(
 
     Notes
     -----
-    The ring is rotated by one each round, so that nobody always follows the same neighbour.
+    The ring is rotated by one each round, so that no contender always follows the same one.
     """
     repeats = []
     for turn in turns:

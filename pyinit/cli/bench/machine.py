@@ -11,7 +11,7 @@ import pyinit
 
 from .peers import installed
 
-# Above this share of the processors, someone else's work would be in the figures.
+# Above this share of the processors, other programs' work would distort the figures.
 _QUIET_LOAD = 0.25
 
 

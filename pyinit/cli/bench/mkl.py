@@ -30,7 +30,7 @@ def _library() -> ctypes.CDLL | None:
     runtime = [Path(str(file.locate())) for file in files if file.name.startswith("libmkl_rt.so")]
     if not runtime:
         return None
-    # Its OpenMP workers would otherwise spin for 200 ms on the cores of whoever is timed next.
+    # Its OpenMP workers would otherwise spin for 200 ms on the cores of the contender that is timed next.
     os.environ.setdefault("KMP_BLOCKTIME", "0")
     try:
         return ctypes.CDLL(str(runtime[0]))

@@ -137,7 +137,7 @@ class Jax:
 
 
 class SciPy:
-    """Named in the table's head; `orthonormal` races its QR."""
+    """Its version, for the head of the table; `orthonormal` has the race of its QR."""
 
     @staticmethod
     def version() -> str | None:

@@ -23,7 +23,7 @@ class Ratio:
     rounds : tuple of float
         One ratio per round.
     target : float or None
-        The least median asked for.
+        The least median required.
     unit : {"x", "%"}
         A multiple of a peer's speed, or a share of what the machine allows.
     """
@@ -71,7 +71,7 @@ class Sample:
 
 @dataclass
 class RaceRecord:
-    """Everything one race gave."""
+    """The results of one race."""
 
     name: str
     memory: str
@@ -98,8 +98,8 @@ class Record:
     def to_json(self) -> dict[str, Any]:
         """Return the run as JSON-able data, medians and extremes included."""
         data = asdict(self)
-        for race, shown in zip(self.races, data["races"], strict=True):
-            for ratio, entry in zip(race.ratios, shown["ratios"], strict=True):
+        for race, content in zip(self.races, data["races"], strict=True):
+            for ratio, entry in zip(race.ratios, content["ratios"], strict=True):
                 entry.update(
                     median=ratio.median, lowest=min(ratio.rounds), highest=max(ratio.rounds), met=ratio.met
                 )

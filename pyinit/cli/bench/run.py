@@ -26,7 +26,7 @@ def run(
     budget_seconds: float = 12.0,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Record:
-    """Run `races` one after the other and return what they gave.
+    """Run `races` one after the other and return their results.
 
     Parameters
     ----------

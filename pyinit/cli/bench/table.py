@@ -1,23 +1,11 @@
-"""The run as text: ratios next to the issue's targets, then what each contender reached."""
+"""The run as text: ratios beside their targets, then the rate that each contender reached."""
 
 from __future__ import annotations
 
 import statistics
 
+from ...text import aligned
 from .record import Record
-
-
-def _columns(rows: list[list[str]], right: set[int]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    rule = ["-" * width for width in widths]
-    shown = [rows[0], rule, *rows[1:]]
-    return [
-        "  ".join(
-            cell.rjust(width) if column in right else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in shown
-    ]
 
 
 def ratios(record: Record) -> list[str]:
@@ -27,19 +15,9 @@ def ratios(record: Record) -> list[str]:
         met = {True: "yes", False: "NO", None: ""}[ratio.met]
         target = "" if ratio.target is None else ratio.show(ratio.target)
         extremes = f"{ratio.show(min(ratio.rounds))} - {ratio.show(max(ratio.rounds))}"
-        rows.append(
-            [
-                ratio.race,
-                ratio.memory,
-                ratio.against,
-                ratio.isa,
-                ratio.show(ratio.median),
-                extremes,
-                target,
-                met,
-            ]
-        )
-    return _columns(rows, right={4, 5, 6})
+        name = [ratio.race, ratio.memory, ratio.against, ratio.isa]
+        rows.append([*name, ratio.show(ratio.median), extremes, target, met])
+    return aligned(rows, {4, 5, 6}, rule=True)
 
 
 def rates(record: Record) -> list[str]:
@@ -51,7 +29,7 @@ def rates(record: Record) -> list[str]:
             name = f"{sample.contender} {sample.detail}".strip()
             unit = {"B/s": "GB/s", "flop/s": "Gflop/s"}.get(sample.rate_unit, "Gelem/s")
             rows.append([race.name, race.memory, name, f"{middle:.3g}", f"{sample.rate / 1e9:.3f} {unit}"])
-    return _columns(rows, right={3, 4})
+    return aligned(rows, {3, 4}, rule=True)
 
 
 def render(record: Record) -> str:

@@ -12,10 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...recipes.distributions import Constant
+from ...stream.dtypes import FLOATS
 from ...stream.key import Key
 from ...stream.window import Shape
 from ..arrays import concrete, filled
-from ..initializer import DRAWN, Initializer, canonical, constrained, is_traced, static_shape
+from ..initializer import Initializer, canonical, constrained, is_traced, static_shape
 
 __all__ = ["constant", "ones", "zeros"]
 
@@ -28,16 +29,16 @@ def zeros(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> 
     key : object
         Ignored.
     shape : sequence of int
-        Of the array.
+        Shape of the array.
     dtype : dtype, optional
-        Any that JAX has; by default its float.
+        Any dtype of JAX; by default its float.
     out_sharding : jax.sharding.Sharding or PartitionSpec, optional
         Where the array lies.
 
     Returns
     -------
     jax.Array
-        Of `shape` and `dtype`.
+        Has `shape` and `dtype`.
 
     Examples
     --------
@@ -54,12 +55,12 @@ def ones(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> j
     Parameters
     ----------
     key, shape, dtype, out_sharding
-        As `zeros` takes them.
+        See `zeros`.
 
     Returns
     -------
     jax.Array
-        Of `shape` and `dtype`.
+        Has `shape` and `dtype`.
 
     Examples
     --------
@@ -78,7 +79,7 @@ def constant(value: Any, dtype: Any = None) -> Callable[..., jax.Array]:
     value : scalar or array
         An array is broadcast to the shape.
     dtype : dtype, optional
-        Used where a call names none.
+        Used if a call names none.
 
     Returns
     -------
@@ -108,21 +109,21 @@ class _Number(Initializer):
     recipe: Constant
 
     def __call__(self, key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> jax.Array:
-        found, extent = canonical(self.dtype if dtype is None else dtype), static_shape(shape)
-        if found.name in DRAWN:
-            self.planned(extent, found)
+        resolved, extent = canonical(self.dtype if dtype is None else dtype), static_shape(shape)
+        if resolved.name in FLOATS:
+            self.planned(extent, resolved)
             if not is_traced(None):
-                return super().__call__(Key(0), extent, found, out_sharding)
-        return _spread(self.recipe.value, extent, found, out_sharding)
+                return super().__call__(Key(0), extent, resolved, out_sharding)
+        return _spread(self.recipe.value, extent, resolved, out_sharding)
 
 
 def _spread(value: Any, shape: Shape, dtype: np.dtype[Any], out_sharding: Any) -> jax.Array:
     """Return an array that holds a value, or an array of them, broadcast."""
     if is_traced(value):
         return constrained(jnp.full(shape, value, dtype), out_sharding)
-    whole = np.broadcast_to(np.asarray(value).astype(dtype), shape)
+    values = np.broadcast_to(np.asarray(value).astype(dtype), shape)
 
     def write(out: Any, start: Shape) -> None:
-        out[...] = whole[tuple(slice(first, first + n) for first, n in zip(start, out.shape, strict=True))]
+        out[...] = values[tuple(slice(first, first + n) for first, n in zip(start, out.shape, strict=True))]
 
     return filled(shape, dtype, write, concrete(out_sharding, "out_sharding"))

@@ -18,7 +18,7 @@ def uniform(scale: Any = 1e-2, dtype: Any = None) -> Initializer:
     scale : float
         Finite, at least 0; no value reaches it, in any dtype.
     dtype : dtype, optional
-        Used where a call names none.
+        Used if a call names none.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def normal(stddev: Any = 1e-2, dtype: Any = None) -> Initializer:
     stddev : float
         Their standard deviation, finite and at least 0.
     dtype : dtype, optional
-        Used where a call names none.
+        Used if a call names none.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def truncated_normal(
     stddev : float
         Of the normal before truncation; the weights' own is smaller (0.88 of it by default).
     dtype : dtype, optional
-        Used where a call names none.
+        Used if a call names none.
     lower, upper : float
         The bounds, counted in stddev.
 

@@ -1,9 +1,10 @@
-"""The famous names, each a single line over variance_scaling."""
+"""The famous names with JAX's parameters: each is a row of `FAMOUS`, with normal draws truncated."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from ...recipes.famous import FAMOUS
 from ..initializer import Initializer
 from .scaling import Axes, variance_scaling
 
@@ -21,24 +22,17 @@ __all__ = [
 ]
 
 
+def _famous(name: str, *parameters: Any) -> Initializer:
+    row = FAMOUS[name]
+    return variance_scaling(row.scale, row.mode, row.truncated, *parameters)
+
+
 def glorot_uniform(
     in_axis: Axes = -2, out_axis: Axes = -1, batch_axis: Axes = (), dtype: Any = None
 ) -> Initializer:
     """Return an initializer of uniform draws with variance 2 / (fan_in + fan_out).
 
-    Parameters
-    ----------
-    in_axis, out_axis, batch_axis, dtype
-        As `variance_scaling` takes them.
-
-    Returns
-    -------
-    Initializer
-        Called as ``init(key, shape, dtype=None, out_sharding=None)``.
-
-    References
-    ----------
-    Glorot and Bengio, AISTATS 2010, eq. 16.
+    `variance_scaling` describes the parameters. Source: Glorot and Bengio, AISTATS 2010, eq. 16.
 
     Examples
     --------
@@ -46,7 +40,7 @@ def glorot_uniform(
     >>> round(initializers.glorot_uniform().plan((300, 100)).std, 6)
     0.070711
     """
-    return variance_scaling(1.0, "fan_avg", "uniform", in_axis, out_axis, batch_axis, dtype)
+    return _famous("glorot_uniform", in_axis, out_axis, batch_axis, dtype)
 
 
 xavier_uniform = glorot_uniform
@@ -57,19 +51,7 @@ def glorot_normal(
 ) -> Initializer:
     """Return an initializer of truncated normal draws with variance 2 / (fan_in + fan_out).
 
-    Parameters
-    ----------
-    in_axis, out_axis, batch_axis, dtype
-        As `variance_scaling` takes them.
-
-    Returns
-    -------
-    Initializer
-        Called as ``init(key, shape, dtype=None, out_sharding=None)``.
-
-    References
-    ----------
-    Glorot and Bengio, AISTATS 2010, eq. 12.
+    `variance_scaling` describes the parameters. Source: Glorot and Bengio, AISTATS 2010, eq. 12.
 
     Examples
     --------
@@ -77,7 +59,7 @@ def glorot_normal(
     >>> round(initializers.glorot_normal().plan((300, 100)).std, 6)
     0.070711
     """
-    return variance_scaling(1.0, "fan_avg", "truncated_normal", in_axis, out_axis, batch_axis, dtype)
+    return _famous("glorot_normal", in_axis, out_axis, batch_axis, dtype)
 
 
 xavier_normal = glorot_normal
@@ -88,19 +70,7 @@ def lecun_uniform(
 ) -> Initializer:
     """Return an initializer of uniform draws with variance 1 / fan_in.
 
-    Parameters
-    ----------
-    in_axis, out_axis, batch_axis, dtype
-        As `variance_scaling` takes them.
-
-    Returns
-    -------
-    Initializer
-        Called as ``init(key, shape, dtype=None, out_sharding=None)``.
-
-    References
-    ----------
-    LeCun, Bottou, Orr, Müller, "Efficient BackProp", 1998.
+    `variance_scaling` describes the parameters. Source: LeCun, Bottou, Orr, Müller, 1998, eq. 16.
 
     Examples
     --------
@@ -108,7 +78,7 @@ def lecun_uniform(
     >>> round(initializers.lecun_uniform().plan((100, 10)).std, 6)
     0.1
     """
-    return variance_scaling(1.0, "fan_in", "uniform", in_axis, out_axis, batch_axis, dtype)
+    return _famous("lecun_uniform", in_axis, out_axis, batch_axis, dtype)
 
 
 def lecun_normal(
@@ -116,19 +86,7 @@ def lecun_normal(
 ) -> Initializer:
     """Return an initializer of truncated normal draws with variance 1 / fan_in.
 
-    Parameters
-    ----------
-    in_axis, out_axis, batch_axis, dtype
-        As `variance_scaling` takes them.
-
-    Returns
-    -------
-    Initializer
-        Called as ``init(key, shape, dtype=None, out_sharding=None)``.
-
-    References
-    ----------
-    LeCun, Bottou, Orr, Müller, "Efficient BackProp", 1998, eq. 16.
+    `variance_scaling` describes the parameters. Source: LeCun, Bottou, Orr, Müller, 1998, eq. 16.
 
     Examples
     --------
@@ -136,7 +94,7 @@ def lecun_normal(
     >>> round(initializers.lecun_normal().plan((100, 10)).std, 6)
     0.1
     """
-    return variance_scaling(1.0, "fan_in", "truncated_normal", in_axis, out_axis, batch_axis, dtype)
+    return _famous("lecun_normal", in_axis, out_axis, batch_axis, dtype)
 
 
 def he_uniform(
@@ -144,19 +102,7 @@ def he_uniform(
 ) -> Initializer:
     """Return an initializer of uniform draws with variance 2 / fan_in.
 
-    Parameters
-    ----------
-    in_axis, out_axis, batch_axis, dtype
-        As `variance_scaling` takes them.
-
-    Returns
-    -------
-    Initializer
-        Called as ``init(key, shape, dtype=None, out_sharding=None)``.
-
-    References
-    ----------
-    He, Zhang, Ren, Sun, ICCV 2015, eq. 10.
+    `variance_scaling` describes the parameters. Source: He, Zhang, Ren, Sun, ICCV 2015, eq. 10.
 
     Examples
     --------
@@ -164,7 +110,7 @@ def he_uniform(
     >>> round(initializers.he_uniform().plan((200, 10)).std, 6)
     0.1
     """
-    return variance_scaling(2.0, "fan_in", "uniform", in_axis, out_axis, batch_axis, dtype)
+    return _famous("he_uniform", in_axis, out_axis, batch_axis, dtype)
 
 
 kaiming_uniform = he_uniform
@@ -175,19 +121,7 @@ def he_normal(
 ) -> Initializer:
     """Return an initializer of truncated normal draws with variance 2 / fan_in.
 
-    Parameters
-    ----------
-    in_axis, out_axis, batch_axis, dtype
-        As `variance_scaling` takes them.
-
-    Returns
-    -------
-    Initializer
-        Called as ``init(key, shape, dtype=None, out_sharding=None)``.
-
-    References
-    ----------
-    He, Zhang, Ren, Sun, ICCV 2015, eq. 10.
+    `variance_scaling` describes the parameters. Source: He, Zhang, Ren, Sun, ICCV 2015, eq. 10.
 
     Examples
     --------
@@ -195,7 +129,7 @@ def he_normal(
     >>> round(initializers.he_normal().plan((200, 10)).std, 6)
     0.1
     """
-    return variance_scaling(2.0, "fan_in", "truncated_normal", in_axis, out_axis, batch_axis, dtype)
+    return _famous("he_normal", in_axis, out_axis, batch_axis, dtype)
 
 
 kaiming_normal = he_normal

@@ -16,7 +16,7 @@ __all__ = ["delta_orthogonal", "orthogonal"]
 
 
 def orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None) -> Initializer:
-    """Return an initializer of Haar-distributed matrices with orthonormal columns, or rows where fewer.
+    """Return an initializer of Haar-distributed matrices with orthonormal columns, or rows if fewer.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None) -> In
     column_axis : int
         The axis of the columns; all others are flattened into rows.
     dtype : dtype, optional
-        Used where a call names none.
+        Used if a call names none.
 
     Returns
     -------
@@ -51,10 +51,10 @@ def orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None) -> In
 
 @dataclass(frozen=True, repr=False)
 class _Matrix(Initializer):
-    """orthogonal, with JAX's words for what is no matrix; an array without elements is one."""
+    """orthogonal, with JAX's error for vectors; an array without elements is accepted."""
 
     def recipe_for(self, shape: Shape) -> Recipe:
-        """Return the recipe, or any that an array without elements can have."""
+        """Return the recipe, or a constant for an array without elements."""
         if len(shape) < 2:
             raise ShapeError(
                 f"orthogonal initializer requires at least a 2D shape; got {shape}. "
@@ -74,7 +74,7 @@ def delta_orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None)
         One of the last two axes. Either way the matrix has orthonormal rows, for it has no more rows than
         columns.
     dtype : dtype, optional
-        Used where a call names none.
+        Used if a call names none.
 
     Returns
     -------
@@ -107,10 +107,10 @@ def delta_orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None)
 
 @dataclass(frozen=True, repr=False)
 class _Kernel(Initializer):
-    """delta_orthogonal, with JAX's words for what is no kernel; an array without elements is one."""
+    """delta_orthogonal, with JAX's errors for other shapes; an array without elements is accepted."""
 
     def recipe_for(self, shape: Shape) -> Recipe:
-        """Return the recipe, or any that an array without elements can have."""
+        """Return the recipe, or a constant for an array without elements."""
         if not 3 <= len(shape) <= 5:
             raise ShapeError(
                 f"Delta orthogonal initializer requires a 3D, 4D or 5D shape; got {shape}. "

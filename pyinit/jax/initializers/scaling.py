@@ -42,7 +42,7 @@ def variance_scaling(
     batch_axis : int or sequence of int
         Axes that count in no fan.
     dtype : dtype, optional
-        Used where a call names none.
+        Used if a call names none.
 
     Returns
     -------

@@ -23,7 +23,7 @@ from .nodes import Node
 __all__ = ["Evaluation"]
 
 _DEEPEST = 64
-"""More operations in a row than this are computed in order, whole, and not as windows of windows."""
+"""Longer chains of operations are computed as a whole and in order, not as windows of windows."""
 
 
 class Evaluation:
@@ -32,7 +32,7 @@ class Evaluation:
     Parameters
     ----------
     streams : mapping
-        From the number of a source (a draw, or a key) to its key of the stream.
+        Maps the number of a source (a draw or a key) to its key of the stream.
     threads : int or None
         At most this many threads draw.
     """
@@ -40,47 +40,49 @@ class Evaluation:
     def __init__(self, streams: Mapping[int, Key], threads: int | None) -> None:
         self._streams = streams
         self._threads = threads
-        self._whole: dict[int, Any] = {}
+        self._values: dict[int, Any] = {}
         self._folded: dict[int, Drawn | None] = {}
 
     def forget(self) -> None:
-        """Let go of what was computed for one leaf."""
-        self._whole = {}
+        """Drop what was computed for one leaf."""
+        self._values = {}
 
     def recipe(self, node: Node) -> tuple[Recipe, Key] | None:
-        """Return the recipe and the stream that make a node at once, or None."""
+        """Return the recipe and the key with which a kernel makes a node in one step, or None."""
         if node.number not in self._folded:
             self._folded[node.number] = drawn(node, self.number) if node.random else None
         found = self._folded[node.number]
         return None if found is None else (found.recipe, self._streams[found.draw.number])
 
     def plan(self, node: Node) -> tuple[Plan, Key] | None:
-        """Return the plan and the stream of a node that a kernel makes at once, or None."""
+        """Return the plan and the key of a node that a kernel makes in one step, or None."""
         found = self.recipe(node)
         if found is None:
             return None
         return found[0].plan(node.shape, np.dtype(node.dtype).name), found[1]
 
     def number(self, node: Node) -> float | None:
-        """Return the number that all elements of a node are, if it is one and not drawn."""
+        """Return the number that all elements of a node equal, or None if they differ or are drawn."""
         one = uniform_value(node)
         if one is None or one.random or np.dtype(one.dtype).kind not in "fViu":
             return None
-        return float(np.asarray(self.whole(one)).reshape(()))
+        return float(np.asarray(self.complete(one)).reshape(()))
 
     def window(self, node: Node, start: Shape, extent: Shape) -> Array:
-        """Return a window of a node; the same bits as that part of the whole."""
-        return self.part(node, start, extent) if self._is_tree(node) else cut(self.whole(node), start, extent)
+        """Return a window of a node, with the same bits as that part of the complete value."""
+        return (
+            self.part(node, start, extent) if self._is_tree(node) else cut(self.complete(node), start, extent)
+        )
 
     def _is_tree(self, node: Node) -> bool:
-        """Tell whether windows of a node ask for each of its parts once, and not too deep."""
+        """Return whether windows of a node use each of its parts once, within the limit of depth."""
         seen: set[int] = set()
         waiting = [(node, 0)]
         while waiting:
             here, depth = waiting.pop()
             if depth > _DEEPEST or here.number in seen:
                 return False
-            if math.prod(here.shape) == 1 or here.number in self._whole or self.recipe(here):
+            if math.prod(here.shape) == 1 or here.number in self._values or self.recipe(here):
                 continue
             if here.op in EXACT:
                 seen.add(here.number)
@@ -89,7 +91,7 @@ class Evaluation:
 
     def part(self, node: Node, start: Shape, extent: Shape) -> Array:
         """Return a window of a node, made of windows of its inputs."""
-        if node.number not in self._whole:
+        if node.number not in self._values:
             found = self.recipe(node)
             if found is not None:
                 window = Window(start, node.shape)
@@ -99,26 +101,26 @@ class Evaluation:
             made = None if meaning is None else meaning(self.part, node, start, extent)
             if made is not None:
                 return made
-        return cut(self.whole(node), start, extent)
+        return cut(self.complete(node), start, extent)
 
-    def whole(self, node: Node) -> Any:
-        """Return all of a node: a NumPy array, or a JAX array of keys."""
+    def complete(self, node: Node) -> Any:
+        """Return the complete value of a node: a NumPy array, or a JAX array of keys."""
         for needed in self._ahead(node):
-            self._whole[needed.number] = self._value(needed)
-        return self._whole[node.number]
+            self._values[needed.number] = self._value(needed)
+        return self._values[node.number]
 
     def _ahead(self, node: Node) -> list[Node]:
-        """Return what must be known before a node, in order, and the node."""
+        """Return a node after everything that must be computed before it, in order."""
         seen: set[int] = set()
         found, waiting = [], [node]
         while waiting:
             here = waiting.pop()
-            if here.number in seen or here.number in self._whole:
+            if here.number in seen or here.number in self._values:
                 continue
             seen.add(here.number)
             found.append(here)
             if not (here.is_key or self.recipe(here)):
-                # a draw needs its bounds; its key is told by its name
+                # a draw needs its bounds; its key follows from the leaf's name
                 waiting.extend(here.inputs[1:] if here.op == "draw" else here.inputs)
         return sorted(found, key=lambda needed: needed.number)
 
@@ -128,7 +130,7 @@ class Evaluation:
         if node.op in ("constant", "argument"):
             return self._given(node)
         if node.op == "result":
-            return self._whole[node.inputs[0].number][node.params["index"]]
+            return self._values[node.inputs[0].number][node.params["index"]]
         if node.op != "equation" and (self.recipe(node) or node.op in EXACT):
             meaning, origin = EXACT.get(node.op), (0,) * len(node.shape)
             if self.recipe(node):
@@ -140,10 +142,10 @@ class Evaluation:
             return np.zeros(node.shape, node.dtype)
         if node.op == "draw":
             return self._between(node)
-        return _computed(node, [self._whole[x.number] for x in node.inputs])
+        return _computed(node, [self._values[x.number] for x in node.inputs])
 
     def _known(self, node: Node, start: Shape, extent: Shape) -> Array:
-        return cut(self._whole[node.number], start, extent)
+        return cut(self._values[node.number], start, extent)
 
     def _given(self, node: Node) -> Any:
         if isinstance(node.value, jax.Array) and not node.value.is_fully_addressable:
@@ -151,10 +153,10 @@ class Evaluation:
         return np.asarray(node.value)
 
     def _between(self, node: Node) -> Array:
-        """Return a draw between bounds that are drawn themselves, or do not hold an interval."""
-        low, high = (float(self._whole[bound.number]) for bound in node.inputs[1:])
+        """Return a draw whose bounds are drawn themselves, or enclose no interval."""
+        low, high = (float(self._values[bound.number]) for bound in node.inputs[1:])
         if node.params["law"] == "uniform" and low >= high:
-            # as JAX has it, which takes the larger of the lower bound and what it draws
+            # as in JAX, which returns the larger of the lower bound and its draw
             return np.full(node.shape, low, node.dtype)
         recipe = bounded(node.params["law"], low, high)
         name = np.dtype(node.dtype).name
@@ -176,8 +178,8 @@ def _cpu() -> jax.Device:
         return jax.local_devices(backend="cpu")[0]
     except RuntimeError:
         raise RecipeError(
-            "what is computed of draws is computed on the CPU, for the same bits everywhere, and "
-            "JAX_PLATFORMS leaves it out. Add it, as in JAX_PLATFORMS=cuda,cpu."
+            "values computed from draws are computed on the CPU, for the same bits everywhere, and "
+            "JAX_PLATFORMS leaves the CPU out. Add it, as in JAX_PLATFORMS=cuda,cpu."
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""A caller's recipe for a recorded leaf: with the axes of the model's own use of it, where it names none."""
+"""Gives a caller's recipe for a recorded leaf the axes of the model's own use, where it names none."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import fields
 from ...recipes.fans import Axes
 from ...recipes.recipe import Recipe
 from ...recipes.rules import fitted
+from ...stream.dtypes import FLOATS
 from ...stream.window import Shape
-from ..conventions import Leaf, told_axes
-from ..initializer import DRAWN
+from ..conventions import Leaf, known_axes
 from ..owners import Owned
 from .nodes import Node, sources
 from .uses import Use
@@ -19,16 +19,16 @@ __all__ = ["fitted_leaf", "is_drawn_bias", "is_kernel"]
 
 
 def is_drawn_bias(name: str, node: Node) -> bool:
-    """Tell whether a leaf is a bias that the model draws at random, as Equinox does."""
+    """Return whether a leaf is a bias that the model draws at random, as Equinox does."""
     return _is_drawn(node) and name.rpartition(".")[2] in ("bias", "b")
 
 
 def _is_drawn(node: Node) -> bool:
-    return node.random and not node.is_key and str(node.dtype) in DRAWN
+    return node.random and not node.is_key and str(node.dtype) in FLOATS
 
 
 def is_kernel(name: str, node: Node) -> bool:
-    """Tell whether a leaf is drawn at random, no bias, and has two axes or more beside those of layers."""
+    """Return whether a leaf is drawn at random, is not a bias, and has two axes beside those of layers."""
     # Equinox gives the biases of convolutions axes of 1
     if not _is_drawn(node) or is_drawn_bias(name, node):
         return False
@@ -39,9 +39,9 @@ def is_kernel(name: str, node: Node) -> bool:
 def fitted_leaf(recipe: Recipe, leaf: Leaf, node: Node, use: Use | None, owned: Owned | None) -> Recipe:
     """Return the recipe for a leaf.
 
-    The use that the model makes of it in the same program says which axes are inputs; else the module that
-    holds it; else its name, if it is an embedding's or a part of an attention layer; else the draw by which
-    the model makes it, where that is a matrix or a stack of them.
+    Its axes come from the first of these that determines them: the leaf's use in the same program; the module
+    that holds it; its name, for an embedding or a part of an attention layer; the draw that makes it, if that
+    is a matrix or a stack of matrices.
 
     Raises
     ------
@@ -53,8 +53,8 @@ def fitted_leaf(recipe: Recipe, leaf: Leaf, node: Node, use: Use | None, owned: 
     elif owned is not None:
         axes, is_convolution = owned
     else:
-        told = told_axes(leaf)
-        axes, is_convolution = (_drawn(node) if told == Axes() else told), False
+        by_name = known_axes(leaf)
+        axes, is_convolution = (_drawn(node) if by_name == Axes() else by_name), False
     return fitted(recipe, axes, node.shape, is_convolution=is_convolution)
 
 

@@ -1,4 +1,4 @@
-"""A draw and what stands behind it, as one recipe, where the law is the same: so kernels make it at once."""
+"""Folds a draw and the operations on it into one recipe, where there is one for a kernel to draw."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import numpy as np
 from ...recipes.distributions import Normal, TruncatedNormal, Uniform
 from ...recipes.orthogonal import Orthogonal
 from ...recipes.recipe import Recipe
-from ...stream.dtypes import resolve
-from ..initializer import DRAWN
+from ...stream.dtypes import FLOATS, resolve
 from .nodes import Node
 
 __all__ = ["Drawn", "bounded", "drawn", "uniform_value"]
@@ -22,7 +21,7 @@ Value = Callable[[Node], float | None]
 
 @dataclass(frozen=True)
 class Drawn:
-    """What a node is: a recipe of the node's shape, under the stream of a draw."""
+    """A node as a recipe for the node's shape, under the key of a draw."""
 
     recipe: Recipe
     draw: Node
@@ -34,11 +33,11 @@ def drawn(node: Node, value: Value) -> Drawn | None:
     Parameters
     ----------
     node : Node
-        A draw; scaled, shifted, rounded or reshaped.
+        A draw, possibly scaled, shifted, rounded or reshaped.
     value : callable
-        Returns the number that all elements of a node are, or None.
+        Returns the number that all elements of a node equal, or None.
     """
-    if str(node.dtype) not in DRAWN or math.prod(node.shape) == 0:
+    if str(node.dtype) not in FLOATS or math.prod(node.shape) == 0:
         return None
     if node.op == "draw":
         return _draw(node, value)
@@ -47,7 +46,7 @@ def drawn(node: Node, value: Value) -> Drawn | None:
 
 
 def uniform_value(node: Node) -> Node | None:
-    """Return the node of one element that all elements of a node are, or None where that is not seen."""
+    """Return the node of the one element that all elements of a node equal, or None if there is none."""
     while node.op == "broadcast_in_dim" and math.prod(node.shape) != 1:
         node = node.inputs[0]
     return node if math.prod(node.shape) == 1 else None
@@ -57,7 +56,7 @@ def _draw(node: Node, value: Value) -> Drawn | None:
     law = node.params["law"]
     bounds = [value(bound) for bound in node.inputs[1:]]
     numbers = [bound for bound in bounds if bound is not None]
-    # no interval, or one that is not known before: that is left to the evaluation
+    # no interval, or bounds that are not known yet: left to the evaluation
     if len(numbers) < len(bounds) or (law == "uniform" and numbers[0] >= numbers[1]):
         return None
     if law == "normal":
@@ -68,7 +67,7 @@ def _draw(node: Node, value: Value) -> Drawn | None:
 
 
 def bounded(law: str, low: float, high: float) -> Recipe:
-    """Return the recipe of a law with bounds; of a truncated normal they may come in any order."""
+    """Return the recipe of a law with bounds; a truncated normal's may come in any order."""
     return (
         Uniform(low, high) if law == "uniform" else TruncatedNormal(low=min(low, high), high=max(low, high))
     )
@@ -89,19 +88,19 @@ def _divided(node: Node, value: Value) -> Drawn | None:
     return _scaled(drawn(one, value), 1 / factor)
 
 
-def _scaled(found: Drawn | None, factor: float) -> Drawn | None:
-    if found is None or not math.isfinite(factor):
+def _scaled(folded: Drawn | None, factor: float) -> Drawn | None:
+    if folded is None or not math.isfinite(factor):
         return None
-    recipe = found.recipe
+    recipe = folded.recipe
     if isinstance(recipe, Orthogonal):
-        return replace(found, recipe=replace(recipe, gain=recipe.gain * factor))
-    # a negative factor turns the numbers round: that is done as it is written
+        return replace(folded, recipe=replace(recipe, gain=recipe.gain * factor))
+    # a negative factor swaps the bounds: it is computed as written
     if not factor > 0:
         return None
     if isinstance(recipe, Uniform):
-        return replace(found, recipe=Uniform(recipe.low * factor, recipe.high * factor))
+        return replace(folded, recipe=Uniform(recipe.low * factor, recipe.high * factor))
     assert isinstance(recipe, Normal | TruncatedNormal)
-    return replace(found, recipe=replace(recipe, mean=recipe.mean * factor, std=recipe.std * factor))
+    return replace(folded, recipe=replace(recipe, mean=recipe.mean * factor, std=recipe.std * factor))
 
 
 def _added(node: Node, value: Value) -> Drawn | None:
@@ -119,45 +118,45 @@ def _subtracted(node: Node, value: Value) -> Drawn | None:
     return _shifted(drawn(one, value), -shift)
 
 
-def _shifted(found: Drawn | None, shift: float) -> Drawn | None:
-    if found is None or not math.isfinite(shift):
+def _shifted(folded: Drawn | None, shift: float) -> Drawn | None:
+    if folded is None or not math.isfinite(shift):
         return None
     if shift == 0:
-        return found
-    recipe = found.recipe
+        return folded
+    recipe = folded.recipe
     if isinstance(recipe, Orthogonal):
         return None
     if isinstance(recipe, Uniform):
-        return replace(found, recipe=Uniform(recipe.low + shift, recipe.high + shift))
+        return replace(folded, recipe=Uniform(recipe.low + shift, recipe.high + shift))
     assert isinstance(recipe, Normal | TruncatedNormal)
-    return replace(found, recipe=replace(recipe, mean=recipe.mean + shift))
+    return replace(folded, recipe=replace(recipe, mean=recipe.mean + shift))
 
 
 def _converted(node: Node, value: Value) -> Drawn | None:
     (x,) = node.inputs
-    if str(x.dtype) not in DRAWN:
+    if str(x.dtype) not in FLOATS:
         return None
     before, after = resolve(np.dtype(x.dtype).name), resolve(np.dtype(node.dtype).name)
-    # rounded once on the way out, as a kernel does; what was rounded before keeps its grid
+    # a kernel rounds once at the end; values that were rounded before stay on their grid
     return drawn(x, value) if before.name == before.compute == after.compute else None
 
 
 def _reshaped(node: Node, value: Value) -> Drawn | None:
-    found = drawn(node.inputs[0], value)
-    if found is None or not isinstance(found.recipe, Orthogonal):
-        # an element is told by its number in C order, which a reshape keeps
-        return found
+    folded = drawn(node.inputs[0], value)
+    if folded is None or not isinstance(folded.recipe, Orthogonal):
+        # an element is identified by its index in C order, which a reshape keeps
+        return folded
     before, after = node.inputs[0].shape, node.shape
-    stack = found.recipe.batch_axis
+    stack = folded.recipe.batch_axis
     assert isinstance(stack, tuple)
     # rows may split into axes; stacks and columns stay
     if len(after) < len(before) or after[: len(stack)] != before[: len(stack)] or after[-1] != before[-1]:
         return None
-    return replace(found, recipe=replace(found.recipe, out_axis=len(after) - 1))
+    return replace(folded, recipe=replace(folded.recipe, out_axis=len(after) - 1))
 
 
 def _widened(node: Node, value: Value) -> Drawn | None:
-    # an axis of 1 more: a reshape
+    # one more axis of length 1 is a reshape
     return None if math.prod(node.shape) != math.prod(node.inputs[0].shape) else _reshaped(node, value)
 
 

@@ -1,4 +1,4 @@
-"""init: what a function returns, each leaf made alone, each shard where it lies."""
+"""`init`: makes what a function returns, each leaf alone and each shard on its own device."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def init(
 ) -> Any:
     """Return what ``function(*args)`` returns: the model's own initialization, each leaf drawn by its name.
 
-    The function is traced, not run or compiled. What it draws with `jax.random` is drawn by pyinit's kernels,
-    from the same distributions, and what it computes of that is computed as it is written. A leaf depends on
-    its name, on `key` and on how the function makes it, and on no sharding: each process makes the shards it
+    The function is traced, not run or compiled. pyinit's kernels draw what it draws with `jax.random`, from
+    the same distributions, and what it computes from the draws is computed as written. A leaf depends on its
+    name, on `key` and on how the function makes it, and on no sharding: each process makes the shards it
     addresses, and the same bits come out on any number of devices and processes.
 
     Parameters
@@ -53,10 +53,10 @@ def init(
         The ``init`` of a Flax Linen module, of ``hk.transform`` or of any other, or a function that builds an
         nnx or Equinox module: ``lambda: nnx.Linear(2, 3, rngs=nnx.Rngs(0))``.
     *args
-        What it is called with. Keys among them, and keys that it makes itself, stand for `key`: their values
-        are not used. A `jax.ShapeDtypeStruct` stands for an array whose values decide no leaf.
+        The function's arguments. Keys among them, and keys that it makes itself, stand for `key`: their
+        values are not used. A `jax.ShapeDtypeStruct` stands for an array whose values decide no leaf.
     key : int, Key or JAX key
-        The model's.
+        The model's key.
     shardings : jax.sharding.Sharding, PartitionSpec or pytree of them, optional
         One for all leaves, or a tree (or prefix of one) like the result, of an nnx module like its state;
         None leaves a leaf where the function constrains it, else uncommitted on the default device. A
@@ -65,20 +65,21 @@ def init(
         By default everything is the function's own. One recipe replaces what is drawn at random and has at
         least two axes, beside those of stacked layers; biases that are drawn become zeros. Ordered patterns
         (``{"*.kernel": "he_normal"}``), or a function of (name, shape), replace any leaf. A recipe that names
-        no axes has those of the model's own use: what its products and convolutions sum over, if they are in
-        the function too.
+        no axes takes them from the model's own use of the weight: the axes that products and convolutions sum
+        over, if the function contains them.
     threads : int, optional
         At most this many threads. The values do not depend on it.
 
     Returns
     -------
     pytree
-        Like the function's own result: its leaves that are no arrays are kept as they are.
+        Like the function's own result; leaves that are not arrays are kept as they are.
 
     Raises
     ------
     RecipeError
-        If two leaves have one name, a pattern matches none, or a leaf depends on an argument without values.
+        If two leaves have the same name, a pattern matches none, or a leaf depends on an argument without
+        values.
     ShapeError, DTypeError, LayoutError, SeedError
         As for a single recipe, with the leaf's name; before any memory is allocated.
 
@@ -88,17 +89,17 @@ def init(
     has the key ``pyinit.key(key).fold_in(name)``: a kernel of Flax is the same as
     ``pyinit.truncated_normal(std=...)`` under it. Further draws of a leaf have that key folded with 1, 2,
     ...; draws that leaves share, and draws under equal keys, are one, so tied weights are equal. Layers
-    stacked by a scan or by vmap are one draw with one more axis; where a scan's steps depend on each other,
-    one draw a step.
+    stacked by a scan or by vmap are one draw with one more axis; if a scan's steps depend on each other, each
+    step has a draw of its own.
 
     Normal, uniform, truncated normal and orthogonal draws are pyinit's, and so are laws that JAX makes of
     them (bernoulli, gumbel). All others (randint, permutation, gamma), and those inside ``lax.while_loop``
     and ``lax.cond``, are JAX's own under a key made of the leaf's. A leaf that is itself a key, as in
-    ``nnx.Rngs``, is made of `key` and its name. What is computed with more than one rounding an element (exp,
-    a product of matrices) is made whole by each process and then cut.
+    ``nnx.Rngs``, is made of `key` and its name. Operations that round more than once per element (exp, a
+    product of matrices) are computed as a whole by each process and then cut.
 
-    The names of functions and modules, and the version of JAX, decide no number that a kernel draws; what is
-    JAX's own is as stable as `jax.random`.
+    Numbers that a kernel draws do not depend on the names of functions and modules or on the version of JAX;
+    JAX's own draws are as stable as `jax.random`.
 
     Examples
     --------
@@ -113,7 +114,7 @@ def init(
     >>> bool(np.array_equal(params["kernel"], pi.normal(std=0.5)((4, 8), key=pi.key(7).fold_in("kernel"))))
     True
     """
-    check_threads(threads)
+    threads = check_threads(threads)
     root = root_key(key)
     traced = trace(function, args)
     leaves, structure = jax.tree.flatten(traced.result)
@@ -144,13 +145,15 @@ def init(
             if sharding is not None:
                 check_cut(sharding, node.shape)
             decided.append(
-                _said(Leaf(name, node.shape, shapes), node, leaf, choices[name], use, owned, root, sharding)
+                _requested(
+                    Leaf(name, node.shape, shapes), node, leaf, choices[name], use, owned, root, sharding
+                )
                 or _recorded(node, evaluation, sharding)
             )
     complaints.check()
     made = iter([one.made(threads) for one in decided])
-    whole = [next(made) if is_array else leaf for leaf, is_array in zip(leaves, arrays, strict=True)]
-    return traced.finish(jax.tree.unflatten(structure, whole))
+    result = [next(made) if is_array else leaf for leaf, is_array in zip(leaves, arrays, strict=True)]
+    return traced.finish(jax.tree.unflatten(structure, result))
 
 
 class _Made(Protocol):
@@ -162,7 +165,7 @@ class _Made(Protocol):
 
 @dataclass(frozen=True)
 class _Computed:
-    """A leaf that is computed of draws and constants."""
+    """A leaf that is computed from draws and constants."""
 
     node: Node
     evaluation: Evaluation
@@ -172,7 +175,7 @@ class _Computed:
         """Return the array."""
         node, evaluation = self.node, self.evaluation
         if node.is_key:
-            made = jax.device_put(evaluation.whole(node), self.sharding)
+            made = jax.device_put(evaluation.complete(node), self.sharding)
         else:
 
             def write(out: Any, start: Shape) -> None:
@@ -189,7 +192,7 @@ def _check_distinct(names: list[str]) -> None:
         raise RecipeError(f"leaf {twice[0]!r} is there twice; names decide values. Give each its own.")
 
 
-def _said(
+def _requested(
     among: Leaf,
     node: Node,
     leaf: jax.ShapeDtypeStruct,
@@ -199,7 +202,7 @@ def _said(
     root: Key,
     sharding: jax.sharding.Sharding | None,
 ) -> Draft | None:
-    """Return the draft of a leaf that the caller's recipe fills, or None where it stays the model's own."""
+    """Return the draft of a leaf that the caller's recipe fills, or None if it stays the model's own."""
     name = among.name
     if choice.recipe is None or node.is_key:
         return None
@@ -214,7 +217,7 @@ def _said(
 def _recorded(node: Node, evaluation: Evaluation, sharding: jax.sharding.Sharding | None) -> _Made:
     if node.abstract and not node.is_key:
         raise RecipeError(
-            "the function computes it of an argument that is given by its shape alone. Give an array, with "
+            "the function computes it from an argument that is given by its shape alone. Give an array, with "
             "the values."
         )
     planned = evaluation.plan(node)

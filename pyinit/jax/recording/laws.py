@@ -1,4 +1,4 @@
-"""Which equations of a traced program are draws of `jax.random`, and of what law."""
+"""Recognizes the equations of a traced program that are draws of `jax.random`, and their laws."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import numpy as np
 from jax.extend.core import Literal
 
 from ...errors import RecipeError
-from ..initializer import DRAWN
+from ...stream.dtypes import FLOATS
 from .nodes import is_key
 
 __all__ = ["Law", "law_of"]
 
-# what each function of jax.random compiles under is asked of JAX itself, so a new name of it is found
+# JAX itself gives the name under which each function of jax.random compiles, so a new name is found
 _DRAWS: dict[str, Callable[[Any], Any]] = {
     "normal": lambda key: jax.random.normal(key, (2,), np.float32),
     "uniform": lambda key: jax.random.uniform(key, (2,), np.float32),
@@ -37,8 +37,9 @@ class Law:
 def law_of(equation: Any) -> Law | None:
     """Return the law of an equation that draws, or None.
 
-    Told by the function of JAX's that was traced, so no other function of that name is taken for it. One with
-    bounds that are arrays, or of a dtype that pyinit does not draw, is None: its operations are read.
+    A law is recognized by the function of JAX that was traced, so another function of the same name is not
+    mistaken for it. The result is None for bounds that are arrays, and for a dtype that pyinit does not draw;
+    the operations are read instead.
     """
     mark = _mark(equation)
     law = None if mark is None else _marks().get(mark)
@@ -49,7 +50,7 @@ def law_of(equation: Any) -> Law | None:
     if law == "uniform":
         bounds = _lower_first(equation.params["jaxpr"].jaxpr, bounds)
     out = equation.outvars[0].aval
-    if len(keys) != 1 or len(bounds) != _BOUNDS[law] or str(out.dtype) not in DRAWN:
+    if len(keys) != 1 or len(bounds) != _BOUNDS[law] or str(out.dtype) not in FLOATS:
         return None
     stacked = equation.invars[keys[0]].aval.shape
     if out.shape[: len(stacked)] != stacked or any(equation.invars[place].aval.shape for place in bounds):
@@ -61,9 +62,9 @@ _BOUNDS = {"normal": 0, "uniform": 2, "truncated_normal": 2, "orthogonal": 0}
 
 
 def _lower_first(jaxpr: Any, bounds: list[int]) -> list[int]:
-    """Return the bounds of a uniform draw in order: which is first depends on whether JAX names them.
+    """Return the bounds of a uniform draw, the lower one first: their order depends on how JAX names them.
 
-    The lower one is that of which, and of what is drawn, the larger is returned.
+    The lower bound is the one that the program compares with the draw, to return the larger.
     """
     made_by = {variable: equation for equation in jaxpr.eqns for variable in equation.outvars}
     last = made_by.get(jaxpr.outvars[0])

@@ -1,7 +1,8 @@
-"""What operations of JAX mean for a window of their result: exact, so that any cut has the same bits.
+"""JAX's operations for a window of their result, exactly, so that every cut has the same bits.
 
-Each takes a function that makes windows of nodes, the node, and where the window starts and how large it is.
-Every one of them rounds at most once an element; what does not (exp, a matrix product) has no place here.
+Each function here takes a function that makes windows of nodes, the node, and the start and extent of a
+window. Each rounds at most once per element; operations that round more often (exp, a matrix product) are
+left out.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def _elementwise(
 
 
 def _under(part: Part, x: Node, start: Shape, extent: Shape) -> Array:
-    """Return the part of an operand that lies under a window: numbers and axes of 1 lie under all."""
+    """Return the part of an operand that a window needs; scalars and axes of length 1 are broadcast."""
     if not x.shape:
         return part(x, (), ())
     first = tuple(0 if n == 1 else i for n, i in zip(x.shape, start, strict=True))
@@ -59,7 +60,7 @@ def _convert(part: Part, node: Node, start: Shape, extent: Shape) -> Array | Non
     if np.dtype(node.dtype).kind == np.dtype(x.dtype).kind or np.dtype(node.dtype).kind in _REAL:
         with np.errstate(all="ignore"):
             return part(x, start, extent).astype(node.dtype)
-    # a fraction becomes an integer in XLA's way
+    # XLA has its own rule to make a fraction an integer
     return None
 
 
@@ -87,7 +88,7 @@ def _reshape(part: Part, node: Node, start: Shape, extent: Shape) -> Array | Non
     (x, *_) = node.inputs
     if extent == node.shape:
         return part(x, (0,) * len(x.shape), x.shape).reshape(extent)
-    # windows pass where axes of 1 come and go; where axes merge or split they do not
+    # a window stays one if axes of length 1 are added or removed, but not if axes merge or split
     if [n for n in node.shape if n != 1] != [n for n in x.shape if n != 1]:
         return None
     kept = [i for i, n in enumerate(node.shape) if n != 1]
@@ -177,4 +178,4 @@ EXACT: dict[str, Callable[[Part, Node, Shape, Shape], Array | None]] = {
     "iota": _iota,
     "select_n": _select,
 }
-"""By the operation's name: what makes a window of its result, or None where this one is not exact."""
+"""For each operation's name, the function that makes a window of its result, or None if it is not exact."""

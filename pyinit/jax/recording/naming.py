@@ -1,4 +1,4 @@
-"""Which stream each draw has: that of the leaf which it belongs to, told by the leaf's name."""
+"""Gives each draw the key of the leaf that it belongs to, which follows from the leaf's name."""
 
 from __future__ import annotations
 

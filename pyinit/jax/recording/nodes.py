@@ -1,4 +1,4 @@
-"""What a function computes, as nodes: one for each distinct value, in the order of the program."""
+"""The values that a function computes, as nodes: one for each distinct value, in program order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Graph", "Node", "is_key", "sources"]
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """One value: what makes it, of what, and its shape and dtype.
+    """One value: the operation that makes it, its inputs, its shape and its dtype.
 
     ``op`` is the name of JAX's primitive, or one of the graph's own: ``constant``, ``argument``, ``draw``,
     ``stack``, ``take``, ``equation`` (one with several results) and ``result`` (one of them). A value is
@@ -42,12 +42,12 @@ class Node:
 
 
 def is_key(dtype: Any) -> bool:
-    """Tell whether a dtype is that of JAX's typed keys."""
+    """Return whether a dtype is that of JAX's typed keys."""
     return dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
 
 
 class Graph:
-    """Makes nodes; equal ones once, so that two draws under one key are one draw, as they are in JAX.
+    """Makes nodes, equal ones only once, so that two draws under one key are one draw, as in JAX.
 
     ``places`` has the shardings to which the program constrains values, by their nodes' numbers.
     """
@@ -67,19 +67,21 @@ class Graph:
         primitive: Any = None,
     ) -> Node:
         """Return the node of an operation on these inputs."""
-        taken, said = tuple(inputs), params or {}
-        identity: Any = (op, primitive, tuple(node.number for node in taken), shape, str(dtype))
+        operands, options = tuple(inputs), params or {}
+        identity: Any = (op, primitive, tuple(node.number for node in operands), shape, str(dtype))
         try:
-            identity = (identity, tuple(sorted(said.items())))
+            identity = (identity, tuple(sorted(options.items())))
             hash(identity)
         except TypeError:
-            # parameters that cannot be compared: the operation stays one of its own
+            # its parameters cannot be compared, so the operation equals no other
             identity = None
         if identity is not None and identity in self._known:
             return self._known[identity]
-        random = op == "draw" or is_key(dtype) or any(node.random for node in taken)
-        abstract = any(node.abstract for node in taken)
-        made = Node(self._next(), op, shape, dtype, taken, said, primitive, random=random, abstract=abstract)
+        random = op == "draw" or is_key(dtype) or any(node.random for node in operands)
+        abstract = any(node.abstract for node in operands)
+        made = Node(
+            self._next(), op, shape, dtype, operands, options, primitive, random=random, abstract=abstract
+        )
         if identity is not None:
             self._known[identity] = made
         return made
@@ -111,7 +113,7 @@ class Graph:
 
     def _once(self, identity: Any, op: str, array: Any, dtype: Any, keep: Any = None) -> Node:
         if identity not in self._known:
-            # `keep` lives as long as its id is an identity
+            # `keep` is kept alive, so that its id stays unique
             self._known[identity] = Node(
                 self._next(),
                 op,
@@ -131,7 +133,7 @@ class Graph:
 def sources(node: Node) -> Iterator[Node]:
     """Yield, in the order of the program, the draws and the keys on which a value depends.
 
-    A key is a source of its own, whatever it was split from; what a draw's key comes from decides nothing.
+    A key is a source, whatever it was split from; the origin of a draw's key does not matter.
     """
     seen: set[int] = set()
     found: list[Node] = []

@@ -66,9 +66,9 @@ def _as_it_is(graph: Graph, equation: Any, inputs: list[Node]) -> list[Node]:
     avals = [variable.aval for variable in equation.outvars]
     if not primitive.multiple_results:
         return [graph.node(op, inputs, avals[0].shape, avals[0].dtype, params, primitive)]
-    whole = graph.node("equation", inputs, (), None, params, primitive)
+    combined = graph.node("equation", inputs, (), None, params, primitive)
     return [
-        graph.node("result", [whole], aval.shape, aval.dtype, {"index": index})
+        graph.node("result", [combined], aval.shape, aval.dtype, {"index": index})
         for index, aval in enumerate(avals)
     ]
 
@@ -85,7 +85,7 @@ def _inner(equation: Any) -> list[Jaxpr]:
 
 
 def _draws(jaxpr: Jaxpr) -> bool:
-    """Tell whether a program has to do with keys."""
+    """Return whether a program uses keys."""
     return any(is_key(getattr(variable.aval, "dtype", None)) for variable in jaxpr.invars) or any(
         any(is_key(getattr(variable.aval, "dtype", None)) for variable in equation.outvars)
         or any(_draws(inner) for inner in _inner(equation))
@@ -94,7 +94,7 @@ def _draws(jaxpr: Jaxpr) -> bool:
 
 
 def _plain(jaxpr: Jaxpr) -> bool:
-    """Tell whether every operation of a program has an exact meaning here."""
+    """Return whether every operation of a program has an exact meaning here."""
     return all(
         equation.primitive.name in EXACT
         or equation.primitive.name in _SAME
@@ -129,7 +129,7 @@ def _needed(jaxpr: Jaxpr, indices: list[int]) -> tuple[Jaxpr, list[bool]]:
 
 
 def _stacked(graph: Graph, params: Any, inputs: list[Node], alone: list[int]) -> list[Node]:
-    """Return results of which every step is alone: one step, with every draw one axis more."""
+    """Return results whose steps are independent: one step, in which every draw has one more axis."""
     body: ClosedJaxpr = params["jaxpr"]
     held, carried = params["num_consts"], params["num_carry"]
     cut, used = _needed(body.jaxpr, alone)
@@ -137,7 +137,7 @@ def _stacked(graph: Graph, params: Any, inputs: list[Node], alone: list[int]) ->
     taken = [(node, axis) for node, axis, needed in zip(inputs, axes, used, strict=True) if needed]
     step = jaxpr_as_fun(ClosedJaxpr(cut, body.consts))
     if not any(axis == 0 for _, axis in taken):
-        # nothing that changes from step to step: all of them are equal
+        # nothing changes from step to step, so all steps are equal
         return [
             graph.node("stack", [node] * params["length"], (params["length"], *node.shape), node.dtype)
             for node in read(graph, ClosedJaxpr(cut, body.consts), [node for node, _ in taken])

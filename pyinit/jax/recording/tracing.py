@@ -26,7 +26,7 @@ class Traced:
     Parameters
     ----------
     result : pytree
-        A `jax.ShapeDtypeStruct` for every JAX array; all else as the function made it.
+        A `jax.ShapeDtypeStruct` for every JAX array; everything else as the function made it.
     nodes : list of Node
         One for every such leaf, in order.
     uses : list of Use or None
@@ -59,7 +59,7 @@ def trace(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Traced:
         found["kept"] = kept
         return [leaf for leaf in kept if isinstance(leaf, jax.Array)]
 
-    # a program of single operations could not be told from one that merely looks like a draw
+    # without jit a draw could not be distinguished from operations that merely look like one
     with jax.disable_jit(False):
         program, shapes = jax.make_jaxpr(call, return_shape=True)(*(leaves[i] for i in dynamic))
     graph = Graph()
@@ -86,7 +86,7 @@ def _only_needed(program: Any) -> tuple[Any, list[bool]]:
 
 
 def _explicit(shape: jax.ShapeDtypeStruct) -> Any:
-    """Return the sharding that is a part of a result's type, if it says anything."""
+    """Return the sharding that is a part of a result's type, if it names an axis of the mesh."""
     sharding = shape.sharding
     return sharding if sharding is not None and any(sharding.spec) else None
 
@@ -108,7 +108,7 @@ def _argument(graph: Graph, position: int, leaf: Any) -> Node:
 
 
 def _split(result: Any) -> tuple[Any, Callable[[Any], Any]]:
-    """Return a result as a plain pytree, and how to put it together again: modules of nnx share variables."""
+    """Return a result as a plain pytree, and a function that restores it: nnx modules share variables."""
     nnx = sys.modules.get("flax.nnx")
     if nnx is None:
         return result, lambda filled: filled

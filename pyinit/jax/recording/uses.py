@@ -32,11 +32,11 @@ class Use:
     Parameters
     ----------
     inputs, outputs, stacks : tuple of int
-        What is summed over, what is kept, what numbers weights of their own.
+        The axes that are summed over, that are kept, and that number separate weights.
     groups : int
-        Of a convolution.
+        Groups of a convolution.
     strides : tuple of int
-        Of a transposed convolution, one for each spatial axis; of all else empty.
+        Strides of a transposed convolution, one for each spatial axis; otherwise empty.
     """
 
     inputs: tuple[int, ...]
@@ -48,7 +48,7 @@ class Use:
 
 @dataclass(eq=False)
 class _Weight:
-    """A value, and what is known of its uses; a stack of another where a loop made it."""
+    """A value and its known uses; `member` is set where a loop made it as a stack of another value."""
 
     uses: list[Use] = field(default_factory=list)
     member: _View | None = None
@@ -56,7 +56,7 @@ class _Weight:
 
 @dataclass(frozen=True)
 class _View:
-    """A value seen through transpositions: its axes as axes of the weight, None where they are none."""
+    """A transposed view of a weight: each of its axes as an axis of the weight, or None."""
 
     weight: _Weight
     axes: tuple[int | None, ...]
@@ -178,7 +178,7 @@ def _looked_up(numbers: Any, view: _View) -> None:
 
 
 def _note(view: _View, use: Use) -> None:
-    """Write down a use of a view in the axes of its weight."""
+    """Record a use of a view in the axes of its weight."""
     named = [view.axes[axis] for axis in (*use.inputs, *use.outputs, *use.stacks)]
     if None in named:
         return

@@ -1,7 +1,7 @@
 """Polynomial coefficients of the kernels, lowest power first, as csrc/rng has them.
 
-What each approximates, and how well, is said in csrc/rng/coefficients.hpp and truncated.hpp; a test compares
-the numbers.
+csrc/rng/coefficients.hpp and wichura.hpp state what each approximates, and how well; a test compares the
+numbers.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Stream version 1 in 32-bit words that JAX can trace: element index -> block -> words.
 
-The same mapping as `pyinit.reference.words32` and `words64`, bit for bit, on any backend and without 64-bit
-integers: a number of 64 bits is a pair (low, high) of uint32. Each element works out its own block, so that
-XLA can cut the result along any axis without communication.
+The mapping is that of `pyinit.reference.words32` and `words64`, bit for bit, on any backend and without
+64-bit integers: a number of 64 bits is a pair (low, high) of uint32. Each element works out its own block, so
+that XLA can cut the result along any axis without communication.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from ...stream.key import MULTIPLIERS, WEYL
 from ...stream.window import Shape
 
 __all__ = [
@@ -35,8 +36,6 @@ Words = Any
 Wide = tuple[Words, Words]
 """A number of 64 bits: its low word and its high word."""
 
-_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
-_WEYL = (0x9E3779B9, 0xBB67AE85)
 _MASK32 = 0xFFFFFFFF
 
 
@@ -47,7 +46,7 @@ def _word(value: int) -> np.uint32:
 def high_product(x: Words, y: Words) -> Words:
     """Return the high word of x y from products of 16-bit halves, which never overflow.
 
-    `lax.mulhi` would be three times as fast on one CPU device, but XLA cannot yet cut it among several.
+    `lax.mulhi` would be three times as fast on one CPU device, but XLA cannot yet divide it among several.
     """
     x_low, x_high = x & np.uint32(0xFFFF), x >> np.uint32(16)
     y_low, y_high = y & np.uint32(0xFFFF), y >> np.uint32(16)
@@ -98,12 +97,12 @@ def block(key: Words, n: Wide) -> tuple[Words, Words, Words, Words]:
     k0, k1 = key[0], key[1]
     c0, c1 = _add((key[2], key[3]), n)
     c2 = c3 = jnp.zeros_like(c0)
-    first, second = (_word(m) for m in _MULTIPLIERS)
+    first, second = (_word(m) for m in MULTIPLIERS)
     for _ in range(10):
         high0, low0 = high_product(c0, first), c0 * first
         high1, low1 = high_product(c2, second), c2 * second
         c0, c1, c2, c3 = high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0
-        k0, k1 = k0 + _word(_WEYL[0]), k1 + _word(_WEYL[1])
+        k0, k1 = k0 + _word(WEYL[0]), k1 + _word(WEYL[1])
     return c0, c1, c2, c3
 
 

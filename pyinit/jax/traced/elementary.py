@@ -1,9 +1,9 @@
 """ln, sin, cos and the normal quantile by the kernels' polynomials, in operations that JAX traces.
 
-Why not jnp.log and jnp.cos: each backend has its own, with its own error; these are the same sums everywhere.
-A backend may round a product before it is added, or not (XLA does not say), where the kernel always fuses the
-two: so the last bits are not the kernel's, and results agree within the errors that the tests state.
-The formulas and their intervals are described in csrc/rng/elementary.hpp and truncated.hpp.
+Each backend has its own jnp.log and jnp.cos, with its own error; these are the same sums everywhere. XLA does
+not say whether a product is rounded before it is added, while the kernel always fuses the two. So the last
+bits are not the kernel's, and results agree within the errors that the tests state. The formulas and their
+intervals are described in csrc/rng/elementary.hpp and quantile.hpp.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Floats = Any
 
 
 def _polynomial(x: Floats, terms: Sequence[float]) -> Floats:
-    """Return terms[0] + terms[1] x + ... by Horner."""
+    """Return terms[0] + terms[1] x + ... by Horner's rule."""
     kind = x.dtype.type
     total = jnp.full_like(x, kind(terms[-1]))
     for term in reversed(terms[:-1]):
@@ -111,7 +111,7 @@ _LOG_TWO = np.float32(float.fromhex("0x1.62e43p-1"))
 
 
 def quantile_float(tail: Floats, doubled: Floats, scale: int) -> Floats:
-    """Return the magnitude of the normal quantile by Giles' form, as `pyinit.reference.quantile` takes it."""
+    """Return the magnitude of the normal quantile by Giles' form; see `pyinit.reference.quantile`."""
     if scale:
         shift = np.float32(scale) * _LOG_TWO - _LOG_FOUR
         return _tail_float(minus_two_log(tail) * np.float32(0.5) + shift)

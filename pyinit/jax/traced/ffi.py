@@ -1,6 +1,6 @@
 """The fill kernels inside compiled programs on a CPU: XLA calls them by its foreign function interface.
 
-There where pyinit was built with jaxlib's headers; elsewhere `available()` is False, and draws are traced.
+They exist if pyinit was built with jaxlib's headers; otherwise `available()` is False, and draws are traced.
 The bytes are those of `pyinit.fill`. XLA may cut a call: each device fills its own rectangle.
 """
 
@@ -34,7 +34,7 @@ KERNELS = frozenset({"uniform", "normal", "truncated_normal", "sparse", "bernoul
 
 @lru_cache(maxsize=1)
 def available() -> bool:
-    """Tell whether the kernels were built for XLA; the first call registers them."""
+    """Return whether the kernels were built for XLA; the first call registers them."""
     try:
         from .. import _xla
     except ImportError:
@@ -43,7 +43,7 @@ def available() -> bool:
     handler = _xla.fill()
     try:
         jax.ffi.register_ffi_target(TARGET, handler, platform="cpu")
-    except Exception as error:  # XLA's own, which have no common class
+    except Exception as error:  # XLA's own errors, which have no common class
         warnings.warn(
             f"XLA needs kernels that were built for this jaxlib; it says: {error}. Build pyinit again, with "
             "the headers of this jaxlib; until then draws are traced, more slowly.",
@@ -70,13 +70,13 @@ def attributes(plan: Plan) -> dict[str, Any]:
         "global_shape": np.array(plan.shape, np.int64),
         "numbers": np.array(floats, np.float64),
         "integers": np.array([each % 2**64 for each in integers], np.uint64).view(np.int64),
-        # read here, by a thread of Python: the call may not look at the environment. 0 is all CPUs.
+        # read here, in a Python thread: the call must not read the environment. 0 means all CPUs.
         "threads": np.int64(_core.environment_threads()),
     }
 
 
 def _varying(words: Words) -> dict[str, Any]:
-    """Return what says that a result varies along the axes of a shard_map along which the keys do."""
+    """Return the option that lets a result vary along those axes of a shard_map along which the keys vary."""
     mesh = jax.sharding.get_abstract_mesh()
     if not mesh.manual_axes:
         return {}
@@ -88,7 +88,7 @@ def call(plan: Plan, words: Words, start: Words, extent: Shape) -> Any:
     """Call the handler: a window of the tensor for every key of a batch."""
     batch = words.shape[:-1]
     result = jax.ShapeDtypeStruct((*batch, *extent), jnp.dtype(plan.dtype), **_varying(words))
-    # made from the words: it must lie where they do
+    # made from the words, so that it is placed as they are
     starts = words[..., :1] & np.uint32(0) | jnp.broadcast_to(start, (*batch, len(extent)))
     operand = jnp.concatenate([words, starts], axis=-1)
     return jax.ffi.ffi_call(TARGET, result)(operand, **attributes(plan))
@@ -132,7 +132,7 @@ def _partition(plan: Plan, mesh: Any, arguments: Any, result: Any) -> Any:
 
 
 def _rule(plan: Plan, mesh: Any, arguments: Any, results: Any) -> Any:
-    """Return which axes go together: those of a batch do, and a key's words are never parted."""
+    """Return which axes are sharded alike: those of a batch are, and a key's words are never split."""
     (result,) = results
     axes = [f"axis{number}" for number in range(result.rank)]
     batch = axes[: result.rank - len(plan.shape)]
@@ -153,7 +153,7 @@ def _filler(plan: Plan) -> Any:
         alone = jax.sharding.get_abstract_mesh().manual_axes or not plan.shape
         drawn = _whole(plan, words) if alone else _partitioned(plan, words)
         batch = jax.typeof(words).sharding.spec[: words.ndim - 1]
-        # on explicit axes an array lies where its type says, and a call's has to be told
+        # on explicit axes the type of an array names its sharding, and the call must give it
         return jax.sharding.reshard(drawn, PartitionSpec(*batch)) if any(batch) else drawn
 
     @fill.def_vmap

@@ -1,7 +1,7 @@
 """Orthonormal lines from the reflectors that the kernels draw, as JAX traces them.
 
 Q = H_1 H_2 ... H_n D of the same drawn vectors: the same matrix as the kernel's up to rounding. The product
-is `jax.lax.linalg.householder_product`, which each backend has; it is not cut among devices.
+is `jax.lax.linalg.householder_product`, which each backend has; it is not divided among devices.
 """
 
 from __future__ import annotations
@@ -64,12 +64,12 @@ def _orthogonal(plan: Plan, key: Words) -> Floats:
         members = ()
         matrices = _matrix(key, rows, columns, gain, compute)
     order = (*stack, *others, out_axis)
-    whole = matrices.reshape(*members, *(shape[axis] for axis in others), columns)
-    return jnp.transpose(whole, [order.index(axis) for axis in range(len(shape))])
+    ordered = matrices.reshape(*members, *(shape[axis] for axis in others), columns)
+    return jnp.transpose(ordered, [order.index(axis) for axis in range(len(shape))])
 
 
 def _delta_orthogonal(plan: Plan, key: Words) -> Floats:
-    """Return the whole kernel: zero but at its centre."""
+    """Return the whole kernel, which is zero except at its centre."""
     gain, in_axis, out_axis = plan.numbers
     shape, compute = plan.shape, resolve(plan.dtype).compute
     matrix = _matrix(key, shape[in_axis], shape[out_axis], gain, compute)

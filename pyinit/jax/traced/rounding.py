@@ -1,7 +1,7 @@
 """Scaling and rounding that a compiler cannot change: the last steps of a draw, for any consumer.
 
 XLA may fuse a product with a sum into one rounding, joins the constants of two sums, and by default drops a
-conversion to a half type that is followed by one back: a weight would depend on what is done with it.
+conversion to a half type that is followed by one back. A weight would then depend on how it is used.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def affine(values: Floats, scale: float, shift: float) -> Floats:
     with np.errstate(over="ignore"):
         most = np.abs(kind(scale)) * kind(_REACH)
         farthest = most + np.abs(kind(shift))
-    # a clamp that changes no value: what it ends is rounded, never a part of something fused or cancelled
+    # a clamp that changes no value: the product before it is rounded, and never fused or cancelled
     scaled = jnp.clip(values * kind(scale), -most, most)
     return jnp.clip(scaled + kind(shift), -farthest, farthest) if shift else scaled
 
@@ -51,7 +51,7 @@ def _float16(values: Floats) -> Any:
 
 
 def narrow(values: Floats, dtype: DType) -> Any:
-    """Round float32 values once, to nearest even, into the dtype, which holds them all."""
+    """Round float32 values once, to nearest even, into a dtype whose range holds them."""
     if dtype.name == "bfloat16":
         return _bfloat16(values)
     return _float16(values) if dtype.name == "float16" else values

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from ...reference.sparse import LOWBIAS32, ROUNDS
 from ...stream.kernels import MASK
 from ...stream.plan import Plan
 from ...stream.window import Shape
@@ -26,16 +27,13 @@ def mask_key(key: Words) -> Words:
     return fold_in(key, (jnp.uint32(low), jnp.uint32(high)))
 
 
-_ROUNDS = 24
-
-
 def _permuted(mask: Words, row: Words, column: Words, rows: int) -> Words:
     """Return where each row goes in its column's permutation: swap-or-not, as `pyinit.reference.permuted`."""
-    quarter = jnp.arange(_ROUNDS // 4, dtype=jnp.uint32).reshape(-1, 1, 1)
-    low = column[None] * np.uint32(_ROUNDS // 4)
+    quarter = jnp.arange(ROUNDS // 4, dtype=jnp.uint32).reshape(-1, 1, 1)
+    low = column[None] * np.uint32(ROUNDS // 4)
     n = low + quarter
-    high = high_product(column, jnp.full_like(column, _ROUNDS // 4))[None] + (n < low).astype(jnp.uint32)
-    drawn = jnp.stack(block(mask, (n, high)), axis=1).reshape(_ROUNDS, *column.shape)
+    high = high_product(column, jnp.full_like(column, ROUNDS // 4))[None] + (n < low).astype(jnp.uint32)
+    drawn = jnp.stack(block(mask, (n, high)), axis=1).reshape(ROUNDS, *column.shape)
     count = np.uint32(rows)
 
     def shuffled(t: Any, x: Words) -> Words:
@@ -43,12 +41,12 @@ def _permuted(mask: Words, row: Words, column: Words, rows: int) -> Words:
         shift = high_product(r, count)
         y = jnp.where(shift < x, shift + count - x, shift - x)
         h = jnp.maximum(x, y) ^ r
-        h = (h ^ h >> 16) * np.uint32(0x7FEB352D)
-        h = (h ^ h >> 15) * np.uint32(0x846CA68B)
+        h = (h ^ h >> 16) * np.uint32(LOWBIAS32[0])
+        h = (h ^ h >> 15) * np.uint32(LOWBIAS32[1])
         return jnp.where((h & np.uint32(0x80000000)) != 0, y, x)
 
-    whole = jnp.broadcast_to(row, (row.shape[0], column.shape[1]))
-    return lax.fori_loop(0, _ROUNDS, shuffled, whole)
+    rows_everywhere = jnp.broadcast_to(row, (row.shape[0], column.shape[1]))
+    return lax.fori_loop(0, ROUNDS, shuffled, rows_everywhere)
 
 
 def _along(start: Sequence[Any], extent: Shape, axis: int) -> Words:

@@ -12,6 +12,7 @@ from jax import lax
 
 from ...errors import DTypeError, RecipeError, SeedError, ShapeError
 from ...stream.dtypes import resolve
+from ...stream.fill import planned
 from ...stream.plan import Plan
 from ...stream.window import Shape, normal_shape
 from . import ffi
@@ -45,7 +46,7 @@ def window(plan: Plan, key: Words, start: Sequence[Any], extent: Shape) -> Any:
 
 
 def traced(plan: Plan, key: Words) -> Any:
-    """Return the whole tensor of a plan, in operations that every backend has."""
+    """Return the whole tensor of a plan, by operations that every backend has."""
     if plan.distribution in WRITTEN or 0 in plan.shape:
         return written(plan)
     if plan.distribution in WHOLE:
@@ -53,7 +54,7 @@ def traced(plan: Plan, key: Words) -> Any:
     return window(plan, key, (0,) * len(plan.shape), plan.shape)
 
 
-# Compiled as a whole even where nothing else is: each operation by itself could round otherwise.
+# compiled as one program even outside of jit, because single operations could round differently
 @partial(jax.jit, static_argnums=0)
 def _drawn(plan: Plan, key: Words) -> Any:
     if plan.distribution in ffi.KERNELS and 0 not in plan.shape and ffi.available():
@@ -77,7 +78,7 @@ def draw(recipe: Any, key_words: Any, shape: int | tuple[int, ...], dtype: Any =
     Uniforms, zeros and all that is not drawn have the bits of ``pyinit.fill``. Normal draws agree within 2e-6
     std, truncated ones within 6e-7 of the larger of std and distance from the mean, elements of orthogonal
     matrices within 1.5e-6 gain. On a CPU, where pyinit was built with jaxlib's headers, all but the last
-    agree in every bit: its kernels then draw, inside the compiled program.
+    agree in every bit, because the kernels then draw inside the compiled program.
 
     Parameters
     ----------
@@ -99,7 +100,7 @@ def draw(recipe: Any, key_words: Any, shape: int | tuple[int, ...], dtype: Any =
     Raises
     ------
     RecipeError, ShapeError, DTypeError, SeedError
-        As a call of the recipe; also for float64 where JAX has no 64-bit types, and for an axis of 2**32
+        As for a call of the recipe; also for float64 where JAX has no 64-bit types, and for an axis of 2**32
         elements.
 
     Notes
@@ -107,9 +108,9 @@ def draw(recipe: Any, key_words: Any, shape: int | tuple[int, ...], dtype: Any =
     A backend that flushes subnormal numbers to zero (XLA's CPU backend may) does so here, for float32 and
     float64 values below their normal range.
 
-    ``jax.export`` refuses programs that call the kernels unless told that their name is known, by
-    ``disabled_checks=[jax.export.DisabledSafetyCheck.custom_call("pyinit_fill")]``. Exported for platforms
-    other than "cpu", a draw has no such call.
+    ``jax.export`` refuses programs that call the kernels unless their name is allowed by
+    ``disabled_checks=[jax.export.DisabledSafetyCheck.custom_call("pyinit_fill")]``. A program that is
+    exported for platforms other than "cpu" has no such call.
 
     Examples
     --------
@@ -123,24 +124,18 @@ def draw(recipe: Any, key_words: Any, shape: int | tuple[int, ...], dtype: Any =
     >>> jax.vmap(lambda words: draw(pi.he_normal(), words, (3, 5), jnp.bfloat16))(words[None]).shape
     (1, 3, 5)
     """
-    found = resolve(dtype)
-    if found.name == "float64" and jax.dtypes.canonicalize_dtype(jnp.float64) != jnp.float64:
+    resolved = resolve(dtype)
+    if resolved.name == "float64" and jax.dtypes.canonicalize_dtype(jnp.float64) != jnp.float64:
         raise DTypeError(
             "float64 needs JAX's 64-bit types, which are off. Set jax.config.update('jax_enable_x64', True), "
             "or draw float32."
         )
-    extent = normal_shape(shape, found.itemsize)
+    extent = normal_shape(shape, resolved.itemsize)
     if any(n >= 2**32 for n in extent):
         raise ShapeError(
             f"a traced draw needs axes below 2**32 elements; got shape {extent}. Split the axis."
         )
-    try:
-        plan_for = recipe.plan_for
-    except AttributeError:
-        raise RecipeError(
-            f"draw needs a recipe; got {recipe!r}. Use pyinit.normal(), pyinit.he_normal() or another recipe."
-        ) from None
-    words, plan = _check_key(key_words), plan_for(extent, found.name)
-    # compiled, a written tensor would be kept with the program, and found again for any recipe equal to its
-    # own: 0.0 is equal to -0.0, and an array that was written to meanwhile to itself
+    words, (plan, _) = _check_key(key_words), planned(recipe, extent, resolved.name, None)
+    # a compiled program would keep a written tensor and reuse it for any equal recipe; but 0.0 equals -0.0,
+    # and an array that was changed meanwhile equals itself
     return written(plan) if plan.distribution in WRITTEN else _drawn(plan, words)

@@ -1,6 +1,6 @@
 """Tensors that are written, not drawn, as JAX traces them: without a constant as large as the tensor.
 
-Only a pretrained tensor is one: it is copied into the program.
+Only a pretrained tensor is such a constant: it is copied into the program.
 """
 
 from __future__ import annotations

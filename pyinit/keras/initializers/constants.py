@@ -11,24 +11,25 @@ import numpy as np
 from ...errors import ShapeError
 from ...recipes import distributions, patterns
 from ...recipes.recipe import Recipe
+from ...stream.dtypes import FLOATS
 from ...stream.window import Shape
 from ..initializer import Drawing, registered
-from ..tensors import WRITTEN, check_layout, placed
+from ..tensors import check_layout, placed
 
 __all__ = ["STFT", "Constant", "Identity", "Ones", "Zeros"]
 
 STFT = keras.initializers.STFT
-"""Keras' own: a table of cosines, of which nothing is drawn."""
+"""Keras' own initializer: a table of cosines, in which nothing is drawn."""
 
 
 class _Writing(Drawing):
-    """Calls of an initializer that needs no seed; dtypes without a kernel are left to Keras."""
+    """Calls an initializer that needs no seed; Keras handles dtypes that pyinit does not write."""
 
     seed = 0
 
     def __call__(self, shape: Any, dtype: Any = None, layout: Any = None) -> Any:
         """Return a new tensor, of any dtype that the backend has."""
-        if keras.backend.standardize_dtype(dtype) in WRITTEN and self._is_number():
+        if keras.backend.standardize_dtype(dtype) in FLOATS and self._is_number():
             return super().__call__(shape, dtype, layout)
         check_layout(layout)
         return placed(super(Drawing, self).__call__(shape, dtype=dtype), layout)  # type: ignore[misc]
@@ -101,12 +102,12 @@ class Identity(_Writing, keras.initializers.Identity):
     Parameters
     ----------
     gain : float
-        Kept in the config, too, where Keras 3.15 loses it.
+        The config holds it as well; Keras 3.15 loses it.
 
     Raises
     ------
     ShapeError
-        When it is called for a shape that is no matrix's.
+        When it is called for a shape that is not a matrix's.
 
     Examples
     --------

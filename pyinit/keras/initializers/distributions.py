@@ -22,7 +22,7 @@ class RandomNormal(Drawing, keras.initializers.RandomNormal):
     mean, stddev : float
         Finite; stddev at least 0.
     seed : int or keras.random.SeedGenerator, optional
-        An int or None repeats its values on every call, a generator advances.
+        An int or None repeats its values on every call; a generator advances.
 
     Examples
     --------
@@ -45,7 +45,7 @@ class RandomUniform(Drawing, keras.initializers.RandomUniform):
     minval, maxval : float
         Values are in [minval, maxval), and are minval where the two are equal.
     seed : int or keras.random.SeedGenerator, optional
-        An int or None repeats its values on every call, a generator advances.
+        An int or None repeats its values on every call; a generator advances.
 
     Examples
     --------
@@ -70,7 +70,7 @@ class TruncatedNormal(Drawing, keras.initializers.TruncatedNormal):
     mean, stddev : float
         Of the normal before it is cut: as in Keras, the std of the weights is 0.8796 times stddev.
     seed : int or keras.random.SeedGenerator, optional
-        An int or None repeats its values on every call, a generator advances.
+        An int or None repeats its values on every call; a generator advances.
 
     Examples
     --------

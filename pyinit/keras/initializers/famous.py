@@ -1,4 +1,4 @@
-"""The famous names, each nothing but its options over VarianceScaling."""
+"""The famous names with Keras' own scale, mode and distribution, which are those of `FAMOUS`."""
 
 from __future__ import annotations
 
@@ -14,14 +14,7 @@ __all__ = ["GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LecunNorma
 class GlorotNormal(VarianceScaling, keras.initializers.GlorotNormal):
     """Truncated normal draws with variance 2 / (fan_in + fan_out), as `keras.initializers.GlorotNormal`.
 
-    Parameters
-    ----------
-    seed, input_axes, output_axes
-        As `VarianceScaling` takes them.
-
-    References
-    ----------
-    Glorot and Bengio, AISTATS 2010, eq. 12.
+    `VarianceScaling` describes the parameters. Source: Glorot and Bengio, AISTATS 2010, eq. 12.
 
     Examples
     --------
@@ -35,14 +28,7 @@ class GlorotNormal(VarianceScaling, keras.initializers.GlorotNormal):
 class GlorotUniform(VarianceScaling, keras.initializers.GlorotUniform):
     """Uniform draws with variance 2 / (fan_in + fan_out), as `keras.initializers.GlorotUniform`.
 
-    Parameters
-    ----------
-    seed, input_axes, output_axes
-        As `VarianceScaling` takes them.
-
-    References
-    ----------
-    Glorot and Bengio, AISTATS 2010, eq. 16.
+    `VarianceScaling` describes the parameters. Source: Glorot and Bengio, AISTATS 2010, eq. 16.
 
     Examples
     --------
@@ -56,14 +42,7 @@ class GlorotUniform(VarianceScaling, keras.initializers.GlorotUniform):
 class HeNormal(VarianceScaling, keras.initializers.HeNormal):
     """Truncated normal draws with variance 2 / fan_in, as `keras.initializers.HeNormal`.
 
-    Parameters
-    ----------
-    seed, input_axes, output_axes
-        As `VarianceScaling` takes them.
-
-    References
-    ----------
-    He, Zhang, Ren, Sun, ICCV 2015, eq. 10.
+    `VarianceScaling` describes the parameters. Source: He, Zhang, Ren, Sun, ICCV 2015, eq. 10.
 
     Examples
     --------
@@ -77,14 +56,7 @@ class HeNormal(VarianceScaling, keras.initializers.HeNormal):
 class HeUniform(VarianceScaling, keras.initializers.HeUniform):
     """Uniform draws with variance 2 / fan_in, as `keras.initializers.HeUniform`.
 
-    Parameters
-    ----------
-    seed, input_axes, output_axes
-        As `VarianceScaling` takes them.
-
-    References
-    ----------
-    He, Zhang, Ren, Sun, ICCV 2015, eq. 10.
+    `VarianceScaling` describes the parameters. Source: He, Zhang, Ren, Sun, ICCV 2015, eq. 10.
 
     Examples
     --------
@@ -98,14 +70,7 @@ class HeUniform(VarianceScaling, keras.initializers.HeUniform):
 class LecunNormal(VarianceScaling, keras.initializers.LecunNormal):
     """Truncated normal draws with variance 1 / fan_in, as `keras.initializers.LecunNormal`.
 
-    Parameters
-    ----------
-    seed, input_axes, output_axes
-        As `VarianceScaling` takes them.
-
-    References
-    ----------
-    LeCun, Bottou, Orr, Müller, "Efficient BackProp", 1998, eq. 16.
+    `VarianceScaling` describes the parameters. Source: LeCun, Bottou, Orr, Müller, 1998, eq. 16.
 
     Examples
     --------
@@ -119,14 +84,7 @@ class LecunNormal(VarianceScaling, keras.initializers.LecunNormal):
 class LecunUniform(VarianceScaling, keras.initializers.LecunUniform):
     """Uniform draws with variance 1 / fan_in, as `keras.initializers.LecunUniform`.
 
-    Parameters
-    ----------
-    seed, input_axes, output_axes
-        As `VarianceScaling` takes them.
-
-    References
-    ----------
-    LeCun, Bottou, Orr, Müller, "Efficient BackProp", 1998.
+    `VarianceScaling` describes the parameters. Source: LeCun, Bottou, Orr, Müller, 1998, eq. 16.
 
     Examples
     --------

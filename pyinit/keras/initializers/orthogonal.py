@@ -16,14 +16,14 @@ __all__ = ["Orthogonal"]
 
 @registered
 class Orthogonal(Drawing, keras.initializers.Orthogonal):
-    """Haar-distributed orthonormal columns, or rows where fewer, as `keras.initializers.Orthogonal`.
+    """Haar-distributed orthonormal columns, or rows if fewer, as `keras.initializers.Orthogonal`.
 
     Parameters
     ----------
     gain : float
         What the matrix is multiplied by.
     seed : int or keras.random.SeedGenerator, optional
-        An int or None repeats its values on every call, a generator advances.
+        An int or None repeats its values on every call; a generator advances.
 
     Raises
     ------
@@ -49,7 +49,7 @@ class Orthogonal(Drawing, keras.initializers.Orthogonal):
     """
 
     def recipe_for(self, shape: Shape) -> Recipe:
-        """Return the recipe, or any that a tensor without elements can have."""
+        """Return the recipe, or a constant for a tensor without elements."""
         if len(shape) < 2:
             raise ShapeError(
                 f"The tensor to initialize must be at least two-dimensional; got shape {shape} of rank "

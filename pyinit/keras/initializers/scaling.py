@@ -32,7 +32,7 @@ class VarianceScaling(Drawing, keras.initializers.VarianceScaling):
     distribution : {"truncated_normal", "untruncated_normal", "uniform"}
         Truncation is at 2 std of a normal widened so that the variance is exact. "normal" is truncated, too.
     seed : int or keras.random.SeedGenerator, optional
-        An int or None repeats its values on every call, a generator advances.
+        An int or None repeats its values on every call; a generator advances.
     input_axes, output_axes : sequence of int, optional
         Where both are given, fan_in and fan_out are the products of these axes, and of no other. One alone
         is ignored, as in Keras.

@@ -12,7 +12,7 @@ from ...recipes.distributions import ones, zeros
 from ...recipes.famous import glorot_normal, he_normal, lecun_normal
 from ...recipes.pretrained import pretrained
 from ...recipes.recipe import Recipe, as_recipe
-from ...stream.arguments import number
+from ...stream.arguments import count, number
 from ...theory.activation import Activation, spelled
 from ...theory.activation import activation as resolved
 
@@ -185,10 +185,8 @@ class Dense:
 
 
 def width_of(what: str, value: Any) -> int:
-    """Return a number of units, a whole number above 0."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < 1:
-        raise ShapeError(f"{what} must be an integer above 0; got {value!r}. Use an int.")
-    return int(value.__index__())
+    """Return a number of units as an int."""
+    return count(what, value, error=ShapeError)
 
 
 def _as_recipe(what: str, value: Any, shape: tuple[int, ...]) -> Recipe:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ...errors import DataError
 from ...linalg.exponential import exp, log
+from ...linalg.sums import mean, total
 
 __all__ = ["LOSSES", "cross_entropy", "logistic", "loss_of", "mean_squared_error"]
 
@@ -93,7 +94,7 @@ def cross_entropy(output: Array, targets: Array) -> tuple[float, Array]:
         shifted -= shifted.max(axis=1, keepdims=True)
     each = np.arange(rows)
     powers = exp(shifted)
-    sums = np.add.accumulate(powers, axis=1)[:, -1:]
+    sums = total(powers, 1, keepdims=True)
     loss = _mean(log(sums[:, 0]) - shifted[each, wanted])
     gradient = powers / sums
     gradient[each, wanted] -= 1.0
@@ -141,8 +142,7 @@ def logistic(output: Array, targets: Array) -> tuple[float, Array]:
 
 
 def _mean(values: Array) -> float:
-    # np.sum does not promise an order
-    return float(np.add.accumulate(values)[-1]) / len(values) if len(values) else float("nan")
+    return float(mean(values)) if len(values) else float("nan")
 
 
 LOSSES: dict[str, Callable[[Array, Array], tuple[float, Array]]] = {

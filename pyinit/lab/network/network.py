@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy.typing as npt
 
@@ -15,7 +14,7 @@ from ...errors import PyinitError, RecipeError, ShapeError
 from ...recipes.parameters import init_params
 from ...recipes.recipe import Recipe
 from ...stream.key import Key
-from ...stream.strict_json import parsed
+from ...stream.strict_json import JsonObject
 from ...theory.activation import activation as resolved
 from .dense import ACTIVATION, BIAS, Dense, Norm, width_of
 
@@ -23,7 +22,7 @@ __all__ = ["Network", "as_network", "mlp"]
 
 
 @dataclass(frozen=True)
-class Network:
+class Network(JsonObject):
     """Layers, one after the other; frozen, printable, and written as JSON.
 
     Parameters of layer l are called ``layers.l.weight``, ``layers.l.bias``, ``layers.l.norm.weight`` and
@@ -51,6 +50,8 @@ class Network:
     True
     """
 
+    _json_name: ClassVar[str] = "a network"
+    _json_error: ClassVar[type[RecipeError]] = RecipeError
     layers: tuple[Dense, ...]
 
     def __post_init__(self) -> None:
@@ -128,10 +129,6 @@ class Network:
         """Return the network as a dict of JSON values."""
         return {"layers": [layer.to_dict() for layer in self.layers]}
 
-    def to_json(self) -> str:
-        """Return the network as one JSON object."""
-        return json.dumps(self.to_dict(), allow_nan=False)
-
     @classmethod
     def from_dict(cls, content: Any) -> Network:
         """Return the network that `to_dict` wrote.
@@ -145,17 +142,6 @@ class Network:
         if not isinstance(layers, list):
             raise RecipeError(f'a network needs a list under "layers"; got {content!r:.60}. Write it again.')
         return cls(tuple(_layer(at, layer) for at, layer in enumerate(layers)))
-
-    @classmethod
-    def from_json(cls, text: str) -> Network:
-        """Return the network that `to_json` wrote.
-
-        Raises
-        ------
-        RecipeError, ShapeError
-            If it is not one.
-        """
-        return cls.from_dict(parsed(text, "a network", RecipeError))
 
     def __repr__(self) -> str:
         return f"Network([{', '.join(map(repr, self.layers))}])"

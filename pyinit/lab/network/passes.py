@@ -10,25 +10,26 @@ Norms and skips are NumPy's, in operations that round alike everywhere; the prod
 pyinit's own activations are the kernels'. So bits depend on neither threads nor instruction set, unless the
 activation is a user's function: its bits are those that it returns on this machine.
 
-Arrays are float32 and without gaps, and kernels are called without the checks of the file `fused`:
-in a step of small layers these take as long as a product. What is not finite may warn: callers use
-`numpy.errstate`.
+What is not finite may warn: callers use `numpy.errstate`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from ... import _core
 from ...linalg.normalization import Normalized, normalize
-from ...linalg.statistics import Asked, Moments, Question, found, statistics
+from ...linalg.statistics import Moments, Question, statistics
+from ...linalg.sums import total
 from ...theory.activation import Activation
+from ...theory.activation import activation as resolved
+from . import fused
 from .dense import Dense
+from .fused import Array, Take, fresh
 
 __all__ = [
     "Gradients",
@@ -46,15 +47,13 @@ __all__ = [
     "stream_of",
 ]
 
-Array: TypeAlias = npt.NDArray[np.float32]
-Take: TypeAlias = Callable[[int, int], Array]
+_LINEAR = resolved("linear")
 
 
 class Parts(NamedTuple):
     """A layer's parameters, or the places of their gradients; None for what is not there or not wanted.
 
-    The weight is an array, or what ``Drawn.given()`` returns. Scale and shift are those of a norm; None
-    stands for 1 and 0.
+    The weight is an array, or `Drawn`. Scale and shift are those of a norm; None stands for 1 and 0.
     """
 
     weight: Any
@@ -69,10 +68,6 @@ class Questions(NamedTuple):
     entering: Question
     activation: Question
     weight: Question
-
-    def asked(self) -> tuple[Asked, Asked, Asked]:
-        """Return the questions as the kernels take them."""
-        return self.entering.asked(), self.activation.asked(), self.weight.asked()
 
 
 class Inside(NamedTuple):
@@ -104,11 +99,6 @@ class Gradients(NamedTuple):
     of_weight: Moments | None
 
 
-def fresh(rows: int, columns: int) -> Array:
-    """Return a matrix to be written whole."""
-    return np.empty((rows, columns), np.float32)
-
-
 def parts_of(parameters: Mapping[str, Array], at: int) -> Parts:
     """Return the parameters of layer `at` from those of its network, by name."""
     names = ("weight", "bias", "norm.weight", "norm.bias")
@@ -133,21 +123,22 @@ def forward(
     the mean and variance of those rows. If the kernel runs the whole layer, `take` makes the arrays.
     """
     if is_fused(layer):
-        phi = layer.activation
-        y = take(len(x), layer.units)
-        z = take(len(x), layer.units) if keep_z else None
-        name, parameter = phi.name, phi.parameter or 0.0
-        asked: tuple[Any, Any, Any] = (None, None, None) if ask is None else ask.asked()
-        of = _core.layer_forward(x, parts.weight, parts.bias, name, parameter, z, y, *asked, threads)
-        z = y if z is None else z
-        answers = None
-        if ask is not None:
-            answers = (
-                found(of[0], ask.entering),
-                found(of[1], ask.activation, layer.units),
-                found(of[2], ask.weight),
-            )
-        return Pass(x, Inside(z, z, None), y, answers)
+        wanted: tuple[Question | None, ...] = (None, None, None) if ask is None else ask
+        made = fused.forward(
+            x,
+            parts.weight,
+            layer.activation,
+            bias=parts.bias,
+            keep_z=keep_z,
+            ask_z=wanted[0],
+            ask_y=wanted[1],
+            ask_weight=wanted[2],
+            threads=threads,
+            take=take,
+        )
+        z = made.y if made.z is None else made.z
+        found = None if ask is None else cast("tuple[Moments, Moments, Moments]", made[2:])
+        return Pass(x, Inside(z, z, None), made.y, found)
     z, of_weight = _product(layer, parts, x, threads, ask)
     within = inside(layer, parts, _joined(layer, z, stream), like)
     y = applied(layer.activation, within.entering, slope=False)
@@ -193,18 +184,22 @@ def backward(
 
     `stream` is what comes back to z by a skip after it. `over` where z and dy may be written over.
     """
-    asked = None if ask_weight is None else ask_weight.asked()
     z, normalized = within.z, within.normalized
     if is_fused(layer) and stream is None:
-        phi, parameter = layer.activation.name, layer.activation.parameter or 0.0
-        dz = z if over else np.empty_like(z)
-        dx = None
-        if want_inputs:
-            dx = dy if over and dy.shape == x.shape else np.empty_like(x)
-        of = _core.layer_backward(
-            x, parts.weight, phi, parameter, z, dy, dz, dx, into.weight, into.bias, None, asked, threads
+        back = fused.backward(
+            x,
+            parts.weight,
+            layer.activation,
+            z,
+            dy,
+            dw=into.weight,
+            db=into.bias,
+            want_dx=want_inputs,
+            over=over,
+            ask_dw=ask_weight,
+            threads=threads,
         )
-        return Gradients(dz, dx, None, None if ask_weight is None else found(of[1], ask_weight))
+        return Gradients(back.dz, back.dx, None, back.of_dw)
     entering: Array = dy * applied(layer.activation, within.entering, slope=True)
     dz = entering
     if normalized is not None:
@@ -215,27 +210,23 @@ def backward(
     if stream is not None:
         dz = dz + stream
     branch = dz if layer.branch is None else np.float32(layer.branch) * dz
-    dx = np.empty_like(x) if want_inputs else None
-    of = _core.layer_backward(
+    back = fused.backward(
         x,
         parts.weight,
-        "linear",
-        0.0,
+        _LINEAR,
         z,
         branch,
-        np.empty_like(z),
-        dx,
-        into.weight,
-        into.bias,
-        None,
-        asked,
-        threads,
+        dw=into.weight,
+        db=into.bias,
+        want_dx=want_inputs,
+        ask_dw=ask_weight,
+        threads=threads,
     )
     return Gradients(
         dz if normalized is None else entering,
-        dx,
+        back.dx,
         None if layer.branch is None else dz,
-        None if ask_weight is None else found(of[1], ask_weight),
+        back.of_dw,
     )
 
 
@@ -267,10 +258,15 @@ def silent_share(layer: Dense, entering: Array, y: Array) -> float:
 def _product(
     layer: Dense, parts: Parts, x: Array, threads: int, ask: Questions | None
 ) -> tuple[Array, Moments | None]:
-    z = np.empty((len(x), layer.units), np.float32)
-    asked = None if ask is None else ask.weight.asked()
-    of = _core.layer_forward(x, parts.weight, parts.bias, "linear", 0.0, None, z, None, None, asked, threads)
-    return z, None if ask is None else found(of[2], ask.weight)
+    made = fused.forward(
+        x,
+        parts.weight,
+        _LINEAR,
+        bias=parts.bias,
+        ask_weight=None if ask is None else ask.weight,
+        threads=threads,
+    )
+    return made.y, made.of_weight
 
 
 def _joined(layer: Dense, product: Array, stream: Array | None) -> Array:
@@ -284,5 +280,5 @@ def _joined(layer: Dense, product: Array, stream: Array | None) -> Array:
 
 def _down(x: Array) -> Array:
     """Return the column sums, in float64 from the first row to the last, as the kernel's."""
-    total: Array = np.add.accumulate(x, 0, np.float64)[-1].astype(np.float32)
-    return total
+    sums: Array = total(x).astype(np.float32)
+    return sums

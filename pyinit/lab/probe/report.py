@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, fields
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...errors import FormatError
 from ...linalg.statistics import Moments
-from ...stream.strict_json import finite, number, parsed
+from ...stream.strict_json import JsonObject, finite, restored
 from .prediction.prediction import Prediction
 from .record import LayerReport, Record
 from .verdict.verdict import Verdict
@@ -26,7 +25,7 @@ _FORMAT = 1
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Report(Record):
+class Report(Record, JsonObject):
     """What a network does before it has learned anything, layer by layer; `print` shows a table.
 
     Parameters
@@ -54,6 +53,8 @@ class Report(Record):
     >>> pi.Report.from_json(report.to_json()) == report
     True
     """
+
+    _json_name: ClassVar[str] = "a report"
 
     def __eq__(self, other: object) -> bool:
         # by what is written: a loss that is NaN is not equal to itself
@@ -90,47 +91,17 @@ class Report(Record):
         """Return the report as a dict of JSON values; infinities and NaN become strings."""
         content: dict[str, Any] = {"report": _FORMAT}
         content |= {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
-        result: dict[str, Any] = finite(content)
-        return result
-
-    def to_json(self) -> str:
-        """Return the report as one JSON object."""
-        return json.dumps(self.to_dict(), allow_nan=False)
+        return dict(finite(content))
 
     @classmethod
-    def from_dict(cls, content: Any) -> Report:
-        """Return the report that `to_dict` wrote.
-
-        Raises
-        ------
-        FormatError
-            If it is not one.
-        """
-        if not isinstance(content, dict) or content.get("report") != _FORMAT:
-            raise FormatError(
-                f'a report needs "report": {_FORMAT}; got {content!r:.60}. Read what to_json wrote.'
-            )
-        try:
-            values = {name: value for name, value in content.items() if name != "report"}
-            values["inputs"] = Moments.from_dict(values["inputs"])
-            values["verdict"] = Verdict.from_dict(values["verdict"])
-            values["loss"] = number(values["loss"])
-            values["layers"] = tuple(_layer(layer) for layer in values["layers"])
-            return cls(**values)
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
-            reason = " ".join(str(error).split())
-            raise FormatError(f"not a report that to_json wrote: {reason}. Write it again.") from None
-
-    @classmethod
-    def from_json(cls, text: str) -> Report:
-        """Return the report that `to_json` wrote.
-
-        Raises
-        ------
-        FormatError
-            If it is not one.
-        """
-        return cls.from_dict(parsed(text, "a report", FormatError))
+    def _read(cls, content: dict[str, Any]) -> Report:
+        if content.pop("report", None) != _FORMAT:
+            raise FormatError(f'a report needs "report": {_FORMAT}. Read what to_json wrote.')
+        content["inputs"] = Moments.from_dict(content["inputs"])
+        content["verdict"] = Verdict.from_dict(content["verdict"])
+        content["loss"] = restored(content["loss"])
+        content["layers"] = tuple(_layer(layer) for layer in content["layers"])
+        return cls(**content)
 
 
 def _plain(value: Any) -> Any:
@@ -149,7 +120,7 @@ def _layer(content: Any) -> LayerReport:
     values = dict(content)
     values["moments"] = {kind: Moments.from_dict(item) for kind, item in values["moments"].items()}
     values["predictions"] = {
-        kind: Prediction(**{name: number(value) for name, value in item.items()})
+        kind: Prediction(**{name: restored(value) for name, value in item.items()})
         for kind, item in values["predictions"].items()
     }
     values["verdict"] = Verdict.from_dict(values["verdict"])

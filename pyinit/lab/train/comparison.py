@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...data import Dataset
 from ...errors import FormatError, LabelError, RecipeError, ShapeError
 from ...recipes.names import suggestion
 from ...recipes.recipe import Recipe
-from ...stream.strict_json import parsed
+from ...stream.strict_json import JsonObject
 from ..network.dense import ACTIVATION, BIAS, Dense, Norm
 from ..network.network import Network, mlp
 from .history import History
@@ -26,7 +25,7 @@ __all__ = ["Comparison", "compare"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Comparison:
+class Comparison(JsonObject):
     """Trainings by label; `print` shows a table, and ``comparison["he_normal"]`` is a `History`.
 
     Parameters
@@ -38,8 +37,16 @@ class Comparison:
     ------
     RecipeError
         If there is none.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> found = pi.compare(["zeros", "he_normal"], pi.data.moons(100), widths=[2, 8, 2], steps=5)
+    >>> list(found), found["zeros"].losses.round(4).tolist()
+    (['zeros', 'he_normal'], [0.6931, 0.6931, 0.6931, 0.6931, 0.6931])
     """
 
+    _json_name: ClassVar[str] = "a comparison"
     histories: Mapping[str, History]
 
     def __post_init__(self) -> None:
@@ -94,24 +101,10 @@ class Comparison:
         """Return every history, without parameters, as a dict of JSON values."""
         return {label: history.to_dict() for label, history in self.histories.items()}
 
-    def to_json(self) -> str:
-        """Return every history, without parameters, as one JSON object."""
-        return json.dumps(self.to_dict(), allow_nan=False)
-
     @classmethod
-    def from_json(cls, text: str) -> Comparison:
-        """Return the comparison that `to_json` wrote, without parameters.
-
-        Raises
-        ------
-        FormatError
-            If it is not one, or a history in it cannot be read.
-        """
-        content = parsed(text, "a comparison", FormatError)
-        if not isinstance(content, dict) or not content:
-            raise FormatError(
-                f"a comparison needs histories by label; got {content!r:.60}. Read what to_json wrote."
-            )
+    def _read(cls, content: dict[str, Any]) -> Comparison:
+        if not content:
+            raise FormatError("a comparison needs histories by label; got none. Read what to_json wrote.")
         return cls({label: History.from_dict(one) for label, one in content.items()})
 
 
@@ -135,17 +128,17 @@ def compare(
     Parameters
     ----------
     recipes : iterable, or mapping of str
-        Of what `mlp` takes as recipe, or of whole networks, by label; without labels they are called by their
-        names.
+        Of what `mlp` takes as recipe, or of whole networks, by label; without labels, their names are the
+        labels.
     data : Dataset
     widths : sequence of int
-        As `mlp` takes it; needed by recipes.
+        As in `mlp`; recipes need it.
     activation, bias, norm, residual, output_activation
-        As `mlp` takes them, with its defaults. They, and `widths`, are for recipes: a network brings its own.
+        As in `mlp`, with its defaults. They and `widths` apply to recipes: a network has its own.
     progress : callable, optional
         Called with (steps done, steps in all), over all trainings.
     **options
-        As `train` takes them.
+        As in `train`.
 
     Returns
     -------
@@ -154,8 +147,8 @@ def compare(
     Raises
     ------
     RecipeError
-        If there is no recipe, two have one label, widths are missing, or a network is not what an option
-        beside it says; before anything is trained.
+        If there is no recipe, two share a label, widths are missing, or a network contradicts an option.
+        Nothing is trained then.
     ShapeError, DataError, RecipeError
         As `mlp` and `train`.
 
@@ -210,7 +203,7 @@ def _widths(widths: Sequence[int] | None, label: str) -> Sequence[int]:
     return widths
 
 
-# what a layer has of each option of mlp
+# the field of a layer that each option of mlp sets
 _FIELDS = {
     "activation": "activation",
     "bias": "bias",
@@ -223,7 +216,7 @@ _FIELDS = {
 def _checked(
     label: str, network: Network, widths: Sequence[int] | None, options: Mapping[str, Any]
 ) -> Network:
-    """Return a network, if it is what options beside it say: they cannot change it."""
+    """Return a network, unless it contradicts an option: options cannot change it."""
     if widths is not None and tuple(widths) != network.widths:
         raise RecipeError(
             f"{label} is a network of widths {list(network.widths)}; got widths={list(widths)} for it. "
@@ -253,7 +246,7 @@ def _of_widths(network: Network, name: str, value: Any) -> tuple[Dense, ...]:
 
 
 def _places(name: str, pairs: list[bool]) -> list[bool]:
-    """Return what is said of the layers that an option is for."""
+    """Return the part of the layers that an option applies to."""
     if name == "activation":
         return pairs[:-1]
     return pairs[-1:] if name == "output_activation" else pairs

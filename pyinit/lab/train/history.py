@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import asdict, dataclass, fields
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ...errors import ArgumentError, FormatError, PyinitError
 from ...linalg.statistics import Moments
-from ...stream.strict_json import finite, number, parsed
+from ...stream.strict_json import JsonObject, finite, restored
 from ..network.network import Network
 from ..probe.measure.axes import KINDS
 from .optimizers import optimizer_from
@@ -25,12 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["History"]
 
-# what moments say in a number
+# the statistics of moments that are single numbers
 _STATISTICS = {field.name for field in fields(Moments)} - {"histogram"} | {"second_moment", "std"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class History(Record):
+class History(Record, JsonObject):
     """One training, from the first loss to the last score; `print` shows a table.
 
     Parameters
@@ -56,7 +55,16 @@ class History(Record):
         history read from JSON.
     divergence : Divergence or None
         Where a number was not finite, which ended the training.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> history = pi.train(pi.mlp([2, 8, 2], "relu"), pi.data.moons(100), steps=5)
+    >>> history.losses.shape, history.metric, history.divergence
+    ((5,), 'accuracy', None)
     """
+
+    _json_name: ClassVar[str] = "a history"
 
     @property
     def final_score(self) -> float:
@@ -143,7 +151,7 @@ class History(Record):
         """Return all but the parameters as a dict of JSON values; infinities and NaN become strings."""
         content = {
             "data": self.data,
-            "network": _said(self.network),
+            "network": _written(self.network),
             "optimizer": self.optimizer.to_dict(),
             "loss": self.loss,
             "metric": self.metric,
@@ -153,57 +161,28 @@ class History(Record):
             "snapshots": [asdict(one) for one in self.snapshots],
             "divergence": None if self.divergence is None else asdict(self.divergence),
         }
-        result: dict[str, Any] = finite(content)
-        return result
-
-    def to_json(self) -> str:
-        """Return all but the parameters as one JSON object."""
-        return json.dumps(self.to_dict(), allow_nan=False)
+        return dict(finite(content))
 
     @classmethod
-    def from_dict(cls, content: Any) -> History:
-        """Return the history that `to_dict` wrote, without parameters.
-
-        Raises
-        ------
-        FormatError
-            If it is not one, or its network has an activation that is a function, or weights that are an
-            array, which JSON does not hold.
-        """
-        if not isinstance(content, dict) or not isinstance(content.get("network"), dict):
+    def _read(cls, content: dict[str, Any]) -> History:
+        if not isinstance(content["network"], dict):
             raise FormatError(
                 "a history needs a network that JSON can hold, without functions and arrays; got "
-                f"{content!r:.60}. Read what to_json wrote."
+                f"{content['network']!r:.60}. Train such a network to read its history again."
             )
-        try:
-            values = dict(content)
-            values["network"] = Network.from_dict(values["network"])
-            values["optimizer"] = optimizer_from(values["optimizer"])
-            values["losses"] = np.array([number(loss) for loss in values["losses"]], np.float64)
-            values["scores"] = tuple(_score(**score) for score in values["scores"])
-            values["snapshots"] = tuple(_snapshot(**one) for one in values["snapshots"])
-            if values["losses"].ndim != 1 or not values["losses"].size or not values["scores"]:
-                raise ValueError("it needs losses and scores, one after the other")
-            depth = len(values["network"].layers)
-            if any(len(one.layers) != depth for one in values["snapshots"]):
-                raise ValueError(f"snapshots are of {depth} layers, as the network")
-            if values["divergence"] is not None:
-                values["divergence"] = Divergence(**values["divergence"])
-            return cls(**values, parameters={})
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
-            reason = " ".join(str(error).split())
-            raise FormatError(f"not a history that to_json wrote: {reason}. Write it again.") from None
-
-    @classmethod
-    def from_json(cls, text: str) -> History:
-        """Return the history that `to_json` wrote, without parameters.
-
-        Raises
-        ------
-        FormatError
-            As `from_dict`.
-        """
-        return cls.from_dict(parsed(text, "a history", FormatError))
+        network = content["network"] = Network.from_dict(content["network"])
+        content["optimizer"] = optimizer_from(content["optimizer"])
+        content["losses"] = np.array(restored(content["losses"]), np.float64)
+        content["scores"] = tuple(_score(**score) for score in content["scores"])
+        content["snapshots"] = tuple(_snapshot(**one) for one in content["snapshots"])
+        if content["losses"].ndim != 1 or not content["losses"].size or not content["scores"]:
+            raise ValueError("it needs losses and scores, one after the other")
+        depth = len(network.layers)
+        if any(len(one.layers) != depth for one in content["snapshots"]):
+            raise ValueError(f"snapshots are of {depth} layers, as the network")
+        if content["divergence"] is not None:
+            content["divergence"] = Divergence(**content["divergence"])
+        return cls(**content, parameters={})
 
 
 def _score(epoch: int, step: int, train: Any, test: Any) -> Score:
@@ -215,7 +194,7 @@ def _snapshot(step: int, layers: list[dict[str, Any]]) -> Snapshot:
     return Snapshot(step, tuple(kinds))
 
 
-def _said(network: Network) -> Any:
+def _written(network: Network) -> Any:
     try:
         return network.to_dict()
     except PyinitError:

@@ -1,4 +1,4 @@
-"""What a network is trained for: a loss, targets as the loss takes them, and the score people read."""
+"""The objective of a training: a loss, the targets in its form, and a score that people can read."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ...data import Dataset
 from ...errors import ArgumentError, ShapeError
+from ...linalg.sums import mean
 from ..network.loss import LOSSES
 
 __all__ = ["Objective", "objective_of"]
@@ -20,7 +21,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Objective:
-    """A loss by name, targets as it takes them, and the way back from outputs to a score.
+    """A loss by name, the targets in its form, and what turns outputs into a score.
 
     Parameters
     ----------
@@ -47,9 +48,9 @@ class Objective:
         """Return the root mean squared error in the targets' own unit, or the share of right classes."""
         if self.metric == "rmse":
             apart = output[:, 0].astype(np.float64) * self.sd + self.mean - wanted
-            return math.sqrt(float(np.add.accumulate(np.square(apart))[-1]) / len(apart))
+            return math.sqrt(mean(np.square(apart)))
         chosen = output[:, 0] > 0 if self.loss == "logistic" else output.argmax(axis=1)
-        # a NaN is no answer
+        # a NaN counts as a wrong answer
         right = (chosen == wanted) & np.isfinite(output).all(axis=1)
         return int(np.count_nonzero(right)) / len(wanted)
 
@@ -83,7 +84,7 @@ def _regression(data: Dataset, units: int, loss: str | None) -> Objective:
     if units != 1:
         raise ShapeError(f"a regression on {data.name} needs 1 output unit; got {units}. End with width 1.")
     known = data.targets[data.train].astype(np.float64)
-    mean = float(np.add.accumulate(known)[-1]) / len(known)
-    sd = math.sqrt(float(np.add.accumulate(np.square(known - mean))[-1]) / len(known)) or 1.0
-    scaled = (data.targets.astype(np.float64) - mean) / sd
-    return Objective("mse", scaled.astype(np.float32), "rmse", mean, sd)
+    centre = float(mean(known))
+    sd = math.sqrt(mean(np.square(known - centre))) or 1.0
+    scaled = (data.targets.astype(np.float64) - centre) / sd
+    return Objective("mse", scaled.astype(np.float32), "rmse", centre, sd)

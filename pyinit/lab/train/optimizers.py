@@ -1,4 +1,4 @@
-"""SGD, momentum and Adam: what a step adds to all parameters, which lie in one vector.
+"""SGD, momentum and Adam: how a step updates the parameters, which lie in one vector.
 
 Every operation is one of + - * / and sqrt on float32, rounded once: the same bits on every machine.
 """
@@ -15,28 +15,27 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import RecipeError
-from ...stream.arguments import flag, number
+from ...stream.arguments import flag, number, share
 
 __all__ = ["SGD", "Adam", "Momentum", "Optimizer", "optimizer_from", "optimizer_of"]
 
 Vector: TypeAlias = npt.NDArray[np.float32]
 Step: TypeAlias = Callable[[Vector, Vector], None]
-"""Changes parameters by their gradient, in place; the gradient is spent."""
+"""Updates parameters by their gradient, in place; the gradient is overwritten."""
 
 
 @dataclass(frozen=True)
 class Optimizer(ABC):
-    """How parameters follow their gradient; frozen and printable."""
+    """A rule that updates parameters by their gradient; frozen and printable."""
 
     learning_rate: float
 
     def __post_init__(self) -> None:
-        if number("learning_rate", self.learning_rate) <= 0:
-            raise RecipeError(f"learning_rate must be above 0; got {self.learning_rate!r}. Use 0.01.")
+        number("learning_rate", self.learning_rate, above=0.0, advice="Use 0.01.")
 
     @abstractmethod
     def start(self, size: int) -> Step:
-        """Return the steps of one training of `size` parameters, which remember what went before."""
+        """Return the step of a new training of `size` parameters, with a state of its own."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the name and every number as JSON values."""
@@ -69,7 +68,7 @@ class SGD(Optimizer):
     learning_rate: float = 0.1
 
     def start(self, size: int) -> Step:
-        """Return the steps of one training."""
+        """Return the step of a new training."""
         rate = np.float32(self.learning_rate)
 
         def step(parameters: Vector, gradient: Vector) -> None:
@@ -110,11 +109,11 @@ class Momentum(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _share("momentum", self.momentum)
+        share("momentum", self.momentum, advice="Use 0.9.")
         flag("nesterov", self.nesterov)
 
     def start(self, size: int) -> Step:
-        """Return the steps of one training."""
+        """Return the step of a new training."""
         rate, kept = np.float32(self.learning_rate), np.float32(self.momentum)
         velocity, ahead = np.zeros(size, np.float32), np.empty(size, np.float32)
 
@@ -170,13 +169,12 @@ class Adam(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _share("beta1", self.beta1)
-        _share("beta2", self.beta2)
-        if number("epsilon", self.epsilon) <= 0:
-            raise RecipeError(f"epsilon must be above 0; got {self.epsilon!r}. Use 1e-8.")
+        share("beta1", self.beta1, advice="Use 0.9.")
+        share("beta2", self.beta2, advice="Use 0.999.")
+        number("epsilon", self.epsilon, above=0.0, advice="Use 1e-8.")
 
     def start(self, size: int) -> Step:
-        """Return the steps of one training."""
+        """Return the step of a new training."""
         kept1, kept2 = np.float32(self.beta1), np.float32(self.beta2)
         new1, new2 = np.float32(1.0 - self.beta1), np.float32(1.0 - self.beta2)
         epsilon = np.float32(self.epsilon)
@@ -215,7 +213,8 @@ def optimizer_of(spec: Any, learning_rate: float | None = None) -> Optimizer:
         spec = _NAMES[spec]()
     if not isinstance(spec, Optimizer):
         raise RecipeError(
-            f"optimizer is {', '.join(_NAMES)}, or such as pyinit.Adam(0.01); got {spec!r}. Choose one."
+            f"optimizer is {', '.join(_NAMES)}, or an object such as pyinit.Adam(0.01); got "
+            f"{spec!r}. Choose one."
         )
     return spec if learning_rate is None else replace(spec, learning_rate=learning_rate)
 
@@ -224,8 +223,3 @@ def optimizer_from(content: dict[str, Any]) -> Optimizer:
     """Return the optimizer that `Optimizer.to_dict` wrote."""
     values = dict(content)
     return _NAMES[values.pop("optimizer")](**values)
-
-
-def _share(what: str, value: Any) -> None:
-    if not 0 <= number(what, value) < 1:
-        raise RecipeError(f"{what} must be in [0, 1); got {value!r}. Use 0.9.")

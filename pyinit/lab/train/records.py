@@ -1,4 +1,4 @@
-"""What is kept of a training: scores, statistics of layers at some steps, where it broke."""
+"""The records of a training: scores, statistics of layers at some steps, and where it diverged."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Score:
-    """How well the network did after `step` steps, `epoch` epochs begun; test is None without test rows."""
+    """Scores after `step` steps, when `epoch` epochs had begun; `test` is None without test rows."""
 
     epoch: int
     step: int
@@ -34,7 +34,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Moments of each layer, by kind as in a `LayerReport`, on a step's batch, before it."""
+    """Moments of each layer on a step's batch, before the update; by kind, as in a `LayerReport`."""
 
     step: int
     layers: tuple[dict[str, Moments], ...]
@@ -108,7 +108,7 @@ def broken_at(step: int, made: list[Pass], back: list[Array], gradients: Mapping
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Record:
-    """What a training left; a `History` adds how it is printed, drawn and written."""
+    """The results of a training; a `History` adds how they are printed, drawn and written."""
 
     data: str
     network: Network
@@ -124,5 +124,5 @@ class Record:
 
     @property
     def steps(self) -> int:
-        """How many batches were looked at."""
+        """The number of batches, including one at which the training diverged."""
         return len(self.losses)

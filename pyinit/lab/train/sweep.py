@@ -1,4 +1,4 @@
-"""All layers of a network on a batch, forward and back, with every parameter's gradient."""
+"""Forward and backward passes through all layers of a network, with every parameter's gradient."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["backward", "forward", "outputs", "parts_by_layer", "threads_for"]
 
 Array: TypeAlias = npt.NDArray[np.float32]
 
-# fma from which sharing a product saves more than starting threads costs
+# from this many fma on, sharing a product saves more time than starting threads costs
 _SHARED = 1 << 25
 
 
 def threads_for(network: Network, rows: int, threads: int | None) -> int:
-    """Return the threads for batches of so many rows, 0 for all there are; bits do not depend on it."""
+    """Return the number of threads for batches of so many rows, 0 for all; bits do not depend on it."""
     largest = max(layer.inputs * layer.units for layer in network.layers)
     return 1 if rows * largest < _SHARED else threads or 0
 

@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ...data import Dataset, batches
-from ...data.order import whole
 from ...errors import DataError, RecipeError, ShapeError
-from ...stream.arguments import check_threads
+from ...stream.arguments import check_threads, count, is_integer
 from ...stream.key import Key, as_key
 from ..network.dense import Dense
 from ..network.network import Network, as_network
@@ -32,7 +31,7 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class _Length:
-    """How long a training is, in steps and epochs."""
+    """The length of a training, in steps, and the steps of an epoch."""
 
     steps: int
     per_epoch: int
@@ -56,10 +55,10 @@ def train(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> History:
-    """Train a network from its recipes, and keep what initializations are compared by.
+    """Train a network that starts from its recipes, and record what initializations are compared by.
 
     Each epoch goes through all training rows in an order that the key determines. A loss or gradient that is
-    not finite ends the training, and the history says where it began.
+    not finite ends the training, and the history names the first such number.
 
     Parameters
     ----------
@@ -70,9 +69,9 @@ def train(
         the training rows, so that an output of 0 predicts their mean.
     optimizer : {"sgd", "momentum", "adam"} or SGD, Momentum, Adam
     learning_rate : float, optional
-        In place of the optimizer's own: 0.1, 0.01 and 0.001.
+        Replaces the optimizer's own, which is 0.1, 0.01 or 0.001.
     epochs, steps : int, optional
-        How long, one of them; 5 epochs by default.
+        How long to train: one of them; by default 5 epochs.
     batch_size : int
         The last batch of an epoch may have fewer rows.
     loss : {"mse", "cross_entropy", "logistic"}, optional
@@ -81,10 +80,10 @@ def train(
     key : int or Key
         Determines parameters and the order of rows; an int is a seed.
     record : int, "step", "epoch" or None
-        At which steps to keep moments of layers: every so many, every one, the first of each epoch; the last
-        step besides; None for never.
+        The steps at which moments of layers are recorded: every n-th, every one, or the first of each epoch,
+        and always the last; None for none.
     score : {"epoch", "end"}
-        When to predict all rows.
+        When all rows are scored: after each epoch, or only at the end.
     bins : int
         Bins of each histogram.
     range : (float, float) or mapping of str to (float, float), optional
@@ -103,15 +102,15 @@ def train(
     ShapeError
         If the network does not fit the data.
     DataError
-        If the data is no Dataset, or a batch has a single row where there is batch normalization.
+        If the data is not a Dataset, or a batch has a single row where there is batch normalization.
     RecipeError
         If an option is not valid.
 
     Guarantees
     ----------
     Losses, scores, statistics and parameters are the same bits on every machine, for any number of threads
-    and any instruction set: each product and sum has one order, and no exp, log or power is a vendor's.
-    Activations that are functions are as reproducible as their function.
+    and any instruction set: each product and sum has one order, and exp and log are pyinit's own. An
+    activation given as a function is as reproducible as that function.
 
     Examples
     --------
@@ -137,7 +136,7 @@ def train(
     goal = objective_of(data, net.widths[-1], loss)
     how = optimizer_of(optimizer, learning_rate)
     rows = len(data.train)
-    size = min(whole(batch_size, "batch_size", 1), rows)
+    size = min(count("batch_size", batch_size, error=DataError), rows)
     length = _length(-(-rows // size), epochs, steps)
     if any(layer.norm == "batch" for layer in net.layers) and (size == 1 or rows % size == 1):
         raise DataError(
@@ -148,13 +147,13 @@ def train(
     if score not in ("epoch", "end"):
         raise RecipeError(f"score is 'epoch' or 'end'; got {score!r}. Choose one.")
     axes = axes_of(bins, range, False)
-    check_threads(threads)
+    threads = check_threads(threads)
     training = _Training(net, data, goal, how, where, threads)
     return training.run(length, size, every, score == "epoch", axes, progress)
 
 
 class _Training:
-    """Parameters on their way: one vector, with a view for each name."""
+    """The state of a training: all parameters in one vector, with a view for each name."""
 
     def __init__(
         self,
@@ -173,7 +172,7 @@ class _Training:
         shapes = {name: values.shape for name, values in drawn.items()}
         self.parameters = _views(self._vector, shapes)
         self._gradients = _views(self._gradient, shapes)
-        # views: what updates change, they change
+        # views, which follow every update of the vector
         self._parts = parts_by_layer(network, self.parameters)
         self._places = parts_by_layer(network, self._gradients)
         self._rows_of = [data.part("train")] + ([data.part("test")] if len(data.test) else [])
@@ -253,19 +252,20 @@ def _views(vector: Array, shapes: dict[str, tuple[int, ...]]) -> dict[str, Array
 
 def _length(per_epoch: int, epochs: int | None, steps: int | None) -> _Length:
     if epochs is not None and steps is not None:
-        raise RecipeError("epochs and steps both say how long; got both. Leave one of them out.")
+        raise RecipeError("a training takes either epochs or steps; got both. Leave one of them out.")
     if steps is not None:
-        return _Length(whole(steps, "steps", 1), per_epoch)
-    return _Length(per_epoch * (5 if epochs is None else whole(epochs, "epochs", 1)), per_epoch)
+        return _Length(count("steps", steps, error=DataError), per_epoch)
+    whole = 5 if epochs is None else count("epochs", epochs, error=DataError)
+    return _Length(per_epoch * whole, per_epoch)
 
 
 def _every(record: Any, per_epoch: int) -> int:
-    """Return after how many steps to record again; 0 for never."""
+    """Return the number of steps from one record to the next; 0 for no records."""
     if record is None:
         return 0
     if isinstance(record, str) and record in ("step", "epoch"):
         return 1 if record == "step" else per_epoch
-    if isinstance(record, bool) or not hasattr(record, "__index__") or record < 1:
+    if not is_integer(record) or record < 1:
         raise RecipeError(
             f"record is a number of steps, 'step', 'epoch' or None; got {record!r}. Use 10 for every tenth."
         )

@@ -1,1 +1,1 @@
-"""What tables and pictures share: numbers as text, the figure and its colours."""
+"""What pictures share: the figure and its colours."""

@@ -1,1 +1,1 @@
-"""Code written for torch, drawing from pyinit's stream: `pyinit.torch.accelerate`."""
+"""Code written for torch draws from pyinit's stream: `pyinit.torch.accelerate`."""

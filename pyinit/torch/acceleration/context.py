@@ -1,4 +1,4 @@
-"""One `accelerate` block: which draws it takes from torch, and the key of each."""
+"""One `accelerate` block: which of torch's draws it takes over, and the key of each."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ...errors import PyinitError
 from ...stream.key import Key
 from ..draws import folded
 from ..tensor import check_lasting, fill
-from .requests import Reader, Request, read
+from .requests import Reader, Request, requested
 
-__all__ = ["Context", "current", "enter", "leave", "take"]
+__all__ = ["Context", "current", "enter", "filled", "leave"]
 
 
 class Context:
@@ -29,9 +29,9 @@ class Context:
     Attributes
     ----------
     fills : int
-        How many draws pyinit has made in the block so far.
+        The number of draws that pyinit has made in the block so far.
     left : bool
-        Whether the block is over.
+        Whether the block has ended.
     """
 
     def __init__(self, key: Key, threads: int | None) -> None:
@@ -40,19 +40,12 @@ class Context:
         self.left = False
         self._threads = threads
 
-    def take(self, request: Request, *, recorded: bool) -> bool:
-        """Fill the tensor of a request, or leave it untouched to torch and return False.
+    def fill(self, request: Request, *, recorded: bool) -> bool:
+        """Fill the tensor of a request; return False, without a change, if torch has to draw it.
 
-        Parameters
-        ----------
-        request : Request
-        recorded : bool
-            Whether autograd sees the draw: whether torch makes it without a ``no_grad`` of its own.
-
-        Raises
-        ------
-        LayoutError
-            If a draw that autograd does not see goes to a computed tensor, where the values would be lost.
+        `recorded` says whether autograd sees the draw, because torch makes it without a ``no_grad`` of its
+        own. If autograd does not see it and the tensor is computed, so that the values would be lost, this
+        raises a LayoutError.
         """
         if not (recorded and torch.is_grad_enabled()):
             check_lasting(request.tensor)
@@ -68,14 +61,14 @@ class Context:
 
 
 def _plain(tensor: torch.Tensor, *, recorded: bool) -> bool:
-    """Whether writing to a tensor's memory is all that torch would do, so that nobody can tell."""
+    """Return whether torch would do no more than write to the tensor's memory."""
     kind = type(tensor)
     return (
-        # torch may refuse the numbers, and then nothing is drawn
+        # torch may refuse the numbers even if it draws none
         tensor.numel() > 0
-        # subclasses that give operations another meaning have to see the operation
+        # a subclass that redefines operations has to see the operation
         and (kind is torch.Tensor or kind is torch.nn.Parameter or _inherits_all(kind))
-        # torch refuses to change a leaf, and records a change of other tensors
+        # torch refuses to change a leaf, and records a change of any other tensor
         and not (recorded and tensor.requires_grad and torch.is_grad_enabled())
     )
 
@@ -101,13 +94,13 @@ _stack = _Stack()
 
 
 def current() -> Context | None:
-    """Return the innermost context of this thread, or None where it is not to act."""
+    """Return the innermost context of this thread, or None if it must not act."""
     contexts = _entered()
     return contexts[-1] if contexts and not _watched() else None
 
 
 def _entered() -> list[Context]:
-    """Return this thread's contexts, of which the last one governs."""
+    """Return this thread's contexts; the last one governs."""
     contexts = _stack.contexts
     while contexts and contexts[-1].left:
         contexts.pop()
@@ -115,7 +108,7 @@ def _entered() -> list[Context]:
 
 
 def _watched() -> bool:
-    """Whether something has to see each operation: a mode, a transform of torch.func, tangents, a tracer."""
+    """Return whether a mode, a transform of torch.func, tangents or a tracer has to see each operation."""
     return (
         torch._C._len_torch_dispatch_stack() > 0
         or torch.autograd.forward_ad._current_level >= 0
@@ -130,17 +123,17 @@ def enter(context: Context) -> None:
 
 
 def leave(context: Context) -> None:
-    """Let the context outside of `context` govern again, whichever thread asks."""
+    """Let the context around `context` govern again, in whichever thread this is called."""
     context.left = True
     _entered()
 
 
-def take(
+def filled(
     reader: Reader, args: tuple[Any, ...], kwargs: dict[str, Any], *, recorded: bool = False
 ) -> torch.Tensor | None:
-    """Let the thread's context fill what a call asks for; return None if torch is to."""
+    """Return the tensor of a call, filled by the thread's context; or None if torch has to draw it."""
     context = current()
     if context is None:
         return None
-    request = read(reader, args, kwargs)
-    return request.tensor if request is not None and context.take(request, recorded=recorded) else None
+    request = requested(reader, args, kwargs)
+    return request.tensor if request is not None and context.fill(request, recorded=recorded) else None

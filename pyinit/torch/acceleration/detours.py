@@ -1,4 +1,4 @@
-"""Functions that are replaced while a block is open in any thread, and put back when the last one is left."""
+"""Functions that are replaced while a block is open in any thread, and restored after the last block."""
 
 from __future__ import annotations
 
@@ -12,23 +12,21 @@ from typing import Any, NamedTuple
 
 import torch
 
-from . import requests
-from .context import take
-from .requests import Reader
+from ..meanings import CALLS
+from .context import filled
+from .requests import Reader, reader_of
 
 __all__ = ["install", "renew", "restore"]
 
-# The functions of torch.nn.init look these up when they are called: imported early, they are met too.
+# The functions of torch.nn.init look these up when they are called, so that early imports are met, too.
 _OF_TORCH: dict[str, Reader] = {
-    "_no_grad_normal_": requests.normal,
-    "_no_grad_trunc_normal_": requests.truncated_normal,
-    "_no_grad_uniform_": requests.uniform,
+    f"_no_grad_{name}": reader_of(CALLS[name]) for name in ("normal_", "trunc_normal_", "uniform_")
 }
 
-# timm makes truncated normals of five operations and seven; its models import the second one early.
+# timm makes truncated normals in five or seven operations; its models import the second function early.
 _OF_TIMM: dict[str, Reader] = {
-    "_trunc_normal_": requests.truncated_normal,
-    "trunc_normal_tf_": requests.truncated_normal_in_std,
+    "_trunc_normal_": reader_of(CALLS["trunc_normal_"]),
+    "trunc_normal_tf_": reader_of(CALLS["trunc_normal_tf_"]),
 }
 
 
@@ -42,12 +40,12 @@ class _Replaced(NamedTuple):
 _lock = threading.Lock()
 _blocks = 0
 _replaced: list[_Replaced] = []
-# how many modules were imported when they were last looked through
-_looked_through = 0
+# the number of imported modules at the last search
+_searched = 0
 
 
 def install() -> None:
-    """Count a block that is entered; replace what is not replaced yet."""
+    """Count a block that is entered, and replace the functions that are not replaced yet."""
     global _blocks
     with _lock:
         _blocks += 1
@@ -55,48 +53,48 @@ def install() -> None:
 
 
 def renew() -> None:
-    """Replace what has been imported since; a block may be the first to import what it builds."""
-    if len(sys.modules) != _looked_through:
+    """Replace functions of newly imported modules; a block may be the first to import what it builds."""
+    if len(sys.modules) != _searched:
         with _lock:
             if _blocks > 0:
                 _replace()
 
 
 def restore() -> None:
-    """Count a block that is left; after the last one, put every original back."""
+    """Count a block that is left, and restore every original after the last one."""
     global _blocks
     with _lock:
         _blocks -= 1
         if _blocks == 0:
             _replace()
             for module, name, original, detour in _replaced:
-                # what others have put there is theirs to take away, and a detour without a block does nothing
+                # another's replacement is not ours to remove, and a detour without a block does nothing
                 if vars(module).get(name) is detour:
                     setattr(module, name, original)
             _replaced.clear()
 
 
 def _replace() -> None:
-    global _looked_through
-    _looked_through = len(sys.modules)
+    global _searched
+    _searched = len(sys.modules)
     known = {(each.module, each.name) for each in _replaced}
     originals = {each.detour: each.original for each in _replaced}
     for module, name, reader in _places():
         if (module, name) not in known:
-            found = vars(module)[name]
-            # a module imported since may have got a detour from the one it imports from
-            original = originals.get(found, found)
-            detour = found if found in originals else _detour(original, reader)
+            function = vars(module)[name]
+            # a newly imported module may have imported a detour
+            original = originals.get(function, function)
+            detour = function if function in originals else _detour(original, reader)
             _replaced.append(_Replaced(module, name, original, detour))
             setattr(module, name, detour)
 
 
-# A child must not inherit a lock that a thread holds which it does not have.
+# A forked child must not inherit a lock that is held by a thread which it does not have.
 os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 def _places() -> Iterator[tuple[ModuleType, str, Reader]]:
-    """Yield what is to be replaced, in the modules that are imported."""
+    """Yield the functions to replace in the modules that are imported."""
     for name, reader in _OF_TORCH.items():
         yield torch.nn.init, name, reader
     for place, module in list(sys.modules.items()):
@@ -109,7 +107,7 @@ def _places() -> Iterator[tuple[ModuleType, str, Reader]]:
 def _detour(original: Callable[..., Any], reader: Reader) -> Callable[..., Any]:
     @functools.wraps(original)
     def detour(*args: Any, **kwargs: Any) -> Any:
-        filled = None if torch.compiler.is_compiling() else take(reader, args, kwargs)
-        return original(*args, **kwargs) if filled is None else filled
+        tensor = None if torch.compiler.is_compiling() else filled(reader, args, kwargs)
+        return original(*args, **kwargs) if tensor is None else tensor
 
     return detour

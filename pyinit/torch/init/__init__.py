@@ -1,22 +1,23 @@
 """torch.nn.init on pyinit's stream: the same names, arguments, warnings and errors.
 
-What is not drawn (constants, identity, gains) is torch's own. Fans are those that torch counts, its mistakes
-for grouped and transposed convolutions included; ``pyinit.he_normal(layout="torch", groups=...)`` and
+What is not drawn (constants, identity, gains) is torch's own. Fans are counted as torch counts them, with its
+mistakes for grouped and transposed convolutions; ``pyinit.he_normal(layout="torch", groups=...)`` and
 ``transposed=True, stride=...`` count them right.
 
-A tensor that autograd knows to be computed, such as a parametrized weight, is refused: what torch writes
-there is lost. Under ``torch.no_grad()`` autograd knows nothing, and the write is lost here, too.
+A tensor that autograd knows to be computed, such as a parametrized weight, is refused, because torch loses
+what is written there. Under ``torch.no_grad()`` autograd knows nothing, and the write is lost here, too.
 
-torch's generator governs the draws, where none is given the one that `torch.manual_seed` seeds: each call
-takes one integer from it, which makes the key together with its seed. The values are
-pyinit's, not torch's: the same on every machine, for any number of threads and any strides, however large the
-tensors were that were drawn before. A meta or fake tensor has nothing to fill and takes nothing. Of a DTensor
-each rank fills what it holds, without communication: seed the generators of all ranks alike.
+torch's generator governs the draws: the one that is given, or else the one that `torch.manual_seed` seeds.
+Each call takes one integer from it, which makes the key together with the generator's seed. The values are
+pyinit's, not torch's: they are the same on every machine, for any number of threads and any strides, and they
+do not depend on the size of the tensors that were drawn before. A meta or fake tensor has nothing to fill and
+takes nothing. Each rank fills the part of a DTensor that it holds, without communication: seed the generators
+of all ranks alike.
 
-Beyond torch: `orthogonal_` in bfloat16 and float16, and of tensors without a flat view; a `sparse_` that
-heeds its generator. Refused, where torch writes infinities, zeros or something else than was asked for:
-numbers that are not finite or leave the dtype's range, a negative std of `trunc_normal_` and bounds beyond
-37 std, a sparsity outside [0, 1]; and complex tensors.
+Beyond torch, `orthogonal_` takes bfloat16, float16 and tensors without a flat view, and `sparse_` uses its
+generator for the zeros, too. Some calls are refused for which torch writes infinities, zeros or other values
+than requested: numbers that are not finite or leave the dtype's range, a negative std of `trunc_normal_` and
+bounds beyond 37 std, a sparsity outside [0, 1]; and complex tensors.
 """
 
 from __future__ import annotations
@@ -30,11 +31,12 @@ from torch import Tensor
 from torch.nn import init as _torch
 from torch.nn.init import calculate_gain
 
+from ..meanings import correct_fan, fans
 from ..tensor import check_lasting
 from .distributions import normal_, sparse_, trunc_normal_, uniform_
 from .orthogonal import orthogonal_
 from .patterns import dirac_
-from .scaling import fan, fans, kaiming_normal_, kaiming_uniform_, xavier_normal_, xavier_uniform_
+from .scaling import kaiming_normal_, kaiming_uniform_, xavier_normal_, xavier_uniform_
 
 __all__ = [
     "calculate_gain",
@@ -70,7 +72,7 @@ _P = ParamSpec("_P")
 
 
 def _written(function: Callable[_P, Tensor]) -> Callable[_P, Tensor]:
-    """Return torch's function, refusing a tensor that does not keep what is written to it."""
+    """Return torch's function, which then refuses a tensor that does not keep what is written to it."""
 
     @wraps(function)
     def written(*args: _P.args, **kwargs: _P.kwargs) -> Tensor:
@@ -89,7 +91,7 @@ zeros_ = _written(_torch.zeros_)
 
 
 def _deprecated(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Return torch's older name of a function, which warns."""
+    """Return a function under torch's older name, which warns."""
     new = function.__name__
     old = new.removesuffix("_")
 
@@ -116,6 +118,6 @@ kaiming_normal = _deprecated(kaiming_normal_)
 orthogonal = _deprecated(orthogonal_)
 sparse = _deprecated(sparse_)
 
-# private in torch, and called by name all the same
+# private in torch, and still called by name
 _calculate_fan_in_and_fan_out = fans
-_calculate_correct_fan = fan
+_calculate_correct_fan = correct_fan

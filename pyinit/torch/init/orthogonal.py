@@ -5,9 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ...errors import ShapeError
-from ...recipes.orthogonal import Orthogonal
-from ...recipes.recipe import Recipe
+from .. import meanings
 from .drawing import drawn
 
 __all__ = ["orthogonal_"]
@@ -16,25 +14,8 @@ __all__ = ["orthogonal_"]
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: torch.Generator | None = None) -> Tensor:
     """Fill a tensor with `gain` times orthonormal rows, or columns where these are fewer; Haar-distributed.
 
-    Parameters
-    ----------
-    tensor : torch.Tensor
-        Of 2 dimensions or more; all but the first are flattened into columns. bfloat16 and float16 are
-        computed in float32 and rounded once.
-    gain : float
-        Finite.
-    generator : torch.Generator, optional
-        By default the one that ``torch.manual_seed`` seeds.
-
-    Returns
-    -------
-    torch.Tensor
-        The same object.
-
-    Raises
-    ------
-    ShapeError
-        If the tensor has fewer than 2 dimensions.
+    All dimensions but the first are flattened into columns. bfloat16 and float16 are computed in float32 and
+    rounded once.
 
     References
     ----------
@@ -47,15 +28,5 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: torch.Generator | No
     >>> bool(torch.allclose(w @ w.T, torch.eye(3), atol=1e-6))
     True
     """
-    if tensor.ndimension() < 2:
-        raise ShapeError(
-            "Only tensors with 2 or more dimensions are supported; got shape "
-            f"{tuple(tensor.shape)}. Use normal_ for a vector."
-        )
-    if tensor.numel() == 0:
-        return tensor
-    return drawn(tensor, generator, _orthogonal, gain)
-
-
-def _orthogonal(gain: float) -> Recipe:
-    return Orthogonal(gain, layout="torch")
+    meaning = meanings.orthogonal_(tensor, gain)
+    return drawn(tensor, generator, meaning) if tensor.numel() else tensor

@@ -1,4 +1,4 @@
-"""How a module begins: by its constructor as it was recorded, or by the methods that write its tensors."""
+"""The initialization of a module: its recorded constructor, or the methods that write its tensors."""
 
 from __future__ import annotations
 
@@ -25,42 +25,42 @@ __all__ = ["forget", "named_tensors", "record"]
 
 
 def record(module: torch.nn.Module, prefix: str = "") -> dict[str, Recorded]:
-    """Record how the tensors of a module begin that are on the meta device; nothing is computed.
+    """Record the initialization of a module's tensors on the meta device, without computing anything.
 
-    Of modules that were built under `pyinit.torch.deferred`, all that the constructors did is known, and what
-    was done since; no method of theirs is run.
+    If a module was built under `pyinit.torch.deferred`, everything that its constructors did, and everything
+    that was done since, is known. None of its methods is run.
 
-    Of others, these are run, from the leaves up as constructors do: each module's own `reset_parameters()`,
-    `_reset_parameters()`, `init_weights()` and `_init_weights()` where it has them; the latter two are
-    applied to every module below if they take one; and of a transformers model, in which these two do not
-    count, `initialize_weights()`. Modules without meta tensors are left alone, and so is every real tensor. A
-    tied tensor begins as the first module that has it says, and as another only if that one says nothing; in
-    a transformers model as its own declaration of ties says.
+    For other modules, these methods are run from the leaves up, as constructors run them: each module's own
+    `reset_parameters()`, `_reset_parameters()`, `init_weights()` and `_init_weights()`, if it has them. The
+    latter two are applied to every module below if they take a module. In a transformers model
+    `initialize_weights()` is run instead of these two. Modules without meta tensors, and all real tensors,
+    stay unchanged. The first module that holds a tied tensor decides its initialization, or the next one if
+    the first does not write it; in a transformers model, the declared source of the tie decides.
 
     Parameters
     ----------
     module : torch.nn.Module
-        With parameters or buffers on the meta device. It stays on it.
+        A module with parameters or buffers on the meta device. It stays there.
     prefix : str
-        What stands before its names in the whole, for the streams; empty, or with a dot at its end.
+        The prefix of the module's names in the whole model, for the streams; empty, or with a dot at its end.
 
     Returns
     -------
     dict of str to Recorded
-        By name: parameters first, then buffers. Tied tensors share a cell. Some may be `unmade`: those of
-        which nothing is known, and those that something else than the methods has written to.
+        By name, parameters first, then buffers. Tied tensors share a cell. Some may be `unmade`: those of
+        which nothing is known, and those that were not only written by the methods.
 
     Raises
     ------
     LayoutError
         If a lazy module does not know its shapes yet, or a tensor is not strided.
     RecipeError
-        If a real tensor is one that a method would begin, since its constructor took no heed of the device.
+        If a method would initialize a real tensor, whose constructor ignored the device.
 
     Warns
     -----
     UserWarning
-        If modules that hold one tensor begin it in different ways.
+        If modules that hold one tensor initialize it in different ways.
 
     Examples
     --------
@@ -70,10 +70,10 @@ def record(module: torch.nn.Module, prefix: str = "") -> dict[str, Recorded]:
     >>> [write.content for write in record(layer)["weight"].writes]
     [Draw(recipe=normal())]
     """
-    # to walk through a large model takes milliseconds
+    # this walk through a large model takes milliseconds
     tensors = list(named_tensors(module))
     followed = any(isinstance(tensor, Followed) for _, tensor in tensors)
-    # what is looked up here is not to be recorded
+    # the accesses below must not be recorded
     with torch._C.DisableTorchFunctionSubclass() if followed else nullcontext():
         return _record(module, tensors, prefix)
 
@@ -90,38 +90,38 @@ def _record(
         if tensor.is_meta and tensor.layout is not torch.strided:
             raise LayoutError(
                 f"materialize needs strided tensors; '{name}' of {type(module).__name__} is "
-                f"{tensor.layout}. Make it real before, and it stays as it is."
+                f"{tensor.layout}. Make it real first; then it stays as it is."
             )
-    found: dict[str, Recorded] = {}
+    recordings: dict[str, Recorded] = {}
     meta = {name: tensor for name, tensor in tensors if tensor.is_meta}
     for name, tensor in meta.items():
         if (constructed := lasting_cell(tensor)) is not None:
-            found[name] = Recorded(name, View.of(tensor), constructed)
-    if found.keys() != meta.keys():
-        found = {**_begun(module, tensors, found), **found}
+            recordings[name] = Recorded(name, View.of(tensor), constructed)
+    if recordings.keys() != meta.keys():
+        recordings = {**_begun(module, tensors, recordings), **recordings}
         for name, why in _replaced(module, meta):
-            found[name].cell.add(Write(found[name].view, Lost(why)))
-    owned = {id(recorded.cell) for recorded in found.values()}
-    for recorded in found.values():
+            recordings[name].cell.add(Write(recordings[name].view, Lost(why)))
+    owned = {id(recorded.cell) for recorded in recordings.values()}
+    for recorded in recordings.values():
         inline(recorded.cell, owned)
-    name_draws(found, state_names(module, found, prefix))
-    return found
+    name_draws(recordings, state_names(module, recordings, prefix))
+    return recordings
 
 
 def _begun(
     module: torch.nn.Module, tensors: list[tuple[str, torch.Tensor]], constructed: Mapping[str, Recorded]
 ) -> dict[str, Recorded]:
-    """Record a module's own methods, which leave real tensors and recorded ones as they are."""
+    """Record a module's own methods; real tensors and those of recorded constructors stay unchanged."""
     kept = [tensor for name, tensor in tensors if not tensor.is_meta or name in constructed]
     meta = [tensor for _, tensor in tensors if tensor.is_meta]
     versions = {id(tensor): times_written(tensor) for tensor in meta}
     recorder = Recorder(kept)
-    found: dict[str, Recorded] = {}
+    recordings: dict[str, Recorded] = {}
     often: dict[str, tuple[int, int]] = {}
     with ExitStack() as stack:
         for tensor in meta:
             if not tensor.is_inference():
-                # recorded again, it is to look the same
+                # a second recording must find the same versions
                 preserved = torch.autograd._unsafe_preserve_version_counter(tensor)  # type: ignore[attr-defined]
                 stack.enter_context(preserved)
         with untied(module) as ties:
@@ -137,47 +137,47 @@ def _begun(
         for name, tensor in tensors:
             if tensor.is_meta and name not in constructed:
                 version = versions[id(tensor)]
-                found[name], times = ties.begun(name, tensor, recorder, writes, version)
+                recordings[name], times = ties.begun(name, tensor, recorder, writes, version)
                 often[name] = version, times
     if any(not tensor.is_meta for tensor in kept):
         refuse_real(module, methods)
     for name, why in of_counts(often):
-        if found[name].unmade is None:
-            found[name].cell.add(Write(found[name].view, Lost(why)))
+        if recordings[name].unmade is None:
+            recordings[name].cell.add(Write(recordings[name].view, Lost(why)))
     for name, why in (*of_libraries(module), *_cut(module)):
-        if name in found:
-            found[name].cell.add(Write(found[name].view, Lost(why)))
-    return found
+        if name in recordings:
+            recordings[name].cell.add(Write(recordings[name].view, Lost(why)))
+    return recordings
 
 
 def _replaced(module: torch.nn.Module, meta: Mapping[str, torch.Tensor]) -> Iterator[tuple[str, str]]:
-    """Yield the tensors of recorded constructors that others have taken the place of, and what to say."""
+    """Yield the names of tensors that have replaced those of recorded constructors, with the reason."""
     unknown = [name for name, tensor in meta.items() if lasting_cell(tensor) is None]
     for name, owner in zip(unknown, owners(module, unknown), strict=True):
         if was_deferred(owner):
             if was_added(owner, name.rpartition(".")[2]):
-                yield name, "it was added since the module was built under deferred()"
+                yield name, "it was added after the module was built under deferred()"
             else:
-                yield name, "it was replaced since it was built under deferred()"
+                yield name, "it was replaced after it was built under deferred()"
 
 
 def owners(module: torch.nn.Module, names: Iterable[str]) -> list[torch.nn.Module]:
-    """Return the modules that hold tensors of some names, which may end with a place in a list."""
+    """Return the modules that hold the tensors of some names, which may end with a position in a list."""
     modules = dict(module.named_modules(remove_duplicate=False))
-    found: list[torch.nn.Module] = []
+    holders: list[torch.nn.Module] = []
     for name in names:
         path = name.rpartition(".")[0]
         while path not in modules:
             path = path.rpartition(".")[0]
-        found.append(modules[path])
-    return found
+        holders.append(modules[path])
+    return holders
 
 
 def _cut(module: torch.nn.Module) -> Iterator[tuple[str, str]]:
-    """Yield parameters that a transformers model declares to be tied, and that are two on the meta device."""
+    """Yield parameters that a transformers model declares as tied, but that are two on the meta device."""
     parameters = dict(module.named_parameters(remove_duplicate=False))
     for target, source in declared_ties(module).items():
         one, other = parameters.get(target), parameters.get(source)
         if one is not None and other is not None and one is not other and one.is_meta and other.is_meta:
-            why = f"the model declares it to be tied to '{source}', and it is another; call tie_weights()"
+            why = f"the model declares it as tied to '{source}', but it is another tensor; call tie_weights()"
             yield target, why

@@ -25,9 +25,9 @@ _CONSTRUCTED = "_pyinit_constructed"
 
 
 class _Constructed:
-    """What a recorded constructor registered in a module, whose tensors may be replaced since: by shards.
+    """The tensors that a recorded constructor registered in a module; shards may have replaced them since.
 
-    It is an attribute of the module, so that copies of the module have copies of it.
+    It is an attribute of the module, so that a copy of the module has a copy of it.
     """
 
     def __init__(self, tensors: dict[str, torch.Tensor]) -> None:
@@ -37,26 +37,26 @@ class _Constructed:
         return _Constructed(copy.deepcopy(self.tensors, memo))
 
     def __getstate__(self) -> dict[str, Any]:
-        # a file knows nothing of a recording, but that there was one
+        # a file keeps only the fact that there was a recording
         return {"tensors": {}}
 
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Record what constructors do to parameters and buffers, instead of doing it: build modules within.
+    """Record the operations of constructors on parameters and buffers, instead of running them.
 
-    Memory, zeros, ones and random numbers are asked of the meta device; what is computed of numbers that are
-    known, such as a table of positions, is computed. `pyinit.torch.materialize` then makes the module as its
-    constructor would have, with all it drew that no method repeats: as torchvision's ResNet draws its
-    convolutions. Some constructors do less on the meta device: within the block, the ``device`` of a tensor
-    that is drawn later is the CPU.
+    Build modules in the block. Memory, zeros, ones and random numbers are allocated on the meta device;
+    values that follow from known numbers, such as a table of positions, are computed.
+    `pyinit.torch.materialize` then makes the module as its constructor would have made it, with all draws
+    that no method repeats, such as those of the convolutions in torchvision's ResNet. Some constructors do
+    less for the meta device, so the ``device`` of a tensor that is drawn later is the CPU within the block.
 
-    What is done to the module after the block is recorded, too, up to `pyinit.torch.materialize`: copies,
-    casts, parametrizations, hooks, pruning, functions of torch.nn.init, ``p.data.normal_()``, sharding. Its
-    tensors have classes of their own for that until then; each is a subclass of the one it had. If a tensor
-    was only drawn, a cast draws it in its new dtype, as on the meta device. A tensor that was replaced by one
-    of which nothing was recorded is named when the module is made, and so is one that was written to after it
-    was sharded; but what is written through the ``.data`` of a sharded tensor is not seen.
+    Operations on the module after the block are recorded, too, until `pyinit.torch.materialize`: copies,
+    casts, parametrizations, hooks, pruning, functions of torch.nn.init, ``p.data.normal_()``, sharding. For
+    this purpose each tensor has a class of its own until then, which is a subclass of its former class. If a
+    tensor was only drawn, a cast draws it in the new dtype, as on the meta device. `materialize` names a
+    tensor that was replaced by an unrecorded one, and a tensor that was written to after it was sharded; but
+    it does not see writes through the ``.data`` of a sharded tensor.
 
     Examples
     --------
@@ -79,12 +79,12 @@ def deferred() -> Iterator[None]:
     seen: dict[int, torch.nn.Module] = {}
 
     def mark(module: torch.nn.Module, name: str, tensor: torch.Tensor | None) -> None:
-        # other threads register their modules, too
+        # other threads call this hook, too
         if tensor is not None and not is_lazy(tensor) and tensor.is_meta and recorder.knows(tensor):
             seen[id(module)] = module
 
     def mark_below(module: torch.nn.Module, name: str, child: torch.nn.Module | None) -> None:
-        # copies of modules come without their parameters being registered
+        # the parameters of a copied module are not registered
         if Recorder.active() is recorder:
             for part in (module, *(() if child is None else child.modules())):
                 seen[id(part)] = part
@@ -106,7 +106,7 @@ def deferred() -> Iterator[None]:
 
 
 def _follow_all(module: torch.nn.Module, recorder: Recorder) -> None:
-    """Let every tensor that a module holds see what is done to it, if the recorder knows it."""
+    """Follow every tensor of a module that the recorder knows."""
     registered = {**module._parameters, **module._buffers}
     tensors = {name: tensor for name, tensor in registered.items() if tensor is not None}
     known = {
@@ -122,23 +122,23 @@ def _follow_all(module: torch.nn.Module, recorder: Recorder) -> None:
 
 
 def was_deferred(module: torch.nn.Module) -> bool:
-    """Tell whether a module, apart from those below it, was built by a recorded constructor."""
+    """Return whether a recorded constructor built a module; the modules below it do not count."""
     return _CONSTRUCTED in module.__dict__
 
 
 def made_by_constructor(module: torch.nn.Module, name: str) -> torch.Tensor | None:
-    """Return the tensor that a recorded constructor registered under a name, though it may be another now."""
+    """Return the tensor that a recorded constructor registered under a name, which may be replaced by now."""
     made: _Constructed | None = module.__dict__.get(_CONSTRUCTED)
     return None if made is None else made.tensors.get(name)
 
 
 def was_added(module: torch.nn.Module, name: str) -> bool:
-    """Tell whether a recorded constructor registered other tensors in a module, and none of this name."""
+    """Return whether a recorded constructor registered tensors in a module, but none of this name."""
     made: _Constructed | None = module.__dict__.get(_CONSTRUCTED)
     return made is not None and bool(made.tensors) and name not in made.tensors
 
 
 def forget_construction(module: torch.nn.Module) -> None:
-    """Forget of a module and those below it how they were built."""
+    """Forget the recorded constructors of a module and of those below it."""
     for part in module.modules():
         part.__dict__.pop(_CONSTRUCTED, None)

@@ -1,8 +1,8 @@
-"""Recorded writes that depend on others: what was drawn, what is computed of it, and what is constant."""
+"""How recorded writes depend on each other: which are drawn, computed from draws, or constant."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,14 +15,14 @@ from .recording import Call, Cell, Draw, Snapshot, Write
 
 __all__ = ["again", "following", "is_random", "last_constants"]
 
-# What decides every number itself.
+# Recipes that need no random numbers.
 _GIVEN = (Constant, Identity, Dirac, Bilinear, Pretrained)
 
 
 def again(writes: tuple[Write, ...], cells: Mapping[int, Cell]) -> tuple[Write, ...]:
-    """Return writes that compute the same of what the module's cells hold now."""
+    """Return writes that compute the same from the present contents of the module's cells."""
 
-    def of_now(value: Any) -> Any:
+    def current(value: Any) -> Any:
         if not isinstance(value, Snapshot):
             return value
         if id(value.cell) in cells:
@@ -30,13 +30,15 @@ def again(writes: tuple[Write, ...], cells: Mapping[int, Cell]) -> tuple[Write, 
             return Snapshot(cell, cell.writes, value.view)
         return replace(value, writes=again(value.writes, cells))
 
-    def each(write: Write) -> Write:
-        if not isinstance(write.content, Call):
-            return write
-        args, kwargs = tree_map(of_now, (write.content.args, dict(write.content.kwargs)))
-        return replace(write, content=replace(write.content, args=args, kwargs=kwargs))
+    return tuple(_reading(current, write) for write in writes)
 
-    return tuple(map(each, writes))
+
+def _reading(current: Callable[[Any], Any], write: Write) -> Write:
+    """Return a write whose call has other arguments."""
+    if not isinstance(write.content, Call):
+        return write
+    args, kwargs = tree_map(current, (write.content.args, dict(write.content.kwargs)))
+    return replace(write, content=replace(write.content, args=args, kwargs=kwargs))
 
 
 def following(
@@ -44,14 +46,14 @@ def following(
     changed: Mapping[int, tuple[tuple[Write, ...], Cell]],
     memo: dict[int, tuple[Write, ...]],
 ) -> tuple[Write, ...]:
-    """Return writes that read of changed cells what these hold now, where they read what these held at last.
+    """Return writes that read the present contents of changed cells if they read the last contents before.
 
-    So a target network is still a copy of the network, and singular vectors are those of the weight.
+    So a target network is still a copy of the network, and singular vectors are still those of the weight.
     """
     if id(writes) in memo:
         return memo[id(writes)]
 
-    def of_now(value: Any) -> Any:
+    def current(value: Any) -> Any:
         if not isinstance(value, Snapshot):
             return value
         if id(value.cell) in changed:
@@ -61,38 +63,32 @@ def following(
         inner = following(value.writes, changed, memo)
         return value if inner is value.writes else replace(value, writes=inner)
 
-    def each(write: Write) -> Write:
-        if not isinstance(write.content, Call):
-            return write
-        args, kwargs = tree_map(of_now, (write.content.args, dict(write.content.kwargs)))
-        return replace(write, content=replace(write.content, args=args, kwargs=kwargs))
-
     reads = any(True for write in writes for _ in getattr(write.content, "snapshots", ()))
-    memo[id(writes)] = tuple(map(each, writes)) if reads else writes
+    memo[id(writes)] = tuple(_reading(current, write) for write in writes) if reads else writes
     return memo[id(writes)]
 
 
 def last_constants(writes: tuple[Write, ...]) -> tuple[Write, ...]:
-    """Return the writes after the last one that is drawn at random, or that changes what is there."""
+    """Return the writes after the last one that is random or that changes existing values."""
     is_kept = [write.assigns and not is_random((write,)) for write in writes]
     first = len(writes) - is_kept[::-1].index(False) if False in is_kept else 0
     return writes[first:]
 
 
 def is_random(writes: tuple[Write, ...], held: Mapping[int, Cell] | None = None) -> bool:
-    """Tell whether something was drawn at random, or computed from what was.
+    """Return whether a write is drawn at random, or computed from a random draw.
 
-    What cells hold at last counts as known where it is read.
+    The last contents of the cells in `held` count as known if a write reads them.
     """
     held = {} if held is None else held
     seen: set[int] = set()
     waiting = [writes]
     while waiting:
-        found = waiting.pop()
-        if id(found) in seen:
+        current = waiting.pop()
+        if id(current) in seen:
             continue
-        seen.add(id(found))
-        for write in found:
+        seen.add(id(current))
+        for write in current:
             if isinstance(write.content, Draw) and not isinstance(write.content.recipe, _GIVEN):
                 return True
             reads = getattr(write.content, "snapshots", ())

@@ -1,4 +1,4 @@
-"""What the methods of a module on the meta device do not tell: signs that something else decided a tensor."""
+"""Signs that something else than the methods of a module on the meta device initialized a tensor."""
 
 from __future__ import annotations
 
@@ -18,33 +18,31 @@ from .replay import replay
 
 __all__ = ["of_counts", "of_libraries", "refuse_real", "warn_of_constructors"]
 
-# Libraries whose constructors draw: what their layers' methods repeat is not how their models begin.
+# Libraries whose constructors draw, so that the methods of their layers do not repeat the initialization.
 _DRAWN_BY_CONSTRUCTORS = ("timm", "torchvision")
-# Libraries whose modules say in methods how they begin.
+# Libraries whose modules initialize themselves in methods.
 _OWN_METHODS = ("torch", "transformers")
-# Functions that initialize, methods of tensors that write, and what torch does not count on the meta device.
+# Functions that initialize, methods of tensors that write, and functions that torch does not count on meta.
 _INITS = frozenset(name for name in dir(torch.nn.init) if name.endswith("_") and not name.startswith("_"))
 _WRITES = frozenset({"normal_", "uniform_", "fill_", "zero_", "copy_"})
 _UNCOUNTED = frozenset({"trunc_normal_", "orthogonal_", "sparse_", "dirac_"})
-# Makers of tensors that ignore `torch.device`.
+# Functions that make tensors and ignore `torch.device`.
 _LEGACY = frozenset({"Tensor", "FloatTensor", "DoubleTensor", "HalfTensor", "BFloat16Tensor", "normal"})
 
 
 def of_counts(often: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, str]]:
-    """Yield which meta tensors something else than the methods has written to, and what to say.
+    """Yield the meta tensors that were not only written by the methods, with the reason.
 
-    Parameters
-    ----------
-    often : mapping of str to pair of int
-        How often each meta tensor had been written to before, and how often the methods do that.
+    `often` has the number of writes to each meta tensor before, and the number that the methods make.
     """
     for name, (times, repeated) in often.items():
         if times > repeated:
-            yield name, f"it was written to {_times(times)}, and the methods do that {_times(repeated)}"
+            writes = "1 write" if times == 1 else f"{times} writes"
+            yield name, f"torch counts {writes} to it, of which the methods make {repeated}"
 
 
 def of_libraries(module: torch.nn.Module) -> Iterator[tuple[str, str]]:
-    """Yield the meta parameters of models whose constructors decide, and what to say."""
+    """Yield the meta parameters of models that are initialized by constructors, with the reason."""
     for prefix, part in module.named_modules():
         library = type(part).__module__.partition(".")[0]
         if library in _DRAWN_BY_CONSTRUCTORS and not was_deferred(part):
@@ -54,9 +52,9 @@ def of_libraries(module: torch.nn.Module) -> Iterator[tuple[str, str]]:
 
 
 def warn_of_constructors(module: torch.nn.Module) -> None:
-    """Warn of constructors that seem to draw in ways that torch does not count, or over what was sharded.
+    """Warn of constructors that seem to draw in ways that torch does not count, or into sharded tensors.
 
-    Only if they were not recorded, and have no method that may repeat what they do.
+    Recorded constructors, and modules with a method that may repeat the draws, give no warning.
     """
     for part in module.modules():
         kind: Any = type(part)
@@ -71,31 +69,21 @@ def warn_of_constructors(module: torch.nn.Module) -> None:
             if sharded or not counted:
                 warnings.warn(
                     f"the constructor of {kind.__name__} seems to initialize weights; on the meta device "
-                    "that is lost, and what the methods of its layers say counts. Build it under "
-                    "pyinit.torch.deferred(), which sees constructors.",
+                    "that is lost, and the methods of its layers decide. Build it under "
+                    "pyinit.torch.deferred(), which records constructors.",
                     UserWarning,
                     stacklevel=2,
                 )
                 break
 
 
-def _times(n: int) -> str:
-    return {0: "not at all", 1: "once", 2: "twice"}.get(n, f"{n} times")
-
-
 def refuse_real(module: torch.nn.Module, methods: Methods) -> None:
-    """Refuse real tensors that a method would initialize, where meta tensors stand beside them.
-
-    Raises
-    ------
-    RecipeError
-        Which names them.
-    """
+    """Raise a RecipeError that names real tensors, beside meta tensors, that a method would initialize."""
     names = list(_unwritten(module, methods))
     if names:
-        told = ", ".join(f"'{name}'" for name in names[:8]) + (", ..." if len(names) > 8 else "")
+        shown = ", ".join(f"'{name}'" for name in names[:8]) + (", ..." if len(names) > 8 else "")
         raise RecipeError(
-            f"materialize needs tensors on the meta device; of {type(module).__name__}, {told} "
+            f"materialize needs tensors on the meta device; in {type(module).__name__}, {shown} "
             f"{'is' if len(names) == 1 else 'are'} real, and would be initialized: torch.Tensor and "
             "torch.normal, for example, ignore the device. Build the module under pyinit.torch.deferred(); "
             "if they were loaded, materialize the other parts one by one."
@@ -103,9 +91,9 @@ def refuse_real(module: torch.nn.Module, methods: Methods) -> None:
 
 
 def _unwritten(module: torch.nn.Module, methods: Methods) -> Iterator[str]:
-    """Yield the names of real tensors in modules on the meta device that are not what they begin as.
+    """Yield the names of real tensors in modules on the meta device that differ from their initialization.
 
-    Torch's own layers heed the device: a real tensor of theirs was put there.
+    Torch's own layers respect the device, so a real tensor in one of them was put there on purpose.
     """
     if not methods.begun.get(id(module)):
         return
@@ -126,13 +114,13 @@ def _unwritten(module: torch.nn.Module, methods: Methods) -> Iterator[str]:
 
 
 def _is_legacy(module: torch.nn.Module) -> bool:
-    """Tell whether a constructor names what makes tensors of no device."""
+    """Return whether a constructor names a function that makes tensors and ignores the device."""
     kind: Any = type(module)
     return calls_in_constructor(kind, _LEGACY) > 0
 
 
 def _differs(tensor: torch.Tensor, spared: Cell) -> bool:
-    """Tell whether what a method would write to a real tensor is something else than it holds."""
+    """Return whether a method would change a real tensor."""
     wrapper = type(tensor).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__
     if wrapper or any(isinstance(write.content, Lost) for write in spared.writes):
         return True

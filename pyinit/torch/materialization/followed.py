@@ -1,10 +1,10 @@
-"""Tensors of recorded constructors that see what is done to them afterwards.
+"""Tensors of recorded constructors that record the operations on them afterwards.
 
-When ``with deferred():`` ends, its modes end, and every meta tensor that a module holds gets a class whose
-``__torch_function__`` goes on recording: a cast, a copy, a parametrization, a hook, ``nn.init`` and
-``p.data.normal_()`` between construction and materialization are what they are in eager torch. What comes out
-of such a call sees the next one. Each class is a subclass of what the tensor was, which it is again when it
-becomes real.
+When ``with deferred():`` ends, its modes end, and every meta tensor of a module gets a class whose
+``__torch_function__`` continues the recording. So a cast, a copy, a parametrization, a hook, ``nn.init`` and
+``p.data.normal_()`` between construction and materialization have the same effect as in eager torch. The
+results of such a call are followed, too. Each class is a subclass of the tensor's former class, which it has
+again when it becomes real.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ __all__ = ["Followed", "follow", "kind_of"]
 
 _NEW_PARAMETER = torch.nn.Parameter.__new__.__code__
 _UNCHANGED = (torch.Tensor.__torch_function__, torch.nn.Parameter.__torch_function__)
-# What says something of a tensor and makes none: asked often, and nothing to record.
-_ASKS = frozenset(
+# Functions that return a property of a tensor: they are called often, and need no recording.
+_PROPERTIES = frozenset(
     getattr(torch.Tensor, name).__get__
     for name in ("shape", "dtype", "device", "layout", "ndim", "requires_grad", "is_leaf", "grad", "_version")
 ) | {
@@ -37,17 +37,17 @@ _ASKS = frozenset(
 
 
 class Followed(torch.Tensor):
-    """A meta tensor whose functions are recorded; its subclasses are made by `follow`."""
+    """A meta tensor whose functions are recorded; `follow` makes its subclasses."""
 
     kind: ClassVar[type[torch.Tensor]] = torch.Tensor
-    """What it is otherwise."""
+    """The class of the tensor if it is not followed."""
 
     @classmethod
     def __torch_function__(
         cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         keywords = dict(kwargs or {})
-        if func in _ASKS:
+        if func in _PROPERTIES:
             with torch._C.DisableTorchFunctionSubclass():
                 return func(*args, **keywords)
         active = Recorder.active()
@@ -66,7 +66,7 @@ class Followed(torch.Tensor):
             if func is torch.Tensor.detach and type(result) is not type(args[0]):
                 frame = caller()
                 if frame is not None and frame.f_code is _NEW_PARAMETER:
-                    # a Parameter is made of it, which asks for its own class
+                    # torch.nn.Parameter needs a tensor of its own class
                     result.__class__ = type(args[0])
         return result
 
@@ -78,13 +78,13 @@ class Followed(torch.Tensor):
             copied = self.detach().clone(memory_format=torch.preserve_format)
             copied.__class__ = type(self)
             if not is_parameter:
-                said = {name: value for name, value in self.__dict__.items() if name != MARK}
-                copied.__dict__.update(copy.deepcopy(said, memo))
+                attributes = {name: value for name, value in self.__dict__.items() if name != MARK}
+                copied.__dict__.update(copy.deepcopy(attributes, memo))
             memo[id(self)] = copied.requires_grad_(self.requires_grad)
         return cast("torch.Tensor", memo[id(self)])
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        # a file knows nothing of a recording
+        # a file keeps nothing of a recording
         with torch._C.DisableTorchFunctionSubclass():
             plain = self.detach()
             plain.__class__ = self.kind
@@ -97,16 +97,16 @@ _CLASSES: dict[type[torch.Tensor], type[torch.Tensor]] = {}
 
 
 def kind_of(tensor: torch.Tensor) -> type[torch.Tensor]:
-    """Return the class of a tensor, or what it would be if it were not followed."""
+    """Return the class that a tensor has if it is not followed."""
     if not isinstance(tensor, Followed):
         return type(tensor)
-    # what torch.nn.Parameter() says of a tensor with a class of its own
+    # torch.nn.Parameter() sets this on a tensor with a class of its own
     made = tensor.__dict__.pop("_is_param", False)
     return torch.nn.Parameter if made and tensor.kind is torch.Tensor else tensor.kind
 
 
 def follow(tensor: torch.Tensor, recorder: Recorder) -> None:
-    """Let a meta tensor that a recorder knows see what is done to it, from now on."""
+    """Record all operations on a meta tensor that a recorder knows, from now on."""
     if isinstance(tensor, Followed) or not tensor.is_meta or not recorder.knows(tensor):
         return
     kind = type(tensor)

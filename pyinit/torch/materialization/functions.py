@@ -1,16 +1,16 @@
-"""What torch's functions do on the meta device that no operator shows.
+"""The effects of torch's functions on the meta device that no operator shows.
 
-The functions of torch.nn.init that return at once for a meta tensor (`orthogonal_`, `sparse_`, `dirac_`,
-`trunc_normal_`) all ask the tensor's `is_meta` first, wherever they were imported to. ``torch.tensor`` and
-its like make a tensor of numbers that they drop if it is to be on the meta device. And ``p.data = value``
-takes no real value for a meta tensor. Some constructors pass over what is on the meta device, by
-``if weight.device != torch.device("meta")``: a tensor that is drawn later tells them that it is on the CPU.
+The functions of torch.nn.init that return immediately for a meta tensor (`orthogonal_`, `sparse_`, `dirac_`,
+`trunc_normal_`) all read the tensor's `is_meta` first, wherever they were imported to. ``torch.tensor`` and
+similar functions make a tensor of numbers and drop the numbers if it is on the meta device. And ``p.data =
+value`` takes no real value for a meta tensor. Some constructors skip tensors on the meta device, by ``if
+weight.device != torch.device("meta")``; so the device of a tensor that is drawn later reads as the CPU.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import FrameType
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 
 from ...errors import PyinitError
 from ...recipes.recipe import Recipe
+from ..meanings import Reading, of_locals
 from .operators import SKIPPED
 from .recording import TARGET, Call, Cell, Content, Lost
 
@@ -27,23 +28,23 @@ __all__ = ["Functions", "caller"]
 _IS_META = torch.Tensor.is_meta.__get__  # type: ignore[attr-defined]
 _DEVICE = torch.Tensor.device.__get__
 _SET_DATA = torch.Tensor.data.__set__  # type: ignore[attr-defined]
-# What makes a tensor of numbers, and which argument these are.
+# Functions that make a tensor of numbers, and the position of the numbers among the arguments.
 _OF_NUMBERS = {torch.tensor: 0, torch.as_tensor: 0, torch.asarray: 0, torch.Tensor.new_tensor: 1}
-# Functions that stand between a caller and what it calls.
-_ASKED = ("__torch_function__", "follow")
+# Frames between a caller and the function that it calls.
+_BETWEEN = ("__torch_function__", "follow")
 _COPY = torch.ops.aten.copy_.default
 
 
 def caller(depth: int = 2) -> FrameType | None:
-    """Return the frame that called a function of torch, through all that torch asks before it."""
+    """Return the frame that called a function of torch, below the frames of function modes."""
     frame: FrameType | None = sys._getframe(depth)
-    while frame is not None and frame.f_code.co_name in _ASKED:
+    while frame is not None and frame.f_code.co_name in _BETWEEN:
         frame = frame.f_back
     return frame
 
 
 class _Notes(Protocol):
-    """What a recorder is asked for."""
+    """The methods of a recorder that `Functions` needs."""
 
     def hides(self, tensor: torch.Tensor) -> bool: ...
 
@@ -55,7 +56,7 @@ class _Notes(Protocol):
 
 
 class Functions(TorchFunctionMode):
-    """Sees every function of torch that is called."""
+    """A mode that sees every call of a torch function."""
 
     def __init__(self, recorder: _Notes) -> None:
         super().__init__()
@@ -71,30 +72,28 @@ class Functions(TorchFunctionMode):
             return torch.device("cpu")
         if func == _IS_META and result:
             frame = caller()
-            maker = SKIPPED.get(frame.f_code) if frame is not None else None
-            if frame is not None and maker is not None:
-                self._draw(args[0], maker, frame.f_locals)
+            reading = SKIPPED.get(frame.f_code) if frame is not None else None
+            if frame is not None and reading is not None:
+                self._draw(args[0], reading, frame.f_locals)
         elif func in _OF_NUMBERS and result.is_meta:
             self._keep_numbers(result, args[_OF_NUMBERS[func]] if args else None)
         return result
 
-    def _draw(
-        self, tensor: torch.Tensor, maker: Callable[[dict[str, Any]], Recipe], call: dict[str, Any]
-    ) -> None:
+    def _draw(self, tensor: torch.Tensor, reading: Reading, values: Mapping[str, Any]) -> None:
         try:
-            self.recorder.draw(tensor, maker(call))
+            self.recorder.draw(tensor, of_locals(reading, values).recipe())
         except PyinitError as error:
             self.recorder.write(tensor, Lost(str(error)))
 
     def _keep_numbers(self, made: torch.Tensor, numbers: Any) -> None:
-        """Note the numbers of a list, unless an operator has brought them."""
+        """Record the numbers of a list, unless an operator has recorded them."""
         if isinstance(numbers, torch.Tensor) or numbers is None or self.recorder.cell(made).writes:
             return
         value = torch.tensor(numbers, dtype=made.dtype, device="cpu")
         self.recorder.write(made, Call(_COPY, (TARGET, value), {}))
 
     def _shareable(self, tensor: torch.Tensor, value: Any) -> Any:
-        """Return a value that a tensor is to share: on the meta device, if the tensor is on it."""
+        """Return a value for a tensor to share; it is on the meta device if the tensor is."""
         if not tensor.is_meta or not isinstance(value, torch.Tensor) or value.is_meta:
             return value
         if value.layout is not torch.strided:

@@ -1,4 +1,4 @@
-"""Which tensors a module holds, and where."""
+"""The tensors that a module holds, and their places."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
-__all__ = ["STAND_IN", "holds_meta", "named_tensors", "plain_tensors", "put_instead", "times_written"]
+__all__ = ["STAND_IN", "holds_meta", "named_tensors", "plain_tensors", "substitute", "times_written"]
 
 STAND_IN = "_pyinit_stand_in"
-"""The attribute of a plain tensor that stands in the place of a distributed one."""
+"""The attribute of a plain tensor that stands in for a distributed one."""
 
 _CONTAINERS = (list, tuple, dict)
 _REGISTRIES = ("_parameters", "_buffers", "_modules")
@@ -19,15 +19,14 @@ _REGISTRIES = ("_parameters", "_buffers", "_modules")
 def named_tensors(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
     """Yield every parameter, then every buffer of a module, tied ones under each of their names.
 
-    Then come tensors that are plain attributes, or in a list, tuple or dict that is one, and neither
-    a parameter nor a buffer.
+    Then yield the other tensors that are plain attributes, or in a list, tuple or dict that is one.
     """
-    listed = [
+    registered = [
         *module.named_parameters(remove_duplicate=False),
         *module.named_buffers(remove_duplicate=False),
     ]
-    yield from listed
-    known = {id(tensor) for _, tensor in listed}
+    yield from registered
+    known = {id(tensor) for _, tensor in registered}
     for prefix, part in module.named_modules():
         for last, tensor in plain_tensors(part):
             if id(tensor) not in known:
@@ -47,19 +46,19 @@ def plain_tensors(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]
 
 
 def times_written(tensor: torch.Tensor) -> int:
-    """Return how often torch counts that a tensor was written to; of one of inference mode it does not."""
+    """Return torch's count of the writes to a tensor, which is 0 for a tensor of inference mode."""
     return 0 if tensor.is_inference() else tensor._version
 
 
 def holds_meta(module: torch.nn.Module) -> bool:
-    """Tell whether a tensor of its own is on the meta device."""
+    """Return whether a module's own tensors include one on the meta device."""
     plain = (tensor for _, tensor in plain_tensors(module))
     own = (*module._parameters.values(), *module._buffers.values(), *plain)
     return any(tensor is not None and tensor.is_meta for tensor in own)
 
 
-def put_instead(module: torch.nn.Module, others: Mapping[int, torch.Tensor]) -> list[tuple[Any, Any, Any]]:
-    """Put others, by identities, wherever modules hold a tensor; return what was held in what, and where."""
+def substitute(module: torch.nn.Module, others: Mapping[int, torch.Tensor]) -> list[tuple[Any, Any, Any]]:
+    """Replace tensors, by identities, wherever modules hold them; return (holder, key, old value) of each."""
     undo: list[tuple[Any, Any, Any]] = []
     for part in module.modules() if others else ():
         attributes = vars(part)

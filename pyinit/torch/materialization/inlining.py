@@ -1,4 +1,4 @@
-"""Copies of temporary tensors become what made the temporary: drawn in place, and window by window."""
+"""Copies of temporary tensors become the temporary's own writes, which are made in place and by windows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from ..tensor import WRITTEN
+from ..tensor import FORMATS
 from .recording import TARGET, Call, Cell, Draw, Snapshot, Write
 from .view import View
 
@@ -15,18 +15,13 @@ __all__ = ["inline"]
 
 
 def inline(cell: Cell, owned: Set[int]) -> None:
-    """Replace a cell's first write, if it copies or changes a temporary, by the writes of the latter.
+    """Replace a cell's first write, if it copies or changes a temporary, by the writes of the temporary.
 
-    ``w.copy_(torch.randn(n, m) * 0.02)`` becomes a draw and a product in place. The draws are the
-    temporary's own, so whoever reads it too sees the same values. A cast of a tensor that was only drawn is
-    drawn in the new dtype: it has one rounding, as if the module had been built in it.
+    ``w.copy_(torch.randn(n, m) * 0.02)`` becomes a draw and a product in place. The draws are the temporary's
+    own, so that other readers of the temporary get the same values. A cast of a tensor that was only drawn
+    becomes a draw in the new dtype, with one rounding, as if the module had been built in that dtype.
 
-    Parameters
-    ----------
-    cell : Cell
-        Of a tensor of the module.
-    owned : set of int
-        The identities of all such cells: others are temporaries.
+    `owned` are the identities of the cells of the module's tensors; other cells are temporaries.
     """
     cell.writes = _inlined(cell.writes, owned)
 
@@ -43,7 +38,7 @@ def _inlined(writes: tuple[Write, ...], owned: Set[int]) -> tuple[Write, ...]:
 
 
 def _moved(writes: tuple[Write, ...], source: View, target: View) -> tuple[Write, ...] | None:
-    """Return the writes that make a tensor as those that make a copy of it, or None if there are none."""
+    """Return the writes of a tensor as writes of its copy, or None if that is not possible."""
     if not writes or not writes[0].assigns or writes[0].view != source:
         return None
     alike = source.dense and (source.shape, source.strides) == (target.shape, target.strides)
@@ -68,7 +63,7 @@ def _moved(writes: tuple[Write, ...], source: View, target: View) -> tuple[Write
 
 
 def _source(write: Write) -> tuple[Snapshot | None, tuple[Write, ...]]:
-    """Return the tensor of the same shape that a write begins with, and what it does to that."""
+    """Return the tensor of the same shape with which a write begins, and the writes that change it."""
     content = write.content
     if not isinstance(content, Call):
         return None, ()
@@ -89,17 +84,17 @@ def _source(write: Write) -> tuple[Snapshot | None, tuple[Write, ...]]:
     if source.view.shape != write.view.shape:
         return None, ()
     if source.view.dtype != write.view.dtype and (
-        then or not {source.view.dtype, write.view.dtype} <= WRITTEN.keys()
+        then or not {source.view.dtype, write.view.dtype} <= FORMATS.keys()
     ):
         return None, ()
     return source, then
 
 
-# What returns the same values in other memory.
+# Operators that return the same values in other memory.
 _ALIKE = frozenset({torch.ops.aten.clone.default, torch.ops.aten._to_copy.default})
 
 
 def _in_place(function: Any) -> Any:
-    """Return the operator that does the same to its first argument, or None."""
+    """Return the operator that does the same in place, or None."""
     packet = getattr(torch.ops.aten, f"{function._opname}_", None)
     return getattr(packet, function._overloadname, None)

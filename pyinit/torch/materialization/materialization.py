@@ -1,4 +1,4 @@
-"""A module on the meta device becomes real, in place: its own initialization, drawn by name."""
+"""A module on the meta device becomes real, in place, by its own initialization drawn by name."""
 
 from __future__ import annotations
 
@@ -15,26 +15,27 @@ from ...recipes.recipe import Recipe, as_recipe
 from ...recipes.rules import Rule, as_rules, is_one_recipe
 from ...stream.arguments import check_threads
 from ...stream.key import Key, as_key
-from ..tensor import WRITTEN
+from ..tensor import FORMATS
 from .beginnings import forget, owners, record
 from .construction import forget_construction, was_deferred
 from .doubts import warn_of_constructors
 from .followed import kind_of
-from .holding import named_tensors, put_instead
+from .holding import named_tensors, substitute
 from .naming import state_names, whole_prefix
 from .owned import check_names
 from .recorder import MARK
 from .recording import Cell, Draw, Recorded, Write
 from .replay import replay
 from .ruling import redrawn, ruled
-from .sharded import shards, whole
+from .sharded import shards, stand_ins
 
 __all__ = ["materialize"]
 
 Module = TypeVar("Module", bound=torch.nn.Module)
 Recipes: TypeAlias = Recipe | str | Mapping[str, Recipe | str] | Iterable[Rule | tuple[str, Recipe | str]]
 
-# Bytes from which all threads fill a storage together; smaller ones are shared out among them.
+# Storages of at least this many bytes are filled by all threads together; smaller ones are distributed over
+# them.
 _SHARED = 1 << 22
 
 
@@ -48,93 +49,93 @@ def materialize(
 ) -> Module:
     """Make a module on the meta device real, in place, by its own initialization drawn by name.
 
-    What the module's `reset_parameters`, `_init_weights` and the like would write is recorded and
-    replayed: the same distributions as eager torch, other numbers. Each tensor's numbers depend on the key,
-    its own name and what is written to it: adding a layer changes no other, and
+    The writes of the module's `reset_parameters`, `_init_weights` and similar methods are recorded and
+    replayed. The distributions are those of eager torch, the numbers are not. Each tensor's numbers depend on
+    the key, on the tensor's name and on the writes to it, so that a new layer changes no other layer, and
     ``pyinit.torch.fill(tensor, recipe, key=pyinit.key(0).fold_in(name))`` makes a tensor that is drawn once.
-    Where a tensor is written more than once, a draw that follows n writes has that key folded with n.
+    If a tensor is written more than once, the key of a draw after n writes is that key folded with n.
 
     Parameters
     ----------
     module : torch.nn.Module
-        Built under ``with torch.device("meta")`` or ``with pyinit.torch.deferred()``. Its real parameters and
-        buffers stay as they are. It may be distributed (`fully_shard`, `parallelize_module`,
-        `distribute_module`): every rank makes the parts of its DTensors that it holds, without a collective,
-        with the bits of the whole module.
+        A module that was built under ``with torch.device("meta")`` or ``with pyinit.torch.deferred()``. Its
+        real parameters and buffers stay as they are. It may be distributed (`fully_shard`,
+        `parallelize_module`, `distribute_module`): every rank makes its own parts of the DTensors, without a
+        collective, with the bits of the whole module.
     recipe : Recipe, str, mapping of pattern to recipe, or sequence of rules, optional
-        What parameters should be instead; see Notes. One recipe, or its name, is for the kernels that the
-        module draws at random; its biases that are drawn become zeros, and all else keeps the module's own
-        values. Of ordered patterns the first that matches a parameter's name decides, and the module's own
-        initialization where none does.
+        What the parameters should be instead; see Notes. One recipe, or its name, is for the kernels that the
+        module draws at random; biases that it draws become zeros, and everything else keeps the module's own
+        values. Of several patterns, the first one that matches a parameter's name decides; a parameter that
+        matches none keeps the module's own initialization.
     key : int or Key
         The model's key; an int is a seed.
     prefix : str
-        The module's name in the whole model, such as ``"layers.2"``, where it is a part: a stage of a
-        pipeline, what FSDP's ``param_init_fn`` is given. It stands before the names that make the keys and
-        that patterns match, without the names of wrappers; leave out the ``module`` of DataParallel yourself.
+        The module's name in the whole model, such as ``"layers.2"``, if it is a part: a stage of a pipeline,
+        or the argument of FSDP's ``param_init_fn``. It is prepended, without the names of wrappers, to the
+        names that make the keys and that patterns match; leave out the ``module`` of DataParallel yourself.
     threads : int, optional
         At most this many threads. The values do not depend on it.
 
     Returns
     -------
     torch.nn.Module
-        The same object; its parameters and buffers are the same objects too. Ties, views, dtypes,
-        requires_grad, attributes and hooks stay.
+        The same object, with the same parameter and buffer objects. Ties, views, dtypes, requires_grad,
+        attributes and hooks stay.
 
     Raises
     ------
     RecipeError
-        If it is not known how a parameter or buffer begins, or if one is real that a method would begin. Each
-        is named, with the reason; the module is still on the meta device then. If a name or a pattern
+        If the initialization of a parameter or buffer is unknown, or if a method would initialize a real one.
+        Each is named, with the reason, and the module stays on the meta device. If a name or a pattern
         matches nothing (with a prefix, only one that begins with it), or two rules name one tied tensor. If a
         recipe is given and all tensors are real.
     LayoutError
-        If a lazy module does not know its shapes yet. If a recipe counts fans, names no axes, and nobody
-        knows what the axes of a weight are.
+        If a lazy module does not know its shapes yet. If a recipe counts fans and names no axes, and the axes
+        of a weight are unknown.
     ShapeError, SeedError
-        If a recipe cannot count fans on a shape, or the key is not one.
+        If a recipe cannot count fans on a shape, or the key is not valid.
 
     Warns
     -----
     UserWarning
-        Of a module on the meta device: if modules that hold one tensor begin it in different ways, or if a
-        constructor seems to draw in a way that torch does not count. Of a module with parameters: if all its
-        tensors are real, so that there is nothing to make.
+        If modules on the meta device that hold one tensor initialize it in different ways, or if a
+        constructor seems to draw in a way that torch does not count. If all tensors of a module with
+        parameters are real, so that there is nothing to make.
 
     Notes
     -----
-    *Fans* are those of the layer that owns a weight, unless the recipe names a layout or axes: of transposed
-    convolutions with their stride, of groups, of transformers' Conv1D, of bilinear layers, and of
-    parametrized ones. A matrix of another module is (out, in). A weight of more than two axes is a
-    convolution's only if its module has a ``kernel_size`` that fits; a stack, such as experts, needs a recipe
-    that says so: ``he_normal(batch_axis=0)``, whose other axes are (out, in), or in_axis and out_axis, too.
+    *Fans* are those of the layer that owns a weight, unless the recipe names a layout or axes. This includes
+    transposed convolutions with their stride, groups, transformers' Conv1D, bilinear layers and parametrized
+    layers. A matrix of another module is (out, in). A weight of more than two axes counts as a convolution's
+    only if its module has a ``kernel_size`` that fits. A stack, such as experts, needs a recipe with
+    ``batch_axis``: ``he_normal(batch_axis=0)``, whose other axes are (out, in) unless in_axis and out_axis
+    are given.
 
-    *One recipe* is for the weights of layers, embeddings included, whose fan_in is the number of features. It
-    leaves norms alone, tables that are parameters of other modules (named ``*embed``, ``*embedding(s)``,
-    ``*token(s)``, ``*table``), vectors that are not called bias, constants (those of a part, such as a forget
-    gate's biases, too), and every buffer.
+    *One recipe* is for the weights of layers and of embeddings, whose fan_in is the number of features. It
+    does not change norms, tables that are parameters of other modules (named ``*embed``, ``*embedding(s)``,
+    ``*token(s)``, ``*table``), vectors that are not called bias, constants (also those of a part, such as the
+    biases of a forget gate), and buffers.
 
     *Names* are those of the state dict of the module without wrappers: torch.compile, activation
     checkpointing, FSDP and DataParallel change no number and no rule. A buffer follows a rule with its own
-    name, and a pattern only where the module does not say what it is and no parameter matches the pattern. A
-    rule for the name of a parametrized
-    weight is for what it is computed from; of a weight-normed one the direction follows the recipe and
-    the magnitude becomes its norm, so that the weight is what was asked for.
+    name; it follows a pattern only if the module does not initialize it and the pattern matches no parameter.
+    A rule for the name of a parametrized weight applies to the tensor from which the weight is computed. Of a
+    weight-normed weight, the direction follows the recipe and the magnitude becomes its norm, so that the
+    weight itself follows the recipe.
 
-    Of a module built under ``torch.device("meta")`` only what its methods write can be recorded. What a
-    constructor itself wrote, or whoever came after it, is lost there. Such a tensor is named in the error
-    where nothing else writes to it, where torch counts more writes than the methods repeat, and in all models
-    of timm and torchvision, whose constructors draw. Torch does not count what is written through
-    ``tensor.data``, nor `trunc_normal_`, `orthogonal_`, `sparse_` and `dirac_` of torch.nn.init; of a sharded
-    module it has forgotten what it counted. Build under ``with pyinit.torch.deferred():`` to record
-    constructors.
+    Only the writes of methods can be recorded for a module built under ``torch.device("meta")``. The writes
+    of a constructor, and later ones, are lost there. The error names such a tensor if nothing else writes to
+    it, if torch counts more writes than the methods repeat, and in all models of timm and torchvision, whose
+    constructors draw. Torch does not count writes through ``tensor.data``, nor those of `trunc_normal_`,
+    `orthogonal_`, `sparse_` and `dirac_` of torch.nn.init, and it keeps no count for a sharded module. Build
+    under ``with pyinit.torch.deferred():`` to record constructors.
 
-    A tie that `fully_shard` or `parallelize_module` has cut, since it was given only one of the modules that
-    hold the tensor, is made with equal bits if the module was built under `pyinit.torch.deferred`, or is a
-    transformers model that declares it. Of others on the meta device it cannot be known.
+    `fully_shard` and `parallelize_module` cut a tie if they are given only one of the modules that hold the
+    tensor. The tensors still get equal bits if the module was built under `pyinit.torch.deferred`, or is a
+    transformers model that declares the tie. For other modules on the meta device, the tie is unknown.
 
-    What Python's `random` or NumPy draw while a method runs is recorded as the numbers it is: the key does
-    not decide it, and ranks agree on it only where they seed these alike.
+    Draws of Python's `random` or NumPy in a method are recorded as numbers: the key does not decide them, and
+    ranks agree on them only if they seed these generators alike.
 
     Examples
     --------
@@ -151,7 +152,7 @@ def materialize(
     count = check_threads(threads)
     before = _before(prefix)
     asked = None if recipe is None else as_recipe(recipe) if is_one_recipe(recipe) else as_rules(recipe)
-    with whole(module) as distributed:
+    with stand_ins(module) as distributed:
         try:
             recorded = record(module, before)
             if not recorded:
@@ -170,9 +171,9 @@ def materialize(
             raise
     plain = {name: tensor for name, tensor in recorded.items() if name not in distributed}
     storages = _fill(plain, root, count)
-    real: dict[str, torch.Tensor] = {name: _shown(tensor, storages) for name, tensor in plain.items()}
+    real: dict[str, torch.Tensor] = {name: _tensor_of(tensor, storages) for name, tensor in plain.items()}
     if distributed:
-        # what it imports takes longer than many a module
+        # its imports take longer than many a module
         real |= shards(distributed, recorded, root, count)
     with torch._C.DisableTorchFunctionSubclass():
         _install(module, real)
@@ -233,19 +234,19 @@ _TOLD = 8
 
 
 def _plan(write: Write, recipe: Recipe) -> None:
-    if write.view.dtype not in WRITTEN:
-        known = ", ".join(WRITTEN.values())
+    if write.view.dtype not in FORMATS:
+        known = ", ".join(FORMATS.values())
         raise RecipeError(f"{recipe!r} needs one of {known}; it is {write.view.dtype}. Give it a constant.")
-    recipe.plan(write.view.shape, WRITTEN[write.view.dtype])
+    recipe.plan(write.view.shape, FORMATS[write.view.dtype])
 
 
 def _fill(recorded: dict[str, Recorded], root: Key, threads: int | None) -> dict[int, torch.Tensor]:
-    """Return the bytes of every cell."""
+    """Return the bytes of each cell."""
     cells = {id(tensor.cell): tensor.cell for tensor in recorded.values()}
     storages: dict[int, torch.Tensor] = {}
     small = []
     for at, cell in cells.items():
-        # the threads that fill a large one are the first to touch it, and ask for huge pages
+        # the threads that fill a large storage are the first to touch it, and request huge pages
         storages[at] = torch.empty(cell.nbytes, dtype=torch.uint8, device="cpu")
         if cell.nbytes < _SHARED:
             small.append((cell, storages[at]))
@@ -265,7 +266,7 @@ def _fill(recorded: dict[str, Recorded], root: Key, threads: int | None) -> dict
     return storages
 
 
-def _shown(recorded: Recorded, storages: dict[int, torch.Tensor]) -> torch.Tensor:
+def _tensor_of(recorded: Recorded, storages: dict[int, torch.Tensor]) -> torch.Tensor:
     """Return a recorded tensor as a view of the bytes of its cell."""
     view = recorded.view
     storage = storages[id(recorded.cell)].untyped_storage()
@@ -280,13 +281,11 @@ def _install(module: torch.nn.Module, real: dict[str, torch.Tensor]) -> None:
     for tensor, value in held:
         if id(tensor) not in done:
             done[id(tensor)] = _become(tensor, value)
-    put_instead(
-        module, {id(tensor): done[id(tensor)] for tensor, _ in held if done[id(tensor)] is not tensor}
-    )
+    substitute(module, {id(tensor): done[id(tensor)] for tensor, _ in held if done[id(tensor)] is not tensor})
 
 
 def _become(tensor: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
-    """Put memory under a tensor, and return it; or another, with all that was said of it, if it is held."""
+    """Give a tensor its memory, and return it; or return a new tensor if the object cannot be kept."""
     new = torch.nn.Parameter(real, tensor.requires_grad) if isinstance(tensor, torch.nn.Parameter) else real
     new.__class__ = kind_of(tensor)
     tensor.__dict__.pop(MARK, None)
@@ -298,6 +297,6 @@ def _become(tensor: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
     try:
         torch.utils.swap_tensors(tensor, new)  # type: ignore[no-untyped-call]
     except RuntimeError:
-        # a weak reference, or a graph of autograd, points to the object
+        # a weak reference, or a graph of autograd, refers to the object
         return new
     return tensor

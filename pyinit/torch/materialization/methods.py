@@ -19,12 +19,12 @@ from .ties import is_pretrained
 
 __all__ = ["RUN", "Methods", "calls_in_constructor", "forget", "names_in_constructors"]
 
-# What authors call the module that a method is applied to.
+# The usual names of the argument for the module to which a method is applied.
 _APPLIED_TO = ("m", "module", "mod", "layer", "submodule")
 _RESETS = ("reset_parameters", "_reset_parameters")
 _INITS = ("init_weights", "_init_weights")
 RUN = (*_RESETS, *_INITS)
-"""The methods that are run, but for those of transformers."""
+"""The methods that are run, except those of transformers."""
 
 
 class Methods:
@@ -33,12 +33,12 @@ class Methods:
     Attributes
     ----------
     begun : dict of int to bool
-        By the identity of each module: whether it, or one below it, has tensors on the meta device.
+        By the identity of a module: whether it, or a module below it, has tensors on the meta device.
     repeated : dict of int to int
-        By the identity of a meta tensor: how often more than they did here its methods write to it where
-        several constructors call them, as torch counts.
+        By the identity of a meta tensor: the number of further writes, in torch's count, that its methods
+        make if several constructors call them.
     applied : dict of int to int
-        By the identity of a watched tensor: how often methods wrote to it that run when all is built.
+        By the identity of a watched tensor: the number of writes by methods that run after construction.
     """
 
     def __init__(self, recorder: Recorder, watched: Sequence[torch.Tensor] = ()) -> None:
@@ -49,7 +49,7 @@ class Methods:
         self.applied: dict[int, int] = {}
 
     def begin(self, module: torch.nn.Module, inside: bool = False) -> bool:
-        """Run a module's own methods, those of its children first; return whether any of it is on meta."""
+        """Run a module's own methods after those of its children; return whether any tensor is on meta."""
         if id(module) in self.begun:
             return self.begun[id(module)]
         pretrained, recorded = is_pretrained(module), was_deferred(module)
@@ -67,7 +67,7 @@ class Methods:
                 if not any(arguments.values()):
                     self._run(module, name, method, bool(arguments))
         if inside:
-            # transformers calls the methods of the outermost model alone
+            # transformers calls only the methods of the outermost model
             return
         if pretrained:
             if (method := _method(module, "initialize_weights")) is not None:
@@ -87,7 +87,7 @@ class Methods:
     def _run(
         self, module: torch.nn.Module, name: str, method: Callable[[], Any], defaulted: bool = False
     ) -> None:
-        """Record one method; if it cannot run, all that it might have written is lost."""
+        """Record one method; if it cannot run, every tensor that it may have written is lost."""
         kind: Any = type(module)
         calls = calls_in_constructor(kind, frozenset({name}))
         if calls and defaulted:
@@ -99,7 +99,7 @@ class Methods:
         times_before = [times_written(tensor) for tensor in watched]
         try:
             if name in _RESETS:
-                # within this, a parametrized weight is one tensor, however often it is asked for
+                # within this block, every access of a parametrized weight returns the same tensor
                 with parametrize.cached():
                     method()
                     for part in module.modules():
@@ -121,9 +121,10 @@ class Methods:
                 self.recorder.write(tensor, Lost(why))
 
     def _assign_parametrized(self, part: torch.nn.Module, module: torch.nn.Module, name: str) -> None:
-        """Set what parametrizations are made from, so that they make what the module's own reset wrote.
+        """Set the originals of parametrizations so that they give the values that the module's reset wrote.
 
-        It ran before the parametrization was there. Whether that of a module above did cannot be known.
+        The module's own reset ran before it was parametrized. It is unknown whether that of a module above
+        did.
         """
         if not parametrize.is_parametrized(part) or was_deferred(part):
             return
@@ -144,13 +145,13 @@ class Methods:
 
 
 def calls_in_constructor(kind: type, names: frozenset[str]) -> int:
-    """Return in how many constructors of a class and its bases one of some names stands."""
-    return sum(not names.isdisjoint(found) for found in names_in_constructors(kind))
+    """Return the number of constructors, of a class and its bases, that mention one of some names."""
+    return sum(not names.isdisjoint(mentioned) for mentioned in names_in_constructors(kind))
 
 
 @lru_cache(maxsize=1024)
 def names_in_constructors(kind: type) -> tuple[frozenset[str], ...]:
-    """Return the names that the constructors of a class and its bases mention, for each of them."""
+    """Return the names that each constructor of a class and its bases mentions."""
     made = [vars(base).get("__init__") for base in kind.__mro__]
     return tuple(frozenset(_names(each.__code__)) for each in made if inspect.isfunction(each))
 
@@ -163,12 +164,12 @@ def _names(code: CodeType) -> Iterator[str]:
 
 
 def forget(module: torch.nn.Module) -> None:
-    """Take transformers' marks off what is on the meta device: it skips what has begun."""
+    """Remove transformers' marks from tensors on the meta device; it skips marked tensors."""
     _forget(module, {})
 
 
 def _forget(module: torch.nn.Module, seen: dict[int, bool]) -> bool:
-    """Take the marks off a module and those below; return whether any of it is on the meta device."""
+    """Remove the marks of a module and those below; return whether any tensor is on the meta device."""
     if id(module) not in seen:
         seen[id(module)] = False
         below = [_forget(child, seen) for child in module.children()]
@@ -182,16 +183,16 @@ def _forget(module: torch.nn.Module, seen: dict[int, bool]) -> bool:
 
 
 def _method(module: torch.nn.Module, name: str) -> Callable[..., Any] | None:
-    found = getattr(module, name, None)
-    holder = getattr(found, "__self__", module)
+    method = getattr(module, name, None)
+    holder = getattr(method, "__self__", module)
     if isinstance(holder, torch.nn.Module) and holder is not module:
-        # a wrapper hands on what it wraps has, and that is run for itself
+        # a wrapper exposes the method of the module that it wraps, which is run by itself
         return None
-    return found if inspect.ismethod(found) or inspect.isfunction(found) else None
+    return method if inspect.ismethod(method) or inspect.isfunction(method) else None
 
 
 def _arguments(method: Callable[..., Any]) -> dict[str, bool]:
-    """Return the names of a method's arguments, and whether it cannot do without each."""
+    """Return the names of a method's arguments, and whether each is required."""
     any_number = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return {
         each.name: each.default is each.empty

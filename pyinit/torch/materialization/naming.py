@@ -1,4 +1,4 @@
-"""Names: of a module's tensors in its state dict, and of the streams of what was recorded."""
+"""The names of a module's tensors in its state dict, and of the streams of recorded draws."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .recording import Draw, Path, Recorded, Write
 
 __all__ = ["name_draws", "state_names", "whole_prefix"]
 
-# The names under which torch.compile, activation checkpointing and the first FSDP hold what they wrap.
+# The names under which torch.compile, activation checkpointing and the first FSDP hold the wrapped module.
 _WRAPPED = frozenset({"_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module"})
 
 
@@ -21,16 +21,16 @@ def state_names(module: nn.Module, names: Iterable[str], prefix: str = "") -> di
     Parameters
     ----------
     module : torch.nn.Module
-        Wrapped or not, whole or in parts.
+        A module with or without wrappers, around the whole or around parts.
     names : iterable of str
-        Of its tensors, as ``named_parameters`` has them.
+        Names of its tensors, as from ``named_parameters``.
     prefix : str
-        What stands before the names of this module in the whole; empty, or with a dot at its end.
+        The prefix of the module's names in the whole model; empty, or with a dot at its end.
 
     Returns
     -------
     dict of str to str
-        In the same order.
+        The names in the state dict, in the same order.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def _unwrapped(module: nn.Module, name: str) -> str:
     if not any(part == "module" or part in _WRAPPED for part in parts):
         return name
     kept = []
-    # what stands in a list or dict that is a plain attribute is no module
+    # an item of a list or dict that is a plain attribute is no module
     holder: Any = module
     for part in parts:
         is_parallel = isinstance(holder, nn.DataParallel | nn.parallel.DistributedDataParallel)
@@ -57,7 +57,7 @@ def _unwrapped(module: nn.Module, name: str) -> str:
 
 
 def whole_prefix(prefix: str) -> str:
-    """Return what stands before a part's names in the state dict of the whole: no wrappers, a dot at its end.
+    """Return the prefix of a part's names in the state dict of the whole, without wrappers, with a dot.
 
     Examples
     --------
@@ -69,16 +69,17 @@ def whole_prefix(prefix: str) -> str:
     )
 
 
-def name_draws(found: Mapping[str, Recorded], state: Mapping[str, str] | None = None) -> None:
-    """Give every draw that the recorded tensors need the path of its key; no two have the same.
+def name_draws(tensors: Mapping[str, Recorded], state: Mapping[str, str] | None = None) -> None:
+    """Give a unique path to the key of every draw that the recorded tensors need.
 
-    `state` has their names in the state dict, where these are others. Tensors come first, in their order,
-    then what their writes read: temporaries, and what a tensor held before it was drawn again.
+    `state` maps their names to those of the state dict, if these differ. The tensors come first, in their
+    order; then the tensors that their writes read, which are temporaries and the former contents of redrawn
+    tensors.
     """
-    state = dict(zip(found, found, strict=True)) if state is None else state
+    state = dict(zip(tensors, tensors, strict=True)) if state is None else state
     names = _Names()
-    cells = {id(recorded.cell): (state[name], recorded) for name, recorded in reversed([*found.items()])}
-    owned = [cells[at] for at in dict.fromkeys(id(recorded.cell) for recorded in found.values())]
+    cells = {id(recorded.cell): (state[name], recorded) for name, recorded in reversed([*tensors.items()])}
+    owned = [cells[at] for at in dict.fromkeys(id(recorded.cell) for recorded in tensors.values())]
     paths: dict[int, Path] = {id(recorded.cell): (name,) for name, recorded in owned}
     for name, recorded in owned:
         names.give(recorded.writes, (name,))
@@ -99,14 +100,14 @@ def name_draws(found: Mapping[str, Recorded], state: Mapping[str, str] | None = 
 
 
 class _Names:
-    """Paths that are given, and the draws that have one."""
+    """The paths in use, and the draws that have one."""
 
     def __init__(self) -> None:
         self._taken: set[Path] = set()
         self._named: set[int] = set()
 
     def give(self, writes: tuple[Write, ...], path: Path) -> None:
-        """Name the draws among the writes of a cell by their numbers, or by the next that is free."""
+        """Name the draws among the writes of a cell by their numbers, or by the next free number."""
         for number, write in enumerate(writes):
             draw = write.content
             if not isinstance(draw, Draw) or id(draw) in self._named:

@@ -1,4 +1,4 @@
-"""What torch's operators draw, and the functions of torch.nn.init that do nothing on the meta device."""
+"""Torch's operators that draw, and the functions of torch.nn.init that do nothing on the meta device."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from typing import Any
 
 import torch
 
-from ...recipes.distributions import constant, normal, truncated_normal, uniform
-from ...recipes.orthogonal import orthogonal
-from ...recipes.patterns import dirac, identity
+from ...recipes.distributions import constant
+from ...recipes.patterns import identity
 from ...recipes.recipe import Recipe
-from ...recipes.sparse import sparse
+from ..meanings import CALLS, Reading, normal, uniform
 
-__all__ = ["CONSTANTS", "DRAWN_IN_PLACE", "DRAWS", "SILENT", "SKIPPED", "UNDECIDED", "UNWRITTEN", "bound"]
+__all__ = [
+    "CONSTANTS",
+    "DRAWN_IN_PLACE",
+    "DRAWS",
+    "SILENT",
+    "SKIPPED",
+    "UNDECIDED",
+    "UNWRITTEN",
+    "arguments_of",
+]
 
 aten = torch.ops.aten
 
 
-def bound(func: Any, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> dict[str, Any]:
+def arguments_of(func: Any, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of a call by their names in the schema, defaults included."""
-    bound = {
-        argument.name: argument.default_value
-        for argument in func._schema.arguments
-        if argument.has_default_value()
-    }
-    bound.update(zip((argument.name for argument in func._schema.arguments), args, strict=False))
-    return bound | dict(keywords)
-
-
-def _uniform(low: float, high: float) -> Recipe:
-    return uniform(low, high) if low != high else constant(low)
+    schema = func._schema.arguments
+    defaults = {each.name: each.default_value for each in schema if each.has_default_value()}
+    return defaults | dict(zip((each.name for each in schema), args, strict=False)) | dict(keywords)
 
 
 def _finite_constant(call: dict[str, Any]) -> Recipe | None:
@@ -41,13 +41,13 @@ def _finite_constant(call: dict[str, Any]) -> Recipe | None:
 
 
 DRAWS: dict[Any, Callable[[dict[str, Any]], Recipe | None]] = {
-    aten.normal_.default: lambda call: normal(mean=call["mean"], std=call["std"]),
-    aten.uniform_.default: lambda call: _uniform(call["from"], call["to"]),
-    aten.rand.default: lambda call: uniform(),
-    aten.rand_like.default: lambda call: uniform(),
-    aten.randn.default: lambda call: normal(),
-    aten.randn_like.default: lambda call: normal(),
-    aten.normal.float_float: lambda call: normal(mean=call["mean"], std=call["std"]),
+    aten.normal_.default: lambda call: normal(call["mean"], call["std"]),
+    aten.uniform_.default: lambda call: uniform(call["from"], call["to"]),
+    aten.rand.default: lambda call: uniform(0.0, 1.0),
+    aten.rand_like.default: lambda call: uniform(0.0, 1.0),
+    aten.randn.default: lambda call: normal(0.0, 1.0),
+    aten.randn_like.default: lambda call: normal(0.0, 1.0),
+    aten.normal.float_float: lambda call: normal(call["mean"], call["std"]),
     aten.fill_.Scalar: _finite_constant,
     aten.zero_.default: _finite_constant,
     aten.zeros.default: lambda call: constant(0.0),
@@ -77,7 +77,7 @@ UNWRITTEN = frozenset(
         aten.new_empty_strided.default,
     }
 )
-"""What returns memory that nobody has written."""
+"""Operators that return unwritten memory."""
 
 UNDECIDED = UNWRITTEN | {
     aten.rand.default,
@@ -86,20 +86,18 @@ UNDECIDED = UNWRITTEN | {
     aten.rand_like.default,
     aten.randn_like.default,
 }
-"""What returns memory that nobody has written, or random numbers: asked of the meta device."""
+"""Operators that return unwritten memory or random numbers; they are sent to the meta device."""
 
 CONSTANTS = frozenset({aten.zeros.default, aten.ones.default, aten.full.default})
-"""What returns memory that is often drawn into: asked of the meta device while constructors run."""
+"""Operators whose memory is often drawn into; while constructors run, they are sent to the meta device."""
 
 SILENT = frozenset({aten.set_.source_Tensor, aten.set_.source_Storage_storage_offset, aten.detach_.default})
-"""What changes no element, though its schema says that it writes."""
+"""Operators that change no element, although their schema declares a write."""
 
-SKIPPED: dict[CodeType, Callable[[dict[str, Any]], Recipe]] = {
-    torch.nn.init.orthogonal_.__code__: lambda call: orthogonal(call["gain"], layout="torch"),
-    torch.nn.init.sparse_.__code__: lambda call: sparse(call["sparsity"], call["std"], layout="jax"),
-    torch.nn.init.dirac_.__code__: lambda call: dirac(groups=call["groups"], layout="torch"),
-    torch.nn.init._no_grad_trunc_normal_.__code__: lambda call: truncated_normal(
-        mean=call["mean"], std=call["std"], low=call["a"], high=call["b"], unit="absolute"
-    ),
+SKIPPED: dict[CodeType, Reading] = {
+    torch.nn.init.orthogonal_.__code__: CALLS["orthogonal_"],
+    torch.nn.init.sparse_.__code__: CALLS["sparse_"],
+    torch.nn.init.dirac_.__code__: CALLS["dirac_"],
+    torch.nn.init._no_grad_trunc_normal_.__code__: CALLS["trunc_normal_"],
 }
-"""What functions draw that do nothing on the meta device, by their code, from their local variables."""
+"""Functions that do nothing on the meta device, by their code; their local variables are the parameters."""

@@ -1,4 +1,4 @@
-"""Recorded tensors with what rules may call them, and with the layers that own them."""
+"""Recorded tensors with their names for rules, and with the layers that own them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["Owned", "check_names", "owned_tensors"]
 
 
 class Owned(NamedTuple):
-    """A recorded tensor and how it is used.
+    """A recorded tensor and its use.
 
-    `names` are those that rules may call it by: that of the state dict, and that of the `weight` that is
-    computed from it alone.
+    Rules may match any of `names`: the name in the state dict, and the name of the `weight` if that is
+    computed from this tensor alone.
     """
 
     recorded: Recorded
@@ -33,7 +33,7 @@ class Owned(NamedTuple):
 
     @property
     def at(self) -> tuple[int, View]:
-        """Where its elements are: the same for tied tensors."""
+        """The place of its elements, which is the same for tied tensors."""
         return id(self.recorded.cell), self.recorded.view
 
     def rule(self, rules: tuple[Rule, ...], names: tuple[str, ...]) -> Rule | None:
@@ -62,7 +62,7 @@ def owned_tensors(module: torch.nn.Module, recorded: Mapping[str, Recorded], pre
 
 
 def _weight_name(name: str, state_name: str, place: Place) -> str:
-    """Return the name that the weight would have in the state dict that is computed from a tensor."""
+    """Return the name in the state dict that the weight computed from a tensor would have."""
     if place.part == "whole":
         return state_name
     path = state_name.rpartition(".")[0]
@@ -74,25 +74,14 @@ def _weight_name(name: str, state_name: str, place: Place) -> str:
 def check_names(
     rules: tuple[Rule, ...], names: Mapping[str, str], module: torch.nn.Module, prefix: str
 ) -> None:
-    """Refuse a rule that no tensor of a module follows.
+    """Raise an error for a rule that matches no tensor of a module.
 
-    Of a part of a model only rules that begin with the part's name are looked at: others may be for the rest.
+    For a part of a model, only the rules that begin with the part's name are checked; others may match the
+    rest.
 
-    Parameters
-    ----------
-    rules : tuple of Rule
-        The caller's.
-    names : mapping of str to str
-        From the module's names of all its tensors, real ones too, to those of the state dict.
-    module : torch.nn.Module
-        The module.
-    prefix : str
-        Its own name in the whole.
-
-    Raises
-    ------
-    RecipeError
-        The message names the nearest names.
+    `names` maps the module's names of all its tensors, real ones included, to those of the state dict;
+    `prefix` is the module's name in the whole model. The message of the RecipeError contains the nearest
+    names.
     """
     known = dict.fromkeys(names.values())
     known.update((_weight_name(name, names[name], owner_of(module, name)), None) for name in names)

@@ -1,9 +1,10 @@
-"""Records initialization that runs on meta tensors: torch's operators, and what torch.nn.init skips there.
+"""The recorder of initialization on meta tensors: torch's operators, and the calls that torch.nn.init skips.
 
-Two modes of torch, active for one thread. The dispatch mode sees every operator below autograd: what it
-writes to a meta tensor is noted, and nothing is computed. What is computed on real tensors, such as a table
-of positions, is computed as always; but random numbers and uninitialized memory are asked of the meta device
-instead, so that they are drawn later, by name. The function mode (`functions`) sees what no operator shows.
+It consists of two modes of torch, which are active in one thread. The dispatch mode sees every operator below
+autograd. It records writes to meta tensors without computing them. Operations on real tensors, such as a
+table of positions, are computed as usual; but random numbers and uninitialized memory are allocated on the
+meta device, so that they are drawn later, by name. The function mode (`functions`) sees the effects that no
+operator shows.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from torch.utils._pytree import tree_leaves, tree_map
 from ...errors import PyinitError
 from ...recipes.recipe import Recipe
 from ..init.drawing import recorders
-from ..tensor import WRITTEN
+from ..tensor import FORMATS
 from .functions import Functions
-from .operators import CONSTANTS, DRAWN_IN_PLACE, DRAWS, SILENT, UNDECIDED, UNWRITTEN, bound
+from .operators import CONSTANTS, DRAWN_IN_PLACE, DRAWS, SILENT, UNDECIDED, UNWRITTEN, arguments_of
 from .recording import TARGET, Call, Cell, Content, Draw, Lost, Snapshot, Write
 from .truncating import shortened
 from .view import View
@@ -29,30 +30,30 @@ from .view import View
 __all__ = ["MARK", "Recorder", "lasting_cell"]
 
 MARK = "_pyinit_constructor"
-"""The attribute by which a meta tensor leads to the recorder that saw it made in a recorded constructor."""
+"""The attribute of a meta tensor for the recorder of the constructor that made it."""
 
 aten = torch.ops.aten
 
-# What constructors wrote, by storage, for as long as a tensor leads to its recorder.
+# The writes of constructors, by storage, for as long as a tensor refers to its recorder.
 _LASTING: WeakValueDictionary[int, Cell] = WeakValueDictionary()
 
 
 def lasting_cell(tensor: torch.Tensor) -> Cell | None:
-    """Return what a recorded constructor, and whoever came after it, wrote to the storage of a tensor."""
+    """Return the cell of a tensor's storage, with the writes of a recorded constructor and later; or None."""
     return _LASTING.get(_storage(tensor)) if _plain(tensor) else None
 
 
 class Recorder:
-    """Notes what is written to meta tensors while it is active (``with recorder:``).
+    """Records the writes to meta tensors while it is active (``with recorder:``).
 
     Parameters
     ----------
     kept : iterable of torch.Tensor
-        Tensors that stay as they are: what would be written to them is noted in `spared` instead.
+        Tensors that stay unchanged; the writes to them are recorded in `spared` instead.
     lasting : bool
-        Whether constructors run: zeros, ones and the like are asked of the meta device, too, since
-        parameters are made of them and drawn into; and what is noted is known to every recorder as long as
-        a tensor of it lives.
+        Whether constructors are recorded. Then zeros, ones and the like are allocated on the meta device,
+        too, because constructors make parameters of them and draw into them; and every recorder knows the
+        writes as long as one of the tensors lives.
     """
 
     def __init__(self, kept: Iterable[torch.Tensor] = (), *, lasting: bool = False) -> None:
@@ -73,59 +74,59 @@ class Recorder:
     def __exit__(self, *raised: Any) -> None:
         for mode in reversed(self._modes):
             mode.__exit__(*raised)
-        # they refer to this: what was recorded would wait for the garbage collector
+        # the modes refer to the recorder; without the cycle it is freed without the garbage collector
         self._modes = ()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Recorder:
         return self
 
     def end(self) -> None:
-        """Ask nothing of the meta device from now on that its caller does not ask of it."""
+        """Stop the allocation on the meta device of tensors for which the caller names another device."""
         self.redirected = frozenset()
 
     @property
     def building(self) -> bool:
-        """Whether what is drawn is to be drawn later; after `end` only what meta tensors take part in."""
+        """Whether all draws are made later; after `end`, only draws with meta tensors are."""
         return bool(self.redirected)
 
     def follow(self, func: Any, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
-        """Call a function of torch, and note what it writes."""
+        """Call a function of torch, and record its writes."""
         with _Operators(self), Functions(self):
             return func(*args, **keywords)
 
     @staticmethod
     def active() -> Recorder | None:
-        """Return the recorder that notes what this thread does."""
+        """Return the active recorder of this thread, or None."""
         modes = (mode for mode in _get_current_dispatch_mode_stack() if isinstance(mode, _Operators))
         return next((mode.recorder for mode in modes), None)
 
     def knows(self, tensor: torch.Tensor) -> bool:
-        """Tell whether a meta tensor was made, or written to, while this was active."""
+        """Return whether a meta tensor was made or written while the recorder was active."""
         return _plain(tensor) and _storage(tensor) in self.cells
 
     def hides(self, tensor: torch.Tensor) -> bool:
-        """Tell whether a tensor is on the meta device because constructors are recorded.
+        """Return whether a tensor is on the meta device only because constructors are recorded.
 
-        Within an operator torch itself asks, to allocate beside it.
+        It is not hidden within an operator, where torch itself reads the device to allocate results.
         """
         return self.lasting and self.building and not self.operating and tensor.is_meta and self.knows(tensor)
 
     def cell(self, tensor: torch.Tensor) -> Cell:
-        """Return the record of a tensor's storage."""
+        """Return the cell of a tensor's storage."""
         at = _storage(tensor)
-        found = self.cells.get(at)
-        if found is None:
-            found = _LASTING.get(at)
-            if found is None:
+        cell = self.cells.get(at)
+        if cell is None:
+            cell = _LASTING.get(at)
+            if cell is None:
                 storage = tensor.untyped_storage()
-                found = Cell(int(storage.nbytes()), keep=storage)
+                cell = Cell(int(storage.nbytes()), keep=storage)
                 if self.lasting:
-                    _LASTING[at] = found
-            self.cells[at] = found
-        return found
+                    _LASTING[at] = cell
+            self.cells[at] = cell
+        return cell
 
     def write(self, tensor: torch.Tensor, content: Content) -> None:
-        """Note that something was written to a tensor."""
+        """Record a write to a tensor."""
         at = _storage(tensor)
         if at in self.kept:
             cell = self.spared.setdefault(at, Cell(int(tensor.untyped_storage().nbytes())))
@@ -135,12 +136,12 @@ class Recorder:
         cell.writes = shortened(cell.writes)
 
     def draw(self, tensor: torch.Tensor, recipe: Recipe) -> None:
-        """Note that a meta tensor was drawn by a recipe."""
-        drawn = tensor.dtype in WRITTEN
-        self.write(tensor, Draw(recipe) if drawn else Lost(f"{tensor.dtype} has no recipe"))
+        """Record that a recipe draws a meta tensor."""
+        is_drawn = tensor.dtype in FORMATS
+        self.write(tensor, Draw(recipe) if is_drawn else Lost(f"{tensor.dtype} has no recipe"))
 
-    def read(self, tensor: torch.Tensor) -> Snapshot:
-        """Return a meta tensor as it is now."""
+    def snapshot(self, tensor: torch.Tensor) -> Snapshot:
+        """Return a snapshot of a meta tensor."""
         cell = self.cell(tensor)
         return Snapshot(cell, cell.writes, View.of(tensor))
 
@@ -150,16 +151,16 @@ def _storage(tensor: torch.Tensor) -> int:
 
 
 def _plain(value: Any) -> bool:
-    """Tell whether a value is a strided tensor, whose storage says where its elements are."""
+    """Return whether a value is a strided tensor, whose elements have places in its storage."""
     return isinstance(value, torch.Tensor) and value.layout is torch.strided
 
 
 class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Sees every operator that torch runs."""
+    """A mode that sees every operator that torch runs."""
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        # torch would import its compiler, for more than a second, only to say that it is not to compile this
+        # torch would import its compiler, which takes more than a second, to skip this mode
         return False
 
     def __init__(self, recorder: Recorder) -> None:
@@ -176,17 +177,17 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.recorder.operating = outer
 
     def _operate(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None) -> Any:
-        """Note what an operator writes, and run it on shapes."""
+        """Record the writes of an operator, and run it on shapes."""
         keywords = dict(kwargs or {})
         if func in self.recorder.redirected:
             keywords["device"] = torch.device("meta")
             keywords.pop("pin_memory", None)
         operands = [leaf for leaf in tree_leaves((args, keywords)) if isinstance(leaf, torch.Tensor)]
-        asked = keywords.get("device") == torch.device("meta")
-        if not asked and not any(tensor.is_meta for tensor in operands):
+        is_requested = keywords.get("device") == torch.device("meta")
+        if not is_requested and not any(tensor.is_meta for tensor in operands):
             return self._compute(func, args, keywords, operands)
         if func in DRAWN_IN_PLACE and args[0].is_meta:
-            # most of what a module does; its meta kernel would only cost time
+            # most operators of a module are of this kind, and their meta kernels would only cost time
             self.recorder.write(args[0], _content(func, args, keywords, args, keywords, args[0]))
             return args[0]
         before = {_storage(tensor) for tensor in operands if _plain(tensor)}
@@ -198,12 +199,12 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
             result = func(*shapes_args, **shapes_keywords)
         except NotImplementedError:
             if func is aten._to_copy.default:
-                # nothing can be copied out of the meta device once its constructors have ended
+                # after the constructors, nothing can be copied from the meta device
                 raise
-            # not as it is: parametrizations take it as their own, and do without
+            # parametrizations would catch torch's error and continue without the result
             raise PyinitError(f"{func} does not run on the meta device") from None
         if func is aten.native_batch_norm.default and args[5]:
-            # it trains, and its schema does not say what it changes
+            # in training it changes these, which its schema does not declare
             for running in args[3:5]:
                 if isinstance(running, torch.Tensor) and running.is_meta:
                     self.recorder.write(running, Lost(f"{func} changes it"))
@@ -214,10 +215,10 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 self.recorder.write(tensor, _content(func, args, keywords, stored, named, tensor))
             elif not tensor.is_meta and not kept:
                 raise PyinitError(
-                    f"{func} writes what is drawn later to a real tensor of {tuple(tensor.shape)}"
+                    f"{func} writes values that are drawn later to a real tensor of {tuple(tensor.shape)}"
                 )
         if func._opname.startswith("_foreach_"):
-            # without this mode, what it is made of raises them
+            # without this mode, the operators inside it raise the versions
             torch.autograd.graph.increment_version(written)
         if not written:
             for number, tensor in enumerate(tree_leaves(result)):
@@ -233,7 +234,7 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _compute(
         self, func: Any, args: tuple[Any, ...], keywords: dict[str, Any], operands: list[torch.Tensor]
     ) -> Any:
-        """Run an operator on real tensors, unless it would change what is kept."""
+        """Run an operator on real tensors, unless it would change a kept tensor."""
         written = _written(func, args, keywords)
         spared = [tensor for tensor in written if _plain(tensor) and _storage(tensor) in self.recorder.kept]
         if spared:
@@ -246,27 +247,27 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return func(*args, **keywords)
 
     def _stored(self, value: Any) -> Any:
-        """Return an argument as it is kept: a snapshot of what is recorded, a copy of what is real."""
+        """Return an argument to keep: a snapshot of a meta tensor, a copy of a real one."""
         if not isinstance(value, torch.Tensor):
             return value
-        return self.recorder.read(value) if value.is_meta else value.detach().clone()
+        return self.recorder.snapshot(value) if value.is_meta else value.detach().clone()
 
 
 def _shape_only(value: Any) -> Any:
-    """Return a real tensor's like on the meta device, other values as they are."""
+    """Return a tensor like a real one on the meta device; return other values as they are."""
     if isinstance(value, torch.Tensor) and not value.is_meta and value.dim():
         return torch.empty_strided(value.shape, value.stride(), dtype=value.dtype, device="meta")
     return value
 
 
 def _written(func: Any, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> list[torch.Tensor]:
-    """Return the tensors that an operator writes to, by its schema."""
-    found = []
+    """Return the tensors that an operator writes, by its schema."""
+    tensors = []
     for position, argument in enumerate(func._schema.arguments):
         if argument.alias_info is not None and argument.alias_info.is_write:
             value = args[position] if position < len(args) else keywords.get(argument.name)
-            found += [leaf for leaf in tree_leaves(value) if isinstance(leaf, torch.Tensor)]
-    return found
+            tensors += [leaf for leaf in tree_leaves(value) if isinstance(leaf, torch.Tensor)]
+    return tensors
 
 
 def _content(
@@ -278,11 +279,11 @@ def _content(
     target: torch.Tensor,
     output: int | None = None,
 ) -> Content:
-    """Return what a call of an operator writes to a tensor: one it changes, or one of its results."""
+    """Return the content that an operator's call writes to a tensor, which it changes or returns."""
     maker = DRAWS.get(func)
     try:
-        if maker is not None and target.dtype in WRITTEN:
-            recipe = maker(bound(func, args, keywords))
+        if maker is not None and target.dtype in FORMATS:
+            recipe = maker(arguments_of(func, args, keywords))
             if recipe is not None:
                 return Draw(recipe)
     except PyinitError as error:
@@ -295,7 +296,7 @@ def _content(
     def marked(original: Any, value: Any) -> Any:
         return TARGET if original is target and output is None else value
 
-    # a target may be in a list
+    # the target may be in a list
     call_args, call_keywords = tree_map(marked, (tuple(args), dict(keywords)), (tuple(stored), named))
     if call_keywords.get("device") == torch.device("meta"):
         call_keywords["device"] = torch.device("cpu")

@@ -1,16 +1,16 @@
-"""What was recorded of a module's initialization: for each tensor the writes that make it, in order.
+"""The recording of a module's initialization: the writes that make each tensor, in order.
 
-A recording holds no values and no seed. It can be replayed for a whole tensor, or for any window of it, with
-the same bits: every write that draws says what it draws (a `pyinit.Recipe`) and the tensor it was asked of,
-and its stream comes from names alone.
+A recording holds no values and no seed. A whole tensor, or any window of it, can be replayed with the same
+bits, because every draw has its recipe (a `pyinit.Recipe`) and the shape of the tensor into which it was
+drawn, and the key of its stream comes from names alone.
 
 Keys: write number k of the tensor called `name`, counted over the writes that are kept, draws with
-``key(seed).fold_in(name)`` for k = 0 and ``key(seed).fold_in(name).fold_in(k)`` for k > 0. A write is
-dropped when a later one covers the whole storage and reads nothing of it. What is drawn is the tensor that
-the code drew into: of ``normal_(weight[2:4])`` row 2 is the first row of a (2, n) tensor. A temporary that is
-copied into the tensor first of all is drawn in its place; draws of others, such as the factors of a product,
-fold in the number of the write that reads them and their own, counted from 1. A draw that something else
-read before it was drawn over keeps a stream of its own: the next number that no other has.
+``key(seed).fold_in(name)`` for k = 0 and ``key(seed).fold_in(name).fold_in(k)`` for k > 0. A write is dropped
+if a later one covers the whole storage and does not read it. A draw into a view is keyed by the view's own
+shape: ``normal_(weight[2:4])`` makes a (2, n) tensor. If the first write copies a temporary into the tensor,
+the temporary is drawn in its place. The draws of other temporaries, such as the factors of a product, fold in
+the number of the write that reads them and their own number, counted from 1. A draw that was read before it
+was overwritten keeps its own stream, under the next free number.
 """
 
 from __future__ import annotations
@@ -46,28 +46,29 @@ Path: TypeAlias = tuple[str | int, ...]
 
 @dataclass
 class Draw:
-    """Fill the view with what a recipe makes of its shape.
+    """Fill the view by a recipe.
 
     Parameters
     ----------
     recipe : Recipe
-        What is drawn.
+        The recipe of the view's values.
     path : tuple of (str or int)
-        Names its stream: folded into the model's key one after another. Given when all is recorded.
+        The name of its stream, whose parts are folded into the model's key one after another. It is set when
+        everything is recorded.
     """
 
     recipe: Recipe
     path: Path = field(default=(), repr=False, compare=False)
 
     def key(self, root: Key) -> Key:
-        """Return its key under the model's."""
+        """Return the key of the draw from the model's key."""
         for part in self.path:
             root = root.fold_in(part)
         return root
 
 
 class _Target:
-    """Stands among a call's arguments for the view that it changes."""
+    """The argument of a call that stands for the view that it changes."""
 
     def __repr__(self) -> str:
         return "TARGET"
@@ -85,9 +86,9 @@ class Call:
     function : OpOverload
         The operator.
     args, kwargs
-        Its arguments; `TARGET` for the view, a `Snapshot` for every other tensor that was recorded.
+        Its arguments, with `TARGET` for the view and a `Snapshot` for every other recorded tensor.
     output : int or None
-        Which of its results the view gets; None when it changes the view in place.
+        The number of the result that is written to the view; None if the operator changes the view in place.
     """
 
     function: Any
@@ -102,7 +103,7 @@ class Call:
 
     @property
     def written(self) -> list[Any]:
-        """The view and the tensors that it changes, by its schema."""
+        """The view and the other tensors that it changes, by its schema."""
         return [
             leaf
             for position, argument in enumerate(self.function._schema.arguments)
@@ -114,7 +115,7 @@ class Call:
 
     @property
     def pointwise(self) -> bool:
-        """Whether each element of the view decides its own new value, with the same numbers for all."""
+        """Whether the new value of each element depends on that element alone, in the same way for all."""
         leaves = tree_leaves((self.args, dict(self.kwargs)))
         tensors = [leaf for leaf in leaves if isinstance(leaf, Snapshot | torch.Tensor)]
         known = torch.Tag.pointwise in self.function.tags or self.function in _ASSIGNING
@@ -122,7 +123,7 @@ class Call:
 
     @property
     def assigns(self) -> bool:
-        """Whether all of the view is new and nothing of it is read."""
+        """Whether the whole view is overwritten without being read."""
         if self.output is not None or self.function in _ASSIGNING:
             return True
         # an `out=` argument is written, not read
@@ -141,7 +142,7 @@ _ASSIGNING = frozenset(
 
 @dataclass(frozen=True)
 class Lost:
-    """Something was written that cannot be replayed; `why` says what."""
+    """A write that cannot be replayed, for the reason `why`."""
 
     why: str
 
@@ -151,29 +152,29 @@ Content: TypeAlias = Draw | Call | Lost
 
 @dataclass(frozen=True)
 class Write:
-    """One thing done to a view of a storage."""
+    """A write to a view of a storage."""
 
     view: View
     content: Content
 
     @property
     def assigns(self) -> bool:
-        """Whether every element of the view is new and none is read."""
+        """Whether every element of the view is overwritten without being read."""
         return not isinstance(self.content, Call) or self.content.assigns
 
 
 @dataclass(eq=False)
 class Cell:
-    """A storage of meta tensors, and what was written to it, in order.
+    """A storage of meta tensors, with the writes to it, in order.
 
     Parameters
     ----------
     nbytes : int
-        Its size.
+        The size of the storage.
     writes : tuple of Write
-        Those that still decide its bytes.
+        The writes that still affect its bytes.
     keep : object
-        The meta storage, kept so that no other gets its address.
+        The meta storage, which is kept alive so that no other gets its address.
     """
 
     nbytes: int
@@ -184,12 +185,12 @@ class Cell:
         return f"Cell({self.nbytes} bytes, {len(self.writes)} writes)"
 
     def add(self, write: Write) -> None:
-        """Append a write, and drop those that it makes pointless."""
+        """Append a write, and drop the writes that it overwrites."""
         whole = write.view.dense and write.view.run == (0, self.nbytes)
         self.writes = (write,) if whole and write.assigns else (*self.writes, write)
 
     def forget(self, view: View) -> None:
-        """Drop the writes to no more than the elements of a view."""
+        """Drop the writes that lie inside a view."""
         low, high = view.run
         self.writes = tuple(
             write
@@ -200,7 +201,7 @@ class Cell:
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """A recorded tensor as it was when an operator read it."""
+    """A recorded tensor at the time when an operator read it."""
 
     cell: Cell
     writes: tuple[Write, ...]
@@ -211,7 +212,7 @@ class Snapshot:
 
 
 def unmade(writes: tuple[Write, ...], view: View, seen: set[tuple[int, View]]) -> str | None:
-    """Return why a view of what was written cannot be replayed, or None if it can; `seen` can."""
+    """Return why a view of the writes cannot be replayed, or None if it can; those in `seen` can."""
     if (id(writes), view) in seen:
         return None
     seen.add((id(writes), view))
@@ -228,7 +229,7 @@ def unmade(writes: tuple[Write, ...], view: View, seen: set[tuple[int, View]]) -
 
 
 def _covered(writes: tuple[Write, ...], view: View) -> bool:
-    """Tell whether writes that read nothing reach every element of a view."""
+    """Return whether writes that assign reach every element of a view."""
     if not view.size:
         return True
     low, high = view.run
@@ -267,20 +268,20 @@ def _bytes(view: View, marks: torch.Tensor) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class Recorded:
-    """A tensor of a module as it was recorded.
+    """A recorded tensor of a module.
 
     Parameters
     ----------
     name : str
-        Its first name in the module: its stream comes from it.
+        Its first name in the module, from which the stream comes.
     view : View
-        The part of the storage that it is.
+        Its part of the storage.
     cell : Cell
         The storage, with the writes.
 
     Notes
     -----
-    ``replay.refill(recorded, out, root, window=window)`` makes it, or a window of it.
+    ``replay.refill(recorded, out, root, window=window)`` makes the tensor, or a window of it.
     """
 
     name: str
@@ -289,20 +290,20 @@ class Recorded:
 
     @property
     def shape(self) -> Shape:
-        """Shape of the whole tensor."""
+        """The shape of the whole tensor."""
         return self.view.shape
 
     @property
     def dtype(self) -> torch.dtype:
-        """Its dtype."""
+        """The dtype of the tensor."""
         return self.view.dtype
 
     @property
     def writes(self) -> tuple[Write, ...]:
-        """What makes it, in order."""
+        """The writes that make it, in order."""
         return self.cell.writes
 
     @property
     def unmade(self) -> str | None:
-        """Why it cannot be replayed, or None."""
+        """The reason why it cannot be replayed, or None."""
         return unmade(self.cell.writes, self.view, set())

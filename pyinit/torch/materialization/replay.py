@@ -16,10 +16,10 @@ from .view import View
 
 __all__ = ["refill", "replay"]
 
-# Elements of these depend on their number in C order alone, however the tensor is shaped.
+# Elements of these recipes depend only on their number in C order, not on the shape of the tensor.
 _BY_NUMBER = (Constant, Normal, TruncatedNormal, Uniform)
 
-# What was read, by the identities of the cell and of its writes at that time, both of which a snapshot keeps.
+# The tensors that were read, by the identities of the cell and of its writes, both of which a snapshot keeps.
 Memo = dict[tuple[int, int], torch.Tensor]
 
 
@@ -31,7 +31,7 @@ def replay(
     threads: int | None = None,
     memo: Memo | None = None,
 ) -> None:
-    """Do everything that was recorded to a storage of the cell's size, given as a tensor of bytes."""
+    """Replay all recorded writes on a storage of the cell's size, which is given as a tensor of bytes."""
     memo = {} if memo is None else memo
     for write in writes:
         target = write.view.on(storage)
@@ -44,7 +44,7 @@ def replay(
 def _call(content: Content, target: torch.Tensor, root: Key, threads: int | None, memo: Memo) -> None:
     assert isinstance(content, Call), content
 
-    # what else the operator changes is a copy: others may read the same
+    # the other tensors that the operator changes are copies, because others may read the originals
     aside = any(leaf is not TARGET for leaf in content.written)
 
     def real(value: Any) -> Any:
@@ -83,21 +83,22 @@ def refill(
     Parameters
     ----------
     recorded : Recorded
-        Of which `unmade` is None.
+        A recording whose `unmade` is None.
     out : torch.Tensor
-        On the CPU, of the recorded dtype, with any strides.
+        A tensor on the CPU of the recorded dtype, with any strides.
     root : Key
         The model's key.
     window : Window, optional
-        Where `out` sits in the whole tensor.
+        The position of `out` in the whole tensor.
     threads : int, optional
         At most this many threads. The values do not depend on it.
 
     Returns
     -------
     torch.Tensor
-        `out`. A window takes time and memory of its own size, unless something recorded looks at more
-        than an element at a time (a product, a sort): then the whole tensor is made aside.
+        `out`. A window takes time and memory in proportion to its size, unless a recorded operator reads more
+        than one element at a time, such as a product or a sort: then the whole tensor is made in other
+        memory.
     """
     where = Window((0,) * out.dim(), tuple(out.shape)) if window is None else window
     check_window(where, tuple(out.shape))
@@ -129,17 +130,17 @@ def _slices(start: Shape, extent: Shape) -> tuple[slice, ...]:
 
 
 class _Part(NamedTuple):
-    """What a window has of the tensor that a write goes to.
+    """The part of a written tensor that lies in a window.
 
     Attributes
     ----------
     local
-        The elements of the window, an index for every axis of it.
+        The elements of the window, as an index for each of its axes.
     axes
-        For every axis of the written tensor the window's axis, counted without those that `local` drops;
-        None for one of size 1 that the window does not have.
+        The window's axis for every axis of the written tensor, counted without those that `local` drops; None
+        for an axis of size 1 that the window does not have.
     start, shape, whole
-        Which part of the written tensor that is, and the shape of the latter.
+        The start and the shape of the part, and the shape of the whole written tensor.
     """
 
     local: tuple[slice | int, ...]
@@ -159,7 +160,7 @@ class _Part(NamedTuple):
 
 
 def _part(write: Write, base: View, window: Window, extent: Shape) -> _Part | None:
-    """Return the part of a write that falls in a window, or None if it cannot be done alone."""
+    """Return the part of a write that lies in a window, or None if it cannot be replayed alone."""
     content, view = write.content, write.view
     if isinstance(content, Lost) or view.dtype != base.dtype:
         return None
@@ -180,7 +181,7 @@ def _part(write: Write, base: View, window: Window, extent: Shape) -> _Part | No
     for axis, (low, n) in enumerate(zip(window.start, extent, strict=True)):
         first, step = firsts[axis], steps[axis]
         if axis not in axes:
-            # the write has one index of this axis
+            # the write has a single index of this axis
             empty |= not low <= first < low + n
             local.append(0 if empty else first - low)
             continue
@@ -244,14 +245,14 @@ def _contiguous(view: View) -> bool:
 
 
 def _copies(content: Call) -> bool:
-    """Tell whether a call copies values that were there when it was recorded."""
+    """Return whether a call copies values that were known when it was recorded."""
     if content.function is not torch.ops.aten.copy_.default or content.args[0] is not TARGET:
         return False
     return isinstance(content.args[1], torch.Tensor)
 
 
 def _cut(content: Content, part: _Part) -> Content:
-    """Return a call that copies with the part of the source that a window needs; others as they are."""
+    """Return a copying call with the part of its source that a window needs, and other calls as they are."""
     if not isinstance(content, Call) or not _copies(content):
         return content
     source = content.args[1].expand(part.whole)[_slices(part.start, part.shape)]

@@ -1,4 +1,4 @@
-"""What a caller asks of a module's tensors, put in the place of what was recorded of their initialization."""
+"""A caller's recipes for a module's tensors replace the recorded initialization."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...errors import PyinitError, RecipeError
 from ...recipes.distributions import constant, zeros
 from ...recipes.recipe import Recipe
 from ...recipes.rules import Rule
-from ..tensor import WRITTEN
+from ..tensor import FORMATS
 from .dependence import again, following, is_random, last_constants
 from .naming import state_names
 from .owned import Owned, owned_tensors
@@ -24,42 +24,27 @@ __all__ = ["redrawn", "ruled"]
 def redrawn(
     module: torch.nn.Module, recorded: Mapping[str, Recorded], recipe: Recipe, prefix: str = ""
 ) -> dict[str, Recorded]:
-    """Return the recording in which one recipe makes what the module draws at random.
+    """Return the recording in which one recipe replaces the module's random draws.
 
     Kernels and embeddings follow the recipe; biases become zeros; norms, constants and buffers keep the
-    module's own values. A kernel of which nothing is known follows the recipe, too.
+    module's own values. A kernel whose initialization is unknown follows the recipe, too.
 
-    Parameters
-    ----------
-    module : torch.nn.Module
-        Whose tensors they are.
-    recorded : mapping of str to Recorded
-        How they begin.
-    recipe : Recipe
-        What kernels should be.
-    prefix : str
-        The module's own name in the whole.
-
-    Returns
-    -------
-    dict of str to Recorded
-        Under the same names.
+    `prefix` is the module's name in the whole model.
 
     Raises
     ------
     LayoutError
-        If the recipe counts fans and nobody knows what the axes of a kernel are. The message names the
-        kernel.
+        If the recipe counts fans and the axes of a kernel are unknown. The message names the kernel.
     RecipeError
         If a weight is computed from several tensors that are drawn, other than by weight normalization.
     """
     tensors = list(owned_tensors(module, recorded, prefix))
-    # a table stays one where a head shares it
+    # a table is also kept if a head shares it
     own = {tensor.at for tensor in tensors if tensor.use.role == "own"}
     held = {id(tensor.recorded.cell): tensor.recorded.cell for tensor in tensors}
     by_role = {"kernel": Rule("*", recipe), "bias": Rule("*", zeros())}
 
-    def wanted(tensor: Owned) -> Rule | None:
+    def rule_of(tensor: Owned) -> Rule | None:
         if not tensor.is_parameter:
             return None
         is_drawn = is_random(tensor.recorded.writes, held) or tensor.recorded.unmade is not None
@@ -69,30 +54,18 @@ def redrawn(
             return None
         return by_role[tensor.use.role] if is_drawn else None
 
-    return _rewritten(tensors, wanted, keeps_constants=True)
+    return _rewritten(tensors, rule_of, keeps_constants=True)
 
 
 def ruled(
     module: torch.nn.Module, recorded: Mapping[str, Recorded], rules: tuple[Rule, ...], prefix: str = ""
 ) -> dict[str, Recorded]:
-    """Return the recording with what rules ask for: the first that matches a tensor's name decides.
+    """Return the recording under rules: the first rule that matches a tensor's name decides.
 
-    A rule matches the names of the state dict, without wrappers. One for the name of a parametrized weight is
-    for what the weight is computed from. Buffers and plain attributes follow their own name always, and a
-    pattern only where the module does not say what they are and no parameter matches it, too: `"*"` is not
-    meant for them.
-
-    Parameters
-    ----------
-    module, recorded, prefix
-        As for `redrawn`.
-    rules : tuple of Rule
-        In order.
-
-    Returns
-    -------
-    dict of str to Recorded
-        Under the same names.
+    A rule matches the names of the state dict, without wrappers. A rule for the name of a parametrized weight
+    applies to the tensor from which the weight is computed. Buffers and plain attributes always follow a rule
+    with their own name. They follow a pattern only if the module does not initialize them and the pattern
+    matches no parameter, so that `"*"` does not apply to them.
 
     Raises
     ------
@@ -102,14 +75,14 @@ def ruled(
     tensors = list(owned_tensors(module, recorded, prefix))
     parameters = [name for name, _ in module.named_parameters(remove_duplicate=False)]
     of_parameters = [*state_names(module, parameters, prefix).values()]
-    # a rule of real parameters is not meant for buffers either
+    # a rule that matches real parameters does not apply to buffers either
     for_buffers = tuple(
         rule
         for rule in rules
         if not any(rule.matches(name, is_kernel=kind) for name in of_parameters for kind in (True, False))
     )
 
-    def wanted(tensor: Owned) -> Rule | None:
+    def rule_of(tensor: Owned) -> Rule | None:
         if tensor.place.part == "computed":
             return None
         rule = tensor.rule(rules, tensor.names)
@@ -121,11 +94,11 @@ def ruled(
             and tensor.rule(rules, (tensor.weight,)) is not None
         ):
             raise RecipeError(_of_several(tensor))
-        said_by_module = not tensor.is_parameter and tensor.recorded.unmade is None
+        is_known_buffer = not tensor.is_parameter and tensor.recorded.unmade is None
         is_named = rule is not None and rule.match in tensor.names
-        return None if said_by_module and not is_named else rule
+        return None if is_known_buffer and not is_named else rule
 
-    return _rewritten(tensors, wanted)
+    return _rewritten(tensors, rule_of)
 
 
 def _of_several(tensor: Owned) -> str:
@@ -136,17 +109,17 @@ def _of_several(tensor: Owned) -> str:
 
 
 def _rewritten(
-    tensors: list[Owned], wanted: Callable[[Owned], Rule | None], *, keeps_constants: bool = False
+    tensors: list[Owned], rule_of: Callable[[Owned], Rule | None], *, keeps_constants: bool = False
 ) -> dict[str, Recorded]:
-    """Return the recording in which tensors are what the rules say that are wanted of them.
+    """Return the recording in which each tensor follows its rule, if it has one.
 
-    With `keeps_constants`, parts that the module sets to constants after it has drawn a tensor, such as the
-    biases of a forget gate, keep them.
+    With `keeps_constants`, the parts of a drawn tensor that the module then sets to constants, such as the
+    biases of a forget gate, keep the constants.
     """
     cells: dict[int, Cell] = {}
     done: dict[tuple[int, View], tuple[Owned, Rule]] = {}
     directions: dict[tuple[int, str], tuple[Owned, Rule]] = {}
-    # an embedding's padding row is zero under the name of a tied head, too
+    # an embedding's padding row is zero also if the rule names a tied head
     padding: dict[tuple[int, View], set[int]] = {}
     for tensor in tensors:
         padding.setdefault(tensor.at, set()).update(_padding_rows(tensor))
@@ -166,7 +139,7 @@ def _rewritten(
             cell.add(constant_part)
 
     for tensor in tensors:
-        rule = wanted(tensor) if tensor.place.part != "magnitude" else None
+        rule = rule_of(tensor) if tensor.place.part != "magnitude" else None
         if rule is None:
             continue
         if tensor.at in done:
@@ -179,10 +152,10 @@ def _rewritten(
     for tensor in tensors:
         if tensor.place.part != "magnitude":
             continue
-        rule = wanted(tensor)
+        rule = rule_of(tensor)
         direction = directions.get((id(tensor.place.owner), tensor.place.weight))
         if direction is not None and rule in (None, direction[1]):
-            # so that the weight is what its direction was drawn as
+            # the weight then equals its drawn direction
             _follow(cell_of(tensor), tensor, cell_of(direction[0]), direction[0])
         elif rule is not None:
             write(tensor, rule)
@@ -211,7 +184,7 @@ def _rewritten(
 
 
 def _check_tie(tensor: Owned, rule: Rule, first: Owned, decided: Rule) -> None:
-    """Refuse a rule for the name of a tensor that another rule has decided under another name."""
+    """Raise an error for a rule that names a tensor which another rule has filled under another name."""
     if rule is not decided and rule.match in tensor.names:
         raise RecipeError(
             f"'{tensor.names[0]}' is one tensor with '{first.names[0]}', which follows the rule for "
@@ -220,17 +193,17 @@ def _check_tie(tensor: Owned, rule: Rule, first: Owned, decided: Rule) -> None:
 
 
 def _padding_rows(tensor: Owned) -> tuple[int, ...]:
-    """Return the row that the owner of a weight keeps zero for padding, if it has one."""
+    """Return the padding row that the owner of a weight keeps at zero, if there is one."""
     row = getattr(tensor.place.owner, "padding_idx", None)
     is_table = tensor.place.weight == "weight" and len(tensor.recorded.shape) >= 2
     return (row,) if is_table and isinstance(row, int) else ()
 
 
 def _write(cell: Cell, tensor: Owned, rule: Rule, padding: set[int]) -> None:
-    """Put what a rule says in the place of what was written to a tensor; padding rows are zero."""
+    """Replace the writes of a tensor by its rule; padding rows are zero."""
     view, name = tensor.recorded.view, tensor.names[0]
     recipe = rule.recipe
-    if len(view.shape) >= 2 and view.dtype in WRITTEN:
+    if len(view.shape) >= 2 and view.dtype in FORMATS:
         recipe = tensor.use.fit(recipe, view.shape)
     rows = dict.fromkeys((*rule.zero_rows, *sorted(padding)))
     if tensor.place.part == "direction" and (rows or _may_hold_zero_rows(recipe, view)):
@@ -252,10 +225,10 @@ _SPARSE = frozenset({"sparse", "flattened_sparse", "bernoulli_sparse"})
 
 
 def _may_hold_zero_rows(recipe: Recipe, view: View) -> bool:
-    """Tell whether a recipe may make all numbers of some index along the first axis zero."""
-    if view.dtype not in WRITTEN:
+    """Return whether a recipe may make a whole index along the first axis zero."""
+    if view.dtype not in FORMATS:
         return False
-    plan = recipe.plan(view.shape, WRITTEN[view.dtype])
+    plan = recipe.plan(view.shape, FORMATS[view.dtype])
     if plan.distribution in ("identity", "dirac"):
         groups = getattr(recipe, "groups", 1)
         return len(view.shape) >= 2 and view.shape[0] > view.shape[1] * groups
@@ -264,7 +237,7 @@ def _may_hold_zero_rows(recipe: Recipe, view: View) -> bool:
 
 
 def _follow(cell: Cell, tensor: Owned, source: Cell, direction: Owned) -> None:
-    """Make a magnitude the norm of its direction, as weight normalization begins."""
+    """Make a magnitude the norm of its direction, as weight normalization initializes it."""
     view = tensor.recorded.view
     cell.forget(view)
     read = Snapshot(source, source.writes, direction.recorded.view)

@@ -1,4 +1,4 @@
-"""A module's distributed tensors: whole ones stand in while it is recorded, then each rank makes its part."""
+"""Distributed tensors of a module: whole ones are recorded in their place, then each rank makes its part."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.nn.parameter import is_lazy
 from ...errors import LayoutError, RecipeError
 from ...stream.key import Key
 from .construction import made_by_constructor
-from .holding import STAND_IN, named_tensors, put_instead, times_written
+from .holding import STAND_IN, named_tensors, substitute, times_written
 from .recorder import MARK
 from .recording import Recorded
 from .replay import refill
@@ -22,32 +22,32 @@ from .ties import declared_ties
 if TYPE_CHECKING:
     from torch.distributed.tensor import DTensor
 
-__all__ = ["shards", "whole"]
+__all__ = ["shards", "stand_ins"]
 
 
 @contextmanager
-def whole(module: torch.nn.Module) -> Iterator[dict[str, DTensor]]:
-    """Put plain meta tensors of the whole shape in the place of a module's DTensors on the meta device.
+def stand_ins(module: torch.nn.Module) -> Iterator[dict[str, DTensor]]:
+    """Replace a module's DTensors on the meta device by plain meta tensors of the whole shape, in a block.
 
-    Initialization that runs on a DTensor would see a rank's part, and torch's random functions would ask the
-    other ranks for a seed. FSDP's modules get their own class back, too: transformers initializes models of
-    foreign classes in another way. A tie that sharding has cut is one again meanwhile, where a transformers
-    model declares it, or a recorded constructor has made it.
+    Initialization that runs on a DTensor would see a rank's part, and torch's random functions would
+    communicate a seed with the other ranks. FSDP's modules get their former class in the block, too, because
+    transformers initializes models of other classes in another way. A tie that sharding has cut is restored
+    in the block if a transformers model declares it, or if a recorded constructor made it.
 
     Parameters
     ----------
     module : torch.nn.Module
-        At the end it is as it was.
+        The module, which is restored after the block.
 
     Yields
     ------
     dict of str to DTensor
-        What was replaced, by name; tied tensors under each of their names.
+        The replaced tensors, by name; tied tensors under each of their names.
 
     Raises
     ------
     LayoutError
-        If it is not known which part of a DTensor this rank holds.
+        If it is unknown which part of a DTensor this rank holds.
     RecipeError
         If a DTensor was written to.
     """
@@ -61,7 +61,7 @@ def whole(module: torch.nn.Module) -> Iterator[dict[str, DTensor]]:
 
     constructed = _constructed(module)
     originals: dict[str, DTensor] = {}
-    stand_ins: dict[int, torch.Tensor] = {}
+    plain: dict[int, torch.Tensor] = {}
     for name, tensor in named_tensors(module):
         if isinstance(tensor, DTensor) and tensor.is_meta:
             if times_written(tensor):
@@ -70,16 +70,16 @@ def whole(module: torch.nn.Module) -> Iterator[dict[str, DTensor]]:
                     "which is not recorded. Initialize before sharding or after materialize."
                 )
             originals[name] = tensor
-            if id(tensor) not in stand_ins:
+            if id(tensor) not in plain:
                 try:
                     shard_rectangles(tensor)
                 except LayoutError as error:
                     raise LayoutError(f"'{name}': {error}") from None
-                stand_ins[id(tensor)] = _stand_in(tensor, constructed.get(id(tensor)))
+                plain[id(tensor)] = _stand_in(tensor, constructed.get(id(tensor)))
     for target, source in declared_ties(module).items() if originals else ():
         if target in originals and source in originals:
-            stand_ins[id(originals[target])] = stand_ins[id(originals[source])]
-    undo = put_instead(module, stand_ins)
+            plain[id(originals[target])] = plain[id(originals[source])]
+    undo = substitute(module, plain)
     wrapped = [(part, type(part)) for part in module.modules() if isinstance(part, FSDPModule)]
     for part, kind in wrapped:
         part.__class__ = kind.__mro__[kind.__mro__.index(FSDPModule) + 1]
@@ -95,7 +95,7 @@ def whole(module: torch.nn.Module) -> Iterator[dict[str, DTensor]]:
 def shards(
     distributed: Mapping[str, DTensor], recorded: Mapping[str, Recorded], root: Key, threads: int | None
 ) -> dict[str, DTensor]:
-    """Return DTensors in CPU memory, placed like those on the meta device; a rank makes its parts alone."""
+    """Return DTensors in CPU memory, placed like those on the meta device; each rank makes only its parts."""
     from torch.distributed.tensor import DTensor
 
     from ..placement import local_parts
@@ -114,27 +114,27 @@ def shards(
 
 
 def _constructed(module: torch.nn.Module) -> dict[int, torch.Tensor]:
-    """Return what recorded constructors registered in the places of other tensors, by these' identities."""
-    found: dict[int, torch.Tensor] = {}
+    """Return the tensors of recorded constructors by the identities of those that have replaced them."""
+    originals: dict[int, torch.Tensor] = {}
     for part in module.modules():
         for name, tensor in (*part._parameters.items(), *part._buffers.items()):
             made = made_by_constructor(part, name)
             if tensor is None or made is None or made is tensor or is_lazy(tensor):
                 continue
-            if made.shape == tensor.shape and id(tensor) not in found:
-                found[id(tensor)] = made if made.dtype == tensor.dtype else _cast(made, tensor.dtype)
-    return found
+            if made.shape == tensor.shape and id(tensor) not in originals:
+                originals[id(tensor)] = made if made.dtype == tensor.dtype else _cast(made, tensor.dtype)
+    return originals
 
 
 def _cast(made: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """Return what a recorded tensor is in another dtype, recorded."""
+    """Return a recorded tensor in another dtype, and record the cast."""
     with torch._C.DisableTorchFunctionSubclass():
         cast: torch.Tensor = made.__dict__[MARK].follow(torch.Tensor.to, (made, dtype), {})
     return cast
 
 
 def _stand_in(tensor: DTensor, constructed: torch.Tensor | None) -> torch.Tensor:
-    """Return a plain meta tensor with all that is said of a DTensor, and how its constructor made it."""
+    """Return a plain meta tensor with a DTensor's attributes, and with its recorded construction if known."""
     if constructed is None:
         plain = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
     else:

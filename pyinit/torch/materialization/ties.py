@@ -1,4 +1,4 @@
-"""Tensors that several modules hold: which of them says how such a tensor begins."""
+"""Tensors that several modules hold, and which of the modules decides their initialization."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import Any
 
 import torch
 
+from ..owners import is_of_transformers
 from .recorder import Recorder
 from .recording import Draw, Recorded
 from .view import View
@@ -19,35 +19,26 @@ __all__ = ["Ties", "declared_ties", "is_pretrained", "untied"]
 
 
 def is_pretrained(module: torch.nn.Module) -> bool:
-    """Tell a transformers model without importing transformers."""
-    kind: Any = type(module)
-    return _is_pretrained(kind)
-
-
-@lru_cache(maxsize=1024)
-def _is_pretrained(kind: type) -> bool:
-    return any(
-        base.__name__ == "PreTrainedModel" and base.__module__.startswith("transformers.")
-        for base in kind.__mro__
-    )
+    """Return whether a module is a transformers model, without importing transformers."""
+    return is_of_transformers(type(module), "PreTrainedModel")
 
 
 def declared_ties(module: torch.nn.Module) -> dict[str, str]:
-    """Return which parameter each tied one is, by names, as transformers models in a module declare it."""
-    found: dict[str, str] = {}
+    """Return the ties that transformers models in a module declare, by the name of the tied parameter."""
+    ties: dict[str, str] = {}
     if "transformers" not in sys.modules:
-        return found
+        return ties
     for prefix, part in module.named_modules():
         if is_pretrained(part):
             tied = getattr(part, "all_tied_weights_keys", None)
             before = f"{prefix}." if prefix else ""
             for target, source in tied.items() if isinstance(tied, dict) else ():
-                found.setdefault(before + target, before + source)
-    return found
+                ties.setdefault(before + target, before + source)
+    return ties
 
 
 class Ties:
-    """The places of every tied tensor, the one that decides first; the others hold spares meanwhile."""
+    """The places of every tied tensor, the deciding one first; the others hold spares for the time being."""
 
     def __init__(self) -> None:
         self.tensors: dict[int, torch.Tensor] = {}
@@ -68,16 +59,17 @@ class Ties:
         writes: Callable[[torch.Tensor], tuple[int, int]],
         version: int,
     ) -> tuple[Recorded, int]:
-        """Return how a tensor begins, by the first of its owners that says it, and how often all write it.
+        """Return the recording of a tensor by its first owner that writes it, and the number of all writes.
 
         Parameters
         ----------
         writes : callable
-            Returns how often a tensor was written to by the module that has it, and by methods that run when
-            all is built. Of the former those of one owner count, which made the tensor; of the latter all.
+            Returns the number of writes to a tensor by the module that holds it, and by methods that run
+            after construction. The former count only for the owner that made the tensor, the latter for all
+            owners.
         version : int
-            How often the tensor was written to before: an owner that writes as often decides before one that
-            writes less.
+            The number of writes to the tensor before. An owner that writes as often takes precedence over one
+            that writes less.
         """
         spares = self.spares.get(id(tensor))
         if not spares:
@@ -92,9 +84,9 @@ class Ties:
         places = self.names.pop(id(tensor), [])
         if places and id(tensor) not in self.declared and not all(_alike(recorded, one) for one, _ in known):
             warnings.warn(
-                f"'{places[0]}' is one tensor with '{places[1]}', whose modules begin it in different ways; "
+                f"'{places[0]}' is one tensor with '{places[1]}', whose modules initialize it differently; "
                 f"it begins as '{places[begun.index(recorded)]}'. Build the module under "
-                "pyinit.torch.deferred(), which sees which of them comes last.",
+                "pyinit.torch.deferred(), which records which of them comes last.",
                 UserWarning,
                 stacklevel=2,
             )
@@ -102,7 +94,7 @@ class Ties:
 
 
 def _alike(first: Recorded, other: Recorded) -> bool:
-    """Tell whether two tensors are drawn alike; of what else is done to them it is not known."""
+    """Return whether two tensors are drawn alike; tensors with other writes are not compared."""
     pairs = zip(first.writes, other.writes, strict=False)
     return len(first.writes) == len(other.writes) and all(
         isinstance(one.content, Draw) and (one.view, one.content) == (two.view, two.content)
@@ -112,11 +104,11 @@ def _alike(first: Recorded, other: Recorded) -> bool:
 
 @contextmanager
 def untied(module: torch.nn.Module) -> Iterator[Ties]:
-    """Give every tied tensor to one of the modules that have it; the others get spares meanwhile.
+    """Leave every tied tensor with one of the modules that hold it; the others get spares in the block.
 
-    A tied tensor begins as the first module that has it says, as where ``head.weight = embedding.weight``
-    follows both constructors; in a transformers model, as the parameter does that the model declares to be
-    the source.
+    The first module that holds a tied tensor decides its initialization, as if ``head.weight =
+    embedding.weight`` followed both constructors; in a transformers model, the parameter that the model
+    declares as the source does.
     """
     sources = declared_ties(module)
     slots: dict[int, list[tuple[str, dict[str, Any], str]]] = {}
@@ -139,7 +131,7 @@ def untied(module: torch.nn.Module) -> Iterator[Ties]:
             continue
         names = [name for name, _, _ in places]
         targets = {name for name in names if sources.get(name) in names}
-        # what is a target of no other comes first
+        # a tensor that is no target comes first
         places.sort(key=lambda place: place[0] in targets)
         if targets:
             ties.declared.add(at)

@@ -1,8 +1,8 @@
-"""Truncated normals that code makes by hand, operation by operation, are recorded as what they are.
+"""Truncated normals that code computes operation by operation are recorded as one draw.
 
 timm, DINO and many others draw uniforms between the probabilities of two bounds, take the inverse error
-function, and scale, shift and clamp the result. The lowest uniform of 2^24 has no finite inverse there: it
-becomes the bound itself, hundreds of standard deviations away.
+function, and scale, shift and clamp the result. There, the lowest of 2^24 uniforms has no finite inverse and
+becomes the bound itself, which may be hundreds of standard deviations away.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ from typing import Any
 import torch
 
 from ...errors import PyinitError
-from ...recipes.distributions import Uniform, truncated_normal
+from ...recipes.distributions import Uniform
 from ...recipes.recipe import Recipe
+from ..meanings import truncated_normal
 from .recording import Call, Draw, Write
 
 __all__ = ["shortened"]
 
 aten = torch.ops.aten
 
-# The operators in their order; what they are given beside the target.
+# The operators, in order.
 _STEPS = ("erfinv_", "mul_", "add_", "clamp_")
 
 
 def shortened(writes: tuple[Write, ...]) -> tuple[Write, ...]:
-    """Return writes whose last five may be one draw of a truncated normal."""
+    """Return writes in which the last five are one draw, if they make a truncated normal."""
     content = writes[-1].content if len(writes) > len(_STEPS) else None
     if not isinstance(content, Call) or content.function is not aten.clamp_.default:
         return writes
@@ -36,7 +37,7 @@ def shortened(writes: tuple[Write, ...]) -> tuple[Write, ...]:
 
 
 def _truncated(first: Write, then: tuple[Write, ...]) -> Recipe | None:
-    """Return the truncated normal that a uniform draw becomes by four operations, if it does."""
+    """Return the truncated normal that four operations make of a uniform draw, or None."""
     drawn = first.content
     if not isinstance(drawn, Draw) or not isinstance(drawn.recipe, Uniform):
         return None
@@ -48,7 +49,7 @@ def _truncated(first: Write, then: tuple[Write, ...]) -> Recipe | None:
         if call.function._opname != step:
             return None
         given = (*call.args[1:], *call.kwargs.values())
-        numbers.append([_number(value) for value in given])
+        numbers.append([_as_float(value) for value in given])
     (_, [scale, *_], [mean, *_], bounds) = numbers
     if scale is None or mean is None or len(bounds) != 2 or None in bounds or scale <= 0:
         return None
@@ -58,13 +59,13 @@ def _truncated(first: Write, then: tuple[Write, ...]) -> Recipe | None:
         if not math.isclose(math.erf((bound - mean) / scale), drawn_to, rel_tol=1e-6, abs_tol=1e-9):
             return None
     try:
-        return truncated_normal(mean=mean, std=std, low=low, high=high, unit="absolute")
+        return truncated_normal(mean, std, low, high)
     except PyinitError:
         return None
 
 
-def _number(value: Any) -> float | None:
-    """Return a number that an operator was given, which may be a tensor without axes."""
+def _as_float(value: Any) -> float | None:
+    """Return an operator's number, which may be a tensor without axes; or None."""
     if isinstance(value, torch.Tensor) and value.dim() == 0 and not value.is_meta:
         return float(value)
     return float(value) if isinstance(value, int | float) else None

@@ -1,4 +1,4 @@
-"""Which elements of a storage a tensor shows."""
+"""The elements of a storage that belong to a tensor."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["View"]
 
 
 class View(NamedTuple):
-    """The elements of a storage that a tensor shows: its shape, strides, first element and dtype."""
+    """The elements of a storage that belong to a tensor: its shape, strides, first element and dtype."""
 
     shape: Shape
     strides: Shape
@@ -22,17 +22,17 @@ class View(NamedTuple):
 
     @classmethod
     def of(cls, tensor: torch.Tensor) -> View:
-        """Return the view that a tensor is of its storage."""
+        """Return a tensor's view of its storage."""
         return cls(tuple(tensor.shape), tuple(tensor.stride()), int(tensor.storage_offset()), tensor.dtype)
 
     @property
     def size(self) -> int:
-        """Number of elements."""
+        """The number of elements."""
         return prod(self.shape)
 
     @property
     def dense(self) -> bool:
-        """Whether the elements are all of a run of the storage, in whatever order."""
+        """Whether the elements fill a run of the storage without gaps, in any order."""
         expected = 1
         for stride, n in sorted(zip(self.strides, self.shape, strict=True)):
             if n != 1:
@@ -43,7 +43,7 @@ class View(NamedTuple):
 
     @property
     def run(self) -> tuple[int, int]:
-        """The bytes of the storage between the first element and the last."""
+        """The run of bytes from the first element to the last."""
         if not self.size:
             return 0, 0
         last = sum(stride * (n - 1) for stride, n in zip(self.strides, self.shape, strict=True))

@@ -1,1 +1,1 @@
-"""Any module's report: `pyinit.torch.probe`."""
+"""The report of any module: `pyinit.torch.probe`."""

@@ -1,4 +1,4 @@
-"""Checks of what a probe is given: a module that it can watch, layers to report, a batch."""
+"""Checks of a probe's arguments: a module that it can watch, layers to report, a batch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Modules: TypeAlias = str | Iterable[str] | Callable[[str, nn.Module], bool]
 
 
 def check_module(module: Any) -> None:
-    """Refuse anything but an eager module whose tensors have memory on this rank."""
+    """Raise an error unless this is an eager module whose tensors have memory on this rank."""
     if not isinstance(module, nn.Module):
         raise RecipeError(
             f"a probe needs a torch.nn.Module; got {type(module).__name__}. Use pyinit.probe for a network."
@@ -29,7 +29,7 @@ def check_module(module: Any) -> None:
         if compiled or isinstance(one, torch.jit.ScriptModule):
             raise RecipeError(
                 f"a probe needs an eager module, whose calls it sees; got {name or type(one).__name__}, "
-                f"which is {'compiled' if compiled else 'scripted'}. Probe the module that it was made of."
+                f"which is {'compiled' if compiled else 'scripted'}. Probe the module that it was made from."
             )
     distributed = sys.modules.get("torch.distributed.tensor")
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
@@ -46,25 +46,25 @@ def check_module(module: Any) -> None:
 
 
 def chosen(module: nn.Module, modules: Modules | None) -> list[tuple[str, nn.Module]]:
-    """Return names and modules of the layers to report."""
-    found = list(layers_of(module))
+    """Return the names and modules of the layers to report."""
+    layers = list(layers_of(module))
     if modules is None:
-        return found
+        return layers
     if callable(modules):
-        return [(name, layer) for name, layer in found if modules(name, layer)]
+        return [(name, layer) for name, layer in layers if modules(name, layer)]
     patterns = [modules] if isinstance(modules, str) else list(modules)
     for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name, _ in found):
-            some = ", ".join(name for name, _ in found[:3])
+        if not any(fnmatchcase(name, pattern) for name, _ in layers):
+            some = ", ".join(name for name, _ in layers[:3])
             raise RecipeError(
                 f"modules are patterns of names of layers with weights, such as {some}; got {pattern!r}, "
                 "which no name matches. See module.named_modules()."
             )
-    return [(name, layer) for name, layer in found if any(fnmatchcase(name, one) for one in patterns)]
+    return [(name, layer) for name, layer in layers if any(fnmatchcase(name, one) for one in patterns)]
 
 
 def arguments(batch: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return what a module is called with."""
+    """Return the positional and keyword arguments with which a module is called."""
 
     def usable(value: Any) -> Any:
         # autograd cannot save tensors of inference mode
@@ -79,7 +79,7 @@ def arguments(batch: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
 
 
 def check_batch(values: list[Any]) -> torch.Tensor:
-    """Return the tensor that a report calls its input: the first of floating point, else the first."""
+    """Return the tensor that a report calls its input: the first floating-point one, or else the first."""
     tensors = [value for value in values if isinstance(value, torch.Tensor)]
     if not tensors:
         raise RecipeError(
@@ -89,7 +89,7 @@ def check_batch(values: list[Any]) -> torch.Tensor:
     for tensor in tensors:
         if tensor.numel() == 0 or tensor.ndim == 0:
             raise ShapeError(
-                f"a probe needs rows; got a tensor of shape {tuple(tensor.shape)}. Give one or more."
+                f"a probe needs rows; got a tensor of shape {tuple(tensor.shape)}. Give at least one."
             )
         bad = int((~torch.isfinite(tensor)).sum()) if tensor.is_floating_point() else 0
         if bad:

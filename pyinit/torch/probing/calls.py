@@ -1,4 +1,4 @@
-"""One call of a layer with weights, and where a tensor comes from."""
+"""One call of a layer with weights, and the origin of a tensor."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ class Call:
     Parameters
     ----------
     name : str
-        The module's.
+        The module's name.
     index : int
-        Which of all calls it is.
+        The position among all calls.
     module : torch.nn.Module
     weights : list of Tensor
-        Its parameters of two dimensions or more.
+        The module's parameters of two dimensions or more.
     inputs, units : int
-        Numbers that make one of its outputs; its outputs or channels.
+        The number of inputs of one output; the number of outputs or channels.
     axis : int
-        Of the units, in what it made.
+        The output's axis along which the units lie.
     before : Tag or None
-        What its input is.
+        The origin of the input.
     entering : Moments or None
-        Of its input; None of ids.
+        Moments of the input; None if the input is ids.
     nonlinearity : Nonlinearity
     norm : str or None
     skips : bool
         Whether something was added before the activation.
     moments : dict of str to Moments
-        By kind.
+        Moments of the other tensors, by kind.
     handle : RemovableHandle or None
-        Of the hook that counts the gradient.
+        The hook that takes the moments of the gradient.
     """
 
     name: str
@@ -68,11 +68,10 @@ class Call:
 
 @dataclass(frozen=True)
 class Tag:
-    """Where a tensor comes from: its layer call, the stage there, whether it is exact, and its version.
+    """The origin of a tensor: its layer call, the stage there, whether it is exact, and its version.
 
-    It is exact where only its shape has changed since that stage.
-
-    Where axes were turned, units lie along another axis than the call's.
+    The tensor is exact if only its shape has changed since that stage. It is turned if its axes were
+    permuted, so that units lie along another axis than the call's.
     """
 
     call: Call | None

@@ -1,4 +1,4 @@
-"""Modules that are a plain chain of linear layers, as networks of pyinit's, which theory can follow."""
+"""Modules that are a plain chain of linear layers become networks of pyinit, for which there is a theory."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from .judging import MODULES
 
 __all__ = ["judged_chain", "network_of"]
 
-# standard deviations by which a mean differs from 0 on purpose
-_SURE = 6.0
+# a mean farther from 0 than this many standard deviations is intended
+_INTENDED = 6.0
 
 
 def network_of(calls: Sequence[Call], end: Tag | None) -> Network | None:
-    """Return a network that draws layers like those of these calls, or None; `end` is what the output is.
+    """Return a network that draws layers like those of the calls, or None; `end` is the origin of the output.
 
-    They are a network where rows enter nn.Linear, its output enters an activation of pyinit's or none, this
-    enters the next layer, and nothing else is on the way.
+    The calls are a network if rows enter nn.Linear, its output enters an activation of pyinit or none, the
+    result enters the next layer, and nothing else lies in between.
     """
     if not calls or any(not _is_dense(call) for call in calls):
         return None
@@ -47,12 +47,12 @@ def network_of(calls: Sequence[Call], end: Tag | None) -> Network | None:
 
 
 def judged_chain(
-    network: Network, x: torch.Tensor, found: Measured, names: Sequence[str]
+    network: Network, x: torch.Tensor, measured: Measured, names: Sequence[str]
 ) -> tuple[tuple[dict[str, Prediction], ...], tuple[Verdict, ...], Verdict]:
-    """Return what `pyinit.probe` predicts of a network, and its verdicts, with modules' names."""
+    """Return the predictions and verdicts of `pyinit.probe` on a network, with the names of modules."""
     facts = facts_of(network)
-    theory = expected(facts, float32(x.detach().reshape(len(x), -1)), found)
-    return theory, *judged_network(facts, found, names, MODULES)
+    theory = expected(facts, float32(x.detach().reshape(len(x), -1)), measured)
+    return theory, *judged_network(facts, measured, names, MODULES)
 
 
 def _is_dense(call: Call) -> bool:
@@ -84,13 +84,13 @@ def _dense(call: Call) -> Dense:
     )
 
 
-def _recipe(found: Moments) -> Recipe:
-    """Return a recipe of the same mean square, and of the same mean unless chance may have made it.
+def _recipe(moments: Moments) -> Recipe:
+    """Return a recipe with the same mean square, and with the same mean unless it may be due to chance.
 
-    The recipe holds no weights: theory remembers networks, and would keep them in memory.
+    The recipe holds no weights, because theory caches networks and would keep the weights in memory.
     """
-    if not found.minimum < found.maximum:
-        return constant(found.mean)
-    by_chance = found.std / math.sqrt(found.count)
-    mean = found.mean if abs(found.mean) > _SURE * by_chance else 0.0
-    return normal(mean=mean, std=math.sqrt(found.second_moment - mean**2))
+    if not moments.minimum < moments.maximum:
+        return constant(moments.mean)
+    by_chance = moments.std / math.sqrt(moments.count)
+    mean = moments.mean if abs(moments.mean) > _INTENDED * by_chance else 0.0
+    return normal(mean=mean, std=math.sqrt(moments.second_moment - mean**2))

@@ -1,4 +1,4 @@
-"""Statistics of torch tensors, by the kernels of `pyinit.probe`."""
+"""Statistics of torch tensors, from the kernels of `pyinit.probe`."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ Array = npt.NDArray[Any]
 Flags = npt.NDArray[np.bool_]
 
 _CHUNK = 1 << 20
-"""Numbers that are converted at once: what statistics of other dtypes take in memory, as float32."""
+"""The number of elements of another dtype that are converted to float32 at once."""
 
 
 def counted(tensors: Sequence[torch.Tensor], kind: str, axes: Axes, threads: int | None) -> Moments:
-    """Return the moments of one or more tensors together, with a histogram.
+    """Return the joint moments of one or more tensors, with a histogram.
 
-    A tensor of float32 on the CPU whose elements lie without gaps is read where it is; of any other chunks
-    are converted. What overflows float32 counts as not finite.
+    A float32 tensor on the CPU without gaps is read in place; any other is converted in chunks. A value that
+    overflows float32 counts as not finite.
     """
     axis = axes.fixed(kind)
     if axis is None:
@@ -42,26 +42,26 @@ def counted(tensors: Sequence[torch.Tensor], kind: str, axes: Axes, threads: int
 
 
 def share_beyond(tensor: torch.Tensor, flat: tuple[float, float], threads: int | None) -> float:
-    """Return the share of the finite numbers at or beyond two ends."""
+    """Return the share of the finite values that lie at or beyond two ends."""
     question = Question(None, flat)
-    found = [statistics(part, question, threads) for part in _parts([tensor])]
-    return sum((one.saturated or 0.0) * one.count for one in found) / max(sum(one.count for one in found), 1)
+    parts = [statistics(part, question, threads) for part in _parts([tensor])]
+    return sum((one.saturated or 0.0) * one.count for one in parts) / max(sum(one.count for one in parts), 1)
 
 
 def is_zero(tensor: torch.Tensor, axis: int) -> Flags:
-    """Return of each unit whether it is 0 in every row; `axis` is that of the units."""
+    """Return for each unit whether it is 0 in every row; `axis` is the axis of the units."""
     return _in_every_row(tensor, axis, lambda values: values == 0)
 
 
 def is_flat(tensor: torch.Tensor, axis: int, phi: Activation) -> Flags:
-    """Return of each unit whether phi's slope is 0 in every row."""
+    """Return for each unit whether the slope of phi is 0 in every row."""
     return _in_every_row(tensor, axis, lambda values: applied(phi, values, slope=True) == 0)
 
 
 def _in_every_row(tensor: torch.Tensor, axis: int, test: Any) -> Flags:
     rows = tensor.detach().movedim(axis, -1).reshape(-1, tensor.shape[axis])
     holds = np.ones(rows.shape[1], np.bool_)
-    # few rows at first: most units are alive in one of them
+    # start with few rows, in one of which most units are alive
     first, step = 0, 8
     while first < len(rows) and holds.any():
         part = float32(rows[first : first + step])
@@ -82,7 +82,7 @@ def _parts(tensors: Sequence[torch.Tensor]) -> Iterator[Array]:
 
 
 def _in_order(tensor: torch.Tensor) -> torch.Tensor:
-    """Return a tensor's elements in the order of memory, which statistics do not depend on."""
+    """Return a tensor's elements in the order of memory; statistics do not depend on the order."""
     if tensor.is_sparse:
         tensor = tensor.to_dense()
     if tensor.is_contiguous():
@@ -91,7 +91,7 @@ def _in_order(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def float32(tensor: torch.Tensor) -> Array:
-    """Return a tensor's memory, or a copy of what is not float32 in order on the CPU."""
+    """Return the memory of a contiguous float32 tensor on the CPU, or a converted copy of another tensor."""
     if tensor.is_cpu and tensor.dtype == torch.float32 and tensor.is_contiguous() and not tensor.is_neg():
         return memory(tensor, np.dtype(np.float32))
     copy: Array = tensor.resolve_neg().to("cpu", torch.float32).contiguous().numpy()

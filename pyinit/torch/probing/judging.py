@@ -1,11 +1,12 @@
-"""Verdicts on modules that are no plain chain, by measured numbers alone; the judge is `pyinit.probe`'s.
+"""Verdicts on modules that are no plain chain, from measured numbers alone, by the judge of `pyinit.probe`.
 
-The signal is what enters the activation; it is judged of layers that have one, and of the last, unless that
-is an attention or recurrent: others add to a skip, or are averaged by attention, and may well be small. It is
-compared with the rms of the input, or with 1 where that speaks against the verdict. Gradients are compared
-with that of the last layer with an activation, of layers with an activation, which stand alike in their
-blocks: an attention's queries get far less than its values, by design. An input of ids counts as 1, as does
-what is normalized. A layer that makes only 0 is not dead where its weights get a gradient.
+The signal is the pre-activation. It is judged for layers with an activation, and for the last layer unless
+that is attention or recurrent; other layers add to a skip or are averaged by attention, and may be small. The
+signal is compared with the rms of the input, or with 1 if that is the milder comparison. Gradients are
+compared among the layers with an activation, with the last of these as the reference, because such layers
+have the same place in their blocks; the queries of attention get a much smaller gradient than its values, by
+design. An input of ids counts as 1, and so does a normalized signal. A layer whose output is 0 is not dead if
+its weights get a gradient.
 """
 
 from __future__ import annotations
@@ -29,16 +30,16 @@ from .layers import is_fused
 __all__ = ["MODULES", "judged"]
 
 MODULES = Wording("module {name}", "torch.nn.LeakyReLU({slope:g})")
-"""As in a module of torch, whose layers have names of their own."""
+"""The wording for a module of torch, whose layers have names."""
 
 
 def judged(
     calls: Sequence[Call], names: Sequence[str], inputs: float, *, went_back: bool
 ) -> tuple[tuple[Verdict, ...], Verdict]:
-    """Return a verdict on each call, and one on the module; `inputs` is the rms of the input."""
+    """Return a verdict on each call, and one on the module; `inputs` is the input's rms."""
     layers = [_evidence(call, calls, inputs, went_back) for call in calls]
     fits = [_fit(call) for call in calls]
-    return verdicts(layers, names, lambda found: _remedy(found, calls, names, fits), MODULES)
+    return verdicts(layers, names, lambda finding: _remedy(finding, calls, names, fits), MODULES)
 
 
 def _evidence(call: Call, calls: Sequence[Call], inputs: float, went_back: bool) -> Evidence:
@@ -81,7 +82,7 @@ def _is_symmetric(call: Call, calls: Sequence[Call]) -> bool:
 
 
 def _signal(call: Call, inputs: float, is_last: bool) -> Signal | None:
-    """Return the rms that is judged, what it enters, and what it is compared with."""
+    """Return the rms to judge, the name of what it enters, and the values to compare it with."""
     if not (_has_phi(call) or (is_last and not is_fused(call.module))):
         return None
     where = call.nonlinearity.name if _has_phi(call) else "the output"
@@ -93,27 +94,27 @@ def _signal(call: Call, inputs: float, is_last: bool) -> Signal | None:
 
 
 def _remedy(
-    found: Finding, calls: Sequence[Call], names: Sequence[str], fits: Sequence[Fit]
+    finding: Finding, calls: Sequence[Call], names: Sequence[str], fits: Sequence[Fit]
 ) -> Remedy | None:
-    if found.kind == "healthy":
+    if finding.kind == "healthy":
         return None
-    # ids choose rows, so any std suits
+    # ids select rows, so that any std is right
     excess = [0.0 if call.entering is None else fit.excess for call, fit in zip(calls, fits, strict=True)]
-    to_blame = found.at
-    if found.kind in ("exploding", "vanishing"):
-        to_blame = nearest_of_the_worst(excess, range(len(calls)), found.at)
+    to_blame = finding.at
+    if finding.kind in ("exploding", "vanishing"):
+        to_blame = nearest_of_the_worst(excess, range(len(calls)), finding.at)
     if excess[to_blame] > SAME:
         return fits[to_blame].remedy(names[to_blame])
-    name = calls[found.at].nonlinearity.name
-    if found.kind == "dead" and name == "relu":
+    name = calls[finding.at].nonlinearity.name
+    if finding.kind == "dead" and name == "relu":
         return Remedy(activations=(("leaky_relu", 0.01),), activation=name, why="no unit is ever off")
-    if found.kind == "dead":
+    if finding.kind == "dead":
         return Remedy(other="look at what enters it", why="weights are not to blame")
     return Remedy(other="a normalization, or a skip", why="the std suits already")
 
 
 def _fit(call: Call) -> Fit:
-    """Return the recipe that suits a layer, and what it has now; the mean of drawn weights is chance."""
+    """Return a layer's recommended recipe and its present spread; the mean of drawn weights is chance."""
     recipe, gain = suggested(call.nonlinearity.phi or activation("linear"))
     std = spread_of(recipe, (call.inputs, call.units)).std
     return Fit(recipe, gain, std, Spread(0.0, call.moments["weight"].std, True))
@@ -129,5 +130,5 @@ def _has_phi(call: Call) -> bool:
 
 
 def _norm(call: Call) -> float | None:
-    found = call.moments.get("gradient")
-    return None if found is None else math.sqrt(found.second_moment * found.count)
+    gradient = call.moments.get("gradient")
+    return None if gradient is None else math.sqrt(gradient.second_moment * gradient.count)

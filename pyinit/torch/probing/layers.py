@@ -1,4 +1,4 @@
-"""Which modules are layers with weights, and how large these are."""
+"""Which modules are layers with weights, and the sizes of these."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["inputs_of", "is_fused", "layers_of", "made_of", "units_axis", "weigh
 
 _CONVOLUTION = nn.modules.conv._ConvNd
 _TRANSPOSED = nn.modules.conv._ConvTransposeNd
-# what is inside of these is not called by itself
+# the modules inside these are not called by themselves
 _WHOLE = (
     nn.Linear,
     nn.Bilinear,
@@ -27,7 +27,7 @@ _NORMS = (nn.LayerNorm, nn.RMSNorm, nn.GroupNorm, nn.modules.batchnorm._NormBase
 
 
 def layers_of(module: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """Yield name and module of each layer: that owns weights, and of which no child does."""
+    """Yield the name and module of each layer: a module that owns weights and has no child that does."""
     if isinstance(module, _NORMS):
         return
     below = [
@@ -43,14 +43,14 @@ def layers_of(module: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Modul
 
 
 def weights_of(module: nn.Module) -> list[torch.Tensor]:
-    """Return the floating-point parameters of two dimensions or more that hold numbers."""
+    """Return the floating-point parameters of two dimensions or more that have elements."""
     return [
         one for one in module.parameters() if one.ndim >= 2 and one.is_floating_point() and one.numel() > 0
     ]
 
 
 def made_of(module: nn.Module, weights: list[torch.Tensor]) -> list[torch.Tensor]:
-    """Return what a layer multiplies by: its parameters, or what a parametrization makes of them."""
+    """Return the tensors by which a layer multiplies: its parameters, or the result of a parametrization."""
     weight = getattr(module, "weight", None)
     if isinstance(weight, torch.Tensor) and not isinstance(weight, nn.Parameter):
         return [weight]
@@ -58,19 +58,19 @@ def made_of(module: nn.Module, weights: list[torch.Tensor]) -> list[torch.Tensor
 
 
 def is_fused(module: nn.Module) -> bool:
-    """Return whether what a layer makes is no product with weights, but of gates or attention."""
+    """Return whether a layer's output comes from gates or attention, not from one product with weights."""
     return isinstance(module, nn.MultiheadAttention | nn.RNNBase | nn.RNNCellBase)
 
 
 def units_axis(module: nn.Module, made: torch.Tensor) -> int:
-    """Return the axis of a layer's output along which its units lie."""
+    """Return the axis of the units in a layer's output."""
     if isinstance(module, _CONVOLUTION):
         return made.ndim - len(module.kernel_size) - 1
     return made.ndim - 1
 
 
 def inputs_of(module: nn.Module, x: Any, weights: list[torch.Tensor], units: int) -> int:
-    """Return how many numbers make one output: fan_in; of an embedding, how many rows it has."""
+    """Return the number of inputs of one output, fan_in; for an embedding, the number of its rows."""
     if isinstance(module, _TRANSPOSED):
         return weights[0].shape[0] // module.groups * weights[0][0, 0].numel()
     if isinstance(module, _CONVOLUTION):

@@ -1,4 +1,4 @@
-"""Which of torch's functions, and which modules of others, are activations, and what pyinit calls them."""
+"""The functions of torch, and the modules of other authors, that are activations; and pyinit's names."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["Nonlinearity", "of_call", "of_module"]
 
 @dataclass(frozen=True)
 class Nonlinearity:
-    """An activation: how it is called, and pyinit's own where it is one."""
+    """An activation: its name, and pyinit's activation if there is one."""
 
     name: str
     phi: Activation | None
 
 
-# a name of torch's, without the underscore of what works in place: parameters by position and their defaults
+# torch's names, without the underscore of functions in place: parameters by position, with their defaults
 _KNOWN: dict[str, tuple[tuple[str, Any], ...]] = {
     "relu": (),
     "leaky_relu": (("negative_slope", 0.01),),
@@ -48,13 +48,13 @@ _OTHERS = frozenset(
     )
 )  # fmt: skip
 _ALIASES = {"special_expit": "sigmoid", "special_erf": "erf"}
-# where modules are compared with pyinit's activations
+# the points at which modules are compared with pyinit's activations
 _GRID = np.linspace(-3.0, 3.0, 61, dtype=np.float32)
 _NEAR = 1e-5
 
 
 def of_call(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Nonlinearity | None:
-    """Return the activation that a call of torch is, or None; `name` is without an underscore at its end."""
+    """Return the activation of a torch call, or None; `name` has no underscore at its end."""
     if name in _OTHERS:
         return Nonlinearity(name, None)
     if name not in _KNOWN:
@@ -75,16 +75,16 @@ def of_call(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Nonlin
 
 
 def of_module(module: torch.nn.Module) -> Nonlinearity | None:
-    """Return the activation that a module without parameters is, by what it makes of a grid, or None."""
+    """Return the activation that a module without parameters computes on a grid, or None."""
     try:
         with torch.no_grad():
             grid = torch.from_numpy(_GRID)
             made, part = module.forward(grid.clone()), module.forward(grid[:30].clone())
-        # the last bits may depend on where a number lies in a vector
+        # the last bits may depend on the position of a number in a vector
         if made.shape != grid.shape or not torch.allclose(made[:30], part, rtol=_NEAR, atol=_NEAR):
             return None
         values = made.numpy()
-    # a module may ask anything of its input
+    # a module may need anything of its input
     except Exception:
         return None
     for name in NAMES:

@@ -1,4 +1,4 @@
-"""Where a probe's way back begins: at a loss, or at an output and a gradient with respect to it."""
+"""Where a probe's backward pass begins: at a loss, or at an output and a gradient with respect to it."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from ...stream.key import Key
 __all__ = ["Objective", "objective_of", "tensors_of"]
 
 _LOSSES = ("mse", "cross_entropy")
-# the one that a probe with seed 0 has
+# the key of a probe with seed 0
 _KEY = Key(0).fold_in("dy")
 
 
 @dataclass(frozen=True)
 class Objective:
-    """A loss of the output; or None for the module's own loss or, if it has none, the sum of dy * output."""
+    """A loss of the output; None means the module's own loss or, if it has none, the sum of dy * output."""
 
     loss: Callable[[torch.Tensor], torch.Tensor] | None
     dy: torch.Tensor | str | None
 
     def of(self, output: Any) -> tuple[torch.Tensor, torch.Tensor | None, float | None]:
-        """Return the tensor to go back from, the gradient with respect to it, and the loss."""
+        """Return the tensor where the backward pass begins, the gradient with respect to it, and the loss."""
         own = output.get("loss") if isinstance(output, Mapping) else None
         if self.loss is None and self.dy is None and isinstance(own, torch.Tensor):
             return _scalar(own)
@@ -55,11 +55,11 @@ def objective_of(backward: bool, dy: Any, targets: Any, loss: Any) -> Objective:
     """Return the objective that the arguments of a probe describe."""
     if not backward and not (dy is None and targets is None and loss is None):
         raise RecipeError(
-            "dy, targets and loss are for the way back; got backward=False. Leave one of them out."
+            "dy, targets and loss are for the backward pass; got backward=False. Leave one of them out."
         )
     if dy is not None:
         if targets is not None or loss is not None:
-            raise RecipeError("dy and a loss both say what comes back; got both. Leave one of them out.")
+            raise RecipeError("dy and a loss exclude each other; got both. Leave one of them out.")
         if not isinstance(dy, torch.Tensor) and dy != "normal":
             raise RecipeError(f"dy is a tensor or 'normal'; got {dy!r:.60}. Leave it out for ones.")
         return Objective(None, dy)
@@ -69,7 +69,7 @@ def objective_of(backward: bool, dy: Any, targets: Any, loss: Any) -> Objective:
         return Objective(lambda y: loss(y, targets), None)
     if targets is None:
         if loss is not None:
-            raise RecipeError(f"a loss needs targets; got {loss!r} without. Give targets.")
+            raise RecipeError(f"a loss needs targets; got {loss!r} without them. Give targets.")
         return Objective(None, None)
     if not isinstance(targets, torch.Tensor):
         raise RecipeError(
@@ -101,13 +101,13 @@ def _named(name: str, y: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
                 f"last axis; got {tuple(targets.shape)}. Give a function as loss for another layout."
             )
         return functional.cross_entropy(y.reshape(-1, y.shape[-1]), targets.reshape(-1))
-    wanted = targets[:, None] if targets.ndim == 1 and y.ndim == 2 and y.shape[1] == 1 else targets
-    if wanted.shape != y.shape:
+    expected = targets[:, None] if targets.ndim == 1 and y.ndim == 2 and y.shape[1] == 1 else targets
+    if expected.shape != y.shape:
         raise DataError(
             f"a squared error needs targets of shape {tuple(y.shape)}, as the output; got "
             f"{tuple(targets.shape)}. Reshape them."
         )
-    return functional.mse_loss(y, wanted.to(y))
+    return functional.mse_loss(y, expected.to(y))
 
 
 def _scalar(loss: Any) -> tuple[torch.Tensor, torch.Tensor | None, float | None]:
@@ -120,7 +120,7 @@ def _scalar(loss: Any) -> tuple[torch.Tensor, torch.Tensor | None, float | None]
 def _checked(y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     if not y.requires_grad:
         raise RecipeError(
-            "backward needs an output that has a gradient; got one that no weight is recorded to have made. "
-            "Use backward=False, or leave out torch.no_grad() and detach() inside of the module."
+            "backward needs an output that has a gradient; got one that autograd connects to no weight. "
+            "Use backward=False, or leave out torch.no_grad() and detach() inside the module."
         )
     return y, torch.ones_like(y)

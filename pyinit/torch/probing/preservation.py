@@ -1,4 +1,4 @@
-"""Running a module and leaving it as it was."""
+"""A module runs, and everything in it is restored."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ __all__ = ["as_found"]
 
 @contextmanager
 def as_found(module: torch.nn.Module, *, gradients: bool) -> Iterator[None]:
-    """Run a block with gradients of every parameter or of none, and put everything back after it.
+    """Run a block with gradients of every parameter or of none, and restore everything after it.
 
-    These are put back: flags of training and of gradients, ``.grad``, buffers, and the states of torch's
-    generators, on the CPU and on the devices of the module.
+    The flags of training and of gradients, ``.grad``, buffers, and the states of torch's generators are
+    restored, on the CPU and on the devices of the module.
     """
     modules = list(module.modules())
     training = [one.training for one in modules]
     parameters = list(module.parameters())
-    found = [(one.requires_grad, one.grad) for one in parameters]
+    before = [(one.requires_grad, one.grad) for one in parameters]
     buffers = [dict(one._buffers) for one in modules]
     kept = [(buffer, buffer.detach().clone()) for buffer in module.buffers()]
     devices = sorted({one.device.index or 0 for one in parameters if one.is_cuda})
@@ -34,7 +34,7 @@ def as_found(module: torch.nn.Module, *, gradients: bool) -> Iterator[None]:
                     one.requires_grad_(True)
             yield
         finally:
-            for one, (requires, gradient) in zip(parameters, found, strict=True):
+            for one, (requires, gradient) in zip(parameters, before, strict=True):
                 if one.requires_grad != requires:
                     one.requires_grad_(requires)
                 one.grad = gradient
@@ -43,7 +43,7 @@ def as_found(module: torch.nn.Module, *, gradients: bool) -> Iterator[None]:
                 owner._buffers.update(own)
                 owner.training = was
             for buffer, copy in kept:
-                # versions do not tell: kernels of batch normalization leave them
+                # the kernels of batch normalization do not raise versions
                 if not torch.equal(buffer, copy):
                     with torch.inference_mode(buffer.is_inference()), torch.no_grad():
                         buffer.copy_(copy)

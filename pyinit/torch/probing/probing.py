@@ -1,4 +1,4 @@
-"""`pyinit.torch.probe`: a module and a batch in, the report of `pyinit.probe` out."""
+"""`pyinit.torch.probe` takes a module and a batch, and returns the report of `pyinit.probe`."""
 
 from __future__ import annotations
 
@@ -44,87 +44,87 @@ def probe(
     threads: int | None = None,
     title: str = "",
 ) -> Report:
-    """Run a module once on a batch, forward and back, and report what each layer with weights does.
+    """Run a module once on a batch, forward and backward, and report on each layer with weights.
 
-    phi is the activation that a layer's output enters. The kernels of `pyinit.probe` take moments and
-    histograms of what enters phi, of phi of it, of the gradient with respect to what enters phi, of the
-    layer's weights and of their gradient, for each call of each layer. The module is left as it was, also
-    after an exception: parameters and their ``.grad``, buffers (running statistics, too), flags of training
-    and of gradients, torch's generators, hooks. So it can be called again after weights are rescaled, as the
-    example does.
+    phi is the activation that a layer's output enters. For each call of each layer, the kernels of
+    `pyinit.probe` take moments and histograms of the pre-activation z, of phi(z), of the gradient with
+    respect to z, of the layer's weights and of their gradient. The module stays as it was, also after an
+    exception: parameters and their ``.grad``, buffers (running statistics, too), flags of training and of
+    gradients, torch's generators, hooks. So the probe can be called again after weights are rescaled, as in
+    the example.
 
     Parameters
     ----------
     module : torch.nn.Module
-        Eager, with memory. It runs in the mode that it is in; dropout draws the same numbers each time.
+        An eager module with memory. It runs in its present mode; dropout draws the same numbers each time.
     batch : Tensor, tuple, list or mapping
-        What the module is called with: one argument, several, or keyword arguments. Floating-point tensors
-        must be finite.
+        The arguments of the module: one, several, or keyword arguments. Floating-point tensors must be
+        finite.
     backward : bool
-        False leaves gradients out, and runs without recording them.
+        False leaves out gradients, and runs without recording them.
     dy : Tensor or "normal", optional
         The gradient with respect to the output, or independent normal numbers; by default ones, as in
-        `pyinit.probe`. Ones show nothing if the last module is a normalization, which takes out what all rows
-        share. If the output has several tensors, the first one counts; if it has a ``loss``, as outputs of
-        transformers do, the run goes back from the loss.
+        `pyinit.probe`. Ones show nothing if the last module is a normalization, which removes what all rows
+        share. If the output has several tensors, the first one counts. If it has a ``loss``, as outputs of
+        transformers do, the backward pass begins at the loss.
     targets : Tensor, optional
-        For a loss in place of `dy`.
+        The targets of a loss, which replaces `dy`.
     loss : {"mse", "cross_entropy"} or callable, optional
-        With targets, by default cross entropy for integers, with classes along the output's last axis, else
-        the mean squared error. Or a function of the output, or of output and targets.
+        The loss. With targets, the default is cross entropy for integers, with classes along the output's
+        last axis, and the mean squared error otherwise. A callable takes the output, or output and targets.
     modules : str, iterable of str, or callable, optional
-        Which layers to report: patterns of names such as "encoder.*", or a function of name and module that
-        returns whether to report it. By default all.
+        The layers to report: patterns of names such as "encoder.*", or a function of name and module that
+        returns whether to report it. The default is all.
     bins, range, log, threads, title
         As in `pyinit.probe`.
 
     Returns
     -------
     Report
-        As of `pyinit.probe`, with one entry for each call, under the module's name; "name#2" is the second
-        call of a layer that is called several times, whose weight gradient is that of all calls. `recipe` is
-        the module's class, `inputs` its fan_in; the seed is None. The statistics of an input of ids are those
-        of the ids as numbers.
+        A report as from `pyinit.probe`, with one entry for each call, under the module's name. "name#2" is
+        the second call of a layer that is called several times, whose weight gradient is that of all calls.
+        `recipe` is the module's class, `inputs` its fan_in; the seed is None. The statistics of an input of
+        ids are those of the ids as numbers.
 
     Raises
     ------
     RecipeError
-        If no layer with weights is called, an option is not valid, the module is compiled or scripted, or
-        no gradient can come back from the output.
+        If no layer with weights is called, an option is not valid, the module is compiled or scripted, or the
+        output has no gradient.
     ShapeError
         If the batch is empty.
     DataError
         If the batch is not finite, or targets do not fit the output.
     LayoutError
-        If parameters or buffers have no memory, or this rank holds only a part of one.
+        If a parameter or buffer has no memory, or this rank holds only a part of it.
 
     Notes
     -----
     *Layers* are modules that own floating-point parameters of two or more dimensions and contain no other
     such module: Linear, convolutions, Embedding, the Conv1D of transformers, modules of your own.
     MultiheadAttention, LSTM, GRU and RNN of torch are one layer each, with all their weights: the probe does
-    not see what happens inside, such as their gates, and z is what comes out. Normalizations are not layers.
-    If a module contains layers, the parameters that it owns itself are not reported.
+    not see inside them, for example their gates, and z is their output. Normalizations are not layers. If a
+    module contains layers, the parameters that it owns itself are not reported.
 
-    *Activations* are recognized where a module, or plain code, calls torch's function on a layer's output;
-    and where a module that is not torch's and has no parameters acts on each element of it. Between the layer
-    and its activation there may be a normalization of torch's (then the numbers are those behind it, as in
-    `pyinit.probe`), views, pooling, dropout, and a sum (then they are those of the sum; of two outputs it
-    counts for the first). Arithmetic is recognized only inside such a module: in plain code
-    ``x * torch.sigmoid(x)`` has the sigmoid as phi. Without an activation phi is linear.
+    *Activations* are recognized if a module or plain code calls torch's function on a layer's output, or if a
+    module that is not torch's and has no parameters acts on each element of it. Between the layer and its
+    activation there may be a normalization of torch's (then z is its output, as in `pyinit.probe`), views,
+    pooling, dropout, and a sum (then z is the sum; a sum of two outputs counts for the first). Arithmetic is
+    recognized only inside such a module: in plain code ``x * torch.sigmoid(x)`` has the sigmoid as phi.
+    Without an activation phi is linear.
 
     *Predictions* stand beside the numbers if the whole module is a chain of nn.Linear and activations that
-    pyinit knows, on rows: then predictions and verdicts are those of `pyinit.probe` for weights drawn with
-    the mean square that these have. Other modules have no predictions, and their verdicts rest on what was
-    measured: signals are compared with the input's rms, gradients with those of the last layer with an
+    pyinit knows, applied to rows. Then predictions and verdicts are those of `pyinit.probe` for weights drawn
+    with the measured mean square. Other modules have no predictions, and their verdicts rest on the
+    measurements: signals are compared with the input's rms, gradients with those of the last layer with an
     activation.
 
-    *Checkpoints* must use ``use_reentrant=False``: the others run their part without recording it, so that
-    its gradients are left out, or torch raises an error.
+    *Checkpoints* must use ``use_reentrant=False``: other checkpoints run their part without recording it, so
+    that its gradients are missing, or torch raises an error.
 
-    *Memory*: nothing is kept of the way forward beyond what autograd keeps; the gradients of all weights
-    exist at once. What is not float32 or not on the CPU is converted in chunks of 4 MiB (from other devices
-    this has not been tested); a tensor with gaps is copied first.
+    *Memory*: the forward pass keeps no more than autograd keeps; the gradients of all weights exist at once.
+    A tensor that is not float32 or not on the CPU is converted in chunks of 4 MiB (from other devices this
+    has not been tested); a tensor with gaps is copied first.
 
     Examples
     --------
@@ -165,12 +165,12 @@ def probe(
         end = trace.tag_of(next(tensors_of(output), None))
         value = _back(trace, objective, output, axes, threads) if backward else None
         del output
-    found = Measured(inputs, tuple(call.moments for call in trace.calls), value)
+    measured = Measured(inputs, tuple(call.moments for call in trace.calls), value)
     names = _names(trace.calls)
     network = network_of(trace.calls, end)
-    # what overflows float32, in which theory takes rows, is judged as it was measured
+    # theory takes rows in float32; rows that overflow it are judged by the measurements
     if network is not None and not inputs.nonfinite:
-        theory, verdicts, verdict = judged_chain(network, given, found, names)
+        theory, verdicts, verdict = judged_chain(network, given, measured, names)
     else:
         theory = tuple({} for _ in names)
         scale = inputs.second_moment**0.5 if given.is_floating_point() else 1.0
@@ -191,7 +191,7 @@ def _run(
 ) -> Any:
     watched: dict[nn.Module, str] = {}
     for name, layer in layers:
-        # of a shared layer's names, the first
+        # a shared layer has its first name
         watched.setdefault(layer, name)
     with ExitStack() as stack:
         for layer, name in watched.items():
@@ -207,28 +207,28 @@ def _run(
 
 
 def _may_be_activation(module: nn.Module) -> bool:
-    """Return whether a module has no numbers, and is none of torch's, which are seen by their function."""
+    """Return whether a module has no tensors and is not torch's; torch's are recognized by their function."""
     is_empty = next(module.parameters(), None) is None and next(module.buffers(), None) is None
     return is_empty and not type(module).__module__.startswith("torch.")
 
 
 def _back(trace: Trace, objective: Objective, output: Any, axes: Axes, threads: int | None) -> float | None:
-    """Go back, take the statistics of the weights' gradients, and return the loss."""
+    """Run the backward pass, take the statistics of the weights' gradients, and return the loss."""
     y, dy, value = objective.of(output)
     weights = list(
         {id(one): one for call in trace.calls for one in call.weights if one.requires_grad}.values()
     )
     gradients = torch.autograd.grad(y, weights, dy, allow_unused=True) if weights else ()
-    found = {id(one): gradient for one, gradient in zip(weights, gradients, strict=True)}
+    by_weight = {id(one): gradient for one, gradient in zip(weights, gradients, strict=True)}
     for call in trace.calls:
-        own = [found[id(one)] for one in call.weights if found.get(id(one)) is not None]
+        own = [by_weight[id(one)] for one in call.weights if by_weight.get(id(one)) is not None]
         if own:
             call.moments["weight gradient"] = counted(own, "weight gradient", axes, threads)
     return value
 
 
 def _names(calls: list[Call]) -> list[str]:
-    """Return a name for each call; of a module that is called again with a number."""
+    """Return a name for each call; the name of a module that is called again ends with a number."""
     names: list[str] = []
     times: dict[nn.Module, int] = {}
     for call in calls:

@@ -1,7 +1,8 @@
-"""What happens in a module, call by call: layers with weights, and what stands between two of them.
+"""A trace of a module's run, call by call: layers with weights, and the functions between two of them.
 
-Hooks see the modules that own weights; a mode for torch's functions sees what their outputs enter, whether a
-module calls it or plain code. Everything is counted at once, since a function in place may write over it.
+Hooks see the modules that own weights. A mode for torch's functions sees what their outputs enter, whether a
+module or plain code calls it. Every tensor is counted immediately, because a function in place may overwrite
+it.
 """
 
 from __future__ import annotations
@@ -43,19 +44,19 @@ _SUMS = frozenset(("add", "__add__", "__radd__", "__iadd__"))
 
 
 class Trace(TorchFunctionMode):
-    """A run of a module, while it is open.
+    """Traces the run of a module, while it is open.
 
     Parameters
     ----------
     axes : Axes
-        Of the histograms.
+        The axes of the histograms.
     threads : int, optional
-        Of the statistics.
+        At most this many threads for the statistics.
 
     Attributes
     ----------
     calls : list of Call
-        In the order in which they ended.
+        The calls, in the order in which they ended.
     """
 
     def __init__(self, axes: Axes, threads: int | None) -> None:
@@ -63,7 +64,7 @@ class Trace(TorchFunctionMode):
         self.calls: list[Call] = []
         self._axes, self._threads = axes, threads
         self._tags = WeakTensorKeyDictionary()
-        # while this looks at tensors itself
+        # whether the trace itself works on tensors
         self._is_busy = False
         self._modules: dict[torch.nn.Module, Nonlinearity | None] = {}
 
@@ -72,14 +73,14 @@ class Trace(TorchFunctionMode):
         self._tag(tensor, None, "input")
 
     def tag_of(self, tensor: Any) -> Tag | None:
-        """Return where a tensor comes from, or None."""
+        """Return the origin of a tensor, or None."""
         if not isinstance(tensor, torch.Tensor):
             return None
         tag: Tag | None = self._tags.get(tensor)  # type: ignore[no-untyped-call]
         return tag
 
     def watch(self, name: str, module: torch.nn.Module) -> RemovableHandle:
-        """Hook a layer with weights."""
+        """Add a hook to a layer with weights."""
 
         def after(_: Any, args: Any, kwargs: Any, output: Any) -> None:
             self._quietly(lambda: self._of_layer(name, module, _first((args, kwargs)), _first(output)))
@@ -87,7 +88,7 @@ class Trace(TorchFunctionMode):
         return module.register_forward_hook(after, with_kwargs=True)
 
     def watch_function(self, module: torch.nn.Module) -> ExitStack:
-        """Hook a module without weights, which may be an activation, until what is returned is closed."""
+        """Add hooks to a module without weights, which may be an activation, until the stack is closed."""
 
         def after(_: Any, args: Any, output: Any) -> None:
             self._quietly(lambda: self._of_function(module, entered.pop(), _first(args), output))
@@ -97,7 +98,7 @@ class Trace(TorchFunctionMode):
             tag = self._current(x)
             entered.append(replace(tag, version=x._version) if tag is not None and tag.is_open else None)
 
-        # torch's functions inside may claim the tensor that enters the whole module
+        # torch's functions inside the module may claim the tensor that enters it
         entered: list[Tag | None] = []
         stack = ExitStack()
         stack.callback(module.register_forward_pre_hook(before).remove)
@@ -124,10 +125,10 @@ class Trace(TorchFunctionMode):
         tag = self.tag_of(tensor)
         if tag is None:
             return func(*args, **kwargs)
-        found = of_call(name, args, kwargs) if tag.is_open else None
-        if found is not None:
-            return self._of_activation(tag, tensor, found, lambda: func(*args, **kwargs))
-        # before it may be written over
+        phi = of_call(name, args, kwargs) if tag.is_open else None
+        if phi is not None:
+            return self._of_activation(tag, tensor, phi, lambda: func(*args, **kwargs))
+        # the function may overwrite the tensor
         is_same = tag.is_exact and tensor._version == tag.version
         made = func(*args, **kwargs)
         if not isinstance(made, torch.Tensor) or made is tensor:
@@ -169,16 +170,18 @@ class Trace(TorchFunctionMode):
             return
         if module not in self._modules:
             self._modules[module] = of_module(module)
-        found = self._modules[module]
-        if found is not None:
-            self._of_activation(tag, x, found, lambda: made)
+        nonlinearity = self._modules[module]
+        if nonlinearity is not None:
+            self._of_activation(tag, x, nonlinearity, lambda: made)
 
-    def _of_activation(self, tag: Tag, z: torch.Tensor, found: Nonlinearity, run: Callable[[], Any]) -> Any:
-        call, phi = tag.call, found.phi
+    def _of_activation(
+        self, tag: Tag, z: torch.Tensor, nonlinearity: Nonlinearity, run: Callable[[], Any]
+    ) -> Any:
+        call, phi = tag.call, nonlinearity.phi
         assert call is not None
         if tag.stage == "sum" or not tag.is_exact or z._version != tag.version:
             self._enter(call, z)
-        call.skips, call.nonlinearity = tag.stage == "sum", found
+        call.skips, call.nonlinearity = tag.stage == "sum", nonlinearity
         flat: Flags | None = None
         share = None if phi is None else 0.0
         if phi is not None:
@@ -200,7 +203,7 @@ class Trace(TorchFunctionMode):
     def _of_sum(self, func: Any, args: Any, kwargs: Any) -> Any:
         tags = [tag for tag in map(self._current, (*args, kwargs.get("other"))) if tag is not None]
         made = func(*args, **kwargs)
-        # of a block and the projection beside it, the block comes first
+        # in the sum of a block and a projection, the block comes first
         first = next((tag for tag in tags if tag.is_open), None)
         if first is not None and isinstance(made, torch.Tensor):
             self._tag(made, first.call, "sum", is_turned=first.is_turned)
@@ -213,8 +216,8 @@ class Trace(TorchFunctionMode):
         return replace(tag, is_exact=False)
 
     def _enter(self, call: Call, tensor: torch.Tensor) -> None:
-        """Record a tensor as what enters a call's activation."""
-        # as flat as a linear phi: nowhere
+        """Record a tensor as the pre-activation of a call."""
+        # a linear phi is flat nowhere
         call.moments["pre-activation"] = replace(self._count(tensor, "pre-activation"), saturated=0.0)
         if call.handle is not None:
             call.handle.remove()
@@ -250,17 +253,17 @@ def _is_counted(value: Any) -> bool:
 
 
 def _has_units(tensor: torch.Tensor, call: Call) -> bool:
-    """Return whether a call's units lie along its axis; of a batch of one, `squeeze` leaves no axis."""
+    """Return whether a call's units lie along its axis; `squeeze` of a batch of one may leave no axis."""
     return tensor.ndim > 0 and tensor.shape[call.axis % tensor.ndim] == call.units
 
 
 def _first(values: Any) -> Any:
-    """Return the first tensor in nested tuples and dicts, floating-point if there is one."""
+    """Return the first floating-point tensor in nested tuples and dicts, or else the first tensor."""
     if isinstance(values, torch.Tensor):
         return values
     if isinstance(values, dict):
         values = tuple(values.values())
     if not isinstance(values, tuple | list):
         return None
-    found = [one for one in map(_first, values) if one is not None]
-    return next((one for one in found if one.is_floating_point()), found[0] if found else None)
+    tensors = [one for one in map(_first, values) if one is not None]
+    return next((one for one in tensors if one.is_floating_point()), tensors[0] if tensors else None)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pyinit.checkpoint.families import FAMILIES, spec_from_config
+from pyinit.checkpoint.families.registry import FAMILIES, spec_from_config
 from pyinit.errors import SpecError
 
 GPT2 = {"model_type": "gpt2", "n_layer": 1, "n_embd": 8, "n_head": 2, "vocab_size": 9}

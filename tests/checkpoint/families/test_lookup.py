@@ -9,9 +9,9 @@ import pytest
 
 import pyinit as pi
 from pyinit.checkpoint.checkpoint import write_checkpoint
-from pyinit.checkpoint.families import spec_from_config
 from pyinit.checkpoint.families.builtin import BUILTIN
 from pyinit.checkpoint.families.lookup import find_spec
+from pyinit.checkpoint.families.registry import spec_from_config
 from pyinit.cli import main
 from pyinit.errors import FormatError, SpecError
 

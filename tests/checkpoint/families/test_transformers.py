@@ -11,8 +11,8 @@ import pytest
 
 from pyinit.checkpoint.blueprint import draw_up
 from pyinit.checkpoint.checkpoint import write_checkpoint
-from pyinit.checkpoint.families import FAMILIES, spec_from_config
 from pyinit.checkpoint.families.lookup import find_spec
+from pyinit.checkpoint.families.registry import FAMILIES, spec_from_config
 from pyinit.stream.safetensors import read_header
 
 pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("torchvision_loads")]

@@ -62,7 +62,7 @@ def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def s3(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
+def s3(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
     """A bucket of the server."""
     import s3fs
 
@@ -75,12 +75,11 @@ def s3(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.delenv("AWS_PROFILE", raising=False)
-    s3fs.S3FileSystem.clear_instance_cache()
+    # the one that pyinit gets, too: it takes long to make
     fs = s3fs.S3FileSystem(use_listings_cache=False)
     bucket = f"bucket-{token_hex(4)}"
     fs.call_s3("create_bucket", Bucket=bucket)
-    yield ObjectStore(f"s3://{bucket}", fs)
-    s3fs.S3FileSystem.clear_instance_cache()
+    return ObjectStore(f"s3://{bucket}", fs)
 
 
 @pytest.fixture

@@ -172,10 +172,12 @@ def test_uploads_of_others_stay(s3: Any) -> None:
 def refused(url: str, message: str, kind: type[OSError], capsys: pytest.CaptureFixture[str]) -> None:
     import s3fs
 
+    # an instance keeps the credentials that it has found
     s3fs.S3FileSystem.clear_instance_cache()
     with pytest.raises(kind, match=message):
         write_plan(plan_of(f"{url}/out"))
     assert main(["init", "gpt2", "--out", f"{url}/out"]) == 2
+    s3fs.S3FileSystem.clear_instance_cache()
     assert len(capsys.readouterr().err.splitlines()) == 2
 
 

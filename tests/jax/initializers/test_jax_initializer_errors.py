@@ -65,7 +65,7 @@ def test_unknown_options(option: str) -> None:
 def test_dtypes_that_are_not_drawn(name: str, dtype: str) -> None:
     said = error(lambda: getattr(ours, name)()(KEY, (2,), dtype), ValueError)
     assert said == (
-        f"pyinit draws float32, float64, bfloat16 and float16; got {dtype}. Draw one of these and convert, "
+        f"pyinit draws float32, float64, bfloat16 or float16; got {dtype}. Draw one of these and convert, "
         "or use jax.nn.initializers for complex numbers."
     )
     error(lambda: getattr(ours, name)()(KEY, (2,), dtype), TypeError)

@@ -178,22 +178,41 @@ def scale_of_jax(init: Callable[..., Any], kind: str, shape: tuple[int, ...]) ->
     return float(np.abs(drawn).sum() / np.abs(np.asarray(standard)).sum())
 
 
+def scale_of_plan(plan: pi.Plan) -> float:
+    """Return the number that a plan multiplies its standard draws by: a bound of a uniform, else a std."""
+    first, second = plan.numbers[:2]
+    if plan.distribution == "uniform":
+        assert first == -second
+    else:
+        assert first == 0
+    return float(second)
+
+
+KINDS = ("normal", "truncated_normal", "uniform")
+
+
 @pytest.mark.parametrize("axes", AXES, ids=str)
 @pytest.mark.parametrize("mode", ["fan_in", "fan_out", "fan_avg", "fan_geo_avg"])
 def test_numbers_are_those_of_jax(mode: str, axes: dict[str, Any]) -> None:
     shape = (4, 3, 6, 5)
-    for kind in ("normal", "truncated_normal", "uniform"):
-        numbers = ours.variance_scaling(1.5, mode, kind, **axes).plan(shape).numbers
-        made = {"normal": numbers[1], "truncated_normal": numbers[1], "uniform": numbers[1]}[kind]
+    plans = {kind: ours.variance_scaling(1.5, mode, kind, **axes).plan(shape) for kind in KINDS}
+    for kind, plan in plans.items():
+        assert plan.distribution == kind
         peer = scale_of_jax(theirs.variance_scaling(1.5, mode, kind, **axes), kind, shape)
-        assert made == pytest.approx(peer, rel=2e-6)
+        assert scale_of_plan(plan) == pytest.approx(peer, rel=2e-6)
+    # the numbers of the kinds differ, so that none of them is compared in another's place
+    std = plans["normal"].std
+    found = [scale_of_plan(plans[kind]) for kind in KINDS]
+    assert found == pytest.approx([std, std / 0.87962566103423978, std * math.sqrt(3)], rel=2e-6)
 
 
 @pytest.mark.parametrize("name", FAMOUS)
 def test_famous_numbers_are_those_of_jax(name: str) -> None:
     kind = "uniform" if name.endswith("uniform") else "truncated_normal"
     peer = scale_of_jax(getattr(theirs, name)(), kind, (12, 20))
-    assert getattr(ours, name)().plan((12, 20)).numbers[1] == pytest.approx(peer, rel=2e-6)
+    plan = getattr(ours, name)().plan((12, 20))
+    assert plan.distribution == kind
+    assert scale_of_plan(plan) == pytest.approx(peer, rel=2e-6)
 
 
 def deviations(drawn: Any, std: float) -> tuple[float, float]:

@@ -22,16 +22,10 @@ import pyinit as pi  # noqa: E402
 from pyinit.errors import PyinitError  # noqa: E402
 from pyinit.jax import from_key, init  # noqa: E402
 
+from ..leaves import drawn  # noqa: E402
+
 KEY = jax.random.key(0)
 LECUN = jax.nn.initializers.lecun_normal()
-
-
-def drawn(recipe: Any, shape: tuple[int, ...], *path: str | int, dtype: str = "float32") -> Any:
-    """Return what a recipe makes under seed 7 and a name, folded further."""
-    key = pi.key(7)
-    for part in path:
-        key = key.fold_in(part)
-    return recipe(shape, key=key, dtype=dtype)
 
 
 def test_a_leaf_with_one_draw_is_a_recipe_under_the_key_of_its_name() -> None:
@@ -355,9 +349,9 @@ def test_a_leaf_lies_where_the_model_or_the_caller_puts_it(kind: Any) -> None:
                 jax.ShapeDtypeStruct((2,), "float32"),
                 key=7,
             ),
-            "2 leaves cannot be made. a: the function computes it of an argument that is given by its shape "
-            "alone. Give an array, with the values. c: the function computes it of an argument that is given "
-            "by its shape alone. Give an array, with the values.",
+            "2 leaves cannot be made. a: the function computes it from an argument that is given by its "
+            "shape alone. Give an array, with the values. c: the function computes it from an argument that "
+            "is given by its shape alone. Give an array, with the values.",
         ),
         (
             lambda: init(lambda key: {"a.b": LECUN(key, (2, 2)), "a": {"b": LECUN(key, (2, 2))}}, KEY, key=7),

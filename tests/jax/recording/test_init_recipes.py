@@ -22,6 +22,8 @@ from pyinit.errors import LayoutError, RecipeError  # noqa: E402
 from pyinit.jax import init  # noqa: E402
 from pyinit.recipes.rules import Rule  # noqa: E402
 
+from ..leaves import drawn, holds  # noqa: E402
+
 KEY = jax.random.key(0)
 X = jnp.ones((1, 64))
 
@@ -32,14 +34,6 @@ class Net(linen.Module):
     @linen.compact
     def __call__(self, x: Any) -> Any:
         return linen.Dense(8)(linen.LayerNorm()(linen.Dense(48, name="up")(x)))
-
-
-def holds(array: Any, value: float) -> bool:
-    return bool((np.asarray(array) == value).all())
-
-
-def drawn(recipe: Any, shape: tuple[int, ...], name: str) -> Any:
-    return recipe(shape, key=pi.key(7).fold_in(name))
 
 
 def test_one_recipe_is_for_what_is_drawn() -> None:

@@ -21,6 +21,8 @@ from pyinit.jax.keys import words  # noqa: E402
 from pyinit.jax.traced import ffi  # noqa: E402
 from pyinit.jax.traced.traced import draw  # noqa: E402
 
+from ...arrays import bits  # noqa: E402
+
 pytestmark = pytest.mark.interop
 
 KEY = pi.Key(0x123456789ABCDEF0, 2**64 - 3)
@@ -33,11 +35,6 @@ RECIPES = [
     pi.sparse(0.3),
     pi.sparse(0.3, exact=False),
 ]
-
-
-def bits(values: Any) -> np.ndarray:
-    array = np.asarray(values)
-    return array.view(f"u{array.itemsize}")
 
 
 def test_available() -> None:

@@ -23,6 +23,8 @@ from pyinit.jax.traced import coefficients, counter, rounding, traced  # noqa: E
 from pyinit.jax.traced.draws import box_muller  # noqa: E402
 from pyinit.jax.traced.traced import draw  # noqa: E402
 
+from ...arrays import bits  # noqa: E402
+
 pytestmark = pytest.mark.interop
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -44,10 +46,6 @@ def in_each(recipe: Any, key: pi.Key, shape: tuple[int, ...], dtypes: tuple[str,
 
 def filled(recipe: Any, key: pi.Key, shape: tuple[int, ...], dtype: str = "float32") -> np.ndarray:
     return recipe(shape, key=key, dtype=dtype)
-
-
-def bits(values: np.ndarray) -> np.ndarray:
-    return values.view(f"u{values.itemsize}")
 
 
 def test_high_product() -> None:
@@ -270,9 +268,7 @@ def test_neighbours_are_independent_and_a_mutant() -> None:
 
 
 def test_coefficients_are_the_kernels() -> None:
-    text = "".join(
-        (ROOT / "csrc" / "rng" / name).read_text() for name in ("coefficients.hpp", "truncated.hpp")
-    )
+    text = "".join((ROOT / "csrc" / "rng" / name).read_text() for name in ("coefficients.hpp", "wichura.hpp"))
     found = {}
     for kind, name, numbers in re.findall(r"constexpr (float|double) k(\w+)\[\] = \{([^}]*)\}", text):
         values = [number.strip().rstrip("F" if kind == "float" else "") for number in numbers.split(",")]

@@ -124,7 +124,7 @@ def test_errors() -> None:
         draw(pi.normal(), key, (2, 3), "float64")
     with pytest.raises(ShapeError, match=r"axes below 2\*\*32 elements; got shape \(4294967296,\). Split"):
         draw(pi.normal(), key, 2**32)
-    with pytest.raises(RecipeError, match=r"draw needs a recipe; got 'normal'. Use pyinit.normal\(\)"):
+    with pytest.raises(RecipeError, match=r"a recipe is needed; got 'normal'. Use pyinit.normal\(\)"):
         draw("normal", key, (2, 3))
     with pytest.raises(
         SeedError, match=r"needs a key of 4 words of uint32 .*; got uint32\[2\]. Use jax.vmap"

@@ -110,9 +110,9 @@ def cube(x: np.ndarray) -> np.ndarray:
     [
         (lambda: pi.mlp([8]), pi.ShapeError, r"needs the width of its input and of each layer; got \[8\]"),
         (lambda: pi.mlp(8), pi.ShapeError, r"widths are a sequence of integers; got 8"),
-        (lambda: pi.mlp([8, 0, 1]), pi.ShapeError, r"a width must be an integer above 0; got 0"),
-        (lambda: pi.mlp([8, 2.5]), pi.ShapeError, r"a width must be an integer above 0; got 2\.5"),
-        (lambda: pi.mlp([8, True]), pi.ShapeError, r"a width must be an integer above 0; got True"),
+        (lambda: pi.mlp([8, 0, 1]), pi.ShapeError, r"a width must be a positive integer; got 0"),
+        (lambda: pi.mlp([8, 2.5]), pi.ShapeError, r"a width must be a positive integer; got 2\.5"),
+        (lambda: pi.mlp([8, True]), pi.ShapeError, r"a width must be a positive integer; got True"),
         (lambda: pi.mlp([8, 1], "tanhh", output_activation="relu"), pi.RecipeError, r"unknown activation"),
         (lambda: pi.mlp([8, 4, 1], norm="group"), pi.RecipeError, r"norm is 'batch', 'layer' or None; got"),
         (lambda: pi.mlp([8, 4, 1], residual=2), pi.RecipeError, r"residual is True, False or 'scaled'; got"),
@@ -141,7 +141,7 @@ def cube(x: np.ndarray) -> np.ndarray:
         ),
         (lambda: pi.Dense(3, 2, branch=1.0), pi.ShapeError, r"as many units as inputs; got 3 inputs and 2"),
         (lambda: pi.Dense(3, 3, branch=math.nan), pi.RecipeError, r"branch must be a finite number; got nan"),
-        (lambda: pi.Dense(0, 3, "linear"), pi.ShapeError, r"inputs must be an integer above 0; got 0"),
+        (lambda: pi.Dense(0, 3, "linear"), pi.ShapeError, r"inputs must be a positive integer; got 0"),
         (lambda: pi.Network([]), pi.ShapeError, r"a network needs a layer; got none"),
         (lambda: pi.Network([3]), pi.RecipeError, r"a network is made of layers; got 3"),
         (
@@ -164,7 +164,7 @@ def cube(x: np.ndarray) -> np.ndarray:
                 {"layers": [{"inputs": 2, "units": 0, "activation": "relu", "recipe": "zeros"}]}
             ),
             pi.ShapeError,
-            r"layers\.0: units must be an integer above 0; got 0",
+            r"layers\.0: units must be a positive integer; got 0",
         ),
     ],
 )

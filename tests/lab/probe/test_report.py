@@ -21,7 +21,7 @@ from pyinit.lab.probe.view.depth import _grid, _resampled
 from pyinit.lab.probe.view.picture import plot
 from pyinit.lab.probe.view.strip import MOST_PANELS, common_range
 from pyinit.lab.probe.view.table import table
-from pyinit.lab.view.text import WIDTH, number
+from pyinit.text import WIDTH, short
 from pyinit.theory.activation import NAMES
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -105,7 +105,7 @@ def test_a_report_shows_itself_in_a_line() -> None:
     ],
 )
 def test_numbers_take_eight_characters(value: float | None, text: str) -> None:
-    assert number(value) == text
+    assert short(value) == text
     assert len(text) <= 8
 
 
@@ -182,7 +182,7 @@ def test_a_loss_is_read_back_and_printed(loss: float | None) -> None:
     assert again == one
     assert type(again.loss) is type(loss)
     assert str(again) == str(one)
-    assert f", loss {number(loss)}\n" in str(one) or loss is None
+    assert f", loss {short(loss)}\n" in str(one) or loss is None
     # the check can fail
     assert again != replace(one, loss=0.25)
     assert again != "a report"
@@ -203,8 +203,8 @@ def test_a_loss_of_what_is_not_finite() -> None:
     ("text", "message"),
     [
         ("{", r"a report is not valid JSON"),
-        ("[]", r'a report needs "report": 1; got \[\]'),
-        ('{"report": 2}', r'a report needs "report": 1; got'),
+        ("[]", r"a report is a JSON object; got \[\]. Read what to_json wrote."),
+        ('{"report": 2}', r'a report needs "report": 1. Read what to_json wrote.'),
         ('{"report": 1}', r"not a report that to_json wrote: 'inputs'\. Write it again"),
         ('{"report": 1, "inputs": 3}', r"not a report that to_json wrote: "),
     ],

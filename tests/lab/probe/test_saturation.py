@@ -17,7 +17,10 @@ def test_hardtanh_is_healthy_on_standardized_data() -> None:
     x = np.random.default_rng(0).normal(size=(256, 32))
     report = pi.probe(pi.mlp([32] * 6, "hardtanh"), x)
     assert report.verdict.kind == "healthy"
-    assert report.layers[0].moments["pre-activation"].saturated == pytest.approx(0.317, abs=0.03)
+    # 32 units draw their variances, so that the share has an sd of 0.0115 over keys, and is 0.006 lower
+    assert report.layers[0].moments["pre-activation"].saturated == pytest.approx(
+        0.317 - 0.006, abs=4 * 0.0115
+    )
     assert pi.probe(pi.mlp([32] * 6, "hardtanh", pi.normal()), x).verdict.kind == "saturated"
     assert flat_share(activation("hardtanh"), 1.0) == pytest.approx(0.3173, abs=1e-4)
     assert flat_share(activation("relu"), 1.0) == flat_share(activation("tanh"), 0.0) == 0.0

@@ -75,7 +75,7 @@ def test_names_and_learning_rates() -> None:
         (lambda: pi.Adam(epsilon=0.0), "epsilon must be above 0; got 0.0. Use 1e-8."),
         (
             lambda: optimizer_of("lion"),
-            r"optimizer is sgd, momentum, adam, or such as pyinit.Adam\(0.01\); got",
+            r"optimizer is sgd, momentum, adam, or an object such as pyinit.Adam\(0.01\); got",
         ),
     ],
 )

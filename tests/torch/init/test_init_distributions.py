@@ -184,7 +184,7 @@ def test_truncated_draws_keep_their_bounds_and_use_the_dtypes_values(dtype: str,
 
 
 def test_sparse_columns() -> None:
-    """Zeros as asked for in each column, anywhere alike; normal draws elsewhere.
+    """The requested zeros in each column, everywhere alike; normal draws elsewhere.
 
     Of 400 columns each row has 160 +- 9.8 zeros: chi-square of 50 rows detects a row that is zero in 40 %
     more columns than it should be.

@@ -144,7 +144,7 @@ SAME_TYPE: dict[str, tuple[Call, str]] = {
     ),
 }
 
-# what torch does and pyinit refuses: infinities, zeros, or too few zeros where something else was asked for
+# what torch does and pyinit refuses: infinities, zeros, or too few zeros where other values were requested
 REFUSED_HERE_ALONE: dict[str, tuple[Call, type[Exception]]] = {
     "an infinite mean": (lambda module: module.normal_(vector(), mean=float("inf")), pi.RecipeError),
     "an std that is zero in float32": (lambda module: module.normal_(vector(), std=1e-60), pi.RecipeError),
@@ -212,7 +212,7 @@ def test_a_mean_that_no_draw_leaves() -> None:
         init.trunc_normal_(vector(), mean=50.0)
 
 
-def test_a_cuda_tensor_is_told_the_way_out() -> None:
+def test_a_fake_cuda_tensor_has_nothing_to_fill() -> None:
     """A tensor of CUDA that only stands for one is as a fake one; a real one gets fill's message."""
     from torch._subclasses.fake_tensor import FakeTensorMode
 

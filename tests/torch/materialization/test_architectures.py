@@ -148,5 +148,5 @@ def test_the_comparison_can_fail() -> None:
         (changed(made, word, lambda w: w.to("meta")), "still on the meta device"),
         (replace(made, ties=[]), "ties"),
     ]
-    for mutant, said in mutants:
-        assert any(said in fault for fault in faults(first, second, mutant)), said
+    for mutant, fault_text in mutants:
+        assert any(fault_text in fault for fault in faults(first, second, mutant)), fault_text

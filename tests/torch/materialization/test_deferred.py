@@ -99,7 +99,7 @@ def fresh() -> Any:
         return nn.utils.parametrizations.spectral_norm(nn.Linear(8, 6))
 
 
-def test_a_constructor_that_cannot_be_recorded_is_told() -> None:
+def test_a_constructor_that_cannot_be_recorded_is_named() -> None:
     class Odd(nn.Module):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
             super().__init__()

@@ -272,16 +272,16 @@ def saved(module: Any) -> None:
 REPLACED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "a new tensor": (
         lambda m: setattr(m.fc, "weight", nn.Parameter(torch.empty(64, 64, device="meta"))),
-        "parameter 'fc.weight': it was replaced since it was built under deferred()",
+        "parameter 'fc.weight': it was replaced after it was built under deferred()",
     ),
-    "a loaded one": (saved, "parameter 'fc.weight': it was replaced since it was built"),
+    "a loaded one": (saved, "parameter 'fc.weight': it was replaced after it was built"),
     "another module's": (
         lambda m: m.load_state_dict(Net().to("meta").state_dict(), assign=True),
-        "parameter 'fc.weight': it was replaced since it was built",
+        "parameter 'fc.weight': it was replaced after it was built",
     ),
     "one more": (
         lambda m: setattr(m.fc, "scale", nn.Parameter(torch.ones(64, device="meta"))),
-        "parameter 'fc.scale': it was added since the module was built under deferred()",
+        "parameter 'fc.scale': it was added after the module was built under deferred()",
     ),
     "emptied": (lambda m: m.to_empty(device="meta"), "parameter 'fc.weight': nothing is written to it"),
 }
@@ -306,7 +306,7 @@ def test_what_was_replaced_is_named_and_never_reset(name: str) -> None:
 
 def test_a_pickled_module_is_no_recording() -> None:
     loaded = pickle.loads(pickle.dumps(built()))
-    with pytest.raises(pi.errors.RecipeError, match=r"'fc\.weight': it was replaced since"):
+    with pytest.raises(pi.errors.RecipeError, match=r"'fc\.weight': it was replaced after"):
         materialize(loaded, key=0)
 
 

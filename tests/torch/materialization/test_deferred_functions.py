@@ -93,7 +93,7 @@ def test_numbers_that_change_after_they_were_given_are_those_that_were_given() -
     assert materialize(module, key=0).weight.tolist() == [[0, 1], [2, 3]]
 
 
-def test_a_draw_without_a_recipe_is_not_said_to_need_deferred() -> None:
+def test_a_draw_without_a_recipe_does_not_advise_deferred() -> None:
     with deferred():
         module = Written(lambda m: m.weight.data.exponential_())
     with pytest.raises(pi.errors.RecipeError) as caught:

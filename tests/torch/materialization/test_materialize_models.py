@@ -144,8 +144,8 @@ def test_models_begin_as_eager_ones(kind: str, torchvision_loads: None) -> None:
         "kurtosis": uniform,
     }
     for moment, mutant in mutants.items():
-        told = list(differences(expected, {**found, name: mutant}))
-        assert any(line.startswith(f"{name}: {moment}") for line in told), moment
+        lines = list(differences(expected, {**found, name: mutant}))
+        assert any(line.startswith(f"{name}: {moment}") for line in lines), moment
 
 
 def test_ties_of_transformers_stay(torchvision_loads: None) -> None:
@@ -204,7 +204,7 @@ def test_every_module_class_of_torch_begins_as_eager_ones() -> None:
     assert len(classes) >= 114
     assert classes >= LAZY
     torch.manual_seed(0)
-    told, checked = [], 0
+    lines, checked = [], 0
     for info in infos:
         for build, inputs in constructions(info):
             pairs = []
@@ -226,6 +226,6 @@ def test_every_module_class_of_torch_begins_as_eager_ones() -> None:
                 for side in (0, 1)
             )
             checked += len(left)
-            told += [f"{info.module_cls.__name__}: {line}" for line in differences(left, right)]
-    assert told == []
+            lines += [f"{info.module_cls.__name__}: {line}" for line in differences(left, right)]
+    assert lines == []
     assert checked > 1000

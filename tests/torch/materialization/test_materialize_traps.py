@@ -196,7 +196,7 @@ UNKNOWN: dict[str, tuple[Callable[[Any], Any], str]] = {
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
-def test_what_cannot_be_known_is_told(name: str) -> None:
+def test_what_cannot_be_known_is_named(name: str) -> None:
     begin, why = UNKNOWN[name]
     module = Begun(lambda m: None).to("meta")
     module.begin = begin

@@ -63,24 +63,24 @@ class OldLayer(nn.Module):  # type: ignore[misc, name-defined]
 
 
 REAL: dict[str, tuple[Callable[[], Any], str]] = {
-    "Tensor": (Old, "of Old, 'embed' is real, and would be initialized: torch.Tensor and torch.normal"),
-    "FloatTensor": (lambda: Old(torch.FloatTensor), "of Old, 'embed' is real"),
-    "normal": (lambda: Old(lambda *shape: torch.normal(0.0, 1.0, shape)), "of Old, 'embed' is real"),
+    "Tensor": (Old, "in Old, 'embed' is real, and would be initialized: torch.Tensor and torch.normal"),
+    "FloatTensor": (lambda: Old(torch.FloatTensor), "in Old, 'embed' is real"),
+    "normal": (lambda: Old(lambda *shape: torch.normal(0.0, 1.0, shape)), "in Old, 'embed' is real"),
     "a layer of them": (
         lambda: nn.Sequential(nn.Linear(2, 2), OldLayer(), OldLayer()),
-        "of Sequential, '1.weight', '2.weight' are real",
+        "in Sequential, '1.weight', '2.weight' are real",
     ),
     "copied from a real tensor": (
         lambda: Old(lambda *shape: torch.ones(shape, device="cpu")),
-        "of Old, 'embed' is real",
+        "in Old, 'embed' is real",
     ),
 }
 
 
 @pytest.mark.parametrize("name", REAL)
 def test_real_tensors_that_a_method_would_write_are_named(name: str) -> None:
-    build, said = REAL[name]
-    assert said in refusal(build)
+    build, message = REAL[name]
+    assert message in refusal(build)
     module = materialize(on_deferred(build), key=0)
     for tensor in module.parameters():
         if tensor.shape == (64, 64):
@@ -168,8 +168,8 @@ def test_a_reset_above_a_parametrization_is_doubtful() -> None:
         def reset_parameters(self) -> None:
             init.normal_(self.conv.weight, std=5.0)
 
-    said = refusal(Above)
-    assert "'conv.parametrizations.weight.original1': Above.reset_parameters writes to the paramet" in said
+    message = refusal(Above)
+    assert "'conv.parametrizations.weight.original1': Above.reset_parameters writes to the paramet" in message
 
 
 class Drawn(nn.Module):  # type: ignore[misc, name-defined]
@@ -223,10 +223,10 @@ DOUBTFUL: dict[str, tuple[Callable[[], Any], list[str]]] = {
 @pytest.mark.parametrize("name", DOUBTFUL)
 def test_writes_that_no_method_repeats_are_named(name: str) -> None:
     build, names = DOUBTFUL[name]
-    said = refusal(build)
-    assert f"of {len(names)} the module's own methods do not tell" in said
+    message = refusal(build)
+    assert f"of {len(names)} the module's own methods do not tell" in message
     for each in names:
-        assert f"parameter '{each}': it was written to" in said
+        assert f"parameter '{each}': torch counts" in message
     module = on_meta(build)
     with pytest.raises(pi.errors.RecipeError):
         materialize(module, key=0)
@@ -245,7 +245,7 @@ def test_a_recipe_for_one_name_of_a_doubtful_tie_is_for_all() -> None:
             super().__init__()
             self.other.weight = self.layer.weight
 
-    assert "'other.weight': it was written to" in refusal(Tied)
+    assert "'other.weight': torch counts" in refusal(Tied)
     rules = {"layer.weight": pi.constant(3), "layer.bias": pi.zeros()}
     module = materialize(on_meta(Tied), rules, key=0)
     assert module.other.weight is module.layer.weight
@@ -274,9 +274,9 @@ class Orthogonal(nn.Module):  # type: ignore[misc, name-defined]
 
 
 @pytest.mark.parametrize("kind", [Uncounted, Orthogonal])
-def test_constructors_that_seem_to_draw_unseen_are_told(kind: Any) -> None:
-    told = f"the constructor of {kind.__name__} seems to initialize weights"
-    with pytest.warns(UserWarning, match=told):
+def test_constructors_that_seem_to_draw_unseen_are_named(kind: Any) -> None:
+    message = f"the constructor of {kind.__name__} seems to initialize weights"
+    with pytest.warns(UserWarning, match=message):
         materialize(on_meta(kind), key=0)
     made = materialize(on_deferred(kind), key=0)
     assert abs(float(made.layers[1].weight.detach().std()) / 0.02 - 1) < 0.5
@@ -344,8 +344,8 @@ def test_defaults_that_a_constructor_may_have_set_are_not_guessed() -> None:
 @pytest.mark.parametrize("name", ["test_vit", "lcnet_035", "skresnet18", "regnetx_002"])
 def test_timm_is_to_be_built_deferred(name: str, torchvision_loads: None) -> None:
     timm = pytest.importorskip("timm")
-    said = refusal(lambda: timm.create_model(name, num_classes=3))
-    assert "constructors of timm draw, which the meta device loses" in said
+    message = refusal(lambda: timm.create_model(name, num_classes=3))
+    assert "constructors of timm draw, which the meta device loses" in message
 
 
 def test_torchvision_is_to_be_built_deferred(torchvision_loads: None) -> None:

@@ -1,4 +1,4 @@
-"""What a recipe means for a module: by the layers that own its weights, and refused where nobody knows."""
+"""Rules of a module: the structure, the owners and the fans of what they make."""
 
 from __future__ import annotations
 
@@ -50,9 +50,6 @@ class Held(nn.Module):  # type: ignore[misc, name-defined]
 SCALED = pi.variance_scaling(1.0)
 
 
-# structure
-
-
 def matrices(layer: Any) -> Any:
     """Return the matrices of a convolution, one a group: outputs by everything that they meet."""
     weight, groups = layer.weight.detach(), layer.groups
@@ -100,9 +97,6 @@ def test_dirac_hands_on_what_both_sides_have(name: str) -> None:
     inputs = torch.from_numpy(pi.normal()((1, layer.in_channels, *[7] * len(layer.kernel_size)), key=1))
     shared = min(layer.in_channels, layer.out_channels)
     assert torch.equal(layer(inputs).detach()[:, :shared], inputs[:, :shared])
-
-
-# owners that are not of torch.nn
 
 
 def test_conv1d_of_transformers_is_in_by_out() -> None:
@@ -170,9 +164,6 @@ def test_a_stack_is_what_the_recipe_says_it_is() -> None:
     assert fan_of(stack.weight) == pytest.approx(36, rel=1e-5)
     experts = made(UNEXPLAINED["experts"], pi.orthogonal(batch_axis=0)).w.detach()
     assert (experts @ experts.mT - torch.eye(32)).abs().max() < 1e-6
-
-
-# one recipe
 
 
 class Model(nn.Module):  # type: ignore[misc, name-defined]
@@ -314,116 +305,3 @@ def test_one_recipe_is_for_a_kernel_that_nothing_else_makes() -> None:
     module = made(Silent, {"weight": "he_normal", "*": "ones"})
     assert bool((module.bias == 1).all())
     assert bool((module.scale == 1).all())
-
-
-# parametrized weights
-
-
-class Product(nn.Module):  # type: ignore[misc, name-defined]
-    """A weight that is computed from two tensors."""
-
-    def forward(self, one: Any, other: Any) -> Any:
-        return one * other
-
-    def right_inverse(self, weight: Any) -> Any:
-        return weight.clone(), torch.ones_like(weight)
-
-
-@pytest.mark.parametrize("recipe", ["he_normal", {"weight": "he_normal"}, {"*.weight|weight": "ones"}])
-def test_a_weight_of_several_tensors_is_refused(recipe: Any) -> None:
-    def build() -> Any:
-        layer = nn.Linear(3, 3)
-        nn.utils.parametrize.register_parametrization(layer, "weight", Product())
-        return layer
-
-    with pytest.raises(
-        pi.errors.RecipeError, match=r"'weight' is computed from several tensors, of which '.*original0' is"
-    ):
-        made(build, recipe)
-    module = made(build, {"*.original0": "ones", "*": "zeros"})
-    assert bool((module.parametrizations.weight.original0 == 1).all())
-
-
-NORMED = {
-    "parametrization": (nn.utils.parametrizations.weight_norm, "parametrizations.weight.original1"),
-    "hook": (nn.utils.weight_norm, "weight_v"),
-}
-
-
-@pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated")
-@pytest.mark.parametrize("kind", NORMED)
-@pytest.mark.parametrize("asked", ["one", "weight", "*weight*", "*", "direction"])
-def test_a_weight_normed_weight_is_what_is_asked_of_it(kind: str, asked: str) -> None:
-    wrap, direction = NORMED[kind]
-    with deferred():
-        layer = wrap(nn.Conv1d(64, 64, 3, groups=4, padding=1))
-    recipe = pi.variance_scaling(1.0)
-    rules = {"*.bias|bias": "zeros", {"direction": direction}.get(asked, asked): recipe}
-    materialize(layer, recipe if asked == "one" else rules, key=0)
-    expected = pi.normal(std=1 / math.sqrt(48))((64, 16, 3), key=pi.key(0).fold_in(direction))
-    assert torch.equal(layer.get_parameter(direction).detach(), torch.from_numpy(expected))
-    assert torch.allclose(layer.weight.detach(), torch.from_numpy(expected), rtol=1e-5)
-    layer(torch.ones(1, 64, 5))
-    assert torch.allclose(layer.weight.detach(), torch.from_numpy(expected), rtol=1e-5)
-
-
-def test_a_magnitude_may_have_a_rule_of_its_own() -> None:
-    with deferred():
-        layer = nn.utils.parametrizations.weight_norm(nn.Linear(8, 4))
-    materialize(layer, {"*original0": pi.constant(2.0), "weight": "he_normal"}, key=0)
-    assert torch.allclose(layer.weight.norm(dim=1), torch.tensor(2.0))
-
-
-@pytest.mark.parametrize("asked", ["weight", "parametrizations.weight.original", "one"])
-def test_a_rule_for_a_parametrized_weight_is_for_what_it_is_computed_from(asked: str) -> None:
-    with deferred():
-        layer = nn.utils.parametrizations.spectral_norm(nn.Linear(8, 4))
-    materialize(layer, "he_normal" if asked == "one" else {asked: "he_normal"}, key=0)
-    where = pi.key(0).fold_in("parametrizations.weight.original")
-    expected = pi.he_normal(layout="torch")((4, 8), key=where)
-    assert torch.equal(layer.parametrizations.weight.original.detach(), torch.from_numpy(expected))
-
-
-def test_what_several_tensors_make_is_named_tensor_by_tensor() -> None:
-    class Product(nn.Module):  # type: ignore[misc, name-defined]
-        def forward(self, left: Any, right: Any) -> Any:
-            return left * right
-
-        def right_inverse(self, weight: Any) -> Any:
-            return weight, torch.ones_like(weight)
-
-    with deferred():
-        layer = nn.Linear(8, 4)
-        nn.utils.parametrize.register_parametrization(layer, "weight", Product())
-    with pytest.raises(
-        pi.errors.RecipeError, match=r"'weight' is computed from several .*\.original0' is one"
-    ):
-        materialize(layer, {"weight": "he_normal"}, key=0)
-
-
-@pytest.mark.parametrize(
-    "rule",
-    [
-        pi.Rule("weight", "zeros"),
-        pi.Rule("weight", "ones", zero_rows=(1,)),
-        pi.Rule("weight", pi.normal(std=0.0)),
-        pi.Rule("weight", pi.sparse(0.9)),
-    ],
-)
-def test_a_direction_of_zeros_is_refused(rule: pi.Rule) -> None:
-    with deferred():
-        layer = nn.utils.parametrizations.weight_norm(nn.Linear(8, 4))
-    with pytest.raises(pi.errors.RecipeError, match=r"'parametrizations.weight.original1': .* no direction"):
-        materialize(layer, [rule], key=0)
-
-
-def test_an_identity_is_a_direction_unless_rows_of_it_are_zero() -> None:
-    for outputs in (4, 8, 9):
-        with deferred():
-            layer = nn.utils.parametrizations.weight_norm(nn.Linear(8, outputs))
-        if outputs > 8:
-            with pytest.raises(pi.errors.RecipeError, match=r"no direction where a row of it is zero"):
-                materialize(layer, {"weight": "identity"}, key=0)
-        else:
-            materialize(layer, {"weight": "identity"}, key=0)
-            assert torch.equal(layer.weight, torch.eye(outputs, 8))

@@ -62,9 +62,9 @@ class Agreed(HeadFirst):
             nn.init.normal_(module.weight, std=0.02)
 
 
-def test_owners_that_disagree_are_told() -> None:
-    told = "'head.weight' is one tensor with 'embed.weight', whose modules begin it in different ways"
-    with pytest.warns(UserWarning, match=told):
+def test_owners_that_disagree_are_named() -> None:
+    message = "'head.weight' is one tensor with 'embed.weight', whose modules initialize it differently"
+    with pytest.warns(UserWarning, match=message):
         module = materialize(on_meta(HeadFirst), key=0)
     assert module.head.weight is module.embed.weight
     with warnings.catch_warnings():
@@ -188,10 +188,10 @@ def test_a_declared_tie_of_two_plain_tensors_is_named(torchvision_loads: None) -
         model.lm_head.weight = nn.Parameter(model.lm_head.weight.detach().clone())
         return model
 
-    told = (
-        "'lm_head.weight': the model declares it to be tied to 'model.embed_tokens.weight', and it is another"
+    message = (
+        "'lm_head.weight': the model declares it as tied to 'model.embed_tokens.weight', but it is another"
     )
-    with pytest.raises(pi.RecipeError, match=told):
+    with pytest.raises(pi.RecipeError, match=message):
         materialize(cloned(on_meta(build)), key=0)
     made = materialize(cloned(on_deferred(build)), key=0)
     assert made.lm_head.weight is not made.model.embed_tokens.weight
@@ -202,7 +202,7 @@ def test_a_declared_tie_of_two_plain_tensors_is_named(torchvision_loads: None) -
     with one_of(2, 0) as mesh:
         model = on_meta(build)
         fully_shard(model.model.embed_tokens, mesh=mesh)
-        with pytest.raises(pi.RecipeError, match=told):
+        with pytest.raises(pi.RecipeError, match=message):
             materialize(model, key=0)
 
 

@@ -168,7 +168,7 @@ def test_dy_normal_is_that_of_the_probe_under_key_0() -> None:
     assert mine == pytest.approx(theirs, rel=1e-5)
 
 
-def test_names_that_are_long_are_told_apart_by_their_end() -> None:
+def test_long_names_differ_by_their_end() -> None:
     module = nn.Sequential()
     module.add_module("a_block_of_a_long_name", nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8)))
     lines = str(probe(module, torch.from_numpy(rows()))).split("\n")

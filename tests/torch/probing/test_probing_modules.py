@@ -280,7 +280,7 @@ def test_an_activation_made_of_torchs_functions_is_seen_whole(make: Callable[[],
 
 
 @pytest.mark.parametrize(("turns", "dead"), [(0, 0.5), (1, None)])
-def test_no_share_of_units_is_said_where_axes_are_turned(turns: int, dead: float | None) -> None:
+def test_no_share_of_units_is_given_if_axes_are_turned(turns: int, dead: float | None) -> None:
     class Turned(nn.Module):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
             super().__init__()

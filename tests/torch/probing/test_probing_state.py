@@ -291,7 +291,13 @@ X = torch.ones(3, 8)
             "a probe needs a layer with weights that is called; got Loose, which calls",
         ),
         (nn.Tanh(), X, {}, RecipeError, "calls none of its 0"),
-        (Cut(), X, {}, RecipeError, "backward needs an output that has a gradient; got one that no weight"),
+        (
+            Cut(),
+            X,
+            {},
+            RecipeError,
+            "backward needs an output that has a gradient; got one that autograd connects to no weight",
+        ),
         (nn.Linear(8, 4, device="meta"), X, {}, LayoutError, "materialize"),
         (nn.LazyLinear(4), X, {}, LayoutError, "call a lazy module once"),
         (
@@ -316,7 +322,7 @@ X = torch.ones(3, 8)
         (LINEAR, X, {"threads": 0}, ArgumentError, "threads"),
         (LINEAR, X, {"dy": X}, ShapeError, r"dy needs shape \(3, 4\), as the output; got \(3, 8\)"),
         (LINEAR, X, {"dy": 1.0}, RecipeError, "dy is a tensor or 'normal'; got 1.0"),
-        (LINEAR, X, {"dy": X, "targets": X}, RecipeError, "both say what comes back"),
+        (LINEAR, X, {"dy": X, "targets": X}, RecipeError, "dy and a loss exclude each other"),
         (LINEAR, X, {"backward": False, "targets": X}, RecipeError, "got backward=False"),
         (LINEAR, X, {"loss": "mse"}, RecipeError, "a loss needs targets"),
         (LINEAR, X, {"loss": "l1", "targets": X}, RecipeError, "loss is one of mse, cross_entropy"),

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ....errors import RecipeError
 from ....linalg.statistics import Axis, LinearAxis, LogAxis
+from ....stream.arguments import count, flag
 from ....theory.activation import Activation
 
 __all__ = ["KINDS", "Axes", "axes_of", "ends", "reached", "spanning"]
@@ -56,10 +57,7 @@ class Axes:
 
 def axes_of(bins: Any, range_: Any, log: Any) -> Axes:
     """Return the axes that the arguments of a probe describe."""
-    if isinstance(bins, bool) or not hasattr(bins, "__index__") or not 1 <= bins <= _MOST_BINS:
-        raise RecipeError(f"bins must be an integer in [1, {_MOST_BINS}]; got {bins!r}. Use 64.")
-    if not isinstance(log, bool):
-        raise RecipeError(f"log is True or False; got {log!r}. Use a bool.")
+    bins, log = count("bins", bins, 1, _MOST_BINS, advice="Use 64."), flag("log", log)
     if range_ is None:
         ranges: dict[str, tuple[float, float]] = {}
     elif isinstance(range_, Mapping):

@@ -14,7 +14,7 @@ from ....linalg.statistics import Axis, Moments, Question, statistics
 from ....stream.key import Key
 from ....stream.plan import Plan
 from ...network.dense import Dense
-from ...network.fused import DRAWN, Drawn, Weight
+from ...network.drawn import DISTRIBUTIONS, Drawn, Weight
 from ...network.passes import (
     Parts,
     Pass,
@@ -86,7 +86,7 @@ def measured(
     for at, layer in enumerate(layers):
         weight = _weight(layer, at, key, threads)
         asked = _asked(facts[at], axes, weight, entering, before, found[-1] if found else None)
-        own = Parts(weight.given() if isinstance(weight, Drawn) else weight, _bias(layer, at, key))
+        own = Parts(weight, _bias(layer, at, key))
         made = forward(layer, own, entering, stream, members, ask=asked, take=spare.take)
         found.append(_refined(made, axes, threads))
         if keep:
@@ -186,7 +186,7 @@ def _weight(layer: Dense, at: int, key: Key, threads: int | None) -> Weight:
     """Return the weight, or how to draw it where it is used if it is large and need not exist as a whole."""
     shape, name = (layer.inputs, layer.units), key.fold_in(f"layers.{at}.weight")
     plan = layer.recipe.plan_for(shape, "float32")
-    if plan.distribution in DRAWN and layer.inputs * layer.units > _SMALL:
+    if plan.distribution in DISTRIBUTIONS and layer.inputs * layer.units > _SMALL:
         return Drawn(plan, name)
     return layer.recipe(shape, key=name, threads=threads)
 

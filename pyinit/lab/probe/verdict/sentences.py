@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ....recipes.famous import glorot_normal, he_normal, lecun_normal
+from ....recipes.famous import name_of
 from ....recipes.recipe import Recipe
 from .judge import Evidence, Finding, finding, summary
 from .verdict import Cause, Remedy, Verdict, Why
@@ -49,11 +49,6 @@ _WHYS: dict[Why, str] = {
     "no unit is ever off": ": no unit of it is ever off",
     "weights and biases are not to blame": ": its weights and biases are not to blame",
     "weights are not to blame": ": its weights are not to blame",
-}
-_FAMOUS: dict[Recipe, str] = {
-    he_normal(): "pi.he_normal()",
-    lecun_normal(): "pi.lecun_normal()",
-    glorot_normal(): "pi.glorot_normal()",
 }
 
 
@@ -152,5 +147,6 @@ def _activations(remedy: Remedy, wording: Wording) -> str:
 
 
 def written(recipe: Recipe) -> str:
-    """Return a recipe as one writes it."""
-    return _FAMOUS.get(recipe) or f"pi.{recipe!r}"
+    """Return the code that makes a recipe, by its famous name if it has one."""
+    name = name_of(recipe)
+    return f"pi.{recipe!r}" if name is None else f"pi.{name}()"

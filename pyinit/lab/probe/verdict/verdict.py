@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias
 
 from ....recipes.recipe import Recipe, from_dict
-from ....stream.strict_json import number
+from ....stream.strict_json import restored
 
 __all__ = ["Cause", "Kind", "Other", "Remedy", "Verdict", "Why"]
 
@@ -142,7 +142,7 @@ class Remedy:
         """Return the remedy that `to_dict` wrote."""
         values = dict(content)
         for name in _SIZES & values.keys():
-            values[name] = number(values[name])
+            values[name] = restored(values[name])
         if "recipe" in values:
             values["recipe"] = from_dict(values["recipe"])
         named = values.get("activations", ())

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ....linalg.statistics import Moments
+from ...view.figure import GREY
 from ..record import Record
 from .strip import common_range
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_depth", "draw_heat_map"]
 
-_GREY = "#666666"
 _TITLES = {
     "pre-activation": "mean square of what enters $\\varphi$",
     "gradient": "mean square of its gradient",
@@ -38,15 +38,14 @@ def draw_depth(axes: Axes, reports: Sequence[Record], colors: Sequence[str], kin
     """Draw a kind's mean square by layer, theory dashed, its band shaded."""
     for report, color in zip(reports, colors, strict=True):
         _lines(axes, report, color, kind)
-    axes.plot([], [], color=_GREY, linestyle="--", linewidth=1, label="theory; shaded: 2 sd of these widths")
+    axes.plot([], [], color=GREY, linestyle="--", linewidth=1, label="theory; shaded: 2 sd of these widths")
     axes.set_yscale("log")
     axes.set_title(_TITLES[kind], fontsize=9)
     axes.set_xlabel("layer", fontsize=8)
     axes.tick_params(labelsize=8)
     axes.grid(alpha=0.25, linewidth=0.5)
     axes.locator_params(axis="x", integer=True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _lines(axes: Axes, report: Record, color: str, kind: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from html import escape
 
 from ....linalg.statistics import Moments
-from ...view.text import number
+from ....text import percent, short
 from ..record import LayerReport, Record
 from .picture import plot
 
@@ -54,10 +54,10 @@ def page(reports: Sequence[Record]) -> str:
 
 
 def _section(report: Record) -> str:
-    head = f"{report.rows} rows, input mean {number(report.inputs.mean)}, rms {_rms(report.inputs)}, "
+    head = f"{report.rows} rows, input mean {short(report.inputs.mean)}, rms {_rms(report.inputs)}, "
     head += f"seed {report.seed}, offset {report.offset}" if report.seed is not None else "given weights"
     if report.loss is not None:
-        head += f", loss {number(report.loss)}"
+        head += f", loss {short(report.loss)}"
     verdict = f'<span class="{_class(report.verdict.kind)}">{escape(report.verdict.kind)}</span>'
     lines = [
         f"<h2>{escape(report.title or 'network')}</h2><p>{escape(head)}</p>",
@@ -76,9 +76,9 @@ def _row(layer: LayerReport) -> str:
     z, theory = found["pre-activation"], layer.predictions.get("pre-activation")
     predicted = ""
     if theory is not None:
-        predicted = number(theory.second_moment**0.5)
+        predicted = short(theory.second_moment**0.5)
         if theory.low is not None and theory.high is not None:
-            low, high = number(theory.low**0.5), number(theory.high**0.5)
+            low, high = short(theory.low**0.5), short(theory.high**0.5)
             predicted += f' <span class="band">{low} to {high}</span>'
     marks = [
         name
@@ -91,12 +91,12 @@ def _row(layer: LayerReport) -> str:
         f"{layer.inputs} × {layer.units}",
         escape(activation),
         escape(layer.recipe),
-        number(z.mean),
+        short(z.mean),
         _rms(z),
         predicted,
         _rms(found["activation"]),
-        _share(z.saturated),
-        _share(found["activation"].dead),
+        percent(z.saturated),
+        percent(found["activation"].dead),
         _rms(found.get("gradient")),
         _rms(found["weight"]),
         _rms(found.get("weight gradient")),
@@ -112,8 +112,4 @@ def _class(kind: str) -> str:
 
 
 def _rms(moments: Moments | None) -> str:
-    return "" if moments is None else number(moments.second_moment**0.5)
-
-
-def _share(value: float | None) -> str:
-    return "" if value is None else f"{value:.0%}"
+    return "" if moments is None else short(moments.second_moment**0.5)

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ....linalg.statistics import Histogram, LogAxis, Moments
-from ...view.text import number
+from ....text import short
+from ...view.figure import GREY, HEALTHY, ILL
 from ..record import LayerReport, Record
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ __all__ = ["MOST_PANELS", "common_range", "draw_strip"]
 MOST_PANELS = 10
 """Histograms in a row; of more layers some are left out."""
 
-_HEALTHY, _ILL, _GREY = "#333333", "#B00020", "#666666"
 _KINDS = ("pre-activation", "activation")
 _LABELS = ("enters $\\varphi$", "$\\varphi$")
 # scales further apart than this are not drawn on one axis
@@ -62,7 +62,7 @@ def draw_strip(
         f"{report.title}: {verdict}" if report.title else verdict,
         fontsize=10,
         fontweight="bold",
-        color=_HEALTHY if verdict == "healthy" else _ILL,
+        color=HEALTHY if verdict == "healthy" else ILL,
         va="center",
     )
     for row, kind in enumerate(_KINDS):
@@ -113,9 +113,8 @@ def _chosen(report: Record, panels: int) -> list[LayerReport]:
 def _panel(axes: Axes, layer: LayerReport, kind: str, limits: tuple[float, float] | None, color: str) -> None:
     moments = layer.moments[kind]
     axes.set_yticks([])
-    axes.tick_params(axis="x", labelsize=7, length=2, colors=_GREY)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
+    axes.tick_params(axis="x", labelsize=7, length=2, colors=GREY)
+    axes.spines[["top", "right", "left"]].set_visible(False)
     if kind == _KINDS[0]:
         ill = layer.verdict.kind != "healthy"
         # of modules, whose names are long, the end tells them apart
@@ -125,13 +124,13 @@ def _panel(axes: Axes, layer: LayerReport, kind: str, limits: tuple[float, float
         axes.set_title(
             name + (f" · {layer.verdict.kind}" if ill else ""),
             fontsize=8,
-            color=_ILL if ill else _HEALTHY,
+            color=ILL if ill else HEALTHY,
             pad=10,
         )
     bars = moments.histogram
     if bars is None or not moments.count:
         axes.set_xticks([])
-        axes.text(0.5, 0.4, "not finite", transform=axes.transAxes, ha="center", fontsize=7, color=_ILL)
+        axes.text(0.5, 0.4, "not finite", transform=axes.transAxes, ha="center", fontsize=7, color=ILL)
         return
     heights, notes = bars.density(), []
     if isinstance(bars.axis, LogAxis):
@@ -147,8 +146,8 @@ def _panel(axes: Axes, layer: LayerReport, kind: str, limits: tuple[float, float
     outside = (bars.below + bars.above) / moments.count
     if outside > _OUTSIDE:
         notes.append(f"{outside:.0%} outside")
-    small: dict[str, Any] = {"transform": axes.transAxes, "fontsize": 6, "color": _GREY}
-    rms = f"rms {number(math.sqrt(moments.second_moment))}"
+    small: dict[str, Any] = {"transform": axes.transAxes, "fontsize": 6, "color": GREY}
+    rms = f"rms {short(math.sqrt(moments.second_moment))}"
     axes.text(0.5, 1.02, rms, ha="center", va="bottom", **small)
     axes.text(0.98, 0.98, "\n".join(notes), ha="right", va="top", **small)
 
@@ -177,12 +176,12 @@ def _linear(axes: Axes, limits: tuple[float, float]) -> None:
 
 def _ticks(axes: Axes, at: list[float]) -> None:
     """Set ticks whose labels stay within the axes."""
-    axes.set_xticks(at, [_short(tick) for tick in at])
+    axes.set_xticks(at, [_tick(tick) for tick in at])
     axes.get_xticklabels()[0].set_horizontalalignment("left")
     axes.get_xticklabels()[-1].set_horizontalalignment("right")
 
 
-def _short(value: float) -> str:
+def _tick(value: float) -> str:
     return f"{value:.0e}" if abs(value) >= 1e4 else f"{value:.2g}" if abs(value) < 10 else f"{value:.0f}"
 
 

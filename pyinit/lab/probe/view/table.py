@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TypeAlias
 
-from ...view.text import WIDTH, number
+from ....text import WIDTH, aligned, percent, short
 from ..record import LayerReport, Record
 
 __all__ = ["table"]
@@ -34,23 +34,23 @@ def table(report: Record) -> str:
     title = f"{report.title}: " if report.title else ""
     inputs = report.inputs
     head = (
-        f"{title}{report.rows} rows, input mean {number(inputs.mean)}, "
-        f"rms {number(inputs.second_moment**0.5)}"
+        f"{title}{report.rows} rows, input mean {short(inputs.mean)}, rms {short(inputs.second_moment**0.5)}"
     )
     if report.seed is not None:
         head += f", seed {report.seed}"
     if report.offset:
         head += f", offset {report.offset}"
     if report.loss is not None:
-        head += f", loss {number(report.loss)}"
+        head += f", loss {short(report.loss)}"
     columns: tuple[_Column, ...] = _COLUMNS
     rows = [_cells(layer) for layer in report.layers]
     if any(len(cells[0]) > _COLUMNS[0][1] for cells in rows):
         # names of modules take the place of shape and mean
         columns = (("layer", _NAME, "<"), _COLUMNS[2], *_COLUMNS[4:])
         rows = [[_end(cells[0]), cells[2], *cells[4:]] for cells in rows]
-    lines = [*textwrap.wrap(head, WIDTH), _line([name for name, _, _ in columns], columns)]
-    lines += [_line(cells, columns) for cells in rows]
+    heads, widths, sides = zip(*columns, strict=True)
+    right = {column for column, side in enumerate(sides) if side == ">"}
+    lines = textwrap.wrap(head, WIDTH) + aligned([heads, *rows], right, widths=widths, gap=1)
     return "\n".join([*lines, *textwrap.wrap(str(report.verdict), WIDTH, subsequent_indent="  ")])
 
 
@@ -62,28 +62,16 @@ def _cells(layer: LayerReport) -> list[str]:
         layer.name.removeprefix("layers.") + (f" {marks}" if marks else ""),
         f"{layer.inputs}x{layer.units}",
         layer.activation,
-        number(z.mean),
-        number(z.second_moment**0.5),
-        number(None if theory is None else theory.second_moment**0.5),
-        number(h.second_moment**0.5),
-        _share(z.saturated),
-        _share(h.dead),
-        number(None if gradient is None else gradient.second_moment**0.5),
+        short(z.mean),
+        short(z.second_moment**0.5),
+        short(None if theory is None else theory.second_moment**0.5),
+        short(h.second_moment**0.5),
+        percent(z.saturated),
+        percent(h.dead),
+        short(None if gradient is None else gradient.second_moment**0.5),
         layer.verdict.kind,
     ]
 
 
-def _share(value: float | None) -> str:
-    return "" if value is None else f"{value:.0%}"
-
-
 def _end(name: str) -> str:
     return name if len(name) <= _NAME else "…" + name[1 - _NAME :]
-
-
-def _line(cells: list[str], columns: tuple[_Column, ...]) -> str:
-    padded = []
-    for cell, (_, width, side) in zip(cells, columns, strict=True):
-        text = cell if len(cell) <= width else cell[: width - 1] + "…"
-        padded.append(f"{text:{side}{width}}")
-    return " ".join(padded).rstrip()

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ....linalg.statistics import LogAxis
-from ...view.figure import color_of, new_figure
+from ...view.figure import GREY, ILL, color_of, new_figure
 from ..records import Record, Snapshot
 
 if TYPE_CHECKING:
@@ -19,17 +19,16 @@ if TYPE_CHECKING:
 
 __all__ = ["plot"]
 
-_ILL, _GREY = "#B00020", "#666666"
 _MOST_COLUMNS = 8
 _MOST_MOMENTS = 3
 _SHADES = (0.35, 0.6, 1.0)
 _TOWER = 2.0
-# where a logarithmic axis begins, so that zeros are seen at its foot
+# the lower end of a logarithmic axis, where zeros are drawn
 _LEAST = 1e-12
 
 
 def plot(histories: Mapping[str, Record], path: str | PathLike[str] | None = None) -> Figure:
-    """Draw trainings in colours of their own; below, their layers' histograms, darker as they learn."""
+    """Draw each training in its own colour; below, histograms of its layers, darker as it learns."""
     watched = {label: one for label, one in histories.items() if one.snapshots}
     height = 2.7 + 1.15 * len(watched)
     figure = new_figure("print the table", figsize=(11.0, height), layout="constrained")
@@ -56,22 +55,21 @@ def _curves(figure: Any, histories: Mapping[str, Record]) -> None:
         values = [score.test if tested else score.train for score in history.scores]
         axes[1].plot(steps, values, marker="o", markersize=2.5, label=label, **style)
         if history.snapshots:
-            _depth(axes[2], history, style, lambda one: [layer["activation"].std for layer in one.layers])
-            _depth(axes[3], history, style, lambda one: one.gradient_norms())
+            _by_layer(axes[2], history, style, lambda one: [layer["activation"].std for layer in one.layers])
+            _by_layer(axes[3], history, style, lambda one: one.gradient_norms())
     axes[0].set_title(f"{first.loss.replace('_', ' ')} of each batch", fontsize=9)
     axes[0].set_yscale("log")
     which = "test" if first.scores[0].test is not None else "training"
     metric = "RMSE" if first.metric == "rmse" else first.metric
     axes[1].set_title(f"{metric} on {which} rows", fontsize=9)
-    if first.metric == "rmse" and _spread(histories) > 20:
+    if first.metric == "rmse" and _range_ratio(histories) > 20:
         axes[1].set_yscale("log")
     axes[2].set_title("std of activations, at last - -", fontsize=9)
     axes[3].set_title("norm of W's gradient, at last - -", fontsize=9)
     for one, name in zip(axes, ("step", "step", "layer", "layer"), strict=True):
         one.set_xlabel(name, fontsize=8)
-        one.tick_params(which="both", labelsize=7, length=2, colors=_GREY)
-        for side in ("top", "right"):
-            one.spines[side].set_visible(False)
+        one.tick_params(which="both", labelsize=7, length=2, colors=GREY)
+        one.spines[["top", "right"]].set_visible(False)
     for one in axes[2:]:
         if one.lines:
             one.set_yscale("log")
@@ -93,15 +91,15 @@ def _loss(axes: Any, history: Record, style: dict[str, Any]) -> None:
         axes.plot([len(kept) - 1], [kept[-1]], marker="x", color=style["color"], markersize=8)
 
 
-def _spread(histories: Mapping[str, Record]) -> float:
+def _range_ratio(histories: Mapping[str, Record]) -> float:
     values = [score.train for history in histories.values() for score in history.scores]
     finite = [value for value in values if np.isfinite(value) and value > 0]
     return max(finite) / min(finite) if finite else 1.0
 
 
-def _depth(axes: Any, history: Record, style: dict[str, Any], of: Any) -> None:
+def _by_layer(axes: Any, history: Record, style: dict[str, Any], values_of: Any) -> None:
     for one, line in ((history.snapshots[0], "-"), (history.snapshots[-1], "--")):
-        values = np.array(of(one), np.float64)
+        values = np.array(values_of(one), np.float64)
         axes.plot(np.where(values > _LEAST, values, np.nan), line, marker=".", markersize=4, **style)
 
 
@@ -121,7 +119,7 @@ def _histograms(figure: Any, histories: Mapping[str, Record], colors: list[str])
             if row == 0:
                 axes.set_title(f"layer {shown[column]}", fontsize=8, pad=2)
         grid[row, 0].set_ylabel(label if len(label) <= 22 else label[:21] + "…", fontsize=7)
-    # of the longest: one that diverged was looked at less often
+    # of the longest training: one that diverged has fewer snapshots
     chosen = _chosen(max((one.snapshots for one in histories.values()), key=len))
     steps = ", ".join(str(one.step) for one in chosen)
     figure.suptitle(f"activations at step {steps} (darker is later)", fontsize=9, x=0.01, ha="left")
@@ -134,9 +132,8 @@ def _chosen(snapshots: tuple[Snapshot, ...]) -> list[Snapshot]:
 
 def _panel(axes: Any, snapshots: list[Snapshot], layer: int, color: str) -> None:
     axes.set_yticks([])
-    axes.tick_params(axis="x", labelsize=6, length=2, colors=_GREY)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
+    axes.tick_params(axis="x", labelsize=6, length=2, colors=GREY)
+    axes.spines[["top", "right", "left"]].set_visible(False)
     drawn = False
     for one, shade in zip(snapshots, _SHADES[-len(snapshots) :], strict=True):
         moments = one.layers[layer]["activation"]
@@ -144,7 +141,7 @@ def _panel(axes: Any, snapshots: list[Snapshot], layer: int, color: str) -> None
         if bars is None or not moments.count or isinstance(bars.axis, LogAxis):
             continue
         heights: npt.NDArray[Any] = np.array(bars.counts, np.float64)
-        # a bin that towers over all, as relu's zeros do, would press the others to the ground
+        # a bin that towers over all, as relu's zeros do, would flatten the others
         second, first = np.sort(np.append(heights, [0.0, 0.0]))[-2:]
         heights /= max(min(first, _TOWER * second) if second else first, 1.0)
         axes.stairs(heights, bars.axis.edges, color=color, alpha=shade, linewidth=1.1)
@@ -153,5 +150,5 @@ def _panel(axes: Any, snapshots: list[Snapshot], layer: int, color: str) -> None
         axes.locator_params(axis="x", nbins=3)
         axes.set_ylim(0.0, 1.08)
     else:
-        axes.text(0.5, 0.5, "not finite", transform=axes.transAxes, ha="center", fontsize=7, color=_ILL)
+        axes.text(0.5, 0.5, "not finite", transform=axes.transAxes, ha="center", fontsize=7, color=ILL)
         axes.set_xticks([])

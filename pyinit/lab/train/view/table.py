@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping
 
-from ...view.text import WIDTH, number
+from ....text import WIDTH, aligned, short
 from ..records import Record
 
 __all__ = ["comparison_table", "history_table"]
@@ -15,39 +15,36 @@ _COLUMNS = ("loss 0", "loss end", "train", "test", "h first", "h last", "dW firs
 
 
 def history_table(history: Record) -> str:
-    """Return head, a line a score, and where it broke."""
+    """Return a head, one line for each score, and where the training diverged."""
     widths = "-".join(map(str, history.network.widths))
     head = (
         f"{history.data}, widths {widths}: {history.optimizer!r}, batches of {history.batch_size}, "
         f"{history.loss}"
     )
-    columns = f"{'epoch':>5} {'step':>8} {'loss':>8} {'train':>8} {'test':>8}  {history.metric}"
-    lines = [*textwrap.wrap(head, WIDTH), columns]
+    rows = [["epoch", "step", "loss", "train", "test", f" {history.metric}"]]
     for score in history.scores:
         loss = history.losses[min(score.step, history.steps - 1)] if history.steps else None
-        lines.append(
-            f"{score.epoch:>5} {score.step:>8} {number(loss):>8} {number(score.train):>8} "
-            f"{number(score.test):>8}".rstrip()
-        )
+        numbers = [short(value) for value in (loss, score.train, score.test)]
+        rows.append([str(score.epoch), str(score.step), *numbers, ""])
+    table = aligned(rows, range(5), widths=[5, 8, 8, 8, 8, len(rows[0][-1])], gap=1)
+    lines = textwrap.wrap(head, WIDTH) + table
     if history.divergence is not None:
         lines.append(str(history.divergence))
     return "\n".join(lines)
 
 
 def comparison_table(histories: Mapping[str, Record]) -> str:
-    """Return a line a training: first and last loss, last scores, the spread of activations it began with."""
+    """Return one line for each training: first and last loss, last scores, the activations it began with."""
     first = next(iter(histories.values()))
     width = min(max(map(len, ["start", *histories])), _LABEL)
     head = (
         f"{first.data}: {first.optimizer!r}, batches of {first.batch_size}, {first.loss}; scores are "
         f"{first.metric}"
     )
-    names = " ".join(f"{name:>8}" for name in _COLUMNS)
-    lines = [*textwrap.wrap(head, WIDTH), f"{'start':<{width}} {names}"]
-    for label, history in histories.items():
-        text = label if len(label) <= width else label[: width - 1] + "…"
-        cells = " ".join(f"{number(value):>8}" for value in _cells(history))
-        lines.append(f"{text:<{width}} {cells}".rstrip())
+    rows = [["start", *_COLUMNS]]
+    rows += [[label, *map(short, _cells(history))] for label, history in histories.items()]
+    widths = [width, *(8 for _ in _COLUMNS)]
+    lines = textwrap.wrap(head, WIDTH) + aligned(rows, range(1, 9), widths=widths, gap=1)
     lines += [f"{label}: {one.divergence}" for label, one in histories.items() if one.divergence is not None]
     if any(history.snapshots for history in histories.values()):
         lines.append("at step 0: h, std of the first and last layer's activation; dW, norms of gradients")
@@ -57,8 +54,14 @@ def comparison_table(histories: Mapping[str, Record]) -> str:
 def _cells(history: Record) -> list[float | None]:
     last = history.scores[-1]
     cells: list[float | None] = [float(history.losses[0]), float(history.losses[-1]), last.train, last.test]
-    if history.snapshots:
-        begun = history.snapshots[0]
-        norms = begun.gradient_norms()
-        cells += [begun.layers[0]["activation"].std, begun.layers[-1]["activation"].std, norms[0], norms[-1]]
-    return cells
+    if not history.snapshots:
+        return [*cells, None, None, None, None]
+    begun = history.snapshots[0]
+    norms = begun.gradient_norms()
+    return [
+        *cells,
+        begun.layers[0]["activation"].std,
+        begun.layers[-1]["activation"].std,
+        norms[0],
+        norms[-1],
+    ]

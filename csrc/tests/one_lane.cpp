@@ -1,0 +1,127 @@
+// rng/ on one lane of 64 bits against rng/ on Scalar, bit by bit: that nothing in rng/ needs more of an
+// instruction set than simd::DrawingSet, and that a processor with one lane a thread draws the same stream.
+#include <cstdio>
+#include <cstring>
+#include <vector>
+
+#include "one_lane.hpp"
+#include "rng/bits.hpp"
+#include "rng/normal.hpp"
+#include "rng/permutation.hpp"
+#include "rng/truncated.hpp"
+#include "rng/uniform.hpp"
+#include "simd/scalar.hpp"
+
+namespace {
+
+using namespace pyinit::rng;
+using pyinit::simd::Scalar;
+using pyinit::tests::OneLane;
+
+constexpr size_t kBlocks = 4096;
+// The high word of the counter changes on the way.
+constexpr Key kKey = {0x0123456789ABCDEF, (uint64_t{5} << 32) - kBlocks / 2};
+
+// The values of kBlocks blocks, one group after the other. `shared`: by philox_shared, as far as the high
+// word lasts.
+template <class S, class Draw>
+std::vector<typename Draw::Value> drawn(const Draw& draw, bool shared) {
+  constexpr uint64_t kValues = 16 / sizeof(typename Draw::Value);
+  std::vector<typename Draw::Value> out(kBlocks * kValues);
+  const PhiloxKeys<S> keys(kKey.seed);
+  for (uint64_t at = 0; at < kBlocks; at += S::kBlocks) {
+    const uint64_t first = kKey.offset + at;
+    const typename S::U64 counters[1] = {S::block_counters(first)};
+    Words<S> words[1];
+    if (shared) {
+      philox_shared<S, 1>(counters, keys, SharedHigh<S>(static_cast<uint32_t>(first >> 32), kKey.seed),
+                          words);
+    } else {
+      philox<S, 1>(counters, keys, words);
+    }
+    draw(words[0], out.data() + at * kValues);
+  }
+  return out;
+}
+
+bool report(const char* name, bool same) {
+  std::printf("%-24s %s\n", name, same ? "same" : "DIFFERS");
+  return same;
+}
+
+template <class Value>
+bool same_bits(const std::vector<Value>& a, const std::vector<Value>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(Value)) == 0;
+}
+
+template <class DrawOne, class DrawMany, class... Numbers>
+bool agrees(const char* name, const Numbers&... numbers) {
+  bool same = true;
+  for (const bool shared : {false, true}) {
+    const auto expected = drawn<Scalar>(DrawMany(numbers...), shared);
+    const auto found = drawn<OneLane>(DrawOne(numbers...), shared);
+    // Neither may be constant, nor may the two generators differ.
+    same = same && same_bits(found, expected) && found.front() != found.back();
+    same = same && same_bits(found, drawn<OneLane>(DrawOne(numbers...), false));
+  }
+  return report(name, same);
+}
+
+template <template <class, class> class Draw, class Numbers>
+bool agrees_in_both(const char* name, const Numbers& numbers) {
+  const bool narrow = agrees<Draw<OneLane, float>, Draw<Scalar, float>>(name, numbers);
+  return agrees<Draw<OneLane, double>, Draw<Scalar, double>>(name, numbers) && narrow;
+}
+
+bool permutations_agree() {
+  constexpr uint32_t kRows = 1000;
+  constexpr uint64_t kColumns = 64;
+  bool same = true;
+  for (uint64_t column = 0; column < kColumns; column += Scalar::kLanes) {
+    const Permutation<Scalar> many(kKey, column, kRows);
+    for (uint64_t lane = 0; lane < Scalar::kLanes; lane += OneLane::kLanes) {
+      const Permutation<OneLane> one(kKey, column + lane, kRows);
+      for (uint32_t row = 0; row < kRows; row += 7) {
+        uint32_t expected[Scalar::kLanes], found[OneLane::kLanes];
+        Scalar::store(expected, many(row));
+        OneLane::store(found, one(row));
+        same = same && std::memcmp(expected + lane, found, sizeof(found)) == 0;
+      }
+    }
+  }
+  return report("permutation", same);
+}
+
+}  // namespace
+
+int main() {
+  // Intervals as pyinit/recipes/truncation.py makes them: [-2, 2], and one so far out that |x| is 1.
+  constexpr double kShare = 0.9544997361036416, kTail = 0.02275013194817921;
+  TruncatedNumbers near{0.5, 0.1, 0.3, 0.7, false, 0, uint64_t{1} << 31, 0, kTail, kTail, 0, 0, 0};
+  near.tail_step = kShare * 0x1p-32;
+  near.centre_step = 2 * kShare * 0x1p-32;
+  TruncatedNumbers far = near;
+  far.mirrored = true;
+  far.tail_exponent = 40;
+  far.tail_step = 0x1p-34;
+  far.tail_high = 0x1p-35;
+  far.lowest = -1;
+  far.highest = 1;
+  TruncatedNumbers wide = near;
+  wide.pivot = uint64_t{1} << 63;
+  wide.tail_step = kShare * 0x1p-64;
+  wide.centre_step = 2 * kShare * 0x1p-64;
+
+  bool good = agrees<Bits<OneLane>, Bits<Scalar>>("bits");
+  good = agrees_in_both<Uniform>("uniform", UniformNumbers{-1.5, 2.5, -1.5, 2.4999}) && good;
+  good = agrees_in_both<Normal>("normal", NormalNumbers{0, 0.02}) && good;
+  good = agrees_in_both<Normal>("normal, shifted", NormalNumbers{1, 0.02}) && good;
+  good = agrees<TruncatedNormal<OneLane, float>, TruncatedNormal<Scalar, float>>("truncated", near) && good;
+  good =
+      agrees<TruncatedNormal<OneLane, double>, TruncatedNormal<Scalar, double>>("truncated, float64", wide) &&
+      good;
+  good =
+      agrees<TruncatedNormal<OneLane, float>, TruncatedNormal<Scalar, float>>("truncated, far", far) && good;
+  good = permutations_agree() && good;
+  return good ? 0 : 1;
+}
