@@ -53,8 +53,19 @@ class Url:
 
     @property
     def parent(self) -> Url:
-        """The address without its name."""
-        return Url(self.text.rpartition("/")[0])
+        """The address without its name.
+
+        Raises
+        ------
+        ArgumentError
+            If nothing is left.
+        """
+        parent = self.text.rpartition("/")[0]
+        if parent.endswith(":/"):
+            raise ArgumentError(
+                f"'{self}' names a bucket alone; give a bucket and a name, as s3://bucket/name"
+            )
+        return Url(parent)
 
     def __truediv__(self, name: str) -> Url:
         return Url(f"{self.text}/{name}")

@@ -70,7 +70,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--out",
-        type=location,
         metavar="DIR",
         help="the directory to write to, made if needed, or its URL, such as s3://bucket/model; or one "
         "file, whose name ends in .safetensors",
@@ -147,7 +146,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def _planned(arguments: argparse.Namespace) -> CheckpointPlan:
     """Return the plan of the arguments, or the one that SPEC is a file of."""
-    out: Location | None = arguments.out
+    out: Location | None = None if arguments.out is None else location(arguments.out)
     if (text := _text_of_plan(arguments.spec)) is not None:
         for name in ("recipe", "dtype", "seed", "shard_size", "digest"):
             if getattr(arguments, name):

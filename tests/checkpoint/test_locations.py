@@ -44,6 +44,11 @@ def test_what_is_no_place_is_refused(place: str | Path, message: str) -> None:
         location(place)
 
 
+def test_a_file_needs_a_bucket() -> None:
+    with pytest.raises(ArgumentError, match=r"'s3://x\.safetensors' names a bucket alone; give a bucket and"):
+        _ = plan_checkpoint({"w": (4, 3)}, "he_normal", path="s3://x.safetensors").directory
+
+
 def test_plans_know_urls_without_fsspec() -> None:
     plan = plan_checkpoint({"w": (4, 3)}, "he_normal", path="s3://bucket/a/x.safetensors")
     assert (plan.is_file, str(plan.directory), plan.stem) == (True, "s3://bucket/a", "x")

@@ -27,6 +27,8 @@ def fs() -> Iterator[Any]:
 
 
 def test_parts_and_a_plan(tmp_path: Path, fs: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", "gpt2", "--out", "memory://"]) == 2
+    assert "error: a URL names a bucket and a directory" in capsys.readouterr().err
     config = tmp_path / "config.json"
     config.write_text(json.dumps(GPT2))
     assert main(["init", str(config), "--out", str(tmp_path / "one"), *OPTIONS]) == 0
