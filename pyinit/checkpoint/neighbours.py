@@ -14,7 +14,7 @@ from .plan import CheckpointPlan
 from .shards import contradicting
 from .targets import Target, exists_already
 
-__all__ = ["clear_place", "obsolete", "refuse_existing", "refuse_own_source"]
+__all__ = ["clear_place", "existing", "obsolete", "refuse_existing", "refuse_own_source"]
 
 
 def clear_place(
@@ -52,18 +52,18 @@ def clear_place(
             refuse_existing(plan, target, known, differing)
         elif part.count > 1:
             # the parts appear one by one: what was there must not be taken for one of them
-            target.remove([*_existing(plan, target, known), *obsolete(plan, target)])
+            target.remove([*existing(plan, target, known), *obsolete(plan, target)])
     journal.remove_others()
 
 
 def refuse_existing(plan: CheckpointPlan, target: Target, known: Known, differing: str | None = None) -> None:
     """Refuse final names that are taken, and files that would contradict the new ones."""
-    for name in (*_existing(plan, target, known), *obsolete(plan, target)):
+    for name in (*existing(plan, target, known), *obsolete(plan, target)):
         why = "" if differing is None else f", and an unfinished checkpoint there differs: {differing}"
         raise exists_already(plan.directory / name, why)
 
 
-def _existing(plan: CheckpointPlan, target: Target, known: Known) -> list[str]:
+def existing(plan: CheckpointPlan, target: Target, known: Known) -> list[str]:
     """Return the final names that are taken by what this plan has not written."""
     taken, names = set(target.names()), enumerate(plan.names)
     return [name for place, name in names if place not in known.named and name in taken]

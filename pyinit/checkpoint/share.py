@@ -13,7 +13,7 @@ from ..errors import ArgumentError, SpecError
 from .completion import companions, incomplete, is_complete, receipt_of
 from .contents import check_made
 from .extents import Extent
-from .neighbours import clear_place, obsolete, refuse_existing, refuse_own_source
+from .neighbours import clear_place, existing, obsolete, refuse_existing, refuse_own_source
 from .parts import WHOLE, Part
 from .places import opened
 from .plan import CheckpointPlan
@@ -188,8 +188,11 @@ class Share:
                 self.target.complete(plan.shards[file].name)
         names = [plan.shards[file].name for file in self._pending]
         with self._journal.guarded():
-            if not self._overwrite:
-                refuse_existing(plan, self.target, self._journal.known())
+            known = self._journal.known()
+            if self._overwrite:
+                self.target.make_way(existing(plan, self.target, known))
+            else:
+                refuse_existing(plan, self.target, known)
             if receipt := self._receipt():
                 names = [*plan.first, *names, *plan.last]
             self._name(names)

@@ -67,6 +67,9 @@ class Target(Protocol):
     def put(self, name: str, content: bytes) -> None:
         """Make a small file as a whole, durable, under its temporary name."""
 
+    def make_way(self, names: Iterable[str]) -> None:
+        """Prepare that files under these final names are replaced by others."""
+
     def publish(self, names: Sequence[str]) -> None:
         """Give complete files their final names, in this order."""
 
@@ -199,6 +202,9 @@ class LocalTarget:
         self.partial(name).unlink(missing_ok=True)
         self.prepare(name, len(content), content)
         self.complete(name)
+
+    def make_way(self, names: Iterable[str]) -> None:
+        """Do nothing: to rename is to replace."""
 
     def publish(self, names: Sequence[str]) -> None:
         """Rename the files, and wait until the names are on the disk."""

@@ -236,7 +236,8 @@ def run_extent(plan: CheckpointPlan, index: int, *, threads: int | None = None) 
     """Make one extent of a plan and write it into its unfinished file, which is made if it is not there.
 
     It can be run in any order, on any machine that sees the plan's directory or object store, and again after
-    a failure: the bytes are the same. `pyinit.finish_checkpoint` gives the files their names when all are made.
+    a failure: the bytes are the same. `pyinit.finish_checkpoint` gives the files their names when all are
+    made.
 
     Parameters
     ----------

@@ -51,7 +51,11 @@ class JoinedUploads:
         """Join the objects under a hidden name, and give the file its own."""
         store, hidden = self._store, f"{self._folder}/joined/{name}"
         if self.pieces(name) != dict(enumerate(sizes)):
-            raise lost(store.url, name, "pieces are missing")
+            if store.sizes().get(name) != sum(sizes):
+                raise lost(store.url, name, "pieces are missing")
+            # another process has joined them
+            self.abort(name)
+            return
         with store.explained("write"), store.fs.open(store.path(hidden), "wb") as file:
             for number in range(len(sizes)):
                 file.write(store.fs.cat_file(store.path(f"{self._place(name)}/{number:05d}")))

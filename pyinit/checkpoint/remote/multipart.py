@@ -73,8 +73,12 @@ class MultipartUploads:
         if parts is not None and [part["Size"] for part in parts] == list(sizes):
             said = [{"PartNumber": part["PartNumber"], "ETag": part["ETag"]} for part in parts]
             fields = {"UploadId": self._known[name], "MultipartUpload": {"Parts": said}}
-            self._call("write", "complete_multipart_upload", name, **fields)
-        elif parts is not None or self._store.sizes().get(name) != sum(sizes):
+            # one that another process completes meanwhile, or a former try, is no more
+            with suppress(FileNotFoundError):
+                self._call("write", "complete_multipart_upload", name, **fields)
+        elif parts is not None:
+            raise self._lost(name)
+        if self._store.sizes().get(name) != sum(sizes):
             raise self._lost(name)
         self._forget(name)
 

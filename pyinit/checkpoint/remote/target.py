@@ -133,6 +133,10 @@ class RemoteTarget:
         """Keep a small file until it is published."""
         self._small[name] = content
 
+    def make_way(self, names: Iterable[str]) -> None:
+        """Remove the files: when an upload is gone, an object of that name says that it was completed."""
+        self.remove(names)
+
     def publish(self, names: Sequence[str]) -> None:
         """Complete the uploads in this order."""
         for name in names:

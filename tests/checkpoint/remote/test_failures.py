@@ -155,6 +155,25 @@ def test_an_upload_that_was_aborted_is_begun_again(s3: Any, expected: dict[str, 
     assert s3.uploads() == []
 
 
+def test_a_former_file_is_not_taken_for_one_whose_upload_is_gone(
+    s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has the same size, and its name was about to be given when the writer ended."""
+    path = f"{s3.url}/x.safetensors"
+    for place, key in ((path, 5), (tmp_path / "x.safetensors", 6)):
+        write_plan(plan_of(place, key=key, shard_size=None))
+    plan = plan_of(path, key=6, shard_size=None)
+    with monkeypatch.context() as patch:
+        patch.setattr(MultipartUploads, "complete", lambda *given: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt, match="kept"):
+            write_plan(plan, overwrite=True)
+    for upload in s3.fs.call_s3("list_multipart_uploads", Bucket=s3.bucket)["Uploads"]:
+        named = {"Bucket": s3.bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}
+        s3.fs.call_s3("abort_multipart_upload", **named)
+    write_plan(plan, overwrite=True)
+    assert s3.objects() == {"x.safetensors": (tmp_path / "x.safetensors").read_bytes()}
+
+
 def test_uploads_of_others_stay(s3: Any) -> None:
     """With parts, or of other keys: only what a dead writer may have created and not noted is aborted."""
     plan = plan_of(f"{s3.url}/out")
