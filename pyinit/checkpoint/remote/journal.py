@@ -234,7 +234,8 @@ class RemoteJournal:
         """Return the extents of a file that reach into a piece which is not there."""
         shard = self.plan.shards[file]
         noted = [index for index in known.done if self.plan.extents[index].file == file]
-        if not noted:
+        # an upload that is gone was completed, or its extents are forgotten with the next claim
+        if not noted or not self._target.begun(shard.name, shard.nbytes):
             return []
         there, most = self._target.pieces(shard.name, shard.nbytes), piece_bytes(shard.nbytes)
         further = []
