@@ -40,8 +40,12 @@ class Store:
         try:
             from fsspec.core import url_to_fs
 
-            # others write there, too: what was listed before says nothing
-            self.fs, root = url_to_fs(str(url), use_listings_cache=False)
+            try:
+                # others write there, too: what was listed before says nothing
+                self.fs, root = url_to_fs(str(url), use_listings_cache=False)
+            except TypeError:
+                # a file system that keeps no listings may not know the word
+                self.fs, root = url_to_fs(str(url))
         except ImportError as error:
             raise MissingLibraryError(
                 f"{url} needs fsspec and its package for {url.protocol} ({_one_line(error)}); "
