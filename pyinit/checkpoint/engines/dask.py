@@ -44,8 +44,8 @@ class DaskEngine:
                 self._client = Client.current()
             except ValueError:
                 address = dask.config.get("scheduler-address", None)
-                # no page: its port may be taken
-                self._client = Client(address) if address else Client(processes=True, dashboard_address=None)
+                # the port of its page may be taken
+                self._client = Client(address) if address else Client(processes=True, dashboard_address=":0")
                 self._is_ours = True
         return self
 

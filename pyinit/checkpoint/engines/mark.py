@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
-from ..journal import Journal
+from ..locations import Url
 from ..plan import CheckpointPlan
+from ..remote.store import Store
 
 __all__ = ["is_marked", "marked"]
 
@@ -15,7 +15,17 @@ __all__ = ["is_marked", "marked"]
 @contextmanager
 def marked(plan: CheckpointPlan, mark: str) -> Iterator[None]:
     """Leave a mark meanwhile among the files that say what is finished of a plan."""
-    path = _path(plan, mark)
+    name = _name(plan, mark)
+    if isinstance(plan.directory, Url):
+        store = Store(plan.directory)
+        store.put(name, b"")
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                store.remove([name])
+        return
+    path = plan.directory / name
     path.touch()
     try:
         yield
@@ -27,8 +37,11 @@ def marked(plan: CheckpointPlan, mark: str) -> Iterator[None]:
 
 def is_marked(plan: CheckpointPlan, mark: str) -> bool:
     """Tell whether the mark is there."""
-    return _path(plan, mark).exists()
+    name = _name(plan, mark)
+    if isinstance(plan.directory, Url):
+        return Store(plan.directory).read(name) is not None
+    return (plan.directory / name).exists()
 
 
-def _path(plan: CheckpointPlan, mark: str) -> Path:
-    return Journal(plan).place / f"{mark}.mark"
+def _name(plan: CheckpointPlan, mark: str) -> str:
+    return f".pyinit-{plan.tag}/{mark}.mark"

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
@@ -65,7 +66,8 @@ def work_of(plan: CheckpointPlan, threads: int) -> Work:
                     "repeat from a plan; write it without an engine, or in parts (--part)"
                 )
     readers = {READERS[kind].__module__ for kind in kinds}
-    text = plan.at(plan.path.absolute()).to_json()
+    path = plan.path.absolute() if isinstance(plan.path, Path) else plan.path
+    text = plan.at(path).to_json()
     return Work(text, token_hex(8), tuple(sorted(readers)), threads)
 
 

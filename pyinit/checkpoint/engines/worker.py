@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
 
 from ...errors import PyinitError, SpecError
+from ..extents import Extent, touching
+from ..places import opened
 from ..plan import CheckpointPlan
 from ..targets import LocalTarget
 from ..writer import ExtentResult, write_extents
@@ -71,16 +73,39 @@ def run(indices: Sequence[int], plan: str, mark: str, readers: Sequence[str], th
 
 
 def _made(plan: CheckpointPlan, indices: Sequence[int], threads: int) -> list[ExtentResult]:
-    target = LocalTarget(plan.directory, plan.tag)
     results: list[ExtentResult] = []
-    extents = [plan.extents[index] for index in indices]
-    try:
-        write_extents(plan, extents, target, results.append, threads=threads, digest=True)
-        for file in sorted({extent.file for extent in extents}):
-            target.flush(plan.shards[file].name)
-    finally:
-        target.close()
+    for extents in _neighbours(plan, indices):
+        shard = plan.shards[extents[0].file]
+        others = [each for each in plan.extents if each.file == extents[0].file]
+        start = 0 if extents[0] == others[0] else extents[0].offset
+        stop = extents[-1].offset + extents[-1].nbytes
+        target, _ = opened(plan)
+        end = target.take(shard.name, shard.nbytes, start, stop)
+        try:
+            if not target.begun(shard.name, shard.nbytes):
+                raise FileNotFoundError(errno.ENOENT, f"{shard.name} is no longer being written")
+            if not isinstance(target, LocalTarget):
+                # takes the upload that is there
+                target.prepare(shard.name, shard.nbytes, shard.header)
+            write_extents(plan, extents, target, results.append, threads=threads, digest=True)
+            # the rest of a piece that reaches into the next extents
+            beyond = list(touching(others, shard, stop, end))
+            write_extents(plan, beyond, target, lambda result: None, threads=threads)
+            target.flush(shard.name)
+        finally:
+            target.close()
     return results
+
+
+def _neighbours(plan: CheckpointPlan, indices: Sequence[int]) -> Iterator[list[Extent]]:
+    """Yield extents that follow each other in one file."""
+    run: list[Extent] = []
+    for extent in (plan.extents[index] for index in sorted(indices)):
+        if run and (extent.index, extent.file) != (run[-1].index + 1, run[-1].file):
+            yield run
+            run = []
+        run.append(extent)
+    yield run
 
 
 # the tasks of one run come one after the other
