@@ -100,5 +100,6 @@ def _law(values: Values, shares: Values) -> Law:
     # a share at one value is all of it beyond that value
     points = np.unique(np.concatenate((values, np.nextafter(low[single], np.inf))))
     width[single] = np.nextafter(low[single], np.inf) - low[single]
-    passed = np.clip((points[:, None] - low) / width, 0.0, 1.0)
+    with np.errstate(over="ignore"):
+        passed = np.clip((points[:, None] - low) / width, 0.0, 1.0)
     return Law(points, passed @ shares)

@@ -18,6 +18,7 @@ from ..experiment.script import script
 from ..experiment.sets import Source, described
 from .frames import encoded
 from .run import SEEN, Run
+from .verdicts import verdict_of
 
 __all__ = ["Session"]
 
@@ -152,8 +153,15 @@ class Session:
         }
 
     def verdicts(self) -> list[dict[str, Any]]:
-        """Return a verdict on each run, in words, at the weights as they are."""
-        return []
+        """Return a verdict on each run, in words, at the weights as they are.
+
+        Each is a dict of JSON values: type "verdict", run, step, kind, text by language, and layers with
+        kind and text.
+        """
+        return [
+            {"type": "verdict", "run": at, "step": run.training.done} | verdict_of(run.facts, run.measured())
+            for at, run in enumerate(self.runs)
+        ]
 
     def table(self) -> list[dict[str, Any]]:
         """Return a row for each run: its label, and how far it came."""
