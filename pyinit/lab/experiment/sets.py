@@ -111,8 +111,8 @@ def uploaded(name: str, raw: bytes, target: str | None = None) -> Source:
         If the file is too large or not valid; the message names the first wrong cell.
     """
     where = PurePath(name.replace("\\", "/")).name[:100]
-    if not where:
-        raise DataError("an uploaded file needs a name; got none. Call it data.csv.")
+    if where in ("", ".", "..") or not where.isprintable():
+        raise DataError(f"an uploaded file needs a name; got {name!r:.60}. Call it data.csv.")
     if where in _SHIPPED:
         raise DataError(f"{where} is the name of a set that is shipped. Rename the file.")
     if len(raw) > UPLOAD_BYTES:
