@@ -265,8 +265,9 @@ def test_every_recipe_of_matrices_is_offered() -> None:
     [
         ({"depth": 100, "width": 512, "runs": ["zeros"]}, "weights; the lab takes 4,194,304"),
         ({"data": "mnist", "depth": 50, "width": 280, "batch_size": 1024}, "rows in a batch"),
-        ({"data": "mnist", "depth": 50, "width": 280, "batch_size": 8}, "rows of data"),
+        ({"data": "mnist", "depth": 100, "width": 200, "batch_size": 8}, "rows of data"),
         ({"data": "nowhere.csv"}, "there is no data set 'nowhere.csv'"),
+        ({"depth": 60, "width": 128, "runs": [{"recipe": "fine_tuned"}]}, "300 steps take"),
         ({"data": "mnist", "runs": [{"recipe": "fine_tuned"}]}, "begins on another sample of the data"),
     ],
 )
