@@ -14,7 +14,7 @@ import pyinit as pi
 from pyinit.data import Dataset
 from pyinit.errors import ArgumentError, DataError
 from pyinit.lab.experiment.experiment import Experiment
-from pyinit.lab.experiment.sets import Source
+from pyinit.lab.experiment.sets import Source, given
 from pyinit.lab.live.frames import decoded
 from pyinit.lab.live.run import SEEN
 from pyinit.lab.live.session import Session
@@ -187,6 +187,35 @@ def test_what_a_page_is_told_is_complete() -> None:
     assert ready["data"]["classes"] == ["0", "1"]
     assert [one["kind"] for one in ready["verdicts"]] == ["healthy", "dead"]
     assert "pi.compare" in ready["python"]
+
+
+def test_the_users_own_networks_and_data_are_trained_as_they_are() -> None:
+    data = pi.data.moons(200, noise=0.2)
+    networks = {
+        "residual": pi.mlp([2, 8, 8, 2], "relu", residual=True),
+        "a function": pi.Network((pi.Dense(2, 6, np.sin, "he_normal", None), pi.Dense(6, 1, "linear"))),
+    }
+    experiment = Experiment(data=data.name, steps=30, optimizer="sgd", learning_rate=0.1, batch_size=16)
+    one = Session(experiment, {data.name: given(data)}, networks)
+    one.advance(30)
+    options = {"optimizer": "sgd", "learning_rate": 0.1, "steps": 30, "batch_size": 16, "key": 0}
+    found = pi.compare(networks, data, **options)
+    for run, (label, history) in zip(one.runs, found.histories.items(), strict=True):
+        assert run.label == label
+        assert run.training.losses == history.losses.tolist()
+        for name, values in history.parameters.items():
+            assert (run.training.parameters[name] == values).all()
+    ready = one.ready()
+    assert ready["own"]
+    assert [run["label"] for run in ready["runs"]] == list(networks)
+    json.dumps(ready, allow_nan=False)
+    _, arrays = decoded(one.frame())
+    assert arrays["r0.boundary"].shape == arrays["r1.boundary"].shape
+    with pytest.raises(ArgumentError, match="the lab shows 1 to 4 networks; got 0"):
+        Session(experiment, {data.name: given(data)}, {})
+    large = {"large": pi.mlp([2, 3000, 3000, 1], "relu")}
+    with pytest.raises(ArgumentError, match="weights; the lab takes"):
+        Session(experiment, {data.name: given(data)}, large)
 
 
 def test_a_session_that_cannot_be_trained_is_refused() -> None:
