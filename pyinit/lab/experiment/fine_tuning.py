@@ -66,13 +66,13 @@ def fine_tuned(
 def script_of(
     source: Source, widths: Sequence[int], activation: str, options: dict[str, Any], steps: int
 ) -> list[str]:
-    """Return the lines of Python that make that network, called `fine_tuned`."""
+    """Return the lines of Python that make that network, called `fine_tuned_300` after 300 steps."""
     given = ", ".join(f"{name}={value!r}" for name, value in (options | {"steps": steps}).items())
     return [
         f"sample = pi.data.dataset({source.name!r}, key={_KEY}).standardized()",
         f"first = pi.train(pi.mlp({list(widths)}, {activation!r}), sample, {given})",
         "kept = first.parameters",
-        "fine_tuned = pi.Network([",
+        f"{FINE_TUNED}_{steps} = pi.Network([",
         "    pi.Dense(layer.inputs, layer.units, layer.activation,",
         '             kept[f"layers.{at}.weight"], kept[f"layers.{at}.bias"])',
         "    for at, layer in enumerate(first.network.layers)",

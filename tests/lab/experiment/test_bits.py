@@ -27,7 +27,8 @@ LINKS = {
     "a regression": "data=abalone&depth=2&width=8&norm=layer&steps=30&batch_size=128&run=xavier_uniform",
     "digits": "data=mnist&depth=2&width=16&optimizer=sgd&steps=20&run=lecun_normal",
     "one that diverges": "data=circles&depth=10&activation=relu&optimizer=sgd&steps=50&run=he_normal,scale:4",
-    "fine-tuned": "data=circles&depth=3&width=8&steps=20&run=fine_tuned,steps:40&run=critical_normal",
+    "fine-tuned": "data=circles&depth=3&width=8&steps=20&run=fine_tuned,steps:40&run=critical_normal"
+    "&run=fine_tuned,steps:5",
     "no hidden layer": "data=moons&depth=1&steps=30&run=zeros",
 }
 

@@ -18,6 +18,7 @@ from pyinit.lab.experiment.link import from_query, to_query
 from pyinit.lab.experiment.options import options, presets
 from pyinit.lab.experiment.sets import SETS
 from pyinit.lab.experiment.start import RECIPES, STARTS, Start, parameters_of, scaled
+from pyinit.recipes.scaling import VarianceScaling
 from pyinit.theory.activation import NAMES
 
 SCALED = [
@@ -223,6 +224,20 @@ def test_a_scaled_recipe_draws_the_same_numbers_times_the_factor(recipe: pi.Reci
     assert abs(ours - theirs).max() <= 1e-5 * abs(theirs).max()
     assert not scaled(recipe, 0.0)((4, 3), key=1).any()
     assert scaled(recipe, 1.0) is recipe
+
+
+def test_a_critical_scale_has_the_same_bits_on_machines_whose_exp_differs() -> None:
+    for sigma_b in (0.0, 0.1, 0.3, 0.7, 1.3, 2.0):
+        exact = pi.critical_normal("tanh", sigma_b=sigma_b)
+        ours = Start("critical_normal", sigma_b=sigma_b).weight("tanh")
+        assert isinstance(exact, VarianceScaling)
+        assert isinstance(ours, VarianceScaling)
+        # quadrature and roots are within 1e-12; the ninth digit is the last that is kept
+        for error in (-1e-12, 1e-12):
+            assert ours.scale == float(f"{exact.scale * (1 + error):.9g}")
+        assert ours.scale == pytest.approx(exact.scale, rel=1e-8)
+        assert len(repr(ours.scale)) <= 11
+    assert repr(Start("critical_normal").weight("tanh")) == "variance_scaling()"
 
 
 def test_a_mutant_of_scaled_recipes_is_seen() -> None:
