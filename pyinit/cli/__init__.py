@@ -18,10 +18,12 @@ __all__ = ["main"]
 
 _INTERRUPTED = 128 + signal.SIGINT
 _TERMINATED = 128 + signal.SIGTERM
+# what an interrupt says that does not say what was kept
+_REMOVED = "unfinished files were removed"
 
 
 class _Terminated(BaseException):
-    """SIGTERM: unwinds like an interrupt, so that temporary files are removed."""
+    """SIGTERM: unwinds like an interrupt, so that temporary files are removed, or kept for the next run."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -84,11 +86,11 @@ def main(argv: list[str] | None = None) -> int:
         needed = _one_line(error) or "more was needed than there is"
         print(f"pyinit: error: out of memory: {needed}; use smaller widths or less data", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("pyinit: interrupted; unfinished files were removed", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        print(f"pyinit: interrupted; {str(interrupt) or _REMOVED}", file=sys.stderr)
         return _INTERRUPTED
-    except _Terminated:
-        print("pyinit: terminated; unfinished files were removed", file=sys.stderr)
+    except _Terminated as interrupt:
+        print(f"pyinit: terminated; {str(interrupt) or _REMOVED}", file=sys.stderr)
         return _TERMINATED
     finally:
         if is_main:
