@@ -52,7 +52,9 @@ def write_checkpoint(
     path : path-like
         A name ending in ``.safetensors``: only that file is written, or with `shard_size` its shards
         and index. Anything else is a directory, made if needed: it gets ``model.safetensors``,
-        ``config.json`` where the spec has one, and the receipt ``init.json``.
+        ``config.json`` where the spec has one, and the receipt ``init.json``. Either may be a URL that
+        fsspec opens, such as ``"s3://bucket/model"``, with the credentials and the endpoint that fsspec
+        finds; ``pip install 'pyinit-nn[remote]'`` installs what S3 needs.
     key : int or Key
         The seed; each tensor has ``key(seed).fold_in(name)``.
     dtype : str, optional
@@ -79,6 +81,8 @@ def write_checkpoint(
         If something is not valid, or a pattern matches no tensor. Nothing is written then.
     FileExistsError
         If a file exists and `overwrite` is false.
+    MissingLibraryError
+        If `path` is a URL, and fsspec or its package for that store is not installed.
     OSError
         With errno ENOSPC if the disk is full. Whatever happens, a file has its final name only when
         it is complete. After an OSError or an interrupt, what is finished stays under hidden names, and so

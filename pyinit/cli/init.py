@@ -16,6 +16,7 @@ from ..checkpoint.checkpoint import finish_checkpoint, write_plan
 from ..checkpoint.completion import is_complete
 from ..checkpoint.families.builtin import BUILTIN
 from ..checkpoint.families.lookup import find_spec
+from ..checkpoint.locations import Location, location
 from ..checkpoint.parts import WHOLE, Part, assigned, part_of_environment
 from ..checkpoint.plan import CheckpointPlan, plan_blueprint
 from ..checkpoint.share import is_finished
@@ -71,9 +72,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--out",
-        type=Path,
         metavar="DIR",
-        help="the directory to write to, made if needed; or one file, whose name ends in .safetensors",
+        help="the directory to write to, made if needed, or its URL, such as s3://bucket/model; or one "
+        "file, whose name ends in .safetensors",
     )
     parser.add_argument(
         "--recipe",
@@ -147,7 +148,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def _planned(arguments: argparse.Namespace) -> CheckpointPlan:
     """Return the plan of the arguments, or the one that SPEC is a file of."""
-    out: Path | None = arguments.out
+    out: Location | None = None if arguments.out is None else location(arguments.out)
     if (text := _text_of_plan(arguments.spec)) is not None:
         for name in ("recipe", "dtype", "seed", "shard_size", "digest"):
             if getattr(arguments, name):
