@@ -45,7 +45,8 @@ class JoinedUploads:
 
     def put(self, name: str, number: int, data: bytearray) -> None:
         """Make an object."""
-        self._store.put(f"{self._place(name)}/{number:05d}", data)
+        # some file systems take nothing else for the content
+        self._store.put(f"{self._place(name)}/{number:05d}", bytes(data))
 
     def complete(self, name: str, sizes: Sequence[int]) -> None:
         """Join the objects under a hidden name, and give the file its own."""

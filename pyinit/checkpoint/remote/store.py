@@ -33,6 +33,8 @@ class Store:
         If fsspec, or what it needs for the store, is not installed.
     ArgumentError
         If fsspec does not know such a store, or its options are not valid.
+    OSError
+        If there are no credentials, or the store cannot be reached.
     """
 
     def __init__(self, url: Url) -> None:
@@ -40,8 +42,12 @@ class Store:
         try:
             from fsspec.core import url_to_fs
 
-            # others write there, too: what was listed before says nothing
-            self.fs, root = url_to_fs(str(url), use_listings_cache=False)
+            try:
+                # others write there, too: what was listed before says nothing
+                self.fs, root = url_to_fs(str(url), use_listings_cache=False)
+            except TypeError:
+                # a file system that keeps no listings may not know the word
+                self.fs, root = url_to_fs(str(url))
         except ImportError as error:
             raise MissingLibraryError(
                 f"{url} needs fsspec and its package for {url.protocol} ({_one_line(error)}); "
@@ -49,6 +55,9 @@ class Store:
             ) from None
         except (TypeError, ValueError) as error:
             raise ArgumentError(f"{url} is not a URL that fsspec can open: {_one_line(error)}") from None
+        except Exception as error:
+            # some file systems look for credentials, or connect, at once
+            raise self._said(error, "open") from None
         self.root: str = root.rstrip("/")
 
     def path(self, name: str) -> str:

@@ -15,7 +15,8 @@ from moto.server import ThreadedMotoServer  # noqa: E402
 
 if __name__ == "__main__":
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    address = sys.argv[1] if len(sys.argv) > 1 else "127.0.0.1"
+    server = ThreadedMotoServer(ip_address=address, port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     print(f"http://{host}:{port}", flush=True)

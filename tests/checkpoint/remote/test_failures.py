@@ -213,6 +213,19 @@ def test_credentials_that_are_missing(
     refused(s3.url, r"no credentials for s3://.*profile \(missing\)", PermissionError, capsys)
 
 
+def test_a_file_system_that_asks_for_credentials_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    class DefaultCredentialsError(Exception):
+        """As google.auth raises it."""
+
+    def url_to_fs(url: str, **options: Any) -> None:
+        raise DefaultCredentialsError("none were found.\nSee the manual.")
+
+    monkeypatch.setattr("fsspec.core.url_to_fs", url_to_fs)
+    said = r"no credentials for gs://bucket/out: none were found\. See the manual\. Set them as tools for gs"
+    with pytest.raises(PermissionError, match=said):
+        write_plan(plan_of("gs://bucket/out"))
+
+
 def test_a_bucket_that_is_missing(s3: Any, capsys: pytest.CaptureFixture[str]) -> None:
     said = r"cannot list in s3://nowhere/out: .*not exist\. Make the bucket, or write elsewhere"
     refused("s3://nowhere", said, FileNotFoundError, capsys)
