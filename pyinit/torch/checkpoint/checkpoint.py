@@ -74,7 +74,8 @@ def write_checkpoint(
         If a parameter is real, or it is not known how one begins, as `materialize` names them; if a tensor
         is saved in a way that cannot be followed. Nothing is written then.
     LayoutError
-        If a tensor is a DTensor, or a lazy module does not know its shapes yet.
+        If a tensor is a DTensor or was cut by DeepSpeed, FSDP or Megatron, or a lazy module does not know its
+        shapes yet.
     DTypeError, ShapeError, SeedError, SpecError
         If an argument is not valid, or a tensor has a dtype that safetensors does not hold.
     FileExistsError
