@@ -250,3 +250,23 @@ def test_what_deepspeed_cuts_is_compared_in_its_place(receipt: Path) -> None:
         assert (finding.tensor, finding.kind) == ("body.0.weight", "corrupt")
         assert finding.facts["first"] // 4 == 512 * rank + 100
     assert pit.verify(whole, receipt).is_same
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_the_first_fsdp_cuts_is_compared_in_its_place(receipt: Path) -> None:
+    flattened = pytest.importorskip("torch.distributed.fsdp").FullyShardedDataParallel
+    seen = 0
+    for rank in range(2):
+        with one_of(2, rank):
+            module = flattened(loaded(receipt), use_orig_params=True, device_id=torch.device("cpu"))
+            found = pit.verify(module, receipt)
+            assert found.is_same
+            seen += found.compared_bytes - 8
+            # the first rank holds the beginning of this one
+            weight = dict(module.named_parameters())["_fsdp_wrapped_module.body.0.weight"]
+            with torch.no_grad():
+                weight.view(-1)[2] += 1
+            (finding,) = pit.verify(module, receipt).findings
+            assert finding.tensor == "body.0.weight"
+            assert (finding.facts["first"] // 4 == 2) == (rank == 0)
+    assert seen == found.nbytes - 8
