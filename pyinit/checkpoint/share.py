@@ -213,6 +213,14 @@ class Share:
             # who notes that a file gets its name may die before it does
             if file not in self._files and not (first + file in known.named and shard.name in taken):
                 return None
+        if plan.digest and len(known.done) < len(plan.extents):
+            if taken.issuperset(plan.names):
+                # another process has completed it, and is clearing away
+                return None
+            raise OSError(
+                errno.EIO,
+                f"not all checksums of {plan.directory} are noted any more; remove its files and write again",
+            )
         receipt = receipt_of(plan, known.done)
         for name, content in companions(plan, receipt):
             self.target.put(name, content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import torch
 
@@ -28,6 +29,7 @@ def write_checkpoint(
     overwrite: bool = False,
     digest: bool = False,
     progress: Progress | None = None,
+    engine: Any = None,
 ) -> Receipt:
     """Write a module's own initialization as safetensors without making the module: memory stays constant.
 
@@ -62,6 +64,9 @@ def write_checkpoint(
         Put CRC-32, mean and std of every tensor into the receipt; it takes about as long as drawing them.
     progress : callable, optional
         Called about ten times a second with (bytes written, bytes in all).
+    engine : str or distributed.Client, optional
+        As `pyinit.write_checkpoint` takes it. Workers have no module: where a tensor is computed from others,
+        it is refused by name.
 
     Returns
     -------
@@ -110,4 +115,5 @@ def write_checkpoint(
         overwrite=overwrite,
         digest=digest,
         progress=progress,
+        engine=engine,
     )

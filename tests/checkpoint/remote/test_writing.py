@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 import pyinit as pi
+from pyinit.checkpoint import share
 from pyinit.checkpoint.checkpoint import finish_checkpoint, write_plan
+from pyinit.checkpoint.journal import Known
 from pyinit.checkpoint.parts import Part
 from pyinit.checkpoint.plan import CheckpointPlan, plan_checkpoint
+from pyinit.checkpoint.remote.journal import RemoteJournal
 
 pytestmark = pytest.mark.interop
 
@@ -49,6 +52,35 @@ def test_parts_in_any_order(store: Any, expected: dict[str, bytes]) -> None:
     assert write_plan(plan, Part(1, 3)) is None, "it is complete"
     with pytest.raises(FileExistsError, match=r"out/init\.json exists; use --force"):
         write_plan(plan_of(f"{store.url}/out", key=4))
+
+
+@pytest.mark.parametrize("cleared", [True, False], ids=["cleared", "clearing"])
+def test_another_part_completes_it_meanwhile(
+    memory: Any, expected: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, cleared: bool
+) -> None:
+    """Two parts that end at the same time both see all files; one clears away while the other looks."""
+    plan = plan_of(f"{memory.url}/out")
+    write_plan(plan, Part(0, 2))
+    plain = share.Share._name
+
+    def name(mine: share.Share, names: list[str]) -> None:
+        plain(mine, names)
+        monkeypatch.setattr(share.Share, "_name", plain)
+        with share.Share(plan, Part(0, 2)) as other:
+            assert other.publish() is not None
+        if not cleared:
+            half = Known({0: 1}, set(range(len(plan.names))))
+            monkeypatch.setattr(RemoteJournal, "known", lambda journal: half)
+
+    def receipt(mine: share.Share) -> None:
+        monkeypatch.setattr(share.Share, "_receipt", look)
+
+    look = share.Share._receipt
+    monkeypatch.setattr(share.Share, "_name", name)
+    # the other part is not there yet
+    monkeypatch.setattr(share.Share, "_receipt", receipt)
+    assert write_plan(plan, Part(1, 2)) is None
+    assert memory.objects("out") == expected
 
 
 def test_extents_in_any_order_by_plans_that_travelled(store: Any, expected: dict[str, bytes]) -> None:
