@@ -41,12 +41,12 @@ def digest_of(data: npt.NDArray[np.uint8], dtype: str) -> Digest:
 
 
 def combined(parts: Iterable[Digest]) -> Digest:
-    """Return the digest of parts put one after the other."""
+    """Return the digest of parts put one after the other; mean and std only if every part has them."""
     listed = list(parts)
     found = [part.found for part in listed if part.found is not None]
     nbytes = sum(part.nbytes for part in listed)
     crc = combine((part.crc32, part.nbytes) for part in listed)
-    return Digest(crc, nbytes, joined(found) if found else None)
+    return Digest(crc, nbytes, joined(found) if found and len(found) == len(listed) else None)
 
 
 def scattered_crc32(rows: Iterable[memoryview], step: int, after: int) -> int:

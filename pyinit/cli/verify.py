@@ -8,10 +8,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 
+from ..checkpoint.locations import location
 from ..checkpoint.verification.finding import Verification
-from ..checkpoint.verification.verify import verify
+from ..checkpoint.verification.verify import receipt_text, verify
 from .definition import learn_to_rebuild
 from .meter import Meter
 
@@ -33,7 +33,7 @@ def share(text: str) -> float:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``pyinit verify`` to `parser`."""
     parser.add_argument(
-        "path", metavar="DIR", type=Path, help="a directory with init.json, or one of its files of tensors"
+        "path", metavar="DIR", help="a directory or URL with init.json, or one of its files of tensors"
     )
     parser.add_argument(
         "--receipt",
@@ -71,10 +71,9 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _verified(arguments: argparse.Namespace) -> Verification:
-    path = arguments.path.parent if arguments.path.is_file() else arguments.path
-    receipt = path / "init.json" if arguments.receipt is None else Path(arguments.receipt)
+    text, _ = receipt_text(location(arguments.path), arguments.receipt)
     # torch takes seconds to import, and few receipts need it
-    if receipt.is_file() and b'"kind": "computed"' in receipt.read_bytes():
+    if b'"kind": "computed"' in text:
         learn_to_rebuild()
     with Meter(sys.stderr) as meter:
         return verify(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -95,3 +96,18 @@ def test_digests_join_checksums_and_numbers() -> None:
     whole = digest_of(values.view(np.uint8), "float32")
     assert combined(parts).crc32 == whole.crc32
     assert combined(parts).found == whole.found
+
+
+def test_what_not_every_part_says_is_not_found() -> None:
+    values = np.arange(12, dtype=np.float32).view(np.uint8)
+    one, other = digest_of(values[:24], "float32"), digest_of(values[24:], "float32")
+    assert combined([one, replace(other, found=None)]) == replace(combined([one, other]), found=None)
+
+
+def test_results_that_lost_what_was_found_on_their_way_make_no_wrong_receipt(tmp_path: Path) -> None:
+    plan = plan_checkpoint(SHAPES, "normal", path=tmp_path, digest=True, extent_bytes=300_000)
+    results = [pi.run_extent(plan, index) for index in range(len(plan.extents))]
+    assert sum(plan.extents[result.index].tensor == "w" for result in results) > 1
+    receipt = pi.finish_checkpoint(plan, [replace(results[0], found=None), *results[1:]])
+    assert receipt.digests["w"].found is None
+    assert receipt.digests["small"].found is not None

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -225,3 +226,47 @@ def test_a_module_that_is_saved_in_other_tensors(tmp_path: Path) -> None:
     assert (
         sharded.compared + sum("mlp" not in str(each.tensor) for each in sharded.unchecked) == found.tensors
     )
+
+
+def test_what_deepspeed_cuts_is_compared_in_its_place(receipt: Path) -> None:
+    """By the attributes that DeepSpeed sets: each rank holds a run of the flattened parameter."""
+    whole = loaded(receipt)
+    for rank in range(3):
+        module = loaded(receipt)
+        weight: Any = module.body[0].weight
+        # 48 x 32 numbers in three pieces of 512
+        piece: Any = weight.detach().reshape(-1)[512 * rank : 512 * (rank + 1)].clone()
+        piece.ds_numel, piece.status = 512, SimpleNamespace(name="AVAILABLE")
+        cut: Any = nn.Parameter(torch.empty(0))
+        cut.ds_id, cut.ds_shape, cut.ds_numel, cut.ds_tensor = 1, weight.shape, weight.numel(), piece
+        cut.ds_status, cut.ds_secondary_tensor = SimpleNamespace(name="NOT_AVAILABLE"), None
+        cut.ds_zero_partition_rank, cut.ds_zero_partition_world_size = rank, 3
+        module.body[0].weight = cut
+        found = pit.verify(module, receipt)
+        assert found.is_same
+        assert found.compared_bytes == found.nbytes - 4 * 2 * 512
+        piece[100] += 1
+        (finding,) = pit.verify(module, receipt).findings
+        assert (finding.tensor, finding.kind) == ("body.0.weight", "corrupt")
+        assert finding.facts["first"] // 4 == 512 * rank + 100
+    assert pit.verify(whole, receipt).is_same
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_the_first_fsdp_cuts_is_compared_in_its_place(receipt: Path) -> None:
+    flattened = pytest.importorskip("torch.distributed.fsdp").FullyShardedDataParallel
+    seen = 0
+    for rank in range(2):
+        with one_of(2, rank):
+            module = flattened(loaded(receipt), use_orig_params=True, device_id=torch.device("cpu"))
+            found = pit.verify(module, receipt)
+            assert found.is_same
+            seen += found.compared_bytes - 8
+            # the first rank holds the beginning of this one
+            weight = dict(module.named_parameters())["_fsdp_wrapped_module.body.0.weight"]
+            with torch.no_grad():
+                weight.view(-1)[2] += 1
+            (finding,) = pit.verify(module, receipt).findings
+            assert finding.tensor == "body.0.weight"
+            assert (finding.facts["first"] // 4 == 2) == (rank == 0)
+    assert seen == found.nbytes - 8

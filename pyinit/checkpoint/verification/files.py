@@ -7,17 +7,20 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from ...errors import DTypeError, FormatError
-from ...stream.safetensors import TensorInfo, read_header
+from ...stream.safetensors import MAX_HEADER_BYTES, TensorInfo, read_header
 from ...stream.strict_json import parsed
 from ..blueprint import Draft
+from ..locations import Location, Url
+from ..remote.store import Store
 from ..shards import Shard, index_content, index_name
 from .expected import Expected
 from .finding import Finding
 
-__all__ = ["LocalFiles", "Located", "Reader", "located"]
+__all__ = ["LocalFiles", "Located", "Reader", "RemoteFiles", "located", "opened"]
 
 
 class Reader(Protocol):
@@ -75,6 +78,57 @@ class LocalFiles:
     def header(self, name: str) -> dict[str, TensorInfo]:
         """Return the tensors that the header of a file names."""
         return read_header(self.directory / name).tensors
+
+
+class RemoteFiles:
+    """The files of a directory of an object store. A context manager, for the sake of `LocalFiles`."""
+
+    def __init__(self, url: Url) -> None:
+        self._store = Store(url)
+        self._sizes: dict[str, int] = {}
+
+    def __enter__(self) -> RemoteFiles:
+        self._sizes = self._store.sizes()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._sizes = {}
+
+    def names(self) -> list[str]:
+        """Return the names in the directory."""
+        return sorted(self._sizes)
+
+    def size(self, name: str) -> int:
+        """Return the bytes of a file."""
+        return self._sizes[name]
+
+    def read(self, name: str, offset: int, out: memoryview) -> None:
+        """Ask for a range."""
+        if not out:
+            return
+        with self._store.explained("read"):
+            data = self._store.fs.cat_file(self._store.path(name), start=offset, end=offset + len(out))
+        if len(data) != len(out):
+            raise OSError(f"{self._store.url}/{name} ended while it was read")
+        out[:] = data
+
+    def header(self, name: str) -> dict[str, TensorInfo]:
+        """Read the header as that of a file of this machine, of the same size."""
+        size = self.size(name)
+        prefix = bytearray(min(size, 8))
+        self.read(name, 0, memoryview(prefix))
+        data = bytearray(min(size, 8 + min(int.from_bytes(prefix, "little"), MAX_HEADER_BYTES)))
+        self.read(name, 0, memoryview(data))
+        with TemporaryDirectory() as folder:
+            path = Path(folder, name)
+            path.write_bytes(data)
+            os.truncate(path, size)
+            return read_header(path).tensors
+
+
+def opened(directory: Location) -> LocalFiles | RemoteFiles:
+    """Return the files of a directory of this machine, or of an object store."""
+    return RemoteFiles(directory) if isinstance(directory, Url) else LocalFiles(directory)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,12 @@ class Finding:
         Where it is.
     facts : mapping
         What is known of it, by names that depend on the kind; JSON values.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> print(pi.Finding("shape", "w", facts={"found": [3, 4], "expected": [4, 3]}))
+    w: the shape is (3, 4); (4, 3) was written
     """
 
     kind: str
@@ -63,6 +69,17 @@ class Verification:
         Files first, then tensors, in the order of the receipt.
     unsampled : tuple of str
         Tensors of which a sample took nothing: those that are drawn whole.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pyinit as pi
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     receipt = pi.write_checkpoint({"w": (256, 784)}, "he_normal", path=folder, key=0)
+    ...     _ = pi.write_checkpoint({"w": (256, 784)}, "he_normal", path=folder, key=1, overwrite=True)
+    ...     found = pi.verify(folder, receipt)
+    >>> found.is_same, found.findings[0].kind, dict(found.findings[0].facts)
+    (False, 'key', {'seed': 1, 'folded': True})
     """
 
     place: str

@@ -19,16 +19,18 @@ from ...stream.safetensors import ITEMSIZE
 from ...stream.window import Shape, Window, contiguous_blocks
 from ..blueprint import Draft
 from ..digest import crc32
+from ..locations import Location, Url, location
 from ..plan import CheckpointPlan
 from ..receipt import Receipt
+from ..remote.store import Store
 from .comparison import Block, Bytes, Progress, Tally, compare
 from .diagnosis import Diagnosis, converted
 from .expected import Expected, expected_of, read_expected
-from .files import LocalFiles, Located, Reader, located
+from .files import Located, Reader, located, opened
 from .finding import Finding, Verification
 from .sampling import BLOCK_BYTES, Sample
 
-__all__ = ["expectation", "finding_of", "summed_up", "verify"]
+__all__ = ["expectation", "finding_of", "receipt_text", "summed_up", "verify"]
 
 _RECEIPT = "init.json"
 
@@ -68,7 +70,8 @@ def verify(
     Parameters
     ----------
     path : path-like
-        A directory that `pyinit.write_checkpoint` wrote, or one file of tensors, with a receipt or plan.
+        A directory that `pyinit.write_checkpoint` wrote, or one file of tensors with a receipt or a plan; of
+        this machine, or a URL.
     receipt : Receipt, CheckpointPlan or path-like, optional
         What should be there: a receipt, a plan, or the JSON file of one. By default ``init.json`` beside the
         files.
@@ -119,35 +122,54 @@ def verify(
     >>> print(found.findings[0])
     w: one bit is flipped, in byte 802716
     """
-    place = Path(path)
+    place = location(path)
     expected = expectation(place, receipt)
     taken = Sample(sample, seed)
-    directory = place.parent if place.is_file() else place
-    if not directory.is_dir():
+    is_file = _is_file(place)
+    directory = place.parent if is_file else place
+    if isinstance(directory, Path) and not directory.is_dir():
         raise FileNotFoundError(errno.ENOENT, f"there is no directory or file {place}")
-    if place.is_file():
+    if is_file:
         expected = _of_one_file(expected, place.name)
-    with LocalFiles(directory) as reader:
-        return _verified(expected, reader, taken, str(place), place.is_file(), threads, progress)
+    with opened(directory) as reader:
+        return _verified(expected, reader, taken, str(place), is_file, threads, progress)
 
 
 def expectation(
-    place: Path, receipt: Receipt | CheckpointPlan | str | os.PathLike[str] | None = None
+    place: Location, receipt: Receipt | CheckpointPlan | str | os.PathLike[str] | None = None
 ) -> Expected:
     """Return what should be in a place, by a receipt or a plan, or by the receipt that lies there."""
     if isinstance(receipt, Receipt | CheckpointPlan):
         return expected_of(receipt)
-    where = place / _RECEIPT if receipt is None else Path(receipt)
-    if receipt is None and place.is_file():
-        where = place.parent / _RECEIPT
-    if where.is_dir():
-        where = where / _RECEIPT
-    if not where.is_file():
+    return read_expected(*receipt_text(place, receipt))
+
+
+def receipt_text(place: Location, receipt: str | os.PathLike[str] | None = None) -> tuple[bytes, str]:
+    """Return the text of the receipt or plan that is named, or lies in a place, and where it is.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    """
+    where = (place.parent if _is_file(place) else place) if receipt is None else location(receipt)
+    if isinstance(where, Url):
+        where = where if where.name.endswith(".json") else where / _RECEIPT
+        text = Store(where.parent).read(where.name)
+    else:
+        # a plan is a file
+        where = where if where.is_file() else where / _RECEIPT
+        text = where.read_bytes() if where.is_file() else None
+    if text is None:
         raise FileNotFoundError(
             errno.ENOENT,
             f"verify needs a receipt that pyinit wrote, or a plan; there is no {where}. Name it (--receipt)",
         )
-    return read_expected(where.read_bytes(), str(where))
+    return text, str(where)
+
+
+def _is_file(place: Location) -> bool:
+    return place.name.endswith(".safetensors") if isinstance(place, Url) else place.is_file()
 
 
 def _of_one_file(expected: Expected, name: str) -> Expected:

@@ -13,13 +13,20 @@ from ...checkpoint.blueprint import Draft
 from ...checkpoint.rectangles import Rectangle
 from ...checkpoint.verification.comparison import Block, Bytes, Held
 from ...checkpoint.verification.sampling import Sample
+from ...errors import LayoutError
 from ...stream.window import Shape, Window
+from ..partitions.holding import partition_of
+from ..partitions.partition import Part
 
-__all__ = ["InModule", "InParts", "InPieces", "parts_of"]
+__all__ = ["InModule", "InParts", "InPieces", "held_of", "is_whole_here"]
 
 
 class InModule(Held, Protocol):
     """A tensor of a module."""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this process holds anything of it."""
 
     def blocks(self, sample: Sample) -> Iterator[Block]:
         """Yield the blocks of what is held here."""
@@ -38,13 +45,18 @@ class InParts:
     """
 
     draft: Draft
-    parts: tuple[tuple[torch.Tensor, Window], ...]
+    parts: tuple[Part, ...]
     file: None = None
 
     @property
     def is_whole(self) -> bool:
         """Whether no other process holds a part."""
         return len(self.parts) == 1 and tuple(self.parts[0][0].shape) == self.draft.shape
+
+    @property
+    def is_here(self) -> bool:
+        """Whether a part is held here."""
+        return bool(self.parts)
 
     def read(self, window: Window, extent: Shape, out: Bytes) -> None:
         """Copy from the part in which the rectangle lies."""
@@ -73,6 +85,7 @@ class InPieces:
     pieces: tuple[tuple[Rectangle, torch.Tensor], ...]
     file: None = None
     is_whole: bool = True
+    is_here: bool = True
 
     def read(self, window: Window, extent: Shape, out: Bytes) -> None:
         """Copy the rectangle of each piece to where it belongs."""
@@ -91,12 +104,31 @@ class InPieces:
             yield Block(self, window, extent)
 
 
-def parts_of(tensor: torch.Tensor) -> tuple[tuple[torch.Tensor, Window], ...]:
-    """Return what this process holds of a tensor, with its places in the whole."""
+def held_of(tensor: torch.Tensor) -> tuple[Shape, tuple[Part, ...]]:
+    """Return the shape of the whole of a tensor, and what this process holds of it, with its places there.
+
+    Raises
+    ------
+    LayoutError
+        If it is not known which part is held here.
+    """
+    shape = tuple(tensor.shape)
     distributed = sys.modules.get("torch.distributed.tensor")
     if distributed is not None and isinstance(tensor, distributed.DTensor):
         from ..placement import local_parts
 
-        return tuple(part for part in local_parts(tensor) if part[0].numel())
-    shape = tuple(tensor.shape)
-    return ((tensor.detach(), Window((0,) * len(shape), shape)),)
+        return shape, tuple(part for part in local_parts(tensor) if part[0].numel())
+    partition = partition_of(tensor)
+    if partition is not None:
+        return partition.shape, tuple((part.detach(), place) for part, place in partition.parts)
+    return shape, ((tensor.detach(), Window((0,) * len(shape), shape)),)
+
+
+def is_whole_here(tensor: torch.Tensor) -> bool:
+    """Tell whether a tensor is a plain one that no library has cut."""
+    if type(tensor) not in (torch.Tensor, torch.nn.Parameter):
+        return False
+    try:
+        return partition_of(tensor) is None
+    except LayoutError:
+        return False

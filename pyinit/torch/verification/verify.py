@@ -23,13 +23,14 @@ from ...checkpoint.verification.verify import expectation, finding_of, summed_up
 from ...errors import LayoutError, PyinitError, RecipeError
 from ...stream.dtypes import FLOATS
 from ...stream.safetensors import ITEMSIZE
+from ...stream.window import Shape
 from ..checkpoint import rebuilding as rebuilding  # reads what receipts say that torch computes
 from ..checkpoint.blueprint import is_whole, unwrapped
 from ..checkpoint.following import Part
 from ..checkpoint.saving import Saving, saving_of
 from ..materialization.naming import state_names
 from ..materialization.ties import is_pretrained
-from .held import InModule, InParts, InPieces, parts_of
+from .held import InModule, InParts, InPieces, held_of, is_whole_here
 
 __all__ = ["verify"]
 
@@ -45,8 +46,8 @@ def verify(
 ) -> Verification:
     """Make the tensors of a model again, from its receipt, and compare them with those that a module holds.
 
-    Of a DTensor each rank compares the part that it holds, and says nothing of the others: no collective is
-    called.
+    Of a DTensor, and of what DeepSpeed's ZeRO-3, FSDP with ``use_orig_params`` and Megatron cut, each rank
+    compares the part that it holds, and says nothing of the others: no collective is called.
 
     Parameters
     ----------
@@ -106,7 +107,7 @@ def verify(
     tallies = compare(blocks(), threads=threads, total=total, progress=progress)
     diagnosis = Diagnosis(expected)
     findings += [each for tally in tallies if (each := finding_of(tally, diagnosis, expected)) is not None]
-    looked_for = {held.draft.name: held.draft for held in tensors}
+    looked_for = {held.draft.name: held.draft for held in tensors if held.is_here}
     return summed_up(expected, _called(module), tallies, findings, looked_for)
 
 
@@ -166,9 +167,7 @@ class _Looking:
         inner = unwrapped(module)
         if not is_pretrained(inner):
             return None
-        self._is_followed = all(
-            type(tensor) in (torch.Tensor, torch.nn.Parameter) for tensor in self._state.values()
-        )
+        self._is_followed = all(map(is_whole_here, self._state.values()))
         try:
             return saving_of(inner) if self._is_followed else None
         except PyinitError:
@@ -206,22 +205,24 @@ class _Looking:
         self._sources |= {part.source for part in parts}
         sources = [self._state[part.source].detach() for part in parts]
         stand_in = self._saving.tensors[name]
-        if self._is_alike(draft, stand_in, is_meta=any(source.is_meta for source in sources)):
+        if self._is_alike(draft, tuple(stand_in.shape), is_meta=any(source.is_meta for source in sources)):
             pieces = zip((part.rectangle for part in parts), sources, strict=True)
             held = InPieces(draft, tuple(pieces))
             self._take(held, str(stand_in.dtype).removeprefix("torch."))
 
     def _compare(self, draft: Draft, tensor: torch.Tensor) -> None:
-        if getattr(tensor, "ds_shape", tensor.shape) != tensor.shape:
-            why = "DeepSpeed holds parts of it; verify inside deepspeed.zero.GatheredParameters"
-            self.findings.append(Finding("unchecked", draft.name, facts={"why": why}))
-        elif self._is_alike(draft, tensor, is_meta=tensor.is_meta):
-            self._take(InParts(draft, parts_of(tensor)), str(tensor.dtype).removeprefix("torch."))
+        try:
+            shape, parts = held_of(tensor)
+        except LayoutError as error:
+            self.findings.append(Finding("unchecked", draft.name, facts={"why": str(error)}))
+            return
+        if self._is_alike(draft, shape, is_meta=tensor.is_meta):
+            self._take(InParts(draft, parts), str(tensor.dtype).removeprefix("torch."))
 
-    def _is_alike(self, draft: Draft, tensor: torch.Tensor, *, is_meta: bool) -> bool:
+    def _is_alike(self, draft: Draft, shape: Shape, *, is_meta: bool) -> bool:
         """Tell whether values can be compared, and note why not."""
-        if tuple(tensor.shape) != draft.shape:
-            shapes = {"found": list(tensor.shape), "expected": list(draft.shape)}
+        if shape != draft.shape:
+            shapes = {"found": list(shape), "expected": list(draft.shape)}
             self.findings.append(Finding("shape", draft.name, facts=shapes))
         elif is_meta:
             self.findings.append(Finding("unchecked", draft.name, facts={"why": "it is on the meta device"}))
