@@ -4,7 +4,8 @@
 each in a process of its own that has imported its libraries before the clock starts, and prints seconds, the
 ratio, and by how much each process has grown at most. With 22 layers it is TinyLlama: 1.1 B float32
 parameters, 4.4 GB. Both files are checked. Then Llama 3 70 B in bfloat16 is built without memory, planned and
-listed.
+listed; and one in a hundred of its extents, drawn at random, is written and compared with that window of the
+recording which `materialize` replays.
 """
 
 from __future__ import annotations
@@ -67,7 +68,9 @@ def work(way: str, fields: dict[str, Any], folder: str) -> None:
         else:
             with pit.deferred():
                 model = transformers.AutoModelForCausalLM.from_config(size)
-            if way == "plan":
+            if way == "sample":
+                sample(model, place)
+            elif way == "plan":
                 lines = len(list(draw_up(model, key=0).table()))
                 assert lines == 3 + 9 * size.num_hidden_layers + 1, lines
             else:
@@ -75,6 +78,33 @@ def work(way: str, fields: dict[str, Any], folder: str) -> None:
         seconds, grown = time.perf_counter() - start, _peak_kib() - before
     assert torch.get_num_threads() >= 1
     print(json.dumps([seconds, grown]))
+
+
+def sample(model: Any, folder: Path) -> None:
+    """Write one in a hundred extents of a module's files, and compare them with the recording's windows."""
+    import torch
+
+    import pyinit as pi
+    from pyinit.checkpoint.plan import plan_blueprint
+    from pyinit.torch.checkpoint.blueprint import draw_up
+    from pyinit.torch.materialization.deciding import decided
+    from pyinit.torch.materialization.replay import refill
+
+    plan = plan_blueprint(draw_up(model, key=0), folder, shard_size=1 << 28, extent_bytes=1 << 26)
+    begun = decided(model)
+    chosen = np.random.default_rng(0).choice(len(plan.extents), -(-len(plan.extents) // 100), replace=False)
+    for index in chosen.tolist():
+        pi.run_extent(plan, index)
+        extent = plan.extents[index]
+        shard = plan.shards[extent.file]
+        draft = next(each for each in shard.drafts if each.name == extent.tensor)
+        written = folder / f".{shard.name}.{plan.tag}.partial"
+        made = np.fromfile(written, np.uint8, extent.nbytes, offset=extent.offset)
+        wanted = torch.empty(extent.shape, dtype=begun[extent.tensor].dtype)
+        refill(begun[extent.tensor], wanted, pi.key(0), window=pi.Window(extent.start, draft.shape))
+        if not torch.equal(torch.from_numpy(made).view(wanted.dtype).view(extent.shape), wanted):
+            raise AnswerError(f"extent {index} of {extent.tensor} differs from the recording")
+        written.unlink()
 
 
 def _declare_torchvision() -> None:
@@ -146,6 +176,12 @@ def main(layers: int, rounds: int, where: str | None) -> None:
     print(f"transformers / pyinit: {ratio:.1f}x, {rounds} rounds, {layers} layers")
     seconds, mebibytes = run("plan", LLAMA_3_70B, where or ".")
     print(f"Llama 3 70 B bfloat16: built, planned and listed in {seconds:.2f} s, {mebibytes:.0f} MiB more")
+    folder = tempfile.mkdtemp(dir=where)
+    try:
+        run("sample", LLAMA_3_70B, folder)
+    finally:
+        shutil.rmtree(folder)
+    print("of its extents one in a hundred was written, each equal to its window of the recording")
 
 
 if __name__ == "__main__":
