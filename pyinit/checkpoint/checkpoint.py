@@ -33,6 +33,7 @@ def write_checkpoint(
     overwrite: bool = False,
     digest: bool = False,
     progress: Progress | None = None,
+    layout: str = "huggingface",
 ) -> Receipt:
     """Draw a model's tensors and write them as safetensors, block by block, in constant memory.
 
@@ -58,7 +59,8 @@ def write_checkpoint(
     dtype : str, optional
         For all floating tensors; by default the spec's.
     shard_size : int, optional
-        Most bytes of tensors in one file; by default everything is in one.
+        Most bytes of tensors in one file; by default everything is in one. A tensor that is larger has a file
+        of its own, unless the layout cuts it.
     threads : int, optional
         Threads that draw and write.
     overwrite : bool
@@ -66,7 +68,11 @@ def write_checkpoint(
     digest : bool
         Put a CRC-32 of every tensor into the receipt; it takes about as long as drawing the tensors.
     progress : callable, optional
-        Called about ten times a second with (bytes written, bytes in all).
+        Called about ten times a second with (bytes written, bytes in all), for the last time before files get
+        their names: if it raises, nothing is left.
+    layout : str
+        "huggingface" keeps each tensor whole in one file. "dcp" cuts a tensor that is larger than
+        `shard_size` into rectangles, in a directory that torch.distributed.checkpoint reads: see the Notes.
 
     Returns
     -------
@@ -86,6 +92,24 @@ def write_checkpoint(
         removes it.
     BlockingIOError
         If a living process writes the same files.
+
+    Notes
+    -----
+    Who reads which layout:
+
+    ==========================================================  ===========  =============================
+    reader                                                      huggingface  dcp
+    ==========================================================  ===========  =============================
+    torch.distributed.checkpoint, `HuggingFaceStorageReader`    yes          yes
+    safetensors' `safe_open`                                    yes          each rectangle as a tensor
+    transformers' `from_pretrained`, vLLM, SGLang               yes          no
+    orbax, ``checkpoint_layout="safetensors"``                  yes          no
+    ==========================================================  ===========  =============================
+
+    `HuggingFaceStorageReader` reads both onto any mesh, however tensors are sharded there, so "dcp" is for
+    single tensors that are too large for one file. It reads all ``.safetensors`` files of the directory, and
+    does not see that one is missing: of this layout, ``init.json`` appears last, so wait for it. A matrix
+    that is drawn whole, such as an orthogonal one, is drawn once for every file that holds a part of it.
 
     Examples
     --------
@@ -107,6 +131,7 @@ def write_checkpoint(
         overwrite=overwrite,
         digest=digest,
         progress=progress,
+        layout=layout,
     )
 
 
@@ -119,10 +144,11 @@ def write_blueprint(
     overwrite: bool = False,
     digest: bool = False,
     progress: Progress | None = None,
+    layout: str = "huggingface",
 ) -> Receipt:
     """Write what a blueprint decided; the arguments are those of `write_checkpoint`."""
     check_threads(threads)
-    plan = plan_blueprint(blueprint, path, shard_size=shard_size, digest=digest)
+    plan = plan_blueprint(blueprint, path, shard_size=shard_size, digest=digest, layout=layout)
     receipt = write_plan(plan, threads=threads, overwrite=overwrite, progress=progress)
     assert receipt is not None, "one process writes all files"
     return receipt
@@ -169,9 +195,9 @@ def _written(share: Share, threads: int | None, progress: Progress | None) -> Re
         plan, digest = share.plan, share.plan.digest
         extents, target = share.missing, share.target
         write_extents(plan, extents, target, share.finished, threads=threads, digest=digest, progress=report)
-        receipt = share.publish()
+        # an error of the caller's leaves nothing, so none may come once files have their names
         report(total - before)
-    return receipt
+        return share.publish()
 
 
 def finish_checkpoint(
@@ -201,6 +227,17 @@ def finish_checkpoint(
         If a process still writes one of them.
     FileExistsError
         If a file exists and `overwrite` is false.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pyinit as pi
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     plan = pi.plan_checkpoint({"w": (64, 32), "b": (64,)}, "normal", path=folder, extent_bytes=5000)
+    ...     results = [pi.run_extent(plan, index) for index in range(len(plan.extents))]
+    ...     receipt = pi.finish_checkpoint(plan, results)
+    >>> list(receipt.to_dict()["files"])
+    ['model.safetensors']
     """
     with Share(plan, overwrite=overwrite, results=results) as share:
         receipt = share.publish()

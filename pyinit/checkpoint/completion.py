@@ -11,7 +11,7 @@ from .digest import combine
 from .parts import Part, assigned
 from .plan import CheckpointPlan
 from .receipt import Receipt
-from .shards import index_content
+from .shards import index_content, index_name
 
 __all__ = ["companions", "incomplete", "is_complete", "receipt_of"]
 
@@ -26,18 +26,18 @@ def receipt_of(plan: CheckpointPlan, done: Mapping[int, int | None]) -> Receipt:
             assert crc is not None, "a plan with a digest has the checksum of every extent"
             sums[extent.tensor].append((crc, extent.nbytes))
     whole = {name: combine(parts) for name, parts in sums.items()}
-    return Receipt(plan.blueprint, plan.shards, whole, plan.fingerprint)
+    return Receipt(plan.blueprint, plan.shards, whole, plan.fingerprint, plan.layout)
 
 
 def companions(plan: CheckpointPlan, receipt: Receipt) -> Iterator[tuple[str, bytes]]:
     """Yield the small files (name, content) that lie beside those of tensors."""
-    if plan.first:
+    if not plan.is_file:
         spec = plan.blueprint.spec
         yield "init.json", receipt.to_json().encode()
         if spec.config is not None:
             yield "config.json", f"{json.dumps(spec.config, indent=2, ensure_ascii=False)}\n".encode()
         yield from ((name, text.encode()) for name, text in spec.files.items())
-    for name in plan.last:
+    if (name := index_name(plan.stem)) in plan.last:
         yield name, index_content(plan.shards)
 
 

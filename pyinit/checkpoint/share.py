@@ -198,6 +198,9 @@ class Share:
                 for name, content in companions(plan, receipt):
                     self.target.put(name, content)
                 names = [*plan.first, *names, *plan.last]
+            if plan.layout.is_cut and self._overwrite:
+                # until the receipt appears, nothing there may be taken for complete
+                self.target.remove([plan.last[-1], *obsolete(plan, self.target)])
             self._journal.add_named(map(plan.names.index, names))
             self.target.publish(names)
             if is_last:

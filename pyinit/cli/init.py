@@ -18,6 +18,7 @@ from ..checkpoint.families.builtin import BUILTIN
 from ..checkpoint.families.lookup import find_spec
 from ..checkpoint.parts import WHOLE, Part, assigned, part_of_environment
 from ..checkpoint.plan import CheckpointPlan, plan_blueprint
+from ..checkpoint.shards import LAYOUTS
 from ..checkpoint.share import is_finished
 from ..checkpoint.sizes import readable_size
 from ..checkpoint.spec import Spec
@@ -92,6 +93,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="split into files of at most this size, such as 5GB, the default with --part and --finish",
     )
     parser.add_argument(
+        "--layout",
+        choices=LAYOUTS,
+        help="; ".join(f"{name}: {said}" for name, said in LAYOUTS.items()) + " (default: huggingface)",
+    )
+    parser.add_argument(
         "--part",
         metavar="I/N",
         help="write only the files of part I of N, counted from 0, or of the part that the launcher says "
@@ -149,7 +155,7 @@ def _planned(arguments: argparse.Namespace) -> CheckpointPlan:
     """Return the plan of the arguments, or the one that SPEC is a file of."""
     out: Path | None = arguments.out
     if (text := _text_of_plan(arguments.spec)) is not None:
-        for name in ("recipe", "dtype", "seed", "shard_size", "digest"):
+        for name in ("recipe", "dtype", "seed", "shard_size", "layout", "digest"):
             if getattr(arguments, name):
                 option = f"--{name.replace('_', '-')}"
                 raise ArgumentError(
@@ -164,7 +170,8 @@ def _planned(arguments: argparse.Namespace) -> CheckpointPlan:
     blueprint = _blueprint(arguments)
     is_divided = arguments.part is not None or arguments.finish
     shard_size = arguments.shard_size or (PART_FILE_BYTES if is_divided else None)
-    return plan_blueprint(blueprint, out or Path(), shard_size=shard_size, digest=arguments.digest)
+    layout, digest = arguments.layout or "huggingface", arguments.digest
+    return plan_blueprint(blueprint, out or Path(), shard_size=shard_size, digest=digest, layout=layout)
 
 
 def _text_of_plan(spec: str) -> bytes | None:
@@ -232,7 +239,7 @@ def _written(plan: CheckpointPlan, part: Part, arguments: argparse.Namespace, am
     before = first[0] - sum(len(shard.header) for shard in shards) if first else total
     if before:
         print(f"{readable_size(before)} of it were there already")
-    elements = sum(math.prod(draft.shape) for shard in shards for draft in shard.drafts)
+    elements = sum(math.prod(slab.shape) for shard in shards for slab in shard.slabs)
     speed, rate = (total - before) / seconds / 1e9, elements * (1 - before / total) / seconds / 1e9
     print(
         f"{seconds:.2f} s, {speed:.2f} GB/s, {rate:.3f} Gparam/s, peak memory {readable_size(peak_memory())}"

@@ -28,6 +28,7 @@ def write_checkpoint(
     overwrite: bool = False,
     digest: bool = False,
     progress: Progress | None = None,
+    layout: str = "huggingface",
 ) -> Receipt:
     """Write a module's own initialization as safetensors without making the module: memory stays constant.
 
@@ -62,6 +63,10 @@ def write_checkpoint(
         Put a CRC-32 of every tensor into the receipt; it takes about as long as drawing the tensors.
     progress : callable, optional
         Called about ten times a second with (bytes written, bytes in all).
+    layout : str
+        "huggingface" keeps each tensor whole in one file, as transformers needs it. "dcp" cuts a tensor that
+        is larger than `shard_size` into rectangles, in a directory that only torch.distributed.checkpoint
+        reads, with ``HuggingFaceStorageReader``: see `pyinit.write_checkpoint`.
 
     Returns
     -------
@@ -109,4 +114,5 @@ def write_checkpoint(
         overwrite=overwrite,
         digest=digest,
         progress=progress,
+        layout=layout,
     )
