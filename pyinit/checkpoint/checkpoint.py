@@ -101,15 +101,17 @@ def write_checkpoint(
     reader                                                      huggingface  dcp
     ==========================================================  ===========  =============================
     torch.distributed.checkpoint, `HuggingFaceStorageReader`    yes          yes
+    transformers 5, `from_pretrained`                           yes          by the state dict's names
+    transformers 4, vLLM, SGLang                                yes          no
+    orbax, ``checkpoint_layout="safetensors"``                  yes          no: "Duplicate tensor"
     safetensors' `safe_open`                                    yes          each rectangle as a tensor
-    transformers' `from_pretrained`, vLLM, SGLang               yes          no
-    orbax, ``checkpoint_layout="safetensors"``                  yes          no
     ==========================================================  ===========  =============================
 
     `HuggingFaceStorageReader` reads both onto any mesh, however tensors are sharded there, so "dcp" is for
     single tensors that are too large for one file. It reads all ``.safetensors`` files of the directory, and
     does not see that one is missing: of this layout, ``init.json`` appears last, so wait for it. A matrix
-    that is drawn whole, such as an orthogonal one, is drawn once for every file that holds a part of it.
+    is drawn whole, such as an orthogonal one, is drawn once for every file that holds a part of it.
+    Tied tensors are written under each of their names.
 
     Examples
     --------

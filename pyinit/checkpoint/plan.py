@@ -243,7 +243,11 @@ def plan_blueprint(
 ) -> CheckpointPlan:
     """Plan the files and extents of what a blueprint decided, with the arguments of `plan_checkpoint`."""
     plan = CheckpointPlan(blueprint, (), (), Path(path), extent_bytes, digest, Layout(layout, shard_size))
-    if plan.layout.is_cut and plan.is_file:
-        raise SpecError(f"the layout {layout} is a directory of files; got {path}. Name a directory")
+    if plan.layout.is_cut:
+        if plan.is_file:
+            raise SpecError(f"the layout {layout} is a directory of files; got {path}. Name a directory")
+        # who reads it asks for every name of a state dict
+        blueprint = blueprint.untied()
+        plan = replace(plan, blueprint=blueprint)
     shards = tuple(cut(blueprint.drafts, plan.stem, plan.layout))
     return replace(plan, shards=shards, extents=cut_extents(shards, extent_bytes))

@@ -29,7 +29,7 @@ __all__ = [
 #: How tensors can be put into files, and what is said of it.
 LAYOUTS = {
     "huggingface": "whole tensors, with an index where there are several files",
-    "dcp": "rectangles of tensors, which torch.distributed.checkpoint joins",
+    "dcp": "rectangles of the tensors of a state dict, which torch.distributed.checkpoint joins",
 }
 
 

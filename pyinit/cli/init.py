@@ -18,7 +18,7 @@ from ..checkpoint.families.builtin import BUILTIN
 from ..checkpoint.families.lookup import find_spec
 from ..checkpoint.parts import WHOLE, Part, assigned, part_of_environment
 from ..checkpoint.plan import CheckpointPlan, plan_blueprint
-from ..checkpoint.shards import LAYOUTS
+from ..checkpoint.shards import LAYOUTS, Layout
 from ..checkpoint.share import is_finished
 from ..checkpoint.sizes import readable_size
 from ..checkpoint.spec import Spec
@@ -254,7 +254,9 @@ def _blueprint(arguments: argparse.Namespace) -> Blueprint:
     recipes = None if arguments.recipe is None else recipes_of(arguments.recipe, spec)
     if spec is not None:
         return draw_up(spec, recipes, key(arguments.seed or 0), arguments.dtype)
-    return blueprint_of(str(definition), recipes, key(arguments.seed or 0), arguments.dtype)
+    by_state = arguments.layout is not None and Layout(arguments.layout).is_cut
+    root = key(arguments.seed or 0)
+    return blueprint_of(str(definition), recipes, root, arguments.dtype, by_state=by_state)
 
 
 def recipes_of(text: str, spec: Spec | None) -> Recipe | tuple[Rule, ...]:

@@ -8,6 +8,7 @@ import torch
 
 from ...checkpoint.checkpoint import write_blueprint
 from ...checkpoint.receipt import Receipt
+from ...checkpoint.shards import Layout
 from ...checkpoint.writer import Progress
 from ...stream.key import Key
 from ..materialization.deciding import Recipes
@@ -65,8 +66,10 @@ def write_checkpoint(
         Called about ten times a second with (bytes written, bytes in all).
     layout : str
         "huggingface" keeps each tensor whole in one file, as transformers needs it. "dcp" cuts a tensor that
-        is larger than `shard_size` into rectangles, in a directory that only torch.distributed.checkpoint
-        reads, with ``HuggingFaceStorageReader``: see `pyinit.write_checkpoint`.
+        is larger than `shard_size` into rectangles, in a directory that torch.distributed.checkpoint reads
+        onto any mesh, with ``HuggingFaceStorageReader``, and transformers 5: see `pyinit.write_checkpoint`.
+        Tensors then have the names of the module's state dict, a tied one each of its names, also where
+        ``save_pretrained`` has others.
 
     Returns
     -------
@@ -106,8 +109,9 @@ def write_checkpoint(
     ...     file.stat().st_size == receipt.nbytes
     True
     """
+    by_state = Layout(layout, shard_size).is_cut
     return write_blueprint(
-        draw_up(module, recipe, key=key, dtype=dtype),
+        draw_up(module, recipe, key=key, dtype=dtype, by_state=by_state),
         path,
         shard_size=shard_size,
         threads=threads,

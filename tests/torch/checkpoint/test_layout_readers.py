@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from pyinit.cli import main
 from pyinit.stream.safetensors import read_header
 
 pytestmark = pytest.mark.interop
@@ -98,13 +99,54 @@ def test_ranks_read_both_layouts_onto_other_meshes(
     assert {name.split(" by ")[0] for name in found["other key"]} == drawn
 
 
+SIZES = {
+    "vocab_size": 64,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+}
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.usefixtures("torchvision_loads")
-def test_transformers_does_not_take_rectangles_for_a_model(written: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("Llama", {"tie_word_embeddings": True}),
+        # save_pretrained writes each expert alone, a distributed checkpoint has them as the module does
+        ("Mixtral", {"num_local_experts": 4}),
+    ],
+)
+def test_transformers_reads_rectangles(tmp_path: Path, name: str, options: dict[str, Any]) -> None:
     transformers = pytest.importorskip("transformers")
-    config = transformers.ViTConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=2)
-    for path in (written / "dcp").iterdir():
-        (tmp_path / path.name).symlink_to(path)
+    config = getattr(transformers, f"{name}Config")(**SIZES, **options)
+    kind = getattr(transformers, f"{name}ForCausalLM")
+    with pit.deferred():
+        module = kind(config)
+    pit.write_checkpoint(module, tmp_path, key=3, shard_size=3000, layout="dcp")
+    pit.materialize(module, key=3)
+    read, said = kind.from_pretrained(tmp_path, output_loading_info=True)
+    assert not any(said.values()), said
+    assert read.state_dict().keys() == module.state_dict().keys()
+    for tensor, value in module.state_dict().items():
+        assert torch.equal(read.state_dict()[tensor], value), tensor
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.usefixtures("torchvision_loads")
+def test_transformers_reads_what_the_command_cuts(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    small = {"bos_token_id": 0, "eos_token_id": 0, "vocab_size": 40, "n_positions": 8}
+    config = transformers.GPT2Config(n_layer=1, n_embd=8, n_head=2, **small)
     config.save_pretrained(tmp_path)
-    with pytest.raises(OSError, match=r"no file named.* found in directory"):
-        transformers.ViTModel.from_pretrained(tmp_path)
+    command = ["init", str(tmp_path / "config.json"), "--shard-size", "200", "--out"]
+    assert main([*command, str(tmp_path / "cut"), "--layout", "dcp"]) == 0
+    assert main([*command, str(tmp_path / "whole")]) == 0
+    cut, whole = (
+        transformers.GPT2LMHeadModel.from_pretrained(tmp_path / each).state_dict()
+        for each in ("cut", "whole")
+    )
+    assert cut.keys() == whole.keys()
+    assert all(torch.equal(cut[tensor], whole[tensor]) for tensor in cut)
