@@ -88,3 +88,13 @@ def test_orbax_reads_whole_tensors_and_refuses_rectangles(written: Path) -> None
         assert np.array_equal(found["sharded"], values("w"))
         for name in SHAPES:
             assert np.array_equal(found[f"plain {name}"], values(name))
+
+
+def test_rectangles_on_an_object_store_are_those_of_a_directory(written: Path) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    store = fsspec.filesystem("memory")
+    place = f"memory://{written.name}/dcp"
+    pi.write_checkpoint(SHAPES, "normal", path=place, key=3, shard_size=2000, layout="dcp")
+    found = {path.rpartition("/")[2]: store.cat(path) for path in store.ls(place, detail=False)}
+    assert found == {path.name: path.read_bytes() for path in (written / "dcp").iterdir()}
+    store.rm(place, recursive=True)
