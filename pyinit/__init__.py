@@ -71,6 +71,9 @@ if TYPE_CHECKING:
     from .checkpoint.plan import CheckpointPlan as CheckpointPlan
     from .checkpoint.plan import plan_checkpoint as plan_checkpoint
     from .checkpoint.spec import Spec as Spec
+    from .checkpoint.verification.finding import Finding as Finding
+    from .checkpoint.verification.finding import Verification as Verification
+    from .checkpoint.verification.verify import verify as verify
     from .checkpoint.writer import run_extent as run_extent
     from .lab.network.dense import Dense as Dense
     from .lab.network.network import Network as Network
@@ -99,6 +102,7 @@ __all__ = [
     "DTypeError",
     "DataError",
     "Dense",
+    "Finding",
     "FormatError",
     "History",
     "Key",
@@ -117,6 +121,7 @@ __all__ = [
     "ShapeError",
     "Spec",
     "SpecError",
+    "Verification",
     "Window",
     "activation",
     "bilinear",
@@ -160,6 +165,7 @@ __all__ = [
     "truncated_normal",
     "uniform",
     "variance_scaling",
+    "verify",
     "write_checkpoint",
     "xavier_normal",
     "xavier_uniform",
@@ -172,6 +178,7 @@ _HOMES = {
     "CheckpointPlan": "checkpoint.plan",
     "Comparison": "lab.train.comparison",
     "Dense": "lab.network.dense",
+    "Finding": "checkpoint.verification.finding",
     "History": "lab.train.history",
     "Momentum": "lab.train.optimizers",
     "Network": "lab.network.network",
@@ -179,6 +186,7 @@ _HOMES = {
     "Rule": "recipes.rules",
     "SGD": "lab.train.optimizers",
     "Spec": "checkpoint.spec",
+    "Verification": "checkpoint.verification.finding",
     "compare": "lab.train.comparison",
     "find_spec": "checkpoint.families.lookup",
     "finish_checkpoint": "checkpoint.checkpoint",
@@ -189,6 +197,7 @@ _HOMES = {
     "probe": "lab.probe.probe",
     "run_extent": "checkpoint.writer",
     "train": "lab.train.train",
+    "verify": "checkpoint.verification.verify",
     "write_checkpoint": "checkpoint.checkpoint",
 }
 _ROOMS = ("data", "linalg", "theory")

@@ -1,4 +1,4 @@
-"""The command ``pyinit``: init, probe, train, info, bench."""
+"""The command ``pyinit``: init, verify, probe, train, info, bench."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from types import FrameType
 from typing import NoReturn, TextIO
 
 from ..errors import PyinitError
-from . import init
+from . import init, verify
 
 __all__ = ["main"]
 
@@ -36,7 +36,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command and return its exit status: 0, 2 for an error, 130 when interrupted.
+    """Run the command and return its exit status: 0, 2 for an error, 130 when interrupted; 1 if files differ
+    from their receipt.
 
     Parameters
     ----------
@@ -45,8 +46,14 @@ def main(argv: list[str] | None = None) -> int:
     """
     argv = sys.argv[1:] if argv is None else argv
     parser = _Parser(prog="pyinit", description="Weights for neural networks, at memory speed.")
-    commands = parser.add_subparsers(dest="command", metavar="{init,probe,train,info,bench}", required=True)
+    commands = parser.add_subparsers(
+        dest="command", metavar="{init,verify,probe,train,info,bench}", required=True
+    )
     init.add_arguments(commands.add_parser("init", help="write a model's weights", description=init.__doc__))
+    verifying = commands.add_parser(
+        "verify", help="compare files with what their receipt says", description=verify.__doc__
+    )
+    verify.add_arguments(verifying)
     probing = commands.add_parser("probe", help="see what initializations do to data, layer by layer")
     if argv[:1] == ["probe"]:
         # what the probe imports takes longer than all of init
@@ -100,6 +107,8 @@ def main(argv: list[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "init":
         return init.execute(arguments)
+    if arguments.command == "verify":
+        return verify.execute(arguments)
     if arguments.command == "probe":
         from . import probe
 

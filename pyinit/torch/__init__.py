@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .materialization.materialization import materialize as materialize
     from .probing.probing import probe as probe
     from .tensor import fill as fill
+    from .verification.verify import verify as verify
 
 __all__ = [
     "accelerate",
@@ -25,6 +26,7 @@ __all__ = [
     "materialize",
     "probe",
     "to_key",
+    "verify",
     "write_checkpoint",
 ]
 
@@ -37,6 +39,7 @@ _HOMES = {
     "materialize": "materialization.materialization",
     "probe": "probing.probing",
     "to_key": "keys",
+    "verify": "verification.verify",
     "write_checkpoint": "checkpoint.checkpoint",
 }
 
