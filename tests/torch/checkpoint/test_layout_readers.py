@@ -125,8 +125,9 @@ def test_transformers_reads_rectangles(tmp_path: Path, name: str, options: dict[
     kind = getattr(transformers, f"{name}ForCausalLM")
     with pit.deferred():
         module = kind(config)
-    pit.write_checkpoint(module, tmp_path, key=3, shard_size=3000, layout="dcp")
+    receipt = pit.write_checkpoint(module, tmp_path, key=3, shard_size=3000, layout="dcp")
     pit.materialize(module, key=3)
+    assert pit.verify(module, receipt).is_same
     read, said = kind.from_pretrained(tmp_path, output_loading_info=True)
     assert not any(said.values()), said
     assert read.state_dict().keys() == module.state_dict().keys()
