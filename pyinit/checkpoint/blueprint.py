@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -102,6 +102,16 @@ class Blueprint:
     def nbytes(self) -> int:
         """Bytes of all tensors."""
         return self.spec.nbytes
+
+    def untied(self) -> Blueprint:
+        """Return it with every tied tensor under each of its names."""
+        spec = self.spec
+        at = {tensor.name: number for number, tensor in enumerate(spec.tensors)}
+        tensors, drafts = [*spec.tensors], [*self.drafts]
+        for alias, owner in spec.ties.items():
+            tensors.append(replace(tensors[at[owner]], name=alias))
+            drafts.append(replace(drafts[at[owner]], name=alias))
+        return replace(self, spec=replace(spec, tensors=tuple(tensors), ties={}), drafts=tuple(drafts))
 
     def table(self) -> Iterator[str]:
         """Yield the lines of a table: each tensor's shape, fans, std, bounds, stream key and bytes."""

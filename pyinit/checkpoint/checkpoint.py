@@ -38,6 +38,7 @@ def write_checkpoint(
     digest: bool = False,
     progress: Progress | None = None,
     engine: Any = None,
+    layout: str = "huggingface",
 ) -> Receipt:
     """Draw a model's tensors and write them as safetensors, block by block, in constant memory.
 
@@ -64,7 +65,8 @@ def write_checkpoint(
     dtype : str, optional
         For all floating tensors; by default the spec's.
     shard_size : int, optional
-        Most bytes of tensors in one file; by default everything is in one.
+        Most bytes of tensors in one file; by default everything is in one. A tensor that is larger has a file
+        of its own, unless the layout cuts it.
     threads : int, optional
         Threads that draw and write.
     overwrite : bool
@@ -72,7 +74,11 @@ def write_checkpoint(
     digest : bool
         Put CRC-32, mean and std of every tensor into the receipt; it takes about as long as drawing them.
     progress : callable, optional
-        Called about ten times a second with (bytes written, bytes in all).
+        Called about ten times a second with (bytes written, bytes in all), for the last time before files get
+        their names: if it raises, nothing is left.
+    layout : str
+        "huggingface" keeps each tensor whole in one file. "dcp" cuts a tensor that is larger than
+        `shard_size` into rectangles, in a directory that torch.distributed.checkpoint reads: see the Notes.
     engine : str or distributed.Client, optional
         What makes the extents, on other machines if need be: "ray", "dask" or a client of Dask. The directory
         must be one that all its workers share. By default threads of this process.
@@ -98,6 +104,26 @@ def write_checkpoint(
     BlockingIOError
         If a living process writes the same files.
 
+    Notes
+    -----
+    Who reads which layout:
+
+    ==========================================================  ===========  =============================
+    reader                                                      huggingface  dcp
+    ==========================================================  ===========  =============================
+    torch.distributed.checkpoint, `HuggingFaceStorageReader`    yes          yes
+    transformers 5, `from_pretrained`                           yes          by the state dict's names
+    transformers 4, vLLM, SGLang                                yes          no
+    orbax, ``checkpoint_layout="safetensors"``                  yes          no: "Duplicate tensor"
+    safetensors' `safe_open`                                    yes          each rectangle as a tensor
+    ==========================================================  ===========  =============================
+
+    `HuggingFaceStorageReader` reads both onto any mesh, however tensors are sharded there, so "dcp" is for
+    single tensors that are too large for one file. It reads all ``.safetensors`` files of the directory, and
+    does not see that one is missing: of this layout, ``init.json`` appears last, so wait for it. A matrix
+    is drawn whole, such as an orthogonal one, is drawn once for every file that holds a part of it.
+    Tied tensors are written under each of their names.
+
     Examples
     --------
     >>> import tempfile, pathlib
@@ -119,6 +145,7 @@ def write_checkpoint(
         digest=digest,
         progress=progress,
         engine=engine,
+        layout=layout,
     )
 
 
@@ -132,10 +159,11 @@ def write_blueprint(
     digest: bool = False,
     progress: Progress | None = None,
     engine: Any = None,
+    layout: str = "huggingface",
 ) -> Receipt:
     """Write what a blueprint decided; the arguments are those of `write_checkpoint`."""
     check_threads(threads)
-    plan = plan_blueprint(blueprint, path, shard_size=shard_size, digest=digest)
+    plan = plan_blueprint(blueprint, path, shard_size=shard_size, digest=digest, layout=layout)
     receipt = write_plan(plan, threads=threads, overwrite=overwrite, progress=progress, engine=engine)
     assert receipt is not None, "one process writes all files"
     return receipt
@@ -189,9 +217,9 @@ def _written(
 
         report(0)
         make(report)
-        receipt = share.publish()
+        # an error of the caller's leaves nothing, so none may come once files have their names
         report(total - before)
-    return receipt
+        return share.publish()
 
 
 def _by_threads(share: Share, threads: int | None, report: Callable[[int], None]) -> None:
@@ -226,6 +254,17 @@ def finish_checkpoint(
         If a process still writes one of them.
     FileExistsError
         If a file exists and `overwrite` is false.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pyinit as pi
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     plan = pi.plan_checkpoint({"w": (64, 32), "b": (64,)}, "normal", path=folder, extent_bytes=5000)
+    ...     results = [pi.run_extent(plan, index) for index in range(len(plan.extents))]
+    ...     receipt = pi.finish_checkpoint(plan, results)
+    >>> list(receipt.to_dict()["files"])
+    ['model.safetensors']
     """
     with Share(plan, overwrite=overwrite, results=results) as share:
         receipt = share.publish()

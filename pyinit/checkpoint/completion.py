@@ -12,7 +12,7 @@ from .parts import Part, assigned
 from .places import target_of
 from .plan import CheckpointPlan
 from .receipt import Receipt
-from .shards import index_content
+from .shards import index_content, index_name
 
 __all__ = ["companions", "incomplete", "is_complete", "receipt_of"]
 
@@ -27,18 +27,18 @@ def receipt_of(plan: CheckpointPlan, done: Mapping[int, Digest | None]) -> Recei
             assert digest is not None, "a plan with a digest has that of every extent"
             sums[extent.tensor].append(digest)
     whole = {name: combined(parts) for name, parts in sums.items()}
-    return Receipt(plan.blueprint, plan.shards, whole, plan.fingerprint)
+    return Receipt(plan.blueprint, plan.shards, whole, plan.fingerprint, plan.layout)
 
 
 def companions(plan: CheckpointPlan, receipt: Receipt) -> Iterator[tuple[str, bytes]]:
     """Yield the small files (name, content) that lie beside those of tensors."""
-    if plan.first:
+    if not plan.is_file:
         spec = plan.blueprint.spec
         yield "init.json", receipt.to_json().encode()
         if spec.config is not None:
             yield "config.json", f"{json.dumps(spec.config, indent=2, ensure_ascii=False)}\n".encode()
         yield from ((name, text.encode()) for name, text in spec.files.items())
-    for name in plan.last:
+    if (name := index_name(plan.stem)) in plan.last:
         yield name, index_content(plan.shards)
 
 

@@ -72,14 +72,17 @@ def cut_extents(shards: Sequence[Shard], extent_bytes: int = EXTENT_BYTES) -> tu
         raise SpecError(f"extent_bytes must be at least 1 byte; got {extent_bytes}. Leave it out for 1 GiB")
     extents: list[Extent] = []
     for file, shard in enumerate(shards):
-        for draft in shard.drafts:
+        for slab in shard.slabs:
+            draft = slab.draft
             itemsize = ITEMSIZE[draft.dtype]
             begin = shard.tensors[draft.name].start
             most = max(extent_bytes // itemsize, draft.content.at_once(draft.shape), 1)
-            for window, shape in contiguous_blocks(draft.shape, most):
+            for window, shape in contiguous_blocks(slab.shape, most):
+                start = tuple(a + b for a, b in zip(slab.start, window.start, strict=True))
                 offset = begin + window.offset * itemsize
-                place = (window.start, shape, file, offset, prod(shape) * itemsize)
-                extents.append(Extent(len(extents), draft.name, *place))
+                extents.append(
+                    Extent(len(extents), draft.name, start, shape, file, offset, prod(shape) * itemsize)
+                )
     return tuple(extents)
 
 

@@ -18,7 +18,7 @@ from .extents import EXTENT_BYTES, Extent, cut_extents
 from .families.lookup import find_spec
 from .locations import Location, Url, location
 from .plan_json import check_said, headed, read_document, text_of
-from .shards import Shard, cut, index_name
+from .shards import HUGGINGFACE, Layout, Shard, cut, index_name
 from .spec import Spec
 
 __all__ = ["CheckpointPlan", "plan_blueprint", "plan_checkpoint"]
@@ -47,6 +47,8 @@ class CheckpointPlan:
         Most bytes of an extent.
     digest : bool
         Whether the receipt holds CRC-32, mean and std of every tensor.
+    layout : Layout
+        How tensors are put into files.
 
     Examples
     --------
@@ -64,6 +66,7 @@ class CheckpointPlan:
     path: Location
     extent_bytes: int = EXTENT_BYTES
     digest: bool = False
+    layout: Layout = HUGGINGFACE
 
     @property
     def is_file(self) -> bool:
@@ -88,19 +91,26 @@ class CheckpointPlan:
     @property
     def first(self) -> tuple[str, ...]:
         """Names of the small files that appear before those of tensors: receipt, configuration, others."""
+        return () if self.layout.is_cut else self._small
+
+    @property
+    def last(self) -> tuple[str, ...]:
+        """Names of what appears last: the index of several files; of rectangles all else, receipt last."""
+        if self.layout.is_cut:
+            # their readers look for no index and cannot see that a file is missing: the receipt tells it
+            return self._small[::-1]
+        return (index_name(self.stem),) if len(self.shards) > 1 else ()
+
+    @property
+    def _small(self) -> tuple[str, ...]:
         if self.is_file:
             return ()
         spec = self.blueprint.spec
         return ("init.json", *(() if spec.config is None else ("config.json",)), *spec.files)
 
     @property
-    def last(self) -> tuple[str, ...]:
-        """Names of what appears last: the index, where there are several files."""
-        return (index_name(self.stem),) if len(self.shards) > 1 else ()
-
-    @property
     def names(self) -> tuple[str, ...]:
-        """All final names, in the order of appearance: who finds the model, or the index, finds all."""
+        """All final names, in the order of appearance: who finds the model, or what is last, finds all."""
         return (*self.first, *(shard.name for shard in self.shards), *self.last)
 
     @cached_property
@@ -148,9 +158,10 @@ class CheckpointPlan:
             version of pyinit: the message names the difference.
         """
         read = read_document(text)
-        shards = tuple(cut(read.blueprint.drafts, read.stem, counts=read.counts))
+        shards = tuple(cut(read.blueprint.drafts, read.stem, read.layout, counts=read.counts))
         extents = cut_extents(shards, read.extent_bytes)
-        plan = cls(read.blueprint, shards, extents, location(read.path), read.extent_bytes, read.digest)
+        place, rest = location(read.path), (read.extent_bytes, read.digest, read.layout)
+        plan = cls(read.blueprint, shards, extents, place, *rest)
         read.check(plan.document, plan.fingerprint)
         return plan
 
@@ -186,12 +197,13 @@ def plan_checkpoint(
     shard_size: int | None = None,
     extent_bytes: int = EXTENT_BYTES,
     digest: bool = False,
+    layout: str = "huggingface",
 ) -> CheckpointPlan:
     """Plan a checkpoint to the byte, and write nothing.
 
     Parameters
     ----------
-    spec, recipes, path, key, dtype, shard_size, digest
+    spec, recipes, path, key, dtype, shard_size, digest, layout
         As `pyinit.write_checkpoint` takes them.
     extent_bytes : int
         Most bytes of an extent; a matrix that is drawn whole stays one. By default 1 GiB.
@@ -215,7 +227,9 @@ def plan_checkpoint(
     """
     model = find_spec(spec) if isinstance(spec, str | os.PathLike) else spec
     blueprint = draw_up(model, recipes, key, dtype)
-    return plan_blueprint(blueprint, path, shard_size=shard_size, extent_bytes=extent_bytes, digest=digest)
+    return plan_blueprint(
+        blueprint, path, shard_size=shard_size, extent_bytes=extent_bytes, digest=digest, layout=layout
+    )
 
 
 def plan_blueprint(
@@ -225,8 +239,15 @@ def plan_blueprint(
     shard_size: int | None = None,
     extent_bytes: int = EXTENT_BYTES,
     digest: bool = False,
+    layout: str = "huggingface",
 ) -> CheckpointPlan:
     """Plan the files and extents of what a blueprint decided, with the arguments of `plan_checkpoint`."""
-    plan = CheckpointPlan(blueprint, (), (), location(path), extent_bytes, digest)
-    shards = tuple(cut(blueprint.drafts, plan.stem, shard_size))
+    plan = CheckpointPlan(blueprint, (), (), location(path), extent_bytes, digest, Layout(layout, shard_size))
+    if plan.layout.is_cut:
+        if plan.is_file:
+            raise SpecError(f"the layout {layout} is a directory of files; got {path}. Name a directory")
+        # who reads it asks for every name of a state dict
+        blueprint = blueprint.untied()
+        plan = replace(plan, blueprint=blueprint)
+    shards = tuple(cut(blueprint.drafts, plan.stem, plan.layout))
     return replace(plan, shards=shards, extents=cut_extents(shards, extent_bytes))

@@ -21,7 +21,7 @@ from .extents import Extent
 from .given import Given
 from .locations import Location
 from .rectangles import Rearranged
-from .shards import Shard
+from .shards import Layout, Shard
 from .spec import Spec, TensorSpec
 
 __all__ = ["HEAD", "Document", "PlanDocument", "check_said", "headed", "read_document", "text_of"]
@@ -66,6 +66,10 @@ class Planned(Protocol):
         """Whether checksums are kept."""
 
     @property
+    def layout(self) -> Layout:
+        """How tensors are put into files."""
+
+    @property
     def is_file(self) -> bool:
         """Whether there is neither configuration nor receipt."""
 
@@ -102,6 +106,9 @@ def _lines(plan: Planned) -> Iterator[str]:
         "key": [blueprint.key.seed, blueprint.key.offset],
         "spec": spec.source,
         "stem": plan.stem,
+        "layout": plan.layout.name,
+        # of whole tensors the numbers in "files" say it
+        "shard_size": plan.layout.shard_size if plan.layout.is_cut else None,
         "receipt": not plan.is_file,
         "digest": plan.digest,
         "extent_bytes": plan.extent_bytes,
@@ -170,6 +177,7 @@ class PlanDocument:
 
     blueprint: Blueprint
     stem: str
+    layout: Layout
     counts: tuple[int, ...]
     path: str
     extent_bytes: int
@@ -192,6 +200,8 @@ _FIELDS = {
     "key",
     "spec",
     "stem",
+    "layout",
+    "shard_size",
     "receipt",
     "digest",
     "extent_bytes",
@@ -240,6 +250,7 @@ def _read(content: Document) -> PlanDocument:
     return PlanDocument(
         blueprint,
         content["stem"],
+        Layout(content["layout"], content["shard_size"]),
         tuple(count for _, count in content["files"].values()),
         content["path"],
         content["extent_bytes"],

@@ -13,7 +13,7 @@ from ..stream.release import version
 from ..stream.strict_json import finite
 from .blueprint import Blueprint
 from .digest import Digest
-from .shards import Shard
+from .shards import HUGGINGFACE, Layout, Shard
 
 __all__ = ["FORMAT", "Receipt"]
 
@@ -35,12 +35,15 @@ class Receipt:
         Checksum of each tensor's bytes, mean and std of its numbers, where they were asked for.
     plan : str
         The fingerprint of the plan.
+    layout : Layout
+        How tensors are put into files.
     """
 
     blueprint: Blueprint
     shards: tuple[Shard, ...]
     digests: Mapping[str, Digest]
     plan: str
+    layout: Layout = HUGGINGFACE
 
     @property
     def crc32(self) -> dict[str, int]:
@@ -72,14 +75,21 @@ class Receipt:
                 )
             ],
             "ties": dict(spec.ties),
+            "layout": self.layout.name,
+            **({"shard_size": self.layout.shard_size} if self.layout.is_cut else {}),
             "files": {shard.name: shard.nbytes for shard in self.shards},
             "tensors": dict(self._tensors()),
         }
 
     def _tensors(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        file_of = {draft.name: shard.name for shard in self.shards for draft in shard.drafts}
+        files: dict[str, list[str]] = {}
+        for shard in self.shards:
+            for draft in shard.drafts:
+                files.setdefault(draft.name, []).append(shard.name)
         for draft in self.blueprint.drafts:
-            entry = {"file": file_of[draft.name], **draft.to_dict()}
+            first, *others = files[draft.name]
+            # the files of a tensor follow each other
+            entry = {"file": first, **({"last_file": others[-1]} if others else {}), **draft.to_dict()}
             if (digest := self.digests.get(draft.name)) is not None:
                 if digest.found is not None:
                     entry["found"] = digest.found.to_dict()

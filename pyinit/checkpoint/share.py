@@ -196,6 +196,9 @@ class Share:
                 refuse_existing(plan, self.target, known)
             if receipt := self._receipt():
                 names = [*plan.first, *names, *plan.last]
+            if plan.layout.is_cut and self._overwrite:
+                # until the receipt appears, nothing there may be taken for complete
+                self.target.remove([plan.last[-1], *obsolete(plan, self.target)])
             self._name(names)
             # where nothing keeps others out, two may have ended at the same time, and both add the same
             if receipt is None and (receipt := self._receipt()):

@@ -39,9 +39,16 @@ def definition_of(spec: str) -> str | None:
 
 
 def blueprint_of(
-    definition: str, recipe: Recipe | tuple[Rule, ...] | None, key: Key, dtype: str | None
+    definition: str,
+    recipe: Recipe | tuple[Rule, ...] | None,
+    key: Key,
+    dtype: str | None,
+    *,
+    by_state: bool = False,
 ) -> Blueprint:
     """Build a model without memory and decide its tensors; a line on stderr says what built it.
+
+    With `by_state` they have the names of its state dict, not those that its library saves.
 
     Raises
     ------
@@ -63,7 +70,8 @@ def blueprint_of(
         ) from None
     module, how = definitions.build(definition)
     print(how, file=sys.stderr)
-    blueprint: Blueprint = blueprints.draw_up(module, recipe, key=key, dtype=dtype, source=definition)
+    options = {"dtype": dtype, "source": definition, "by_state": by_state}
+    blueprint: Blueprint = blueprints.draw_up(module, recipe, key=key, **options)
     return blueprint
 
 

@@ -20,6 +20,7 @@ from ..checkpoint.families.lookup import find_spec
 from ..checkpoint.locations import Location, location
 from ..checkpoint.parts import WHOLE, Part, assigned, part_of_environment
 from ..checkpoint.plan import CheckpointPlan, plan_blueprint
+from ..checkpoint.shards import LAYOUTS, Layout
 from ..checkpoint.share import is_finished
 from ..checkpoint.sizes import readable_size
 from ..checkpoint.spec import Spec
@@ -93,6 +94,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="split into files of at most this size, such as 5GB, the default with --part, --finish or "
         "--engine",
+    )
+    parser.add_argument(
+        "--layout",
+        choices=LAYOUTS,
+        help="; ".join(f"{name}: {said}" for name, said in LAYOUTS.items()) + " (default: huggingface)",
     )
     parser.add_argument(
         "--part",
@@ -172,7 +178,7 @@ def _planned(arguments: argparse.Namespace) -> CheckpointPlan:
     """Return the plan of the arguments, or the one that SPEC is a file of."""
     out: Location | None = None if arguments.out is None else location(arguments.out)
     if (text := _text_of_plan(arguments.spec)) is not None:
-        for name in ("recipe", "dtype", "seed", "shard_size", "digest"):
+        for name in ("recipe", "dtype", "seed", "shard_size", "layout", "digest"):
             if getattr(arguments, name):
                 option = f"--{name.replace('_', '-')}"
                 raise ArgumentError(
@@ -187,7 +193,8 @@ def _planned(arguments: argparse.Namespace) -> CheckpointPlan:
     blueprint = _blueprint(arguments)
     is_divided = arguments.part is not None or arguments.finish or arguments.engine is not None
     shard_size = arguments.shard_size or (PART_FILE_BYTES if is_divided else None)
-    return plan_blueprint(blueprint, out or Path(), shard_size=shard_size, digest=arguments.digest)
+    layout, digest = arguments.layout or "huggingface", arguments.digest
+    return plan_blueprint(blueprint, out or Path(), shard_size=shard_size, digest=digest, layout=layout)
 
 
 def _text_of_plan(spec: str) -> bytes | None:
@@ -255,7 +262,7 @@ def _written(plan: CheckpointPlan, part: Part, arguments: argparse.Namespace, am
     before = first[0] - sum(len(shard.header) for shard in shards) if first else total
     if before:
         print(f"{readable_size(before)} of it were there already")
-    elements = sum(math.prod(draft.shape) for shard in shards for draft in shard.drafts)
+    elements = sum(math.prod(slab.shape) for shard in shards for slab in shard.slabs)
     speed, rate = (total - before) / seconds / 1e9, elements * (1 - before / total) / seconds / 1e9
     memory = f"peak memory{' of this process' if arguments.engine else ''} {readable_size(peak_memory())}"
     print(f"{seconds:.2f} s, {speed:.2f} GB/s, {rate:.3f} Gparam/s, {memory}")
@@ -269,7 +276,9 @@ def _blueprint(arguments: argparse.Namespace) -> Blueprint:
     recipes = None if arguments.recipe is None else recipes_of(arguments.recipe, spec)
     if spec is not None:
         return draw_up(spec, recipes, key(arguments.seed or 0), arguments.dtype)
-    return blueprint_of(str(definition), recipes, key(arguments.seed or 0), arguments.dtype)
+    by_state = arguments.layout is not None and Layout(arguments.layout).is_cut
+    root = key(arguments.seed or 0)
+    return blueprint_of(str(definition), recipes, root, arguments.dtype, by_state=by_state)
 
 
 def recipes_of(text: str, spec: Spec | None) -> Recipe | tuple[Rule, ...]:

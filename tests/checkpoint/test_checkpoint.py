@@ -269,13 +269,24 @@ def test_progress_grows_to_the_whole(tmp_path: Path) -> None:
     assert receipt.nbytes == (tmp_path / "m.safetensors").stat().st_size
 
 
-def test_an_error_in_the_callers_progress_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("when", ["first", "last"])
+def test_an_error_in_the_callers_progress_leaves_nothing(tmp_path: Path, when: str) -> None:
     def fail(done: int, total: int) -> None:
-        raise RuntimeError("stop")
+        # the last call comes before files get their names
+        if when == "first" or done == total:
+            raise RuntimeError("stop")
 
     with pytest.raises(RuntimeError, match="stop"):
         write_checkpoint(SPEC, RULES, key=7, path=tmp_path / "m.safetensors", progress=fail)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_progress_is_never_called_once_a_file_has_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    seen: list[bool] = []
+    write_checkpoint(SPEC, RULES, key=7, path=path, progress=lambda done, total: seen.append(path.exists()))
+    assert not any(seen)
+    assert path.exists()
 
 
 @pytest.mark.parametrize(

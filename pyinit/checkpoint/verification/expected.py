@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -20,7 +20,7 @@ from ..blueprint import Draft
 from ..contents import Content, Drawn, Unread, content_from_dict
 from ..plan import CheckpointPlan
 from ..receipt import FORMAT, Receipt
-from ..shards import Shard, cut
+from ..shards import HUGGINGFACE, Layout, Shard, cut
 
 __all__ = ["Expected", "expected_of", "read_expected"]
 
@@ -45,6 +45,8 @@ class Expected:
         Names that share another tensor -> its name.
     crc32 : mapping of str to int
         Checksums of tensors, where they are known.
+    layout : Layout
+        How tensors were put into files.
     """
 
     source: str
@@ -53,10 +55,13 @@ class Expected:
     shards: tuple[Shard, ...]
     ties: Mapping[str, str]
     crc32: Mapping[str, int] = field(default_factory=dict)
+    layout: Layout = HUGGINGFACE
 
     @property
     def stem(self) -> str:
         """What the names of the files begin with."""
+        if self.layout.is_cut:
+            return "model"
         match = _NAMED.fullmatch(self.shards[0].name) if self.shards else None
         return "model" if match is None else match[1]
 
@@ -66,7 +71,8 @@ def expected_of(plan: CheckpointPlan | Receipt) -> Expected:
     blueprint = plan.blueprint
     sums = plan.crc32 if isinstance(plan, Receipt) else {}
     spec = blueprint.spec
-    return Expected(spec.source, blueprint.key, blueprint.drafts, plan.shards, dict(spec.ties), sums)
+    drafts, ties = blueprint.drafts, dict(spec.ties)
+    return Expected(spec.source, blueprint.key, drafts, plan.shards, ties, sums, plan.layout)
 
 
 def read_expected(text: str | bytes, where: str) -> Expected:
@@ -110,10 +116,23 @@ def read_expected(text: str | bytes, where: str) -> Expected:
 def _read(content: Mapping[str, Any], where: str) -> Expected:
     tensors: Mapping[str, Mapping[str, Any]] = content["tensors"]
     drafts = tuple(_draft(name, entry, where) for name, entry in tensors.items())
+    layout = Layout(content["layout"], content.get("shard_size"))
+    names: Mapping[str, int] = content["files"]
+    shards = tuple(cut(drafts, "model", layout)) if layout.is_cut else _whole(drafts, tensors, names, where)
+    if {shard.name: shard.nbytes for shard in shards} != dict(names):
+        raise FormatError(f"{where}: the files are not those of its tensors; the receipt was changed")
+    sums = {name: int(crc, 16) for name, entry in tensors.items() if (crc := _checksum(entry)) is not None}
+    key = Key(*content["key"])
+    return Expected(content["spec"], key, drafts, shards, content["ties"], sums, layout)
+
+
+def _whole(
+    drafts: Sequence[Draft], tensors: Mapping[str, Mapping[str, Any]], names: Mapping[str, int], where: str
+) -> tuple[Shard, ...]:
+    """Return the files of whole tensors."""
     files = [
         (name, len(list(group))) for name, group in groupby(tensors.values(), lambda entry: entry["file"])
     ]
-    names: Mapping[str, int] = content["files"]
     if [name for name, _ in files] != [name for name in names if name in dict(files)]:
         raise FormatError(
             f"{where}: the tensors are not in the order of their files; the receipt was changed"
@@ -122,11 +141,7 @@ def _read(content: Mapping[str, Any], where: str) -> Expected:
     match = _NAMED.fullmatch(next(iter(names)))
     if match is None:
         raise FormatError(f"{where}: {shown(next(iter(names)))} is no name of a file of tensors")
-    shards = tuple(cut(drafts, match[1], counts=counts))
-    if {shard.name: shard.nbytes for shard in shards} != dict(names):
-        raise FormatError(f"{where}: the files are not those of its tensors; the receipt was changed")
-    sums = {name: int(crc, 16) for name, entry in tensors.items() if (crc := _checksum(entry)) is not None}
-    return Expected(content["spec"], Key(*content["key"]), drafts, shards, content["ties"], sums)
+    return tuple(cut(drafts, match[1], counts=counts))
 
 
 def _checksum(entry: Mapping[str, Any]) -> str | None:

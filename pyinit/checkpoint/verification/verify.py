@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 
@@ -37,23 +36,51 @@ _RECEIPT = "init.json"
 
 @dataclass(frozen=True, eq=False)
 class _InFile:
-    """A tensor in a file."""
+    """A tensor in a file, or in rectangles in several."""
 
-    place: Located
+    places: tuple[Located, ...]
     reader: Reader
-    is_whole: ClassVar[bool] = True
 
     @property
     def draft(self) -> Draft:
-        return self.place.draft
+        return self.places[0].slab.draft
 
     @property
     def file(self) -> str:
-        return self.place.file
+        return self.places[0].file
+
+    @property
+    def is_whole(self) -> bool:
+        return sum(place.slab.nbytes for place in self.places) == self.draft.nbytes
+
+    def blocks(self, sample: Sample) -> Iterator[Block]:
+        for place in self.places:
+            for inner, extent in sample.blocks(self.draft, place.slab.shape):
+                start = tuple(a + b for a, b in zip(place.slab.start, inner.start, strict=True))
+                yield Block(self, Window(start, self.draft.shape), extent)
+
+    def file_of(self, block: Block | None) -> str:
+        """Return the file that a block begins in."""
+        first = 0 if block is None else self._byte(block.window)
+        return next((place.file for place in self.places if first < self._ends(place)), self.file)
 
     def read(self, window: Window, extent: Shape, out: Bytes) -> None:
-        offset = self.place.offset + window.offset * ITEMSIZE[self.draft.dtype]
-        self.reader.read(self.place.file, offset, out.data)
+        """Read a range of the tensor's bytes, which may lie in several files."""
+        first, stop = self._byte(window), self._byte(window) + len(out)
+        for place in self.places:
+            end = self._ends(place)
+            start = end - place.slab.nbytes
+            low, high = max(first, start), min(stop, end)
+            if low < high:
+                part = out[low - first : high - first]
+                self.reader.read(place.file, place.offset + low - start, part.data)
+
+    def _byte(self, window: Window) -> int:
+        return window.offset * ITEMSIZE[self.draft.dtype]
+
+    def _ends(self, place: Located) -> int:
+        """Return the byte of the tensor after a rectangle, which is one range of bytes."""
+        return self._byte(Window(place.slab.start, self.draft.shape)) + place.slab.nbytes
 
 
 def verify(
@@ -197,21 +224,23 @@ def _verified(
     if is_alone:
         # what else lies there is not asked
         findings = [each for each in findings if each.kind not in ("extra_file", "index")]
-    tensors = [_InFile(each, reader) for each in places]
+    of: dict[str, list[Located]] = {}
+    for each in places:
+        of.setdefault(each.slab.draft.name, []).append(each)
+    tensors = [_InFile(tuple(parts), reader) for parts in of.values()]
 
     def blocks() -> Iterator[Block]:
         for held in tensors:
-            for window, extent in sample.blocks(held.draft):
-                yield Block(held, window, extent)
+            yield from held.blocks(sample)
 
     total = sum(block.nbytes for block in blocks())
     tallies = compare(blocks(), threads=threads, total=total, progress=progress)
     diagnosis = Diagnosis(expected)
     more = [finding_of(tally, diagnosis, expected) for tally in tallies]
-    for each in findings:
-        if each.kind == "dtype":
-            each = _with_values(each, expected, reader)
-        more.append(each)
+    for number, (finding, tally) in enumerate(zip(more, tallies, strict=True)):
+        if finding is not None and isinstance(tally.held, _InFile):
+            more[number] = replace(finding, file=tally.held.file_of(tally.block))
+    more += [_with_values(each, reader) if each.kind == "dtype" else each for each in findings]
     return summed_up(expected, place, tallies, more, {held.draft.name: held.draft for held in tensors})
 
 
@@ -265,14 +294,15 @@ def finding_of(tally: Tally, diagnosis: Diagnosis, expected: Expected) -> Findin
     return Finding("checksum", draft.name, file, {"found": f"{found:08x}", "expected": f"{written:08x}"})
 
 
-def _with_values(finding: Finding, expected: Expected, reader: Reader) -> Finding:
+def _with_values(finding: Finding, reader: Reader) -> Finding:
     """Return a finding of another dtype that says whether the values are those written, converted."""
     facts = dict(finding.facts)
-    start, to = facts.pop("start"), facts["found"]
-    draft = next(each for each in expected.drafts if each.name == finding.tensor)
-    if draft.dtype in FLOATS and to in FLOATS and draft.nbytes and finding.file is not None:
+    start, slab, to = facts.pop("start"), facts.pop("slab"), facts["found"]
+    draft = slab.draft
+    if draft.dtype in FLOATS and to in FLOATS and slab.nbytes and finding.file is not None:
         most = max(BLOCK_BYTES // 8, draft.content.at_once(draft.shape))
-        window, extent = next(contiguous_blocks(draft.shape, most))
+        _, extent = next(contiguous_blocks(slab.shape, most))
+        window = Window(slab.start, draft.shape)
         made = np.empty(prod(extent) * ITEMSIZE[draft.dtype], np.uint8)
         found = np.empty(prod(extent) * ITEMSIZE[to], np.uint8)
         with suppress(PyinitError, OSError):

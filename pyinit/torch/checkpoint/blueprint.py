@@ -40,6 +40,7 @@ def draw_up(
     key: int | Key,
     dtype: str | torch.dtype | None = None,
     source: str | None = None,
+    by_state: bool = False,
 ) -> Blueprint:
     """Decide every tensor that the files of a module hold; nothing is computed.
 
@@ -51,6 +52,9 @@ def draw_up(
         As `pyinit.torch.write_checkpoint` takes them.
     source : str, optional
         What the module comes from, for the receipt; by default its class.
+    by_state : bool
+        Whether the files have the names of the state dict, as distributed checkpoints do; by default those
+        that the module's library saves.
 
     Returns
     -------
@@ -68,7 +72,7 @@ def draw_up(
     cast = None if dtype is None else str(dtype).removeprefix("torch.")
     definition = Definition(type(module).__qualname__ if source is None else source, cast, _said(asked))
     with in_dtype(module, dtype):
-        return _drawn_up(module, asked, root, definition)
+        return _drawn_up(module, asked, root, definition, by_state)
 
 
 def _said(asked: Recipe | tuple[Rule, ...] | None) -> str | None:
@@ -83,7 +87,11 @@ def _said(asked: Recipe | tuple[Rule, ...] | None) -> str | None:
 
 
 def _drawn_up(
-    module: torch.nn.Module, asked: Recipe | tuple[Rule, ...] | None, root: Key, definition: Definition
+    module: torch.nn.Module,
+    asked: Recipe | tuple[Rule, ...] | None,
+    root: Key,
+    definition: Definition,
+    by_state: bool,
 ) -> Blueprint:
     recorded = decided(module, asked)
     # recorded once more, transformers' marks would hide what begins
@@ -98,7 +106,7 @@ def _drawn_up(
             )
     # of tied tensors all have what was recorded of the first
     of = {name: recorded.get(names[id(tensor)]) for name, tensor in state.items()}
-    saving = saving_of(module)
+    saving = saving_of(module, by_state=by_state)
     kept = Kept()
     contents: dict[str, tuple[Content, Recipe | None]] = {}
     for name in saving.following.tensors:

@@ -9,6 +9,7 @@ import torch
 
 from ...checkpoint.checkpoint import write_blueprint
 from ...checkpoint.receipt import Receipt
+from ...checkpoint.shards import Layout
 from ...checkpoint.writer import Progress
 from ...stream.key import Key
 from ..materialization.deciding import Recipes
@@ -30,6 +31,7 @@ def write_checkpoint(
     digest: bool = False,
     progress: Progress | None = None,
     engine: Any = None,
+    layout: str = "huggingface",
 ) -> Receipt:
     """Write a module's own initialization as safetensors without making the module: memory stays constant.
 
@@ -67,6 +69,12 @@ def write_checkpoint(
     engine : str or distributed.Client, optional
         As `pyinit.write_checkpoint` takes it. Workers have no module: where a tensor is computed from others,
         it is refused by name.
+    layout : str
+        "huggingface" keeps each tensor whole in one file, as transformers needs it. "dcp" cuts a tensor that
+        is larger than `shard_size` into rectangles, in a directory that torch.distributed.checkpoint reads
+        onto any mesh, with ``HuggingFaceStorageReader``, and transformers 5: see `pyinit.write_checkpoint`.
+        Tensors then have the names of the module's state dict, a tied one each of its names, also where
+        ``save_pretrained`` has others.
 
     Returns
     -------
@@ -107,8 +115,9 @@ def write_checkpoint(
     ...     file.stat().st_size == receipt.nbytes
     True
     """
+    by_state = Layout(layout, shard_size).is_cut
     return write_blueprint(
-        draw_up(module, recipe, key=key, dtype=dtype),
+        draw_up(module, recipe, key=key, dtype=dtype, by_state=by_state),
         path,
         shard_size=shard_size,
         threads=threads,
@@ -116,4 +125,5 @@ def write_checkpoint(
         digest=digest,
         progress=progress,
         engine=engine,
+        layout=layout,
     )

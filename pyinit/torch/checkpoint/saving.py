@@ -1,7 +1,8 @@
 """What the library of a module writes of it: under which names, which tied tensors once, with which files.
 
 Of a transformers model that is what its `save_pretrained` does, and its own functions say so, given tensors
-without memory; of others, the whole state dict, which ``load_state_dict`` asks for.
+without memory; of others, the whole state dict, which ``load_state_dict`` asks for. A distributed checkpoint
+is the state dict of any model: transformers, too, reads it by these names.
 """
 
 from __future__ import annotations
@@ -72,13 +73,15 @@ def state_of(module: torch.nn.Module) -> Tensors:
     return {names[name]: value for name, value in state.items()}
 
 
-def saving_of(module: torch.nn.Module) -> Saving:
+def saving_of(module: torch.nn.Module, *, by_state: bool = False) -> Saving:
     """Return what is written of a module.
 
     Parameters
     ----------
     module : torch.nn.Module
         On the meta device, without wrappers around the whole.
+    by_state : bool
+        Whether tensors have the names of the state dict, all of them, whatever the library saves.
 
     Raises
     ------
@@ -86,9 +89,12 @@ def saving_of(module: torch.nn.Module) -> Saving:
         If the library's own way to save a tensor cannot be followed. The message names it.
     """
     state = state_of(module)
-    if is_pretrained(module):
+    if is_pretrained(module) and not by_state:
         return _of_transformers(module, state)
     following = Following({name: (tuple(value.shape), value.dtype) for name, value in state.items()})
+    if is_pretrained(module):
+        files = _transformers_files(module)
+        return Saving(following.tensors, {}, following, json.loads(files.pop("config.json")), files)
     config = _timm_config(module) if type(module).__module__.partition(".")[0] == "timm" else None
     return Saving(following.tensors, {}, following, config)
 

@@ -148,6 +148,7 @@ class _Looking:
         self._state = _state_of(module)
         self._expected = expected
         self._is_followed = True
+        self._by_state = expected.layout.is_cut
         self._saving = self._saved(module)
         self._sources: set[str] = set()
         for draft in expected.drafts:
@@ -169,7 +170,7 @@ class _Looking:
             return None
         self._is_followed = all(map(is_whole_here, self._state.values()))
         try:
-            return saving_of(inner) if self._is_followed else None
+            return saving_of(inner, by_state=self._by_state) if self._is_followed else None
         except PyinitError:
             self._is_followed = False
             return None
