@@ -17,6 +17,7 @@ from ..recipes.rules import CONVENTIONS, Rule, fitted, is_one_recipe, rules_of
 from ..stream.key import Key, as_key
 from ..stream.plan import Plan
 from .contents import Content, Copied, Drawn, Filled
+from .rectangles import Rearranged
 from .spec import Spec, TensorSpec
 from .spec_json import spec_from_shapes
 
@@ -52,8 +53,8 @@ class Draft:
 
     @property
     def plan(self) -> Plan | None:
-        """The numbers of what is drawn; None for other contents."""
-        return self.content.plan if isinstance(self.content, Drawn) else None
+        """The numbers of what is drawn, also as a part of another tensor; None for other contents."""
+        return self.content.plan if isinstance(self.content, Drawn | Rearranged) else None
 
     @property
     def zero_rows(self) -> tuple[int, ...]:
@@ -76,6 +77,8 @@ class Draft:
             content["gain"], content["std"] = self.plan.gain, self.plan.std
             content["bounds"] = None if self.plan.bounds is None else list(self.plan.bounds)
         content["key"] = [self.key.seed, self.key.offset]
+        if isinstance(self.content, Rearranged):
+            content.update(self.content.to_dict())
         return content
 
 
@@ -238,6 +241,12 @@ def _fans(tensor: TensorSpec, plan: Plan | None) -> tuple[float, float] | None:
         raise type(error)(f"tensor '{tensor.name}': {error}") from None
 
 
+def _aside(draft: Draft) -> str:
+    if draft.plan is not None and isinstance(draft.content, Rearranged):
+        return " (part of another)"
+    return " (zero rows)" if draft.zero_rows else ""
+
+
 def _row(draft: Draft) -> tuple[str, ...]:
     fan_in, fan_out = draft.fans or ("-", "-")
     std, bounds = "-", "-"
@@ -252,7 +261,7 @@ def _row(draft: Draft) -> tuple[str, ...]:
         draft.name,
         "x".join(map(str, draft.shape)) or "scalar",
         draft.dtype,
-        distribution + (" (zero rows)" if draft.zero_rows else ""),
+        distribution + _aside(draft),
         str(fan_in),
         str(fan_out),
         std,

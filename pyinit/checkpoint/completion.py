@@ -32,10 +32,11 @@ def receipt_of(plan: CheckpointPlan, done: Mapping[int, int | None]) -> Receipt:
 def companions(plan: CheckpointPlan, receipt: Receipt) -> Iterator[tuple[str, bytes]]:
     """Yield the small files (name, content) that lie beside those of tensors."""
     if plan.first:
-        yield plan.first[0], receipt.to_json().encode()
-    if len(plan.first) > 1:
-        config = json.dumps(plan.blueprint.spec.config, indent=2, ensure_ascii=False)
-        yield plan.first[1], f"{config}\n".encode()
+        spec = plan.blueprint.spec
+        yield "init.json", receipt.to_json().encode()
+        if spec.config is not None:
+            yield "config.json", f"{json.dumps(spec.config, indent=2, ensure_ascii=False)}\n".encode()
+        yield from ((name, text.encode()) for name, text in spec.files.items())
     for name in plan.last:
         yield name, index_content(plan.shards)
 

@@ -87,10 +87,11 @@ class CheckpointPlan:
 
     @property
     def first(self) -> tuple[str, ...]:
-        """Names of the small files that appear before those of tensors: the receipt, the configuration."""
+        """Names of the small files that appear before those of tensors: receipt, configuration, others."""
         if self.is_file:
             return ()
-        return ("init.json",) if self.blueprint.spec.config is None else ("init.json", "config.json")
+        spec = self.blueprint.spec
+        return ("init.json", *(() if spec.config is None else ("config.json",)), *spec.files)
 
     @property
     def last(self) -> tuple[str, ...]:

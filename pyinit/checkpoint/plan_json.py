@@ -16,9 +16,11 @@ from ..stream.key import STREAM_VERSION, Key
 from ..stream.release import version
 from ..stream.strict_json import parsed, shown
 from .blueprint import Blueprint, Draft
-from .contents import Drawn, content_from_dict
+from .contents import READERS, Drawn, content_from_dict
 from .differences import Document, difference
 from .extents import Extent
+from .given import Given
+from .rectangles import Rearranged
 from .shards import Shard
 from .spec import Spec, TensorSpec
 
@@ -29,6 +31,9 @@ _FORMAT = 1
 
 #: The fields of a text that do not decide a byte.
 HEAD = ("pyinit", "path", "fingerprint")
+
+# contents that lie on those of `contents`
+READERS.update({Given.kind: Given.read, Rearranged.kind: Rearranged.read})
 
 # what a tensor's use adds to its shape, where it differs from these
 _USE = {
@@ -102,6 +107,7 @@ def _lines(plan: Planned) -> Iterator[str]:
         "extent_bytes": plan.extent_bytes,
         # as text, so that config.json keeps the order of its fields and numbers such as Infinity
         "config": None if spec.config is None else json.dumps(spec.config, ensure_ascii=False),
+        "texts": dict(spec.files),
         "ties": dict(spec.ties),
     }
     yield "{\n"
@@ -190,7 +196,7 @@ _FIELDS = {
     "digest",
     "extent_bytes",
 }
-_FIELDS |= {"config", "ties", "rules", "tensors", "files", "extents"}
+_FIELDS |= {"config", "texts", "ties", "rules", "tensors", "files", "extents"}
 
 
 def read_document(text: str | bytes) -> PlanDocument:
@@ -227,7 +233,8 @@ def read_document(text: str | bytes) -> PlanDocument:
 def _read(content: Document) -> PlanDocument:
     pairs = [_tensor(name, entry) for name, entry in content["tensors"].items()]
     config = None if content["config"] is None else json.loads(content["config"])
-    spec = Spec(content["spec"], tuple(tensor for tensor, _ in pairs), content["ties"], config)
+    tensors = tuple(tensor for tensor, _ in pairs)
+    spec = Spec(content["spec"], tensors, content["ties"], config, files=content["texts"])
     rules = rules_from_json(content["rules"], (), "the plan's rules") if content["rules"] else ()
     blueprint = Blueprint(spec, rules, Key(*content["key"]), tuple(draft for _, draft in pairs))
     return PlanDocument(

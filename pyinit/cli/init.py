@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
-from ..checkpoint.blueprint import draw_up
+from ..checkpoint.blueprint import Blueprint, draw_up
 from ..checkpoint.checkpoint import finish_checkpoint, write_plan
 from ..checkpoint.completion import is_complete
 from ..checkpoint.families.builtin import BUILTIN
@@ -29,6 +29,7 @@ from ..recipes.rules_json import rules_from_json
 from ..stream.dtypes import FLOATS
 from ..stream.key import key
 from ..stream.strict_json import parsed
+from .definition import blueprint_of, definition_of, learn_to_rebuild, without_default
 from .meter import Meter, peak_memory
 
 __all__ = ["add_arguments", "execute", "recipes_of", "seed_of", "size"]
@@ -65,7 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SPEC",
         help=f"a built-in model ({', '.join(BUILTIN)}), a config.json or a directory with one, "
         "a .safetensors file or its index (same names, shapes and dtypes, new values), a plain JSON spec, "
-        "or a plan that --plan wrote",
+        "or a plan that --plan wrote; with torch and their libraries also the config.json of any model of "
+        "transformers, timm:NAME, and package.module:function, which returns a torch.nn.Module",
     )
     parser.add_argument(
         "--out",
@@ -153,13 +155,13 @@ def _planned(arguments: argparse.Namespace) -> CheckpointPlan:
                 raise ArgumentError(
                     f"{arguments.spec} is a plan, which decides {option} already; leave it out"
                 )
+        if b'"kind": "computed"' in text:
+            learn_to_rebuild()
         plan = CheckpointPlan.from_json(text)
         return plan if out is None else plan.at(out)
     if out is None and not arguments.dry_run:
         raise RecipeError("init needs --out DIR, where to write; or --dry-run to see the plan")
-    spec = find_spec(arguments.spec)
-    recipes = None if arguments.recipe is None else recipes_of(arguments.recipe, spec)
-    blueprint = draw_up(spec, recipes, key(arguments.seed or 0), arguments.dtype)
+    blueprint = _blueprint(arguments)
     is_divided = arguments.part is not None or arguments.finish
     shard_size = arguments.shard_size or (PART_FILE_BYTES if is_divided else None)
     return plan_blueprint(blueprint, out or Path(), shard_size=shard_size, digest=arguments.digest)
@@ -238,8 +240,21 @@ def _written(plan: CheckpointPlan, part: Part, arguments: argparse.Namespace, am
     return receipt is not None or is_complete(plan)
 
 
-def recipes_of(text: str, spec: Spec) -> Recipe | tuple[Rule, ...]:
-    """Return what ``--recipe`` names for a model: one recipe, or a list of rules."""
+def _blueprint(arguments: argparse.Namespace) -> Blueprint:
+    """Decide the model: by pyinit's own knowledge of it, or by building it with torch."""
+    definition = definition_of(arguments.spec)
+    spec = find_spec(arguments.spec) if definition is None else None
+    recipes = None if arguments.recipe is None else recipes_of(arguments.recipe, spec)
+    if spec is not None:
+        return draw_up(spec, recipes, key(arguments.seed or 0), arguments.dtype)
+    return blueprint_of(str(definition), recipes, key(arguments.seed or 0), arguments.dtype)
+
+
+def recipes_of(text: str, spec: Spec | None) -> Recipe | tuple[Rule, ...]:
+    """Return what ``--recipe`` names for a model: one recipe, or a list of rules.
+
+    A model without a spec is a module: its "default", what it does where no rule matches, stands last.
+    """
     content: object = text
     where = "--recipe"
     if text.lstrip().startswith(("{", "[")):
@@ -249,6 +264,9 @@ def recipes_of(text: str, spec: Spec) -> Recipe | tuple[Rule, ...]:
             raise RecipeError(f"--recipe: there is no file '{text}'; name a recipe or a JSON file of rules")
         where = text
         content = parsed(Path(text).read_bytes(), where, RecipeError)
+    if isinstance(content, list) and spec is None:
+        return rules_from_json(without_default(content, where), (), where)
     if isinstance(content, list):
+        assert spec is not None
         return rules_from_json(content, spec.rules if spec.rules is not None else CONVENTIONS, where)
     return from_dict(content)
