@@ -68,6 +68,9 @@ if TYPE_CHECKING:
     from .checkpoint.checkpoint import finish_checkpoint as finish_checkpoint
     from .checkpoint.checkpoint import write_checkpoint as write_checkpoint
     from .checkpoint.families.lookup import find_spec as find_spec
+    from .checkpoint.lint.finding import Finding as Finding
+    from .checkpoint.lint.finding import Findings as Findings
+    from .checkpoint.lint.lint import lint as lint
     from .checkpoint.plan import CheckpointPlan as CheckpointPlan
     from .checkpoint.plan import plan_checkpoint as plan_checkpoint
     from .checkpoint.spec import Spec as Spec
@@ -144,6 +147,7 @@ __all__ = [
     "lecun_normal",
     "lecun_uniform",
     "linalg",
+    "lint",
     "mlp",
     "normal",
     "ones",
@@ -172,6 +176,8 @@ _HOMES = {
     "CheckpointPlan": "checkpoint.plan",
     "Comparison": "lab.train.comparison",
     "Dense": "lab.network.dense",
+    "Finding": "checkpoint.lint.finding",
+    "Findings": "checkpoint.lint.finding",
     "History": "lab.train.history",
     "Momentum": "lab.train.optimizers",
     "Network": "lab.network.network",
@@ -184,6 +190,7 @@ _HOMES = {
     "finish_checkpoint": "checkpoint.checkpoint",
     "gain": "theory.gain",
     "init_params": "recipes.parameters",
+    "lint": "checkpoint.lint.lint",
     "mlp": "lab.network.network",
     "plan_checkpoint": "checkpoint.plan",
     "probe": "lab.probe.probe",
