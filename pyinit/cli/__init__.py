@@ -36,7 +36,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command and return its exit status: 0, 1 for what lint finds, 2 for an error, 130 if interrupted.
+    """Run the command and return its exit status: 0, 1 if lint finds a fault, 2 for an error, 130 if stopped.
 
     Parameters
     ----------

@@ -25,9 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "spec",
         metavar="SPEC",
-        help=f"a built-in model ({', '.join(BUILTIN)}), a config.json or a directory with one, a plan, a receipt "
-        "(init.json, or the directory that holds it), a plain JSON spec, a .safetensors file or its index; "
-        "timm:NAME; or package.module:function, which returns a torch.nn.Module",
+        help=f"a built-in model ({', '.join(BUILTIN)}), a config.json or a directory with one, a plan, a "
+        "receipt (init.json, or the directory that holds it), a plain JSON spec, a .safetensors file or its "
+        "index; timm:NAME; or package.module:function, which returns a torch.nn.Module",
     )
     parser.add_argument(
         "--recipe",

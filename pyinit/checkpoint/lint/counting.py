@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ...recipes.orthogonal import Orthogonal
 from ...recipes.scaling import VarianceScaling
 from .finding import Finding
+from .sentences import Numbers
 from .subject import Seen, Subject
 
 __all__ = ["shard_fans", "wrong_fans"]
@@ -51,7 +52,7 @@ def wrong_fans(subject: Subject) -> Iterator[Finding]:
             continue
         if (found := _of_recipe(tensor, std) or _of_number(tensor, std)) is not None:
             case, gain, counted, fan = found
-            numbers = {
+            numbers: Numbers = {
                 "std": _digits(std),
                 "gain": _digits(gain),
                 "counted": _digits(counted),
@@ -77,8 +78,13 @@ def shard_fans(subject: Subject) -> Iterator[Finding]:
             for axes, fan in ((ins, fan_in), (outs, fan_out)):
                 gain = _gain_of_recipe(tensor, std, fan) or _explained(tensor, std, fan)
                 if axis in axes and gain is not None:
-                    numbers = {"said": tensor.split.said, "axis": axis, "std": _digits(std)}
-                    numbers |= {"gain": _digits(gain), "fan": fan}
+                    numbers: Numbers = {
+                        "said": tensor.split.said,
+                        "axis": axis,
+                        "std": _digits(std),
+                        "gain": _digits(gain),
+                        "fan": fan,
+                    }
                     yield Finding("shard fan", "warning", (tensor.name,), numbers, "said")
                     break
             continue
@@ -89,8 +95,14 @@ def shard_fans(subject: Subject) -> Iterator[Finding]:
         for fan, parts in ((fan, parts) for fan in (fan_in, fan_out) for parts in _PARTS):
             gain = None if fan % parts else _explained(tensor, std, fan / parts)
             if gain is not None:
-                numbers = {"std": _digits(std), "gain": _digits(gain), "fan": fan, "parts": parts}
-                numbers |= {"counted": fan / parts, "right": _digits(gain / math.sqrt(fan))}
+                numbers = {
+                    "std": _digits(std),
+                    "gain": _digits(gain),
+                    "fan": fan,
+                    "parts": parts,
+                    "counted": fan / parts,
+                    "right": _digits(gain / math.sqrt(fan)),
+                }
                 yield Finding("shard fan", "info", (tensor.name,), numbers, "number")
                 break
 

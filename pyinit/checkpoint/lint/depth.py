@@ -17,6 +17,7 @@ from ...theory.edge import critical
 from ...theory.moments import second_moment
 from .finding import Finding
 from .folding import pattern_of
+from .sentences import Numbers
 from .subject import Link, Seen, Subject
 
 __all__ = ["saturations", "unscaled_residuals", "zeros_in_series"]
@@ -93,7 +94,7 @@ def _is_zero_bias(subject: Subject, name: str | None) -> bool:
 
 
 def _keeps_zero(phi: Any) -> bool:
-    """Return whether an activation makes zero of zero; of one that is not known nothing is said."""
+    """Return whether an activation makes zero of zero, which of one that is not known nobody can say."""
     return phi is not None and abs(float(activation(phi).value(np.zeros(1))[0])) < 1e-12
 
 
@@ -107,7 +108,7 @@ def _of_config(subject: Subject) -> Any:
 
 
 def unscaled_residuals(subject: Subject) -> Iterator[Finding]:
-    """Find deep models, normalized before each branch, whose branches' last projections are as wide as all."""
+    """Find deep models, normalized before each branch, whose branches end as wide as they begin."""
     blocks: dict[tuple[str, str], list[Seen]] = {}
     for tensor in subject.tensors:
         if (place := re.match(r"(.*?)(?:^|\.)(\d+)\.", tensor.name)) is not None:
@@ -171,7 +172,7 @@ def saturations(subject: Subject) -> Iterator[Finding]:
             flat = _flat_share(phi, q)
             if flat >= _FLAT:
                 edge = math.sqrt(float(critical(phi).weight_variance))
-                numbers = {
+                numbers: Numbers = {
                     "std": float(f"{tensor.std:.6g}"),
                     "fan_in": tensor.fans[0],
                     "rms": float(f"{math.sqrt(q):.4g}"),
@@ -191,7 +192,7 @@ def _bias_square(subject: Subject, link: Link) -> float:
 
 
 def _flat_share(phi: Activation, q: float) -> float:
-    """Return the share of N(0, q) where the slope is under a tenth of the steepest; 0 without two flat ends."""
+    """Return the share of N(0, q) where an activation with two flat ends is flat; 0 for one without."""
     steepest, ends = _steepest(phi)
     if not ends:
         return 0.0

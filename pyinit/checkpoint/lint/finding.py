@@ -132,7 +132,8 @@ class Findings:
                 name if count == 1 else f"{name} ({count} tensors)"
                 for name, count in finding.patterns.items()
             ]
-            more = f", and {len(named) - _SHOWN} more patterns" if len(named) > _SHOWN else ""
+            left = len(named) - _SHOWN
+            more = f", and {left} more pattern{'s' * (left > 1)}" if left > 0 else ""
             yield f"{finding.severity}: {finding.kind}: {', '.join(named[:_SHOWN])}{more}"
             yield f"    {finding.reason}."
             yield f"    Fix: {finding.fix}."

@@ -23,8 +23,10 @@ __all__ = ["is_receipt", "of_blueprint", "of_receipt", "with_config", "with_name
 # families that multiply what they normalize by 1 + weight
 _ADD_ONE = ("gemma", "recurrent_gemma", "paligemma", "t5gemma", "vaultgemma", "qwen3_next", "qwen3_5")
 # the first kernel of a transformer's block of two, on whose output the activation acts
-_ENTERING = ("fc1.weight", "c_fc.weight", "intermediate.dense.weight", "up_proj.weight", "wi.weight")
-_ENTERING += ("dense_h_to_4h.weight", "linear1.weight", "gate_proj.weight")
+_ENTERING = (
+    *("fc1.weight", "c_fc.weight", "intermediate.dense.weight", "up_proj.weight", "wi.weight"),
+    *("dense_h_to_4h.weight", "linear1.weight", "gate_proj.weight"),
+)
 _SATURATING = ("tanh", "sigmoid", "erf", "softsign", "hardtanh")
 
 
@@ -76,7 +78,7 @@ def with_name(seen: Seen, config: Mapping[str, Any] | None) -> Seen:
 
 
 def with_config(subject: Subject) -> Subject:
-    """Return a subject with the layers on whose output the configuration puts an activation that saturates."""
+    """Return a subject with the layers after which the configuration puts an activation that saturates."""
     phi = None if subject.config is None else subject.config.get("hidden_act")
     if phi not in _SATURATING:
         return subject

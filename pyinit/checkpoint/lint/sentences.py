@@ -11,8 +11,8 @@ Numbers = Mapping[str, float | int | str | None]
 #: From each kind to (the reason, the fix); a kind with several cases has "kind: case".
 _TEXTS: dict[str, tuple[str, str]] = {
     "truncation": (
-        "its bounds lie {below:.4g} std below and {above:.4g} std above the mean {mean:.4g} (std {std:.4g}): of "
-        "normal draws less than one in a hundred million is cut",
+        "its bounds lie {below:.4g} std below and {above:.4g} std above the mean {mean:.4g} (std {std:.4g}): "
+        "of normal draws less than one in a hundred million is cut",
         "bounds that count std: pi.truncated_normal(std={std:.4g}) cuts at 2 std; in torch, "
         "trunc_normal_(w, std={std:.4g}, a={low:.4g}, b={high:.4g})",
     ),
@@ -44,13 +44,14 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "std {right:.6g}: leave the layout out, so that the owner decides, or name the one that it has",
     ),
     "wrong fan: fused": (
-        "std {std:.6g} is gain {gain:.4g} for fan {counted:.6g}, which counts the outputs of all {parts} layers "
-        "that it holds as those of one; each has fan {fan:.6g}",
+        "std {std:.6g} is gain {gain:.4g} for fan {counted:.6g}, which counts the outputs of all {parts} "
+        "layers that it holds as those of one; each has fan {fan:.6g}",
         "std {right:.6g}: initialize each of the {parts} parts alone, or count inputs alone (fan_in)",
     ),
     "wrong fan: stack": (
-        "std {std:.6g} is gain {gain:.4g} for fan {counted:.6g}, which counts an axis of its {matrices} separate "
-        "matrices, or the other side of each, as a receptive field; a fan of one matrix is {fan:.6g}",
+        "std {std:.6g} is gain {gain:.4g} for fan {counted:.6g}, which counts an axis of its {matrices} "
+        "separate matrices, or the other side of each, as a receptive field; a fan of one matrix is "
+        "{fan:.6g}",
         "std {right:.6g}: give batch_axis=0, or initialize each matrix alone",
     ),
     "reused stream": (
@@ -63,13 +64,14 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "make keys with fold_in, not by adding to an offset",
     ),
     "reused stream: tie": (
-        "each has the key of another one of them: their numbers are equal, which is right only for one tensor that "
-        "is written under several names",
+        "each has the key of another one of them: their numbers are equal, which is right only for one "
+        "tensor that is written under several names",
         "if they are not tied, give each key.fold_in(its own name)",
     ),
     "saturation": (
-        "std {std:.4g} with fan_in {fan_in:.6g} makes pre-activations of rms {rms:.4g} for inputs of mean square "
-        "{square:.3g}: {flat:.0%} of them lie where {phi} is flat (slope under a tenth of the steepest)",
+        "std {std:.4g} with fan_in {fan_in:.6g} makes pre-activations of rms {rms:.4g} for inputs of mean "
+        "square {square:.3g}: {flat:.0%} of them lie where {phi} is flat (slope under a tenth of the "
+        "steepest)",
         "std {right:.4g}, where a layer keeps near inputs as far apart as they are (chi_1 = 1)",
     ),
     "zeros in series": (
@@ -82,17 +84,19 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "divide their std by sqrt(2 x {layers}), to {right:.4g}, as GPT-2 does",
     ),
     "tied but drawn twice": (
-        "the configuration ties '{first}' to '{second}', and each is drawn from a stream of its own: a reader "
-        "either drops one or takes them for untied",
+        "the configuration ties '{first}' to '{second}', and each is drawn from a stream of its own: a "
+        "reader either drops one or takes them for untied",
         "write the embedding alone and name the tie, or set tie_word_embeddings to false",
     ),
     "zero norm": (
-        "a norm whose scale is zero makes zero of everything, and nothing says that it adds one to its weight",
-        "ones; zeros only for a norm that multiplies by 1 + weight, or for the last norm of a residual branch",
+        "a norm whose scale is zero makes zero of everything, and nothing says that it adds one to its "
+        "weight",
+        "ones; zeros only for a norm that multiplies by 1 + weight, or for the last norm of a residual "
+        "branch",
     ),
     "large bias": (
-        "biases have std {std:.4g}; the weights' part of a pre-activation has {beside:.4g} for inputs of mean "
-        "square 1: what is random but no function of the input prevails",
+        "biases have std {std:.4g}; the weights' part of a pre-activation has {beside:.4g} for inputs of "
+        "mean square 1: what is random but no function of the input prevails",
         "zeros, or a std well below {beside:.4g}",
     ),
     "large bias: alone": (
@@ -100,8 +104,8 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "zeros, or a std well below 1",
     ),
     "underflow": (
-        "std {std:.3g} is near {tiny:.3g}, the smallest number of {dtype}: {lost:.0%} of the values are rounded "
-        "to zero",
+        "std {std:.3g} is near {tiny:.3g}, the smallest number of {dtype}: {lost:.0%} of the values are "
+        "rounded to zero",
         "a dtype with more range (bfloat16, float32), or a larger std",
     ),
     "underflow: constant": (
@@ -109,7 +113,8 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "a dtype with more range (bfloat16, float32), or zeros where zero is meant",
     ),
     "empty fan": (
-        "shape {shape} has no elements: its fan is 0, and gain / sqrt(fan) is no number in libraries that divide",
+        "shape {shape} has no elements: its fan is 0, and gain / sqrt(fan) is no number in libraries that "
+        "divide",
         "check the sizes that make an axis 0",
     ),
     "not finite": (

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 
 from ...stream.dtypes import resolve
 from .finding import Finding
+from .sentences import Numbers
 from .subject import Seen, Subject
 
 __all__ = ["empty_fans", "large_biases", "truncations", "underflows", "zero_norms"]
@@ -14,7 +16,8 @@ __all__ = ["empty_fans", "large_biases", "truncations", "underflows", "zero_norm
 # of normal draws, 6e-9 lie beyond one of these bounds
 _NOTHING = 5.8
 _LOST, _MOST = 0.01, 0.5
-_LARGE_BIAS = 1.0
+_LARGE_BIAS, _SMALL_BIAS = 1.0, 0.5
+_SHORTCUT = re.compile(r"downsample|shortcut|skip")
 
 
 def truncations(subject: Subject) -> Iterator[Finding]:
@@ -48,13 +51,13 @@ def underflows(subject: Subject) -> Iterator[Finding]:
         tiny = math.ldexp(1.0, kept.quantum)
         value, std = tensor.constant, tensor.std
         if value is not None and value != 0.0 and kept.round(value) == 0.0:
-            numbers = {"value": value, "tiny": tiny, "dtype": tensor.dtype}
-            yield Finding("underflow", "error", (tensor.name,), numbers, "constant")
+            constant: Numbers = {"value": value, "tiny": tiny, "dtype": tensor.dtype}
+            yield Finding("underflow", "error", (tensor.name,), constant, "constant")
         if std is None or not 0.0 < std < math.inf:
             continue
         lost = _rounded(_lost(tensor, std, tiny / 2))
         if lost > _LOST:
-            numbers = {"std": std, "tiny": tiny, "dtype": tensor.dtype, "lost": lost}
+            numbers: Numbers = {"std": std, "tiny": tiny, "dtype": tensor.dtype, "lost": lost}
             yield Finding("underflow", "error" if lost > _MOST else "warning", (tensor.name,), numbers)
 
 
@@ -99,7 +102,8 @@ def large_biases(subject: Subject) -> Iterator[Finding]:
         beside = _rounded(weight.std * math.sqrt(weight.fans[0]))
         # a layer of one input has as much of each, by torch's default
         if std > 1.5 * beside:
-            yield Finding("large bias", "warning", (tensor.name,), {"std": std, "beside": beside})
+            severity = "warning" if std >= _SMALL_BIAS else "info"
+            yield Finding("large bias", severity, (tensor.name,), {"std": std, "beside": beside})
 
 
 def zero_norms(subject: Subject) -> Iterator[Finding]:
@@ -112,9 +116,17 @@ def zero_norms(subject: Subject) -> Iterator[Finding]:
 def _ends_branch(tensor: Seen, subject: Subject) -> bool:
     """Return whether a norm is the last one of a block that has others, which are not zero."""
     path = tensor.name.split(".")
-    if len(path) < 3:
-        return False
-    block = ".".join(path[:-2]) + "."
-    norms = [each for each in subject.tensors if each.is_norm and each.name.startswith(block)]
-    norms = [each for each in norms if each.name.count(".") == tensor.name.count(".")]
-    return len(norms) > 1 and norms[-1] is tensor and not any(each.is_zero for each in norms[:-1])
+    # in a block itself, or in its layers: block.bn3, block.conv3.bn
+    for depth in (2, 3):
+        block = ".".join(path[:-depth]) + "."
+        norms = [
+            each
+            for each in subject.tensors
+            if each.is_norm
+            and each.name.startswith(block)
+            and each.name.count(".") == tensor.name.count(".")
+            and not _SHORTCUT.search(each.name)
+        ]
+        if len(path) > depth and len(norms) > 1:
+            return norms[-1] is tensor and not any(each.is_zero for each in norms[:-1])
+    return False

@@ -77,19 +77,19 @@ def lint(
 def _check(module: object) -> None:
     if not isinstance(module, torch.nn.Module):
         raise RecipeError(
-            f"pyinit.torch.lint needs a torch.nn.Module; got {type(module).__name__}. Use pyinit.lint for names "
-            "and shapes, plans and receipts."
+            f"pyinit.torch.lint needs a torch.nn.Module; got {type(module).__name__}. Use pyinit.lint for "
+            "names and shapes, plans and receipts."
         )
     distributed = sys.modules.get("torch.distributed.tensor")
     tensors = dict(named_tensors(module))
     for name, tensor in tensors.items():
         if distributed is not None and isinstance(tensor, distributed.DTensor):
             raise LayoutError(
-                f"lint needs a whole module; '{name}' of {type(module).__name__} is a DTensor. Lint the module "
-                "before it is sharded: a shard begins as a part of the same numbers."
+                f"lint needs a whole module; '{name}' of {type(module).__name__} is a DTensor. Lint the "
+                "module before it is sharded: a shard begins as a part of the same numbers."
             )
-    if not any(tensor.is_meta for tensor in tensors.values()):
+    if tensors and not any(tensor.is_meta for tensor in tensors.values()):
         raise RecipeError(
-            f"lint needs a module on the meta device; all tensors of {type(module).__name__} are real, and values "
-            "do not tell how they were drawn. Build it under pyinit.torch.deferred()."
+            f"lint needs a module on the meta device; all tensors of {type(module).__name__} are real, and "
+            "values do not tell how they were drawn. Build it under pyinit.torch.deferred()."
         )

@@ -18,6 +18,7 @@ from ...stream.key import Key
 from ..checkpoint.contents import Definition, Kept, content_of
 from ..materialization.owned import Owned, owned_tensors
 from ..materialization.recording import Recorded
+from ..materialization.view import View
 from .rows import rows_of
 
 __all__ = ["subject_of"]
@@ -29,8 +30,13 @@ def subject_of(module: nn.Module, recorded: Mapping[str, Recorded], source: str)
     root, definition, kept, config = Key(0), Definition(source), Kept(), _config(module)
     tensors: list[Seen] = []
     names: dict[str, str] = {}
+    places: set[tuple[int, View]] = set()
     for name, owned in zip(recorded, owned_tensors(module, recorded, ""), strict=True):
         names[name] = owned.names[0]
+        if owned.at in places:
+            # a tied tensor is one
+            continue
+        places.add(owned.at)
         content, recipe = content_of(owned.recorded, root, definition, kept)
         plan, key = (content.plan, content.key) if isinstance(content, Drawn) else (None, None)
         seen = Seen(owned.names[0], owned.recorded.shape, _dtype(owned), plan, recipe, key, _axes(owned))
