@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator
 
+from ...recipes.distributions import Constant
 from ...stream.dtypes import resolve
 from .finding import Finding
 from .sentences import Numbers
@@ -49,8 +50,10 @@ def underflows(subject: Subject) -> Iterator[Finding]:
             continue
         kept = resolve(tensor.dtype)
         tiny = math.ldexp(1.0, kept.quantum)
-        value, std = tensor.constant, tensor.std
-        if value is not None and value != 0.0 and kept.round(value) == 0.0:
+        # a plan holds the rounded value
+        value = float(tensor.recipe.value) if isinstance(tensor.recipe, Constant) else 0.0
+        std = tensor.std
+        if value != 0.0 and kept.round(value) == 0.0:
             constant: Numbers = {"value": value, "tiny": tiny, "dtype": tensor.dtype}
             yield Finding("underflow", "error", (tensor.name,), constant, "constant")
         if std is None or not 0.0 < std < math.inf:
