@@ -84,6 +84,11 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "divide their std by sqrt(2 x {layers}), to {right:.4g}, as GPT-2 does",
     ),
     "tied but drawn twice": (
+        "the module's library ties '{first}' to '{second}', and they are two tensors here, each with a "
+        "stream of its own: what tied them was undone, as by a wrapper that replaced one",
+        "build under pyinit.torch.deferred(), and tie them again before the module is written or sharded",
+    ),
+    "tied but drawn twice: config": (
         "the configuration ties '{first}' to '{second}', and each is drawn from a stream of its own: a "
         "reader either drops one or takes them for untied",
         "write the embedding alone and name the tie, or set tie_word_embeddings to false",
@@ -93,6 +98,11 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "weight",
         "ones; zeros only for a norm that multiplies by 1 + weight, or for the last norm of a residual "
         "branch",
+    ),
+    "zero norm: alone": (
+        "its scale is zero, that of other norms is not: right where it ends a residual branch, whose block "
+        "then begins as the identity",
+        "nothing if it ends a residual branch; ones elsewhere",
     ),
     "large bias": (
         "biases have std {std:.4g}; the weights' part of a pre-activation has {beside:.4g} for inputs of "

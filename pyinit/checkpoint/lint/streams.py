@@ -14,9 +14,9 @@ __all__ = ["double_ties", "reused_streams"]
 # last parts of the names of embeddings and of output projections
 _EMBEDDINGS = (
     *("embed_tokens.weight", "wte.weight", "word_embeddings.weight", "tok_embeddings.weight"),
-    *("embed_in.weight", "shared.weight", "embeddings.weight", "embedding.weight"),
+    *("embed_in.weight", "shared.weight", "embedding.weight"),
 )
-_HEADS = ("lm_head.weight", "head.weight", "embed_out.weight", "output.weight", "decoder.weight")
+_HEADS = ("lm_head.weight", "head.weight", "embed_out.weight", "output.weight", "predictions.decoder.weight")
 
 
 def reused_streams(subject: Subject) -> Iterator[Finding]:
@@ -55,14 +55,27 @@ def _overlaps(tensors: dict[tuple[int, int], Seen]) -> Iterator[Finding]:
 
 
 def double_ties(subject: Subject) -> Iterator[Finding]:
-    """Find embeddings and heads that the configuration ties, and that are drawn one by one."""
+    """Find tied tensors that are drawn one by one, such as an embedding and a head."""
+    pairs = _of_config(subject) if subject.ties is None else subject.ties.items()
+    for name, owner in pairs:
+        first, second = subject.by_name.get(name), subject.by_name.get(owner)
+        if first is None or second is None or not (first.is_drawn and second.is_drawn):
+            continue
+        if first.key is None or first.key != second.key:
+            case = "config" if subject.ties is None else ""
+            numbers = {"first": name, "second": owner}
+            yield Finding("tied but drawn twice", "error", (name, owner), numbers, case)
+
+
+def _of_config(subject: Subject) -> Iterator[tuple[str, str]]:
+    """Yield head and embedding by their names, if the configuration ties them."""
     if subject.config is None or subject.config.get("tie_word_embeddings") is not True:
         return
-    random = [each for each in subject.tensors if each.is_drawn and len(each.shape) == 2]
-    heads = [each for each in random if each.name.endswith(_HEADS)]
-    tables = [each for each in random if each.name.endswith(_EMBEDDINGS) and each not in heads]
-    for head in heads:
-        table = next((each for each in tables if each.shape == head.shape), None)
-        if table is not None and (table.key is None or table.key != head.key):
-            numbers = {"first": head.name, "second": table.name}
-            yield Finding("tied but drawn twice", "error", (head.name, table.name), numbers)
+    matrices = [each for each in subject.tensors if len(each.shape) == 2]
+    for head in matrices:
+        if head.name.endswith(_HEADS):
+            tables = (
+                each for each in matrices if each.name.endswith(_EMBEDDINGS) and each.shape == head.shape
+            )
+            if (table := next(tables, None)) is not None:
+                yield head.name, table.name

@@ -139,6 +139,8 @@ class Subject:
         From which the tensors' keys come.
     config : mapping or None
         The content of its config.json.
+    ties : mapping of str to str, or None
+        Which tensors its library ties to which; None where only the configuration says something of it.
     rows : tuple of tuple of Link
         Layers that are known to follow each other.
     """
@@ -147,6 +149,7 @@ class Subject:
     tensors: tuple[Seen, ...]
     root: Key | None = None
     config: Mapping[str, Any] | None = None
+    ties: Mapping[str, str] | None = None
     rows: tuple[tuple[Link, ...], ...] = ()
     by_name: Mapping[str, Seen] = field(init=False, repr=False, compare=False)
 

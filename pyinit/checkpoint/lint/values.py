@@ -111,25 +111,33 @@ def large_biases(subject: Subject) -> Iterator[Finding]:
 
 def zero_norms(subject: Subject) -> Iterator[Finding]:
     """Find norms that multiply by zero: not those that add one, nor the last one of a residual branch."""
+    order = {tensor.name: at for at, tensor in enumerate(subject.tensors)}
     for tensor in subject.tensors:
-        if tensor.is_norm and tensor.is_zero and not tensor.adds_one and not _ends_branch(tensor, subject):
-            yield Finding("zero norm", "warning", (tensor.name,))
+        if not (tensor.is_norm and tensor.is_zero) or tensor.adds_one:
+            continue
+        others = _beside(tensor, subject)
+        is_last = all(order[each.name] < order[tensor.name] for each in others)
+        if others and is_last and not any(each.is_zero for each in others):
+            continue
+        is_alone = not others and any(each.is_norm and not each.is_zero for each in subject.tensors)
+        yield Finding("zero norm", "info" if is_alone else "warning", (tensor.name,), case="alone" * is_alone)
 
 
-def _ends_branch(tensor: Seen, subject: Subject) -> bool:
-    """Return whether a norm is the last one of a block that has others, which are not zero."""
+def _beside(tensor: Seen, subject: Subject) -> list[Seen]:
+    """Return the other norms of a block, in order: of the block itself, or of its layers."""
     path = tensor.name.split(".")
-    # in a block itself, or in its layers: block.bn3, block.conv3.bn
+    # block.bn3, or block.conv3.bn
     for depth in (2, 3):
         block = ".".join(path[:-depth]) + "."
-        norms = [
+        others = [
             each
             for each in subject.tensors
             if each.is_norm
+            and each is not tensor
             and each.name.startswith(block)
             and each.name.count(".") == tensor.name.count(".")
-            and not _SHORTCUT.search(each.name)
+            and not _SHORTCUT.search(each.name.removeprefix(block))
         ]
-        if len(path) > depth and len(norms) > 1:
-            return norms[-1] is tensor and not any(each.is_zero for each in norms[:-1])
-    return False
+        if len(path) > depth and others:
+            return others
+    return []

@@ -50,7 +50,7 @@ def subject_of(module: nn.Module, recorded: Mapping[str, Recorded], source: str)
         )
         for row in rows_of(module)
     )
-    return with_config(Subject(source, tuple(tensors), root, config, tuple(rows)))
+    return with_config(Subject(source, tuple(tensors), root, config, _ties(module, names), tuple(rows)))
 
 
 def _dtype(owned: Owned) -> str:
@@ -62,6 +62,14 @@ def _config(module: Any) -> dict[str, Any] | None:
     as_dict = getattr(getattr(module, "config", None), "to_dict", None)
     content = as_dict() if callable(as_dict) else None
     return content if isinstance(content, dict) else None
+
+
+def _ties(module: Any, names: Mapping[str, str]) -> dict[str, str]:
+    """Return which tensors transformers ties to which, by the names of the state dict."""
+    ties = getattr(module, "all_tied_weights_keys", None)
+    if not isinstance(ties, Mapping):
+        return {}
+    return {names[alias]: names[owner] for alias, owner in ties.items() if alias in names and owner in names}
 
 
 def _axes(owned: Owned) -> Axes | None:

@@ -37,7 +37,9 @@ def test_two_tensors_of_one_key(shape: tuple[int, ...]) -> None:
     assert (found.kind, found.severity, found.case) == ("reused stream", "error", "")
     assert found.tensors == ("stage0.0.weight", "stage1.0.weight")
     first, second = (
-        pi.normal()(draft.shape, key=draft.key).ravel()[:64] for draft in blueprint.drafts if "0" in draft.name
+        pi.normal()(draft.shape, key=draft.key).ravel()[:64]
+        for draft in blueprint.drafts
+        if "0" in draft.name
     )
     assert np.array_equal(first, second)
 

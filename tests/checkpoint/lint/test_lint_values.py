@@ -139,8 +139,15 @@ def test_norms_that_are_zero() -> None:
             False,
         ),
         (("a.0.bn1.weight", "a.0.bn2.weight"), "*", True),
+        (("a.0.down.conv1.bn.weight", "a.0.down.conv2.bn.weight"), "a.0.down.conv2.bn.weight", False),
     ],
 )
 def test_the_last_norm_of_a_branch_may_be_zero(names: tuple[str, ...], zero: str, is_wrong: bool) -> None:
     found = kinds(norms(*names), [(zero, "zeros"), ("*", "ones")] if zero != "*" else {"*": "zeros"})
     assert found == [("zero norm", "warning")] * is_wrong
+
+
+def test_a_zero_norm_whose_place_is_not_known_is_information() -> None:
+    recipes = {"blocks.*": "zeros", "*": "ones"}
+    found = pi.lint(norms("blocks.0.mixer.m.bn.weight", "stem.bn.weight", "norm.weight"), recipes)
+    assert [(each.kind, each.severity, each.case) for each in found] == [("zero norm", "info", "alone")]
