@@ -21,6 +21,7 @@ _ALLOWED_REASONS = (
     "needs an AVX2 machine",
     "needs an x86-64 machine",
     "needs permission to mount",
+    "needs permission to make networks",
     "needs PYINIT_DATA_PACKAGES",
 )
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from ..stream.arguments import check_threads
 from ..stream.key import Key
 from .blueprint import Blueprint, draw_up
 from .completion import is_complete
+from .engines.engine import run_share
+from .engines.lookup import engine_of
+from .engines.tasks import work_of
 from .families.lookup import find_spec
 from .parts import WHOLE, Part
 from .plan import CheckpointPlan, plan_blueprint
@@ -33,6 +37,7 @@ def write_checkpoint(
     overwrite: bool = False,
     digest: bool = False,
     progress: Progress | None = None,
+    engine: Any = None,
 ) -> Receipt:
     """Draw a model's tensors and write them as safetensors, block by block, in constant memory.
 
@@ -52,7 +57,9 @@ def write_checkpoint(
     path : path-like
         A name ending in ``.safetensors``: only that file is written, or with `shard_size` its shards
         and index. Anything else is a directory, made if needed: it gets ``model.safetensors``,
-        ``config.json`` where the spec has one, and the receipt ``init.json``.
+        ``config.json`` where the spec has one, and the receipt ``init.json``. Either may be a URL that
+        fsspec opens, such as ``"s3://bucket/model"``, with the credentials and the endpoint that fsspec
+        finds; ``pip install 'pyinit-nn[remote]'`` installs what S3 needs.
     key : int or Key
         The seed; each tensor has ``key(seed).fold_in(name)``.
     dtype : str, optional
@@ -67,6 +74,9 @@ def write_checkpoint(
         Put a CRC-32 of every tensor into the receipt; it takes about as long as drawing the tensors.
     progress : callable, optional
         Called about ten times a second with (bytes written, bytes in all).
+    engine : str or distributed.Client, optional
+        What makes the extents, on other machines if need be: "ray", "dask" or a client of Dask. The directory
+        must be one that all its workers share. By default threads of this process.
 
     Returns
     -------
@@ -79,11 +89,13 @@ def write_checkpoint(
         If something is not valid, or a pattern matches no tensor. Nothing is written then.
     FileExistsError
         If a file exists and `overwrite` is false.
+    MissingLibraryError
+        If the engine is not installed; or `path` is a URL, and fsspec or its package for that store is not.
     OSError
-        With errno ENOSPC if the disk is full. Whatever happens, a file has its final name only when
-        it is complete. After an OSError or an interrupt, what is finished stays under hidden names, and so
-        it does after a kill or a power cut: the same call continues there, and a call for another model
-        removes it.
+        With errno ENOSPC if the disk is full, ECHILD if a worker of the engine failed. Whatever happens, a
+        file has its final name only when it is complete. After an OSError or an interrupt, what is finished
+        stays under hidden names, and so it does after a kill or a power cut: the same call continues there,
+        and a call for another model removes it.
     BlockingIOError
         If a living process writes the same files.
 
@@ -107,6 +119,7 @@ def write_checkpoint(
         overwrite=overwrite,
         digest=digest,
         progress=progress,
+        engine=engine,
     )
 
 
@@ -119,11 +132,12 @@ def write_blueprint(
     overwrite: bool = False,
     digest: bool = False,
     progress: Progress | None = None,
+    engine: Any = None,
 ) -> Receipt:
     """Write what a blueprint decided; the arguments are those of `write_checkpoint`."""
     check_threads(threads)
     plan = plan_blueprint(blueprint, path, shard_size=shard_size, digest=digest)
-    receipt = write_plan(plan, threads=threads, overwrite=overwrite, progress=progress)
+    receipt = write_plan(plan, threads=threads, overwrite=overwrite, progress=progress, engine=engine)
     assert receipt is not None, "one process writes all files"
     return receipt
 
@@ -135,6 +149,7 @@ def write_plan(
     threads: int | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
+    engine: Any = None,
 ) -> Receipt | None:
     """Write the files of a part of a plan, and whatever is still missing for the whole after it.
 
@@ -148,7 +163,12 @@ def write_plan(
     if part.count > 1 and (not share.shards or is_finished(plan)):
         return None
     try:
-        return _written(share, threads, progress)
+        if engine is None:
+            return _written(share, progress, partial(_by_threads, share, threads))
+        with engine_of(engine) as entered:
+            # refusals of the engine come before the share is entered: they must not remove what was kept
+            work = work_of(plan, entered.threads(threads))
+            return _written(share, progress, partial(run_share, entered, share, work))
     except FileExistsError:
         # the last of the others may have completed it since, with files that this part had written before
         if part.count > 1 and is_complete(plan):
@@ -156,7 +176,10 @@ def write_plan(
         raise
 
 
-def _written(share: Share, threads: int | None, progress: Progress | None) -> Receipt | None:
+def _written(
+    share: Share, progress: Progress | None, make: Callable[[Callable[[int], None]], None]
+) -> Receipt | None:
+    """Enter a share, make what is missing of it and publish it; `make` is given what hears the bytes made."""
     with share:
         total = share.nbytes
         before = total - sum(extent.nbytes for extent in share.missing)
@@ -166,12 +189,15 @@ def _written(share: Share, threads: int | None, progress: Progress | None) -> Re
                 progress(before + written, total)
 
         report(0)
-        plan, digest = share.plan, share.plan.digest
-        extents, target = share.missing, share.target
-        write_extents(plan, extents, target, share.finished, threads=threads, digest=digest, progress=report)
+        make(report)
         receipt = share.publish()
         report(total - before)
     return receipt
+
+
+def _by_threads(share: Share, threads: int | None, report: Callable[[int], None]) -> None:
+    plan, extents, target = share.plan, share.missing, share.target
+    write_extents(plan, extents, target, share.finished, threads=threads, digest=plan.digest, progress=report)
 
 
 def finish_checkpoint(

@@ -9,6 +9,7 @@ from ..errors import FormatError
 from ..stream.strict_json import parsed
 from .digest import combine
 from .parts import Part, assigned
+from .places import target_of
 from .plan import CheckpointPlan
 from .receipt import Receipt
 from .shards import index_content
@@ -43,16 +44,18 @@ def companions(plan: CheckpointPlan, receipt: Receipt) -> Iterator[tuple[str, by
 
 def is_complete(plan: CheckpointPlan) -> bool:
     """Tell whether the checkpoint of a plan is there already; only a directory with a receipt can say so."""
-    receipt = plan.directory / "init.json"
-    if plan.is_file or not receipt.is_file():
+    if plan.is_file:
         return False
-    content = parsed(receipt.read_bytes(), str(receipt), FormatError)
+    target, receipt = target_of(plan), "init.json"
+    text = target.read(receipt)
+    if text is None:
+        return False
+    content = parsed(text, str(plan.directory / receipt), FormatError)
     if not isinstance(content, dict) or content.get("plan") != plan.fingerprint:
         return False
-    paths = [plan.directory / name for name in (*plan.first, *plan.last)]
-    sized = [(plan.directory / shard.name, shard.nbytes) for shard in plan.shards]
-    return all(path.is_file() for path in paths) and all(
-        path.is_file() and path.stat().st_size == nbytes for path, nbytes in sized
+    sizes = target.sizes()
+    return {*plan.first, *plan.last} <= sizes.keys() and all(
+        sizes.get(shard.name) == shard.nbytes for shard in plan.shards
     )
 
 

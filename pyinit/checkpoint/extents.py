@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from math import prod
 
 from ..errors import SpecError
@@ -11,10 +11,13 @@ from ..stream.safetensors import ITEMSIZE
 from ..stream.window import Shape, Window, contiguous_blocks
 from .shards import Shard
 
-__all__ = ["EXTENT_BYTES", "Extent", "cut_extents"]
+__all__ = ["EXTENT_BYTES", "Extent", "cut_extents", "touching"]
 
 #: Most bytes of an extent: large enough that starting a task and noting its end cost nothing beside it.
 EXTENT_BYTES = 1 << 30
+
+# of what is made only because a range of bytes touches it
+_TOUCHING_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -78,3 +81,18 @@ def cut_extents(shards: Sequence[Shard], extent_bytes: int = EXTENT_BYTES) -> tu
                 place = (window.start, shape, file, offset, prod(shape) * itemsize)
                 extents.append(Extent(len(extents), draft.name, *place))
     return tuple(extents)
+
+
+def touching(extents: Iterable[Extent], shard: Shard, start: int, stop: int) -> Iterator[Extent]:
+    """Yield pieces of a file's extents that touch a range of bytes, small where the content allows it."""
+    drafts = {draft.name: draft for draft in shard.drafts}
+    for extent in extents:
+        if extent.offset >= stop or extent.offset + extent.nbytes <= start:
+            continue
+        draft = drafts[extent.tensor]
+        itemsize = ITEMSIZE[draft.dtype]
+        most = max(_TOUCHING_BYTES // itemsize, draft.content.at_once(draft.shape), 1)
+        for window, shape, before in extent.blocks(draft.shape, most):
+            offset, nbytes = extent.offset + before * itemsize, prod(shape) * itemsize
+            if offset < stop and offset + nbytes > start:
+                yield replace(extent, start=window.start, shape=shape, offset=offset, nbytes=nbytes)

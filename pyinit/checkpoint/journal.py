@@ -62,8 +62,10 @@ class Journal:
     """
 
     def __init__(self, plan: CheckpointPlan) -> None:
+        assert isinstance(plan.directory, Path), "another kind of journal lies beside URLs"
         self.plan = plan
-        self.place = plan.directory / f"{_PREFIX}{plan.tag}"
+        self.directory = plan.directory
+        self.place = self.directory / f"{_PREFIX}{plan.tag}"
         self._log = -1
         self._name = ""
 
@@ -87,7 +89,7 @@ class Journal:
                 whose = "all files" if other.count == 1 else f"part {other}"
                 raise BlockingIOError(
                     errno.EWOULDBLOCK,
-                    f"another process is writing {whose} of this checkpoint into {self.plan.directory}; wait "
+                    f"another process is writing {whose} of this checkpoint into {self.directory}; wait "
                     "for it, or stop it and run the same command again",
                 )
         name = f"{part.index:05d}-of-{part.count:05d}.log"
@@ -174,7 +176,7 @@ class Journal:
 
         It must not be called guarded: two that look at each other would wait for each other for ever.
         """
-        for place in sorted(self.plan.directory.glob(f"{_PREFIX}*")):
+        for place in sorted(self.directory.glob(f"{_PREFIX}*")):
             if place.name.endswith(_GONE):
                 _clear(place)
                 continue
@@ -187,7 +189,7 @@ class Journal:
 
     def remove_others(self) -> None:
         """Remove what dead writers of other plans for the same files left; it must not be called guarded."""
-        directory = self.plan.directory
+        directory = self.directory
         with closing(self.others()) as others:
             for tag, _, is_alive in others:
                 if not is_alive:
@@ -234,7 +236,7 @@ class Journal:
     def _explained(self, error: OSError) -> OSError:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             return error
-        where = f"no room in {self.plan.directory} to note what is finished"
+        where = f"no room in {self.directory} to note what is finished"
         return OSError(error.errno, f"{where}; make room or write elsewhere")
 
     def _logs(self) -> list[tuple[Part, Path]]:

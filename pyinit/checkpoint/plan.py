@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from ..errors import SpecError
@@ -17,6 +16,7 @@ from .blueprint import Blueprint, draw_up
 from .differences import Document, difference
 from .extents import EXTENT_BYTES, Extent, cut_extents
 from .families.lookup import find_spec
+from .locations import Location, Url, location
 from .plan_json import check_said, headed, read_document, text_of
 from .shards import Shard, cut, index_name
 from .spec import Spec
@@ -41,8 +41,8 @@ class CheckpointPlan:
         The files.
     extents : tuple of Extent
         Each byte of a tensor is in exactly one; headers are written by whoever prepares a file.
-    path : Path
-        A file ending in ``.safetensors``, or a directory.
+    path : Path or Url
+        A file ending in ``.safetensors``, or a directory; on this machine or an object store.
     extent_bytes : int
         Most bytes of an extent.
     digest : bool
@@ -61,7 +61,7 @@ class CheckpointPlan:
     blueprint: Blueprint
     shards: tuple[Shard, ...]
     extents: tuple[Extent, ...]
-    path: Path
+    path: Location
     extent_bytes: int = EXTENT_BYTES
     digest: bool = False
 
@@ -71,7 +71,7 @@ class CheckpointPlan:
         return self.path.name.endswith(_SUFFIX)
 
     @property
-    def directory(self) -> Path:
+    def directory(self) -> Location:
         """Where the files lie."""
         return self.path.parent if self.is_file else self.path
 
@@ -150,13 +150,13 @@ class CheckpointPlan:
         read = read_document(text)
         shards = tuple(cut(read.blueprint.drafts, read.stem, counts=read.counts))
         extents = cut_extents(shards, read.extent_bytes)
-        plan = cls(read.blueprint, shards, extents, Path(read.path), read.extent_bytes, read.digest)
+        plan = cls(read.blueprint, shards, extents, location(read.path), read.extent_bytes, read.digest)
         read.check(plan.document, plan.fingerprint)
         return plan
 
-    def at(self, path: str | os.PathLike[str]) -> CheckpointPlan:
+    def at(self, path: str | os.PathLike[str] | Url) -> CheckpointPlan:
         """Return the plan for another place; files named by their path keep the names of that path."""
-        moved = replace(self, path=Path(path))
+        moved = replace(self, path=location(path))
         if (moved.is_file, moved.stem) != (self.is_file, self.stem):
             raise SpecError(
                 f"the plan names its files after {self.path.name}; got {moved.path}. Make a plan for it"
@@ -220,13 +220,13 @@ def plan_checkpoint(
 
 def plan_blueprint(
     blueprint: Blueprint,
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | Url,
     *,
     shard_size: int | None = None,
     extent_bytes: int = EXTENT_BYTES,
     digest: bool = False,
 ) -> CheckpointPlan:
     """Plan the files and extents of what a blueprint decided, with the arguments of `plan_checkpoint`."""
-    plan = CheckpointPlan(blueprint, (), (), Path(path), extent_bytes, digest)
+    plan = CheckpointPlan(blueprint, (), (), location(path), extent_bytes, digest)
     shards = tuple(cut(blueprint.drafts, plan.stem, shard_size))
     return replace(plan, shards=shards, extents=cut_extents(shards, extent_bytes))

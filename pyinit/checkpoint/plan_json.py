@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any, Protocol
 
 from ..errors import FormatError, PyinitError, RecipeError, SpecError
@@ -20,6 +19,7 @@ from .contents import READERS, Drawn, content_from_dict
 from .differences import Document, difference
 from .extents import Extent
 from .given import Given
+from .locations import Location
 from .rectangles import Rearranged
 from .shards import Shard
 from .spec import Spec, TensorSpec
@@ -79,7 +79,7 @@ def text_of(plan: Planned) -> str:
     return "".join(_lines(plan))
 
 
-def headed(text: str, path: Path, fingerprint: str) -> str:
+def headed(text: str, path: Location, fingerprint: str) -> str:
     """Return a text with what does not decide before it: who made it, for which place."""
     head = zip(HEAD, (version(), str(path), fingerprint), strict=True)
     return "{\n" + "".join(f"{_json(name)}: {_json(value)},\n" for name, value in head) + text[2:]

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 
 from ..errors import ArgumentError, SpecError
 from .completion import companions, incomplete, is_complete, receipt_of
 from .contents import check_made
 from .extents import Extent
-from .journal import Journal
-from .neighbours import clear_place, obsolete, refuse_existing, refuse_own_source
+from .neighbours import clear_place, existing, obsolete, refuse_existing, refuse_own_source
 from .parts import WHOLE, Part
+from .places import opened
 from .plan import CheckpointPlan
 from .receipt import Receipt
 from .shards import Shard
-from .targets import LocalTarget, Target
 from .writer import ExtentResult, check_result
 
 __all__ = ["Share", "is_finished"]
@@ -29,7 +29,7 @@ _COMMIT_BYTES = 1 << 30
 
 def is_finished(plan: CheckpointPlan) -> bool:
     """Tell whether a checkpoint is complete, and nothing of its making is left to be cleared away."""
-    return Journal(plan).is_gone() and is_complete(plan)
+    return opened(plan)[1].is_gone() and is_complete(plan)
 
 
 class Share:
@@ -69,11 +69,11 @@ class Share:
         results: Iterable[ExtentResult] | None = None,
     ) -> None:
         path = plan.path
-        if plan.is_file and path.is_dir():
+        if isinstance(path, Path) and plan.is_file and path.is_dir():
             raise SpecError(
                 f"{path} is a directory; name a file ending in .safetensors, or a directory without it"
             )
-        if not plan.is_file and path.is_file():
+        if isinstance(path, Path) and not plan.is_file and path.is_file():
             raise SpecError(f"{path} is a file; name a directory, or a file ending in .safetensors")
         if not plan.is_file:
             # what the receipt cannot say is refused now, not after the work
@@ -82,9 +82,8 @@ class Share:
             check_made(draft.content)
         self.plan = plan
         self.part = part
-        self.target: Target = LocalTarget(plan.directory, plan.tag)
+        self.target, self._journal = opened(plan)
         self.missing: tuple[Extent, ...] = ()
-        self._journal = Journal(plan)
         self._files = self._journal.files_of(part)
         self._overwrite = overwrite
         self._results = None if results is None else list(results)
@@ -182,28 +181,53 @@ class Share:
                 f"publish needs all extents of missing to be finished; {len(self._awaited)} are not, "
                 f"the first of them {min(self._awaited)}. Run them before"
             )
-        plan, first = self.plan, len(self.plan.first)
+        plan = self.plan
         for file in self._pending:
             if file not in self._left:
                 # its last extent was made by a former run
                 self.target.complete(plan.shards[file].name)
+        names = [plan.shards[file].name for file in self._pending]
         with self._journal.guarded():
             known = self._journal.known()
-            if not self._overwrite:
+            if self._overwrite:
+                self.target.make_way(existing(plan, self.target, known))
+            else:
                 refuse_existing(plan, self.target, known)
-            names = [plan.shards[file].name for file in self._pending]
-            done = {*self._files, *(place - first for place in known.named)}
-            if is_last := len(done & {*range(len(plan.shards))}) == len(plan.shards):
-                receipt = receipt_of(plan, known.done)
-                for name, content in companions(plan, receipt):
-                    self.target.put(name, content)
+            if receipt := self._receipt():
                 names = [*plan.first, *names, *plan.last]
-            self._journal.add_named(map(plan.names.index, names))
-            self.target.publish(names)
-            if is_last:
+            self._name(names)
+            # where nothing keeps others out, two may have ended at the same time, and both add the same
+            if receipt is None and (receipt := self._receipt()):
+                self._name([*plan.first, *plan.last])
+            if receipt is not None:
                 self.target.remove(obsolete(plan, self.target))
                 self._journal.remove()
-        return receipt if is_last else None
+        return receipt
+
+    def _receipt(self) -> Receipt | None:
+        """Put what lies beside the files, if all files of other parts are there."""
+        plan, known = self.plan, self._journal.known()
+        taken, first = set(self.target.names()), len(self.plan.first)
+        for file, shard in enumerate(plan.shards):
+            # who notes that a file gets its name may die before it does
+            if file not in self._files and not (first + file in known.named and shard.name in taken):
+                return None
+        if plan.digest and len(known.done) < len(plan.extents):
+            if taken.issuperset(plan.names):
+                # another process has completed it, and is clearing away
+                return None
+            raise OSError(
+                errno.EIO,
+                f"not all checksums of {plan.directory} are noted any more; remove its files and write again",
+            )
+        receipt = receipt_of(plan, known.done)
+        for name, content in companions(plan, receipt):
+            self.target.put(name, content)
+        return receipt
+
+    def _name(self, names: Sequence[str]) -> None:
+        self._journal.add_named(map(self.plan.names.index, names))
+        self.target.publish(names)
 
     def _claim(self) -> None:
         plan, first, extents = self.plan, len(self.plan.first), self.plan.extents
@@ -274,6 +298,8 @@ class Share:
                 self._journal.discard()
                 names = [*self.plan.first, *names, *self.plan.last]
             self.target.abandon(names)
+        with suppress(OSError):
+            self._journal.release()
         self.target.abandon(())
         return 0
 

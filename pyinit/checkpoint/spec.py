@@ -129,6 +129,13 @@ class Spec:
         The model's own recipe; None when it has none.
     files : mapping of str to str
         Names and texts of further small files that its library writes, such as generation_config.json.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> spec = pi.find_spec("gpt2")
+    >>> isinstance(spec, pi.Spec), spec.tensors[0].name, spec.ties
+    (True, 'transformer.wte.weight', {'lm_head.weight': 'transformer.wte.weight'})
     """
 
     source: str

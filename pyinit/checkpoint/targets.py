@@ -12,6 +12,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Protocol
 
+from .locations import Location
 from .sizes import readable_size
 
 __all__ = ["LocalTarget", "Target", "exists_already", "write_small"]
@@ -29,6 +30,12 @@ class Target(Protocol):
     def names(self) -> list[str]:
         """Return the names of the files there."""
 
+    def sizes(self) -> dict[str, int]:
+        """Return the bytes of the files there."""
+
+    def read(self, name: str) -> bytes | None:
+        """Return the content of a small file, or None if it is not there."""
+
     def exists(self, name: str) -> bool:
         """Tell whether there is such a file, or anything else of that name."""
 
@@ -37,6 +44,16 @@ class Target(Protocol):
 
     def prepare(self, name: str, nbytes: int, header: bytes) -> None:
         """Make an unfinished file with room for `nbytes`, or take the one that is there; write its header."""
+
+    def take(self, name: str, nbytes: int, start: int, stop: int) -> int:
+        """Say, before `prepare`, that this process writes only a range of a file, and others the rest.
+
+        Returns
+        -------
+        int
+            Where the bytes end that it has to write: a target that takes files in pieces leaves none of them
+            to two processes.
+        """
 
     def write(self, name: str, offset: int, data: memoryview) -> None:
         """Write a range of an unfinished file; several threads may write at the same time."""
@@ -49,6 +66,9 @@ class Target(Protocol):
 
     def put(self, name: str, content: bytes) -> None:
         """Make a small file as a whole, durable, under its temporary name."""
+
+    def make_way(self, names: Iterable[str]) -> None:
+        """Prepare that files under these final names are replaced by others."""
 
     def publish(self, names: Sequence[str]) -> None:
         """Give complete files their final names, in this order."""
@@ -102,6 +122,16 @@ class LocalTarget:
         """Return the names in the directory."""
         return sorted(os.listdir(self.directory)) if self.directory.is_dir() else []
 
+    def sizes(self) -> dict[str, int]:
+        """Return the bytes of the files in the directory."""
+        found = ((name, self.directory / name) for name in self.names())
+        return {name: path.stat().st_size for name, path in found if path.is_file()}
+
+    def read(self, name: str) -> bytes | None:
+        """Return the content of a small file, or None if it is not there."""
+        path = self.directory / name
+        return path.read_bytes() if path.is_file() else None
+
     def exists(self, name: str) -> bool:
         """Tell whether the name is taken; a link that leads nowhere counts, too."""
         return os.path.lexists(self.directory / name)
@@ -140,6 +170,10 @@ class LocalTarget:
         finally:
             os.close(descriptor)
 
+    def take(self, name: str, nbytes: int, start: int, stop: int) -> int:
+        """Return `stop`: any range can be written alone."""
+        return stop
+
     def write(self, name: str, offset: int, data: memoryview) -> None:
         """Write, and let the disk begin with large ranges at once."""
         descriptor = self._descriptor(name)
@@ -168,6 +202,9 @@ class LocalTarget:
         self.partial(name).unlink(missing_ok=True)
         self.prepare(name, len(content), content)
         self.complete(name)
+
+    def make_way(self, names: Iterable[str]) -> None:
+        """Do nothing: to rename is to replace."""
 
     def publish(self, names: Sequence[str]) -> None:
         """Rename the files, and wait until the names are on the disk."""
@@ -228,7 +265,7 @@ class LocalTarget:
         )
 
 
-def exists_already(path: Path, why: str = "") -> FileExistsError:
+def exists_already(path: Location, why: str = "") -> FileExistsError:
     """Return the error of a file that may not be replaced."""
     return FileExistsError(
         errno.EEXIST,

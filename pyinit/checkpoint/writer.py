@@ -24,10 +24,10 @@ from ..stream.arguments import check_threads
 from .blocks import Block, blocks_of
 from .contents import Copied, check_made
 from .digest import combine, crc32
-from .extents import Extent
-from .journal import Journal
+from .extents import Extent, touching
+from .places import opened
 from .plan import CheckpointPlan
-from .targets import LocalTarget, Target
+from .targets import Target
 
 __all__ = ["ExtentResult", "Progress", "check_result", "run_extent", "write_extents"]
 
@@ -235,8 +235,9 @@ def write_extents(
 def run_extent(plan: CheckpointPlan, index: int, *, threads: int | None = None) -> ExtentResult:
     """Make one extent of a plan and write it into its unfinished file, which is made if it is not there.
 
-    It can be run in any order, on any machine that sees the plan's directory, and again after a failure:
-    the bytes are the same. `pyinit.finish_checkpoint` gives the files their names when all are made.
+    It can be run in any order, on any machine that sees the plan's directory or object store, and again after
+    a failure: the bytes are the same. `pyinit.finish_checkpoint` gives the files their names when all are
+    made.
 
     Parameters
     ----------
@@ -278,19 +279,24 @@ def run_extent(plan: CheckpointPlan, index: int, *, threads: int | None = None) 
     extent = plan.extents[index]
     shard = plan.shards[extent.file]
     check_made(next(draft.content for draft in shard.drafts if draft.name == extent.tensor))
-    target = LocalTarget(plan.directory, plan.tag)
+    target, journal = opened(plan)
     results: list[ExtentResult] = []
     target.begin()
     if target.exists(shard.name) and not target.begun(shard.name, shard.nbytes):
         raise FileExistsError(
             errno.EEXIST, f"{plan.directory / shard.name} exists; remove it, or run no more of its extents"
         )
-    journal = Journal(plan)
+    others = [each for each in plan.extents if each.file == extent.file]
+    start, stop = 0 if extent == others[0] else extent.offset, extent.offset + extent.nbytes
+    end = target.take(shard.name, shard.nbytes, start, stop)
     try:
         with journal.enlisted():
             with journal.guarded():
                 target.prepare(shard.name, shard.nbytes, shard.header)
             write_extents(plan, [extent], target, results.append, threads=threads, digest=True)
+            # the rest of a piece that reaches into the next extents
+            beyond = list(touching(others, shard, stop, end))
+            write_extents(plan, beyond, target, lambda result: None, threads=threads)
             target.flush(shard.name)
     finally:
         target.close()

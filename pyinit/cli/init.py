@@ -14,8 +14,10 @@ from pathlib import Path
 from ..checkpoint.blueprint import Blueprint, draw_up
 from ..checkpoint.checkpoint import finish_checkpoint, write_plan
 from ..checkpoint.completion import is_complete
+from ..checkpoint.engines.lookup import ENGINES
 from ..checkpoint.families.builtin import BUILTIN
 from ..checkpoint.families.lookup import find_spec
+from ..checkpoint.locations import Location, location
 from ..checkpoint.parts import WHOLE, Part, assigned, part_of_environment
 from ..checkpoint.plan import CheckpointPlan, plan_blueprint
 from ..checkpoint.share import is_finished
@@ -71,9 +73,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--out",
-        type=Path,
         metavar="DIR",
-        help="the directory to write to, made if needed; or one file, whose name ends in .safetensors",
+        help="the directory to write to, made if needed, or its URL, such as s3://bucket/model; or one "
+        "file, whose name ends in .safetensors",
     )
     parser.add_argument(
         "--recipe",
@@ -89,7 +91,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--shard-size",
         type=size,
         metavar="SIZE",
-        help="split into files of at most this size, such as 5GB, the default with --part and --finish",
+        help="split into files of at most this size, such as 5GB, the default with --part, --finish or "
+        "--engine",
     )
     parser.add_argument(
         "--part",
@@ -102,7 +105,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="write no weights: check that all parts are there, and add configuration, receipt and index",
     )
-    parser.add_argument("--threads", type=int, help="threads (default: the CPUs of this process)")
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        help="let workers write: those of the cluster of RAY_ADDRESS or DASK_SCHEDULER_ADDRESS, or of one "
+        "that is started here; all must see DIR",
+    )
+    parser.add_argument(
+        "--threads", type=int, help="threads (default: the CPUs of this process); with --engine, of each task"
+    )
     parser.add_argument("--digest", action="store_true", help="put a CRC-32 of every tensor into init.json")
     parser.add_argument("--force", action="store_true", help="replace existing files")
     parser.add_argument(
@@ -124,6 +135,13 @@ def execute(arguments: argparse.Namespace) -> int:
         part = part_of_environment() if arguments.part == "auto" else Part.read(arguments.part)
     if part is not None and arguments.finish:
         raise ArgumentError("init takes --part or --finish, not both; run --finish when all parts are done")
+    for name, is_given in (
+        ("part", part is not None),
+        ("finish", arguments.finish),
+        ("plan", arguments.plan),
+    ):
+        if arguments.engine is not None and is_given:
+            raise ArgumentError(f"init takes --engine or --{name}, not both; an engine does the whole itself")
     plan = _planned(arguments)
     model = plan.blueprint.spec
     amount = f"{len(model.tensors)} tensors, {model.parameters} parameters, {readable_size(model.nbytes)}"
@@ -140,6 +158,9 @@ def execute(arguments: argparse.Namespace) -> int:
         return 0
     if part is not None or arguments.finish:
         return _take_part(plan, part, arguments)
+    if arguments.engine is not None and '"kind": "computed"' in plan.text:
+        # workers read the plan, and so does what sends it to them
+        learn_to_rebuild()
     print(f"{model.source}: {amount} -> {plan.path}", file=sys.stderr)
     _written(plan, WHOLE, arguments, amount)
     return 0
@@ -147,7 +168,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def _planned(arguments: argparse.Namespace) -> CheckpointPlan:
     """Return the plan of the arguments, or the one that SPEC is a file of."""
-    out: Path | None = arguments.out
+    out: Location | None = None if arguments.out is None else location(arguments.out)
     if (text := _text_of_plan(arguments.spec)) is not None:
         for name in ("recipe", "dtype", "seed", "shard_size", "digest"):
             if getattr(arguments, name):
@@ -162,7 +183,7 @@ def _planned(arguments: argparse.Namespace) -> CheckpointPlan:
     if out is None and not arguments.dry_run:
         raise RecipeError("init needs --out DIR, where to write; or --dry-run to see the plan")
     blueprint = _blueprint(arguments)
-    is_divided = arguments.part is not None or arguments.finish
+    is_divided = arguments.part is not None or arguments.finish or arguments.engine is not None
     shard_size = arguments.shard_size or (PART_FILE_BYTES if is_divided else None)
     return plan_blueprint(blueprint, out or Path(), shard_size=shard_size, digest=arguments.digest)
 
@@ -221,7 +242,7 @@ def _written(plan: CheckpointPlan, part: Part, arguments: argparse.Namespace, am
             first[:] = first or [done]
             meter(done, total)
 
-        options = {"threads": arguments.threads, "overwrite": arguments.force}
+        options = {"threads": arguments.threads, "overwrite": arguments.force, "engine": arguments.engine}
         receipt = write_plan(plan, part, **options, progress=progress)
     seconds = time.perf_counter() - start
     shards = [plan.shards[file] for file in assigned([shard.nbytes for shard in plan.shards], part)]
@@ -234,9 +255,8 @@ def _written(plan: CheckpointPlan, part: Part, arguments: argparse.Namespace, am
         print(f"{readable_size(before)} of it were there already")
     elements = sum(math.prod(draft.shape) for shard in shards for draft in shard.drafts)
     speed, rate = (total - before) / seconds / 1e9, elements * (1 - before / total) / seconds / 1e9
-    print(
-        f"{seconds:.2f} s, {speed:.2f} GB/s, {rate:.3f} Gparam/s, peak memory {readable_size(peak_memory())}"
-    )
+    memory = f"peak memory{' of this process' if arguments.engine else ''} {readable_size(peak_memory())}"
+    print(f"{seconds:.2f} s, {speed:.2f} GB/s, {rate:.3f} Gparam/s, {memory}")
     return receipt is not None or is_complete(plan)
 
 

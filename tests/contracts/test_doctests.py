@@ -18,7 +18,7 @@ import pyinit
 # Running these as modules starts programs.
 _PROGRAMS = ("__main__",)
 # A package of this name needs the framework of the same name.
-_FRAMEWORKS = ("jax", "keras", "torch")
+_FRAMEWORKS = ("dask", "jax", "keras", "torch")
 PUBLIC = (
     "pyinit",
     "pyinit.data",
@@ -26,6 +26,7 @@ PUBLIC = (
     "pyinit.numpy",
     "pyinit.reference",
     "pyinit.theory",
+    "pyinit.dask",
     "pyinit.jax",
     "pyinit.jax.initializers",
     "pyinit.keras",

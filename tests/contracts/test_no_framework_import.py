@@ -22,6 +22,9 @@ FRAMEWORKS = (
     "matplotlib",
     "pandas",
     "mpmath",
+    "ray",
+    "dask",
+    "distributed",
 )
 
 

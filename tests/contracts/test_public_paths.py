@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "pyinit"
-PUBLIC = ("data", "linalg", "reference", "theory", "numpy", "torch", "jax", "keras")
+PUBLIC = ("data", "linalg", "reference", "theory", "numpy", "dask", "torch", "jax", "keras")
 FACES = ("torch.init", "jax.initializers", "keras.initializers")
 COMMANDS = ("cli.bench",)
 

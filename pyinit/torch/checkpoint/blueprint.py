@@ -24,6 +24,7 @@ from ..materialization.construction import was_computed
 from ..materialization.deciding import Recipes, as_asked, decided
 from ..materialization.holding import named_tensors
 from ..materialization.recording import Recorded
+from ..partitions.holding import refuse_part
 from .casting import in_dtype
 from .contents import Definition, Kept, content_of, given
 from .converted import Converted
@@ -127,6 +128,9 @@ def _unwrapped(module: Any) -> torch.nn.Module:
             return module  # type: ignore[no-any-return]
 
 
+_BEFORE_CUTTING = "Write it from the module before it is cut: the files are those of any number of ranks."
+
+
 def _check(module: torch.nn.Module) -> None:
     """Refuse a module with real parameters, or with tensors of which ranks hold parts."""
     distributed = sys.modules.get("torch.distributed.tensor")
@@ -136,6 +140,7 @@ def _check(module: torch.nn.Module) -> None:
                 f"write_checkpoint needs a whole module; '{name}' of {type(module).__name__} is a DTensor. "
                 "Write it from the module before it is sharded: the files are those of every mesh."
             )
+        refuse_part(tensor, f"write_checkpoint of '{name}'", _BEFORE_CUTTING)
         prefix, _, last = name.rpartition(".")
         if (
             isinstance(tensor, torch.nn.Parameter)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import torch
 
@@ -28,6 +29,7 @@ def write_checkpoint(
     overwrite: bool = False,
     digest: bool = False,
     progress: Progress | None = None,
+    engine: Any = None,
 ) -> Receipt:
     """Write a module's own initialization as safetensors without making the module: memory stays constant.
 
@@ -62,6 +64,9 @@ def write_checkpoint(
         Put a CRC-32 of every tensor into the receipt; it takes about as long as drawing the tensors.
     progress : callable, optional
         Called about ten times a second with (bytes written, bytes in all).
+    engine : str or distributed.Client, optional
+        As `pyinit.write_checkpoint` takes it. Workers have no module: where a tensor is computed from others,
+        it is refused by name.
 
     Returns
     -------
@@ -74,7 +79,8 @@ def write_checkpoint(
         If a parameter is real, or it is not known how one begins, as `materialize` names them; if a tensor
         is saved in a way that cannot be followed. Nothing is written then.
     LayoutError
-        If a tensor is a DTensor, or a lazy module does not know its shapes yet.
+        If a tensor is a DTensor or was cut by DeepSpeed, FSDP or Megatron, or a lazy module does not know its
+        shapes yet.
     DTypeError, ShapeError, SeedError, SpecError
         If an argument is not valid, or a tensor has a dtype that safetensors does not hold.
     FileExistsError
@@ -109,4 +115,5 @@ def write_checkpoint(
         overwrite=overwrite,
         digest=digest,
         progress=progress,
+        engine=engine,
     )

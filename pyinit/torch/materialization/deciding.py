@@ -18,6 +18,7 @@ from .doubts import warn_of_constructors
 from .holding import named_tensors
 from .naming import state_names, whole_prefix
 from .owned import check_names
+from .partitioned import refuse_real_parts
 from .recording import Draw, Recorded, Write
 from .ruling import redrawn, ruled
 
@@ -87,6 +88,7 @@ def _check_unneeded(module: torch.nn.Module, is_asked: bool) -> None:
     """Refuse a recipe, or warn, if a module has parameters and none of its tensors is on the meta device."""
     if next(module.parameters(), None) is None:
         return
+    refuse_real_parts(module)
     why = (
         f"materialize needs a module on the meta device; all tensors of {type(module).__name__} are real, "
         "and stay as they are. Build it under pyinit.torch.deferred(), and leave out to_empty()."

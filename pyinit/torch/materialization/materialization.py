@@ -14,6 +14,7 @@ from .construction import forget_construction
 from .deciding import Recipes, as_asked, before_names, decided
 from .followed import kind_of
 from .holding import named_tensors, substitute
+from .partitioned import made_parts, whole_recordings
 from .recorder import MARK
 from .recording import Cell, Recorded
 from .replay import replay
@@ -50,7 +51,8 @@ def materialize(
         A module that was built under ``with torch.device("meta")`` or ``with pyinit.torch.deferred()``. Its
         real parameters and buffers stay as they are. It may be distributed (`fully_shard`,
         `parallelize_module`, `distribute_module`): every rank makes its own parts of the DTensors, without a
-        collective, with the bits of the whole module.
+        collective, with the bits of the whole module. The same holds for parameters that Megatron has marked
+        as ``tensor_model_parallel``.
     recipe : Recipe, str, mapping of pattern to recipe, or sequence of rules, optional
         What the parameters should be instead; see Notes. One recipe, or its name, is for the kernels that the
         module draws at random; biases that it draws become zeros, and everything else keeps the module's own
@@ -77,7 +79,8 @@ def materialize(
         If the initialization of a parameter or buffer is unknown, or if a method would initialize a real one.
         Each is named, with the reason, and the module stays on the meta device. If a name or a pattern
         matches nothing (with a prefix, only one that begins with it), or two rules name one tied tensor. If a
-        recipe is given and all tensors are real.
+        recipe is given and all tensors are real, or if all are real and DeepSpeed's ZeRO-3, the first FSDP or
+        Megatron has cut one. If an expert is numbered within its rank, as Megatron's are.
     LayoutError
         If a lazy module does not know its shapes yet. If a recipe counts fans and names no axes, and the axes
         of a weight are unknown.
@@ -142,9 +145,12 @@ def materialize(
     before, asked = before_names(prefix), as_asked(recipe)
     with stand_ins(module) as distributed:
         recorded = decided(module, asked, before)
-    plain = {name: tensor for name, tensor in recorded.items() if name not in distributed}
+        plain = {name: tensor for name, tensor in recorded.items() if name not in distributed}
+        parts = whole_recordings(module, plain, before)
+    plain = {name: tensor for name, tensor in plain.items() if name not in parts}
     storages = _fill(plain, root, count)
     real: dict[str, torch.Tensor] = {name: _tensor_of(tensor, storages) for name, tensor in plain.items()}
+    real |= made_parts(parts, root, count)
     if distributed:
         # its imports take longer than many a module
         real |= shards(distributed, recorded, root, count)

@@ -1,0 +1,70 @@
+"""What is a path of this machine, and what a URL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pyinit.checkpoint.locations import Url, location
+from pyinit.checkpoint.plan import CheckpointPlan, plan_checkpoint
+from pyinit.errors import ArgumentError, MissingLibraryError, SpecError
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("out/model", Path("out/model")),
+        ("s3://bucket/a/b/", Url("s3://bucket/a/b")),
+        ("S3://Bucket/A", Url("s3://Bucket/A")),
+        ("memory://x", Url("memory://x")),
+        ("file:///tmp/x", Path("/tmp/x")),
+        ("C:/models", Path("C:/models")),
+        ("odd:name", Path("odd:name")),
+        ("simplecache::s3://bucket/a", Url("simplecache::s3://bucket/a")),
+    ],
+)
+def test_locations(text: str, found: Path | Url) -> None:
+    assert location(text) == found
+    assert location(found) == found
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("s3://", r"a URL names a bucket and a directory, such as s3://bucket/model; got 's3://'"),
+        (
+            Path("s3://bucket/x"),
+            r"'s3:/bucket/x' is a URL that went through pathlib.*give it as text, 's3://",
+        ),
+    ],
+)
+def test_what_is_no_place_is_refused(place: str | Path, message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        location(place)
+
+
+def test_a_file_needs_a_bucket() -> None:
+    with pytest.raises(ArgumentError, match=r"'s3://x\.safetensors' names a bucket alone; give a bucket and"):
+        _ = plan_checkpoint({"w": (4, 3)}, "he_normal", path="s3://x.safetensors").directory
+
+
+def test_plans_know_urls_without_fsspec() -> None:
+    plan = plan_checkpoint({"w": (4, 3)}, "he_normal", path="s3://bucket/a/x.safetensors")
+    assert (plan.is_file, str(plan.directory), plan.stem) == (True, "s3://bucket/a", "x")
+    again = CheckpointPlan.from_json(plan.to_json())
+    assert (again.path, again.fingerprint) == (plan.path, plan.fingerprint)
+    assert str(plan.at("gs://other/x.safetensors").directory) == "gs://other"
+    with pytest.raises(SpecError, match=r"names its files after x\.safetensors; got s3://bucket/b"):
+        plan.at("s3://bucket/b")
+    assert plan_checkpoint({"w": (4, 3)}, "he_normal", path="s3://bucket").directory == Url("s3://bucket")
+
+
+def test_a_store_that_nothing_here_opens_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pyinit.checkpoint.checkpoint import write_checkpoint
+
+    monkeypatch.setitem(__import__("sys").modules, "fsspec.core", None)
+    with pytest.raises(
+        MissingLibraryError, match=r"s3://b/x needs fsspec.*pip install 'pyinit-nn\[remote\]'"
+    ):
+        write_checkpoint({"w": (4, 3)}, "he_normal", path="s3://b/x")
