@@ -83,9 +83,18 @@ def shard_fans(subject: Subject) -> Iterator[Finding]:
                         "axis": axis,
                         "std": _digits(std),
                         "gain": _digits(gain),
-                        "fan": fan,
+                        "counted": fan,
                     }
-                    yield Finding("shard fan", "warning", (tensor.name,), numbers, "said")
+                    case, severity, parts = "said", "info", tensor.split.parts
+                    if parts is not None:
+                        case, severity = "known", "warning"
+                        numbers = {
+                            **numbers,
+                            "fan": fan * parts,
+                            "parts": parts,
+                            "right": _digits(gain / math.sqrt(fan * parts)),
+                        }
+                    yield Finding("shard fan", severity, (tensor.name,), numbers, case)
                     break
             continue
         if _counts(tensor) or any(_explained(tensor, std, fan) for fan in _right(tensor)):

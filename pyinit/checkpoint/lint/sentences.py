@@ -16,11 +16,16 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "bounds that count std: pi.truncated_normal(std={std:.4g}) cuts at 2 std; in torch, "
         "trunc_normal_(w, std={std:.4g}, a={low:.4g}, b={high:.4g})",
     ),
+    "shard fan: known": (
+        "{said} and {parts} ranks say that it is a part along axis {axis}, and std {std:.6g} is gain "
+        "{gain:.4g} for fan {counted:.6g} of the part alone; the whole tensor has fan {fan:.6g}",
+        "std {right:.6g}: count fans from the shape of the whole, as pyinit.torch.init does for such a "
+        "parameter",
+    ),
     "shard fan: said": (
-        "{said} says that it is a part along axis {axis}, and std {std:.6g} is gain {gain:.4g} for fan "
-        "{fan:.6g} of the part alone: the whole tensor's fan is larger by the number of parts",
-        "count fans from the global shape: divide the std by the square root of the number of parts, or draw "
-        "with pyinit and the window of the part",
+        "{said} says that it may be a part along axis {axis}, and std {std:.6g} is gain {gain:.4g} for fan "
+        "{counted:.6g} of its own shape: if there are several parts, the fan of the whole is larger",
+        "count fans from the shape of the whole; nothing if there is one rank",
     ),
     "shard fan: number": (
         "std {std:.6g} is gain {gain:.4g} for fan {counted:.6g}, which is 1/{parts} of its fan {fan:.6g}: it "

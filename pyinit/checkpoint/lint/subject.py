@@ -28,10 +28,21 @@ _NORM = re.compile(
 
 @dataclass(frozen=True)
 class Split:
-    """What says that a tensor is one part of several along an axis, such as ``partition_dim = 1``."""
+    """What says that a tensor is one of several parts along an axis.
+
+    Parameters
+    ----------
+    axis : int
+        The axis along which the whole is cut.
+    said : str
+        What says so, such as "its attribute partition_dim = 1".
+    parts : int or None
+        How many there are, if that is known.
+    """
 
     axis: int
     said: str
+    parts: int | None = None
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -13,12 +14,14 @@ from torch import nn
 from ...checkpoint.contents import Drawn
 from ...checkpoint.lint.reading import with_config, with_name
 from ...checkpoint.lint.subject import Seen, Split, Subject
+from ...errors import LayoutError
 from ...recipes.fans import Axes
 from ...stream.key import Key
 from ..checkpoint.contents import Definition, Kept, content_of
 from ..materialization.owned import Owned, owned_tensors
 from ..materialization.recording import Recorded
 from ..materialization.view import View
+from ..partitions.megatron import megatron_partition
 from .rows import rows_of
 
 __all__ = ["subject_of"]
@@ -103,12 +106,22 @@ def _adds_one(norm: nn.Module) -> bool:
 
 
 def _split(module: nn.Module, name: str) -> Split | None:
-    """Return what Megatron's attributes of a tensor-parallel parameter say."""
+    """Return what Megatron's attributes say of a parameter, and how many ranks there are if that is known."""
     try:
         tensor: Any = module.get_parameter(name)
     except AttributeError:
         return None
-    axis = getattr(tensor, "partition_dim", -1)
-    if getattr(tensor, "tensor_model_parallel", False) is not True or not isinstance(axis, int) or axis < 0:
+    axis = tensor.__dict__.get("partition_dim")
+    if not (tensor.__dict__.get("tensor_model_parallel") is True and isinstance(axis, int)):
         return None
-    return Split(axis, f"its attribute partition_dim = {axis}")
+    said = f"its attribute partition_dim = {axis}"
+    if not 0 <= axis < tensor.dim():
+        return None
+    try:
+        partition = megatron_partition(tensor)
+    except LayoutError:
+        return Split(axis, said)
+    if partition is not None:
+        return Split(axis, said, partition.shape[axis] // tensor.shape[axis])
+    # one rank, if somebody has counted them
+    return None if "megatron.core.parallel_state" in sys.modules else Split(axis, said)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -90,20 +92,35 @@ def test_transposed_axes_of_gpt2(torchvision_loads: None) -> None:
 def split(axis: int, is_parallel: bool = True) -> Callable[[], Any]:
     def build() -> Any:
         layer: Any = nn.Linear(96, 40)
-        nn.init.kaiming_normal_(layer.weight)
-        layer.weight.tensor_model_parallel, layer.weight.partition_dim = is_parallel, axis
+        nn.init.normal_(layer.weight, std=math.sqrt(2 / 96))
+        # as Megatron's set_tensor_model_parallel_attributes does
+        layer.weight.tensor_model_parallel = is_parallel
+        layer.weight.partition_dim, layer.weight.partition_stride = axis, 1
         return layer
 
     return build
 
 
-def test_the_part_that_megatron_attributes_name() -> None:
+@pytest.mark.parametrize(("ranks", "severity"), [(None, "info"), (1, None), (4, "warning")])
+def test_the_part_that_megatron_attributes_name(
+    monkeypatch: pytest.MonkeyPatch, ranks: int | None, severity: str | None
+) -> None:
+    if ranks is not None:
+        state = SimpleNamespace(
+            get_tensor_model_parallel_rank=lambda: 0,
+            get_tensor_model_parallel_world_size=lambda: ranks,
+            get_expert_tensor_parallel_rank=lambda: 0,
+            get_expert_tensor_parallel_world_size=lambda: ranks,
+            get_expert_model_parallel_world_size=lambda: 1,
+        )
+        monkeypatch.setitem(sys.modules, "megatron.core.parallel_state", state)
     # inputs are shared out: their number is a part's
-    assert found_in(split(1)) == [("shard fan", "warning", "weight")]
+    assert found_in(split(1)) == [("shard fan", severity, "weight")] * (severity is not None)
     assert found_in(split(0)) == []
     assert found_in(split(1, False)) == []
+    # the whole tensor's fan, and a number that was chosen
+    assert found_in(split(1), {"weight": pi.normal(std=math.sqrt(2 / (4 * 96)))}) == []
     assert found_in(split(1), {"weight": pi.normal(std=0.02)}) == []
-    assert found_in(split(1), {"weight": pi.he_normal()}) == [("shard fan", "warning", "weight")]
 
 
 def mlp(gain: float, phi: Any = None) -> Callable[[], Any]:
