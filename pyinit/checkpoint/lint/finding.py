@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -127,21 +127,32 @@ class Findings:
         return "\n".join([*self._lines(), f"{self.source}: {self._amount()}"])
 
     def _lines(self) -> Iterator[str]:
+        groups: dict[tuple[str, str, str], list[Finding]] = {}
         for finding in self.found:
-            named = [
-                name if count == 1 else f"{name} ({count} tensors)"
-                for name, count in finding.patterns.items()
-            ]
-            left = len(named) - _SHOWN
-            more = f", and {left} more pattern{'s' * (left > 1)}" if left > 0 else ""
-            yield f"{finding.severity}: {finding.kind}: {', '.join(named[:_SHOWN])}{more}"
-            yield f"    {finding.reason}."
-            yield f"    Fix: {finding.fix}."
+            groups.setdefault((finding.severity, finding.kind, finding.case), []).append(finding)
+        for first, *others in groups.values():
+            yield f"{first.severity}: {first.kind}: {_named(first.patterns)}"
+            yield f"    {first.reason}."
+            yield f"    Fix: {first.fix}."
+            if others:
+                # layers of other widths
+                patterns: dict[str, int] = {}
+                for name, count in (pair for other in others for pair in other.patterns.items()):
+                    patterns[name] = patterns.get(name, 0) + count
+                yield f"    So are, with other numbers: {_named(patterns)}."
 
     def _amount(self) -> str:
         counts = {name: sum(each.severity == name for each in self.found) for name in reversed(SEVERITIES)}
         said = [f"{n} {name}{'s' * (n > 1 and name != 'info')}" for name, n in counts.items() if n]
         return f"{', '.join(said) or 'nothing found'} in {self.tensors} tensor{'s' * (self.tensors != 1)}"
+
+
+def _named(patterns: Mapping[str, int]) -> str:
+    """Return the first patterns, with how many tensors each stands for."""
+    named = [name if count == 1 else f"{name} ({count} tensors)" for name, count in patterns.items()]
+    left = len(named) - _SHOWN
+    more = f", and {left} more pattern{'s' * (left > 1)}" if left > 0 else ""
+    return ", ".join(named[:_SHOWN]) + more
 
 
 def together(found: Iterable[Finding]) -> tuple[Finding, ...]:

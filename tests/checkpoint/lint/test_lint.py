@@ -129,6 +129,31 @@ def test_other_numbers_are_another_finding_and_the_gravest_comes_first() -> None
     assert len(apart) == 2
 
 
+def test_the_same_fault_with_other_numbers_is_one_paragraph_of_text() -> None:
+    shapes = {
+        f"stages.{at}.conv.weight": {"shape": [n, 1, 3, 3], "groups": n} for at, n in enumerate((48, 96))
+    }
+    found = pi.lint(shapes, pi.variance_scaling(2.0, "fan_out", compat="torch"))
+    assert [each.numbers["groups"] for each in found] == [48, 96]
+    lines = str(found).splitlines()
+    assert lines[0] == "warning: wrong fan: stages.0.conv.weight"
+    assert lines[3] == "    So are, with other numbers: stages.1.conv.weight."
+    assert lines[4] == "spec: 2 warnings in 2 tensors"
+
+
+def test_a_receipt_is_read_beside_its_configuration(tmp_path: Path) -> None:
+    tensors = {"embed_tokens.weight": [16, 8], "lm_head.weight": [16, 8], "norm.weight": [8]}
+    rules = [{"match": "norm.weight", "recipe": "zeros"}, {"match": "*", "recipe": "normal"}]
+    for kind, is_tied in (("llama", True), ("gemma", False)):
+        config = {"model_type": kind, "tie_word_embeddings": is_tied}
+        spec = tmp_path / f"{kind}.json"
+        spec.write_text(json.dumps({"tensors": tensors, "config": config, "rules": rules}))
+        pi.write_checkpoint(spec, path=tmp_path / kind)
+        kinds = [each.kind for each in pi.lint(tmp_path / kind)]
+        assert kinds == (["tied but drawn twice", "zero norm"] if is_tied else [])
+        assert told(pi.lint(spec)) == told(pi.lint(tmp_path / kind))
+
+
 def test_bad_input(config: Path, tmp_path: Path) -> None:
     plan = pi.plan_checkpoint(config, path=tmp_path / "out")
     with pytest.raises(pi.SpecError, match="holds its recipes and dtype; leave them out"):
