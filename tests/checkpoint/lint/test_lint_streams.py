@@ -14,9 +14,11 @@ from pyinit.checkpoint.contents import Drawn
 from pyinit.checkpoint.spec import TensorSpec
 
 
-def with_keys(shapes: dict[str, Any], recipe: object, keys: dict[str, pi.Key]) -> Blueprint:
+def with_keys(
+    shapes: dict[str, Any], recipe: object, keys: dict[str, pi.Key], dtype: str | None = None
+) -> Blueprint:
     """Return a blueprint of which some tensors have other keys, as a plan of other hands may have."""
-    blueprint = draw_up(shapes, recipe, 3)
+    blueprint = draw_up(shapes, recipe, 3, dtype)
     drafts = []
     for draft in blueprint.drafts:
         assert isinstance(draft.content, Drawn)
@@ -59,15 +61,25 @@ def test_other_numbers_of_one_key_are_no_tie() -> None:
     assert (found.severity, found.case) == ("error", "")
 
 
-@pytest.mark.parametrize(("shift", "is_wrong"), [(1, True), (31, True), (32, False), (1000, False)])
-def test_streams_that_overlap(shift: int, is_wrong: bool) -> None:
-    # 128 elements are 32 blocks
+@pytest.mark.parametrize(
+    ("dtype", "shift", "is_wrong"),
+    [
+        ("float32", 1, True),
+        ("float32", 31, True),
+        ("float32", 32, False),
+        ("float32", 1000, False),
+        ("float64", 63, True),
+        ("float64", 64, False),
+    ],
+)
+def test_streams_that_overlap(dtype: str, shift: int, is_wrong: bool) -> None:
+    # 128 elements are 32 blocks, or 64 in float64
     one = ROOT.fold_in("a")
     other = pi.Key(one.seed, (one.offset + shift) % 2**64)
-    blueprint = with_keys({"a": (16, 8), "b": (16, 8)}, "normal", {"b": other})
+    blueprint = with_keys({"a": (16, 8), "b": (16, 8)}, "normal", {"b": other}, dtype)
     found = pi.lint(blueprint)
     assert [(each.kind, each.case) for each in found] == [("reused stream", "overlap")] * is_wrong
-    overlap = np.isin(pi.normal()((16, 8), key=other), pi.normal()((16, 8), key=one)).any()
+    overlap = np.isin(*(pi.normal()((16, 8), key=key, dtype=dtype) for key in (other, one))).any()
     assert bool(overlap) is is_wrong
 
 
