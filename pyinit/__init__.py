@@ -68,12 +68,15 @@ if TYPE_CHECKING:
     from .checkpoint.checkpoint import finish_checkpoint as finish_checkpoint
     from .checkpoint.checkpoint import write_checkpoint as write_checkpoint
     from .checkpoint.families.lookup import find_spec as find_spec
-    from .checkpoint.lint.finding import Finding as Finding
-    from .checkpoint.lint.finding import Findings as Findings
+    from .checkpoint.lint.finding import LintFinding as LintFinding
+    from .checkpoint.lint.finding import LintReport as LintReport
     from .checkpoint.lint.lint import lint as lint
     from .checkpoint.plan import CheckpointPlan as CheckpointPlan
     from .checkpoint.plan import plan_checkpoint as plan_checkpoint
     from .checkpoint.spec import Spec as Spec
+    from .checkpoint.verification.finding import Finding as Finding
+    from .checkpoint.verification.finding import Verification as Verification
+    from .checkpoint.verification.verify import verify as verify
     from .checkpoint.writer import run_extent as run_extent
     from .lab.network.dense import Dense as Dense
     from .lab.network.network import Network as Network
@@ -102,11 +105,14 @@ __all__ = [
     "DTypeError",
     "DataError",
     "Dense",
+    "Finding",
     "FormatError",
     "History",
     "Key",
     "LabelError",
     "LayoutError",
+    "LintFinding",
+    "LintReport",
     "MissingLibraryError",
     "Momentum",
     "Network",
@@ -120,6 +126,7 @@ __all__ = [
     "ShapeError",
     "Spec",
     "SpecError",
+    "Verification",
     "Window",
     "activation",
     "bilinear",
@@ -164,6 +171,7 @@ __all__ = [
     "truncated_normal",
     "uniform",
     "variance_scaling",
+    "verify",
     "write_checkpoint",
     "xavier_normal",
     "xavier_uniform",
@@ -176,15 +184,17 @@ _HOMES = {
     "CheckpointPlan": "checkpoint.plan",
     "Comparison": "lab.train.comparison",
     "Dense": "lab.network.dense",
-    "Finding": "checkpoint.lint.finding",
-    "Findings": "checkpoint.lint.finding",
+    "Finding": "checkpoint.verification.finding",
     "History": "lab.train.history",
+    "LintFinding": "checkpoint.lint.finding",
+    "LintReport": "checkpoint.lint.finding",
     "Momentum": "lab.train.optimizers",
     "Network": "lab.network.network",
     "Report": "lab.probe.report",
     "Rule": "recipes.rules",
     "SGD": "lab.train.optimizers",
     "Spec": "checkpoint.spec",
+    "Verification": "checkpoint.verification.finding",
     "compare": "lab.train.comparison",
     "find_spec": "checkpoint.families.lookup",
     "finish_checkpoint": "checkpoint.checkpoint",
@@ -196,6 +206,7 @@ _HOMES = {
     "probe": "lab.probe.probe",
     "run_extent": "checkpoint.writer",
     "train": "lab.train.train",
+    "verify": "checkpoint.verification.verify",
     "write_checkpoint": "checkpoint.checkpoint",
 }
 _ROOMS = ("data", "linalg", "theory")

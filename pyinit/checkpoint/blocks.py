@@ -10,6 +10,7 @@ from ..stream.safetensors import ITEMSIZE
 from ..stream.window import Shape, Window
 from .blueprint import Draft
 from .contents import Copied
+from .digest import Digest
 from .extents import Extent
 from .plan import CheckpointPlan
 
@@ -24,15 +25,15 @@ class OpenExtent:
     ----------
     extent, draft
         What it is.
-    sums : dict, optional
-        Of each block that is written, by its place: (CRC-32, bytes).
+    digests : dict, optional
+        Of each block that is written, by its place.
     pending : int
         Blocks that are not written yet; one more, until the last one is handed out.
     """
 
     extent: Extent
     draft: Draft
-    sums: dict[int, tuple[int, int]] | None
+    digests: dict[int, Digest] | None
     pending: int = 1
 
 

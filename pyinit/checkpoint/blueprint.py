@@ -77,9 +77,16 @@ class Draft:
             content["gain"], content["std"] = self.plan.gain, self.plan.std
             content["bounds"] = None if self.plan.bounds is None else list(self.plan.bounds)
         content["key"] = [self.key.seed, self.key.offset]
-        if isinstance(self.content, Rearranged):
-            content.update(self.content.to_dict())
+        if not self._is_told():
+            content["content"] = self.content.to_dict()
         return content
+
+    def _is_told(self) -> bool:
+        """Tell whether shape, recipe, rows and key alone say what the bytes are."""
+        if self.recipe is None or not isinstance(self.content, Drawn) or self.content.key != self.key:
+            return False
+        plan = self.content.plan
+        return plan.shape == self.shape and self.recipe.plan(self.shape, self.dtype) == plan
 
 
 @dataclass(frozen=True)

@@ -41,9 +41,8 @@ def write_checkpoint(
 ) -> Receipt:
     """Draw a model's tensors and write them as safetensors, block by block, in constant memory.
 
-    Only what must be drawn as a whole, such as an orthogonal matrix, is held as a whole, one tensor at a
-    time. A tensor's bytes depend on its name, the seed, its recipe and its shape alone: not on shards,
-    threads or blocks.
+    A tensor's bytes depend on its name, the seed, its recipe and its shape alone: not on shards, threads or
+    blocks. An orthogonal matrix is made in panels of 64 MiB, one at a time.
 
     Parameters
     ----------
@@ -71,7 +70,7 @@ def write_checkpoint(
     overwrite : bool
         Replace existing files, and remove shards and index of a former checkpoint of that name.
     digest : bool
-        Put a CRC-32 of every tensor into the receipt; it takes about as long as drawing the tensors.
+        Put CRC-32, mean and std of every tensor into the receipt; it takes about as long as drawing them.
     progress : callable, optional
         Called about ten times a second with (bytes written, bytes in all).
     engine : str or distributed.Client, optional

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ..errors import FormatError
 from ..stream.strict_json import parsed
-from .digest import combine
+from .digest import Digest, combined
 from .parts import Part, assigned
 from .places import target_of
 from .plan import CheckpointPlan
@@ -17,16 +17,16 @@ from .shards import index_content
 __all__ = ["companions", "incomplete", "is_complete", "receipt_of"]
 
 
-def receipt_of(plan: CheckpointPlan, done: Mapping[int, int | None]) -> Receipt:
-    """Return the receipt of a plan, with the checksums of all extents by their numbers if it has a digest."""
-    sums: dict[str, list[tuple[int, int]]] = {}
+def receipt_of(plan: CheckpointPlan, done: Mapping[int, Digest | None]) -> Receipt:
+    """Return the receipt of a plan, with the digests of all extents by their numbers if it has them."""
+    sums: dict[str, list[Digest]] = {}
     if plan.digest:
         sums = {draft.name: [] for draft in plan.blueprint.drafts}
         for extent in plan.extents:
-            crc = done[extent.index]
-            assert crc is not None, "a plan with a digest has the checksum of every extent"
-            sums[extent.tensor].append((crc, extent.nbytes))
-    whole = {name: combine(parts) for name, parts in sums.items()}
+            digest = done[extent.index]
+            assert digest is not None, "a plan with a digest has that of every extent"
+            sums[extent.tensor].append(digest)
+    whole = {name: combined(parts) for name, parts in sums.items()}
     return Receipt(plan.blueprint, plan.shards, whole, plan.fingerprint)
 
 

@@ -85,6 +85,18 @@ class Drawn:
         leading = len(stack) if stack == tuple(range(len(stack))) else 0
         return math.prod(shape[leading:])
 
+    def cheap_axis(self, shape: Shape) -> int | None:
+        """Return the axis along which parts of a matrix that is drawn whole cost only their share.
+
+        It is an axis of the side with fewer lines; None where there is no such axis, as in groups.
+        """
+        if self.plan.distribution == "orthogonal":
+            _, out_axis, stack = self.plan.numbers
+            others = [axis for axis in range(len(shape)) if axis != out_axis and axis not in stack]
+            few_outputs = shape[out_axis] <= math.prod(shape[axis] for axis in others)
+            return int(out_axis) if few_outputs else max(others, key=lambda axis: shape[axis])
+        return int(self.plan.numbers[1]) if self.plan.distribution == "delta_orthogonal" else None
+
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers of the plan and the key; values in memory are named by a digest."""
         plan = _shared(self.plan) if self.plan.source is None else _numbers(self.plan)

@@ -4,7 +4,8 @@ Beside the unfinished files of a plan lies a hidden directory ``.pyinit-TAG``. I
 ``lock``, held while names are looked at and changed; ``workers``, shared by those who run single extents; and
 one log for each writer, that is, for each part. A log only grows, by whole lines:
 
-- ``17 1a2b3c4d``: extent 17 is durable, with this CRC-32 (or ``-``);
+- ``17 (9 0.5 0.1) 1a2b3c4d``: extent 17 is durable, with this CRC-32 (or ``-``) and, of floating numbers, how
+  many are finite, their mean, and their sum of squares about it; no part of the line is one itself;
 - ``named 2``: the file at place 2 of the plan's names is about to get its final name;
 - ``again 2``: that file was begun again, and what was said of it before no longer counts.
 
@@ -27,6 +28,8 @@ from pathlib import Path
 from ..errors import FormatError
 from ..stream.strict_json import parsed
 from .differences import Document, difference
+from .digest import Digest
+from .found import Found
 from .locks import guarded, held, is_held
 from .parts import Part, assigned
 from .plan import CheckpointPlan
@@ -41,14 +44,14 @@ _WORKERS = "workers"
 _GONE = ".gone"
 _PARTIAL = re.compile(r"\.(.+)\.([0-9a-f]{12})\.partial")
 _LOG = re.compile(r"(\d{5,})-of-(\d{5,})\.log")
-_LINE = re.compile(r"(\d+) ([0-9a-f]{8}|-)|(named|again) (\d+)")
+_LINE = re.compile(r"(\d+) (?:\((\d+) (\S+) (\S+)\) )?([0-9a-f]{8}|-)|(named|again) (\d+)")
 
 
 @dataclass
 class Known:
-    """What the logs say: the extents that are durable with their CRC-32, and the files with final names."""
+    """What the logs say: the extents that are durable with their digest, and the files with final names."""
 
-    done: dict[int, int | None] = field(default_factory=dict)
+    done: dict[int, Digest | None] = field(default_factory=dict)
     named: set[int] = field(default_factory=set)
 
 
@@ -117,9 +120,9 @@ class Journal:
             known.named |= of_log.named
         return known
 
-    def add_done(self, results: Iterable[tuple[int, int | None]]) -> None:
-        """Note extents, as (number, CRC-32), that are durable."""
-        lines = [f"{index} {'-' if crc is None else f'{crc:08x}'}" for index, crc in results]
+    def add_done(self, results: Iterable[tuple[int, Digest | None]]) -> None:
+        """Note extents, as (number, digest), that are durable."""
+        lines = [_line(index, digest) for index, digest in results]
         if lines:
             self._append(self._log, lines)
 
@@ -256,18 +259,32 @@ class Journal:
                 continue
             if match[1] is not None:
                 if int(match[1]) < len(self.plan.extents):
-                    known.done[int(match[1])] = None if match[2] == "-" else int(match[2], 16)
-            elif match[3] == "named":
-                known.named.add(int(match[4]))
+                    known.done[int(match[1])] = self._digest(match)
+            elif match[6] == "named":
+                known.named.add(int(match[7]))
             else:
-                known.named.discard(int(match[4]))
-                for index in self._of_file(known, int(match[4])):
+                known.named.discard(int(match[7]))
+                for index in self._of_file(known, int(match[7])):
                     del known.done[index]
         return known
+
+    def _digest(self, match: re.Match[str]) -> Digest | None:
+        if match[5] == "-":
+            return None
+        found = None if match[2] is None else Found(int(match[2]), float(match[3]), float(match[4]))
+        return Digest(int(match[5], 16), self.plan.extents[int(match[1])].nbytes, found)
 
     def _of_file(self, known: Known, place: int) -> list[int]:
         file = place - len(self.plan.first)
         return [index for index in known.done if self.plan.extents[index].file == file]
+
+
+def _line(index: int, digest: Digest | None) -> str:
+    if digest is None:
+        return f"{index} -"
+    found = digest.found
+    said = "" if found is None else f"({found.count} {found.mean!r} {found.m2!r}) "
+    return f"{index} {said}{digest.crc32:08x}"
 
 
 def _plan_of(place: Path) -> Document | None:

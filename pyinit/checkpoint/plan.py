@@ -46,7 +46,7 @@ class CheckpointPlan:
     extent_bytes : int
         Most bytes of an extent.
     digest : bool
-        Whether the receipt holds a CRC-32 of every tensor.
+        Whether the receipt holds CRC-32, mean and std of every tensor.
 
     Examples
     --------

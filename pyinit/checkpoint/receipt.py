@@ -12,9 +12,13 @@ from ..stream.key import STREAM_VERSION
 from ..stream.release import version
 from ..stream.strict_json import finite
 from .blueprint import Blueprint
+from .digest import Digest
 from .shards import Shard
 
-__all__ = ["Receipt"]
+__all__ = ["FORMAT", "Receipt"]
+
+#: The number of this format.
+FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -27,16 +31,21 @@ class Receipt:
         What was decided beforehand.
     shards : tuple of Shard
         The files.
-    crc32 : mapping of str to int
-        Checksum of each tensor's bytes, where it was asked for.
+    digests : mapping of str to Digest
+        Checksum of each tensor's bytes, mean and std of its numbers, where they were asked for.
     plan : str
         The fingerprint of the plan.
     """
 
     blueprint: Blueprint
     shards: tuple[Shard, ...]
-    crc32: Mapping[str, int]
+    digests: Mapping[str, Digest]
     plan: str
+
+    @property
+    def crc32(self) -> dict[str, int]:
+        """Checksum of each tensor's bytes, where it was asked for."""
+        return {name: digest.crc32 for name, digest in self.digests.items()}
 
     @property
     def nbytes(self) -> int:
@@ -47,6 +56,7 @@ class Receipt:
         """Return the content of init.json; it depends on nothing but the arguments."""
         spec, key = self.blueprint.spec, self.blueprint.key
         return {
+            "pyinit_receipt": FORMAT,
             "pyinit": version(),
             "stream_version": STREAM_VERSION,
             "plan": self.plan,
@@ -70,13 +80,30 @@ class Receipt:
         file_of = {draft.name: shard.name for shard in self.shards for draft in shard.drafts}
         for draft in self.blueprint.drafts:
             entry = {"file": file_of[draft.name], **draft.to_dict()}
-            if draft.name in self.crc32:
-                entry["crc32"] = f"{self.crc32[draft.name]:08x}"
+            if (digest := self.digests.get(draft.name)) is not None:
+                if digest.found is not None:
+                    entry["found"] = digest.found.to_dict()
+                entry["crc32"] = f"{digest.crc32:08x}"
             yield draft.name, entry
 
     def to_json(self) -> str:
-        """Return init.json as text."""
-        return json.dumps(finite(self.to_dict()), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+        """Return init.json as text: one line for each tensor, rule and file."""
+        return "{\n" + ",\n".join(_lines(finite(self.to_dict()))) + "\n}\n"
+
+
+def _lines(content: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in content.items():
+        if name in ("tensors", "files") and value:
+            inner = ",\n".join(f" {_json(key)}: {_json(each)}" for key, each in value.items())
+            yield f"{_json(name)}: {{\n{inner}\n}}"
+        elif name == "rules" and value:
+            yield f"{_json(name)}: [\n" + ",\n".join(f" {_json(each)}" for each in value) + "\n]"
+        else:
+            yield f"{_json(name)}: {_json(value)}"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, allow_nan=False, ensure_ascii=False)
 
 
 def _only(values: set[str]) -> str | None:

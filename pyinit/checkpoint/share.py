@@ -12,6 +12,7 @@ from types import TracebackType
 from ..errors import ArgumentError, SpecError
 from .completion import companions, incomplete, is_complete, receipt_of
 from .contents import check_made
+from .digest import Digest
 from .extents import Extent
 from .neighbours import clear_place, existing, obsolete, refuse_existing, refuse_own_source
 from .parts import WHOLE, Part
@@ -77,7 +78,7 @@ class Share:
             raise SpecError(f"{path} is a file; name a directory, or a file ending in .safetensors")
         if not plan.is_file:
             # what the receipt cannot say is refused now, not after the work
-            receipt_of(plan, dict.fromkeys(range(len(plan.extents)), 0)).to_json()
+            receipt_of(plan, dict.fromkeys(range(len(plan.extents)), Digest(0, 0))).to_json()
         for draft in plan.blueprint.drafts:
             check_made(draft.content)
         self.plan = plan
@@ -233,7 +234,7 @@ class Share:
         plan, first, extents = self.plan, len(self.plan.first), self.plan.extents
         with self._journal.guarded():
             self._journal.claim(self.part)
-            self._journal.add_done((each.index, each.crc32) for each in self._results or ())
+            self._journal.add_done((each.index, each.digest) for each in self._results or ())
             known = self._journal.known()
             begun = {extents[index].file for index in known.done}
             for file in self._files:
@@ -274,7 +275,7 @@ class Share:
                 self.target.flush(self.plan.shards[file].name)
             if completed is not None:
                 self.target.complete(self.plan.shards[completed].name)
-            self._journal.add_done((each.index, each.crc32) for each in fresh)
+            self._journal.add_done((each.index, each.digest) for each in fresh)
 
     def _leave(self, error: BaseException) -> int:
         """Keep what is finished, if the next run can go on from it, or remove it; return the extents kept."""

@@ -21,10 +21,13 @@ import numpy.typing as npt
 from .. import _core
 from ..errors import ArgumentError
 from ..stream.arguments import check_threads
+from ..stream.safetensors import ITEMSIZE
 from .blocks import Block, blocks_of
 from .contents import Copied, check_made
-from .digest import combine, crc32
+from .digest import Digest, combined, digest_of
 from .extents import Extent, touching
+from .found import Found
+from .panels import joined_digest, panels_of
 from .places import opened
 from .plan import CheckpointPlan
 from .targets import Target
@@ -36,8 +39,11 @@ Progress = Callable[[int, int], None]
 
 _BLOCK_BYTES = 4 << 20
 _SMALLEST_BLOCK_BYTES = 256 << 10
+# with digests one size for any number of threads: mean and std depend on where blocks end
+_DIGEST_BLOCK_BYTES = 1 << 20
 _ALL_BUFFERS_BYTES = 128 << 20
-_MOST_THREADS = _ALL_BUFFERS_BYTES // _SMALLEST_BLOCK_BYTES
+# of a matrix that is drawn whole; one at a time
+_PANEL_BYTES = 64 << 20
 _REPORT_SECONDS = 0.1
 
 Array = npt.NDArray[Any]
@@ -55,11 +61,19 @@ class ExtentResult:
         CRC-32 of its bytes, where it was asked for.
     nbytes : int
         Its bytes.
+    found : Found or None
+        Mean and std of its numbers, where a checksum was asked for and they are floating.
     """
 
     index: int
     crc32: int | None
     nbytes: int
+    found: Found | None = None
+
+    @property
+    def digest(self) -> Digest | None:
+        """Checksum, mean and std, where they were asked for."""
+        return None if self.crc32 is None else Digest(self.crc32, self.nbytes, self.found)
 
 
 def check_result(plan: CheckpointPlan, result: ExtentResult) -> Extent:
@@ -156,33 +170,49 @@ class _Writer:
         with self._lock:
             return None if self._is_stopping else next(self._blocks, None)
 
-    def _write(self, block: Block, buffer: Array) -> int:
+    def _write(self, block: Block, buffer: Array) -> Digest | None:
         if block.nbytes > len(buffer):
-            # one at a time, by all threads: memory is that of the largest matrix, not of several
+            # one at a time, by all threads: memory is that of one panel, not of several
             with self._large:
-                return self._write_from(block, np.empty(block.nbytes, np.uint8), self.threads)
-        return self._write_from(block, buffer[: block.nbytes], 1)
+                return self._write_panels(block)
+        data, draft = buffer[: block.nbytes], block.of.draft
+        draft.content.fill(block.window, block.shape, data, 1)
+        self._target.write(self._name_of(block), block.offset, data.data)
+        return None if block.of.digests is None else digest_of(data, draft.dtype)
 
-    def _write_from(self, block: Block, data: Array, threads: int) -> int:
-        block.of.draft.content.fill(block.window, block.shape, data, threads)
-        name = self._plan.shards[block.of.extent.file].name
-        self._target.write(name, block.offset, data.data)
-        return 0 if block.of.sums is None else crc32(data.data)
+    def _write_panels(self, block: Block) -> Digest | None:
+        draft, name, digests = block.of.draft, self._name_of(block), []
+        itemsize = ITEMSIZE[draft.dtype]
+        panels = list(panels_of(draft.content, block.window, block.shape, itemsize, _PANEL_BYTES))
+        buffer = np.empty(panels[0].nbytes, np.uint8)
+        for panel in panels:
+            data = buffer[: panel.nbytes]
+            draft.content.fill(panel.window, panel.shape, data, self.threads)
+            for offset, row in panel.cut(data):
+                self._target.write(name, block.offset + offset, row)
+            if block.of.digests is not None:
+                digests.append(panel.digest(data, draft.dtype, block.nbytes))
+        return joined_digest(digests) if digests else None
 
-    def _finish(self, block: Block, crc: int) -> None:
+    def _name_of(self, block: Block) -> str:
+        return self._plan.shards[block.of.extent.file].name
+
+    def _finish(self, block: Block, digest: Digest | None) -> None:
         opened = block.of
         with self._lock:
-            if opened.sums is not None:
-                opened.sums[block.offset] = (crc, block.nbytes)
+            if opened.digests is not None and digest is not None:
+                opened.digests[block.offset] = digest
             self.written += block.nbytes
             opened.pending -= 1
             is_last = opened.pending == 0
         if is_last:
-            sums = opened.sums
-            whole = None if sums is None else combine(sums[offset] for offset in sorted(sums))
+            crc, found = None, None
+            if (digests := opened.digests) is not None:
+                whole = combined(digests[offset] for offset in sorted(digests))
+                crc, found = whole.crc32, whole.found
             if isinstance(opened.draft.content, Copied) and opened.extent.nbytes == opened.draft.nbytes:
-                opened.draft.content.check(whole)
-            self._finished(ExtentResult(opened.extent.index, whole, opened.extent.nbytes))
+                opened.draft.content.check(crc)
+            self._finished(ExtentResult(opened.extent.index, crc, opened.extent.nbytes, found))
 
 
 def write_extents(
@@ -210,13 +240,14 @@ def write_extents(
     threads : int, optional
         Threads that draw and write; by default as many as `pyinit.info` names.
     digest : bool
-        Also compute checksums of the bytes, which takes about as long as drawing them.
+        Also compute checksums of the bytes, mean and std, which takes about as long as drawing them.
     progress : callable, optional
         Called about ten times a second, in the calling thread, with the bytes written.
     """
     # more would need more memory than the buffers may have
-    threads = min(check_threads(threads) or int(_core.info()["threads"]), _MOST_THREADS)
-    block_bytes = max(_SMALLEST_BLOCK_BYTES, min(_BLOCK_BYTES, _ALL_BUFFERS_BYTES // threads))
+    least = _DIGEST_BLOCK_BYTES if digest else _SMALLEST_BLOCK_BYTES
+    threads = min(check_threads(threads) or int(_core.info()["threads"]), _ALL_BUFFERS_BYTES // least)
+    block_bytes = least if digest else max(least, min(_BLOCK_BYTES, _ALL_BUFFERS_BYTES // threads))
     writer = _Writer(plan, extents, target, finished, block_bytes=block_bytes, digest=digest, threads=threads)
     workers = [
         threading.Thread(target=writer.run, name=f"pyinit-writer-{number}") for number in range(threads)

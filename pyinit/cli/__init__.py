@@ -1,4 +1,4 @@
-"""The command ``pyinit``: init, lint, probe, train, info, bench."""
+"""The command ``pyinit``: init, verify, lint, probe, train, info, bench."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from types import FrameType
 from typing import NoReturn, TextIO
 
 from ..errors import PyinitError
-from . import init
+from . import init, verify
 
 __all__ = ["main"]
 
@@ -36,7 +36,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command and return its exit status: 0, 1 if lint finds a fault, 2 for an error, 130 if stopped.
+    """Run the command and return its exit status: 0, 2 for an error, 130 when interrupted; 1 if files differ
+    from their receipt, or if lint finds an error or a warning.
 
     Parameters
     ----------
@@ -46,9 +47,13 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     parser = _Parser(prog="pyinit", description="Weights for neural networks, at memory speed.")
     commands = parser.add_subparsers(
-        dest="command", metavar="{init,lint,probe,train,info,bench}", required=True
+        dest="command", metavar="{init,verify,lint,probe,train,info,bench}", required=True
     )
     init.add_arguments(commands.add_parser("init", help="write a model's weights", description=init.__doc__))
+    verifying = commands.add_parser(
+        "verify", help="compare files with what their receipt says", description=verify.__doc__
+    )
+    verify.add_arguments(verifying)
     linting = commands.add_parser("lint", help="find what an initialization gets wrong")
     if argv[:1] == ["lint"]:
         # theory takes longer to import than all of init
@@ -108,6 +113,8 @@ def main(argv: list[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "init":
         return init.execute(arguments)
+    if arguments.command == "verify":
+        return verify.execute(arguments)
     if arguments.command == "lint":
         from . import lint
 

@@ -114,7 +114,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads", type=int, help="threads (default: the CPUs of this process); with --engine, of each task"
     )
-    parser.add_argument("--digest", action="store_true", help="put a CRC-32 of every tensor into init.json")
+    parser.add_argument(
+        "--digest", action="store_true", help="put CRC-32, mean and std of every tensor into init.json"
+    )
     parser.add_argument("--force", action="store_true", help="replace existing files")
     parser.add_argument(
         "--dry-run",

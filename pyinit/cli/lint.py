@@ -9,7 +9,7 @@ from typing import Any
 
 from ..checkpoint.families.builtin import BUILTIN
 from ..checkpoint.families.lookup import find_spec
-from ..checkpoint.lint.finding import Findings
+from ..checkpoint.lint.finding import LintReport
 from ..checkpoint.lint.lint import held, lint, lint_subject
 from ..errors import ArgumentError
 from ..stream.dtypes import FLOATS
@@ -45,7 +45,7 @@ def execute(arguments: argparse.Namespace) -> int:
     return 0 if found.is_clean else 1
 
 
-def _found(arguments: argparse.Namespace) -> Findings:
+def _found(arguments: argparse.Namespace) -> LintReport:
     subject = held(arguments.spec)
     if subject is not None:
         for name in ("recipe", "dtype"):
@@ -63,5 +63,5 @@ def _found(arguments: argparse.Namespace) -> Findings:
     module = built(definition)
     # torch is there, as it has built the module
     linting: Any = import_module("pyinit.torch.linting.linting")
-    found: Findings = linting.lint(module, recipes, dtype=arguments.dtype, source=definition)
+    found: LintReport = linting.lint(module, recipes, dtype=arguments.dtype, source=definition)
     return found

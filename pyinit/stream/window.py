@@ -9,7 +9,14 @@ from typing import Any
 
 from ..errors import ShapeError
 
-__all__ = ["Shape", "Window", "check_window", "contiguous_blocks", "normal_shape"]
+__all__ = [
+    "ContiguousBlocks",
+    "Shape",
+    "Window",
+    "check_window",
+    "contiguous_blocks",
+    "normal_shape",
+]
 
 Shape = tuple[int, ...]
 
@@ -130,29 +137,64 @@ def contiguous_blocks(shape: Sequence[int], max_elements: int) -> Iterator[tuple
     extent : tuple of int
         Its shape.
     """
-    whole = normal_shape(shape)
-    if max_elements < 1:
-        raise ShapeError(
-            f"a block needs room for at least 1 element; got {max_elements}. Use a larger block."
-        )
-    if 0 in whole:
-        return
-    # `axis` is cut into runs of `rows`; axes before it are taken one index at a time, those after it whole.
-    axis, inner = len(whole), 1
-    while axis > 0 and inner * whole[axis - 1] <= max_elements:
-        axis -= 1
-        inner *= whole[axis]
-    if axis == 0:
-        yield Window((0,) * len(whole), whole), whole
-        return
-    axis -= 1
-    rows = max_elements // inner
-    tail = whole[axis + 1 :]
-    for outer in range(math.prod(whole[:axis])):
-        index, leading = outer, []
-        for n in reversed(whole[:axis]):
-            index, i = divmod(index, n)
+    cut = ContiguousBlocks.of(shape, max_elements)
+    for number in range(len(cut)):
+        yield cut[number]
+
+
+@dataclass(frozen=True)
+class ContiguousBlocks:
+    """The rectangles that `contiguous_blocks` yields, any of them alone.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the whole tensor.
+    axis : int
+        The axis that is cut into runs; axes before it are taken one index at a time, those after it whole.
+        -1 where nothing is cut.
+    rows : int
+        Indices of a run.
+    """
+
+    shape: Shape
+    axis: int
+    rows: int
+
+    @classmethod
+    def of(cls, shape: Sequence[int], max_elements: int) -> ContiguousBlocks:
+        """Return the blocks of at most so many elements."""
+        whole = normal_shape(shape)
+        if max_elements < 1:
+            raise ShapeError(
+                f"a block needs room for at least 1 element; got {max_elements}. Use a larger block."
+            )
+        axis, inner = len(whole), 1
+        while axis > 0 and inner * whole[axis - 1] <= max_elements:
+            axis -= 1
+            inner *= whole[axis]
+        return cls(whole, axis - 1, max_elements // max(inner, 1))
+
+    def __len__(self) -> int:
+        if 0 in self.shape:
+            return 0
+        return 1 if self.axis < 0 else math.prod(self.shape[: self.axis]) * self._runs
+
+    def __getitem__(self, number: int) -> tuple[Window, Shape]:
+        if not 0 <= number < len(self):
+            raise IndexError(f"there are {len(self)} blocks; got block {number}")
+        if self.axis < 0:
+            return Window((0,) * len(self.shape), self.shape), self.shape
+        outer, run = divmod(number, self._runs)
+        leading = []
+        for n in reversed(self.shape[: self.axis]):
+            outer, i = divmod(outer, n)
             leading.append(i)
-        for first in range(0, whole[axis], rows):
-            start = (*reversed(leading), first, *(0 for _ in tail))
-            yield Window(start, whole), (*(1 for _ in leading), min(rows, whole[axis] - first), *tail)
+        first, tail = run * self.rows, self.shape[self.axis + 1 :]
+        start = (*reversed(leading), first, *(0 for _ in tail))
+        rows = min(self.rows, self.shape[self.axis] - first)
+        return Window(start, self.shape), (*(1 for _ in leading), rows, *tail)
+
+    @property
+    def _runs(self) -> int:
+        return -(-self.shape[self.axis] // self.rows)

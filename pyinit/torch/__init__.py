@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .materialization.materialization import materialize as materialize
     from .probing.probing import probe as probe
     from .tensor import fill as fill
+    from .verification.verify import verify as verify
 
 __all__ = [
     "accelerate",
@@ -27,6 +28,7 @@ __all__ = [
     "materialize",
     "probe",
     "to_key",
+    "verify",
     "write_checkpoint",
 ]
 
@@ -40,6 +42,7 @@ _HOMES = {
     "materialize": "materialization.materialization",
     "probe": "probing.probing",
     "to_key": "keys",
+    "verify": "verification.verify",
     "write_checkpoint": "checkpoint.checkpoint",
 }
 

@@ -83,7 +83,7 @@ def status_of(process: int) -> int:
 
 def write(folder: Path, part: Part = WHOLE, *, shard_size: int | None = 60_000, threads: int = 1) -> None:
     """Write what this process has to; small blocks and commits, so that there is much to be interrupted."""
-    writer._BLOCK_BYTES = writer._SMALLEST_BLOCK_BYTES = _EXTENT_BYTES // 2
+    writer._BLOCK_BYTES = writer._SMALLEST_BLOCK_BYTES = writer._DIGEST_BLOCK_BYTES = _EXTENT_BYTES // 2
     share._COMMIT_BYTES = 2 * _EXTENT_BYTES if _EXTENT_BYTES > 4_000 else 1
     write_plan(plan_of(folder, shard_size), part, threads=threads)
 

@@ -87,6 +87,7 @@ def test_no_byte_depends_on_threads_blocks_or_shards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int, block: int, shard_size: int | None
 ) -> None:
     monkeypatch.setattr(writer, "_BLOCK_BYTES", block)
+    monkeypatch.setattr(writer, "_DIGEST_BLOCK_BYTES", block)
     monkeypatch.setattr(writer, "_SMALLEST_BLOCK_BYTES", 256)
     receipt = write_checkpoint(
         SPEC,

@@ -83,8 +83,8 @@ def run_share(
         for answer in run:
             if "done" not in answer:
                 raise worker_failed(_refusal(answer, engine.advice))
-            for index, crc, nbytes in answer["done"]:
-                share.finished(ExtentResult(index, crc, nbytes))
+            for index, crc, nbytes, found in answer["done"]:
+                share.finished(ExtentResult(index, crc, nbytes, found))
                 written += nbytes
             if progress is not None:
                 progress(written)

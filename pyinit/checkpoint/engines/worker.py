@@ -36,8 +36,8 @@ def run(indices: Sequence[int], plan: str, mark: str, readers: Sequence[str], th
     Returns
     -------
     dict
-        "host", and one of: "done", a list of (number, CRC-32, bytes); "unfit", why this pyinit cannot make
-        the plan; "refused", another reason.
+        "host", and one of: "done", a list of (number, CRC-32, bytes, mean and std found); "unfit", why this
+        pyinit cannot make the plan; "refused", another reason.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def run(indices: Sequence[int], plan: str, mark: str, readers: Sequence[str], th
                 "refused": f"{read.directory} is not there, or is another directory of that name; write into "
                 "a directory that all workers share",
             }
-        done = [(each.index, each.crc32, each.nbytes) for each in _made(read, indices, threads)]
+        done = [(each.index, each.crc32, each.nbytes, each.found) for each in _made(read, indices, threads)]
     except SpecError as error:
         return {"host": host, "unfit": str(error)}
     except PyinitError as error:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ...recipes.orthogonal import Orthogonal
 from ...recipes.scaling import VarianceScaling
-from .finding import Finding
+from .finding import LintFinding
 from .sentences import Numbers
 from .subject import Seen, Subject
 
@@ -44,7 +44,7 @@ class _Mistake:
         yield (self.fan_in + self.fan_out) / 2, (self.own_in + self.own_out) / 2
 
 
-def wrong_fans(subject: Subject) -> Iterator[Finding]:
+def wrong_fans(subject: Subject) -> Iterator[LintFinding]:
     """Find kernels whose std counts fans in a way that is not how their owner uses them."""
     for tensor in subject.tensors:
         std = tensor.std
@@ -62,10 +62,10 @@ def wrong_fans(subject: Subject) -> Iterator[Finding]:
                 "parts": tensor.parts,
                 "matrices": tensor.shape[0],
             }
-            yield Finding("wrong fan", _severity(tensor, case, gain), (tensor.name,), numbers, case)
+            yield LintFinding("wrong fan", _severity(tensor, case, gain), (tensor.name,), numbers, case)
 
 
-def shard_fans(subject: Subject) -> Iterator[Finding]:
+def shard_fans(subject: Subject) -> Iterator[LintFinding]:
     """Find kernels whose std fits the fan of a part of the tensor, or of the part that the tensor is."""
     for tensor in subject.tensors:
         std = tensor.std
@@ -94,7 +94,7 @@ def shard_fans(subject: Subject) -> Iterator[Finding]:
                             "parts": parts,
                             "right": _digits(gain / math.sqrt(fan * parts)),
                         }
-                    yield Finding("shard fan", severity, (tensor.name,), numbers, case)
+                    yield LintFinding("shard fan", severity, (tensor.name,), numbers, case)
                     break
             continue
         if _counts(tensor) or any(_explained(tensor, std, fan) for fan in _right(tensor)):
@@ -112,7 +112,7 @@ def shard_fans(subject: Subject) -> Iterator[Finding]:
                     "counted": fan / parts,
                     "right": _digits(gain / math.sqrt(fan)),
                 }
-                yield Finding("shard fan", "info", (tensor.name,), numbers, "number")
+                yield LintFinding("shard fan", "info", (tensor.name,), numbers, "number")
                 break
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from ...theory.activation import Activation, activation
 from ...theory.edge import critical
 from ...theory.moments import second_moment
-from .finding import Finding
+from .finding import LintFinding
 from .folding import pattern_of
 from .sentences import Numbers
 from .subject import Link, Seen, Subject
@@ -56,7 +56,7 @@ _SLOPE = 0.1
 _GRID = np.linspace(-8.0, 8.0, 4001)
 
 
-def zeros_in_series(subject: Subject) -> Iterator[Finding]:
+def zeros_in_series(subject: Subject) -> Iterator[LintFinding]:
     """Find two zero kernels of which each gets its gradient through the other."""
     seen: set[tuple[str, str]] = set()
     for row in subject.rows:
@@ -67,7 +67,7 @@ def zeros_in_series(subject: Subject) -> Iterator[Finding]:
             if _is_zero_bias(subject, link.bias) and _keeps_zero(link.phi):
                 seen.add((first.name, second.name))
                 numbers = {"first": first.name, "second": second.name, "way": _AFTER}
-                yield Finding("zeros in series", "error", (first.name, second.name), numbers)
+                yield LintFinding("zeros in series", "error", (first.name, second.name), numbers)
     if not _keeps_zero(_of_config(subject)):
         return
     for tensor in subject.tensors:
@@ -85,7 +85,7 @@ def zeros_in_series(subject: Subject) -> Iterator[Finding]:
             biases = [tensor.name] if way == _AFTER else [tensor.name, name]
             if all(_is_zero_bias(subject, re.sub(r"weight$", "bias", each)) for each in biases):
                 numbers = {"first": pattern_of(tensor.name), "second": pattern_of(name), "way": way}
-                yield Finding("zeros in series", "error", (tensor.name, name), numbers)
+                yield LintFinding("zeros in series", "error", (tensor.name, name), numbers)
 
 
 def _is_zero_bias(subject: Subject, name: str | None) -> bool:
@@ -107,7 +107,7 @@ def _of_config(subject: Subject) -> Any:
     return "linear"
 
 
-def unscaled_residuals(subject: Subject) -> Iterator[Finding]:
+def unscaled_residuals(subject: Subject) -> Iterator[LintFinding]:
     """Find deep models, normalized before each branch, whose branches end as wide as they begin."""
     blocks: dict[tuple[str, str], list[Seen]] = {}
     for tensor in subject.tensors:
@@ -126,7 +126,7 @@ def unscaled_residuals(subject: Subject) -> Iterator[Finding]:
                 std = float(f"{tensor.std:.6g}")
                 right = float(f"{std / math.sqrt(2 * layers):.6g}")
                 numbers = {"layers": layers, "std": std, "right": right}
-                yield Finding("unscaled residual", "info", (tensor.name,), numbers)
+                yield LintFinding("unscaled residual", "info", (tensor.name,), numbers)
 
 
 def _scale(tensor: Seen) -> float:
@@ -152,7 +152,7 @@ def _has_final_norm(subject: Subject, root: str) -> bool:
     return False
 
 
-def saturations(subject: Subject) -> Iterator[Finding]:
+def saturations(subject: Subject) -> Iterator[LintFinding]:
     """Find layers that mean-field theory puts where their activation is flat."""
     for row in subject.rows:
         square: float | None = 1.0
@@ -181,7 +181,7 @@ def saturations(subject: Subject) -> Iterator[Finding]:
                     "phi": phi.name,
                     "right": float(f"{edge / math.sqrt(tensor.fans[0]):.6g}"),
                 }
-                yield Finding("saturation", "warning", (tensor.name,), numbers)
+                yield LintFinding("saturation", "warning", (tensor.name,), numbers)
 
 
 def _bias_square(subject: Subject, link: Link) -> float:

@@ -11,7 +11,7 @@ from ...stream.strict_json import finite
 from .folding import folded
 from .sentences import Numbers, written
 
-__all__ = ["SEVERITIES", "Finding", "Findings", "together"]
+__all__ = ["SEVERITIES", "LintFinding", "LintReport", "together"]
 
 #: From the least to the gravest. "info" is advice, or what may well be meant.
 SEVERITIES = ("info", "warning", "error")
@@ -19,7 +19,7 @@ _SHOWN = 4
 
 
 @dataclass(frozen=True)
-class Finding:
+class LintFinding:
     """One thing that is wrong, or may be.
 
     Parameters
@@ -79,7 +79,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Findings:
+class LintReport:
     """All findings on a model, the gravest first.
 
     Parameters
@@ -88,15 +88,15 @@ class Findings:
         What was looked at.
     tensors : int
         How many tensors it has.
-    found : tuple of Finding
+    found : tuple of LintFinding
         Empty where nothing is wrong.
     """
 
     source: str
     tensors: int
-    found: tuple[Finding, ...]
+    found: tuple[LintFinding, ...]
 
-    def __iter__(self) -> Iterator[Finding]:
+    def __iter__(self) -> Iterator[LintFinding]:
         return iter(self.found)
 
     def __len__(self) -> int:
@@ -107,7 +107,7 @@ class Findings:
         """Whether nothing but advice was found."""
         return all(finding.severity == "info" for finding in self.found)
 
-    def of(self, kind: str) -> tuple[Finding, ...]:
+    def of(self, kind: str) -> tuple[LintFinding, ...]:
         """Return the findings of a kind."""
         return tuple(finding for finding in self.found if finding.kind == kind)
 
@@ -127,7 +127,7 @@ class Findings:
         return "\n".join([*self._lines(), f"{self.source}: {self._amount()}"])
 
     def _lines(self) -> Iterator[str]:
-        groups: dict[tuple[str, str, str], list[Finding]] = {}
+        groups: dict[tuple[str, str, str], list[LintFinding]] = {}
         for finding in self.found:
             groups.setdefault((finding.severity, finding.kind, finding.case), []).append(finding)
         for first, *others in groups.values():
@@ -155,14 +155,14 @@ def _named(patterns: Mapping[str, int]) -> str:
     return ", ".join(named[:_SHOWN]) + more
 
 
-def together(found: Iterable[Finding]) -> tuple[Finding, ...]:
+def together(found: Iterable[LintFinding]) -> tuple[LintFinding, ...]:
     """Return findings of one kind with the same numbers as one, the gravest first, else in order."""
-    groups: dict[Any, list[Finding]] = {}
+    groups: dict[Any, list[LintFinding]] = {}
     for finding in found:
         same = (finding.kind, finding.case, finding.severity, tuple(sorted(finding.numbers.items(), key=str)))
         groups.setdefault(same, []).append(finding)
     joined = (
-        Finding(
+        LintFinding(
             first.kind,
             first.severity,
             tuple(dict.fromkeys(name for each in group for name in each.tensors)),

@@ -16,7 +16,7 @@ from ..receipt import Receipt
 from ..spec import Spec
 from .counting import shard_fans, wrong_fans
 from .depth import saturations, unscaled_residuals, zeros_in_series
-from .finding import Finding, Findings, together
+from .finding import LintFinding, LintReport, together
 from .reading import is_receipt, of_blueprint, of_receipt
 from .streams import double_ties, reused_streams
 from .subject import Subject
@@ -24,7 +24,7 @@ from .values import empty_fans, large_biases, truncations, underflows, zero_norm
 
 __all__ = ["held", "lint", "lint_subject"]
 
-_RULES: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
+_RULES: tuple[Callable[[Subject], Iterator[LintFinding]], ...] = (
     zeros_in_series,
     double_ties,
     reused_streams,
@@ -40,10 +40,10 @@ _RULES: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
 )
 
 
-def lint_subject(subject: Subject) -> Findings:
+def lint_subject(subject: Subject) -> LintReport:
     """Return what all rules find."""
     found = together(finding for rule in _RULES for finding in rule(subject))
-    return Findings(subject.source, len(subject.tensors), found)
+    return LintReport(subject.source, len(subject.tensors), found)
 
 
 def lint(
@@ -51,7 +51,7 @@ def lint(
     recipes: object = None,
     *,
     dtype: str | None = None,
-) -> Findings:
+) -> LintReport:
     """Find what an initialization gets wrong, in the numbers that decide it; no weight is drawn.
 
     ===================== ======== =======================================================================
@@ -81,8 +81,8 @@ def lint(
 
     Returns
     -------
-    Findings
-        A sequence of `Finding`, each with its tensors, the reason and the fix; ``str()`` is a report.
+    LintReport
+        A sequence of `LintFinding`, each with its tensors, the reason and the fix; ``str()`` is a report.
 
     Raises
     ------

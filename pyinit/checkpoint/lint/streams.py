@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from ...stream.dtypes import resolve
-from .finding import Finding
+from .finding import LintFinding
 from .subject import Seen, Subject
 
 __all__ = ["double_ties", "reused_streams"]
@@ -19,7 +19,7 @@ _EMBEDDINGS = (
 _HEADS = ("lm_head.weight", "head.weight", "embed_out.weight", "output.weight", "predictions.decoder.weight")
 
 
-def reused_streams(subject: Subject) -> Iterator[Finding]:
+def reused_streams(subject: Subject) -> Iterator[LintFinding]:
     """Find tensors that are drawn from one stream, or from streams that overlap."""
     drawn = [each for each in subject.tensors if each.key is not None and each.is_drawn]
     groups: dict[tuple[int, int], list[Seen]] = {}
@@ -31,7 +31,7 @@ def reused_streams(subject: Subject) -> Iterator[Finding]:
             is_tie = _may_be_tied(subject, group)
             names = tuple(tensor.name for tensor in group)
             case, severity = ("tie", "info") if is_tie else ("", "error")
-            yield Finding("reused stream", severity, names, case=case)
+            yield LintFinding("reused stream", severity, names, case=case)
     yield from _overlaps({at: group[0] for at, group in groups.items()})
 
 
@@ -43,18 +43,18 @@ def _may_be_tied(subject: Subject, group: list[Seen]) -> bool:
     return alike and root is not None and any(root.fold_in(each.name) == each.key for each in group)
 
 
-def _overlaps(tensors: dict[tuple[int, int], Seen]) -> Iterator[Finding]:
+def _overlaps(tensors: dict[tuple[int, int], Seen]) -> Iterator[LintFinding]:
     last: tuple[int, int, int] | None = None
     before: Seen | None = None
     for (seed, offset), tensor in sorted(tensors.items(), key=lambda each: each[0]):
         if last is not None and before is not None and last[0] == seed and offset < last[2]:
             numbers = {"seed": seed, "shift": offset - last[1]}
-            yield Finding("reused stream", "error", (before.name, tensor.name), numbers, "overlap")
+            yield LintFinding("reused stream", "error", (before.name, tensor.name), numbers, "overlap")
         words = 2 if resolve(tensor.dtype).word_bits == 64 else 4
         last, before = (seed, offset, offset + math.ceil(math.prod(tensor.shape) / words)), tensor
 
 
-def double_ties(subject: Subject) -> Iterator[Finding]:
+def double_ties(subject: Subject) -> Iterator[LintFinding]:
     """Find tied tensors that are drawn one by one, such as an embedding and a head."""
     pairs = _of_config(subject) if subject.ties is None else subject.ties.items()
     for name, owner in pairs:
@@ -64,7 +64,7 @@ def double_ties(subject: Subject) -> Iterator[Finding]:
         if first.key is None or first.key != second.key:
             case = "config" if subject.ties is None else ""
             numbers = {"first": name, "second": owner}
-            yield Finding("tied but drawn twice", "error", (name, owner), numbers, case)
+            yield LintFinding("tied but drawn twice", "error", (name, owner), numbers, case)
 
 
 def _of_config(subject: Subject) -> Iterator[tuple[str, str]]:

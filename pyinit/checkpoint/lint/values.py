@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from ...recipes.distributions import Constant
 from ...stream.dtypes import resolve
-from .finding import Finding
+from .finding import LintFinding
 from .sentences import Numbers
 from .subject import Seen, Subject
 
@@ -21,7 +21,7 @@ _LARGE_BIAS, _SMALL_BIAS = 1.0, 0.5
 _SHORTCUT = re.compile(r"downsample|shortcut|skip")
 
 
-def truncations(subject: Subject) -> Iterator[Finding]:
+def truncations(subject: Subject) -> Iterator[LintFinding]:
     """Find truncated normals of which nothing is cut."""
     for tensor in subject.tensors:
         plan = tensor.plan
@@ -35,7 +35,7 @@ def truncations(subject: Subject) -> Iterator[Finding]:
         if math.isfinite(below + above) and min(below, above) > _NOTHING:
             low, high = mean - 2 * std, mean + 2 * std
             numbers = {"below": below, "above": above, "mean": mean, "std": std, "low": low, "high": high}
-            yield Finding("truncation", "warning", (tensor.name,), numbers)
+            yield LintFinding("truncation", "warning", (tensor.name,), numbers)
 
 
 def _rounded(number: float) -> float:
@@ -43,7 +43,7 @@ def _rounded(number: float) -> float:
     return float(f"{number:.6g}")
 
 
-def underflows(subject: Subject) -> Iterator[Finding]:
+def underflows(subject: Subject) -> Iterator[LintFinding]:
     """Find draws and constants that a dtype cannot hold, because they are too small."""
     for tensor in subject.tensors:
         if tensor.plan is None:
@@ -55,13 +55,13 @@ def underflows(subject: Subject) -> Iterator[Finding]:
         std = tensor.std
         if value != 0.0 and kept.round(value) == 0.0:
             constant: Numbers = {"value": value, "tiny": tiny, "dtype": tensor.dtype}
-            yield Finding("underflow", "error", (tensor.name,), constant, "constant")
+            yield LintFinding("underflow", "error", (tensor.name,), constant, "constant")
         if std is None or not 0.0 < std < math.inf:
             continue
         lost = _rounded(_lost(tensor, std, tiny / 2))
         if lost > _LOST:
             numbers: Numbers = {"std": std, "tiny": tiny, "dtype": tensor.dtype, "lost": lost}
-            yield Finding("underflow", "error" if lost > _MOST else "warning", (tensor.name,), numbers)
+            yield LintFinding("underflow", "error" if lost > _MOST else "warning", (tensor.name,), numbers)
 
 
 def _lost(tensor: Seen, std: float, half: float) -> float:
@@ -76,21 +76,21 @@ def _lost(tensor: Seen, std: float, half: float) -> float:
     return (math.erf((half - mean) / root) + math.erf((half + mean) / root)) / 2
 
 
-def empty_fans(subject: Subject) -> Iterator[Finding]:
+def empty_fans(subject: Subject) -> Iterator[LintFinding]:
     """Find kernels whose fan is 0, and numbers that are not finite."""
     for tensor in subject.tensors:
         plan = tensor.plan
         if len(tensor.shape) >= 2 and 0 in tensor.shape and (tensor.axes is not None or tensor.is_stack):
             shape = "x".join(map(str, tensor.shape))
-            yield Finding("empty fan", "warning", (tensor.name,), {"shape": shape})
+            yield LintFinding("empty fan", "warning", (tensor.name,), {"shape": shape})
         for what in ("mean", "std", "gain"):
             value = None if plan is None else getattr(plan, what)
             if value is not None and not math.isfinite(value):
                 numbers = {"what": what, "value": str(value)}
-                yield Finding("not finite", "error", (tensor.name,), numbers)
+                yield LintFinding("not finite", "error", (tensor.name,), numbers)
 
 
-def large_biases(subject: Subject) -> Iterator[Finding]:
+def large_biases(subject: Subject) -> Iterator[LintFinding]:
     """Find random biases that outweigh what the weights make of a normalized input."""
     for tensor in subject.tensors:
         stem, _, last = tensor.name.rpartition(".")
@@ -100,16 +100,16 @@ def large_biases(subject: Subject) -> Iterator[Finding]:
         std = _rounded(tensor.std)
         if weight is None or weight.std is None or weight.fans is None:
             if std >= _LARGE_BIAS:
-                yield Finding("large bias", "warning", (tensor.name,), {"std": std}, "alone")
+                yield LintFinding("large bias", "warning", (tensor.name,), {"std": std}, "alone")
             continue
         beside = _rounded(weight.std * math.sqrt(weight.fans[0]))
         # a layer of one input has as much of each, by torch's default
         if std > 1.5 * beside:
             severity = "warning" if std >= _SMALL_BIAS else "info"
-            yield Finding("large bias", severity, (tensor.name,), {"std": std, "beside": beside})
+            yield LintFinding("large bias", severity, (tensor.name,), {"std": std, "beside": beside})
 
 
-def zero_norms(subject: Subject) -> Iterator[Finding]:
+def zero_norms(subject: Subject) -> Iterator[LintFinding]:
     """Find norms that multiply by zero: not those that add one, nor the last one of a residual branch."""
     order = {tensor.name: at for at, tensor in enumerate(subject.tensors)}
     for tensor in subject.tensors:
@@ -120,7 +120,9 @@ def zero_norms(subject: Subject) -> Iterator[Finding]:
         if others and is_last and not any(each.is_zero for each in others):
             continue
         is_alone = not others and any(each.is_norm and not each.is_zero for each in subject.tensors)
-        yield Finding("zero norm", "info" if is_alone else "warning", (tensor.name,), case="alone" * is_alone)
+        yield LintFinding(
+            "zero norm", "info" if is_alone else "warning", (tensor.name,), case="alone" * is_alone
+        )
 
 
 def _beside(tensor: Seen, subject: Subject) -> list[Seen]:

@@ -3,8 +3,9 @@
 In the hidden folder ``.pyinit-TAG``, where TAG begins the plan's fingerprint:
 
 - ``plan.json``: the plan;
-- ``done/17-1a2b3c4d``: extent 17 was made, with this CRC-32 (or ``-``). It counts as long as all pieces of
-  its file that it reaches into are there. Each extent has its object, so that one listing says everything;
+- ``done/17-1a2b3c4d_9_0.5_0.1``: extent 17 was made, with this CRC-32 (or ``-``) and, of floating numbers,
+  how many are finite, their mean, and their sum of squares about it. It counts as long as all pieces of its
+  file that it reaches into are there. Each extent has its object, so that one listing says everything;
 - ``named/2``: the file at place 2 of the plan's names is about to get its final name;
 - ``parts/00000-of-00004``: this part has written;
 - ``writers/00000-of-00004,NAME``: this process writes it now, or died doing so (`liveness`);
@@ -25,6 +26,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from ...errors import FormatError
 from ...stream.strict_json import parsed
 from ..differences import Document, difference
+from ..digest import Digest
+from ..found import Found
 from ..journal import Known
 from ..parts import WHOLE, Part, assigned
 from ..plan import CheckpointPlan
@@ -37,7 +40,7 @@ from .uploads import piece_bytes, upload_names
 __all__ = ["PREFIX", "RemoteJournal"]
 
 PREFIX = ".pyinit-"
-_DONE = re.compile(r"done/(\d+)-([0-9a-f]{8}|-)")
+_DONE = re.compile(r"done/(\d+)-([0-9a-f]{8}|-)(?:_(\d+)_([^_]+)_([^_]+))?")
 _NAMED = re.compile(r"named/(\d+)")
 _PART = re.compile(r"parts/(\d+)-of-(\d+)")
 _WRITER = re.compile(r"writers/(?:(\d+)-of-(\d+)|worker),(.*)")
@@ -114,7 +117,7 @@ class RemoteJournal:
         found = self._store.below(self.folder)
         for name in found:
             if (match := _DONE.fullmatch(name)) and int(match[1]) < len(self.plan.extents):
-                known.done[int(match[1])] = None if match[2] == "-" else int(match[2], 16)
+                known.done[int(match[1])] = self._digest(match)
             elif match := _NAMED.fullmatch(name):
                 known.named.add(int(match[1]))
         begun = set(upload_names(list(found)))
@@ -124,9 +127,9 @@ class RemoteJournal:
                     del known.done[index]
         return known
 
-    def add_done(self, results: Iterable[tuple[int, int | None]]) -> None:
-        """Note extents, as (number, CRC-32), that were made."""
-        names = [f"done/{index}-{'-' if crc is None else f'{crc:08x}'}" for index, crc in results]
+    def add_done(self, results: Iterable[tuple[int, Digest | None]]) -> None:
+        """Note extents, as (number, digest), that were made."""
+        names = [f"done/{index}-{_text(digest)}" for index, digest in results]
         self._store.put_all({self._place(name): b"" for name in names})
 
     def add_named(self, places: Iterable[int]) -> None:
@@ -206,6 +209,12 @@ class RemoteJournal:
         """Tell whether the folder was removed, with all that is unfinished."""
         return not self._store.below(self.folder)
 
+    def _digest(self, match: re.Match[str]) -> Digest | None:
+        if match[2] == "-":
+            return None
+        found = None if match[3] is None else Found(int(match[3]), float(match[4]), float(match[5]))
+        return Digest(int(match[2], 16), self.plan.extents[int(match[1])].nbytes, found)
+
     def _place(self, name: str) -> str:
         return f"{self.folder}/{name}"
 
@@ -245,6 +254,14 @@ class RemoteJournal:
             if not there.issuperset(numbers):
                 further.append(index)
         return further
+
+
+def _text(digest: Digest | None) -> str:
+    if digest is None:
+        return "-"
+    text, found = f"{digest.crc32:08x}", digest.found
+    # some stores take no plus sign in names, and numbers do without
+    return text if found is None else f"{text}_{found.count}_{found.mean!r}_{found.m2!r}".replace("+", "")
 
 
 def _said(part: Part) -> str:

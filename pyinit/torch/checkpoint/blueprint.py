@@ -30,7 +30,7 @@ from .contents import Definition, Kept, content_of, given
 from .converted import Converted
 from .saving import Saving, saving_of, state_of
 
-__all__ = ["draw_up"]
+__all__ = ["draw_up", "is_whole", "unwrapped"]
 
 
 def draw_up(
@@ -63,7 +63,7 @@ def draw_up(
         As `pyinit.torch.write_checkpoint`.
     """
     root, asked = as_key(key), as_asked(recipe)
-    module = _unwrapped(module)
+    module = unwrapped(module)
     _check(module)
     cast = None if dtype is None else str(dtype).removeprefix("torch.")
     definition = Definition(type(module).__qualname__ if source is None else source, cast, _said(asked))
@@ -112,7 +112,7 @@ def _drawn_up(
     return Blueprint(spec, (), root, drafts)
 
 
-def _unwrapped(module: Any) -> torch.nn.Module:
+def unwrapped(module: Any) -> torch.nn.Module:
     """Return what DataParallel, DistributedDataParallel and torch.compile hold."""
     if not isinstance(module, torch.nn.Module):
         raise RecipeError(
@@ -167,7 +167,7 @@ def _draft(
     if parts is None:
         made = {source: content for source, (content, _) in contents.items()}
         content: Content = Converted(name, tensor, following, made)
-    elif len(parts) == 1 and _is_whole(parts[0].rectangle, tuple(following.tensors[parts[0].source].shape)):
+    elif len(parts) == 1 and is_whole(parts[0].rectangle, tuple(following.tensors[parts[0].source].shape)):
         content, recipe = contents[parts[0].source]
     else:
         pieces = (
@@ -184,7 +184,7 @@ def _draft(
     return Draft(name, shape, dtype, key, recipe, content, fans, tensor.nbytes)
 
 
-def _is_whole(rectangle: Rectangle, shape: Shape) -> bool:
+def is_whole(rectangle: Rectangle, shape: Shape) -> bool:
     """Tell whether a rectangle is the whole of another tensor, as it is."""
     zeros, ones = (0,) * len(shape), (1,) * len(shape)
     same = Rectangle(zeros, shape, tuple(range(len(shape))), zeros, ones)

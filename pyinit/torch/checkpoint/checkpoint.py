@@ -61,7 +61,7 @@ def write_checkpoint(
     overwrite : bool
         Replace existing files, and remove shards and index of a former checkpoint of that name.
     digest : bool
-        Put a CRC-32 of every tensor into the receipt; it takes about as long as drawing the tensors.
+        Put CRC-32, mean and std of every tensor into the receipt; it takes about as long as drawing them.
     progress : callable, optional
         Called about ten times a second with (bytes written, bytes in all).
     engine : str or distributed.Client, optional

@@ -6,7 +6,7 @@ import sys
 
 import torch
 
-from ...checkpoint.lint.finding import Findings
+from ...checkpoint.lint.finding import LintReport
 from ...checkpoint.lint.lint import lint_subject
 from ...errors import LayoutError, RecipeError
 from ..checkpoint.casting import in_dtype
@@ -24,7 +24,7 @@ def lint(
     *,
     dtype: str | torch.dtype | None = None,
     source: str | None = None,
-) -> Findings:
+) -> LintReport:
     """Find what a module's own initialization gets wrong, from its recording; no weight is drawn.
 
     The rules are those of `pyinit.lint`. Of a module more is known than of names and shapes: how each layer
@@ -44,8 +44,8 @@ def lint(
 
     Returns
     -------
-    Findings
-        A sequence of `Finding`, each with its tensors, the reason and the fix.
+    LintReport
+        A sequence of `LintFinding`, each with its tensors, the reason and the fix.
 
     Raises
     ------

@@ -139,8 +139,9 @@ class Killer:
             # Ray gives a worker the title of the task that it runs
             return [process for process in _descendants() if self._is_task(process)]
         busy = [address for address, tasks in self._engine.processing().items() if tasks]
-        found = self._engine.run(os.getpid, workers=busy, on_error="ignore") if busy else {}
-        return [process for process in found.values() if process in _descendants()]
+        nannies = self._engine.cluster.workers.values()
+        found = [nanny.pid for nanny in nannies if nanny.worker_address in busy]
+        return [process for process in found if process in _descendants()]
 
 
 @pytest.fixture

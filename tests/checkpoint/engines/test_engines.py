@@ -103,6 +103,7 @@ def test_two_workers_are_killed(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("engine", ["ray"], indirect=True)
 def test_ten_workers_are_killed(
     engine: Any, place: Path, killing: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,7 +30,7 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-def told(found: pi.Findings) -> list[Any]:
+def told(found: pi.LintReport) -> list[Any]:
     """Return what findings say, without what they are on."""
     return found.to_dict()["findings"]
 
@@ -116,7 +116,7 @@ def test_other_numbers_are_another_finding_and_the_gravest_comes_first() -> None
         ("underflow", "error", 2.0),
     ]
     found = together(
-        pi.Finding(kind, severity, (name,), {"at": number})
+        pi.LintFinding(kind, severity, (name,), {"at": number})
         for kind, severity, number in kinds
         for name in ("a", "b")
     )
@@ -125,7 +125,7 @@ def test_other_numbers_are_another_finding_and_the_gravest_comes_first() -> None
         ("warning", ("a", "b")),
         ("info", ("a", "b")),
     ]
-    apart = together(pi.Finding("truncation", "warning", (name,), {"at": name}) for name in ("a", "b"))
+    apart = together(pi.LintFinding("truncation", "warning", (name,), {"at": name}) for name in ("a", "b"))
     assert len(apart) == 2
 
 

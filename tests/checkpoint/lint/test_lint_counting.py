@@ -12,7 +12,7 @@ import pyinit as pi
 from pyinit.checkpoint.spec_json import spec_from_json
 
 
-def only(tensors: Mapping[str, Any], recipe: pi.Recipe, **others: Any) -> pi.Finding | None:
+def only(tensors: Mapping[str, Any], recipe: pi.Recipe, **others: Any) -> pi.LintFinding | None:
     """Return the one finding on tensors that all follow a recipe, or None."""
     content = {name: dict(entry) for name, entry in tensors.items()}
     found = pi.lint(spec_from_json({"tensors": content, **others}), {"*": recipe})

@@ -5,6 +5,7 @@ It forks before fsspec starts its thread, and looks with boto3, which has none.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ import s3fs
 import pyinit as pi
 from pyinit.checkpoint import share, writer
 from pyinit.checkpoint.checkpoint import write_plan
+from pyinit.checkpoint.found import Found
 from pyinit.checkpoint.parts import WHOLE, Part
 from pyinit.checkpoint.plan import CheckpointPlan
 from pyinit.checkpoint.remote import journal, target, uploads
@@ -31,7 +33,7 @@ SHAPES = {"emb": (301, 40), "deep": (4, 50, 60), "none": (0, 3), "head": (60, 17
 def plan_of(folder: str, key: int = 3) -> CheckpointPlan:
     """Return a plan of three files, to be written in small blocks, pieces and commits."""
     uploads._LEAST_BYTES = 12_000
-    writer._BLOCK_BYTES = writer._SMALLEST_BLOCK_BYTES = 8_000
+    writer._BLOCK_BYTES = writer._SMALLEST_BLOCK_BYTES = writer._DIGEST_BLOCK_BYTES = 8_000
     share._COMMIT_BYTES = 32_000
     given: dict[str, Any] = {"shard_size": 60_000, "extent_bytes": 16_000, "digest": True}
     return pi.plan_checkpoint(SHAPES, "normal", path=folder, key=key, **given)
@@ -46,7 +48,7 @@ def write_extents(folder: str, part: Part, channel: int) -> None:
     """Make every so many-th extent, and tell the results."""
     plan = plan_of(folder)
     made = [pi.run_extent(plan, index) for index in range(part.index, len(plan.extents), part.count)]
-    os.write(channel, json.dumps([[each.index, each.crc32, each.nbytes] for each in made]).encode())
+    os.write(channel, json.dumps([dataclasses.astuple(each) for each in made]).encode())
 
 
 def forked(run: Callable[[], Any]) -> int:
@@ -181,7 +183,8 @@ def extents(url: str, expected: dict[str, bytes], count: int) -> int:
     running = [forked(lambda given=given: write_extents(source, *given)) for given in every]  # type: ignore[misc]
     for process, (channel, _) in zip(running, channels, strict=True):
         assert status_of(process) == 0
-        results += [writer.ExtentResult(*each) for each in json.loads(os.read(channel, 1 << 16))]
+        for *result, found in json.loads(os.read(channel, 1 << 16)):
+            results.append(writer.ExtentResult(*result, Found(*found)))
     assert all(name.startswith(".") for name in bucket.objects("out"))
     assert status_of(forked(lambda: pi.finish_checkpoint(plan_of(source), results))) == 0
     assert bucket.objects("out") == expected

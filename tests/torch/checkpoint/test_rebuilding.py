@@ -96,3 +96,5 @@ def test_the_command_runs_a_plan_of_it(config: Path, tmp_path: Path) -> None:
     assert main(["init", str(config), "--seed", "3", "--out", str(tmp_path / "direct")]) == 0
     for name in ("model.safetensors", "config.json", "init.json"):
         assert (out / name).read_bytes() == (tmp_path / "direct" / name).read_bytes(), name
+    # what torch computes is made again, too
+    assert main(["verify", str(out)]) == 0

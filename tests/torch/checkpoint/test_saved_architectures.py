@@ -206,7 +206,7 @@ def test_transformers(name: str, tmp_path: Path) -> None:
     streamed, saved = tmp_path / "streamed", tmp_path / "saved"
     build = builder(name)
     module = recorded(build)
-    pit.write_checkpoint(module, streamed, key=KEY)
+    receipt = pit.write_checkpoint(module, streamed, key=KEY)
     # the module is as it was
     made = pit.materialize(module, key=KEY)
     made.save_pretrained(saved)
@@ -224,6 +224,24 @@ def test_transformers(name: str, tmp_path: Path) -> None:
     found = {**dict(loaded.named_parameters()), **dict(loaded.named_buffers())}
     assert found.keys() == expected.keys()
     assert [name for name in found if not torch.equal(found[name], expected[name])] == []
+    assert_verified(streamed, receipt)
+    assert str(pit.verify(loaded, receipt)).startswith(f"{type(loaded).__name__}: as written; ")
+
+
+def assert_verified(folder: Path, receipt: Any) -> None:
+    """The receipt in memory makes all bytes again; as a file, it names what only the module itself says."""
+    assert pi.verify(folder, receipt).is_same
+    found = pi.verify(folder)
+    assert found.differing == ()
+    kinds = {draft.name: draft.content.kind for draft in receipt.blueprint.drafts}
+    assert {kinds[str(each.tensor)] for each in found.unchecked} <= {"computed", "converted"}
+    size = (folder / "init.json").stat().st_size
+    assert size < 1000 + len(kinds) * (1 << 20) / 1000 + sum(len(text) for text in given_by(receipt))
+
+
+def given_by(receipt: Any) -> list[str]:
+    """Return the values that a receipt holds, as nothing else makes them."""
+    return [draft.content.to_dict().get("zlib", "") for draft in receipt.blueprint.drafts]
 
 
 @pytest.mark.parametrize("name", ["gpt2", "mixtral"])
@@ -273,7 +291,8 @@ def test_fused_experts_are_cut_by_slicing() -> None:
 def test_timm(name: str, tmp_path: Path) -> None:
     timm = pytest.importorskip("timm")
     module = recorded(lambda: timm.create_model(name, num_classes=10))
-    pit.write_checkpoint(module, tmp_path / "streamed", key=KEY)
+    receipt = pit.write_checkpoint(module, tmp_path / "streamed", key=KEY)
+    assert_verified(tmp_path / "streamed", receipt)
     made = pit.materialize(module, key=KEY)
     timm.models.save_for_hf(made, tmp_path / "saved", safe_serialization="both")
     ours, theirs = tensors_of(tmp_path / "streamed"), tensors_of(tmp_path / "saved")

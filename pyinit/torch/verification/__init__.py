@@ -1,0 +1,1 @@
+"""Whether the tensors of a live module are those of a receipt."""
