@@ -68,6 +68,9 @@ if TYPE_CHECKING:
     from .checkpoint.checkpoint import finish_checkpoint as finish_checkpoint
     from .checkpoint.checkpoint import write_checkpoint as write_checkpoint
     from .checkpoint.families.lookup import find_spec as find_spec
+    from .checkpoint.lint.finding import LintFinding as LintFinding
+    from .checkpoint.lint.finding import LintReport as LintReport
+    from .checkpoint.lint.lint import lint as lint
     from .checkpoint.plan import CheckpointPlan as CheckpointPlan
     from .checkpoint.plan import plan_checkpoint as plan_checkpoint
     from .checkpoint.spec import Spec as Spec
@@ -108,6 +111,8 @@ __all__ = [
     "Key",
     "LabelError",
     "LayoutError",
+    "LintFinding",
+    "LintReport",
     "MissingLibraryError",
     "Momentum",
     "Network",
@@ -149,6 +154,7 @@ __all__ = [
     "lecun_normal",
     "lecun_uniform",
     "linalg",
+    "lint",
     "mlp",
     "normal",
     "ones",
@@ -180,6 +186,8 @@ _HOMES = {
     "Dense": "lab.network.dense",
     "Finding": "checkpoint.verification.finding",
     "History": "lab.train.history",
+    "LintFinding": "checkpoint.lint.finding",
+    "LintReport": "checkpoint.lint.finding",
     "Momentum": "lab.train.optimizers",
     "Network": "lab.network.network",
     "Report": "lab.probe.report",
@@ -192,6 +200,7 @@ _HOMES = {
     "finish_checkpoint": "checkpoint.checkpoint",
     "gain": "theory.gain",
     "init_params": "recipes.parameters",
+    "lint": "checkpoint.lint.lint",
     "mlp": "lab.network.network",
     "plan_checkpoint": "checkpoint.plan",
     "probe": "lab.probe.probe",

@@ -1,4 +1,4 @@
-"""The command ``pyinit``: init, verify, probe, train, info, bench."""
+"""The command ``pyinit``: init, verify, lint, probe, train, info, bench."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command and return its exit status: 0, 2 for an error, 130 when interrupted; 1 if files differ
-    from their receipt.
+    from their receipt, or if lint finds an error or a warning.
 
     Parameters
     ----------
@@ -47,13 +47,19 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     parser = _Parser(prog="pyinit", description="Weights for neural networks, at memory speed.")
     commands = parser.add_subparsers(
-        dest="command", metavar="{init,verify,probe,train,info,bench}", required=True
+        dest="command", metavar="{init,verify,lint,probe,train,info,bench}", required=True
     )
     init.add_arguments(commands.add_parser("init", help="write a model's weights", description=init.__doc__))
     verifying = commands.add_parser(
         "verify", help="compare files with what their receipt says", description=verify.__doc__
     )
     verify.add_arguments(verifying)
+    linting = commands.add_parser("lint", help="find what an initialization gets wrong")
+    if argv[:1] == ["lint"]:
+        # theory takes longer to import than all of init
+        from . import lint
+
+        lint.add_arguments(linting)
     probing = commands.add_parser("probe", help="see what initializations do to data, layer by layer")
     if argv[:1] == ["probe"]:
         # what the probe imports takes longer than all of init
@@ -109,6 +115,10 @@ def _run(arguments: argparse.Namespace) -> int:
         return init.execute(arguments)
     if arguments.command == "verify":
         return verify.execute(arguments)
+    if arguments.command == "lint":
+        from . import lint
+
+        return lint.execute(arguments)
     if arguments.command == "probe":
         from . import probe
 

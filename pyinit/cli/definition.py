@@ -17,7 +17,7 @@ from ..recipes.recipe import Recipe
 from ..recipes.rules import Rule
 from ..stream.key import Key
 
-__all__ = ["blueprint_of", "definition_of", "learn_to_rebuild", "without_default"]
+__all__ = ["blueprint_of", "built", "definition_of", "learn_to_rebuild", "without_default"]
 
 _NAMED = re.compile(r"timm:[\w./-]+|[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
@@ -55,10 +55,25 @@ def blueprint_of(
     SpecError
         If torch, or the library that is needed, is not installed, or the model cannot be built.
     """
+    module = built(definition)
+    # torch is there, as it has built the module
+    blueprints: Any = import_module("pyinit.torch.checkpoint.blueprint")
+    options = {"dtype": dtype, "source": definition, "by_state": by_state}
+    blueprint: Blueprint = blueprints.draw_up(module, recipe, key=key, **options)
+    return blueprint
+
+
+def built(definition: str) -> Any:
+    """Build a model without memory; a line on stderr says what built it.
+
+    Raises
+    ------
+    SpecError
+        As `blueprint_of`.
+    """
     try:
         # torch takes seconds to import, and most commands do without it
         definitions: Any = import_module("pyinit.torch.checkpoint.definitions")
-        blueprints: Any = import_module("pyinit.torch.checkpoint.blueprint")
     except ImportError as error:
         if error.name is None or not error.name.startswith("torch"):
             raise
@@ -70,9 +85,7 @@ def blueprint_of(
         ) from None
     module, how = definitions.build(definition)
     print(how, file=sys.stderr)
-    options = {"dtype": dtype, "source": definition, "by_state": by_state}
-    blueprint: Blueprint = blueprints.draw_up(module, recipe, key=key, **options)
-    return blueprint
+    return module
 
 
 def learn_to_rebuild() -> None:

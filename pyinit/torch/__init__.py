@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .checkpoint.checkpoint import write_checkpoint as write_checkpoint
     from .keys import from_key as from_key
     from .keys import to_key as to_key
+    from .linting.linting import lint as lint
     from .materialization.construction import deferred as deferred
     from .materialization.materialization import materialize as materialize
     from .probing.probing import probe as probe
@@ -23,6 +24,7 @@ __all__ = [
     "fill",
     "from_key",
     "init",
+    "lint",
     "materialize",
     "probe",
     "to_key",
@@ -36,6 +38,7 @@ _HOMES = {
     "deferred": "materialization.construction",
     "fill": "tensor",
     "from_key": "keys",
+    "lint": "linting.linting",
     "materialize": "materialization.materialization",
     "probe": "probing.probing",
     "to_key": "keys",

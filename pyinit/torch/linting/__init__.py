@@ -1,0 +1,1 @@
+"""What a module's own initialization gets wrong: `pyinit.torch.lint`."""
