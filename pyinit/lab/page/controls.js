@@ -13,7 +13,7 @@ const MOST_RUNS = 4;
 
 /** @param {string} title @param {...(Node | null)} children */
 function group(title, ...children) {
-  return h("fieldset", { class: `group ${title}` }, h("legend", { t: title }), ...children);
+  return h("div", { class: "group", role: "group", tLabel: title }, h("h3", { t: title }), ...children);
 }
 
 export class Controls {
@@ -34,10 +34,7 @@ export class Controls {
     this.cards = { shape: "", sliders: [] };
     this.activation = this.select("activation");
     this.optimizer = this.select("optimizer");
-    this.norm = h("input", {
-      type: "checkbox",
-      onchange: () => lab.change({ norm: this.norm.checked ? "batch" : "none" }),
-    });
+    this.norm = this.select("norm");
     this.sliders = this.makeSliders();
     const { depth, width, learning_rate, batch_size, steps, seed } = this.sliders;
     this.element = h(
@@ -85,7 +82,7 @@ export class Controls {
     };
   }
 
-  /** @param {"activation" | "optimizer"} name */
+  /** @param {"activation" | "norm" | "optimizer"} name */
   select(name) {
     const made = h("select", { tLabel: name });
     made.addEventListener("change", () => {
@@ -103,20 +100,16 @@ export class Controls {
     const offer = (/** @type {HTMLSelectElement} */ to, /** @type {string[]} */ names) =>
       to.replaceChildren(...names.map((name) => h("option", { value: name }, name)));
     offer(this.activation, options.activations);
+    offer(this.norm, options.norms ?? ["none", "batch"]);
     offer(this.optimizer, options.optimizers.map(({ name }) => name));
     this.presets.replaceChildren(
       ...presets.map(({ name, title, experiment }) =>
-        h("button", { type: "button", "data-value": name, onclick: () => this.preset(experiment) }, said(title)),
+        h("button", { type: "button", "data-value": name, onclick: () => this.lab.change({ runs: experiment.runs }) }, said(title)),
       ),
     );
     this.data.replaceChildren(...options.data.map((one) => this.dataButton(one)));
     this.cards.shape = "";
     this.show();
-  }
-
-  /** Set what a preset sets; the rest stays. @param {Experiment} experiment */
-  preset(experiment) {
-    this.lab.change(experiment);
   }
 
   /** @param {import("./store.js").DataInfo} info */
@@ -147,13 +140,13 @@ export class Controls {
     }
     this.activation.value = experiment.activation;
     this.optimizer.value = experiment.optimizer;
-    this.norm.checked = experiment.norm === "batch";
+    this.norm.value = experiment.norm;
     for (const one of this.data.querySelectorAll("button")) {
       one.setAttribute("aria-pressed", String(one.dataset.value === experiment.data));
     }
     for (const one of this.presets.querySelectorAll("button")) {
       const preset = presets.find(({ name }) => name === one.dataset.value);
-      one.setAttribute("aria-pressed", String(preset !== undefined && agrees(preset.experiment, experiment)));
+      one.setAttribute("aria-pressed", String(preset !== undefined && areAlike(preset.experiment.runs, experiment.runs)));
     }
     const shape = experiment.runs.map(({ recipe }) => recipe).join(" ");
     if (this.cards.shape !== shape) this.makeCards(experiment, shape);
@@ -161,7 +154,7 @@ export class Controls {
       const run = experiment.runs[index];
       scale.show((run.scale ?? 1) * this.ratioOf(run.recipe));
       bias.show(run.sigma_b ?? 0);
-      for (const [name, one] of numbers) one.show(run.parameters?.[name] ?? this.defaultOf(run.recipe, name));
+      for (const [name, one] of numbers) one.show(Number(run.parameters?.[name] ?? this.defaultOf(run.recipe, name)));
     }
   }
 
@@ -172,25 +165,25 @@ export class Controls {
 
   learnRatios() {
     const { runs, experiment } = this.store.state;
-    runs.forEach(({ scale, criticalScale }, i) => {
+    runs.forEach(({ sigmaW, criticalScale }, i) => {
       const run = experiment?.runs[i];
-      if (!run || !scale || !criticalScale || !(run.scale > 0)) return;
+      if (!run || !sigmaW || !criticalScale || !(run.scale > 0)) return;
       const key = `${run.recipe} ${experiment.activation}`;
       if (this.ratios.has(key)) return;
-      this.ratios.set(key, scale / criticalScale / run.scale);
+      this.ratios.set(key, sigmaW / criticalScale / run.scale);
       this.show();
     });
   }
 
-  /** @param {string} recipe @returns {import("./store.js").Parameter[]} */
+  /** @param {string} recipe @returns {import("./store.js").Parameter[]} those that are numbers */
   parametersOf(recipe) {
     const found = this.store.state.options?.recipes.find(({ name }) => name === recipe)?.parameters ?? [];
-    return found.map((one) => (typeof one === "string" ? { name: one } : one));
+    return found.filter((one) => typeof one.default === "number");
   }
 
   /** @param {string} recipe @param {string} name */
   defaultOf(recipe, name) {
-    return this.parametersOf(recipe).find((one) => one.name === name)?.default ?? 0;
+    return Number(this.parametersOf(recipe).find((one) => one.name === name)?.default ?? 0);
   }
 
   /** @param {Experiment} experiment @param {string} shape */
@@ -267,17 +260,12 @@ export class Controls {
   }
 }
 
-/** @param {Partial<Experiment>} part @param {Experiment} whole @returns {boolean} whether all that `part` sets is so in `whole` */
-function agrees(part, whole) {
-  return Object.entries(part).every(([name, value]) => {
-    const other = whole[/** @type {keyof Experiment} */ (name)];
-    if (name !== "runs") return other === value;
-    const [ours, theirs] = [/** @type {any[]} */ (value), /** @type {any[]} */ (other)];
-    return (
-      ours.length === theirs.length &&
-      ours.every(({ recipe, scale = 1 }, i) => recipe === theirs[i].recipe && scale === (theirs[i].scale ?? 1))
-    );
-  });
+/** @param {import("./link.js").RunSetting[]} some @param {import("./link.js").RunSetting[]} others */
+function areAlike(some, others) {
+  return (
+    some.length === others.length &&
+    some.every(({ recipe, scale = 1 }, i) => recipe === others[i].recipe && scale === (others[i].scale ?? 1))
+  );
 }
 
 /** A group of the views. @param {import("./store.js").Store} store */

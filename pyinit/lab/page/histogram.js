@@ -178,6 +178,10 @@ export class Histogram extends Panel {
     context.textAlign = "right";
     context.textBaseline = "top";
     context.fillStyle = value > 0.3 ? palette.bad : palette.muted;
+    context.strokeStyle = palette.surface;
+    context.lineWidth = 3;
+    context.lineJoin = "round";
+    context.strokeText(`${percent(value)} ${t(key)}`, box.right, box.top, box.right - box.left);
     context.fillText(`${percent(value)} ${t(key)}`, box.right, box.top, box.right - box.left);
   }
 

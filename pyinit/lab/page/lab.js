@@ -8,8 +8,15 @@ import { decode } from "./wire.js";
 /** @typedef {import("./store.js").Experiment} Experiment */
 /** @typedef {import("./wire.js").Frame} Frame */
 
+const VIEWS = ["train", "layers", "compare", "phase", "tour"];
 const SETTLING = 90;
 const DIAGRAM_SIZE = 64;
+
+/** @param {string} text such as phase or tour.saturation @returns {{view: string, lesson: string}} */
+export function viewOf(text) {
+  const [view = "", lesson = ""] = text.split(".");
+  return { view: VIEWS.includes(view) ? view : VIEWS[0], lesson };
+}
 
 export class Lab {
   /**
@@ -202,14 +209,13 @@ export class Lab {
   query() {
     const { experiment, view, lesson } = this.store.state;
     if (!experiment) return "";
-    return toQuery(experiment, { view, ...(view === "tour" && lesson ? { lesson } : {}) });
+    return toQuery(experiment, { view: view === "tour" && lesson ? `tour.${lesson}` : view });
   }
 
   /** Follow a link. @param {string} hash */
   follow(hash) {
     const { experiment, page } = fromQuery(hash);
-    if (page.view) this.store.set({ view: page.view });
-    if (page.lesson) this.store.set({ lesson: page.lesson });
+    if (page.view) this.store.set(viewOf(page.view));
     const { experiment: now } = this.store.state;
     if (now && Object.keys(experiment).length) this.start({ ...now, ...experiment });
   }

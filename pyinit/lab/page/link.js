@@ -1,7 +1,7 @@
 /** An experiment as the query of a link, and back; only what is written is set. */
 
 /**
- * @typedef {{recipe: string, parameters: Record<string, number>, scale: number, sigma_b: number}} RunSetting
+ * @typedef {{recipe: string, parameters: Record<string, number | boolean | string>, scale: number, sigma_b: number}} RunSetting
  * @typedef {object} Experiment
  * @property {string} data @property {number} depth @property {number} width @property {string} activation
  * @property {string} norm @property {string} optimizer @property {number} learning_rate
@@ -13,11 +13,15 @@ const NUMBER = ["depth", "width", "learning_rate", "batch_size", "steps", "seed"
 
 /** @param {RunSetting} run */
 function writtenRun(run) {
+  /** @type {[string, number | boolean | string][]} */
   const numbers = Object.entries(run.parameters ?? {});
   if (run.scale !== 1) numbers.push(["scale", run.scale]);
   if (run.sigma_b) numbers.push(["sigma_b", run.sigma_b]);
   return [run.recipe, ...numbers.map(([name, value]) => `${name}:${value}`)].join(",");
 }
+
+/** @param {string} value */
+const words = (value) => (value === "true" || value === "false" ? value === "true" : value);
 
 /** @param {string} text @returns {RunSetting} */
 function readRun(text) {
@@ -26,10 +30,10 @@ function readRun(text) {
   const run = { recipe, parameters: {}, scale: 1, sigma_b: 0 };
   for (const one of rest) {
     const [name = "", value = ""] = one.split(":");
+    if (!name || value === "") continue;
     const number = Number(value);
-    if (!name || value === "" || !Number.isFinite(number)) continue;
-    if (name === "scale" || name === "sigma_b") run[name] = number;
-    else run.parameters[name] = number;
+    if (name !== "scale" && name !== "sigma_b") run.parameters[name] = Number.isFinite(number) ? number : words(value);
+    else if (Number.isFinite(number)) run[name] = number;
   }
   return run;
 }

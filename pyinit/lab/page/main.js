@@ -8,7 +8,7 @@ import { Digits } from "./digits.js";
 import { h, icon } from "./dom.js";
 import { Heatmap } from "./heatmap.js";
 import { Histogram } from "./histogram.js";
-import { Lab } from "./lab.js";
+import { Lab, viewOf } from "./lab.js";
 import { fromQuery } from "./link.js";
 import { NetworkView } from "./network.js";
 import { Painter } from "./paint.js";
@@ -38,8 +38,7 @@ const DESCRIBED_EVERY = 1000;
 export function mount(root, wire, { address = false, query = "" } = {}) {
   const { experiment, page } = fromQuery(address ? location.hash : query);
   const store = new Store();
-  if (page.view) store.state.view = page.view;
-  if (page.lesson) store.state.lesson = page.lesson;
+  if (page.view) Object.assign(store.state, viewOf(page.view));
   const painter = new Painter();
   root.classList.add("pyinit-lab");
   speak(root, languageOf(page.lang ?? null));

@@ -11,6 +11,7 @@ import { t } from "./text.js";
 const LEVELS = 6;
 /** lines below this share of the greatest are not drawn */
 const FAINTEST = 0.02;
+const MOST_GROUND = 1500;
 
 export class NetworkView extends Panel {
   /** @param {import("./panel.js").Surroundings} shared @param {import("./run.js").Run} run */
@@ -63,6 +64,7 @@ export class NetworkView extends Panel {
     });
     let most = 0;
     for (const { values } of matrices) for (const value of values) most = Math.max(most, Math.abs(value) || 0);
+    this.drawGround(context, palette, matrices);
     for (const sign of [-1, 1]) {
       context.strokeStyle = sign < 0 ? palette.negative : palette.positive;
       for (let level = 1; level <= LEVELS; level++) this.drawLevel(context, matrices, most, sign, level);
@@ -70,6 +72,23 @@ export class NetworkView extends Panel {
     context.globalAlpha = 1;
     this.drawUnits(context, palette);
     this.drawLegend(context, palette, most);
+  }
+
+  /** Draw that units are joined, even by a weight of 0. @param {CanvasRenderingContext2D} context @param {Palette} palette @param {Plane[]} matrices */
+  drawGround(context, palette, matrices) {
+    if (matrices.reduce((sum, { values }) => sum + values.length, 0) > MOST_GROUND) return;
+    context.strokeStyle = palette.line;
+    context.lineWidth = 0.75;
+    context.beginPath();
+    matrices.forEach((_, layer) => {
+      for (const from of this.places[layer]) {
+        for (const to of this.places[layer + 1]) {
+          context.moveTo(from.x + from.size, from.y);
+          context.lineTo(to.x - to.size, to.y);
+        }
+      }
+    });
+    context.stroke();
   }
 
   /** Draw the lines of one sign whose strength is in one of a few levels. @param {CanvasRenderingContext2D} context @param {Plane[]} matrices @param {number} most @param {number} sign @param {number} level */
@@ -80,7 +99,7 @@ export class NetworkView extends Panel {
     matrices.forEach(({ values, shape: [units, inputs] }, layer) => {
       for (let unit = 0; unit < units; unit++) {
         for (let input = 0; input < inputs; input++) {
-          const strength = (sign * values[unit * inputs + input]) / most;
+          const strength = (sign * values[unit * inputs + input]) / (most || 1);
           if (!(strength > FAINTEST) || Math.ceil(strength * LEVELS) !== level) continue;
           const from = this.places[layer][input];
           const to = this.places[layer + 1][unit];

@@ -36,6 +36,7 @@ export class Phase extends Panel {
   draw(context, palette) {
     const { diagram, phase } = this.shared.store.state;
     const { box, x, y } = this.scales;
+    drawAxes(context, box, x, y, palette, { x: "σw", y: "σb" });
     const plane = diagram?.arrays.get(phase);
     if (plane) {
       this.fill(plane, palette, phase);
@@ -46,7 +47,6 @@ export class Phase extends Panel {
       context.drawImage(this.field, box.left, box.top, box.right - box.left, box.bottom - box.top);
       context.restore();
     }
-    drawAxes(context, box, x, y, palette, { x: "σw", y: "σb" });
     const edge = diagram?.arrays.get("edge")?.values;
     if (edge) {
       context.save();
@@ -96,9 +96,20 @@ export class Phase extends Panel {
     context.fillStyle = palette.ink;
     context.textBaseline = "bottom";
     context.textAlign = "left";
-    if (line - box.left > 60) context.fillText(t("ordered"), box.left + 12, box.bottom - 12);
-    context.textAlign = "right";
-    if (box.right - line > 60) context.fillText(t("chaotic"), box.right - 12, box.bottom - 12);
+    context.strokeStyle = palette.surface;
+    context.lineWidth = 4;
+    context.lineJoin = "round";
+    /** @type {[string, "left" | "right", number, number][]} */
+    const names = [
+      ["ordered", "left", box.left + 14, line - box.left],
+      ["chaotic", "right", box.right - 14, box.right - line],
+    ];
+    for (const [name, side, at, room] of names) {
+      if (room < 60) continue;
+      context.textAlign = side;
+      context.strokeText(t(name), at, box.top + 28);
+      context.fillText(t(name), at, box.top + 28);
+    }
   }
 
   /** @param {CanvasRenderingContext2D} context @param {Palette} palette */
@@ -106,8 +117,8 @@ export class Phase extends Panel {
     const { runs, experiment } = this.shared.store.state;
     const { box, x, y } = this.scales;
     runs.forEach((run, i) => {
-      if (run.scale === null) return;
-      const left = Math.min(box.right, x.place(run.scale));
+      if (run.sigmaW === null) return;
+      const left = Math.min(box.right, x.place(run.sigmaW));
       const top = Math.max(box.top, y.place(experiment?.runs[i]?.sigma_b ?? 0));
       context.fillStyle = palette.runs[i];
       context.strokeStyle = palette.surface;

@@ -22,7 +22,7 @@ export class Run {
     /** @type {LayerInfo[]} */
     this.layers = info.layers ?? [];
     /** @type {number | null} */
-    this.scale = info.scale ?? null;
+    this.sigmaW = info.sigma_w ?? null;
     /** @type {number | null} */
     this.criticalScale = info.critical_scale ?? null;
     this.losses = new Series();

@@ -6,11 +6,11 @@
 /** @typedef {{name: string, kind: "2d" | "digits" | "table", features: number, classes: number, title?: Both | string, columns?: string[]}} DataInfo */
 /** @typedef {{name: string, title: Both | string, experiment: Experiment}} Preset */
 /** @typedef {Preset & {text: Both, question: Both, answer: Both, show: string}} Lesson */
-/** @typedef {{name: string, default?: number}} Parameter */
+/** @typedef {{name: string, default?: number | boolean | string}} Parameter */
 /**
  * @typedef {object} Options
- * @property {DataInfo[]} data @property {{name: string, parameters?: (Parameter | string)[]}[]} recipes
- * @property {string[]} activations @property {{name: string, learning_rate: number}[]} optimizers
+ * @property {DataInfo[]} data @property {{name: string, parameters?: Parameter[]}[]} recipes
+ * @property {string[]} activations @property {string[]} [norms] @property {{name: string, learning_rate: number}[]} optimizers
  * @property {Record<string, any>} limits
  */
 /**

@@ -118,7 +118,7 @@ export class Table {
   /** @param {Tried} tried */
   makeRow({ id, experiment }) {
     const restore = h("button", { type: "button", class: "text", t: "restore", onclick: () => this.lab.start(experiment) });
-    const row = h("tr", {}, ...COLUMNS.map((name) => h("td", { class: name })), h("td", {}, restore));
+    const row = h("tr", {}, ...COLUMNS.map((name) => h("td", { "data-column": name })), h("td", {}, restore));
     row.dataset.id = id;
     return row;
   }

@@ -137,7 +137,7 @@ class Client:
                 for i, (n, m) in enumerate(zip(run.widths, run.widths[1:], strict=False))
             ]
             label = one["recipe"] if one["scale"] == 1 else f"{one['recipe']} × {one['scale']:g}"
-            described.append({"label": label, "recipe": one["recipe"], "layers": layers, "scale": run.sigma,
+            described.append({"label": label, "recipe": one["recipe"], "layers": layers, "scale": one["scale"], "sigma_w": run.sigma,
                               "critical_scale": 1.0})  # fmt: skip
         kind = {2: "2d", 784: "digits"}.get(x.shape[1], "table")
         verdicts = [self.verdict(run) for run in self.runs]
