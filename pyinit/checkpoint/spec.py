@@ -92,15 +92,7 @@ class TensorSpec:
     @property
     def axes(self) -> Axes:
         """How the tensor is used, where it is a kernel."""
-        return Axes(
-            layout=self.layout,
-            in_axis=self.in_axis,
-            out_axis=self.out_axis,
-            batch_axis=self.batch_axis,
-            groups=self.groups,
-            transposed=self.transposed,
-            stride=self.stride,
-        )
+        return Axes.of(self)
 
     @property
     def is_float(self) -> bool:

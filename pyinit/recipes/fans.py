@@ -115,6 +115,17 @@ class Axes:
     depthwise: bool = False
     compat: str | None = None
 
+    @classmethod
+    def of(cls, owner: object) -> Axes:
+        """Return the axes that a recipe or a tensor states in fields of the same names."""
+        return cls(**{name: getattr(owner, name) for name in cls.__annotations__ if hasattr(owner, name)})
+
+    def write_to(self, owner: object) -> None:
+        """Give the frozen `owner` of such fields their checked values."""
+        for name in type(self).__annotations__:
+            if hasattr(owner, name):
+                object.__setattr__(owner, name, getattr(self, name))
+
     def __post_init__(self) -> None:
         for name, silent in (("in_axis", None), ("out_axis", None), ("batch_axis", ())):
             found = given_axes(getattr(self, name), name)

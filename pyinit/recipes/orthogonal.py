@@ -118,19 +118,10 @@ class Orthogonal(Recipe):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gain", number("orthogonal's gain", self.gain))
-        axes = self._axes()
-        for name in ("in_axis", "out_axis", "batch_axis", "groups"):
-            object.__setattr__(self, name, getattr(axes, name))
+        self._axes().write_to(self)
 
     def _axes(self) -> Axes:
-        return Axes(
-            layout=self.layout,
-            in_axis=self.in_axis,
-            out_axis=self.out_axis,
-            batch_axis=self.batch_axis,
-            groups=self.groups,
-            transposed=self.transposed,
-        )
+        return Axes.of(self)
 
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
         """Find the sides of the matrix."""
@@ -213,9 +204,7 @@ class DeltaOrthogonal(Recipe):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gain", number("delta_orthogonal's gain", self.gain))
-        axes = self._axes()
-        for name in ("in_axis", "out_axis"):
-            object.__setattr__(self, name, getattr(axes, name))
+        self._axes().write_to(self)
 
     def _axes(self) -> Axes:
         return Axes(

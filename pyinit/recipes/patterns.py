@@ -71,19 +71,10 @@ class _Kernel(Recipe):
     transposed: bool = False
 
     def __post_init__(self) -> None:
-        axes = self._axes()
-        for name in ("in_axis", "out_axis", "batch_axis", "groups"):
-            object.__setattr__(self, name, getattr(axes, name))
+        self._axes().write_to(self)
 
     def _axes(self) -> Axes:
-        return Axes(
-            layout=self.layout,
-            in_axis=self.in_axis,
-            out_axis=self.out_axis,
-            batch_axis=self.batch_axis,
-            groups=self.groups,
-            transposed=self.transposed,
-        )
+        return Axes.of(self)
 
     def _channels(self, shape: Shape) -> tuple[int, int, tuple[int, ...]]:
         """Return the input axis, the output axis and the batch axes."""

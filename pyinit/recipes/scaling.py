@@ -128,23 +128,11 @@ class VarianceScaling(Recipe):
                 f"{self.called}'s distribution is one of {', '.join(_DISTRIBUTIONS)}; "
                 f"got {self.distribution!r}. Name one."
             )
-        axes = self.axes()
-        for name in ("in_axis", "out_axis", "batch_axis", "groups", "stride"):
-            object.__setattr__(self, name, getattr(axes, name))
+        self.axes().write_to(self)
 
     def axes(self) -> Axes:
         """Return how the weight is stored."""
-        return Axes(
-            layout=self.layout,
-            in_axis=self.in_axis,
-            out_axis=self.out_axis,
-            batch_axis=self.batch_axis,
-            groups=self.groups,
-            transposed=self.transposed,
-            stride=self.stride,
-            depthwise=self.depthwise,
-            compat=self.compat,
-        )
+        return Axes.of(self)
 
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
         """Count the fans and plan the distribution with the std that follows."""

@@ -75,9 +75,7 @@ class Sparse(Recipe):
         object.__setattr__(self, "sparsity", sparsity)
         object.__setattr__(self, "std", spread("sparse", self.std))
         flag("sparse's exact", self.exact)
-        axes = self._axes()
-        for name in ("in_axis", "out_axis", "batch_axis", "groups"):
-            object.__setattr__(self, name, getattr(axes, name))
+        self._axes().write_to(self)
         if self.transposed and self.groups != 1:
             raise LayoutError(
                 f"sparse does not take groups of a transposed weight; got groups={self.groups}. Draw "
@@ -85,14 +83,7 @@ class Sparse(Recipe):
             )
 
     def _axes(self) -> Axes:
-        return Axes(
-            layout=self.layout,
-            in_axis=self.in_axis,
-            out_axis=self.out_axis,
-            batch_axis=self.batch_axis,
-            groups=self.groups,
-            transposed=self.transposed,
-        )
+        return Axes.of(self)
 
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
         """Count the zeros of a column."""
