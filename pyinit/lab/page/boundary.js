@@ -7,6 +7,9 @@ import { t } from "./text.js";
 
 /** @typedef {import("./color.js").Palette} Palette */
 
+const MOST_POINTS = 800;
+const GOLDEN = 0.6180339887;
+
 export class Boundary extends Panel {
   /** @param {import("./panel.js").Surroundings} shared @param {import("./run.js").Run} run */
   constructor(shared, run) {
@@ -130,11 +133,12 @@ export class Boundary extends Panel {
     const x = linear(extent[0], extent[1], 0, size);
     const y = linear(extent[2], extent[3], size, 0);
     const radius = size > 260 ? 3 : 2;
-    // thinned where there are very many
-    const every = Math.max(1, Math.ceil(labels.values.length / 800));
+    // thinned where there are very many, by a step that no order of the classes shares
+    const share = MOST_POINTS / labels.values.length;
     context.strokeStyle = palette.surface;
     context.lineWidth = 1;
-    for (let i = 0; i < labels.values.length; i += every) {
+    for (let i = 0; i < labels.values.length; i++) {
+      if ((i * GOLDEN) % 1 > share) continue;
       context.fillStyle = palette.classes[labels.values[i] % palette.classes.length];
       context.beginPath();
       context.arc(x.place(points.values[2 * i]), y.place(points.values[2 * i + 1]), radius, 0, 7);

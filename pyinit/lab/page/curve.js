@@ -125,12 +125,33 @@ function drawLosses(context, { losses }, x, y) {
     context.fill();
     context.globalAlpha = 1;
   }
-  context.lineWidth = 1.75;
+  const around = Math.floor(losses.groups / 50);
   context.lineJoin = "round";
+  context.lineWidth = around ? 1 : 2;
+  context.globalAlpha = around ? 0.35 : 1;
   context.beginPath();
   for (let i = 0; i < losses.groups; i++) {
     const value = losses.meanOf(i);
     if (Number.isFinite(value)) context.lineTo(x.place(losses.stepOf(i)), y.place(value));
+  }
+  context.stroke();
+  context.globalAlpha = 1;
+  if (around) drawSmooth(context, losses, around, x, y);
+}
+
+/** Draw means over neighbours, so that a noisy loss can be read. @param {CanvasRenderingContext2D} context @param {import("./series.js").Series} losses @param {number} around @param {Scale} x @param {Scale} y */
+function drawSmooth(context, losses, around, x, y) {
+  const sums = new Float64Array(losses.groups + 1);
+  for (let i = 0; i < losses.groups; i++) {
+    const value = losses.meanOf(i);
+    sums[i + 1] = sums[i] + (Number.isFinite(value) ? value : 0);
+  }
+  context.lineWidth = 2;
+  context.beginPath();
+  for (let i = 0; i < losses.groups; i++) {
+    const from = Math.max(0, i - around);
+    const to = Math.min(losses.groups, i + around + 1);
+    context.lineTo(x.place(losses.stepOf(i)), y.place((sums[to] - sums[from]) / (to - from)));
   }
   context.stroke();
 }

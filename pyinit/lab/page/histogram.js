@@ -125,8 +125,9 @@ export class Histogram extends Panel {
       if (theory) {
         let peak = 0;
         for (let i = 0; i < bins; i++) if (theory[i] * overTheory > peak) peak = theory[i] * overTheory;
-        // a spike of the data may be cut, theory's curve is not
-        ceiling = peak > 0 ? Math.max(peak * 1.15, Math.min(most, peak * 2.5)) : most;
+        // the higher of both is cut where the lower could not be seen beside it
+        if (peak > most) ceiling = Math.min(peak * 1.15, most * 3);
+        else if (peak > 0) ceiling = Math.max(peak * 1.15, Math.min(most, peak * 2.5));
       }
       const scale = (bottom - top) / ceiling;
       context.globalAlpha = 0.55;

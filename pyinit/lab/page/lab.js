@@ -30,6 +30,7 @@ export class Lab {
     this.wanted = wanted;
     this.waiting = false;
     this.resume = false;
+    this.excused = false;
     this.settling = 0;
     this.diagramOf = "";
     wire.onmessage = (message) => this.hear(message);
@@ -62,6 +63,12 @@ export class Lab {
     } else if (message.type === "error") {
       this.waiting = false;
       store.set({ error: said(message.message) });
+      // a link that cannot be followed leaves the usual start, and says why
+      if (!store.state.runs.length && Object.keys(this.wanted).length) {
+        this.wanted = {};
+        this.excused = true;
+        this.start(this.first());
+      }
     }
   }
 
@@ -88,12 +95,13 @@ export class Lab {
       step: 0,
       finished: false,
       playing: false,
-      error: "",
+      error: this.excused ? this.store.state.error : "",
       shown: Math.min(shown, runs.length - 1),
     });
     this.askDiagram();
     if (this.resume) this.play();
     this.resume = false;
+    this.excused = false;
   }
 
   /** @param {DataView} data */

@@ -11,7 +11,9 @@ import { t } from "./text.js";
 const LEVELS = 6;
 /** lines below this share of the greatest are not drawn */
 const FAINTEST = 0.02;
-const MOST_GROUND = 1500;
+/** where there are more lines than this, only strong ones are drawn, and none for weights of 0 */
+const MANY = 1500;
+const FAINTEST_OF_MANY = 0.3;
 
 export class NetworkView extends Panel {
   /** @param {import("./panel.js").Surroundings} shared @param {import("./run.js").Run} run */
@@ -30,6 +32,7 @@ export class NetworkView extends Panel {
     });
     /** @type {{x: number, y: number, size: number}[][]} */
     this.places = [];
+    this.faintest = FAINTEST;
   }
 
   /** @returns {(Plane | undefined)[]} */
@@ -62,7 +65,9 @@ export class NetworkView extends Panel {
         size: Math.max(2.5, Math.min(8, gap * 0.34)),
       }));
     });
-    let most = 0;
+    let [most, lines] = [0, 0];
+    for (const { values } of matrices) lines += values.length;
+    this.faintest = lines > MANY ? FAINTEST_OF_MANY : FAINTEST;
     for (const { values } of matrices) for (const value of values) most = Math.max(most, Math.abs(value) || 0);
     this.drawGround(context, palette, matrices);
     for (const sign of [-1, 1]) {
@@ -76,7 +81,7 @@ export class NetworkView extends Panel {
 
   /** Draw that units are joined, even by a weight of 0. @param {CanvasRenderingContext2D} context @param {Palette} palette @param {Plane[]} matrices */
   drawGround(context, palette, matrices) {
-    if (matrices.reduce((sum, { values }) => sum + values.length, 0) > MOST_GROUND) return;
+    if (matrices.reduce((sum, { values }) => sum + values.length, 0) > MANY) return;
     context.strokeStyle = palette.line;
     context.lineWidth = 0.75;
     context.beginPath();
@@ -100,7 +105,7 @@ export class NetworkView extends Panel {
       for (let unit = 0; unit < units; unit++) {
         for (let input = 0; input < inputs; input++) {
           const strength = (sign * values[unit * inputs + input]) / (most || 1);
-          if (!(strength > FAINTEST) || Math.ceil(strength * LEVELS) !== level) continue;
+          if (!(strength > this.faintest) || Math.ceil(strength * LEVELS) !== level) continue;
           const from = this.places[layer][input];
           const to = this.places[layer + 1][unit];
           context.moveTo(from.x + from.size, from.y);

@@ -33,6 +33,7 @@ export class Transport {
     store.on(["playing"], () => this.showPlaying());
     store.on(["runs", "shown", "finished"], () => (this.stale = true));
     this.stale = true;
+    this.scored = "";
     /** @type {{label: string, chip: HTMLButtonElement, loss: HTMLElement, score: HTMLElement}[]} */
     this.chips = [];
   }
@@ -53,7 +54,7 @@ export class Transport {
     this.bar.style.transform = `scaleX(${experiment ? Math.min(1, step / experiment.steps) : 0})`;
     if (!this.stale) return;
     this.stale = false;
-    if (this.chips.length !== runs.length || this.chips.some(({ label }, i) => label !== runs[i].label)) this.makeChips();
+    if (this.scored !== scored || this.chips.length !== runs.length || this.chips.some(({ label }, i) => label !== runs[i].label)) this.makeChips();
     runs.forEach((run, i) => {
       const { chip, loss, score } = this.chips[i];
       chip.setAttribute("aria-pressed", String(i === shown));
@@ -68,6 +69,7 @@ export class Transport {
 
   makeChips() {
     const { store } = this.lab;
+    this.scored = store.state.scored;
     this.chips = store.state.runs.map(({ label, index }) => {
       const [loss, score] = [h("b"), h("b")];
       const chip = h(
@@ -76,7 +78,7 @@ export class Transport {
         h("span", { class: "dot" }),
         h("span", { class: "label" }, label),
         h("span", { class: "number" }, h("span", { t: "loss" }), loss),
-        h("span", { class: "number" }, h("span", { t: store.state.scored }), score),
+        h("span", { class: "number" }, h("span", { t: this.scored }), score),
       );
       return { label, chip, loss, score };
     });
