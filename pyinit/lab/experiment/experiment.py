@@ -12,6 +12,7 @@ from ...stream.arguments import brief
 from ...stream.strict_json import JsonObject
 from ...theory.activation import NAMES
 from ..network.network import Network, mlp
+from .fine_tuning import FINE_TUNED, fine_tuned
 from .limits import LIMITS, check_size, real, whole
 from .sets import Source, source_of
 from .start import Start
@@ -96,7 +97,10 @@ class Experiment(JsonObject):
         runs = tuple(one if isinstance(one, Start) else Start.from_dict(one) for one in self.runs)
         object.__setattr__(self, "runs", runs)
         for one in runs:
-            one.weight(self.activation)
+            if one.recipe != FINE_TUNED:
+                one.weight(self.activation)
+            elif self.norm != "none":
+                raise ArgumentError(f"{FINE_TUNED} is for networks without normalization. Use norm none.")
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -134,16 +138,17 @@ class Experiment(JsonObject):
             If it is too large for the lab, or a recipe cannot make its weights.
         """
         widths = self.widths(source)
-        made = []
-        for one in self.runs:
-            norm = None if self.norm == "none" else self.norm
-            try:
-                network = mlp(widths, self.activation, one.weight(self.activation), one.bias(), norm)
-            except PyinitError as error:
-                raise ArgumentError(f"{one.label}: {error}") from None
-            check_size(network, len(source.data.inputs), self.batch_size)
-            made.append(network)
-        return tuple(made)
+        check_size(widths, len(source.data.inputs), self.batch_size)
+        return tuple(self._network(one, source, widths) for one in self.runs)
+
+    def _network(self, start: Start, source: Source, widths: list[int]) -> Network:
+        if start.recipe == FINE_TUNED:
+            return fine_tuned(source, widths, self.activation, self.options(), start.first_steps)
+        norm = None if self.norm == "none" else self.norm
+        try:
+            return mlp(widths, self.activation, start.weight(self.activation), start.bias(), norm)
+        except PyinitError as error:
+            raise ArgumentError(f"{start.label}: {error}") from None
 
     def options(self) -> dict[str, Any]:
         """Return the options of `pyinit.train` and `pyinit.compare`."""

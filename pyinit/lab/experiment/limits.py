@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from ...errors import ArgumentError
 from ...stream.arguments import brief, is_integer
-from ..network.network import Network
 
 __all__ = ["LIMITS", "UPLOAD_BYTES", "check_size", "real", "whole"]
 
@@ -55,16 +56,16 @@ def _outside(name: str, value: Any, kind: str) -> ArgumentError:
     )
 
 
-def check_size(network: Network, rows: int, batch_size: int) -> None:
-    """Refuse a network that the lab would train too slowly to be watched.
+def check_size(widths: Sequence[int], rows: int, batch_size: int) -> None:
+    """Refuse a network of such widths that the lab would train too slowly to be watched.
 
     Raises
     ------
     ArgumentError
         If it has too many weights, alone or times the rows of a batch or of the data.
     """
-    weights = sum(layer.inputs * layer.units for layer in network.layers)
-    where = f"depth {len(network.layers)} makes {weights:,} weights"
+    weights = sum(inputs * units for inputs, units in pairwise(widths))
+    where = f"depth {len(widths) - 1} makes {weights:,} weights"
     if weights > _PARAMETERS:
         raise ArgumentError(f"{where}; the lab takes {_PARAMETERS:,}. Use a smaller width or depth.")
     size = min(batch_size, rows)

@@ -9,7 +9,7 @@ from ...theory.activation import NAMES
 from .experiment import NORMS, OPTIMIZERS, Experiment
 from .limits import LIMITS, UPLOAD_BYTES
 from .sets import SETS, described, source_of
-from .start import RECIPES, Start, parameters_of
+from .start import STARTS, Start, parameters_of
 
 __all__ = ["PRESETS", "options", "presets"]
 
@@ -40,7 +40,7 @@ def options() -> dict[str, Any]:
                 "name": name,
                 "parameters": [{"name": one, "default": value} for one, value in parameters_of(name).items()],
             }
-            for name in RECIPES
+            for name in STARTS
         ],
         "activations": list(NAMES),
         "norms": list(NORMS),

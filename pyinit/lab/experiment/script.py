@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ...recipes.distributions import zeros
 from .experiment import Experiment
+from .fine_tuning import FINE_TUNED, script_of
 from .sets import Source
 
 __all__ = ["script"]
@@ -19,7 +20,7 @@ def script(experiment: Experiment, uploads: Mapping[str, Source] | None = None) 
     Raises
     ------
     ArgumentError
-        If the data is not there, or the network is too large for the lab.
+        If the data is not there.
 
     Examples
     --------
@@ -33,10 +34,13 @@ def script(experiment: Experiment, uploads: Mapping[str, Source] | None = None) 
     print(found)
     """
     source = experiment.source(uploads)
-    experiment.networks(source)
     made = [_network(experiment, source, at) for at in range(len(experiment.runs))]
     options = ", ".join(f"{name}={value!r}" for name, value in experiment.options().items())
     lines = ["import pyinit as pi", "", f"data = {source.python}"]
+    firsts = [one for one in experiment.runs if one.recipe == FINE_TUNED]
+    for one in firsts[:1]:
+        widths = experiment.widths(source)
+        lines += script_of(source, widths, experiment.activation, experiment.options(), one.first_steps)
     if len(made) == 1:
         lines += [f"network = {made[0]}", f"found = pi.train(network, data, {options})"]
     else:
@@ -48,6 +52,8 @@ def script(experiment: Experiment, uploads: Mapping[str, Source] | None = None) 
 
 def _network(experiment: Experiment, source: Source, at: int) -> str:
     one = experiment.runs[at]
+    if one.recipe == FINE_TUNED:
+        return "fine_tuned"
     text = f"{experiment.widths(source)}, {experiment.activation!r}, pi.{one.weight(experiment.activation)!r}"
     if one.bias() != zeros():
         text += f", bias=pi.{one.bias()!r}"

@@ -43,6 +43,8 @@ class Source:
         An expression.
     data : Dataset
         Standardized by its training rows.
+    is_drawn : bool
+        Whether another key makes another sample of it.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Source:
     title: Titles
     python: str
     data: Dataset
+    is_drawn: bool = False
 
 
 _SHIPPED: dict[str, tuple[Kind, Titles]] = {
@@ -84,7 +87,8 @@ def source_of(name: str, uploads: Mapping[str, Source] | None = None) -> Source:
 @lru_cache
 def _shipped(name: str) -> Source:
     kind, title = _SHIPPED[name]
-    return Source(name, kind, title, f"pi.data.dataset({name!r}).standardized()", _standard(dataset(name)))
+    call = f"pi.data.dataset({name!r}).standardized()"
+    return Source(name, kind, title, call, _standard(dataset(name)), is_drawn=kind == "2d")
 
 
 def uploaded(name: str, raw: bytes, target: str | None = None) -> Source:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -40,10 +41,11 @@ from ...recipes.patterns import Identity, identity
 from ...recipes.recipe import Recipe
 from ...recipes.scaling import AxesOptions, VarianceScaling, variance_scaling
 from ...recipes.sparse import Sparse, sparse
-from ...stream.arguments import brief
+from ...stream.arguments import brief, count
+from .fine_tuning import FINE_TUNED, STEPS
 from .limits import real
 
-__all__ = ["RECIPES", "Parameter", "Start", "parameters_of", "scaled"]
+__all__ = ["RECIPES", "STARTS", "Parameter", "Start", "parameters_of", "scaled"]
 
 Parameter: TypeAlias = float | bool | str
 
@@ -71,6 +73,8 @@ RECIPES: dict[str, Callable[..., Recipe]] = {
     "sparse": sparse,
 }
 """Every recipe of a matrix; what is for convolutions, or reads a file, has no place in an experiment."""
+STARTS: tuple[str, ...] = (*RECIPES, FINE_TUNED)
+"""What a run may begin from: a recipe, or a first training."""
 
 # parameters without a default of their own, or whose default is none that a page can show
 _DEFAULTS: dict[str, dict[str, Parameter]] = {
@@ -85,6 +89,8 @@ _WORD = re.compile(r"[a-z][a-z_]{0,29}")
 
 def parameters_of(recipe: str) -> dict[str, Parameter]:
     """Return the parameters of a recipe that an experiment may give, with their defaults."""
+    if recipe == FINE_TUNED:
+        return {"steps": 300}
     others = {*AxesOptions.__annotations__, *_GIVEN, "axes"}
     listed = inspect.signature(RECIPES[recipe]).parameters
     defaults = {name: one.default for name, one in listed.items() if name not in others}
@@ -98,7 +104,7 @@ class Start:
     Parameters
     ----------
     recipe : str
-        A name of `RECIPES`. ``critical_normal`` takes the experiment's activation and `sigma_b`.
+        A name of `STARTS`. ``critical_normal`` takes the experiment's activation and `sigma_b`.
     parameters : tuple of (str, value)
         Those that differ from their defaults, in the recipe's order.
     scale : float
@@ -113,13 +119,22 @@ class Start:
     sigma_b: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.recipe not in RECIPES:
+        if self.recipe not in STARTS:
             raise ArgumentError(
-                f"there is no recipe {brief(self.recipe)} here. {suggestion(str(self.recipe)[:60], RECIPES)}"
+                f"there is no recipe {brief(self.recipe)} here. {suggestion(str(self.recipe)[:60], STARTS)}"
             )
         object.__setattr__(self, "parameters", _differing(self.recipe, dict(self.parameters)))
         object.__setattr__(self, "scale", real("scale", self.scale))
         object.__setattr__(self, "sigma_b", real("sigma_b", self.sigma_b))
+        if self.recipe == FINE_TUNED:
+            count("steps of the first training", self.first_steps, *STEPS, error=ArgumentError)
+            if self.scale != 1.0 or self.sigma_b != 0.0:
+                raise ArgumentError(f"{FINE_TUNED} takes neither scale nor sigma_b. Leave them out.")
+
+    @property
+    def first_steps(self) -> Any:
+        """The steps of the training that a fine-tuned start begins with."""
+        return dict(self.parameters).get("steps", 300)
 
     @property
     def label(self) -> str:
@@ -141,7 +156,10 @@ class Start:
         if self.recipe == "critical_normal":
             options |= {"activation": activation, "sigma_b": self.sigma_b}
         try:
-            return scaled(RECIPES[self.recipe](**options), self.scale)
+            with warnings.catch_warnings():
+                # the page shows what a repelling fixed point does
+                warnings.simplefilter("ignore", UserWarning)
+                return scaled(RECIPES[self.recipe](**options), self.scale)
         except PyinitError as error:
             raise ArgumentError(str(error)) from None
 
