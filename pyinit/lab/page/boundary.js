@@ -153,7 +153,7 @@ export class Boundary extends Panel {
     const plane = this.run.now.get("boundary");
     const { left, top, right, bottom } = this.square;
     if (!plane || at.x < left || at.x > right || at.y < top || at.y > bottom) return [];
-    const { extent } = this.shared.store.state;
+    const { extent, data } = this.shared.store.state;
     const [height, width, classes = 1] = plane.shape;
     const across = (at.x - left) / (right - left);
     const up = (bottom - at.y) / (bottom - top);
@@ -162,6 +162,6 @@ export class Boundary extends Panel {
     const y = extent[2] + up * (extent[3] - extent[2]);
     const found = [...plane.values.subarray(cell * classes, (cell + 1) * classes)];
     const shares = classes === 1 ? [1 - found[0], found[0]] : found;
-    return [`(${short(x, 2)}, ${short(y, 2)})`, ...shares.map((share, i) => `${t("class")} ${i}: ${percent(share)}`)];
+    return [`(${short(x, 2)}, ${short(y, 2)})`, ...shares.map((share, i) => `${data?.classes[i] ?? i}: ${percent(share)}`)];
   }
 }

@@ -25,7 +25,7 @@ import { socketWire } from "./wire.js";
 
 /** @typedef {import("./panel.js").Panel} Panel */
 /** @typedef {import("./run.js").Run} Run */
-/** @typedef {{stop: () => void, store: Store, wire: import("./wire.js").Wire, stats: Painter["stats"], runs: Run[]}} Mounted */
+/** @typedef {{stop: () => void, store: Store, wire: import("./wire.js").Wire, stats: Painter["stats"], paint: () => void, runs: Run[]}} Mounted */
 
 const DESCRIBED_EVERY = 1000;
 
@@ -219,6 +219,7 @@ export function mount(root, wire, { address = false, query = "" } = {}) {
     store,
     wire,
     stats: painter.stats,
+    paint: () => painter.paint(),
     get runs() {
       return store.state.runs;
     },

@@ -57,12 +57,12 @@ export class Run {
     }
     for (const loss of this.now.get("losses")?.values ?? []) {
       this.losses.push(loss);
-      if (!Number.isFinite(loss)) this.diverged = true;
     }
     const scores = this.now.get("scores")?.values ?? [];
     for (let i = 0; i + 2 < scores.length; i += 3) {
       this.scores.push({ step: scores[i], train: scores[i + 1], test: scores[i + 2] });
     }
+    this.diverged = Boolean(header.diverged?.[this.index]);
     const moments = this.now.get("moments");
     if (moments && moments.shape[0] === this.layers.length) this.remember(header.step, moments);
   }

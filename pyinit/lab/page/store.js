@@ -3,7 +3,7 @@
 /** @typedef {import("./link.js").Experiment} Experiment */
 /** @typedef {import("./run.js").Run} Run */
 /** @typedef {import("./text.js").Both} Both */
-/** @typedef {{name: string, kind: "2d" | "digits" | "table", features: number, classes: number, title?: Both | string, columns?: string[]}} DataInfo */
+/** @typedef {{name: string, kind: "2d" | "digits" | "table", features: number, classes: string[], title?: Both | string, columns?: string[]}} DataInfo */
 /** @typedef {{name: string, title: Both | string, experiment: Experiment}} Preset */
 /** @typedef {Preset & {text: Both, question: Both, answer: Both, show: string}} Lesson */
 /** @typedef {{name: string, default?: number | boolean | string}} Parameter */

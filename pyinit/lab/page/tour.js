@@ -48,6 +48,7 @@ export class Tour {
   /** @param {Lesson} lesson */
   choose({ name, experiment }) {
     this.started = "";
+    this.answer.hidden = true;
     this.lab.store.set({ lesson: name, playing: false, ...(this.heat(name) ?? {}) });
     this.lab.start(experiment, false);
   }

@@ -27,27 +27,15 @@ from pyinit.errors import PyinitError
 from pyinit.lab.experiment.experiment import Experiment
 from pyinit.lab.experiment.options import options, presets
 from pyinit.lab.experiment.sets import Source, described, uploaded
+from pyinit.lab.experiment.tour import tour
 from pyinit.lab.live.frames import encoded
 from pyinit.lab.live.phase import phase_frame
 from pyinit.lab.live.session import Session
 
 PAGE = Path(pyinit.__file__).parent / "lab" / "page"
-LESSONS = (("zero_symmetry", "network", 0.0), ("saturation", "layers", 8.0), ("vanishing", "heatmap", 0.3))
 VERDICTS_EVERY = 40
 
 clients: set[Client] = set()
-
-
-def tour() -> list[dict[str, Any]]:
-    """Return three lessons."""
-    found = []
-    for name, show, scale in LESSONS:
-        texts = {one: {"en": f"The {one} of {name}.", "zh": f"{name} 的 {one}。"} for one in
-                 ("title", "text", "question", "answer")}  # fmt: skip
-        runs = [{"recipe": "critical_normal", "scale": scale}]
-        experiment = Experiment.from_dict({"depth": 6, "width": 12, "steps": 40, "runs": runs})
-        found.append({"name": name, "show": show, "experiment": experiment.to_dict(), **texts})
-    return found
 
 
 class Client:
