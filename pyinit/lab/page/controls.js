@@ -273,11 +273,14 @@ export function tabs(store) {
   const names = ["train", "layers", "compare", "phase", "tour"];
   const made = choice("views", names.map((name) => [name, name]), store.state.view, (view) => store.set({ view }));
   made.classList.add("tabs");
-  store.on(["view"], ({ view }) => {
+  const show = () => {
     for (const one of made.querySelectorAll("button")) {
-      one.setAttribute("aria-pressed", String(one.dataset.value === view));
+      const chosen = one.dataset.value === store.state.view;
+      one.setAttribute("aria-pressed", String(chosen));
+      if (chosen) made.scrollLeft = one.offsetLeft - made.offsetLeft - 24;
     }
-  });
+  };
+  store.on(["view", "options"], show);
   made.title = t("views");
   return made;
 }

@@ -13,6 +13,8 @@ const LEFT = 58;
 const GAP = 14;
 /** below so many pixels a row, layers are left out, evenly */
 const LOWEST_ROW = 30;
+/** below so many pixels a cell, only its right end is named */
+const NARROWEST = 74;
 
 export class Histogram extends Panel {
   /** @param {import("./panel.js").Surroundings} shared @param {import("./run.js").Run} run */
@@ -165,7 +167,7 @@ export class Histogram extends Panel {
     context.font = `9.5px ${palette.font}`;
     context.textBaseline = "top";
     context.textAlign = "left";
-    context.fillText(short(low, 2), left, bottom + 3, wide / 2);
+    if (wide >= NARROWEST) context.fillText(short(low, 2), left, bottom + 3, wide / 2);
     context.textAlign = "right";
     context.fillText(short(high, 2), right, bottom + 3, wide / 2);
   }

@@ -72,9 +72,14 @@ export class Lab {
     }
   }
 
-  /** @returns {Experiment} what the link asks for, else the preset that is appropriate */
+  /** @returns {Experiment} what the link asks for, else a lesson or the preset that is appropriate */
   first() {
-    const { presets } = this.store.state;
+    const { presets, tour, view, lesson: name } = this.store.state;
+    const lesson = view === "tour" ? (tour.find((one) => one.name === name) ?? tour[0]) : null;
+    if (lesson) {
+      this.store.set({ lesson: lesson.name });
+      return { ...lesson.experiment, ...(name ? this.wanted : {}) };
+    }
     const preset = presets.find(({ name }) => name === "appropriate") ?? presets[0];
     return /** @type {Experiment} */ ({ ...(preset?.experiment ?? {}), ...this.wanted });
   }

@@ -69,7 +69,7 @@ export class Tour {
   }
 
   show() {
-    const { tour, view } = this.lab.store.state;
+    const { tour, view, experiment } = this.lab.store.state;
     const { lesson } = this;
     if (!lesson) return;
     this.list.replaceChildren(
@@ -92,7 +92,7 @@ export class Tour {
     this.question.textContent = said(lesson.question);
     this.answer.textContent = `${t("answer")}: ${said(lesson.answer)}`;
     this.reply();
-    if (view === "tour" && !this.lab.store.state.lesson) this.choose(lesson);
+    if (view === "tour" && experiment && !this.lab.store.state.lesson) this.choose(lesson);
   }
 
   reply() {

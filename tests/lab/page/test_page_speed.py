@@ -61,6 +61,29 @@ def test_frames_are_painted_while_training_runs(open_page: Open) -> None:
 
 
 @pytest.mark.interop
+def test_the_page_alone_paints_frames_as_fast_as_they_come(open_page: Open) -> None:
+    """One frame is kept and given again at each refresh: what the page needs, without what trains."""
+    page = open_page(TWO, height=1800)
+    rate = page.evaluate(
+        """async () => {
+          const {wire, stats} = pyinit, take = wire.onframe, kept = [];
+          wire.onframe = frame => { kept.push(frame); take(frame); };
+          document.querySelector("button.step").click();
+          while (!kept.length) await new Promise(requestAnimationFrame);
+          for (let i = 0; i < 10; i++) { take(kept[0]); await new Promise(requestAnimationFrame); }
+          const before = stats.painted, began = performance.now();
+          while (performance.now() - began < 2000) {
+            take(kept[0]);
+            await new Promise(requestAnimationFrame);
+          }
+          return (stats.painted - before) / (performance.now() - began) * 1000;
+        }"""
+    )
+    print(f"frames a second of the page alone: {rate:.1f}")
+    assert rate > LEAST_FRAMES
+
+
+@pytest.mark.interop
 def test_drawing_everything_takes_less_than_a_frame(open_page: Open) -> None:
     """The cost on the page's side alone, in CPU time, so that other programs do not count."""
     page = open_page(TWO, height=1800)
