@@ -24,9 +24,9 @@ export class Boundary extends Panel {
 
   /** The square in which the plane is drawn. */
   get square() {
-    const size = Math.min(this.width, this.height) - 8;
-    const left = (this.width - size) / 2;
-    const top = (this.height - size) / 2;
+    const size = Math.min(this.width, this.height) - 4;
+    const left = Math.round((this.width - size) / 2);
+    const top = Math.round((this.height - size) / 2);
     return { left, top, right: left + size, bottom: top + size };
   }
 
@@ -38,14 +38,8 @@ export class Boundary extends Panel {
   draw(context, palette) {
     const plane = this.run.now.get("boundary");
     const { left, top, right, bottom } = this.square;
-    context.save();
-    context.beginPath();
-    context.roundRect(left, top, right - left, bottom - top, 8);
-    context.clip();
     if (plane) {
       this.fill(plane, palette);
-      context.imageSmoothingEnabled = true;
-      context.imageSmoothingQuality = "high";
       // row 0 is the lowest y
       context.save();
       context.translate(0, top + bottom);
@@ -56,11 +50,6 @@ export class Boundary extends Panel {
     }
     if (this.stale) this.drawPoints(palette);
     context.drawImage(this.points, left, top, right - left, bottom - top);
-    context.restore();
-    context.strokeStyle = palette.line;
-    context.beginPath();
-    context.roundRect(left + 0.5, top + 0.5, right - left - 1, bottom - top - 1, 8);
-    context.stroke();
   }
 
   /** @param {import("./wire.js").Plane} plane @param {Palette} palette */
@@ -98,10 +87,11 @@ export class Boundary extends Panel {
     for (let j = 0; j + 1 < height; j++) {
       for (let i = 0; i + 1 < width; i++) {
         const at = j * width + i;
-        const corners = [values[at] - 0.5, values[at + 1] - 0.5, values[at + width + 1] - 0.5, values[at + width] - 0.5];
-        const [a, b, c, d] = corners;
-        const above = Number(a > 0) + Number(b > 0) + Number(c > 0) + Number(d > 0);
-        if (above === 0 || above === 4) continue;
+        const a = values[at] - 0.5;
+        const b = values[at + 1] - 0.5;
+        const c = values[at + width + 1] - 0.5;
+        const d = values[at + width] - 0.5;
+        if (a > 0 === b > 0 && a > 0 === c > 0 && a > 0 === d > 0) continue;
         const cuts = [];
         if (a > 0 !== b > 0) cuts.push([i + a / (a - b), j]);
         if (b > 0 !== c > 0) cuts.push([i + 1, j + b / (b - c)]);

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = os.environ.get("PYINIT_CHROMIUM", "/usr/bin/chromium")
 QUIET = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 ALONE = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
@@ -24,6 +23,8 @@ PAINTED = "window.pyinit?.runs.length && pyinit.runs[0].now.size && pyinit.stats
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """Return the address of a server that runs sessions."""
+    for library in ("starlette", "uvicorn", "websockets"):
+        pytest.importorskip(library)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -44,6 +45,9 @@ def server() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Return a Chromium with an empty profile."""
+    playwright_api = pytest.importorskip("playwright.sync_api")
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"needs Chromium at {CHROMIUM}, or where PYINIT_CHROMIUM says")
     with playwright_api.sync_playwright() as started:
         one = started.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *ALONE])
         yield one
