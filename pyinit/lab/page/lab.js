@@ -10,6 +10,7 @@ import { decode } from "./wire.js";
 
 const VIEWS = ["train", "layers", "compare", "phase", "tour"];
 const SETTLING = 90;
+const MOST_TOLD = 5;
 const DIAGRAM_SIZE = 64;
 
 /** @param {string} text such as phase or tour.saturation @returns {{view: string, lesson: string}} */
@@ -118,7 +119,7 @@ export class Lab {
       frame = decode(data);
     } catch (fault) {
       stats.refused += 1;
-      console.warn("a frame was refused:", fault);
+      if (stats.refused <= MOST_TOLD) console.warn("a frame was refused:", fault);
       return;
     }
     const { header } = frame;

@@ -1,4 +1,4 @@
-"""How fast the page is and how little it weighs: frames a second, click to effect, first render, bytes, requests."""
+"""How fast the page is and how little it weighs: frames, clicks, first picture, bytes, requests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Open = Callable[..., Any]
 
 PAGE = Path(pyinit.__file__).parent / "lab" / "page"
 TWO = "view=compare&data=moons&depth=10&width=12&run=critical_normal,scale:0.5&run=critical_normal"
-# A machine that runs other tests beside is allowed less than what is wanted of one that is idle: 30 and 100 ms.
+# wanted of an idle machine are 30 and 100 ms; one that runs other tests beside is allowed less
 LEAST_FRAMES = 10.0
 LONGEST_WAIT = 250.0
 
