@@ -3,9 +3,7 @@
 import { linear, percent, short } from "./axes.js";
 import { look, pixel, rgb } from "./color.js";
 import { Panel } from "./panel.js";
-import { t } from "./text.js";
 
-/** @typedef {import("./color.js").Palette} Palette */
 
 const MOST_POINTS = 800;
 const GOLDEN = 0.6180339887;
@@ -34,26 +32,27 @@ export class Boundary extends Panel {
     this.stale = true;
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {Palette} palette */
-  draw(context, palette) {
+  draw() {
+    const { context } = this;
     const plane = this.run.now.get("boundary");
     const { left, top, right, bottom } = this.square;
     if (plane) {
-      this.fill(plane, palette);
+      this.fill(plane);
       // row 0 is the lowest y
       context.save();
       context.translate(0, top + bottom);
       context.scale(1, -1);
       context.drawImage(this.field, left, top, right - left, bottom - top);
       context.restore();
-      if (plane.shape.length === 2) this.drawLine(context, plane, palette);
+      if (plane.shape.length === 2) this.drawLine(plane);
     }
-    if (this.stale) this.drawPoints(palette);
+    if (this.stale) this.drawPoints();
     context.drawImage(this.points, left, top, right - left, bottom - top);
   }
 
-  /** @param {import("./wire.js").Plane} plane @param {Palette} palette */
-  fill({ values, shape }, palette) {
+  /** @param {import("./wire.js").Plane} plane */
+  fill({ values, shape }) {
+    const { palette } = this;
     const [height, width, classes = 1] = shape;
     if (this.image?.width !== width || this.image.height !== height) {
       this.image = new ImageData(width, height);
@@ -77,8 +76,9 @@ export class Boundary extends Panel {
     this.field.getContext("2d")?.putImageData(this.image, 0, 0);
   }
 
-  /** Draw where both classes are equally likely. @param {CanvasRenderingContext2D} context @param {import("./wire.js").Plane} plane @param {Palette} palette */
-  drawLine(context, { values, shape }, palette) {
+  /** Draw where both classes are equally likely. @param {import("./wire.js").Plane} plane */
+  drawLine({ values, shape }) {
+    const { context, palette } = this;
     const [height, width] = shape;
     const { left, top, right, bottom } = this.square;
     const x = (/** @type {number} */ i) => left + ((i + 0.5) / width) * (right - left);
@@ -108,8 +108,8 @@ export class Boundary extends Panel {
     context.stroke();
   }
 
-  /** @param {Palette} palette */
-  drawPoints(palette) {
+  drawPoints() {
+    const { palette } = this;
     const { examples, extent } = this.shared.store.state;
     const points = examples?.arrays.get("points");
     const labels = examples?.arrays.get("labels");

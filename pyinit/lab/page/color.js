@@ -61,7 +61,7 @@ export function paletteOf(root) {
   };
 }
 
-/** @param {Uint32Array} table @param {number} share from 0 to 1 @returns {number} */
+/** @param {Uint32Array} table @param {number} share from 0 to 1 */
 export function look(table, share) {
   return table[share <= 0 ? 0 : share >= 1 ? 255 : Math.round(share * 255)];
 }

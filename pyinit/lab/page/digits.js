@@ -26,8 +26,9 @@ export class Digits extends Panel {
     return { count, columns, wide: this.width / columns, tall: (this.height - 22) / rows };
   }
 
-  /** Draw the images once, in the colour of text. @param {Palette} palette */
-  prepare(palette) {
+  /** Draw the images once, in the colour of text. */
+  prepare() {
+    const { palette } = this;
     const { examples } = this.shared.store.state;
     const images = examples?.arrays.get("images");
     if (!images || (this.inked === palette && this.known === examples)) return;
@@ -43,12 +44,12 @@ export class Digits extends Panel {
     this.known = examples;
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {Palette} palette */
-  draw(context, palette) {
+  draw() {
+    const { context, palette } = this;
     const digits = this.run.now.get("digits");
     const labels = this.shared.store.state.examples?.arrays.get("labels");
     if (!digits || !labels) return;
-    this.prepare(palette);
+    this.prepare();
     const { count, columns, wide, tall } = this.grid;
     const side = Math.min(wide - 6, tall - 18);
     let right = 0;

@@ -5,7 +5,6 @@ import { Panel } from "./panel.js";
 import { KINDS } from "./run.js";
 import { said, t } from "./text.js";
 
-/** @typedef {import("./color.js").Palette} Palette */
 /** @typedef {import("./axes.js").Box} Box */
 /** @typedef {import("./wire.js").Values} Values */
 /** @typedef {{layer: number, kind: number, box: Box, low: number, high: number, counts: Values, theory: Values, total: number, scale: number}} Cell */
@@ -51,14 +50,14 @@ export class Histogram extends Panel {
 
   /**
    * Draw in passes over all cells, one path for each colour, as a path costs more than what is in it.
-   * @param {CanvasRenderingContext2D} context @param {Palette} palette
    */
-  draw(context, palette) {
+  draw() {
+    const { context, palette } = this;
     const cells = this.cells();
     if (!cells.length) return;
     const kinds = this.columns;
-    this.drawHeadings(context, palette, kinds);
-    this.drawLines(context, palette, cells);
+    this.drawHeadings(kinds);
+    this.drawLines(cells);
     context.globalAlpha = 0.55;
     for (let kind = 0; kind < kinds; kind++) {
       context.fillStyle = palette.kinds[kind];
@@ -72,9 +71,9 @@ export class Histogram extends Panel {
     context.beginPath();
     for (const cell of cells) addTheory(context, cell);
     context.stroke();
-    this.drawEnds(context, palette, cells);
-    this.rows.forEach((layer, row) => this.drawName(context, palette, layer, row));
-    for (const { box, layer, kind } of cells) if (kind < 2) this.drawShares(context, palette, box, layer, kind);
+    this.drawEnds(cells);
+    this.rows.forEach((layer, row) => this.drawName(layer, row));
+    for (const { box, layer, kind } of cells) if (kind < 2) this.drawShares(box, layer, kind);
   }
 
   /** @returns {Cell[]} every cell that is shown, with what is drawn in it */
@@ -100,8 +99,9 @@ export class Histogram extends Panel {
     );
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {Palette} palette @param {number} kinds */
-  drawHeadings(context, palette, kinds) {
+  /** @param {number} kinds */
+  drawHeadings(kinds) {
+    const { context, palette } = this;
     context.font = `600 12px ${palette.font}`;
     context.textAlign = "left";
     context.textBaseline = "alphabetic";
@@ -112,8 +112,9 @@ export class Histogram extends Panel {
     }
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {Palette} palette @param {number} layer @param {number} row */
-  drawName(context, palette, layer, row) {
+  /** @param {number} layer @param {number} row */
+  drawName(layer, row) {
+    const { context, palette } = this;
     const { top, bottom } = this.cell(row, 0);
     const verdict = this.run.verdict.layers[layer];
     const ill = verdict && verdict.kind !== "healthy";
@@ -129,8 +130,9 @@ export class Histogram extends Panel {
     context.fillText(this.run.layers[layer].activation ?? "", 2, middle + 8, LEFT - 8);
   }
 
-  /** Draw where each cell stands, and where 0 is. @param {CanvasRenderingContext2D} context @param {Palette} palette @param {Cell[]} cells */
-  drawLines(context, palette, cells) {
+  /** Draw where each cell stands, and where 0 is. @param {Cell[]} cells */
+  drawLines(cells) {
+    const { context, palette } = this;
     context.strokeStyle = palette.line;
     context.lineWidth = 1;
     context.beginPath();
@@ -145,8 +147,9 @@ export class Histogram extends Panel {
     context.stroke();
   }
 
-  /** Name the ends of each cell. @param {CanvasRenderingContext2D} context @param {Palette} palette @param {Cell[]} cells */
-  drawEnds(context, palette, cells) {
+  /** Name the ends of each cell. @param {Cell[]} cells */
+  drawEnds(cells) {
+    const { context, palette } = this;
     context.fillStyle = palette.muted;
     context.font = `9.5px ${palette.font}`;
     context.textBaseline = "top";
@@ -160,8 +163,9 @@ export class Histogram extends Panel {
     }
   }
 
-  /** Say how many are saturated or dead, where it is worth saying. @param {CanvasRenderingContext2D} context @param {Palette} palette @param {Box} box @param {number} layer @param {number} kind */
-  drawShares(context, palette, box, layer, kind) {
+  /** Say how many are saturated or dead, where it is worth saying. @param {Box} box @param {number} layer @param {number} kind */
+  drawShares(box, layer, kind) {
+    const { context, palette } = this;
     const moments = this.run.momentsOf(layer, kind);
     const [key, value] = kind === 0 ? ["saturated", moments[3]] : kind === 1 ? ["dead", moments[4]] : ["", 0];
     if (!key || !(value >= 0.005)) return;

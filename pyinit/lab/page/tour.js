@@ -49,15 +49,8 @@ export class Tour {
   choose({ name, experiment }) {
     this.started = "";
     this.answer.hidden = true;
-    this.lab.store.set({ lesson: name, playing: false, ...(this.heat(name) ?? {}) });
+    this.lab.store.set({ lesson: name, playing: false });
     this.lab.start(experiment, false);
-  }
-
-  /** @param {string} name */
-  heat(name) {
-    if (name.includes("saturat")) return { heat: "heat_saturated" };
-    if (name.includes("dead") || name.startsWith("he")) return { heat: "heat_dead" };
-    return name.includes("vanish") || name.includes("explod") ? { heat: "heat_gradient" } : null;
   }
 
   begin() {
