@@ -1,7 +1,7 @@
 /** What the network answers everywhere in the plane, and the data over it. */
 
 import { linear, percent, short } from "./axes.js";
-import { look, pixel, rgb } from "./color.js";
+import { fillPixels, look, pixel, rgb } from "./color.js";
 import { Panel } from "./panel.js";
 
 
@@ -15,8 +15,6 @@ export class Boundary extends Panel {
     this.run = run;
     this.field = document.createElement("canvas");
     this.points = document.createElement("canvas");
-    /** @type {ImageData | null} */
-    this.image = null;
     this.stale = true;
   }
 
@@ -54,26 +52,19 @@ export class Boundary extends Panel {
   fill({ values, shape }) {
     const { palette } = this;
     const [height, width, classes = 1] = shape;
-    if (this.image?.width !== width || this.image.height !== height) {
-      this.image = new ImageData(width, height);
-      this.field.width = width;
-      this.field.height = height;
-    }
-    const pixels = new Uint32Array(this.image.data.buffer);
     if (classes === 1) {
-      for (let i = 0; i < pixels.length; i++) pixels[i] = look(palette.sides, values[i]);
-    } else {
-      const colors = Array.from({ length: classes }, (_, i) => rgb(palette.classes[i % palette.classes.length]));
-      const ground = rgb(palette.surface);
-      for (let i = 0; i < pixels.length; i++) {
-        let best = 0;
-        for (let c = 1; c < classes; c++) if (values[i * classes + c] > values[i * classes + best]) best = c;
-        const sure = (values[i * classes + best] - 1 / classes) / (1 - 1 / classes);
-        const [r, g, b] = colors[best].map((one, j) => ground[j] + (one - ground[j]) * (0.08 + 0.42 * sure));
-        pixels[i] = pixel(r, g, b);
-      }
+      fillPixels(this.field, width, height, (i) => look(palette.sides, values[i]));
+      return;
     }
-    this.field.getContext("2d")?.putImageData(this.image, 0, 0);
+    const colors = Array.from({ length: classes }, (_, i) => rgb(palette.classes[i % palette.classes.length]));
+    const ground = rgb(palette.surface);
+    fillPixels(this.field, width, height, (i) => {
+      let best = 0;
+      for (let c = 1; c < classes; c++) if (values[i * classes + c] > values[i * classes + best]) best = c;
+      const sure = 0.08 + (0.42 * (values[i * classes + best] - 1 / classes)) / (1 - 1 / classes);
+      const [r, g, b] = colors[best].map((one, j) => ground[j] + (one - ground[j]) * sure);
+      return pixel(r, g, b);
+    });
   }
 
   /** Draw where both classes are equally likely. @param {import("./wire.js").Plane} plane */

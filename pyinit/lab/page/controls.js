@@ -12,7 +12,7 @@ const MOST_RUNS = 4;
 
 /** @param {string} title @param {...(Node | null)} children */
 function group(title, ...children) {
-  return h("div", { class: "group", role: "group", tLabel: title }, h("h3", { t: title }), ...children);
+  return h("div", { class: `group of-${title}`, role: "group", tLabel: title }, h("h3", { t: title }), ...children);
 }
 
 export class Controls {

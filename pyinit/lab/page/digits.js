@@ -1,7 +1,7 @@
 /** A grid of digits with what the network says they are; a wrong answer is crossed and coloured. */
 
 import { percent } from "./axes.js";
-import { pixel, rgb } from "./color.js";
+import { fillPixels, pixel, rgb } from "./color.js";
 import { Panel } from "./panel.js";
 import { t } from "./text.js";
 
@@ -33,13 +33,9 @@ export class Digits extends Panel {
     const images = examples?.arrays.get("images");
     if (!images || (this.inked === palette && this.known === examples)) return;
     const [count, rows, columns] = images.shape;
-    const image = new ImageData(columns, rows * count);
-    const pixels = new Uint32Array(image.data.buffer);
     const [r, g, b] = rgb(palette.ink);
-    for (let i = 0; i < pixels.length; i++) pixels[i] = ((images.values[i] << 24) | (pixel(r, g, b) & 0xffffff)) >>> 0;
-    this.atlas.width = columns;
-    this.atlas.height = rows * count;
-    this.atlas.getContext("2d")?.putImageData(image, 0, 0);
+    const ink = pixel(r, g, b) & 0xffffff;
+    fillPixels(this.atlas, columns, rows * count, (i) => (images.values[i] << 24) | ink);
     this.inked = palette;
     this.known = examples;
   }

@@ -1,7 +1,7 @@
 /** All layers over time in one picture: each column of pixels a moment, each row a layer. */
 
 import { linear, percent, short } from "./axes.js";
-import { look } from "./color.js";
+import { fillPixels, look } from "./color.js";
 import { choice, press } from "./dom.js";
 import { Panel } from "./panel.js";
 import { STATISTICS } from "./run.js";
@@ -70,19 +70,13 @@ export class Heatmap extends Panel {
     }
     if (from < history.length) {
       const wide = history.length - from;
-      const image = new ImageData(wide, layers.length);
-      const pixels = new Uint32Array(image.data.buffer);
       const first = STATISTICS.indexOf(heat) * layers.length;
-      const isShare = heat === "heat_saturated" || heat === "heat_dead";
-      for (let i = 0; i < wide; i++) {
-        for (let layer = 0; layer < layers.length; layer++) {
-          const value = history.values[(from + i) * history.rows + first + layer];
-          pixels[layer * wide + i] = isShare
-            ? look(palette.sequential, value)
-            : look(palette.diverging, 0.5 + Math.log10(Math.max(value, 1e-30)) / (2 * DECADES));
-        }
-      }
-      this.pixels.getContext("2d")?.putImageData(image, from, 0);
+      const colorOf = (/** @type {number} */ value) =>
+        heat === "heat_saturated" || heat === "heat_dead"
+          ? look(palette.sequential, value)
+          : look(palette.diverging, 0.5 + Math.log10(Math.max(value, 1e-30)) / (2 * DECADES));
+      const at = (/** @type {number} */ i) => (from + (i % wide)) * history.rows + first + Math.floor(i / wide);
+      fillPixels(this.pixels, wide, layers.length, (i) => colorOf(history.values[at(i)]), from);
     }
     this.drawn = { heat, version: history.version, length: history.length, palette, history };
   }

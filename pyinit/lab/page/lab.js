@@ -45,7 +45,7 @@ export class Lab {
     const { store } = this;
     if (message.type === "hello") {
       store.set({ connection: "open", options: message.options, presets: message.presets ?? [], tour: message.tour ?? [] });
-      this.start(store.state.experiment ?? this.first());
+      this.start(store.state.experiment ?? message.experiment ?? this.first());
     } else if (message.type === "ready") {
       this.ready(message);
     } else if (message.type === "state") {
@@ -97,6 +97,7 @@ export class Lab {
       runs,
       experiment: message.experiment,
       data: message.data,
+      own: message.own ?? false,
       python: message.python ?? "",
       step: 0,
       finished: false,
@@ -208,10 +209,11 @@ export class Lab {
 
   /** Ask for the phase diagram where it is shown and not the one of this activation. */
   askDiagram() {
-    const { view, experiment } = this.store.state;
-    if (view !== "phase" || !experiment || this.diagramOf === experiment.activation) return;
-    this.diagramOf = experiment.activation;
-    this.wire.send({ type: "phase", activation: [experiment.activation], size: DIAGRAM_SIZE });
+    const { view, experiment, own, runs } = this.store.state;
+    const activation = own ? runs[0]?.layers[0].activation : experiment?.activation;
+    if (view !== "phase" || !activation || this.diagramOf === activation) return;
+    this.diagramOf = activation;
+    this.wire.send({ type: "phase", activation: [activation], size: DIAGRAM_SIZE });
   }
 
   /** @param {string} name @param {string | null} target @param {ArrayBuffer} content */

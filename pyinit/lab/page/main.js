@@ -147,6 +147,7 @@ export function mount(root, wire, { address = false, query = "" } = {}) {
       return { panels, element, run };
     });
     board.dataset.kind = kind ?? "";
+    root.toggleAttribute("data-own", store.state.own);
     board.style.setProperty("--runs", String(built.length));
     board.prepend(...sections.map(({ element }) => element));
     arrange();

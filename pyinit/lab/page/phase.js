@@ -1,7 +1,7 @@
 /** The plane of initializations: order, chaos, the edge between them, and where the runs are. */
 
 import { drawAxes, linear, short } from "./axes.js";
-import { look } from "./color.js";
+import { fillPixels, look } from "./color.js";
 import { choice } from "./dom.js";
 import { Panel } from "./panel.js";
 import { t } from "./text.js";
@@ -75,17 +75,11 @@ export class Phase extends Panel {
   /** @param {import("./wire.js").Plane} plane @param {string} phase */
   fill({ values, shape: [height, width] }, phase) {
     const { palette } = this;
-    const image = new ImageData(width, height);
-    const pixels = new Uint32Array(image.data.buffer);
-    for (let i = 0; i < pixels.length; i++) {
-      pixels[i] =
-        phase === "chi"
-          ? look(palette.diverging, 0.5 + Math.log2(Math.max(values[i], 1e-9)) / 4)
-          : look(palette.sequential, Math.log10(Math.max(1, Math.min(1000, values[i]))) / 3);
-    }
-    this.field.width = width;
-    this.field.height = height;
-    this.field.getContext("2d")?.putImageData(image, 0, 0);
+    fillPixels(this.field, width, height, (i) =>
+      phase === "chi"
+        ? look(palette.diverging, 0.5 + Math.log2(Math.max(values[i], 1e-9)) / 4)
+        : look(palette.sequential, Math.log10(Math.max(1, Math.min(1000, values[i]))) / 3),
+    );
   }
 
   /** @param {ArrayLike<number>} edge */
@@ -115,12 +109,12 @@ export class Phase extends Panel {
 
   drawRuns() {
     const { context, palette } = this;
-    const { runs, experiment } = this.shared.store.state;
+    const { runs } = this.shared.store.state;
     const { box, x, y } = this.scales;
     runs.forEach((run, i) => {
       if (run.sigmaW === null) return;
       const left = Math.min(box.right, x.place(run.sigmaW));
-      const top = Math.max(box.top, y.place(experiment?.runs[i]?.sigma_b ?? 0));
+      const top = Math.max(box.top, y.place(run.sigmaB));
       context.fillStyle = palette.runs[i];
       context.strokeStyle = palette.surface;
       context.lineWidth = 2.5;
