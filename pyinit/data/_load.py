@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 import numpy as np
@@ -19,7 +19,7 @@ from .columns import Frame, frame
 from .delimited import read_table, refuse
 from .order import Rows, split
 
-__all__ = ["load"]
+__all__ = ["load", "read"]
 
 Array = npt.NDArray[Any]
 
@@ -93,18 +93,50 @@ def load(
     ...     pi.data.load(path)
     Dataset('shells': 5 rows, 4 to train and 1 to test; 1 features; regression)
     """
+    file = Path(path)
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DataError(f"{file} cannot be read: {reason}. Give the path of a CSV or npz file.") from None
+    return read(
+        raw,
+        file.name,
+        target=target,
+        task=task,
+        test=test,
+        key=key,
+        missing=missing,
+        categorical=categorical,
+        ignore=ignore,
+        header=header,
+        delimiter=delimiter,
+        inputs=inputs,
+    )
+
+
+def read(
+    raw: bytes,
+    where: str,
+    *,
+    target: str | int | None = None,
+    task: str | None = None,
+    test: float = 0.2,
+    key: int | Key = 0,
+    missing: str = "refuse",
+    categorical: str = "refuse",
+    ignore: Sequence[str | int] = (),
+    header: bool | None = None,
+    delimiter: str | None = None,
+    inputs: str | None = None,
+) -> Dataset:
+    """Return the data set in the bytes of a file called `where`; options are those of `load`."""
     _choice("task", task, (None, "regression", "classification"))
     _choice("missing", missing, ("refuse", "drop", "mean"))
     _choice("categorical", categorical, ("refuse", "one-hot"))
     split(1, test, key=key)
     if isinstance(ignore, str) or not isinstance(ignore, Sequence):
         raise DataError(f"ignore is a list of columns; got {ignore!r}. Use [{ignore!r}].")
-    file, where = Path(path), Path(path).name
-    try:
-        raw = file.read_bytes()
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise DataError(f"{file} cannot be read: {reason}. Give the path of a CSV or npz file.") from None
     if raw[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         given = {"categorical": categorical != "refuse", "ignore": bool(ignore), "header": header is not None}
         given["delimiter"] = delimiter is not None
@@ -120,7 +152,7 @@ def load(
         )
     else:
         found = frame(read_table(raw, where, header, delimiter), where, target, task, ignore, categorical)
-    return _finished(found, where, file.stem, missing, test, key)
+    return _finished(found, where, PurePath(where).stem, missing, test, key)
 
 
 def _choice(what: str, value: Any, allowed: tuple[Any, ...]) -> None:

@@ -1,0 +1,1 @@
+"""An experiment that runs: steps, statistics of its layers, frames for a page."""
