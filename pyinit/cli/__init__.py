@@ -1,4 +1,4 @@
-"""The command ``pyinit``: init, probe, train, info, bench."""
+"""The command ``pyinit``: init, probe, train, lab, info, bench."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def main(argv: list[str] | None = None) -> int:
     """
     argv = sys.argv[1:] if argv is None else argv
     parser = _Parser(prog="pyinit", description="Weights for neural networks, at memory speed.")
-    commands = parser.add_subparsers(dest="command", metavar="{init,probe,train,info,bench}", required=True)
+    commands = parser.add_subparsers(
+        dest="command", metavar="{init,probe,train,lab,info,bench}", required=True
+    )
     init.add_arguments(commands.add_parser("init", help="write a model's weights", description=init.__doc__))
     probing = commands.add_parser("probe", help="see what initializations do to data, layer by layer")
     if argv[:1] == ["probe"]:
@@ -58,6 +60,11 @@ def main(argv: list[str] | None = None) -> int:
         from . import train
 
         train.add_arguments(training)
+    playing = commands.add_parser("lab", help="watch initialization decide a network's fate, in a browser")
+    if argv[:1] == ["lab"]:
+        from . import lab
+
+        lab.add_arguments(playing)
     commands.add_parser("info", help="show version, stream version, instruction set and threads")
     bench = commands.add_parser("bench", help="measure speed against numpy, torch, jax and oneMKL")
     if argv[:1] == ["bench"]:
@@ -108,6 +115,10 @@ def _run(arguments: argparse.Namespace) -> int:
         from . import train
 
         return train.execute(arguments)
+    if arguments.command == "lab":
+        from . import lab
+
+        return lab.execute(arguments)
     if arguments.command == "bench":
         from .bench import execute
 
