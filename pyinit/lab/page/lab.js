@@ -31,6 +31,7 @@ export class Lab {
     this.waiting = false;
     this.resume = false;
     this.excused = false;
+    this.rewound = false;
     this.settling = 0;
     this.diagramOf = "";
     wire.onmessage = (message) => this.hear(message);
@@ -82,6 +83,7 @@ export class Lab {
   /** @param {Record<string, any>} message */
   ready(message) {
     this.waiting = false;
+    this.rewound = false;
     const runs = message.runs.map((/** @type {Record<string, any>} */ info, /** @type {number} */ i) => new Run(i, info));
     for (const [i, verdict] of (message.verdicts ?? []).entries()) {
       if (runs[i] && verdict) runs[i].verdict = { layers: verdict.layers ?? [], text: verdict.text ?? "" };
@@ -129,8 +131,9 @@ export class Lab {
   take(frame) {
     const { store, painter, wire } = this;
     const { header } = frame;
-    // a frame of the experiment before this one is let go
-    if (!this.waiting) {
+    // a frame of the experiment before this one, or of before a rewind, is let go
+    this.rewound &&= header.step !== 0;
+    if (!this.waiting && !this.rewound) {
       for (const run of store.state.runs) run.take(frame);
       store.set({ step: header.step, scored: header.scored ?? store.state.scored, runs: store.state.runs });
     }
@@ -189,6 +192,7 @@ export class Lab {
   /** Go back to the same weights; what was seen since is forgotten. */
   rewind() {
     const { runs } = this.store.state;
+    this.rewound = true;
     for (const run of runs) run.forget();
     this.store.set({ step: 0, playing: false, finished: false, runs });
     this.wire.send({ type: "rewind" });

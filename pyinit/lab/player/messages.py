@@ -94,4 +94,5 @@ _FIELDS: dict[str, dict[str, tuple[Any, ...]]] = {
         "nbytes": (_between(0, UPLOAD_BYTES), f"an integer from 0 to {UPLOAD_BYTES}"),
     },
     "table": {},
+    "hello": {},
 }

@@ -123,6 +123,8 @@ class Player:
                 self._tell(phase_frame(name, message["size"]))
         elif kind == "upload":
             self._upload = message
+        elif kind == "hello":
+            self.hello()
         elif kind == "table":
             self._tell({"type": "table", "rows": self._running().table()})
         else:

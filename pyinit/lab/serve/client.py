@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -48,7 +49,7 @@ class Client:
         self._process = await self._pool.take()
         self._carrying = asyncio.create_task(self._carry(self._process))
 
-    async def _hear(self, event: dict[str, object]) -> None:
+    async def _hear(self, event: Mapping[str, object]) -> None:
         if event["type"] == "websocket.disconnect":
             raise WebSocketDisconnect
         text, raw = event.get("text"), event.get("bytes")
