@@ -101,7 +101,7 @@ def application(token: str, places: int = MOST_CLIENTS) -> Starlette:
     routes = [Route("/", index), Route("/{name}", file), WebSocketRoute("/socket", socket)]
     app = Starlette(routes=routes, lifespan=lifespan)
     app.add_middleware(_OwnHostOnly)
-    app.state.pool = pool
+    app.router.redirect_slashes = False
     return app
 
 
