@@ -73,11 +73,12 @@ export class Lab {
     }
   }
 
-  /** @returns {Experiment} what the link asks for, else the preset that is appropriate */
+  /** @returns {Experiment} what the link asks for, with the usual settings for what it leaves out; else a preset */
   first() {
+    if (Object.keys(this.wanted).length) return /** @type {Experiment} */ (this.wanted);
     const { presets } = this.store.state;
     const preset = presets.find(({ name }) => name === "appropriate") ?? presets[0];
-    return /** @type {Experiment} */ ({ ...(preset?.experiment ?? {}), ...this.wanted });
+    return /** @type {Experiment} */ (preset?.experiment ?? {});
   }
 
   /** @param {Record<string, any>} message */
@@ -228,7 +229,6 @@ export class Lab {
   follow(hash) {
     const { experiment, page } = fromQuery(hash);
     if (page.view) this.store.set(viewOf(page.view));
-    const { experiment: now } = this.store.state;
-    if (now && Object.keys(experiment).length) this.start({ ...now, ...experiment });
+    if (this.store.state.options && Object.keys(experiment).length) this.start(/** @type {Experiment} */ (experiment));
   }
 }
