@@ -1,6 +1,6 @@
-# cmake -DNM=... -DOBJECTS=... -P weak_symbols.cmake: fails where an object file that was compiled for one instruction
-# set defines a weak function that is no template over that set. A linker may take such a function from there for everybody,
-# and a CPU without these instructions would run it (csrc/README.md).
+# cmake -DNM=... -DOBJECTS=... -P weak_symbols.cmake: fails where an object file that was compiled for one
+# instruction set defines a weak function that does not belong to a template over that set. A linker may take
+# such a function from there for everybody, and a CPU without these instructions would run it (csrc/README.md).
 set(wrong "")
 set(checked 0)
 foreach(object IN LISTS OBJECTS)
@@ -12,7 +12,8 @@ foreach(object IN LISTS OBJECTS)
     continue()
   endif()
   math(EXPR checked "${checked} + 1")
-  execute_process(COMMAND ${NM} -C --defined-only ${object} OUTPUT_VARIABLE symbols COMMAND_ERROR_IS_FATAL ANY)
+  execute_process(COMMAND ${NM} -C --defined-only ${object}
+    OUTPUT_VARIABLE symbols COMMAND_ERROR_IS_FATAL ANY)
   string(REPLACE ";" " " symbols "${symbols}")
   string(REPLACE "\n" ";" symbols "${symbols}")
   foreach(symbol IN LISTS symbols)
@@ -25,6 +26,6 @@ if(checked EQUAL 0)
   message(FATAL_ERROR "no object file of an instruction set was given")
 endif()
 if(wrong)
-  message(FATAL_ERROR "weak symbols that are no templates over the instruction set:${wrong}")
+  message(FATAL_ERROR "weak functions that do not belong to a template over the instruction set:${wrong}")
 endif()
-message(STATUS "${checked} object files: every weak symbol is a template over its instruction set")
+message(STATUS "${checked} object files: every weak function belongs to a template over its instruction set")

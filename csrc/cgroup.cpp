@@ -8,7 +8,7 @@
 namespace pyinit {
 namespace {
 
-// The quota that two texts amount to; 0 where either is no positive number, as "max" and "-1".
+// The quota that two texts amount to; 0 where either is not a positive number, such as "max" or "-1".
 int cpus(const std::string& quota, const std::string& period) {
   const long long q = std::atoll(quota.c_str());
   const long long p = std::atoll(period.c_str());
@@ -30,8 +30,8 @@ int legacy_quota(const std::string& directory) {
   return cpus(quota, period);
 }
 
-// The least quota of a cgroup and of all above it, up to where the hierarchy is mounted. A path of another namespace
-// may not exist here; its parents that do exist count.
+// The least quota of a cgroup and of all above it, up to where the hierarchy is mounted. A path of another
+// namespace may not exist here; its parents that do exist count.
 template <class Quota>
 int least(const std::string& mount, std::string path, const Quota& quota) {
   if (path.find("..") != std::string::npos) path.clear();
@@ -45,7 +45,7 @@ int least(const std::string& mount, std::string path, const Quota& quota) {
   }
 }
 
-// Whether "cpu" is one of the names in a list as "cpu,cpuacct".
+// Returns whether "cpu" is one of the names in a list such as "cpu,cpuacct".
 bool has_cpu(std::string_view names) {
   while (!names.empty()) {
     const size_t end = names.find(',');

@@ -29,73 +29,57 @@ bool runs_avx512() { return false; }
 bool runs_avx2() { return false; }
 #endif
 
-// Null where the build has none.
-const fill::Kernels* kernels_of(Isa isa) {
-  switch (isa) {
-    case Isa::kAvx512:
-      return fill::avx512_kernels();
-    case Isa::kAvx2:
-      return fill::avx2_kernels();
-    case Isa::kNeon:
-      return fill::neon_kernels();
-    case Isa::kScalar:
-      break;
-  }
-  return fill::scalar_kernels();
-}
+// Every instruction set there is, widest first. A new one is a line here.
+struct Candidate {
+  const Kernels* (*kernels)();
+  bool (*runs)();
+};
+constexpr Candidate kCandidates[] = {
+    {avx512_kernels, runs_avx512},
+    {avx2_kernels, runs_avx2},
+    {neon_kernels, [] { return true; }},
+    {scalar_kernels, [] { return true; }},
+};
 
-std::vector<Isa> available() {
-  std::vector<Isa> found;
-  const auto add = [&](Isa isa, bool runs) {
-    if (kernels_of(isa) != nullptr && runs) found.push_back(isa);
-  };
-  add(Isa::kAvx512, runs_avx512());
-  add(Isa::kAvx2, runs_avx2());
-  add(Isa::kNeon, true);
-  add(Isa::kScalar, true);
-  return found;
-}
-
-Isa find(std::string_view name) {
+const Kernels& named(std::string_view name) {
   std::string known;
-  for (const std::string& isa : available_isas()) known += (known.empty() ? "" : ", ") + isa;
-  for (const Isa isa : available()) {
-    if (kernels_of(isa)->name == name) return isa;
+  for (const Kernels* kernels : available_kernels()) {
+    if (kernels->name == name) return *kernels;
+    known += (known.empty() ? "" : ", ") + std::string(kernels->name);
   }
   throw std::invalid_argument("an instruction set must be one of " + known + " on this machine; got " +
                               std::string(name) + ". Unset PYINIT_ISA, or name one of them.");
 }
 
-constexpr int kUndecided = -1;
-std::atomic<int> active{kUndecided};
+// Null until the first call of active_kernels.
+std::atomic<const Kernels*> active{nullptr};
 
 }  // namespace
 
-std::vector<std::string> available_isas() {
-  std::vector<std::string> names;
-  for (const Isa isa : available()) names.emplace_back(kernels_of(isa)->name);
-  return names;
-}
-
-Isa active_isa() {
-  int isa = active.load(std::memory_order_relaxed);
-  if (isa == kUndecided) {
-    const char* forced = std::getenv("PYINIT_ISA");
-    isa = static_cast<int>(forced != nullptr && *forced != '\0' ? find(forced) : available().front());
-    active.store(isa, std::memory_order_relaxed);
+std::vector<const Kernels*> available_kernels() {
+  std::vector<const Kernels*> found;
+  for (const Candidate& candidate : kCandidates) {
+    if (candidate.kernels() != nullptr && candidate.runs()) found.push_back(candidate.kernels());
   }
-  return static_cast<Isa>(isa);
+  return found;
 }
 
-const fill::Kernels& active_kernels() { return *kernels_of(active_isa()); }
+const Kernels& active_kernels() {
+  const Kernels* kernels = active.load(std::memory_order_relaxed);
+  if (kernels == nullptr) {
+    const char* forced = std::getenv("PYINIT_ISA");
+    kernels = forced != nullptr && *forced != '\0' ? &named(forced) : available_kernels().front();
+    active.store(kernels, std::memory_order_relaxed);
+  }
+  return *kernels;
+}
 
 void check_arithmetic() {
-  for (const Isa isa : available()) {
-    const fill::Kernels& kernels = *kernels_of(isa);
-    if (fill::self_check(kernels) == fill::kSelfCheck) continue;
+  for (const Kernels* kernels : available_kernels()) {
+    if (fill::self_check(kernels->fill) == fill::kSelfCheck) continue;
     throw std::runtime_error(
         "pyinit's kernels must make the bits of stream version 1; this build's for " +
-        std::string(kernels.name) +
+        std::string(kernels->name) +
         " make others: its compiler changed the arithmetic. Build it without -ffast-math and "
         "options like it in CXXFLAGS, or with another compiler.");
   }
@@ -103,7 +87,7 @@ void check_arithmetic() {
 
 std::string use_isa(std::string_view name) {
   const std::string previous = active_kernels().name;
-  active.store(static_cast<int>(find(name)), std::memory_order_relaxed);
+  active.store(&named(name), std::memory_order_relaxed);
   return previous;
 }
 

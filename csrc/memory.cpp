@@ -19,7 +19,7 @@ constexpr uintptr_t kHugePage = uintptr_t{2} << 20;
 constexpr std::chrono::microseconds kSlow{1000};
 HugePageJudge judge;
 
-// Whether the system says that it gives no huge pages to anybody: madvise succeeds all the same.
+// Returns whether the system says that it gives nobody huge pages; madvise succeeds all the same.
 bool has_none() {
   char text[64] = {};
   const int file = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
@@ -29,9 +29,9 @@ bool has_none() {
   return length > 0 && std::strstr(text, "[never]") != nullptr;
 }
 
-// Whether the system is slow to supply a huge page. A virtual machine that gives free blocks back to its host has
-// to ask for them again: that took 6 ms a page, 20 times its clearing, where small pages came from what was in use
-// a moment ago.
+// Whether the system is slow to supply a huge page. A virtual machine that gives free blocks back to its host
+// has to ask for them again: that took 6 ms a page, 20 times its clearing, where small pages came from what
+// was in use a moment ago.
 bool is_slow(uintptr_t page) {
   const auto start = std::chrono::steady_clock::now();
   // A write that changes nothing, and that no compiler leaves out.

@@ -1,4 +1,4 @@
-// What kernels ask of memory.
+// Huge pages, and memory for the length of a call.
 #pragma once
 
 #include <atomic>
@@ -8,27 +8,27 @@
 
 namespace pyinit {
 
-// How the pages of a buffer come: kSmall where nobody has touched it yet and huge ones would be slow.
+// How the pages of a buffer come. kSmall: nobody has touched it yet, and huge pages would be slow.
 enum class Pages : uint8_t { kAsTheyAre, kSmall };
 
 // Whether memory goes without huge pages, judged by how long the first one of each buffer took.
-// Why two slow ones in a row: one may be a thread that had to wait for its turn. The buffer itself goes without at once,
-// the process only then, and for a while.
+// Why two slow ones in a row: one may be a thread that had to wait for its turn. The buffer itself goes
+// without at once, the process only then, and for a while.
 class HugePageJudge {
  public:
-  // Whether a buffer of so many bytes goes without; it counts as one that did.
+  // Returns whether a buffer of so many bytes goes without huge pages, and counts its bytes.
   bool goes_without(size_t bytes) {
     return left_without_.fetch_sub(static_cast<int64_t>(bytes), std::memory_order_relaxed) > 0;
   }
 
-  // Takes note of the time of a huge page.
+  // Takes note of whether a huge page was slow to come.
   void note(bool slow) {
     const int in_a_row = slow ? slow_in_a_row_.fetch_add(1, std::memory_order_relaxed) + 1 : 0;
     if (!slow) slow_in_a_row_.store(0, std::memory_order_relaxed);
     left_without_.store(in_a_row >= kEnough ? kWithout : 0, std::memory_order_relaxed);
   }
 
-  // Memory that goes without.
+  // Bytes that go without.
   static constexpr int64_t kWithout = int64_t{1} << 30;
 
  private:
@@ -39,12 +39,13 @@ class HugePageJudge {
 };
 
 // Asks for huge pages on a large buffer that nobody has touched yet. First touch of 4 KiB pages, not drawing,
-// is what limits a fill of fresh memory. Leaves small and touched memory alone; for the mapping of a
-// file it is a hint that the kernel may ignore. Where the system has no huge pages, or is slow to supply one, pages
+// is what limits a fill of fresh memory. Leaves small and touched memory alone; for the mapping of a file it
+// is a hint that the kernel may ignore. Where the system has no huge pages, or is slow to supply one, pages
 // are kSmall. Never fails.
 Pages advise_huge_pages(void* out, size_t bytes);
 
-// Has the system supply small pages of a range together: a third less time than one fault for each.
+// Has the system supply the small pages of a range together, in a third less time than one fault for each
+// takes.
 void supply(void* out, size_t bytes);
 
 // Uninitialized memory for one call, on a cache line's border; on huge pages where it is large.

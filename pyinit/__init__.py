@@ -65,12 +65,17 @@ if TYPE_CHECKING:
     from . import data as data
     from . import linalg as linalg
     from . import theory as theory
+    from .checkpoint.checkpoint import finish_checkpoint as finish_checkpoint
     from .checkpoint.checkpoint import write_checkpoint as write_checkpoint
     from .checkpoint.families.lookup import find_spec as find_spec
+    from .checkpoint.plan import CheckpointPlan as CheckpointPlan
+    from .checkpoint.plan import plan_checkpoint as plan_checkpoint
     from .checkpoint.spec import Spec as Spec
+    from .checkpoint.writer import run_extent as run_extent
     from .lab.network.dense import Dense as Dense
     from .lab.network.network import Network as Network
     from .lab.network.network import mlp as mlp
+    from .lab.notebook.show import lab as lab
     from .lab.probe.probe import probe as probe
     from .lab.probe.report import Report as Report
     from .lab.train.comparison import Comparison as Comparison
@@ -90,6 +95,7 @@ __all__ = [
     "Adam",
     "ArgumentError",
     "CallError",
+    "CheckpointPlan",
     "Comparison",
     "DTypeError",
     "DataError",
@@ -123,6 +129,7 @@ __all__ = [
     "dirac",
     "fill",
     "find_spec",
+    "finish_checkpoint",
     "gain",
     "glorot_normal",
     "glorot_uniform",
@@ -135,6 +142,7 @@ __all__ = [
     "kaiming_normal",
     "kaiming_uniform",
     "key",
+    "lab",
     "lecun_normal",
     "lecun_uniform",
     "linalg",
@@ -142,10 +150,12 @@ __all__ = [
     "normal",
     "ones",
     "orthogonal",
+    "plan_checkpoint",
     "pretrained",
     "probe",
     "recipe_from_dict",
     "recipe_from_json",
+    "run_extent",
     "sparse",
     "theory",
     "train",
@@ -161,6 +171,7 @@ __all__ = [
 # what is imported when it is first used, and where it is defined
 _HOMES = {
     "Adam": "lab.train.optimizers",
+    "CheckpointPlan": "checkpoint.plan",
     "Comparison": "lab.train.comparison",
     "Dense": "lab.network.dense",
     "History": "lab.train.history",
@@ -172,14 +183,17 @@ _HOMES = {
     "Spec": "checkpoint.spec",
     "compare": "lab.train.comparison",
     "find_spec": "checkpoint.families.lookup",
+    "finish_checkpoint": "checkpoint.checkpoint",
     "gain": "theory.gain",
     "init_params": "recipes.parameters",
     "mlp": "lab.network.network",
+    "plan_checkpoint": "checkpoint.plan",
     "probe": "lab.probe.probe",
+    "run_extent": "checkpoint.writer",
     "train": "lab.train.train",
     "write_checkpoint": "checkpoint.checkpoint",
 }
-_ROOMS = ("data", "linalg", "theory")
+_ROOMS = ("data", "lab", "linalg", "theory")
 
 
 def info() -> dict[str, Any]:

@@ -43,16 +43,16 @@ inline bool apart(const py::array& a, const py::array& b) {
   if (a.size() == 0 || b.size() == 0) return true;
   const Bytes of_a = bytes(a), of_b = bytes(b);
   if (of_a.end <= of_b.begin || of_b.end <= of_a.begin) return true;
-  // One may lie in the gaps of the other.
+  // An array may lie in the gaps of another.
   return !py::module_::import("numpy").attr("shares_memory")(a, b).cast<bool>();
 }
 
-// Refuses an output that shares memory with an array it is not.
+// Refuses an output that shares memory with another array.
 inline void check_apart(const py::array& output, const py::array& other) {
   if (!apart(output, other)) throw py::value_error("an output overlaps another array");
 }
 
-// The same, but that both may be one array.
+// The same, but the two may be one array.
 inline void check_same_or_apart(const py::array& output, const py::array& other) {
   if (output.data() != other.data()) check_apart(output, other);
 }

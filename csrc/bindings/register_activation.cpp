@@ -22,8 +22,7 @@ void apply(std::string_view name, double parameter, const Array& x, Array& out) 
   if (x.size() != out.size() || !aligned(from) || !aligned(to))
     throw py::value_error("x and out must be aligned and of one size");
   check_same_or_apart(out, x);
-  settled(1);
-  const Kernels& kernels = pyinit::probe::active_kernels();
+  const Kernels& kernels = settled(1).kernels.probe;
   const py::gil_scoped_release release;
   pyinit::in_default_environment(
       [&]() noexcept { (kernels.*kKernel)(*activation, static_cast<float>(parameter), from, count, to); });

@@ -33,9 +33,9 @@ void matmul_as(const py::array& a, const py::array& b, py::array& out, int threa
   auto* to = static_cast<Value*>(writable(out, sizeof(Value)));
   check_apart(out, a);
   check_apart(out, b);
-  const int most = settled(threads);
+  const Settled call = settled(threads);
   const py::gil_scoped_release release;
-  pyinit::dense::matmul(shape, rows, columns, to, most);
+  pyinit::dense::matmul(call.kernels.dense, shape, rows, columns, to, call.threads);
 }
 
 void matmul(const py::array& a, const py::array& b, py::array& out, int threads) {
@@ -91,9 +91,9 @@ void orthogonal(py::array& out, std::string_view dtype, const std::vector<std::a
     matrices.push_back({{keys[i][0], keys[i][1]}, to + starts[i] * item});
   }
   const OrthogonalTask task{length, count, {rows[0], rows[1]}, {columns[0], columns[1]}, gain};
-  const int most = settled(threads);
+  const Settled call = settled(threads);
   const py::gil_scoped_release release;
-  pyinit::dense::orthogonal(task, matrices, known, most);
+  pyinit::dense::orthogonal(call.kernels.fill, call.kernels.dense, task, matrices, known, call.threads);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Borrowing another library's memory: DLPack, for what NumPy's own import cannot hold (bfloat16).
+// Borrows another library's memory through DLPack, for what NumPy's own import cannot hold (bfloat16).
 #include <type_traits>
 #include <utility>
 
@@ -25,7 +25,7 @@ struct DLTensor {
   int64_t* strides;
   uint64_t byte_offset;
 };
-// What every exporter speaks, and what cannot say that memory may not be written.
+// What every exporter speaks. It cannot say that memory is read-only.
 struct DLManagedTensor {
   DLTensor tensor;
   void* manager;
@@ -35,7 +35,7 @@ struct DLPackVersion {
   uint32_t major;
   uint32_t minor;
 };
-// Of version 1, which can.
+// Version 1 can say so.
 struct DLManagedTensorVersioned {
   DLPackVersion version;
   void* manager;
@@ -85,13 +85,13 @@ py::dtype storage_of(const std::string& name) {
   return py::dtype(name);
 }
 
-// The tensor of a fresh capsule as an array that owns it, and its dtype's name.
+// Returns the tensor of a fresh capsule as an array that owns it, and its dtype's name.
 template <class Managed>
 std::pair<py::array, std::string> taken(const py::object& capsule) {
   auto* managed = static_cast<Managed*>(PyCapsule_GetPointer(capsule.ptr(), Names<Managed>::kFresh));
   if (managed == nullptr) throw py::error_already_set();
   if constexpr (std::is_same_v<Managed, DLManagedTensorVersioned>) {
-    // Of another major version nothing but its number and its deleter may be looked at.
+    // Of another major version only the number and the deleter may be read.
     if (managed->version.major != kMajor) {
       throw py::buffer_error("it speaks DLPack " + std::to_string(managed->version.major) + "." +
                              std::to_string(managed->version.minor) + ", and not 1");
@@ -111,7 +111,7 @@ std::pair<py::array, std::string> taken(const py::object& capsule) {
     strides[d] = tensor.strides != nullptr ? tensor.strides[d] * storage.itemsize() : step;
     step *= shape[d];
   }
-  // From here the tensor is ours to release, when the array goes.
+  // From here on the tensor is ours to release, when the array goes.
   if (PyCapsule_SetName(capsule.ptr(), Names<Managed>::kUsed) != 0) throw py::error_already_set();
   const py::capsule owner(managed, [](void* p) {
     auto* held = static_cast<Managed*>(p);
@@ -125,7 +125,7 @@ std::pair<py::array, std::string> taken(const py::object& capsule) {
   return {array, name};
 }
 
-// Version 1 where the exporter speaks it.
+// Returns a capsule of version 1 where the exporter speaks it.
 py::object capsule_of(const py::object& exporter) {
   const py::object dlpack = exporter.attr("__dlpack__");
   try {

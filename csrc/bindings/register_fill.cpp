@@ -5,6 +5,7 @@
 #include "bindings/buffer.hpp"
 #include "bindings/environment.hpp"
 #include "bindings/register.hpp"
+#include "bindings/truncated.hpp"
 #include "fill/fill.hpp"
 #include "float_environment.hpp"
 
@@ -29,8 +30,9 @@ Region region_of(const py::array& out, const Axes& global_shape, const Axes& sta
   return Region(global_shape, start, shape);
 }
 
-// Where a fill goes, and which part of the stream it takes.
+// The kernels of a fill, where it goes, and which part of the stream it takes.
 struct Place {
+  const pyinit::fill::Kernels& kernels;
   Target target;
   Region region;
   pyinit::rng::Key key;
@@ -39,12 +41,14 @@ struct Place {
 Place place(py::array& out, std::string_view dtype, uint64_t seed, uint64_t offset, const Axes& global_shape,
             const Axes& start, int threads) {
   const Dtype known = dtype_named(dtype);
-  return {{writable(out, pyinit::itemsize(known)), known, settled(threads)},
+  const Settled call = settled(threads);
+  return {call.kernels.fill,
+          {writable(out, pyinit::itemsize(known)), known, call.threads},
           region_of(out, global_shape, start),
           {seed, offset}};
 }
 
-// sparsity 2^32, rounded to nearest even as Python's round does, in whatever mode the caller's thread is.
+// sparsity 2^32, rounded to nearest even as Python's round does, whatever the mode of the caller's thread is.
 uint64_t chance_threshold(double sparsity) {
   uint64_t threshold = 0;
   pyinit::in_default_environment(
@@ -61,7 +65,7 @@ void register_fill(py::module_& module) {
          const Axes& start, double low, double high, double lowest, double highest, int threads) {
         const Place to = place(out, dtype, seed, offset, global_shape, start, threads);
         const py::gil_scoped_release release;
-        pyinit::fill::uniform(to.target, to.region, to.key, {low, high, lowest, highest});
+        pyinit::fill::uniform(to.kernels, to.target, to.region, to.key, {low, high, lowest, highest});
       },
       py::arg("out"), py::arg("dtype"), py::arg("seed"), py::arg("offset"), py::arg("global_shape"),
       py::arg("start"), py::arg("low"), py::arg("high"), py::arg("lowest"), py::arg("highest"),
@@ -72,24 +76,19 @@ void register_fill(py::module_& module) {
          const Axes& start, double mean, double std, int threads) {
         const Place to = place(out, dtype, seed, offset, global_shape, start, threads);
         const py::gil_scoped_release release;
-        pyinit::fill::normal(to.target, to.region, to.key, {mean, std});
+        pyinit::fill::normal(to.kernels, to.target, to.region, to.key, {mean, std});
       },
       py::arg("out"), py::arg("dtype"), py::arg("seed"), py::arg("offset"), py::arg("global_shape"),
       py::arg("start"), py::arg("mean"), py::arg("std"), py::arg("threads"));
   module.def(
       "fill_truncated",
       [](py::array& out, std::string_view dtype, uint64_t seed, uint64_t offset, const Axes& global_shape,
-         const Axes& start, double mean, double std, double lowest, double highest,
-         const std::tuple<int, int, uint64_t, double, double, double, double, double, double>& numbers,
+         const Axes& start, double mean, double std, double lowest, double highest, const Interval& numbers,
          int threads) {
         const Place to = place(out, dtype, seed, offset, global_shape, start, threads);
-        const auto& [sign, exponent, pivot, tail_step, tail_low, tail_high, centre_low, centre_high,
-                     centre_step] = numbers;
-        const pyinit::rng::TruncatedNumbers truncated{
-            mean,      std,      lowest,    highest,     sign < 0,   exponent,   pivot,
-            tail_step, tail_low, tail_high, centre_step, centre_low, centre_high};
+        const auto interval = truncated(mean, std, lowest, highest, numbers);
         const py::gil_scoped_release release;
-        pyinit::fill::truncated_normal(to.target, to.region, to.key, truncated);
+        pyinit::fill::truncated_normal(to.kernels, to.target, to.region, to.key, interval);
       },
       py::arg("out"), py::arg("dtype"), py::arg("seed"), py::arg("offset"), py::arg("global_shape"),
       py::arg("start"), py::arg("mean"), py::arg("std"), py::arg("lowest"), py::arg("highest"),
@@ -107,7 +106,7 @@ void register_fill(py::module_& module) {
         const pyinit::fill::MatrixPlace matrix{start[0], start[1], static_cast<uint64_t>(out.shape(0)),
                                                static_cast<uint64_t>(out.shape(1))};
         const py::gil_scoped_release release;
-        pyinit::fill::sparse(to.target, to.region, to.key, {mean, std}, columns, matrix);
+        pyinit::fill::sparse(to.kernels, to.target, to.region, to.key, {mean, std}, columns, matrix);
       },
       py::arg("out"), py::arg("dtype"), py::arg("seed"), py::arg("offset"), py::arg("global_shape"),
       py::arg("start"), py::arg("mean"), py::arg("std"), py::arg("mask_seed"), py::arg("mask_offset"),
@@ -121,7 +120,7 @@ void register_fill(py::module_& module) {
         const uint64_t threshold = chance_threshold(sparsity);
         const pyinit::rng::ChanceZeros chance{{mask_seed, mask_offset}, threshold};
         const py::gil_scoped_release release;
-        pyinit::fill::bernoulli_sparse(to.target, to.region, to.key, {mean, std}, chance);
+        pyinit::fill::bernoulli_sparse(to.kernels, to.target, to.region, to.key, {mean, std}, chance);
       },
       py::arg("out"), py::arg("dtype"), py::arg("seed"), py::arg("offset"), py::arg("global_shape"),
       py::arg("start"), py::arg("mean"), py::arg("std"), py::arg("mask_seed"), py::arg("mask_offset"),
@@ -131,9 +130,9 @@ void register_fill(py::module_& module) {
       [](py::array& out, int threads) {
         void* to = writable(out, 1);
         const auto size = static_cast<size_t>(out.nbytes());
-        const int most = settled(threads);
+        const Settled call = settled(threads);
         const py::gil_scoped_release release;
-        pyinit::fill::stream_constant(to, size, most);
+        pyinit::fill::stream_constant(call.kernels.fill, to, size, call.threads);
       },
       py::arg("out"), py::arg("threads"),
       "Write bytes past the cache: what memory alone allows, for benchmarks.");
@@ -146,9 +145,9 @@ void register_fill(py::module_& module) {
           throw py::value_error("element and out differ");
         void* to = writable(out, item);
         const auto size = static_cast<size_t>(out.nbytes());
-        const int most = settled(threads);
+        const Settled call = settled(threads);
         const py::gil_scoped_release release;
-        pyinit::fill::constant(to, size, bytes.data(), item, most);
+        pyinit::fill::constant(call.kernels.fill, to, size, bytes.data(), item, call.threads);
       },
       py::arg("out"), py::arg("element"), py::arg("threads"));
 }

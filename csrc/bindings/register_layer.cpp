@@ -5,6 +5,7 @@
 #include "bindings/buffer.hpp"
 #include "bindings/environment.hpp"
 #include "bindings/register.hpp"
+#include "bindings/truncated.hpp"
 #include "float_environment.hpp"
 #include "probe/layer.hpp"
 
@@ -13,8 +14,8 @@ namespace {
 using namespace pyinit::probe;
 using Array = py::array_t<float, py::array::c_style>;
 using Strided = py::array_t<float>;
-// Scale, low, high, bins of a histogram ("", ... for none; "signed_log": lowest, highest octave, cuts); the two
-// thresholds of saturation.
+// Scale, low, high, bins of a histogram ("", ... for none; "signed_log": lowest, highest octave, cuts); the
+// two thresholds of saturation.
 using Asked = std::tuple<std::string, double, double, int, double, double>;
 // Kernel, seed, offset and numbers of weights that are drawn.
 using DrawnNumbers = std::tuple<std::string, uint64_t, uint64_t, py::tuple>;
@@ -44,7 +45,7 @@ size_t length(const Array& array) {
   return extent(array, 0);
 }
 
-// To nearest, in whatever mode the caller's thread is.
+// Rounds to nearest, whatever the mode of the caller's thread is.
 float rounded(double number) {
   float result = 0;
   pyinit::in_default_environment([&]() noexcept { result = static_cast<float>(number); });
@@ -59,7 +60,7 @@ Question question(const Asked& asked) {
     axis.scale = Axis::Scale::kLinear;
     axis.low = low;
     axis.high = high;
-    // No number may fall beside the bins: an infinite scale makes positions that are no numbers.
+    // No number may fall beside the bins: an infinite scale would make positions that are not numbers.
     if (!(std::isfinite(low) && std::isfinite(high - low) && low < high) || bins < 1 || bins > 1 << 20 ||
         !std::isfinite(bins / (high - low)))
       throw py::value_error("a linear histogram needs low < high and 1 to 2^20 bins of 1e-308 at least");
@@ -95,13 +96,9 @@ Drawn drawn(const DrawnNumbers& given) {
     return {key, UniformNumbers{low, high, lowest, highest}};
   }
   if (kernel != "truncated_normal") throw py::value_error(kernel + " cannot be drawn in panels");
-  using Interval = std::tuple<int, int, uint64_t, double, double, double, double, double, double>;
   const auto [mean, std, lowest, highest, interval] =
       numbers.cast<std::tuple<double, double, double, double, Interval>>();
-  const auto [sign, exponent, pivot, tail_step, tail_low, tail_high, centre_low, centre_high, centre_step] =
-      interval;
-  return {key, TruncatedNumbers{mean, std, lowest, highest, sign < 0, exponent, pivot, tail_step, tail_low,
-                                tail_high, centre_step, centre_low, centre_high}};
+  return {key, truncated(mean, std, lowest, highest, interval)};
 }
 
 Weight weight(const std::variant<Strided, DrawnNumbers>& given, size_t inputs, size_t outputs) {
@@ -121,8 +118,11 @@ Layer layer(const Array& x, const Array& y, const std::variant<Strided, DrawnNum
   if (!known) throw py::value_error("unknown activation " + std::string(activation));
   if (x.ndim() != 2 || y.ndim() != 2 || x.size() == 0 || y.size() == 0 || x.shape(0) != y.shape(0))
     throw py::value_error("a layer needs (batch, inputs) and (batch, outputs), none of them empty");
-  return {extent(x, 0), weight(given, extent(x, 1), extent(y, 1)), *known, rounded(parameter),
-          settled(threads)};
+  return {extent(x, 0), weight(given, extent(x, 1), extent(y, 1)), *known, rounded(parameter), threads};
+}
+
+LayerKernels kernels_of(const Settled& call) {
+  return {call.kernels.probe, {call.kernels.fill, call.kernels.dense}};
 }
 
 // The arrays of a layer that are only read.
@@ -153,7 +153,8 @@ py::tuple layer_forward(const Array& x, const std::variant<Strided, DrawnNumbers
                         std::optional<Array> z, Array y, const std::optional<Asked>& ask_z,
                         const std::optional<Asked>& ask_y, const std::optional<Asked>& ask_weight,
                         int threads) {
-  const Layer task = layer(x, y, given, activation, parameter, threads);
+  const Settled call = settled(threads);
+  const Layer task = layer(x, y, given, activation, parameter, call.threads);
   const size_t outputs = task.weight.outputs;
   if (bias && length(*bias) != outputs) throw py::value_error("bias and y differ in length");
   Given read{&x};
@@ -176,7 +177,7 @@ py::tuple layer_forward(const Array& x, const std::variant<Strided, DrawnNumbers
   ForwardMoments moments;
   {
     const py::gil_scoped_release release;
-    moments = forward(task, arguments);
+    moments = forward(kernels_of(call), task, arguments);
   }
   return py::make_tuple(statistics(moments.z), statistics(moments.y), statistics(moments.weight));
 }
@@ -186,7 +187,8 @@ py::tuple layer_backward(const Array& x, const std::variant<Strided, DrawnNumber
                          Array dz, std::optional<Array> dx, std::optional<Array> dw, std::optional<Array> db,
                          const std::optional<Asked>& ask_dz, const std::optional<Asked>& ask_dw,
                          int threads) {
-  const Layer task = layer(x, z, given, activation, parameter, threads);
+  const Settled call = settled(threads);
+  const Layer task = layer(x, z, given, activation, parameter, call.threads);
   const auto [inputs, outputs] = std::pair{task.weight.inputs, task.weight.outputs};
   if (db && length(*db) != outputs) throw py::value_error("db and z differ in length");
   matrix(dz, task.batch, outputs);
@@ -223,7 +225,7 @@ py::tuple layer_backward(const Array& x, const std::variant<Strided, DrawnNumber
   BackwardMoments moments;
   {
     const py::gil_scoped_release release;
-    moments = backward(task, arguments);
+    moments = backward(kernels_of(call), task, arguments);
   }
   return py::make_tuple(statistics(moments.dz), statistics(moments.dw));
 }
@@ -232,11 +234,11 @@ py::dict matrix_moments(const Array& x, const Asked& asked, int threads) {
   if (x.ndim() != 2) throw py::value_error("moments needs a matrix");
   const Matrix view{aligned(x.data()), extent(x, 0), extent(x, 1), extent(x, 1)};
   const Question what = question(asked);
-  const int most = settled(threads);
+  const Settled call = settled(threads);
   std::optional<Moments> result;
   {
     const py::gil_scoped_release release;
-    result = moments(view, what, most);
+    result = moments(call.kernels.probe, view, what, call.threads);
   }
   return statistics(result).cast<py::dict>();
 }

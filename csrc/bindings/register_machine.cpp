@@ -1,7 +1,7 @@
-// What the machine gives: instruction sets and threads.
+// What the machine offers: instruction sets and threads.
 #include "bindings/register.hpp"
 #include "dispatch.hpp"
-#include "parallel.hpp"
+#include "threads.hpp"
 
 void register_machine(py::module_& module) {
   module.def(
@@ -15,7 +15,14 @@ void register_machine(py::module_& module) {
       "The active instruction set and the default number of threads.");
   module.def("environment_threads", &pyinit::environment_threads,
              "PYINIT_NUM_THREADS as a number, 0 where it is not set.");
-  module.def("available_isas", &pyinit::available_isas, "Instruction sets this machine runs, widest first.");
+  module.def(
+      "available_isas",
+      [] {
+        std::vector<std::string> names;
+        for (const pyinit::Kernels* kernels : pyinit::available_kernels()) names.emplace_back(kernels->name);
+        return names;
+      },
+      "Instruction sets this machine runs, widest first.");
   module.def("use_isa", &pyinit::use_isa, py::arg("name"),
              "Make an instruction set active; return the previous name. Not while another thread fills.");
 }

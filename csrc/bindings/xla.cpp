@@ -1,8 +1,9 @@
 // The fills as a handler of XLA's foreign function interface, for compiled JAX programs on a CPU.
 // A module of its own, for it alone needs jaxlib's headers; pyinit/jax/traced/ffi.py registers it.
-// Contract: the bytes of the same fill. Nothing of Python and no variable of the environment is touched in a call, so
-// it needs no GIL: the instruction set is decided when the handler is fetched, and PYINIT_NUM_THREADS is read by
-// whoever makes a call, as an attribute. What memory safety needs is checked, whoever made it.
+// Contract: the bytes of the same fill. Nothing of Python and no variable of the environment is touched in a
+// call, so it needs no GIL: the instruction set is decided when the handler is fetched, and
+// PYINIT_NUM_THREADS is read by whoever makes a call, as an attribute. What memory safety needs is checked,
+// whoever made it.
 #include <xla/ffi/api/ffi.h>
 
 #include <algorithm>
@@ -14,9 +15,10 @@
 #include <vector>
 
 #include "bindings/pybind.hpp"
+#include "bindings/truncated.hpp"
 #include "dispatch.hpp"
 #include "fill/fill.hpp"
-#include "parallel.hpp"
+#include "threads.hpp"
 
 namespace {
 
@@ -29,7 +31,7 @@ using Axes = std::vector<uint64_t>;
 using Doubles = ffi::Span<const double>;
 using Integers = ffi::Span<const int64_t>;
 
-// Words of a key, and of the key that decides about zeros.
+// The words of a key and of the key that decides about zeros.
 constexpr size_t kWords = 8;
 
 Key key_of(const uint32_t* words) {
@@ -55,8 +57,8 @@ bool dtype_of(ffi::DataType type, Dtype& dtype) {
   }
 }
 
-// What to draw, the same for all keys of a batch.
-struct Draw {
+// What a call draws, which is the same for all keys of a batch.
+struct Request {
   std::string_view distribution;
   Axes global_shape, start, extent;
   Doubles numbers;
@@ -68,46 +70,55 @@ bool holds(int64_t value) {
   return std::in_range<Integer>(value);
 }
 
-// Numbers in the order of pyinit.stream.plan.NUMBERS; false if their count is not the distribution's, or a number is none that
-// it can have.
-bool draw(const Draw& what, const Target& target, const uint32_t* words) {
+// Fills the result of one key. Numbers come in the order of pyinit.stream.plan.NUMBERS. Returns false where
+// their count is not the distribution's, or one is a number that it cannot have.
+bool fill_one(const pyinit::fill::Kernels& kernels, const Request& what, const Target& target,
+              const uint32_t* words) {
   const Region region(what.global_shape, what.start, what.extent);
   const Key key = key_of(words);
   const Key mask = key_of(words + 4);
   const auto& x = what.numbers;
   const auto& n = what.integers;
   if (what.distribution == "uniform" && x.size() == 4) {
-    pyinit::fill::uniform(target, region, key, {x[0], x[1], x[2], x[3]});
+    pyinit::fill::uniform(kernels, target, region, key, {x[0], x[1], x[2], x[3]});
   } else if (what.distribution == "normal" && x.size() == 2) {
-    pyinit::fill::normal(target, region, key, {x[0], x[1]});
+    pyinit::fill::normal(kernels, target, region, key, {x[0], x[1]});
   } else if (what.distribution == "truncated_normal" && x.size() == 10 && n.size() == 3 && holds<int>(n[1])) {
-    const pyinit::rng::TruncatedNumbers numbers{
-        x[0], x[1], x[2], x[3], n[0] < 0, static_cast<int>(n[1]), std::bit_cast<uint64_t>(n[2]), x[4],
-        x[5], x[6], x[9], x[7], x[8]};
-    pyinit::fill::truncated_normal(target, region, key, numbers);
+    const Interval interval{n[0] < 0 ? -1 : 1,
+                            static_cast<int>(n[1]),
+                            std::bit_cast<uint64_t>(n[2]),
+                            x[4],
+                            x[5],
+                            x[6],
+                            x[7],
+                            x[8],
+                            x[9]};
+    const auto numbers = truncated(x[0], x[1], x[2], x[3], interval);
+    pyinit::fill::truncated_normal(kernels, target, region, key, numbers);
   } else if (what.distribution == "sparse" && x.size() == 2 && n.size() == 1 && what.extent.size() == 2 &&
              what.global_shape[0] <= UINT32_MAX && holds<uint32_t>(n[0])) {
     const pyinit::rng::ColumnZeros zeros{mask, static_cast<uint32_t>(what.global_shape[0]),
                                          static_cast<uint32_t>(n[0])};
-    pyinit::fill::sparse(target, region, key, {x[0], x[1]}, zeros,
+    pyinit::fill::sparse(kernels, target, region, key, {x[0], x[1]}, zeros,
                          {what.start[0], what.start[1], what.extent[0], what.extent[1]});
   } else if (what.distribution == "bernoulli_sparse" && x.size() == 2 && n.size() == 1 && n[0] >= 0) {
-    pyinit::fill::bernoulli_sparse(target, region, key, {x[0], x[1]}, {mask, static_cast<uint64_t>(n[0])});
+    pyinit::fill::bernoulli_sparse(kernels, target, region, key, {x[0], x[1]},
+                                   {mask, static_cast<uint64_t>(n[0])});
   } else {
     return false;
   }
   return true;
 }
 
-// Multiplies a number of elements; false where the product would not be less than 2^63.
+// Multiplies a number of elements. Returns false where the product would not be less than 2^63.
 bool multiply_into(uint64_t& product, uint64_t factor) {
   if (factor != 0 && product > INT64_MAX / factor) return false;
   product *= factor;
   return true;
 }
 
-// words: [batch..., kWords + rank], the keys and where the window starts, which is the same for a whole batch;
-// out: [batch..., extent...]. threads: at most as many, 0 for the CPUs this process may use.
+// words: [batch..., kWords + rank], the keys and where the window starts, which is the same for a whole
+// batch; out: [batch..., extent...]. threads: at most as many, 0 for the CPUs this process may use.
 ffi::Error checked_fill(const ffi::Buffer<ffi::U32>& words, ffi::Result<ffi::AnyBuffer> out,
                         std::string_view distribution, Integers global_shape, Doubles numbers,
                         Integers integers, int64_t threads) {
@@ -129,7 +140,8 @@ ffi::Error checked_fill(const ffi::Buffer<ffi::U32>& words, ffi::Result<ffi::Any
   if (threads < 0) return wrong("pyinit_fill: threads must be 0 or more");
   const int most = threads > 0 ? static_cast<int>(std::min<int64_t>(threads, pyinit::kMostThreads))
                                : pyinit::usable_cpus();
-  Draw what{distribution, Axes(rank), Axes(rank), Axes(rank), numbers, integers};
+  const pyinit::fill::Kernels& kernels = pyinit::active_kernels().fill;
+  Request what{distribution, Axes(rank), Axes(rank), Axes(rank), numbers, integers};
   uint64_t elements = 1, whole = 1;
   for (size_t d = 0; d < rank; ++d) {
     if (global_shape[d] < 0 || !multiply_into(whole, static_cast<uint64_t>(global_shape[d])))
@@ -139,7 +151,7 @@ ffi::Error checked_fill(const ffi::Buffer<ffi::U32>& words, ffi::Result<ffi::Any
     what.extent[d] = static_cast<uint64_t>(dims[dims.size() - rank + d]);
     if (what.start[d] > what.global_shape[d] || what.extent[d] > what.global_shape[d] - what.start[d])
       return wrong("pyinit_fill: the window leaves the tensor");
-    // No more than `whole`.
+    // Not more than `whole`, which fits.
     elements *= what.extent[d];
   }
   const size_t step = elements * pyinit::itemsize(dtype);
@@ -149,7 +161,7 @@ ffi::Error checked_fill(const ffi::Buffer<ffi::U32>& words, ffi::Result<ffi::Any
         return wrong("pyinit_fill: a batch has one window");
     }
     const Target target{static_cast<char*>(out->untyped_data()) + k * step, dtype, most};
-    if (!draw(what, target, words.typed_data() + k * row))
+    if (!fill_one(kernels, what, target, words.typed_data() + k * row))
       return wrong("pyinit_fill: unknown distribution, or other numbers than its own");
   }
   return ffi::Error::Success();
@@ -183,8 +195,8 @@ PYBIND11_MODULE(_xla, module, py::mod_gil_not_used()) {
   module.def(
       "fill",
       [] {
-        // While the GIL is held: a wrong PYINIT_ISA is an error here, and no call reads a variable.
-        pyinit::active_isa();
+        // The GIL is held here: a wrong PYINIT_ISA is an error now, and no later call reads a variable.
+        pyinit::active_kernels();
         return py::capsule(reinterpret_cast<void*>(kFill));
       },
       "A capsule of the handler, for jax.ffi.register_ffi_target.");

@@ -1,4 +1,5 @@
-// The loops around the packed product: panels of columns, parts of the depth, units of rows, shared by a team.
+// The loops around the packed product: panels of columns, parts of the depth, units of rows. A team shares
+// them.
 // Why panels and parts by functions: whoever makes the second factor may draw it straight into a panel, and
 // whoever wants the product may look at a panel while it is near.
 // Contract: the order of each element's chain is ascending depth, whatever the cuts.
@@ -11,7 +12,7 @@
 #include "dense/matmul.hpp"
 #include "float_environment.hpp"
 #include "memory.hpp"
-#include "parallel.hpp"
+#include "team.hpp"
 
 namespace pyinit::dense {
 
@@ -23,16 +24,18 @@ inline constexpr size_t kDepthUnit = 64;
 inline constexpr size_t kPartsAtOnce = 4;
 // Columns of b packed at once, for all threads.
 inline constexpr size_t kPanelColumns = 4096;
-// Rows of a unit of work and columns of a block of c: the block (0.5 MiB), a part of a's rows (0.25 MiB) and of
-// b's columns (0.5 MiB) fit a second-level cache. Passing over all of c for every part took a fifth more time.
+// Rows of a unit of work and columns of a block of c: the block (0.5 MiB), a part of a's rows (0.25 MiB) and
+// of b's columns (0.5 MiB) fit a second-level cache. Passing over all of c for every part took a fifth more
+// time.
 inline constexpr size_t kUnitRows = 264;
 inline constexpr size_t kBlockColumns = 512;
-// A thread costs some 20 us to start: what as many fma take.
+// A thread costs some 20 us to start: about what as many fma take.
 inline constexpr size_t kFmaPerThread = size_t{1} << 20;
 // Units a thread can expect, so that none waits long for the last.
 inline constexpr size_t kUnitsPerThread = 4;
 
-// n cut into parts of at most `most`, multiples of `unit`, and at least `parts` of them where that is possible.
+// The size that cuts n into at least `parts` parts, where that is possible: a multiple of `unit`, at most
+// `most`.
 inline size_t part_size(size_t n, size_t most, size_t unit, size_t parts) {
   const size_t count = std::max((n + most - 1) / most, parts);
   return std::max(unit, ((n + count - 1) / count + unit - 1) / unit * unit);
@@ -45,7 +48,7 @@ Factor<Value> part_of(const Factor<Value>& factor, size_t line, size_t depth) {
           factor.line_stride, factor.depth_stride};
 }
 
-// Threads that are worth their start, and have a tile each.
+// How many threads are worth their start and have a tile each.
 inline size_t product_members(const Kernels& kernels, const ProductShape& shape, int threads) {
   const size_t work = shape.rows * shape.columns / 64 * shape.depth / (kFmaPerThread / 64);
   const ProductKernels<float>& product = kernels.product32;
@@ -55,16 +58,17 @@ inline size_t product_members(const Kernels& kernels, const ProductShape& shape,
 }
 
 // A part of the second factor: columns [column, column + columns), numbers [first, first + depth) of each, to
-// be packed in slivers; the sliver of column j begins at packed + (j - column) depth.
+// be packed in slivers. The sliver of column j begins at packed + (j - column) depth.
 template <class Value>
 struct PanelPart {
   size_t column, columns, first, depth;
   Value* packed;
 };
 
-// c = a b with rows of c `c_stride` apart, by the members of a team. Every member calls pack(team, member, part)
-// before a part is used, and finish(team, member, column, columns) when these columns of c are complete; each
-// shares its work with team.each and returns when it is done; neither throws. The depth is not 0.
+// Makes c = a b, with rows of c `c_stride` apart, by the members of a team. Every member calls pack(team,
+// member, part) before a part is used, and finish(team, member, column, columns) when these columns of c are
+// complete; each shares its work with team.each and returns when it is done; neither throws. The depth is not
+// 0.
 template <class Value, class Pack, class Finish>
 void multiply_in_panels(const Kernels& all_kernels, const ProductShape& shape, const Factor<Value>& a,
                         const Pack& pack, Value* c, size_t c_stride, size_t members, const Finish& finish) {
@@ -74,12 +78,12 @@ void multiply_in_panels(const Kernels& all_kernels, const ProductShape& shape, c
   const size_t depth_part = part_size(shape.depth, kPartDepth, kDepthUnit, 1);
   const size_t column_part =
       std::min(kPanelColumns, part_size(shape.columns, shape.columns, kernels.tile_columns, 1));
-  // As many units for each thread.
+  // Every thread gets the same number of units.
   const size_t units = std::max((shape.rows + kUnitRows - 1) / kUnitRows, kUnitsPerThread * members);
   const size_t row_part =
       part_size(shape.rows, kUnitRows, kernels.tile_rows, (units + members - 1) / members * members);
   const size_t down = (shape.rows + row_part - 1) / row_part;
-  // Few rows: the columns are shared out too.
+  // Where there are few rows the columns are shared out, too.
   const size_t unit_columns = part_size(column_part, column_part, kernels.tile_columns,
                                         (kUnitsPerThread * members + down - 1) / down);
   const size_t packed_depth =
@@ -87,7 +91,7 @@ void multiply_in_panels(const Kernels& all_kernels, const ProductShape& shape, c
   const Scratch<Value> packed_a(members * row_part * packed_depth);
   const Scratch<Value> packed_b(column_part * packed_depth);
 
-  // Every member's part.
+  // What every member does.
   const auto work = [&](Team& team, size_t member) noexcept {
     Value* packed_rows = packed_a.data() + member * row_part * packed_depth;
     for (size_t j0 = 0; j0 < shape.columns; j0 += column_part) {

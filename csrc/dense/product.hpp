@@ -8,10 +8,11 @@
 
 namespace pyinit::dense {
 
-// Slivers of kLines lines: numbers p of all lines of a sliver side by side, lines that are missing zero.
+// Packs slivers of kLines lines: the numbers p of all lines side by side, and zeros for lines that are
+// missing.
 template <class S, class Value, size_t kLines>
 void pack(const Factor<Value>& factor, size_t lines, size_t depth, Value* packed) {
-  // A cache line of each line at a time, so that lines far apart are read in whole cache lines.
+  // Takes a cache line of each line at a time, so that lines far apart are read in whole cache lines.
   constexpr size_t kAtOnce = 64 / sizeof(Value);
   for (size_t first = 0; first < lines; first += kLines, packed += kLines * depth) {
     const size_t present = lines - first < kLines ? lines - first : kLines;
@@ -49,8 +50,8 @@ void pack(const Factor<Value>& factor, size_t lines, size_t depth, Value* packed
   }
 }
 
-// Asks for the next tile of c, a row at a time, and for this tile's share of the next sliver of b, a cache line
-// at a time. Why a little at a time: asked for at once, as much as 50 cache lines keep the tile waiting.
+// Asks for the next tile of c, a row at a time, and for this tile's share of the next sliver of b, a cache
+// line at a time. Why a little at a time: asked for at once, as much as 50 cache lines keep the tile waiting.
 template <class S, class Value>
 struct NextTile {
   static constexpr size_t kLine = 64 / sizeof(Value);
@@ -61,14 +62,14 @@ struct NextTile {
   size_t rows = kTileRows<S>;
 
   void operator()() {
-    // It is far, and has time: as near as the second-level cache.
+    // The sliver is far away and not needed soon: the second-level cache is near enough.
     __builtin_prefetch(sliver, 0, 2);
     sliver += kLine;
     if (rows == 0) return;
     --rows;
 #pragma GCC unroll 4
     for (size_t j = 0; j < kTileColumns<S, Value>; j += kLine) __builtin_prefetch(c + j);
-    // Added as numbers: beyond the last row no pointer need exist.
+    // Added as integers: beyond the last row a pointer need not exist.
     c = reinterpret_cast<const Value*>(reinterpret_cast<uintptr_t>(c) + c_stride * sizeof(Value));
   }
 };
@@ -93,7 +94,7 @@ void multiply(size_t depth, const Value* packed_rows, size_t rows, const Value* 
       const size_t height = rows - i < kRows ? rows - i : kRows;
       const Value* a = packed_rows + i * depth;
       Value* to = c + i * c_stride + j;
-      // Where nothing follows, the tile asks for what it has.
+      // Where nothing follows, the tile asks for what it already has.
       const size_t asked = i / kRows * share;
       const Value* sliver = is_last ? b : b + kColumns * depth;
       NextTile<S, Value> next{to, c_stride, asked + share <= kColumns * depth ? sliver + asked : b};
@@ -118,14 +119,5 @@ void multiply(size_t depth, const Value* packed_rows, size_t rows, const Value* 
     }
   }
 }
-
-template <class S, class Value>
-inline constexpr ProductKernels<Value> kProductKernels = {
-    kTileRows<S>,
-    kTileColumns<S, Value>,
-    pack<S, Value, kTileRows<S>>,
-    pack<S, Value, kTileColumns<S, Value>>,
-    multiply<S, Value>,
-};
 
 }  // namespace pyinit::dense

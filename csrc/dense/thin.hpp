@@ -1,22 +1,19 @@
-// Matrices of at most kBlock columns: one block, Q = E + V Y with Y = -T V'E.
+// Matrices of at most kReflectors columns: one block, Q = E + V Y with Y = -T V'E.
 // Why apart: V'E is V's own first rows, so no column of Q need be kept while reflectors are applied: rows are
-// drawn, used and forgotten, twice. What is kept does not grow with the length but for a Gram matrix every
+// drawn, used and forgotten, twice. Memory does not grow with the length, but for a Gram matrix every
 // kSpanChunks chunks.
-// Contract: the bits of the blocked path, where the matrix is no longer than a span; beyond, V'V is summed for
-// each span, and spans are joined in pairs in float64.
+// Contract: where the matrix is no longer than a span, the bits are those of the blocked path; in a longer
+// one V'V is summed for each span, and spans are joined in pairs in float64.
 #pragma once
 
 #include <algorithm>
 #include <optional>
 
-#include "dense/block.hpp"
+#include "dense/reflector_block.hpp"
 #include "memory.hpp"
-#include "parallel.hpp"
+#include "team.hpp"
 
 namespace pyinit::dense {
-
-// A power of two, so that pairs of spans are the pairs of their chunks.
-inline constexpr size_t kSpanChunks = 32;
 
 template <class Value>
 class ThinMaker {
@@ -29,17 +26,17 @@ class ThinMaker {
         slivers_(parts(task.columns.index.size(), columns_)),
         spans_(parts(parts(static_cast<size_t>(task.length), kSquareRows), kSpanChunks)),
         solved_(round_up(static_cast<size_t>(task.count), kSolvedAtOnce)),
-        rows_(members * kSquareRows * kBlock),
+        rows_(members * kSquareRows * kReflectors),
         made_(members * kSquareRows * columns_),
-        chains_(members * kBlock * kBlock),
-        chunk_squares_(members * kSpanChunks * kBlock),
-        squares_(spans_ * kBlock),
+        chains_(members * kReflectors * kReflectors),
+        chunk_squares_(members * kSpanChunks * kReflectors),
+        squares_(spans_ * kReflectors),
         grams_(spans_ * solved_ * solved_),
-        gram_(kBlock * kBlock),
-        y_(slivers_ * kBlock * columns_),
+        gram_(kReflectors * kReflectors),
+        y_(slivers_ * kReflectors * columns_),
         signs_(task.count) {}
 
-  // Every member of the team calls it.
+  // Every member of the team calls this.
   void make(Team& team, size_t member, const OrthogonalOutput& output) {
     team.each(1, [&](size_t) noexcept { block_.emplace(kernels_, task_, 0, output.key); });
     team.each(spans_, [&](size_t span) noexcept { measure(span, member); });
@@ -48,25 +45,25 @@ class ThinMaker {
   }
 
  private:
-  Value* rows_of(size_t member) const { return rows_.data() + member * kSquareRows * kBlock; }
-  Value* chain_of(size_t member) const { return chains_.data() + member * kBlock * kBlock; }
+  Value* rows_of(size_t member) const { return rows_.data() + member * kSquareRows * kReflectors; }
+  Value* chain_of(size_t member) const { return chains_.data() + member * kReflectors * kReflectors; }
   size_t chunks_of(size_t span) const { return std::min(kSpanChunks, block_->chunks() - span * kSpanChunks); }
 
-  // Squared lengths of a span, and its V'V; the first span's must wait for the reflectors' first numbers.
+  // Sums the squares of a span and its V'V. The first span's V'V must wait for the reflectors' first numbers.
   void measure(size_t span, size_t member) {
     Value* v = rows_of(member);
-    double* squares = chunk_squares_.data() + member * kSpanChunks * kBlock;
+    double* squares = chunk_squares_.data() + member * kSpanChunks * kReflectors;
     for (size_t chunk = 0; chunk < chunks_of(span); ++chunk) {
       const size_t count = block_->draw(span * kSpanChunks + chunk, v);
-      kernels_.reflector.sum_squares(v, count, block_->width(), squares + chunk * kBlock);
+      kernels_.reflector.sum_squares(v, count, block_->width(), squares + chunk * kReflectors);
       if (span > 0) add_gram(v, count, chunk, member);
     }
-    join_in_pairs(squares, chunks_of(span), kBlock);
-    std::copy(squares, squares + kBlock, squares_.data() + span * kBlock);
+    join_in_pairs(squares, chunks_of(span), kReflectors);
+    std::copy(squares, squares + kReflectors, squares_.data() + span * kReflectors);
     if (span > 0) keep_gram(span, member);
   }
 
-  // A chunk's part of its span's chains.
+  // Adds a chunk's part to its span's chains.
   void add_gram(const Value* v, size_t rows, size_t chunk, size_t member) {
     for (size_t column = 0; column < solved_; column += columns_) {
       kernels_.reflector.gram(v, rows, {0, std::min(solved_, column + columns_), column}, chain_of(member),
@@ -74,18 +71,18 @@ class ThinMaker {
     }
   }
 
-  // What lies above the diagonal.
+  // Keeps what lies above the diagonal.
   void keep_gram(size_t span, size_t member) {
     double* kept = grams_.data() + span * solved_ * solved_;
     std::fill(kept, kept + solved_ * solved_, 0.0);
     for (size_t i = 0; i < solved_; ++i) {
       for (size_t k = i + 1; k < solved_; ++k)
-        kept[i * solved_ + k] = static_cast<double>(chain_of(member)[i * kBlock + k]);
+        kept[i * solved_ + k] = static_cast<double>(chain_of(member)[i * kReflectors + k]);
     }
   }
 
   void solve(size_t member) {
-    join_in_pairs(squares_.data(), spans_, kBlock);
+    join_in_pairs(squares_.data(), spans_, kReflectors);
     block_->finish(squares_.data(), signs_.data());
     Value* v = rows_of(member);
     for (size_t chunk = 0; chunk < chunks_of(0); ++chunk) add_gram(v, block_->draw(chunk, v), chunk, member);
@@ -93,18 +90,19 @@ class ThinMaker {
     join_in_pairs(grams_.data(), spans_, solved_ * solved_);
     for (size_t i = 0; i < solved_; ++i) {
       for (size_t k = 0; k < solved_; ++k)
-        gram_.data()[i * kBlock + k] = static_cast<Value>(grams_.data()[i * solved_ + k]);
+        gram_.data()[i * kReflectors + k] = static_cast<Value>(grams_.data()[i * solved_ + k]);
     }
     // V'E: the rows of V that the wanted columns of E point at.
     block_->draw(0, v);
-    std::fill(y_.data(), y_.data() + slivers_ * kBlock * columns_, Value{0});
+    std::fill(y_.data(), y_.data() + slivers_ * kReflectors * columns_, Value{0});
     for (size_t j = 0; j < task_.columns.index.size(); ++j) {
-      Value* w = y_.data() + j / columns_ * kBlock * columns_ + j % columns_;
-      for (size_t k = 0; k < block_->width(); ++k) w[k * columns_] = v[task_.columns.index[j] * kBlock + k];
+      Value* w = y_.data() + j / columns_ * kReflectors * columns_ + j % columns_;
+      for (size_t k = 0; k < block_->width(); ++k)
+        w[k * columns_] = v[task_.columns.index[j] * kReflectors + k];
     }
     for (size_t s = 0; s < slivers_; ++s)
       kernels_.reflector.solve(gram_.data(), block_->tau(), block_->width(),
-                               y_.data() + s * kBlock * columns_);
+                               y_.data() + s * kReflectors * columns_);
   }
 
   void deliver(size_t chunk, size_t member, void* out) {
@@ -117,7 +115,7 @@ class ThinMaker {
     Value* v = rows_of(member);
     const size_t count = block_->draw(chunk, v);
     const size_t rows = round_up(count, kernels_.product.tile_rows);
-    std::fill(v + count * kBlock, v + rows * kBlock, Value{0});
+    std::fill(v + count * kReflectors, v + rows * kReflectors, Value{0});
     Value* made = made_.data() + member * kSquareRows * columns_;
     for (size_t s = 0; s < slivers_; ++s) {
       const size_t columns = std::min(columns_, task_.columns.index.size() - s * columns_);
@@ -126,7 +124,7 @@ class ThinMaker {
       for (size_t j = 0; j < columns; ++j) {
         if (chunk == 0) made[index[j] * columns_ + j] = Value{1};
       }
-      kernels_.reflector.combine(v, block_->width(), rows, y_.data() + s * kBlock * columns_, made);
+      kernels_.reflector.combine(v, block_->width(), rows, y_.data() + s * kReflectors * columns_, made);
       kernels_.reflector.deliver(made,
                                  scaled_delivery<Value>(task_, dtype_, signs_, out, s * columns_, columns,
                                                         {from, static_cast<size_t>(end - begin)}, first));
@@ -136,13 +134,13 @@ class ThinMaker {
   const BlockKernels<Value>& kernels_;
   const OrthogonalTask& task_;
   Dtype dtype_;
-  // Columns of a sliver, slivers, spans, and rows of the triangular system.
+  // The columns of a sliver, the slivers, the spans, and the rows of the triangular system.
   size_t columns_, slivers_, spans_, solved_;
   Scratch<Value> rows_, made_, chains_;
   Scratch<double> chunk_squares_, squares_, grams_;
   Scratch<Value> gram_, y_;
   std::vector<Value> signs_;
-  std::optional<Block<Value>> block_;
+  std::optional<ReflectorBlock<Value>> block_;
 };
 
 }  // namespace pyinit::dense

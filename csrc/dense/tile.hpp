@@ -1,8 +1,8 @@
 // A tile of a matrix product, kept in registers: c[i][j] += a[i][0] b[0][j] + a[i][1] b[1][j] + ...
 // Why an outer product: each step takes one vector of b and kTileRows numbers of a, and every element of the
 // tile grows by its own chain of fma; nothing is ever added across lanes.
-// Contract: one chain an element, depth ascending, from +0 or from what c holds; so the bits depend neither on
-// the tile nor on the instruction set.
+// Contract: one chain an element, depth ascending, from +0 or from what c holds; so the bits depend neither
+// on the tile nor on the instruction set.
 // Source: Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 2008.
 #pragma once
 
@@ -19,7 +19,7 @@ using VectorOf = decltype(S::all(Value{}));
 template <class S>
 inline constexpr size_t kTileRows = S::kTileRows;
 
-// One vector.
+// A tile is one vector wide.
 template <class S, class Value>
 inline constexpr size_t kTileColumns = sizeof(VectorOf<S, Value>) / sizeof(Value);
 
@@ -30,7 +30,7 @@ struct Strides {
   static constexpr size_t kDepth = kDepthStride;
 };
 
-// Steps between two calls of what a tile does on the side.
+// Steps of depth between two calls of what a tile does on the side.
 inline constexpr size_t kStepsApart = 8;
 
 struct NothingAside {};

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "dispatch.hpp"
 #include "fill/kernels.hpp"
 #include "float_environment.hpp"
 #include "memory.hpp"
@@ -20,7 +19,7 @@ constexpr size_t kSmallTile = size_t{64} << 10;
 constexpr size_t kLargeFill = size_t{16} << 20;
 // A larger constant would push everything else out of the cache, and is written around it at twice the rate.
 constexpr size_t kStreamBytes = size_t{8} << 20;
-// Column zeros: a permutation is set up once for a band of columns and a strip of rows.
+// A column's permutation is set up once for a band of columns and a strip of rows.
 constexpr uint64_t kBandColumns = 256;
 constexpr uint64_t kStripRows = 4096;
 
@@ -28,10 +27,10 @@ size_t useful_threads(size_t bytes, int threads) {
   return std::clamp<size_t>(bytes / kBytesPerThread, 1, static_cast<size_t>(threads));
 }
 
-// Calls draw(begin, end) for byte ranges that cover the output; edges depend on the address and the size
+// Calls work(begin, end) for byte ranges that cover the output; edges depend on the address and the size
 // alone.
-template <class Draw>
-void for_each_tile(void* out, size_t bytes, int threads, const Draw& draw) {
+template <class Work>
+void for_each_tile(void* out, size_t bytes, int threads, const Work& work) {
   if (bytes == 0) return;
   const Pages pages = advise_huge_pages(out, bytes);
   const size_t tile = bytes >= kLargeFill ? kLargeTile : kSmallTile;
@@ -42,12 +41,12 @@ void for_each_tile(void* out, size_t bytes, int threads, const Draw& draw) {
     const size_t end = (index + 1) * tile - before;
     const size_t stop = std::min(end, bytes);
     if (pages == Pages::kSmall) supply(static_cast<char*>(out) + begin, stop - begin);
-    in_default_environment([&]() noexcept { draw(begin, stop); });
+    in_default_environment([&]() noexcept { work(begin, stop); });
   });
 }
 
 template <class Kernel, class Numbers>
-void draw_region(const Target& target, const Region& region, rng::Key key, const Numbers& numbers,
+void fill_region(const Target& target, const Region& region, rng::Key key, const Numbers& numbers,
                  Kernel kernel) {
   const size_t item = itemsize(target.dtype);
   const size_t bytes = region.size() * item;
@@ -60,32 +59,33 @@ void draw_region(const Target& target, const Region& region, rng::Key key, const
   });
 }
 
-void repeat_line(void* out, size_t bytes, const void* line, bool stream, int threads) {
-  const auto kernel = active_kernels().constant;
+void repeat_line(const Kernels& kernels, void* out, size_t bytes, const void* line, bool stream,
+                 int threads) {
   for_each_tile(out, bytes, threads, [&](size_t begin, size_t end) noexcept {
-    kernel(line, static_cast<char*>(out) + begin, end - begin, stream);
+    kernels.constant(line, static_cast<char*>(out) + begin, end - begin, stream);
   });
 }
 
 }  // namespace
 
-void uniform(const Target& target, const Region& region, rng::Key key, const rng::UniformNumbers& numbers) {
-  draw_region(target, region, key, numbers, active_kernels().uniform);
+void uniform(const Kernels& kernels, const Target& target, const Region& region, rng::Key key,
+             const rng::UniformNumbers& numbers) {
+  fill_region(target, region, key, numbers, kernels.uniform);
 }
 
-void normal(const Target& target, const Region& region, rng::Key key, const rng::NormalNumbers& numbers) {
-  draw_region(target, region, key, numbers, active_kernels().normal);
+void normal(const Kernels& kernels, const Target& target, const Region& region, rng::Key key,
+            const rng::NormalNumbers& numbers) {
+  fill_region(target, region, key, numbers, kernels.normal);
 }
 
-void truncated_normal(const Target& target, const Region& region, rng::Key key,
+void truncated_normal(const Kernels& kernels, const Target& target, const Region& region, rng::Key key,
                       const rng::TruncatedNumbers& numbers) {
-  draw_region(target, region, key, numbers, active_kernels().truncated_normal);
+  fill_region(target, region, key, numbers, kernels.truncated_normal);
 }
 
-void sparse(const Target& target, const Region& region, rng::Key key, const rng::NormalNumbers& numbers,
-            const rng::ColumnZeros& zeros, const MatrixPlace& place) {
-  const Kernels& kernels = active_kernels();
-  draw_region(target, region, key, numbers, kernels.normal);
+void sparse(const Kernels& kernels, const Target& target, const Region& region, rng::Key key,
+            const rng::NormalNumbers& numbers, const rng::ColumnZeros& zeros, const MatrixPlace& place) {
+  fill_region(target, region, key, numbers, kernels.normal);
   if (region.size() == 0) return;
   const size_t item = itemsize(target.dtype);
   const size_t bands = (place.columns + kBandColumns - 1) / kBandColumns;
@@ -102,26 +102,26 @@ void sparse(const Target& target, const Region& region, rng::Key key, const rng:
   });
 }
 
-void bernoulli_sparse(const Target& target, const Region& region, rng::Key key,
+void bernoulli_sparse(const Kernels& kernels, const Target& target, const Region& region, rng::Key key,
                       const rng::NormalNumbers& numbers, const rng::ChanceZeros& zeros) {
-  const Kernels& kernels = active_kernels();
-  draw_region(target, region, key, numbers,
+  fill_region(target, region, key, numbers,
               [&](Dtype dtype, const rng::NormalNumbers& n, rng::Key k, const Runs& runs, void* out) {
                 kernels.normal(dtype, n, k, runs, out);
                 kernels.zero_by_chance(dtype, zeros, runs, out);
               });
 }
 
-void constant(void* out, size_t bytes, const void* element, size_t element_bytes, int threads) {
+void constant(const Kernels& kernels, void* out, size_t bytes, const void* element, size_t element_bytes,
+              int threads) {
   alignas(64) char line[64];
   for (size_t i = 0; i < sizeof(line); i += element_bytes) std::memcpy(line + i, element, element_bytes);
-  repeat_line(out, bytes, line, bytes >= kStreamBytes, threads);
+  repeat_line(kernels, out, bytes, line, bytes >= kStreamBytes, threads);
 }
 
-void stream_constant(void* out, size_t bytes, int threads) {
+void stream_constant(const Kernels& kernels, void* out, size_t bytes, int threads) {
   alignas(64) char line[64];
   std::memset(line, 1, sizeof(line));
-  repeat_line(out, bytes, line, true, threads);
+  repeat_line(kernels, out, bytes, line, true, threads);
 }
 
 }  // namespace pyinit::fill

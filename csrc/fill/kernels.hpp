@@ -1,4 +1,4 @@
-// The kernels of one instruction set, behind plain functions: what dispatch.cpp chooses among.
+// The fill kernels of one instruction set, as plain functions: a part of its table (isa/kernels.hpp).
 #pragma once
 
 #include <cstddef>
@@ -15,25 +15,18 @@ struct Rectangle {
   uint64_t first_row, first_column, rows, columns, pitch;
 };
 
-// Each fills the output of `runs`.
+// Each draw fills the output of `runs`.
 struct Kernels {
-  const char* name;
   void (*uniform)(Dtype, const rng::UniformNumbers&, rng::Key, const Runs&, void* out);
   void (*normal)(Dtype, const rng::NormalNumbers&, rng::Key, const Runs&, void* out);
   void (*truncated_normal)(Dtype, const rng::TruncatedNumbers&, rng::Key, const Runs&, void* out);
   // Put zeros into what has been drawn; `out` is where the rectangle or the runs begin.
   void (*zero_in_columns)(Dtype, const rng::ColumnZeros&, const Rectangle&, void* out);
   void (*zero_by_chance)(Dtype, const rng::ChanceZeros&, const Runs&, void* out);
-  // The 32-bit draws themselves.
+  // Writes the 32-bit draws themselves.
   void (*words)(rng::Key, const Runs&, uint32_t* out);
   // Repeats a line of 64 bytes; `stream` sends whole lines past the cache.
   void (*constant)(const void* line, void* out, size_t bytes, bool stream);
 };
-
-// Null where the build has no such kernels; whether the CPU can run them is dispatch's question.
-const Kernels* avx512_kernels();
-const Kernels* avx2_kernels();
-const Kernels* neon_kernels();
-const Kernels* scalar_kernels();
 
 }  // namespace pyinit::fill

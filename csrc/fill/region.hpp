@@ -1,4 +1,4 @@
-// The window of a tensor: which global element each element of the output is.
+// The window of a tensor: the global element behind each element of the output.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@ namespace pyinit::fill {
 // so that a whole tensor, or a band of rows, is one run.
 class Region {
  public:
-  // All three of the same length; start + shape within global_shape; the sizes fit in 64 bits.
+  // All three have one length, start + shape lies within global_shape, and the sizes fit in 64 bits.
   Region(const std::vector<uint64_t>& global_shape, const std::vector<uint64_t>& start,
          const std::vector<uint64_t>& shape);
 

@@ -1,6 +1,6 @@
 // A rectangle of a tensor as runs of consecutive elements.
-// The window is C-contiguous in the output; in the stream it is `count` runs of `length` elements, `stride`
-// apart.
+// The window is C-contiguous in the output. In the stream it is `count` runs of `length` elements, whose
+// first elements are `stride` apart.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,8 @@
-// A few elements of the stream against what they must be: whether this build's arithmetic is what was written.
-// Why beside strict_math.hpp: contraction, a compiler's fault and flags that no macro shows change bits, too, and
-// nothing would say so. It takes about a microsecond for each instruction set, once, when the module is loaded.
+// Compares a few elements of the stream with what they must be, and so this build's arithmetic with the
+// source.
+// Why beside strict_math.hpp: contraction, a fault of the compiler, or a flag that no macro shows would
+// change bits silently. It takes about a microsecond for each instruction set, once, when the module is
+// loaded.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +11,8 @@
 
 namespace pyinit::fill {
 
-// What self_check makes where arithmetic is right: stream version 1. Checked by csrc/tests/self_check.cpp.
+// What self_check returns where the arithmetic is right, in stream version 1. Checked by
+// csrc/tests/self_check.cpp.
 extern const uint64_t kSelfCheck;
 
 // The digest of 64 elements: sums of products in float32 and float64, logarithms, sines, subnormal numbers.

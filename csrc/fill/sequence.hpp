@@ -14,10 +14,12 @@
 
 namespace pyinit::fill {
 
+// A sequence is read after `seek`.
 class Sequence {
  public:
-  // Goes to a word, 0 to 3, of a block, counted from the key's first.
-  void seek(rng::Key key, uint64_t block, uint32_t word) noexcept {
+  // Goes to a word, 0 to 3, of a block, counted from the key's first. `kernels` must outlive the sequence.
+  void seek(const Kernels& kernels, rng::Key key, uint64_t block, uint32_t word) noexcept {
+    kernels_ = &kernels;
     key_ = key;
     draw_from(block);
     at_ = word;
@@ -40,13 +42,13 @@ class Sequence {
     return draw;
   }
 
-  // In [0, 1): float64's uniform.
+  // Uniform in [0, 1), as a float64 fill draws it.
   double next_double() noexcept {
     return static_cast<double>(static_cast<int64_t>(next64() & ((uint64_t{1} << 53) - 1))) * 0x1p-53;
   }
 
  private:
-  // Blocks drawn at once: enough that setting up the round keys does not count.
+  // Blocks drawn at once: enough that the time to set up the round keys does not count.
   static constexpr uint32_t kBlocks = 256;
   static constexpr uint32_t kAhead = 4 * kBlocks;
 
@@ -54,9 +56,10 @@ class Sequence {
     first_block_ = block;
     at_ = 0;
     // Element numbers end before blocks do: the block goes into the offset.
-    words({key_.seed, key_.offset + block}, 0, kAhead, ahead_);
+    words(*kernels_, {key_.seed, key_.offset + block}, 0, kAhead, ahead_);
   }
 
+  const Kernels* kernels_ = nullptr;
   rng::Key key_{};
   uint64_t first_block_ = 0;
   uint32_t at_ = 0;

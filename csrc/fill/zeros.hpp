@@ -1,12 +1,13 @@
-// Zeros put into what has been drawn: an exact count in every column of a matrix, or each element by chance.
+// Puts zeros into what has been drawn: an exact count in every column of a matrix, or each element by chance.
 // Contract: which elements are zero depends on the mask's key and on the global index alone.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-#include "fill/kernel.hpp"
+#include "fill/filler.hpp"
 #include "fill/kernels.hpp"
+#include "fill/typed.hpp"
 #include "rng/bits.hpp"
 #include "rng/numbers.hpp"
 #include "rng/permutation.hpp"
@@ -48,6 +49,16 @@ void zero_by_chance(const rng::ChanceZeros& numbers, const Runs& runs, Out* out)
       }
     }
   }
+}
+
+template <class S>
+void column_zeros(Dtype dtype, const rng::ColumnZeros& numbers, const Rectangle& area, void* out) {
+  with_dtype<S>(dtype, out, [&](auto, auto* typed) { zero_in_columns<S>(numbers, area, typed); });
+}
+
+template <class S>
+void chance_zeros(Dtype dtype, const rng::ChanceZeros& numbers, const Runs& runs, void* out) {
+  with_dtype<S>(dtype, out, [&](auto, auto* typed) { zero_by_chance<S>(numbers, runs, typed); });
 }
 
 }  // namespace pyinit::fill

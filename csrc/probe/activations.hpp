@@ -1,14 +1,14 @@
 // What each activation is: phi(x) and, at the pre-activation x, its slope phi'(x). How to loop over them is
-// instantiate.hpp's and the fused layer's.
+// activate.hpp's.
 //
 // Why from e = e^-|x|: it never overflows, and each formula below divides once and subtracts nothing near its
 // like, so the tails keep their relative accuracy. value and slope of one x share their terms: where both are
 // wanted in one loop the compiler finds them.
 //
 // Contract: every x. NaN gives NaN, but for a slope that is one of two numbers. At infinity the value is the
-// limit. At a kink the slope is the one torch's backward pass takes: that of the left side, and 0 at both ends
-// of hardtanh. Max error in ULP, value and slope, checked by csrc/tests/activations.cpp; of a slope that is a
-// sum of two terms, in ULP of the larger one; where e is subnormal, in units of |x| 2^-149:
+// limit. At a kink the slope is the one torch's backward pass takes: that of the left side, and 0 at both
+// ends of hardtanh. Max error in ULP, value and slope, checked by csrc/tests/activations.cpp; of a slope that
+// is a sum of two terms, in ULP of the larger one; where e is subnormal, in units of |x| 2^-149:
 //
 //     linear relu hardtanh  0    0       gelu       5.5  5.5     sigmoid    3    5
 //     leaky_relu            0.5  0       gelu_tanh  below        softplus   2    3
@@ -19,8 +19,8 @@
 // gelu_tanh: 2.6 (1 + |v|), v its argument: that is what the rounding of v costs.
 // Same bits on every instruction set, but for the sign and payload of a NaN, which are the machine's; in the
 // environment of float_environment.hpp.
-// Source: Clevert et al. 2016 (elu); Klambauer et al. 2017 (selu); Hendrycks & Gimpel 2016 (gelu, silu); Misra
-// 2019 (mish); torch.nn.functional for the conventions.
+// Source: Clevert et al. 2016 (elu); Klambauer et al. 2017 (selu); Hendrycks & Gimpel 2016 (gelu, silu);
+// Misra 2019 (mish); torch.nn.functional for the conventions.
 #pragma once
 
 #include "probe/erf.hpp"

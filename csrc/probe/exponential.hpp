@@ -1,11 +1,12 @@
 // e^x and e^x - 1 for x <= 0, without libm and without tables.
-// e^x = 2^n (1 + q), n the integer nearest x / ln 2, q = e^r - 1 a polynomial in r = x - n ln 2, |r| <= ln 2 / 2.
+// e^x = 2^n (1 + q): n is the integer nearest x / ln 2, and q = e^r - 1 a polynomial in r = x - n ln 2,
+// |r| <= (ln 2) / 2.
 // Why x <= 0 alone: every activation can be written with e^-|x|, which never overflows.
 // Why q and not e^r: 2^n q + (2^n - 1) is e^x - 1 without cancellation, from the same work.
 // Why 2^n by way of 2^(n + 64): the exponent of float32 does not hold -150; 2^n itself is exact when it is
 // subnormal, and the fma after it is the one rounding of the result.
-// Contract: every x <= 0; NaN gives NaN, -infinity 0 and -1; max error 1.1 ULP, of subnormal results too; same
-// bits on every instruction set.
+// Contract: every x <= 0; NaN gives NaN, -infinity 0 and -1; max error 1.1 ULP, of subnormal results too;
+// same bits on every instruction set.
 // Source: Cody & Waite 1980, chapter 6; coefficients by tools/activation_coefficients.py. Checked by
 // csrc/tests/activations.cpp.
 #pragma once
@@ -21,7 +22,7 @@ struct Exponential {
   typename S::F32 power, tail;
 };
 
-// Of x + x_low, x_low of the size of the last bits of x.
+// The exponential of x + x_low, where x_low is no larger than the last bits of x.
 template <class S>
 [[gnu::always_inline]] inline Exponential<S> exponential(typename S::F32 x, typename S::F32 x_low) {
   // At -104, n is -150 and 2^n rounds to 0.

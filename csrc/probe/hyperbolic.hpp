@@ -1,6 +1,6 @@
 // tanh x = (x + x P(x^2)) / Q(x^2) for |x| <= 9, where it rounds to 1; and its slope.
-// Why a rational function: 10 fma and one division for every x, hardly slower than the division alone; by way
-// of e^x, as sigmoid goes, it takes a third longer.
+// Why a rational function: 10 fma and one division for every x, hardly slower than the division alone; with
+// e^x, as sigmoid has it, it would take a third longer.
 // The slope is 4 e / (1 + e)^2, e = e^(-2|x|), and not 1 - tanh^2 x, which has no digit left from |x| = 9.
 // Contract: every x; NaN gives NaN, infinity gives 1; |tanh x| <= 1; max error 4.8 ULP for tanh (just
 // below 1, where a ULP is 2^-24), 4.5 ULP for the slope; same bits on every instruction set.

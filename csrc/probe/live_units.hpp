@@ -1,4 +1,4 @@
-// Which columns of a matrix hold a number other than zero, told block by block by any number of threads.
+// Which columns of a matrix hold a number other than zero. Any number of threads look at its blocks.
 #pragma once
 
 #include <algorithm>
@@ -10,14 +10,14 @@
 
 namespace pyinit::probe {
 
-// A row of flags for each row of blocks, so that no two threads write one.
+// Each row of blocks has its own row of flags, so that no two threads write the same flag.
 class LiveUnits {
  public:
   LiveUnits(const Blocks& blocks, size_t columns)
       : columns_(columns), block_rows_(blocks.block_rows), live_(blocks.down * columns) {}
 
-  // Calls row(i) for the rows of a block until each of its columns has shown a number other than zero: NaN is
-  // other than zero.
+  // Calls row(i) for the rows of a block until each of its columns has shown a number other than zero. NaN
+  // counts as one.
   template <class Row>
   void look(size_t first_row, size_t rows, size_t first_column, size_t columns, const Row& row) {
     uint8_t* live = live_.data() + first_row / block_rows_ * columns_ + first_column;

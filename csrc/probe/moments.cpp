@@ -5,14 +5,13 @@
 #include <limits>
 
 #include "float_environment.hpp"
-#include "parallel.hpp"
 #include "probe/kernels.hpp"
+#include "team.hpp"
 
 namespace pyinit::probe {
 namespace {
 
-constexpr size_t kMostRows = 64;
-// A thread costs some 20 us to start: what as many numbers take.
+// A thread costs some 20 us to start: about what so many numbers take.
 constexpr size_t kNumbersPerThread = size_t{1} << 15;
 
 }  // namespace
@@ -97,10 +96,10 @@ Moments Recorder::result() {
   return result;
 }
 
-Moments moments(const Matrix& matrix, const Question& question, int threads) {
+Moments moments(const Kernels& kernels, const Matrix& matrix, const Question& question, int threads) {
   const size_t members =
       std::clamp<size_t>(matrix.rows * matrix.columns / kNumbersPerThread, 1, static_cast<size_t>(threads));
-  Recorder recorder(active_kernels(), matrix.rows, matrix.columns, question, members);
+  Recorder recorder(kernels, matrix.rows, matrix.columns, question, members);
   const Blocks& blocks = recorder.blocks();
   run_team(members, [&](Team& team, size_t member) noexcept {
     team.each(blocks.down * blocks.across, [&](size_t number) noexcept {

@@ -2,29 +2,31 @@
 //
 //     count n, mean = sum x / n, m2 = sum (x - mean)^2, minimum, maximum, histogram, saturated, non-finite
 //
-// Why blocks: each block is summed about its first finite number, so that nothing cancels that is large against
-// the block's own spread, and blocks are joined in pairs (Chan, Golub & LeVeque 1983), so that errors grow with
-// the logarithm of their number.
+// Why blocks: each block is summed about its first finite number, so that nothing cancels that is large
+// against the block's own spread, and blocks are joined in pairs (Chan, Golub & LeVeque 1983), so that errors
+// grow with the logarithm of their number.
 // Contract: the bits depend on the numbers and on the shape of the whole matrix alone: blocks lie at fixed
-// places, inside a block element (i, j) is added to lane j mod 32 with i ascending, lanes are added in a fixed
-// tree, blocks are joined in a fixed tree. Numbers that are not finite are counted and take no part in anything
-// else. On any data, with u = 2^-53: |error of mean| <= 1e4 u (|mean| + std), relative error of m2 <= 2e-10 +
-// 40 u |mean| / std; on numbers in no order some ten u. Checked by tests/kernels/test_moments.py.
+// places, inside a block element (i, j) is added to lane j mod 32 with i ascending, lanes are added in a
+// fixed tree, blocks are joined in a fixed tree. Numbers that are not finite are counted and take no part in
+// anything else. On any data, with u = 2^-53: |error of mean| <= 1e4 u (|mean| + std), relative error of m2
+// <= 2e-10 + 40 u |mean| / std; on numbers in no order some ten u. Checked by tests/kernels/test_moments.py.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
+#include "probe/frozen.hpp"
+
 namespace pyinit::probe {
 
-// Where a histogram's bins lie.
+// The bins of a histogram.
 //
-// linear: bin k holds low <= x < high with k = min(bins - 1, trunc((x - low) scale)), scale = bins / (high - low),
-// each operation in double and rounded once; low, high, high - low and scale are finite, low < high.
-// signed logarithm: octaves [2^e, 2^(e+1)), lowest <= e < highest, each cut into 2^cuts bins of equal width; the
-// same mirrored below zero; one bin between them for |x| < 2^lowest. The bin is read from the bits of x, so its
-// edges are exact. -126 <= lowest < highest <= 128.
+// linear: bin k holds low <= x < high with k = min(bins - 1, trunc((x - low) scale)), scale = bins / (high -
+// low), each operation in double and rounded once; low, high, high - low and scale are finite, low < high.
+// signed logarithm: octaves [2^e, 2^(e+1)), lowest <= e < highest, each cut into 2^cuts bins of equal width;
+// the same mirrored below zero; one bin between them for |x| < 2^lowest. The bin is read from the bits of x,
+// so its edges are exact. -126 <= lowest < highest <= 128.
 struct Axis {
   enum class Scale : uint8_t { kNone, kLinear, kSignedLog };
   Scale scale = Scale::kNone;
@@ -35,8 +37,8 @@ struct Axis {
   uint32_t bins() const;
 };
 
-// What is asked of a matrix beyond its moments. A number is saturated at or below one threshold, or at or above
-// the other.
+// What is wanted of a matrix beyond its moments. A number is saturated at or below one threshold, or at or
+// above the other.
 struct Question {
   Axis axis;
   float saturated_low, saturated_high;
@@ -47,10 +49,10 @@ struct BlockMoments {
   float minimum, maximum;
 };
 
-// Integer counts, which add up in any order.
+// Counts: integers, which add up in any order.
 struct alignas(64) Tally {
   uint64_t nonfinite, saturated;
-  // Below, the bins, above: kCopies of each side by side, so that equal neighbours do not wait for each other.
+  // Below, the bins, above: kCopies of each, side by side, so that equal neighbours need not wait in turn.
   static constexpr size_t kCopies = 4;
   uint64_t* slots;
 };
@@ -63,7 +65,7 @@ struct Matrix {
 
 struct Moments {
   uint64_t count = 0, nonfinite = 0, saturated = 0;
-  // Columns that are zero in every row, or whose slope is; where it was asked.
+  // Columns that are zero in every row, or whose slope is, where that was asked for.
   uint64_t dead = 0;
   double mean = 0, m2 = 0;
   // Infinity and minus infinity where nothing was counted.
@@ -72,9 +74,8 @@ struct Moments {
   std::vector<uint64_t> histogram;
 };
 
-// Blocks of so many numbers, where the matrix has them: 64 rows, or fewer rows and more columns.
-inline constexpr size_t kBlockNumbers = 4096;
-
+// How a matrix is cut into blocks of kBlockNumbers numbers: of kMostRows rows, or of fewer rows and more
+// columns.
 struct Blocks {
   Blocks(size_t rows, size_t columns);
   size_t block_rows, block_columns, down, across;
@@ -83,7 +84,7 @@ struct Blocks {
 // `right` follows `left`.
 BlockMoments join(const BlockMoments& left, const BlockMoments& right);
 
-// Of an instruction set (kernels.hpp).
+// The probe's kernels of one instruction set (kernels.hpp).
 struct Kernels;
 
 // Collects the statistics of one matrix.
@@ -94,7 +95,7 @@ class Recorder {
 
   const Blocks& blocks() const { return blocks_; }
 
-  // A part that begins on a border of blocks and ends on one or with the matrix; each block once.
+  // Takes a part that begins on a border of blocks and ends on one or with the matrix. Each block comes once.
   void record(size_t member, size_t row, size_t column, const Matrix& part) noexcept;
 
   Moments result();
@@ -104,13 +105,13 @@ class Recorder {
   Question question_;
   Blocks blocks_;
   std::vector<BlockMoments> records_;
-  // Of a table of the histogram; 0 where there is none.
+  // Slots of a table of the histogram; 0 where there is none.
   size_t slots_;
   std::vector<uint64_t> counts_;
   std::vector<Tally> tallies_;
 };
 
-// Of a whole matrix. `threads` is at least 1. Throws std::bad_alloc.
-Moments moments(const Matrix& matrix, const Question& question, int threads);
+// Takes the statistics of a whole matrix. `threads` is at least 1. Throws std::bad_alloc.
+Moments moments(const Kernels& kernels, const Matrix& matrix, const Question& question, int threads);
 
 }  // namespace pyinit::probe

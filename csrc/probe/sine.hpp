@@ -1,9 +1,10 @@
-// sin x = sin(y), y = (-1)^n (x - n pi); cos x likewise with n + 1/2: one polynomial on [-pi/2, pi/2] for both.
+// sin x = sin(y), y = (-1)^n (x - n pi); cos x is the same with n + 1/2. One polynomial on [-pi/2, pi/2]
+// serves both.
 // Why pi in three parts up to 65536: x minus the first product is exact, so what is left near a zero keeps
 // its digits. Beyond, the fraction of x / (2 pi) is taken from the bits of 1 / (2 pi), in integers (Payne &
 // Hanek), lane by lane and out of the loop: no sound network has such arguments, but they are not wrong.
-// Contract: every x; NaN and infinity give NaN; |sin x| <= 1; max error 2.4 ULP, near the zeros too; same bits on every
-// instruction set.
+// Contract: every x; NaN and infinity give NaN; |sin x| <= 1; max error 2.4 ULP, near the zeros too; same
+// bits on every instruction set.
 // Source: Cody & Waite 1980, chapter 8; Payne & Hanek 1983; coefficients by tools/activation_coefficients.py.
 // Checked by csrc/tests/activations.cpp.
 #pragma once

@@ -1,4 +1,4 @@
-// The statistics of one block, 32 lanes side by side: lane j holds the columns j, j + 32 and so on of a block.
+// The statistics of one block, 32 lanes side by side: lane j takes the columns j, j + 32 and so on.
 // Contract: moments.hpp.
 #pragma once
 
@@ -12,8 +12,7 @@
 
 namespace pyinit::probe {
 
-inline constexpr size_t kStatisticLanes = 32;
-// Rows of a block that are asked for before they are needed.
+// How many rows ahead of their use the rows of a block are asked for.
 inline constexpr size_t kRowsAhead = 4;
 
 // Which slot of a histogram a finite number falls into: 0 below, 1 and on the bins, bins + 1 above.
@@ -28,11 +27,12 @@ class LinearSlots {
         end_(least_from(axis.high)),
         most_(std::max(std::nextafter(end_, -kInfinity), std::numeric_limits<float>::lowest())),
         low_(axis.low),
-        // Where no float lies inside, no position is used: none may leave the integers.
+        // Where no float lies inside, no position is used, and none may be too large for an integer.
         scale_(first_ < end_ ? axis.linear_bins / (axis.high - low_) : 0.0),
         last_(static_cast<int32_t>(axis.linear_bins) - 1) {}
 
-  // Of S::kLanes numbers. Compared and clamped as floats: twice as many at once as doubles.
+  // Finds the slots of S::kLanes numbers. They are compared and clamped as floats: twice as many at once as
+  // doubles.
   [[gnu::always_inline]] void operator()(F32 x, uint32_t* slots) const {
     const F32 inside = S::clamp(x, S::all(first_), S::all(most_));
     double at[S::kLanes];
@@ -112,7 +112,7 @@ class Summary {
     }
   }
 
-  // A number that is not finite is taken for the shift, and taken out again at the end.
+  // A number that is not finite is counted as the shift, and taken out again at the end.
   [[gnu::always_inline]] void add(const float* x, uint32_t* slots) {
 #pragma GCC unroll 2
     for (size_t v = 0; v < kVectors; ++v) {
@@ -201,8 +201,8 @@ float first_finite(const Matrix& block) {
   return 0;
 }
 
-// Apart from the loop that finds the slots, or they would pass from vectors to counters one by one through the
-// vector unit's port for permutations, a third slower.
+// Counts slots that another loop has found. Why not in that loop: they would pass from vectors to counters
+// one by one, through the vector unit's port for permutations, and take a third longer.
 template <class S>
 [[gnu::noinline]] void count_slots(const uint32_t* slots, size_t n, uint64_t* counts) {
   static_assert(kStatisticLanes % Tally::kCopies == 0);
@@ -219,14 +219,14 @@ BlockMoments summarize_in(const Question& question, const Slots& slots, const Ma
   const size_t whole = block.columns / kLanes * kLanes;
   const size_t rest = block.columns - whole;
   const size_t added = whole + (rest == 0 ? 0 : kLanes);
-  // Without the lanes beyond a narrow block, of which counting would take longer than all else.
+  // The lanes beyond a narrow block are not counted: that would take longer than all else.
   const size_t counted = whole + (rest + Tally::kCopies - 1) / Tally::kCopies * Tally::kCopies;
   uint32_t slots_of_row[kBlockNumbers];
   float last[kLanes];
   for (float& x : last) x = std::numeric_limits<float>::quiet_NaN();
   for (size_t i = 0; i < block.rows; ++i) {
     const float* row = block.data + i * block.stride;
-    // Rows far apart are no sequence that the processor sees.
+    // The processor does not see a sequence in rows that are far apart.
     if (i + kRowsAhead < block.rows) {
       for (size_t j = 0; j < block.columns; j += 16) __builtin_prefetch(row + kRowsAhead * block.stride + j);
     }

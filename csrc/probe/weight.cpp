@@ -5,11 +5,12 @@
 namespace pyinit::probe {
 namespace {
 
-// Four groups of the widest instruction set's draws, and a buffer of 128 KiB beside a sliver in the second-level
-// cache.
+// The columns of a task: four groups of the widest instruction set's draws, in a buffer of 128 KiB that fits
+// in the second-level cache beside a sliver.
 constexpr size_t kTaskColumns = 128;
 
-struct Draw {
+// Draws into memory from whichever distribution the numbers belong to.
+struct DrawnInto {
   const fill::Kernels& kernels;
   rng::Key key;
   const fill::Runs& runs;
@@ -42,7 +43,7 @@ WeightPacker::WeightPacker(const WeightKernels& kernels, const Weight& weight, R
 void WeightPacker::fetch(size_t row, size_t rows, size_t column, size_t columns, float* to) const {
   if (weight_.data == nullptr) {
     const fill::Runs runs{row * weight_.outputs + column, weight_.outputs, columns, rows};
-    std::visit(Draw{kernels_.draws, weight_.drawn.key, runs, to}, weight_.drawn.numbers);
+    std::visit(DrawnInto{kernels_.draws, weight_.drawn.key, runs, to}, weight_.drawn.numbers);
     return;
   }
   for (size_t i = 0; i < rows; ++i) {

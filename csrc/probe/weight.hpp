@@ -1,5 +1,5 @@
 // A layer's weights, from memory or drawn where they are used.
-// Contract: a drawn part has the bits that fill makes for these elements of the whole (inputs, outputs) tensor.
+// Contract: a drawn part has the bits that a fill of the whole (inputs, outputs) tensor has there.
 #pragma once
 
 #include <cstddef>
@@ -7,9 +7,9 @@
 
 #include "dense/panels.hpp"
 #include "fill/kernels.hpp"
-#include "parallel.hpp"
 #include "probe/moments.hpp"
 #include "rng/numbers.hpp"
+#include "team.hpp"
 
 namespace pyinit::probe {
 
@@ -20,19 +20,20 @@ struct Drawn {
 
 struct Weight {
   size_t inputs, outputs;
-  // Element (i, j) at data[i input_stride + j output_stride]; null where the weights are drawn.
+  // Element (i, j) is data[i input_stride + j output_stride]. Null where the weights are drawn.
   const float* data;
   ptrdiff_t input_stride, output_stride;
   Drawn drawn;
 };
 
-// What draws and packs, chosen once for a call.
+// The kernels that draw weights and those that pack them.
 struct WeightKernels {
   const fill::Kernels& draws;
   const dense::Kernels& dense;
 };
 
-// Packs the weights' parts for a product, each part once; what is drawn passes through a buffer of its thread.
+// Packs the weights' parts for a product, each part once; what is drawn passes through a buffer of its
+// thread.
 class WeightPacker {
  public:
   using Part = dense::PanelPart<float>;
@@ -40,19 +41,20 @@ class WeightPacker {
   // `recorder`, which may be null, is shown each part that pack_outputs makes. Throws std::bad_alloc.
   WeightPacker(const WeightKernels& kernels, const Weight& weight, Recorder* recorder, size_t members);
 
-  // The second factor of x W: columns are outputs, depth is inputs.
+  // Packs the second factor of x W: columns are outputs, depth is inputs.
   void pack_outputs(Team& team, size_t member, const Part& part) const noexcept;
-  // Of dz W^T: columns are inputs, depth is outputs.
+  // Packs that of dz W^T: columns are inputs, depth is outputs.
   void pack_inputs(Team& team, size_t member, const Part& part) const noexcept;
 
  private:
-  // Inputs [row, row + rows) of outputs [column, column + columns), one row after the other.
+  // Copies or draws the inputs [row, row + rows) of the outputs [column, column + columns), one row after the
+  // other.
   void fetch(size_t row, size_t rows, size_t column, size_t columns, float* to) const;
 
   WeightKernels kernels_;
   const Weight& weight_;
   Recorder* recorder_;
-  // Columns of a task.
+  // The columns of a task.
   size_t width_;
   Scratch<float> buffers_;
 };

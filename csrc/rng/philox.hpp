@@ -24,7 +24,7 @@ struct PhiloxKey {
   uint32_t words[2];
 };
 
-// S only names the translation unit: see fill/instantiate.hpp.
+// S only names the translation unit: see isa/table.hpp.
 template <class S>
 constexpr PhiloxBlock philox4x32(PhiloxBlock counter, PhiloxKey key) {
   auto [c0, c1, c2, c3] = counter.words;

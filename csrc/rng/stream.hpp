@@ -13,7 +13,7 @@
 
 namespace pyinit::rng {
 
-// The words of one block. S only names the translation unit: see fill/instantiate.hpp.
+// The words of one block. S only names the translation unit: see isa/table.hpp.
 template <class S>
 PhiloxBlock block(Key key, uint64_t b) {
   const uint64_t counter = key.offset + b;

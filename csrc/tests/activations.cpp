@@ -10,16 +10,15 @@
 #include <cstring>
 #include <limits>
 #include <mutex>
-#include <string>
 #include <string_view>
 #include <vector>
 
 #include "dispatch.hpp"
 #include "parallel.hpp"
 #include "probe/exponential.hpp"
-#include "probe/kernels.hpp"
 #include "probe/logarithm.hpp"
 #include "simd/scalar.hpp"
+#include "threads.hpp"
 
 namespace {
 
@@ -157,7 +156,8 @@ float from_bits(uint64_t bits) {
 
 constexpr size_t kChunk = 8192;
 
-// visit(arguments) over every stride-th float32 from `begin` to `end` in the order of their bits, in parallel.
+// visit(arguments) over every stride-th float32 from `begin` to `end` in the order of their bits, in
+// parallel.
 template <class Visit>
 void sweep(uint64_t begin, uint64_t end, uint64_t stride, const Visit& visit) {
   const uint64_t count = (end - begin + stride - 1) / stride;
@@ -196,18 +196,6 @@ double error_of(float found, Exact exact) {
 
 using Kernel = void (*)(Activation, float, const float*, size_t, float*);
 
-// Those this machine runs, widest first; the last is the scalar one.
-std::vector<const pyinit::probe::Kernels*> tables() {
-  std::vector<const pyinit::probe::Kernels*> found;
-  for (const std::string& isa : pyinit::available_isas()) {
-    if (isa == "avx512") found.push_back(pyinit::probe::avx512_kernels());
-    if (isa == "avx2") found.push_back(pyinit::probe::avx2_kernels());
-    if (isa == "neon") found.push_back(pyinit::probe::neon_kernels());
-    if (isa == "scalar") found.push_back(pyinit::probe::scalar_kernels());
-  }
-  return found;
-}
-
 bool same(float a, float b) {
   return std::memcmp(&a, &b, sizeof(a)) == 0 || (std::isnan(a) && std::isnan(b));
 }
@@ -216,11 +204,11 @@ bool same(float a, float b) {
 bool check(const char* name, const char* what, Kernel pyinit::probe::Kernels::* member,
            Exact (*exact)(double), double bound, double most, uint64_t stride) {
   const Activation activation = pyinit::probe::find_activation(name).value();
-  const auto all = tables();
+  const auto all = pyinit::available_kernels();
   Largest error, excess, difference;
   const auto visit = [&](const std::vector<float>& x) {
     std::vector<float> y(x.size()), other(x.size());
-    (all.front()->*member)(activation, kNegativeSlope, x.data(), x.size(), y.data());
+    (all.front()->probe.*member)(activation, kNegativeSlope, x.data(), x.size(), y.data());
     for (size_t i = 0; i < x.size(); ++i) {
       const double of = error_of(y[i], exact(static_cast<double>(x[i])));
       // A slope that is one of two numbers says nothing of NaN.
@@ -228,7 +216,7 @@ bool check(const char* name, const char* what, Kernel pyinit::probe::Kernels::* 
       if (std::fabs(static_cast<double>(y[i])) > most) excess.raise(1, x[i]);
     }
     for (size_t k = 1; k < all.size(); ++k) {
-      (all[k]->*member)(activation, kNegativeSlope, x.data(), x.size(), other.data());
+      (all[k]->probe.*member)(activation, kNegativeSlope, x.data(), x.size(), other.data());
       for (size_t i = 0; i < x.size(); ++i) {
         if (!same(y[i], other[i])) difference.raise(1, x[i]);
       }

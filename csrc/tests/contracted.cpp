@@ -1,8 +1,8 @@
 // A mutant of the scalar kernels: compiled so that a product and a sum become one fused multiply-add.
-#include "fill/instantiate.hpp"
+#include "isa/table.hpp"
 #include "simd/scalar.hpp"
 
-namespace pyinit::fill {
+namespace pyinit {
 namespace {
 
 // A name of its own, so that its templates are no one else's.
@@ -10,7 +10,7 @@ struct Contracted : simd::Scalar {};
 
 }  // namespace
 
-const Kernels* contracted_kernels();
-const Kernels* contracted_kernels() { return &kKernels<Contracted>; }
+const fill::Kernels& contracted_kernels();
+const fill::Kernels& contracted_kernels() { return kFillKernels<Contracted>; }
 
-}  // namespace pyinit::fill
+}  // namespace pyinit

@@ -1,5 +1,6 @@
 // The dense kernels at the edges of their tiles, blocks and chunks: the product against chains of std::fma;
-// orthogonal's columns, windows and stacks; every instruction set and number of threads bit for bit. And teams.
+// orthogonal's columns, windows and stacks; every instruction set and number of threads bit for bit. And
+// teams.
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -14,7 +15,7 @@
 #include "dense/orthogonal.hpp"
 #include "dispatch.hpp"
 #include "fill/fill.hpp"
-#include "parallel.hpp"
+#include "team.hpp"
 
 // Fresh memory holds NaN: a number that is read before it is written shows.
 void* operator new(size_t bytes, std::align_val_t alignment) {
@@ -51,8 +52,8 @@ constexpr Dtype kDtypeOf = sizeof(Value) == 8 ? Dtype::kFloat64 : Dtype::kFloat3
 template <class Value>
 std::vector<Value> drawn(size_t count, uint64_t seed) {
   std::vector<Value> values(count);
-  fill::normal({values.data(), kDtypeOf<Value>, 1}, fill::Region({count}, {0}, {count}), {seed, 0},
-               {0.0, 1.0});
+  fill::normal(scalar_kernels()->fill, {values.data(), kDtypeOf<Value>, 1},
+               fill::Region({count}, {0}, {count}), {seed, 0}, {0.0, 1.0});
   return values;
 }
 
@@ -83,13 +84,13 @@ struct Layout {
 template <class Value>
 void product(const dense::ProductShape& shape, const Layout<Value>& layout, int threads) {
   const std::vector<Value> exact = chains(shape, layout.rows, layout.columns);
-  for (const std::string& isa : available_isas()) {
-    use_isa(isa);
+  for (const Kernels* set : available_kernels()) {
     // a border that must stay as it is
     std::vector<Value> c(exact.size() + 32, Value{7});
-    dense::matmul(shape, layout.rows, layout.columns, c.data() + 16, threads);
-    const std::string what = isa + ": product " + sizes(shape.rows, shape.columns) + ", depth " +
-                             std::to_string(shape.depth) + ", " + std::to_string(threads) + " threads";
+    dense::matmul(set->dense, shape, layout.rows, layout.columns, c.data() + 16, threads);
+    const std::string what = std::string(set->name) + ": product " + sizes(shape.rows, shape.columns) +
+                             ", depth " + std::to_string(shape.depth) + ", " + std::to_string(threads) +
+                             " threads";
     expect(std::memcmp(c.data() + 16, exact.data(), exact.size() * sizeof(Value)) == 0,
            what + " differs from the chains");
     bool intact = true;
@@ -129,7 +130,7 @@ void products() {
   const dense::ProductShape deep{5, 25, 1100};
   for (const Layout<Value>& layout : layouts(deep)) product(deep, layout, 1);
   std::vector<Value> zeros(6, Value{7});
-  dense::matmul({2, 3, 0}, Factor<Value>{}, Factor<Value>{}, zeros.data(), 1);
+  dense::matmul(scalar_kernels()->dense, {2, 3, 0}, Factor<Value>{}, Factor<Value>{}, zeros.data(), 1);
   expect(zeros == std::vector<Value>(6), "a product of depth 0 is not zero");
 }
 
@@ -140,8 +141,8 @@ Indices counted(uint64_t first, uint64_t end, uint64_t step) {
 }
 
 // Rows and columns of a matrix, or of a stack of them, one after the other, row by row.
-Bytes made(uint64_t length, uint64_t count, const Indices& rows, const Indices& columns, Dtype dtype,
-           int threads, size_t stack = 1) {
+Bytes made(const Kernels& set, uint64_t length, uint64_t count, const Indices& rows, const Indices& columns,
+           Dtype dtype, int threads, size_t stack = 1) {
   const size_t item = itemsize(dtype), matrix = rows.size() * columns.size();
   Bytes bytes(stack * matrix * item + 64, 0xA5);
   OrthogonalTask task{length, count, {rows, {}}, {columns, {}}, 0.75};
@@ -149,7 +150,7 @@ Bytes made(uint64_t length, uint64_t count, const Indices& rows, const Indices& 
   for (size_t j = 0; j < columns.size(); ++j) task.columns.offset.push_back(j);
   std::vector<dense::OrthogonalOutput> outputs;
   for (size_t s = 0; s < stack; ++s) outputs.push_back({{s, 5}, bytes.data() + 32 + s * matrix * item});
-  dense::orthogonal(task, outputs, dtype, threads);
+  dense::orthogonal(set.fill, set.dense, task, outputs, dtype, threads);
   for (size_t i = 0; i < 32; ++i)
     expect(bytes[i] == 0xA5 && bytes[bytes.size() - 1 - i] == 0xA5, "orthogonal wrote beside its output");
   return {bytes.begin() + 32, bytes.end() - 32};
@@ -177,8 +178,8 @@ void orthogonal(uint64_t length, uint64_t count, const NamedDtype& named) {
   const size_t item = itemsize(dtype);
   const Indices all_rows = counted(0, length, 1), all_columns = counted(0, count, 1);
   const std::string what = "orthogonal " + sizes(length, count) + " " + std::string(named.name);
-  use_isa(available_isas()[0]);
-  const Bytes whole = made(length, count, all_rows, all_columns, dtype, 1);
+  const Kernels& widest = *available_kernels()[0];
+  const Bytes whole = made(widest, length, count, all_rows, all_columns, dtype, 1);
   if (dtype == Dtype::kFloat32)
     expect(departure<float>(whole, length, count) < 2e-6, what + " is not orthogonal");
   if (dtype == Dtype::kFloat64)
@@ -190,30 +191,26 @@ void orthogonal(uint64_t length, uint64_t count, const NamedDtype& named) {
     const unsigned char* from = whole.data() + (i * count + columns[0]) * item;
     slice.insert(slice.end(), from, from + columns.size() * item);
   }
-  for (const std::string& isa : available_isas()) {
-    use_isa(isa);
-    const std::string where = isa + ": " + what;
-    expect(made(length, count, all_rows, all_columns, dtype, 3) == whole, where + " differs");
-    expect(made(length, count, rows, columns, dtype, 3) == slice, where + ": a window differs");
+  for (const Kernels* set : available_kernels()) {
+    const std::string where = std::string(set->name) + ": " + what;
+    expect(made(*set, length, count, all_rows, all_columns, dtype, 3) == whole, where + " differs");
+    expect(made(*set, length, count, rows, columns, dtype, 3) == slice, where + ": a window differs");
   }
 }
 
 // A matrix for each of two threads, or all threads at each matrix; the first is that of its key alone.
 void stacks() {
   const Indices rows = counted(0, 100, 1), columns = counted(0, 40, 1);
-  const auto stack = [&](int threads, size_t count) {
-    return made(100, 40, rows, columns, Dtype::kFloat32, threads, count);
+  const Kernels& widest = *available_kernels()[0];
+  const auto stack = [&](const Kernels& set, int threads, size_t count) {
+    return made(set, 100, 40, rows, columns, Dtype::kFloat32, threads, count);
   };
-  use_isa(available_isas()[0]);
-  const Bytes all = stack(1, 14);
-  const Bytes first = stack(1, 1);
+  const Bytes all = stack(widest, 1, 14);
+  const Bytes first = stack(widest, 1, 1);
   expect(std::memcmp(all.data(), first.data(), first.size()) == 0, "the first of a stack is another matrix");
-  for (const std::string& isa : available_isas()) {
-    use_isa(isa);
-    expect(stack(3, 14) == all, isa + ": a stack differs");
-  }
-  use_isa(available_isas()[0]);
-  expect(stack(8, 14) == all, "a stack by all threads differs");
+  for (const Kernels* set : available_kernels())
+    expect(stack(*set, 3, 14) == all, std::string(set->name) + ": a stack differs");
+  expect(stack(widest, 8, 14) == all, "a stack by all threads differs");
 }
 
 // Every index of every step once, no step before the last one's end; members numbered from 0, each once.

@@ -32,12 +32,21 @@ const std::vector<Place> kPlaces = {
     {"far", {2, 0xFFFFFFFFFFFFFF00}, {uint64_t{1} << 44}, {(uint64_t{1} << 43) + 5}, {9001}},
 };
 
-using Draw = std::function<void(const Target&, const Region&, rng::Key, const Place&)>;
+// What a distribution is drawn with.
+struct Window {
+  const fill::Kernels& kernels;
+  const Target& target;
+  const Region& region;
+  const Place& place;
+
+  rng::Key key() const { return place.key; }
+};
+using Draw = std::function<void(const Window&)>;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-// [-2, 2], [-1/2, inf), [6, 7] and [-8, -7], as pyinit/recipes/truncation.py works them out; for 32-bit and 64-bit
-// draws.
+// [-2, 2], [-1/2, inf), [6, 7] and [-8, -7], as pyinit/recipes/truncation.py works them out; for 32-bit and
+// 64-bit draws.
 rng::TruncatedNumbers truncated(int which, Dtype dtype) {
   const bool wide = dtype == Dtype::kFloat64;
   switch (which) {
@@ -101,38 +110,49 @@ rng::TruncatedNumbers truncated(int which, Dtype dtype) {
 }
 
 const std::vector<std::pair<const char*, Draw>> kDraws = {
-    {"uniform", [](const Target& t, const Region& r, rng::Key k,
-                   const Place&) { fill::uniform(t, r, k, {-0.3, 0.7, -kInfinity, 0.6875}); }},
-    {"normal",
-     [](const Target& t, const Region& r, rng::Key k, const Place&) { fill::normal(t, r, k, {0.0, 1.0}); }},
+    {"uniform",
+     [](const Window& w) {
+       fill::uniform(w.kernels, w.target, w.region, w.key(), {-0.3, 0.7, -kInfinity, 0.6875});
+     }},
+    {"normal", [](const Window& w) { fill::normal(w.kernels, w.target, w.region, w.key(), {0.0, 1.0}); }},
     {"normal_shifted",
-     [](const Target& t, const Region& r, rng::Key k, const Place&) { fill::normal(t, r, k, {0.1, 0.02}); }},
+     [](const Window& w) { fill::normal(w.kernels, w.target, w.region, w.key(), {0.1, 0.02}); }},
     // Near the smallest float32: subnormals are kept, whatever the caller's mode.
-    {"normal_tiny", [](const Target& t, const Region& r, rng::Key k,
-                       const Place&) { fill::normal(t, r, k, {0.0, 0x1p-127}); }},
-    {"truncated_two", [](const Target& t, const Region& r, rng::Key k,
-                         const Place&) { fill::truncated_normal(t, r, k, truncated(0, t.dtype)); }},
-    {"truncated_half", [](const Target& t, const Region& r, rng::Key k,
-                          const Place&) { fill::truncated_normal(t, r, k, truncated(1, t.dtype)); }},
-    {"truncated_far", [](const Target& t, const Region& r, rng::Key k,
-                         const Place&) { fill::truncated_normal(t, r, k, truncated(2, t.dtype)); }},
-    {"truncated_mirrored", [](const Target& t, const Region& r, rng::Key k,
-                              const Place&) { fill::truncated_normal(t, r, k, truncated(3, t.dtype)); }},
+    {"normal_tiny",
+     [](const Window& w) { fill::normal(w.kernels, w.target, w.region, w.key(), {0.0, 0x1p-127}); }},
+    {"truncated_two",
+     [](const Window& w) {
+       fill::truncated_normal(w.kernels, w.target, w.region, w.key(), truncated(0, w.target.dtype));
+     }},
+    {"truncated_half",
+     [](const Window& w) {
+       fill::truncated_normal(w.kernels, w.target, w.region, w.key(), truncated(1, w.target.dtype));
+     }},
+    {"truncated_far",
+     [](const Window& w) {
+       fill::truncated_normal(w.kernels, w.target, w.region, w.key(), truncated(2, w.target.dtype));
+     }},
+    {"truncated_mirrored",
+     [](const Window& w) {
+       fill::truncated_normal(w.kernels, w.target, w.region, w.key(), truncated(3, w.target.dtype));
+     }},
     {"bernoulli_sparse",
-     [](const Target& t, const Region& r, rng::Key k, const Place&) {
-       fill::bernoulli_sparse(t, r, k, {0.0, 0.01}, {{k.offset, k.seed}, uint64_t{3} << 30});
+     [](const Window& w) {
+       fill::bernoulli_sparse(w.kernels, w.target, w.region, w.key(), {0.0, 0.01},
+                              {{w.key().offset, w.key().seed}, uint64_t{3} << 30});
      }},
     {"sparse",
-     [](const Target& t, const Region& r, rng::Key k, const Place& p) {
-       if (p.shape.size() != 2) return;
-       const rng::ColumnZeros zeros{{k.offset, k.seed},
-                                    static_cast<uint32_t>(p.global_shape[0]),
-                                    static_cast<uint32_t>(p.global_shape[0] * 9 / 10)};
-       fill::sparse(t, r, k, {0.0, 0.01}, zeros, {p.start[0], p.start[1], p.shape[0], p.shape[1]});
+     [](const Window& w) {
+       if (w.place.shape.size() != 2) return;
+       const rng::ColumnZeros zeros{{w.key().offset, w.key().seed},
+                                    static_cast<uint32_t>(w.place.global_shape[0]),
+                                    static_cast<uint32_t>(w.place.global_shape[0] * 9 / 10)};
+       fill::sparse(w.kernels, w.target, w.region, w.key(), {0.0, 0.01}, zeros,
+                    {w.place.start[0], w.place.start[1], w.place.shape[0], w.place.shape[1]});
      }},
 };
 
-Digests digests_of(int threads) {
+Digests digests_of(const Kernels& kernels, int threads) {
   Digests found;
   for (const Place& place : kPlaces) {
     const Region region(place.global_shape, place.start, place.shape);
@@ -140,7 +160,8 @@ Digests digests_of(int threads) {
       if (std::strcmp(name, "sparse") == 0 && place.shape.size() != 2) continue;
       for (const NamedDtype& dtype : kDtypes) {
         std::vector<unsigned char> bytes(region.size() * itemsize(dtype.dtype));
-        draw({bytes.data(), dtype.dtype, threads}, region, place.key, place);
+        const Target target{bytes.data(), dtype.dtype, threads};
+        draw({kernels.fill, target, region, place});
         found[std::string(name) + " " + place.name + " " + std::string(dtype.name)] = tests::digest(bytes);
       }
     }

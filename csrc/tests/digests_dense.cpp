@@ -1,6 +1,6 @@
-// Golden digests of the dense kernels, version 1 of the stream (R7): orthogonal in every dtype and the product, on
-// every instruction set of this machine. `digests_dense FILE` compares with the file and fails on any difference;
-// `digests_dense` prints the lines of the file.
+// Golden digests of the dense kernels, version 1 of the stream (R7): orthogonal in every dtype and the
+// product, on every instruction set of this machine. `digests_dense FILE` compares with the file and fails on
+// any difference; `digests_dense` prints the lines of the file.
 #include <cstring>
 #include <string>
 #include <vector>
@@ -50,22 +50,23 @@ dense::Picked picked(const Part& part, uint64_t size, uint64_t stride) {
   return lines;
 }
 
-Bytes orthogonal(const Place& place, Dtype dtype, int threads) {
+Bytes orthogonal(const Kernels& kernels, const Place& place, Dtype dtype, int threads) {
   const dense::Picked columns = picked(place.columns, place.count, 1);
   const dense::Picked rows = picked(place.rows, place.length, columns.index.size());
   Bytes bytes(rows.index.size() * columns.index.size() * itemsize(dtype));
-  dense::orthogonal({place.length, place.count, rows, columns, place.gain}, {{place.key, bytes.data()}},
-                    dtype, threads);
+  dense::orthogonal(kernels.fill, kernels.dense, {place.length, place.count, rows, columns, place.gain},
+                    {{place.key, bytes.data()}}, dtype, threads);
   return bytes;
 }
 
 template <class Value>
-Bytes product(const dense::ProductShape& shape, bool transposed, int threads) {
+Bytes product(const Kernels& kernels, const dense::ProductShape& shape, bool transposed, int threads) {
   std::vector<Value> a(shape.rows * shape.depth), b(shape.depth * shape.columns);
   const Dtype dtype = sizeof(Value) == 8 ? Dtype::kFloat64 : Dtype::kFloat32;
   for (std::vector<Value>* factor : {&a, &b}) {
     const uint64_t size = factor->size();
-    fill::normal({factor->data(), dtype, 1}, fill::Region({size}, {0}, {size}), {size, 1}, {0.0, 1.0});
+    fill::normal(kernels.fill, {factor->data(), dtype, 1}, fill::Region({size}, {0}, {size}), {size, 1},
+                 {0.0, 1.0});
   }
   const auto rows = static_cast<ptrdiff_t>(shape.rows), columns = static_cast<ptrdiff_t>(shape.columns),
              depth = static_cast<ptrdiff_t>(shape.depth);
@@ -73,7 +74,7 @@ Bytes product(const dense::ProductShape& shape, bool transposed, int threads) {
   const Factor left = transposed ? Factor{a.data(), 1, rows} : Factor{a.data(), depth, 1};
   const Factor right = transposed ? Factor{b.data(), depth, 1} : Factor{b.data(), 1, columns};
   std::vector<Value> c(shape.rows * shape.columns);
-  dense::matmul(shape, left, right, c.data(), threads);
+  dense::matmul(kernels.dense, shape, left, right, c.data(), threads);
   Bytes bytes(c.size() * sizeof(Value));
   std::memcpy(bytes.data(), c.data(), bytes.size());
   return bytes;
@@ -92,17 +93,17 @@ const std::vector<Product> kProducts = {
     {"transposed", {31, 70, 257}, true},
 };
 
-Digests digests_of(int threads) {
+Digests digests_of(const Kernels& kernels, int threads) {
   Digests found;
   for (const Place& place : kPlaces) {
     for (const NamedDtype& dtype : kDtypes)
       found[std::string("orthogonal ") + place.name + " " + std::string(dtype.name)] =
-          tests::digest(orthogonal(place, dtype.dtype, threads));
+          tests::digest(orthogonal(kernels, place, dtype.dtype, threads));
   }
   for (const Product& each : kProducts) {
     const std::string name = std::string("matmul ") + each.name;
-    found[name + " float32"] = tests::digest(product<float>(each.shape, each.transposed, threads));
-    found[name + " float64"] = tests::digest(product<double>(each.shape, each.transposed, threads));
+    found[name + " float32"] = tests::digest(product<float>(kernels, each.shape, each.transposed, threads));
+    found[name + " float64"] = tests::digest(product<double>(kernels, each.shape, each.transposed, threads));
   }
   return found;
 }

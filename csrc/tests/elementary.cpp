@@ -12,6 +12,7 @@
 #include "rng/elementary.hpp"
 #include "rng/normal.hpp"
 #include "simd/scalar.hpp"
+#include "threads.hpp"
 
 namespace {
 

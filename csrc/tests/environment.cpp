@@ -1,5 +1,5 @@
-// in_default_environment: what is computed inside is rounded to nearest with subnormals kept, whatever the thread was
-// set to and however it is written, and the thread's mode is as before.
+// in_default_environment: what is computed inside is rounded to nearest with subnormals kept, whatever the
+// thread was set to and however it is written, and the thread's mode is as before.
 #include <cfenv>
 #include <cmath>
 #include <cstdio>

@@ -34,34 +34,33 @@ inline Digests read(const char* path) {
   return lines;
 }
 
-inline int compare(const Digests& golden, const Digests& found, const std::string& isa) {
+inline int compare(const Digests& golden, const Digests& found, const char* isa) {
   int wrong = golden.size() == found.size() ? 0 : 1;
-  if (wrong > 0) std::printf("%s: %zu digests, the file has %zu\n", isa.c_str(), found.size(), golden.size());
+  if (wrong > 0) std::printf("%s: %zu digests, the file has %zu\n", isa, found.size(), golden.size());
   for (const auto& [name, value] : found) {
     const auto line = golden.find(name);
     if (line != golden.end() && line->second == value) continue;
     ++wrong;
-    std::printf("%s: %s is %016" PRIx64 "\n", isa.c_str(), name.c_str(), value);
+    std::printf("%s: %s is %016" PRIx64 "\n", isa, name.c_str(), value);
   }
   return wrong;
 }
 
-// With a file: the exit status, 1 on any difference from made(threads) on any instruction set. Without: prints the
-// lines of the file.
+// With a file: the exit status, 1 on any difference from made(kernels, threads) on any instruction set.
+// Without: prints the lines of the file.
 template <class Made>
 int golden_digests(int count, char** arguments, const Made& made) {
   if (count < 2) {
-    use_isa("scalar");
-    for (const auto& [name, value] : made(1)) std::printf("%s %016" PRIx64 "\n", name.c_str(), value);
+    for (const auto& [name, value] : made(*available_kernels().back(), 1))
+      std::printf("%s %016" PRIx64 "\n", name.c_str(), value);
     return 0;
   }
   const Digests golden = read(arguments[1]);
   int wrong = golden.empty() ? 1 : 0;
-  for (const std::string& isa : available_isas()) {
-    use_isa(isa);
+  for (const Kernels* kernels : available_kernels()) {
     // More threads than tiles here and there; windows.cpp and dense.cpp compare one thread with several.
-    wrong += compare(golden, made(3), isa);
-    std::printf("%s: %zu digests\n", isa.c_str(), golden.size());
+    wrong += compare(golden, made(*kernels, 3), kernels->name);
+    std::printf("%s: %zu digests\n", kernels->name, golden.size());
   }
   if (wrong > 0) std::printf("%d wrong\n", wrong);
   return wrong > 0 ? 1 : 0;

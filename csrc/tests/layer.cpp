@@ -1,12 +1,11 @@
-// A layer against loops that say what it is: the same bits on every instruction set, with one thread or two, with
-// weights from memory and with weights drawn on the way. And the statistics against two passes.
+// A layer against loops that say what it is: the same bits on every instruction set, with one thread or two,
+// with weights from memory and with weights drawn on the way. And the statistics against two passes.
 #include "probe/layer.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <limits>
-#include <string>
 #include <vector>
 
 #include "dispatch.hpp"
@@ -23,16 +22,16 @@ constexpr int kThreads = 3;
 
 int failures = 0;
 
-void expect(bool condition, const char* what, const std::string& isa) {
+void expect(bool condition, const char* what, const pyinit::Kernels& set) {
   if (condition) return;
   ++failures;
-  std::printf("%s: %s\n", isa.c_str(), what);
+  std::printf("%s: %s\n", set.name, what);
 }
 
 Numbers normal(uint64_t rows, uint64_t columns, uint64_t seed, double std) {
   Numbers out(rows * columns);
-  fill::normal({out.data(), Dtype::kFloat32, 1}, fill::Region({rows, columns}, {0, 0}, {rows, columns}),
-               {seed, 0}, {0, std});
+  fill::normal(scalar_kernels()->fill, {out.data(), Dtype::kFloat32, 1},
+               fill::Region({rows, columns}, {0, 0}, {rows, columns}), {seed, 0}, {0, std});
   return out;
 }
 
@@ -99,33 +98,35 @@ void layers(size_t batch, size_t inputs, size_t outputs) {
 
   const auto width = static_cast<ptrdiff_t>(outputs);
   const Drawn drawn{{2, 0}, rng::NormalNumbers{0, 0.5}};
-  for (const std::string& isa : available_isas()) {
-    use_isa(isa);
+  for (const pyinit::Kernels* each : available_kernels()) {
+    const pyinit::Kernels& set = *each;
+    const LayerKernels kernels{set.probe, {set.fill, set.dense}};
     for (const float* memory : {w.data(), static_cast<const float*>(nullptr)}) {
       const Layer layer{batch, {inputs, outputs, memory, width, 1, drawn}, Activation::kRelu, 0, kThreads};
       Numbers got_z(z.size()), got_y(y.size());
-      const ForwardMoments forward_moments = forward(
-          layer, {x.data(), b.data(), got_z.data(), got_y.data(), question(), question(), question()});
-      expect(got_z == z && got_y == y, "forward differs", isa);
+      const ForwardMoments forward_moments =
+          forward(kernels, layer,
+                  {x.data(), b.data(), got_z.data(), got_y.data(), question(), question(), question()});
+      expect(got_z == z && got_y == y, "forward differs", set);
       expect(
           close(*forward_moments.z, z) && close(*forward_moments.y, y) && close(*forward_moments.weight, w),
-          "forward statistics differ", isa);
+          "forward statistics differ", set);
       Numbers got_dz(dz.size()), got_dx(dx.size()), got_dw(dw.size()), got_db(outputs);
       Backward task{x.data(),      z.data(),      dy.data(),  got_dz.data(), got_dx.data(),
                     got_dw.data(), got_db.data(), question(), question()};
-      const BackwardMoments kept = backward(layer, task);
-      expect(got_dz == dz && got_dx == dx && got_dw == dw && got_db == db, "backward differs", isa);
+      const BackwardMoments kept = backward(kernels, layer, task);
+      expect(got_dz == dz && got_dx == dx && got_dw == dw && got_db == db, "backward differs", set);
       task.dw = task.dx = nullptr;
-      const BackwardMoments dropped = backward(layer, task);
-      expect(close(*kept.dz, dz) && close(*kept.dw, dw), "backward statistics differ", isa);
+      const BackwardMoments dropped = backward(kernels, layer, task);
+      expect(close(*kept.dz, dz) && close(*kept.dw, dw), "backward statistics differ", set);
       expect(kept.dw->mean == dropped.dw->mean && kept.dw->m2 == dropped.dw->m2 &&
                  kept.dw->histogram == dropped.dw->histogram,
-             "statistics of a weight gradient that is not kept differ", isa);
+             "statistics of a weight gradient that is not kept differ", set);
     }
   }
 }
 
-void odd_numbers(const std::string& isa) {
+void odd_numbers(const pyinit::Kernels& set) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   Numbers x = normal(70, 45, 5, 1.0);
   x[0] = kInfinity;
@@ -133,11 +134,11 @@ void odd_numbers(const std::string& isa) {
   x[3000] = std::numeric_limits<float>::quiet_NaN();
   Numbers finite;
   std::copy_if(x.begin(), x.end(), std::back_inserter(finite), [](float v) { return std::isfinite(v); });
-  const Moments found = moments({x.data(), 70, 45, 45}, question(), 2);
-  expect(found.nonfinite == 3 && close(found, finite), "numbers that are not finite are not set aside", isa);
+  const Moments found = moments(set.probe, {x.data(), 70, 45, 45}, question(), 2);
+  expect(found.nonfinite == 3 && close(found, finite), "numbers that are not finite are not set aside", set);
   const Numbers none(5, kInfinity);
-  const Moments empty = moments({none.data(), 1, 5, 5}, question(), 1);
-  expect(empty.count == 0 && empty.nonfinite == 5 && empty.m2 == 0, "no finite number at all", isa);
+  const Moments empty = moments(set.probe, {none.data(), 1, 5, 5}, question(), 1);
+  expect(empty.count == 0 && empty.nonfinite == 5 && empty.m2 == 0, "no finite number at all", set);
 }
 
 }  // namespace
@@ -148,10 +149,7 @@ int main() {
   // Large enough for two threads.
   layers(130, 300, 67);
   layers(2, 5, 4200);
-  for (const std::string& isa : available_isas()) {
-    use_isa(isa);
-    odd_numbers(isa);
-  }
+  for (const pyinit::Kernels* set : available_kernels()) odd_numbers(*set);
   if (failures == 0) std::printf("layers hold on every instruction set\n");
   return failures == 0 ? 0 : 1;
 }

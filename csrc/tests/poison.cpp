@@ -4,7 +4,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
-#include <string>
 #include <vector>
 
 #include "dense/matmul.hpp"
@@ -42,14 +41,14 @@ std::vector<uint64_t> counted(uint64_t n, uint64_t step) {
 }
 
 template <class Value>
-int unfinished_orthogonal(Dtype dtype, uint64_t length, uint64_t count) {
+int unfinished_orthogonal(const Kernels& kernels, Dtype dtype, uint64_t length, uint64_t count) {
   std::vector<Value> out(length * count);
   const dense::OrthogonalTask task{length,
                                    count,
                                    {counted(length, 1), counted(length, count)},
                                    {counted(count, 1), counted(count, 1)},
                                    1.0};
-  dense::orthogonal(task, {{{count, length}, out.data()}}, dtype, 1);
+  dense::orthogonal(kernels.fill, kernels.dense, task, {{{count, length}, out.data()}}, dtype, 1);
   int wrong = 0;
   for (const Value x : out) wrong += !(std::fabs(x) <= static_cast<Value>(1.0001));
   if (wrong > 0)
@@ -58,10 +57,10 @@ int unfinished_orthogonal(Dtype dtype, uint64_t length, uint64_t count) {
 }
 
 template <class Value>
-int unfinished_product(size_t rows, size_t columns, size_t depth) {
+int unfinished_product(const Kernels& kernels, size_t rows, size_t columns, size_t depth) {
   const std::vector<Value> a(rows * depth, Value{1}), b(depth * columns, Value{1});
   std::vector<Value> c(rows * columns);
-  dense::matmul<Value>({rows, columns, depth}, {a.data(), static_cast<ptrdiff_t>(depth), 1},
+  dense::matmul<Value>(kernels.dense, {rows, columns, depth}, {a.data(), static_cast<ptrdiff_t>(depth), 1},
                        {b.data(), 1, static_cast<ptrdiff_t>(columns)}, c.data(), 1);
   int wrong = 0;
   for (const Value x : c) wrong += x != static_cast<Value>(depth);
@@ -73,17 +72,16 @@ int unfinished_product(size_t rows, size_t columns, size_t depth) {
 
 int main() {
   int wrong = 0;
-  for (const std::string& isa : available_isas()) {
-    use_isa(isa);
+  for (const Kernels* set : available_kernels()) {
     for (uint64_t count = 1; count <= 110; ++count) {
-      wrong += unfinished_orthogonal<float>(Dtype::kFloat32, count + count % 3, count);
-      wrong += unfinished_orthogonal<double>(Dtype::kFloat64, count + count % 5, count);
+      wrong += unfinished_orthogonal<float>(*set, Dtype::kFloat32, count + count % 3, count);
+      wrong += unfinished_orthogonal<double>(*set, Dtype::kFloat64, count + count % 5, count);
     }
     for (size_t n = 1; n <= 40; ++n) {
-      wrong += unfinished_product<float>(n, 41 - n, 2 * n);
-      wrong += unfinished_product<double>(41 - n, n, n);
+      wrong += unfinished_product<float>(*set, n, 41 - n, 2 * n);
+      wrong += unfinished_product<double>(*set, 41 - n, n, n);
     }
-    std::printf("%s: %d wrong\n", isa.c_str(), wrong);
+    std::printf("%s: %d wrong\n", set->name, wrong);
   }
   return wrong > 0 ? 1 : 0;
 }

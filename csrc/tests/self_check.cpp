@@ -1,27 +1,26 @@
-// The self-check: every instruction set passes it, and kernels whose compiler contracts products and sums do not.
+// The self-check: every instruction set passes it, and kernels whose compiler contracts products and sums do
+// not.
 #include "fill/self_check.hpp"
 
 #include <cinttypes>
 #include <cstdio>
 #include <stdexcept>
-#include <string>
 
 #include "dispatch.hpp"
 
-namespace pyinit::fill {
+namespace pyinit {
 // Of contracted.cpp.
-const Kernels* contracted_kernels();
-}  // namespace pyinit::fill
+const fill::Kernels& contracted_kernels();
+}  // namespace pyinit
 
 int main() {
   using namespace pyinit;
   int failures = 0;
-  for (const std::string& isa : available_isas()) {
-    use_isa(isa);
-    const uint64_t found = fill::self_check(active_kernels());
+  for (const Kernels* kernels : available_kernels()) {
+    const uint64_t found = fill::self_check(kernels->fill);
     if (found == fill::kSelfCheck) continue;
     ++failures;
-    std::printf("%s makes %016" PRIX64 "\n", isa.c_str(), found);
+    std::printf("%s makes %016" PRIX64 "\n", kernels->name, found);
   }
   try {
     check_arithmetic();
@@ -30,7 +29,7 @@ int main() {
     std::printf("%s\n", error.what());
   }
   // Scalar alone: the CPU has no such instruction.
-  if (available_isas().size() > 1 && fill::self_check(*fill::contracted_kernels()) == fill::kSelfCheck) {
+  if (available_kernels().size() > 1 && fill::self_check(contracted_kernels()) == fill::kSelfCheck) {
     ++failures;
     std::printf("contracted kernels pass\n");
   }

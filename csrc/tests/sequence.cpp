@@ -4,7 +4,6 @@
 
 #include <cmath>
 #include <cstdio>
-#include <string>
 #include <vector>
 
 #include "dispatch.hpp"
@@ -29,32 +28,32 @@ uint64_t pair(rng::Key key, uint64_t block, uint64_t n) {
 
 int failures = 0;
 
-void expect(bool condition, const char* what, const std::string& isa) {
+void expect(bool condition, const char* what, const Kernels& set) {
   if (condition) return;
   ++failures;
-  std::printf("%s: %s\n", isa.c_str(), what);
+  std::printf("%s: %s\n", set.name, what);
 }
 
-void in_order(const std::string& isa, rng::Key key, uint64_t block) {
+void in_order(const Kernels& set, rng::Key key, uint64_t block) {
   fill::Sequence narrow, wide, doubles, mixed;
   bool good = true;
   for (uint32_t start = 0; start < 4; ++start) {
-    narrow.seek(key, block, start);
+    narrow.seek(set.fill, key, block, start);
     for (uint64_t n = start; n < kCount; ++n) {
       good = good && narrow.block() == block + n / 4 && narrow.word() == n % 4;
       good = good && narrow.next32() == word(key, block, n);
     }
-    wide.seek(key, block, start);
-    doubles.seek(key, block, start);
+    wide.seek(set.fill, key, block, start);
+    doubles.seek(set.fill, key, block, start);
     for (uint64_t n = start + start % 2; n < kCount; n += 2) {
       const uint64_t x = pair(key, block, n);
       good = good && wide.next64() == x;
       good = good && doubles.next_double() == std::ldexp(static_cast<double>(x % (uint64_t{1} << 53)), -53);
     }
   }
-  expect(good, "draws of one width are not the stream's", isa);
+  expect(good, "draws of one width are not the stream's", set);
 
-  mixed.seek(key, block, 0);
+  mixed.seek(set.fill, key, block, 0);
   uint64_t n = 0;
   for (uint64_t step = 0; n < kCount; ++step) {
     if (step * step % 7 < 3) {
@@ -67,18 +66,18 @@ void in_order(const std::string& isa, rng::Key key, uint64_t block) {
     }
     good = good && mixed.block() == block + n / 4 && mixed.word() == n % 4;
   }
-  expect(good, "draws of mixed widths are not the stream's", isa);
+  expect(good, "draws of mixed widths are not the stream's", set);
 }
 
-void consecutive(const std::string& isa, rng::Key key) {
+void consecutive(const Kernels& set, rng::Key key) {
   std::vector<uint32_t> words(kCount);
   std::vector<float> floats(kCount);
   std::vector<double> values(kCount);
   for (const uint64_t first : {uint64_t{0}, uint64_t{1}, uint64_t{7}, (uint64_t{1} << 62) + 3}) {
     bool good = true;
-    fill::words(key, first, kCount, words.data());
-    fill::uniform(key, first, kCount, -1.0F, 1.0F, floats.data());
-    fill::uniform(key, first, kCount, -1.0, 1.0, values.data());
+    fill::words(set.fill, key, first, kCount, words.data());
+    fill::uniform(set.fill, key, first, kCount, -1.0F, 1.0F, floats.data());
+    fill::uniform(set.fill, key, first, kCount, -1.0, 1.0, values.data());
     for (uint64_t i = 0; i < kCount; ++i) {
       const uint64_t w = word(key, (first + i) / 4, (first + i) % 4);
       const uint64_t x = pair(key, (first + i) / 2, (first + i) % 2 * 2);
@@ -87,21 +86,20 @@ void consecutive(const std::string& isa, rng::Key key) {
       good = good && floats[i] == std::ldexp(static_cast<float>(w % (1U << 24)), -23) - 1.0F;
       good = good && values[i] == std::ldexp(static_cast<double>(x % (uint64_t{1} << 53)), -52) - 1.0;
     }
-    expect(good, "consecutive draws are not the stream's", isa);
+    expect(good, "consecutive draws are not the stream's", set);
   }
   uint32_t four[4];
-  fill::block(key, ~uint64_t{0}, four);
-  expect(four[3] == word(key, ~uint64_t{0}, 3), "a block is not the stream's", isa);
+  fill::block(set.fill, key, ~uint64_t{0}, four);
+  expect(four[3] == word(key, ~uint64_t{0}, 3), "a block is not the stream's", set);
 }
 
 }  // namespace
 
 int main() {
-  for (const std::string& isa : available_isas()) {
-    use_isa(isa);
+  for (const Kernels* set : available_kernels()) {
     for (const rng::Key key : kKeys) {
-      for (const uint64_t block : kBlocks) in_order(isa, key, block);
-      consecutive(isa, key);
+      for (const uint64_t block : kBlocks) in_order(*set, key, block);
+      consecutive(*set, key);
     }
   }
   std::printf("%d failures\n", failures);

@@ -1,6 +1,6 @@
 // Every operation of every instruction set against Scalar, and of the smallest one, bit by bit.
 #include <cstdio>
-#include <string>
+#include <string_view>
 
 #include "dispatch.hpp"
 #include "simd_comparison.hpp"
@@ -12,7 +12,7 @@ using namespace pyinit::tests;
 
 constexpr int kRounds = 4000;
 
-Operations operations_of(const std::string& isa) {
+Operations operations_of(std::string_view isa) {
   if (isa == "avx512") return avx512_operations();
   if (isa == "avx2") return avx2_operations();
   if (isa == "neon") return neon_operations();
@@ -49,8 +49,8 @@ int differences(const char* name, const Operations& found, const Operations& sca
 int main() {
   const Operations scalar = scalar_operations();
   int failures = differences("one lane", one_lane_operations(), scalar, scalar.drawing_count);
-  for (const std::string& isa : pyinit::available_isas())
-    failures += differences(isa.c_str(), operations_of(isa), scalar, count_of(scalar));
+  for (const pyinit::Kernels* set : pyinit::available_kernels())
+    failures += differences(set->name, operations_of(set->name), scalar, count_of(scalar));
   std::printf("%d failures\n", failures);
   return failures > 0 ? 1 : 0;
 }

@@ -1,5 +1,5 @@
-// What runs without Python's GIL asks for no variable of the environment: another thread's setenv may be moving them.
-// This program's getenv stands in for the library's, and counts.
+// What runs without Python's GIL asks for no variable of the environment: another thread's setenv may be
+// moving them. This program's getenv stands in for the library's, and counts.
 #include <cstdio>
 #include <cstring>
 #include <string>
@@ -10,8 +10,8 @@
 #include "dispatch.hpp"
 #include "fill/consecutive.hpp"
 #include "fill/fill.hpp"
-#include "parallel.hpp"
 #include "probe/layer.hpp"
+#include "threads.hpp"
 
 namespace {
 
@@ -46,52 +46,53 @@ std::vector<uint64_t> counted(uint64_t n, uint64_t step) {
 }
 
 // Every driver, with several threads.
-void drive() {
+void drive(const Kernels& set) {
   constexpr uint64_t kRows = 400, kColumns = 300;
   constexpr int kThreads = 3;
   std::vector<float> out(kRows * kColumns), other(kRows * kColumns), weight(kColumns * kColumns),
       gradient(kColumns * kColumns), sums(kColumns);
   const fill::Region region({kRows, kColumns}, {0, 0}, {kRows, kColumns});
   const fill::Target target{out.data(), Dtype::kFloat32, kThreads};
-  fill::normal(target, region, {1, 0}, {0, 1});
-  fill::uniform(target, region, {1, 0}, {0, 1, 0, 1});
-  fill::sparse(target, region, {1, 0}, {0, 1}, {{2, 0}, kRows, 5}, {0, 0, kRows, kColumns});
-  fill::bernoulli_sparse(target, region, {1, 0}, {0, 1}, {{2, 0}, 1U << 31});
-  fill::constant(out.data(), out.size() * 4, &weight[0], 4, kThreads);
-  fill::stream_constant(out.data(), out.size() * 4, kThreads);
-  fill::normal({}, 0, 64, 0.0F, 1.0F, out.data());
-  fill::words({}, 0, 64, reinterpret_cast<uint32_t*>(out.data()));
-  fill::normal(target, region, {1, 0}, {0, 1});
-  dense::matmul<float>({kRows, kColumns, kColumns}, {out.data(), kColumns, 1}, {weight.data(), 1, kColumns},
-                       other.data(), kThreads);
+  fill::normal(set.fill, target, region, {1, 0}, {0, 1});
+  fill::uniform(set.fill, target, region, {1, 0}, {0, 1, 0, 1});
+  fill::sparse(set.fill, target, region, {1, 0}, {0, 1}, {{2, 0}, kRows, 5}, {0, 0, kRows, kColumns});
+  fill::bernoulli_sparse(set.fill, target, region, {1, 0}, {0, 1}, {{2, 0}, 1U << 31});
+  fill::constant(set.fill, out.data(), out.size() * 4, &weight[0], 4, kThreads);
+  fill::stream_constant(set.fill, out.data(), out.size() * 4, kThreads);
+  fill::normal(set.fill, {}, 0, 64, 0.0F, 1.0F, out.data());
+  fill::words(set.fill, {}, 0, 64, reinterpret_cast<uint32_t*>(out.data()));
+  fill::normal(set.fill, target, region, {1, 0}, {0, 1});
+  dense::matmul<float>(set.dense, {kRows, kColumns, kColumns}, {out.data(), kColumns, 1},
+                       {weight.data(), 1, kColumns}, other.data(), kThreads);
   for (const uint64_t count : {uint64_t{40}, uint64_t{200}}) {
     const dense::OrthogonalTask task{
         300, count, {counted(300, 1), counted(300, count)}, {counted(count, 1), counted(count, 1)}, 1.0};
-    dense::orthogonal(task, {{{1, 0}, other.data()}}, Dtype::kFloat32, kThreads);
+    dense::orthogonal(set.fill, set.dense, task, {{{1, 0}, other.data()}}, Dtype::kFloat32, kThreads);
   }
   using namespace probe;
+  const LayerKernels kernels{set.probe, {set.fill, set.dense}};
   const Question question{{}, -1e30F, 1e30F};
-  moments({out.data(), kRows, kColumns, kColumns}, question, kThreads);
+  moments(set.probe, {out.data(), kRows, kColumns, kColumns}, question, kThreads);
   const Layer layer{kRows,
                     {kColumns, kColumns, nullptr, 0, 0, {{1, 0}, rng::NormalNumbers{0, 1}}},
                     Activation::kTanh,
                     0,
                     kThreads};
   std::vector<float> z(kRows * kColumns);
-  forward(layer, {out.data(), sums.data(), z.data(), other.data(), question, question, question});
-  backward(layer, {out.data(), z.data(), other.data(), z.data(), other.data(), gradient.data(), sums.data(),
-                   question, question});
+  forward(kernels, layer, {out.data(), sums.data(), z.data(), other.data(), question, question, question});
+  backward(kernels, layer,
+           {out.data(), z.data(), other.data(), z.data(), other.data(), gradient.data(), sums.data(),
+            question, question});
 }
 
 }  // namespace
 
 int main() {
-  expect(active_isa() == active_isa() && asked == 1, "PYINIT_ISA is not read once");
-  for (const std::string& isa : available_isas()) {
-    use_isa(isa);
+  expect(&active_kernels() == &active_kernels() && asked == 1, "PYINIT_ISA is not read once");
+  for (const Kernels* set : available_kernels()) {
     asked = 0;
-    drive();
-    expect(asked == 0, isa + ": a driver asks for a variable");
+    drive(*set);
+    expect(asked == 0, std::string(set->name) + ": a driver asks for a variable");
   }
   asked = 0;
   check_arithmetic();

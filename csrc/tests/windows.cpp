@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
-#include <string>
 #include <vector>
 
 #include "dispatch.hpp"
@@ -17,15 +16,15 @@ using Axes = std::vector<uint64_t>;
 constexpr unsigned char kGuard = 0xA5;
 constexpr rng::Key kKey{7, 3};
 
-std::vector<unsigned char> drawn(const Axes& global_shape, const Axes& start, const Axes& shape, Dtype dtype,
-                                 int threads, size_t shift, bool& intact) {
+std::vector<unsigned char> drawn(const Kernels& set, const Axes& global_shape, const Axes& start,
+                                 const Axes& shape, Dtype dtype, int threads, size_t shift, bool& intact) {
   const fill::Region region(global_shape, start, shape);
   const size_t bytes = region.size() * itemsize(dtype);
   std::vector<unsigned char> memory(bytes + 256 + shift, kGuard);
   // The first line border past 64 guard bytes, then `shift` on.
   unsigned char* begin = memory.data() + 64;
   begin += (64 - reinterpret_cast<uintptr_t>(begin) % 64) % 64 + shift;
-  fill::normal({begin, dtype, threads}, region, kKey, {0.5, 2.0});
+  fill::normal(set.fill, {begin, dtype, threads}, region, kKey, {0.5, 2.0});
   for (unsigned char* p = memory.data(); p < memory.data() + memory.size(); ++p) {
     if ((p < begin || p >= begin + bytes) && *p != kGuard) intact = false;
   }
@@ -34,25 +33,25 @@ std::vector<unsigned char> drawn(const Axes& global_shape, const Axes& start, co
 
 int failures = 0;
 
-void expect(bool condition, const char* what, const std::string& isa) {
+void expect(bool condition, const char* what, const Kernels& set) {
   if (condition) return;
   ++failures;
-  std::printf("%s: %s\n", isa.c_str(), what);
+  std::printf("%s: %s\n", set.name, what);
 }
 
-void rectangles(const std::string& isa) {
+void rectangles(const Kernels& set) {
   const Axes whole_shape{9, 11, 37};
   for (const NamedDtype& dtype : kDtypes) {
     const size_t item = itemsize(dtype.dtype);
     bool intact = true;
-    const auto whole = drawn(whole_shape, {0, 0, 0}, whole_shape, dtype.dtype, 1, 0, intact);
+    const auto whole = drawn(set, whole_shape, {0, 0, 0}, whole_shape, dtype.dtype, 1, 0, intact);
     for (uint64_t row = 0; row < 9; row += 4) {
       for (uint64_t column = 0; column < 37; column += 5) {
         for (const uint64_t width : {uint64_t{0}, uint64_t{1}, uint64_t{3}, uint64_t{16}, 37 - column}) {
           if (column + width > 37) continue;
           const Axes shape{9 - row, 5, width};
           const auto part =
-              drawn(whole_shape, {row, 2, column}, shape, dtype.dtype, 2, item * (column % 7), intact);
+              drawn(set, whole_shape, {row, 2, column}, shape, dtype.dtype, 2, item * (column % 7), intact);
           std::vector<unsigned char> slice;
           for (uint64_t i = row; i < 9; ++i) {
             for (uint64_t j = 2; j < 7; ++j) {
@@ -60,16 +59,16 @@ void rectangles(const std::string& isa) {
               slice.insert(slice.end(), from, from + width * item);
             }
           }
-          expect(part == slice, "a window differs from the slice", isa);
+          expect(part == slice, "a window differs from the slice", set);
         }
       }
     }
-    expect(intact, "bytes outside a window were touched", isa);
+    expect(intact, "bytes outside a window were touched", set);
   }
 }
 
 // Large enough for several tiles and threads, at many alignments.
-void tiles(const std::string& isa) {
+void tiles(const Kernels& set) {
   const uint64_t size = (uint64_t{1} << 20) / 4 + 13;
   for (const NamedDtype& dtype : kDtypes) {
     const size_t item = itemsize(dtype.dtype);
@@ -78,37 +77,37 @@ void tiles(const std::string& isa) {
     std::vector<unsigned char> pieces;
     for (uint64_t begin = 0; begin < count; begin += count / 5 + 3) {
       const uint64_t length = std::min(count - begin, count / 5 + 3);
-      const auto piece = drawn({count}, {begin}, {length}, dtype.dtype, 1, 0, intact);
+      const auto piece = drawn(set, {count}, {begin}, {length}, dtype.dtype, 1, 0, intact);
       pieces.insert(pieces.end(), piece.begin(), piece.end());
     }
     for (size_t shift = 0; shift < 64; shift += 24 / item * item) {
-      expect(drawn({count}, {0}, {count}, dtype.dtype, 3, shift, intact) == pieces, "a tiled fill differs",
-             isa);
+      expect(drawn(set, {count}, {0}, {count}, dtype.dtype, 3, shift, intact) == pieces,
+             "a tiled fill differs", set);
     }
-    expect(intact, "bytes outside a tiled fill were touched", isa);
+    expect(intact, "bytes outside a tiled fill were touched", set);
   }
 }
 
 // Past the cache, from and to the middle of a line.
-void streamed_constant(const std::string& isa) {
+void streamed_constant(const Kernels& set) {
   const size_t count = (size_t{9} << 20) / 4;
   std::vector<float> memory(count + 64, -1.0F);
   const float value = 1.25F;
-  fill::constant(memory.data() + 21, count * sizeof(float), &value, sizeof(value), 3);
+  fill::constant(set.fill, memory.data() + 21, count * sizeof(float), &value, sizeof(value), 3);
   bool good = true;
   for (size_t i = 0; i < memory.size(); ++i) {
     good = good && memory[i] == (i >= 21 && i < 21 + count ? value : -1.0F);
   }
-  expect(good, "a streamed constant is wrong", isa);
+  expect(good, "a streamed constant is wrong", set);
 }
 
-void constants(const std::string& isa) {
+void constants(const Kernels& set) {
   for (size_t bytes = 0; bytes < 300; bytes += 4) {
     for (size_t shift = 0; shift < 64; shift += 4) {
       alignas(64) unsigned char memory[512];
       std::memset(memory, kGuard, sizeof(memory));
       const float value = 1.25F;
-      fill::constant(memory + 64 + shift, bytes, &value, sizeof(value), 1);
+      fill::constant(set.fill, memory + 64 + shift, bytes, &value, sizeof(value), 1);
       bool good = true;
       for (size_t i = 0; i < sizeof(memory); i += 4) {
         float seen;
@@ -116,7 +115,7 @@ void constants(const std::string& isa) {
         const bool inside = i >= 64 + shift && i < 64 + shift + bytes;
         good = good && (inside ? seen == value : memory[i] == kGuard);
       }
-      expect(good, "a constant fill is wrong", isa);
+      expect(good, "a constant fill is wrong", set);
     }
   }
 }
@@ -124,12 +123,11 @@ void constants(const std::string& isa) {
 }  // namespace
 
 int main() {
-  for (const std::string& isa : available_isas()) {
-    use_isa(isa);
-    rectangles(isa);
-    tiles(isa);
-    streamed_constant(isa);
-    constants(isa);
+  for (const Kernels* set : available_kernels()) {
+    rectangles(*set);
+    tiles(*set);
+    streamed_constant(*set);
+    constants(*set);
   }
   std::printf("%d failures\n", failures);
   return failures > 0 ? 1 : 0;

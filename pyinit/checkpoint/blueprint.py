@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,8 @@ from ..recipes.recipe import Recipe
 from ..recipes.rules import CONVENTIONS, Rule, fitted, is_one_recipe, rules_of
 from ..stream.key import Key, as_key
 from ..stream.plan import Plan
-from ..stream.safetensors import TensorInfo
+from .contents import Content, Copied, Drawn, Filled
+from .rectangles import Rearranged
 from .spec import Spec, TensorSpec
 from .spec_json import spec_from_shapes
 
@@ -35,15 +35,11 @@ class Draft:
     key : Key
         ``key(seed).fold_in(name)``.
     recipe : Recipe or None
-        What it should be; None for bytes that are copied.
-    plan : Plan or None
-        The recipe's numbers; None for integers.
+        What it should be; None where no recipe says so, as for bytes that are copied.
+    content : Content
+        What makes its bytes.
     fans : tuple of int or float, or None
         (fan_in, fan_out) of a kernel, whether or not the recipe counts them.
-    zero_rows : tuple of int
-        Rows that are zero all the same.
-    copied_from : (Path, TensorInfo), optional
-        The bytes to copy.
     """
 
     name: str
@@ -51,11 +47,19 @@ class Draft:
     dtype: str
     key: Key
     recipe: Recipe | None
-    plan: Plan | None
+    content: Content
     fans: tuple[float, float] | None
-    zero_rows: tuple[int, ...]
-    copied_from: tuple[Path, TensorInfo] | None
     nbytes: int
+
+    @property
+    def plan(self) -> Plan | None:
+        """The numbers of what is drawn, also as a part of another tensor; None for other contents."""
+        return self.content.plan if isinstance(self.content, Drawn | Rearranged) else None
+
+    @property
+    def zero_rows(self) -> tuple[int, ...]:
+        """Rows that are zero all the same."""
+        return self.content.zero_rows if isinstance(self.content, Drawn) else ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the entry of the receipt."""
@@ -63,7 +67,7 @@ class Draft:
             "shape": list(self.shape),
             "dtype": self.dtype,
             "bytes": self.nbytes,
-            "recipe": "copied" if self.recipe is None else self.recipe.to_dict(),
+            "recipe": self.content.kind if self.recipe is None else self.recipe.to_dict(),
         }
         if self.zero_rows:
             content["zero_rows"] = list(self.zero_rows)
@@ -73,6 +77,8 @@ class Draft:
             content["gain"], content["std"] = self.plan.gain, self.plan.std
             content["bounds"] = None if self.plan.bounds is None else list(self.plan.bounds)
         content["key"] = [self.key.seed, self.key.offset]
+        if isinstance(self.content, Rearranged):
+            content.update(self.content.to_dict())
         return content
 
 
@@ -167,7 +173,9 @@ def draw_up(
 
 def _draft(tensor: TensorSpec, rule: Rule | None, root: Key) -> Draft:
     recipe: Recipe | None
+    content: Content
     plan = None
+    key = root.fold_in(tensor.name)
     if not tensor.is_float:
         # random numbers have no integer form: constants are written, everything else is copied
         recipe = rule.recipe if rule is not None and isinstance(rule.recipe, Constant) else None
@@ -177,33 +185,25 @@ def _draft(tensor: TensorSpec, rule: Rule | None, root: Key) -> Draft:
                 f'add a rule such as {{"match": "{tensor.name}", "recipe": "zeros"}} before the others'
             )
         if recipe is not None:
-            _check_integer(tensor, recipe)
-        zero_rows: tuple[int, ...] = ()
+            content = Filled(_integer(tensor, recipe), tensor.dtype)
+        else:
+            assert tensor.copied_from is not None
+            content = Copied(*tensor.copied_from, tensor.name)
     elif rule is None:
         raise RecipeError(
             f"no rule matches tensor '{tensor.name}' of shape {tensor.shape}; add one, "
             'or end the rules with the pattern "*"'
         )
     else:
-        zero_rows = rule.zero_rows
         try:
             recipe = _fitted(rule.recipe, tensor)
             plan = recipe.plan(tensor.shape, tensor.dtype)
             rule.check_rows(tensor.shape)
         except PyinitError as error:
             raise type(error)(f"tensor '{tensor.name}': {error}") from None
-    return Draft(
-        tensor.name,
-        tensor.shape,
-        tensor.dtype,
-        root.fold_in(tensor.name),
-        recipe,
-        plan,
-        _fans(tensor, plan),
-        zero_rows,
-        tensor.copied_from if recipe is None else None,
-        tensor.nbytes,
-    )
+        content = Drawn(plan, key, rule.zero_rows)
+    fans = _fans(tensor, plan)
+    return Draft(tensor.name, tensor.shape, tensor.dtype, key, recipe, content, fans, tensor.nbytes)
 
 
 def _fitted(recipe: Recipe, tensor: TensorSpec) -> Recipe:
@@ -212,8 +212,8 @@ def _fitted(recipe: Recipe, tensor: TensorSpec) -> Recipe:
     return fitted(recipe, tensor.axes, tensor.shape, is_convolution=tensor.is_convolution)
 
 
-def _check_integer(tensor: TensorSpec, recipe: Constant) -> None:
-    """Refuse a constant that the dtype does not hold exactly."""
+def _integer(tensor: TensorSpec, recipe: Constant) -> int:
+    """Return the value of a constant; one that the dtype does not hold exactly is refused."""
     # NumPy knows no 8-bit floats: for them and for what has no range, zero is enough
     low, high = 0, int(tensor.dtype == "bool")
     if tensor.dtype.startswith(("int", "uint")):
@@ -223,6 +223,7 @@ def _check_integer(tensor: TensorSpec, recipe: Constant) -> None:
         raise RecipeError(
             f"tensor '{tensor.name}' is {tensor.dtype}, which cannot hold {recipe.value}; use zeros or ones"
         )
+    return int(recipe.value)
 
 
 def _fans(tensor: TensorSpec, plan: Plan | None) -> tuple[float, float] | None:
@@ -240,23 +241,27 @@ def _fans(tensor: TensorSpec, plan: Plan | None) -> tuple[float, float] | None:
         raise type(error)(f"tensor '{tensor.name}': {error}") from None
 
 
+def _aside(draft: Draft) -> str:
+    if draft.plan is not None and isinstance(draft.content, Rearranged):
+        return " (part of another)"
+    return " (zero rows)" if draft.zero_rows else ""
+
+
 def _row(draft: Draft) -> tuple[str, ...]:
     fan_in, fan_out = draft.fans or ("-", "-")
     std, bounds = "-", "-"
     if draft.plan is not None:
         std = "-" if draft.plan.std is None else f"{draft.plan.std:.6g}"
         bounds = "-" if draft.plan.bounds is None else "[{:.4g}, {:.4g}]".format(*draft.plan.bounds)
-    if draft.recipe is None:
-        distribution = "copied"
-    elif draft.plan is None:
-        distribution = "constant"
-    else:
+    kinds = {"filled": "constant"}
+    distribution = kinds.get(draft.content.kind, draft.content.kind)
+    if draft.plan is not None:
         distribution = draft.plan.distribution
     return (
         draft.name,
         "x".join(map(str, draft.shape)) or "scalar",
         draft.dtype,
-        distribution + (" (zero rows)" if draft.zero_rows else ""),
+        distribution + _aside(draft),
         str(fan_in),
         str(fan_out),
         std,

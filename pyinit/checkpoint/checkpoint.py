@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..errors import SpecError
 from ..stream.arguments import check_threads
 from ..stream.key import Key
 from .blueprint import Blueprint, draw_up
+from .completion import is_complete
 from .families.lookup import find_spec
+from .parts import WHOLE, Part
+from .plan import CheckpointPlan, plan_blueprint
 from .receipt import Receipt
-from .shards import contradicting, cut, index_content, index_name
+from .share import Share, is_finished
 from .spec import Spec
-from .staging import Staging
-from .writer import Progress, write_shards
+from .writer import ExtentResult, Progress, write_extents
 
-__all__ = ["write_blueprint", "write_checkpoint"]
-
-_SUFFIX = ".safetensors"
+__all__ = ["finish_checkpoint", "write_blueprint", "write_checkpoint", "write_plan"]
 
 
 def write_checkpoint(
@@ -84,7 +81,11 @@ def write_checkpoint(
         If a file exists and `overwrite` is false.
     OSError
         With errno ENOSPC if the disk is full. Whatever happens, a file has its final name only when
-        it is complete, and temporary files are removed.
+        it is complete. After an OSError or an interrupt, what is finished stays under hidden names, and so
+        it does after a kill or a power cut: the same call continues there, and a call for another model
+        removes it.
+    BlockingIOError
+        If a living process writes the same files.
 
     Examples
     --------
@@ -120,37 +121,88 @@ def write_blueprint(
     progress: Progress | None = None,
 ) -> Receipt:
     """Write what a blueprint decided; the arguments are those of `write_checkpoint`."""
-    threads = check_threads(threads)
-    path = Path(path)
-    is_file = path.name.endswith(_SUFFIX)
-    if is_file and path.is_dir():
-        raise SpecError(f"{path} is a directory; name a file ending in {_SUFFIX}, or a directory without it")
-    if not is_file and path.is_file():
-        raise SpecError(f"{path} is a file; name a directory, or a file ending in {_SUFFIX}")
-    directory, stem = (path.parent, path.name.removesuffix(_SUFFIX)) if is_file else (path, "model")
-    shards = cut(blueprint.drafts, stem, shard_size)
-    config = None if is_file else blueprint.spec.config
-    # in the order of appearance: where the model, or the index, is there, everything is
-    names = [] if is_file else ["init.json"]
-    names += ["config.json"] if config is not None else []
-    names += [shard.name for shard in shards]
-    names += [index_name(stem)] if len(shards) > 1 else []
-    if not is_file:
-        # what the receipt cannot hold is refused now, not after the work
-        Receipt(
-            blueprint, tuple(shards), dict.fromkeys((draft.name for draft in blueprint.drafts), 0)
-        ).to_json()
-    with Staging(
-        directory, names, overwrite=overwrite, obsolete=contradicting(directory, stem, names)
-    ) as staging:
-        paths = [staging.create(shard.name, shard.nbytes) for shard in shards]
-        sums = write_shards(shards, paths, threads=threads, digest=digest, progress=progress)
-        receipt = Receipt(blueprint, tuple(shards), sums)
-        if not is_file:
-            staging.write("init.json", receipt.to_json().encode())
-        if config is not None:
-            staging.write("config.json", (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode())
-        if len(shards) > 1:
-            staging.write(index_name(stem), index_content(shards))
-        staging.publish()
+    check_threads(threads)
+    plan = plan_blueprint(blueprint, path, shard_size=shard_size, digest=digest)
+    receipt = write_plan(plan, threads=threads, overwrite=overwrite, progress=progress)
+    assert receipt is not None, "one process writes all files"
+    return receipt
+
+
+def write_plan(
+    plan: CheckpointPlan,
+    part: Part = WHOLE,
+    *,
+    threads: int | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Receipt | None:
+    """Write the files of a part of a plan, and whatever is still missing for the whole after it.
+
+    Returns
+    -------
+    Receipt or None
+        None if other parts are still missing, or have completed the checkpoint already (`is_complete`).
+    """
+    check_threads(threads)
+    share = Share(plan, part, overwrite=overwrite)
+    if part.count > 1 and (not share.shards or is_finished(plan)):
+        return None
+    try:
+        return _written(share, threads, progress)
+    except FileExistsError:
+        # the last of the others may have completed it since, with files that this part had written before
+        if part.count > 1 and is_complete(plan):
+            return None
+        raise
+
+
+def _written(share: Share, threads: int | None, progress: Progress | None) -> Receipt | None:
+    with share:
+        total = share.nbytes
+        before = total - sum(extent.nbytes for extent in share.missing)
+
+        def report(written: int) -> None:
+            if progress is not None:
+                progress(before + written, total)
+
+        report(0)
+        plan, digest = share.plan, share.plan.digest
+        extents, target = share.missing, share.target
+        write_extents(plan, extents, target, share.finished, threads=threads, digest=digest, progress=report)
+        receipt = share.publish()
+        report(total - before)
+    return receipt
+
+
+def finish_checkpoint(
+    plan: CheckpointPlan, results: Iterable[ExtentResult] = (), *, overwrite: bool = False
+) -> Receipt:
+    """Give the files of a plan their final names, when all their extents are made.
+
+    Parameters
+    ----------
+    plan : CheckpointPlan
+        The plan.
+    results : iterable of ExtentResult
+        What `pyinit.run_extent` returned, of all extents that no log beside the files names.
+    overwrite : bool
+        Replace existing files.
+
+    Returns
+    -------
+    Receipt
+        Every number that decided a byte.
+
+    Raises
+    ------
+    FileNotFoundError
+        If an extent or a part is missing; the message names its files.
+    BlockingIOError
+        If a process still writes one of them.
+    FileExistsError
+        If a file exists and `overwrite` is false.
+    """
+    with Share(plan, overwrite=overwrite, results=results) as share:
+        receipt = share.publish()
+    assert receipt is not None, "nothing is missing"
     return receipt

@@ -29,11 +29,14 @@ class Receipt:
         The files.
     crc32 : mapping of str to int
         Checksum of each tensor's bytes, where it was asked for.
+    plan : str
+        The fingerprint of the plan.
     """
 
     blueprint: Blueprint
     shards: tuple[Shard, ...]
     crc32: Mapping[str, int]
+    plan: str
 
     @property
     def nbytes(self) -> int:
@@ -46,6 +49,7 @@ class Receipt:
         return {
             "pyinit": version(),
             "stream_version": STREAM_VERSION,
+            "plan": self.plan,
             "key": [key.seed, key.offset],
             "spec": spec.source,
             "parameters": spec.parameters,

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import accumulate
 
 from ..errors import SpecError
 from ..stream.safetensors import TensorInfo, build_header, storage_order
@@ -30,12 +30,33 @@ class Shard:
         return len(self.header) + sum(draft.nbytes for draft in self.drafts)
 
 
-def cut(drafts: Sequence[Draft], stem: str, shard_size: int | None = None) -> list[Shard]:
-    """Put drafts, in order, into files of at most `shard_size` bytes of tensors.
+def cut(
+    drafts: Sequence[Draft],
+    stem: str,
+    shard_size: int | None = None,
+    counts: Sequence[int] | None = None,
+) -> list[Shard]:
+    """Put drafts, in order, into files of at most `shard_size` bytes, or of these numbers of tensors.
 
     A tensor larger than that has a file of its own. One file is ``stem.safetensors``; several are
     ``stem-00001-of-0000N.safetensors``, as transformers names them.
     """
+    parts = _divided(drafts, shard_size) if counts is None else _counted(drafts, counts)
+    count = len(parts)
+    return [
+        _shard(
+            f"{stem}.safetensors" if count == 1 else f"{stem}-{number:05d}-of-{count:05d}.safetensors", part
+        )
+        for number, part in enumerate(parts, 1)
+    ]
+
+
+def _counted(drafts: Sequence[Draft], counts: Sequence[int]) -> list[Sequence[Draft]]:
+    ends = list(accumulate(counts))
+    return [drafts[end - count : end] for count, end in zip(counts, ends, strict=True)]
+
+
+def _divided(drafts: Sequence[Draft], shard_size: int | None) -> list[list[Draft]]:
     if shard_size is not None and shard_size < 1:
         raise SpecError(f"shard_size must be at least 1 byte; got {shard_size}. Leave it out for one file")
     parts: list[list[Draft]] = [[]]
@@ -47,13 +68,7 @@ def cut(drafts: Sequence[Draft], stem: str, shard_size: int | None = None) -> li
                 room = shard_size
             room -= draft.nbytes
         parts[-1].append(draft)
-    count = len(parts)
-    return [
-        _shard(
-            f"{stem}.safetensors" if count == 1 else f"{stem}-{number:05d}-of-{count:05d}.safetensors", part
-        )
-        for number, part in enumerate(parts, 1)
-    ]
+    return parts
 
 
 def _shard(name: str, drafts: Iterable[Draft]) -> Shard:
@@ -76,12 +91,8 @@ def index_content(shards: Iterable[Shard]) -> bytes:
     return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def contradicting(directory: Path, stem: str, names: Iterable[str]) -> list[str]:
+def contradicting(existing: Iterable[str], stem: str, names: Iterable[str]) -> list[str]:
     """Return the files of an earlier checkpoint that loaders would read as part of the new one."""
     shard = re.compile(re.escape(stem) + r"(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?")
     kept = set(names)
-    if not directory.is_dir():
-        return []
-    return sorted(
-        path.name for path in directory.iterdir() if shard.fullmatch(path.name) and path.name not in kept
-    )
+    return sorted(name for name in existing if shard.fullmatch(name) and name not in kept)

@@ -127,6 +127,8 @@ class Spec:
         The content of ``config.json``.
     rules : tuple of Rule, optional
         The model's own recipe; None when it has none.
+    files : mapping of str to str
+        Names and texts of further small files that its library writes, such as generation_config.json.
 
     Examples
     --------
@@ -141,6 +143,7 @@ class Spec:
     ties: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, Any] | None = None
     rules: tuple[Rule, ...] | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         names = [tensor.name for tensor in self.tensors]
@@ -157,6 +160,9 @@ class Spec:
                 raise SpecError(
                     f"{self.source}: '{alias}' is tied to '{owner}' and so cannot be a tensor as well"
                 )
+        for name in self.files:
+            if Path(name).name != name:
+                raise SpecError(f"{self.source}: a further file lies beside the others; got '{name}'")
         if self.nbytes >= 2**63:
             raise ShapeError(f"{self.source}: a model must have less than 2**63 bytes; got {self.nbytes}")
 

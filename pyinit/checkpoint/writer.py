@@ -1,4 +1,4 @@
-"""Draws tensors block by block into warm buffers; several threads write them in place.
+"""Makes extents block by block in warm buffers; several threads write them in place.
 
 Why blocks: a block of 4 MiB stays in cache between the draw and the copy into the page cache, any thread can
 write any block at its final offset, and asking the kernel to begin writing each block out at once keeps
@@ -8,31 +8,28 @@ the disk busy meanwhile. That is 1.5 times the speed of a plain sequential write
 from __future__ import annotations
 
 import errno
-import math
-import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from ..errors import FormatError
-from ..recipes.distributions import Constant
+from ..errors import ArgumentError
 from ..stream.arguments import check_threads
-from ..stream.kernels import execute
-from ..stream.plan import DRAWN_WHOLE
-from ..stream.safetensors import ITEMSIZE
-from ..stream.window import Window, contiguous_blocks
-from .blueprint import Draft
+from .blocks import Block, blocks_of
+from .contents import Copied, check_made
 from .digest import combine, crc32
-from .shards import Shard
-from .staging import no_room
+from .extents import Extent
+from .journal import Journal
+from .plan import CheckpointPlan
+from .targets import LocalTarget, Target
 
-__all__ = ["Progress", "write_shards"]
+__all__ = ["ExtentResult", "Progress", "check_result", "run_extent", "write_extents"]
 
 #: Called from the calling thread with (bytes written, bytes in all).
 Progress = Callable[[int, int], None]
@@ -46,241 +43,255 @@ _REPORT_SECONDS = 0.1
 Array = npt.NDArray[Any]
 
 
-@dataclass
-class _File:
-    """An open shard; the thread that writes its last block makes it durable."""
-
-    shard: Shard
-    path: Path
-    descriptor: int = -1
-    pending: int = 0
-    is_handed_out: bool = False
-
-
 @dataclass(frozen=True)
-class _Block:
-    """A contiguous piece of a tensor, or the header."""
+class ExtentResult:
+    """An extent that was made and written.
 
-    file: _File
-    offset: int
+    Parameters
+    ----------
+    index : int
+        Its number in the plan.
+    crc32 : int or None
+        CRC-32 of its bytes, where it was asked for.
+    nbytes : int
+        Its bytes.
+    """
+
+    index: int
+    crc32: int | None
     nbytes: int
-    draft: Draft | None = None
-    window: Window | None = None
-    extent: tuple[int, ...] = ()
+
+
+def check_result(plan: CheckpointPlan, result: ExtentResult) -> Extent:
+    """Return the extent of a result; one that another plan's extent must be is refused."""
+    is_known = 0 <= result.index < len(plan.extents)
+    if not is_known or plan.extents[result.index].nbytes != result.nbytes:
+        raise ArgumentError(
+            f"{result} is no result of this plan, which has {len(plan.extents)} extents; run its own extents"
+        )
+    return plan.extents[result.index]
+
+
+#: Called from a thread that has written the last block of an extent.
+Finished = Callable[[ExtentResult], None]
 
 
 class _Writer:
     """State that the threads share."""
 
-    def __init__(self, files: Sequence[_File], block_bytes: int, digest: bool, threads: int) -> None:
+    def __init__(
+        self,
+        plan: CheckpointPlan,
+        extents: Sequence[Extent],
+        target: Target,
+        finished: Finished,
+        *,
+        block_bytes: int,
+        digest: bool,
+        threads: int,
+    ) -> None:
         self.block_bytes = block_bytes
         self.threads = threads
         self.digest = digest
         self.written = 0
         self.error: BaseException | None = None
-        self.is_stopping = False
-        #: Of each tensor: (CRC-32, bytes) of its blocks, by their place.
-        self.sums: dict[str, dict[int, tuple[int, int]]] = {}
-        self._files = files
+        self._plan = plan
+        self._target = target
+        self._finished = finished
         self._lock = threading.Lock()
         self._large = threading.Lock()
-        self._blocks = self._all_blocks()
+        self._is_stopping = False
+        self._entered = self._left = 0
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._blocks = blocks_of(plan, extents, block_bytes, digest=digest)
 
     def run(self) -> None:
         """Write blocks until none is left or a thread fails."""
+        with self._lock:
+            if self._is_stopping:
+                return
+            self._entered += 1
         try:
             buffer = np.empty(self.block_bytes, np.uint8)
             while (block := self._next()) is not None:
-                crc = self._write(block, buffer)
-                self._finish(block, crc)
+                self._finish(block, self._write(block, buffer))
         except BaseException as error:
             with self._lock:
                 self.error = self.error or error
-                self.is_stopping = True
+                self._is_stopping = True
+        finally:
+            with self._lock:
+                self._left += 1
+            self._bell.put(None)
 
-    def close(self) -> None:
-        """Close the files that an interrupt left open."""
-        for file in self._files:
-            if file.descriptor >= 0:
-                os.close(file.descriptor)
-                file.descriptor = -1
+    def wait(self, report: Callable[[], None]) -> None:
+        """Wait until all threads have left or one has failed, and report meanwhile."""
+        while self._left < self.threads and not self._is_stopping:
+            with suppress(Empty):
+                self._bell.get(timeout=_REPORT_SECONDS)
+            report()
 
-    def _next(self) -> _Block | None:
+    def stop(self) -> None:
+        """Wait until no thread is inside, however often this is interrupted: none may write afterwards.
+
+        Why no join: one that an interrupt meets takes a thread that still runs for one that has ended (Python
+        before 3.13).
+        """
+        self._is_stopping = True
+        interrupt: BaseException | None = None
+        while True:
+            try:
+                with self._lock:
+                    if self._left == self._entered:
+                        break
+                self._bell.get(timeout=_REPORT_SECONDS)
+            except Empty:
+                continue
+            except BaseException as error:
+                interrupt = error
+        if interrupt is not None:
+            raise interrupt
+
+    def _next(self) -> Block | None:
         with self._lock:
-            return None if self.is_stopping else next(self._blocks, None)
+            return None if self._is_stopping else next(self._blocks, None)
 
-    def _all_blocks(self) -> Iterator[_Block]:
-        """Blocks in the order of the files; runs under the lock."""
-        for file in self._files:
-            file.descriptor = os.open(file.path, os.O_RDWR | os.O_CLOEXEC)
-            file.pending = 1  # the header, handed out last so that the file is not finished early
-            for draft in file.shard.drafts:
-                self.sums[draft.name] = {}
-                start = file.shard.tensors[draft.name].start
-                itemsize = ITEMSIZE[draft.dtype]
-                most = max(self.block_bytes // itemsize, _at_once(draft))
-                for window, extent in contiguous_blocks(draft.shape, most):
-                    nbytes = int(np.prod(extent, dtype=np.int64)) * itemsize
-                    file.pending += 1
-                    yield _Block(file, start + window.offset * itemsize, nbytes, draft, window, extent)
-            file.is_handed_out = True
-            yield _Block(file, 0, len(file.shard.header))
-
-    def _write(self, block: _Block, buffer: Array) -> int:
-        if block.draft is None or block.window is None:
-            self._put(block, memoryview(block.file.shard.header))
-            return 0
+    def _write(self, block: Block, buffer: Array) -> int:
         if block.nbytes > len(buffer):
-            return self._write_large(block)
+            # one at a time, by all threads: memory is that of the largest matrix, not of several
+            with self._large:
+                return self._write_from(block, np.empty(block.nbytes, np.uint8), self.threads)
         return self._write_from(block, buffer[: block.nbytes], 1)
 
-    def _write_large(self, block: _Block) -> int:
-        # one at a time, by all threads: memory is that of the largest tensor, not of several
-        with self._large:
-            return self._write_from(block, np.empty(block.nbytes, np.uint8), self.threads)
+    def _write_from(self, block: Block, data: Array, threads: int) -> int:
+        block.of.draft.content.fill(block.window, block.shape, data, threads)
+        name = self._plan.shards[block.of.extent.file].name
+        self._target.write(name, block.offset, data.data)
+        return 0 if block.of.sums is None else crc32(data.data)
 
-    def _write_from(self, block: _Block, data: Array, threads: int) -> int:
-        assert block.draft is not None
-        assert block.window is not None
-        view = data.data
-        if block.draft.copied_from is not None:
-            _copy(block.draft, block.window, data)
-        else:
-            _draw(block.draft, block.window, block.extent, data, threads)
-        self._put(block, view)
-        return crc32(view) if self.digest else 0
-
-    def _put(self, block: _Block, data: memoryview) -> None:
-        descriptor, offset = block.file.descriptor, block.offset
-        try:
-            while data:
-                count = os.pwrite(descriptor, data, offset)
-                data, offset = data[count:], offset + count
-        except OSError as error:
-            raise self._explained(error, block.file) from None
-        if block.nbytes >= _SMALLEST_BLOCK_BYTES and hasattr(os, "posix_fadvise"):
-            # Linux begins to write the pages out, and keeps those that are not clean yet
-            os.posix_fadvise(descriptor, block.offset, block.nbytes, os.POSIX_FADV_DONTNEED)
-
-    def _finish(self, block: _Block, crc: int) -> None:
-        file = block.file
+    def _finish(self, block: Block, crc: int) -> None:
+        opened = block.of
         with self._lock:
-            if block.draft is not None and self.digest:
-                self.sums[block.draft.name][block.offset] = (crc, block.nbytes)
+            if opened.sums is not None:
+                opened.sums[block.offset] = (crc, block.nbytes)
             self.written += block.nbytes
-            file.pending -= 1
-            is_last = file.is_handed_out and file.pending == 0
+            opened.pending -= 1
+            is_last = opened.pending == 0
         if is_last:
-            try:
-                os.fsync(file.descriptor)
-            except OSError as error:
-                raise self._explained(error, file) from None
-            os.close(file.descriptor)
-            file.descriptor = -1
-
-    @staticmethod
-    def _explained(error: OSError, file: _File) -> OSError:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return no_room(file.path.parent, file.shard.name, file.shard.nbytes)
-        return error
+            sums = opened.sums
+            whole = None if sums is None else combine(sums[offset] for offset in sorted(sums))
+            if isinstance(opened.draft.content, Copied) and opened.extent.nbytes == opened.draft.nbytes:
+                opened.draft.content.check(whole)
+            self._finished(ExtentResult(opened.extent.index, whole, opened.extent.nbytes))
 
 
-def write_shards(
-    shards: Sequence[Shard],
-    paths: Sequence[Path],
+def write_extents(
+    plan: CheckpointPlan,
+    extents: Sequence[Extent],
+    target: Target,
+    finished: Finished,
     *,
     threads: int | None = None,
     digest: bool = False,
-    progress: Progress | None = None,
-) -> dict[str, int]:
-    """Write shards into files that exist with their full size, and make them durable.
+    progress: Callable[[int], None] | None = None,
+) -> None:
+    """Make extents and write them into files that are prepared.
 
     Parameters
     ----------
-    shards : sequence of Shard
-        The shards to write.
-    paths : sequence of Path
-        Their files.
+    plan : CheckpointPlan
+        What they are part of.
+    extents : sequence of Extent
+        What to make, in this order as far as threads keep one.
+    target : Target
+        Where the files are.
+    finished : callable
+        Called with the `ExtentResult` of each extent, in the thread that wrote its last block.
     threads : int, optional
         Threads that draw and write; by default as many as `pyinit.info` names.
     digest : bool
         Also compute checksums of the bytes, which takes about as long as drawing them.
     progress : callable, optional
-        Called about ten times a second, in the calling thread, with (bytes written, bytes in all).
-
-    Returns
-    -------
-    dict
-        Name of each tensor -> CRC-32 of its bytes; empty without `digest`.
+        Called about ten times a second, in the calling thread, with the bytes written.
     """
     # more would need more memory than the buffers may have
     threads = min(check_threads(threads) or int(_core.info()["threads"]), _MOST_THREADS)
     block_bytes = max(_SMALLEST_BLOCK_BYTES, min(_BLOCK_BYTES, _ALL_BUFFERS_BYTES // threads))
-    files = [_File(shard, path) for shard, path in zip(shards, paths, strict=True)]
-    total = sum(shard.nbytes for shard in shards)
-    writer = _Writer(files, block_bytes, digest, threads)
+    writer = _Writer(plan, extents, target, finished, block_bytes=block_bytes, digest=digest, threads=threads)
     workers = [
         threading.Thread(target=writer.run, name=f"pyinit-writer-{number}") for number in range(threads)
     ]
-    started = []
     try:
         for worker in workers:
             worker.start()
-            started.append(worker)
-        for worker in workers:
-            while worker.is_alive():
-                worker.join(_REPORT_SECONDS)
-                if progress is not None:
-                    progress(writer.written, total)
+        writer.wait(lambda: None if progress is None else progress(writer.written))
     finally:
-        writer.is_stopping = True
-        for worker in started:
-            worker.join()
-        writer.close()
+        writer.stop()
     if writer.error is not None:
         raise writer.error
-    assert writer.written == total, "every block is written or an error is raised"
-    if progress is not None:
-        progress(total, total)
-    if not digest:
-        return {}
-    return {name: combine(parts[offset] for offset in sorted(parts)) for name, parts in writer.sums.items()}
+    assert writer.written == sum(extent.nbytes for extent in extents), "every block is written"
 
 
-def _at_once(draft: Draft) -> int:
-    """Return how many elements of a tensor must be drawn at once: its matrices one by one, if not whole."""
-    if draft.plan is None or draft.plan.distribution not in DRAWN_WHOLE:
-        return 0
-    stack = draft.plan.numbers[-1] if draft.plan.distribution == "orthogonal" else ()
-    leading = len(stack) if stack == tuple(range(len(stack))) else 0
-    return math.prod(draft.shape[leading:])
+def run_extent(plan: CheckpointPlan, index: int, *, threads: int | None = None) -> ExtentResult:
+    """Make one extent of a plan and write it into its unfinished file, which is made if it is not there.
 
+    It can be run in any order, on any machine that sees the plan's directory, and again after a failure:
+    the bytes are the same. `pyinit.finish_checkpoint` gives the files their names when all are made.
 
-def _draw(draft: Draft, window: Window, extent: tuple[int, ...], data: Array, threads: int) -> None:
-    if draft.plan is None:
-        # integers: a constant, checked when the blueprint was drawn up
-        assert isinstance(draft.recipe, Constant)
-        if draft.recipe.value == 0:
-            data[...] = 0
-        else:
-            data.view(draft.dtype)[...] = int(draft.recipe.value)
-        return
-    storage = np.dtype(np.uint16 if draft.dtype == "bfloat16" else draft.dtype)
-    out = data.view(storage).reshape(extent)
-    execute(draft.plan, out, draft.key, window.start, threads)
-    if draft.zero_rows:
-        first = window.start[0]
-        for row in draft.zero_rows:
-            if first <= row < first + extent[0]:
-                out[row - first] = 0
+    Parameters
+    ----------
+    plan : CheckpointPlan
+        The plan.
+    index : int
+        The number of the extent, in ``range(len(plan.extents))``.
+    threads : int, optional
+        Threads that draw and write.
 
+    Returns
+    -------
+    ExtentResult
+        Its number, its bytes and their CRC-32; never the weights.
 
-def _copy(draft: Draft, window: Window, data: Array) -> None:
-    assert draft.copied_from is not None
-    path, info = draft.copied_from
-    with path.open("rb") as file:
-        file.seek(info.start + window.offset * ITEMSIZE[draft.dtype])
-        if file.readinto(data.data) != len(data):
-            raise FormatError(
-                f"{path}: tensor '{draft.name}' ended early; the file changed while it was read"
-            )
+    Raises
+    ------
+    ArgumentError
+        If there is no such extent.
+    RecipeError
+        If the plan was read from JSON and names a content that cannot be made from it.
+    FileExistsError
+        If the file of the extent has its final name already.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> import pyinit as pi
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "model.safetensors")
+    ...     plan = pi.plan_checkpoint({"w": (256, 784)}, "he_normal", path=path, extent_bytes=400_000)
+    ...     results = [pi.run_extent(plan, index) for index in range(len(plan.extents))]
+    ...     receipt = pi.finish_checkpoint(plan, results)
+    ...     len(results), path.stat().st_size == receipt.nbytes
+    (3, True)
+    """
+    if not 0 <= index < len(plan.extents):
+        raise ArgumentError(f"the plan has {len(plan.extents)} extents, counted from 0; got extent {index}")
+    extent = plan.extents[index]
+    shard = plan.shards[extent.file]
+    check_made(next(draft.content for draft in shard.drafts if draft.name == extent.tensor))
+    target = LocalTarget(plan.directory, plan.tag)
+    results: list[ExtentResult] = []
+    target.begin()
+    if target.exists(shard.name) and not target.begun(shard.name, shard.nbytes):
+        raise FileExistsError(
+            errno.EEXIST, f"{plan.directory / shard.name} exists; remove it, or run no more of its extents"
+        )
+    journal = Journal(plan)
+    try:
+        with journal.enlisted():
+            with journal.guarded():
+                target.prepare(shard.name, shard.nbytes, shard.header)
+            write_extents(plan, [extent], target, results.append, threads=threads, digest=True)
+            target.flush(shard.name)
+    finally:
+        target.close()
+    return results[0]

@@ -1,4 +1,4 @@
-"""The command ``pyinit``: init, probe, train, info, bench."""
+"""The command ``pyinit``: init, probe, train, lab, info, bench."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ __all__ = ["main"]
 
 _INTERRUPTED = 128 + signal.SIGINT
 _TERMINATED = 128 + signal.SIGTERM
+# what an interrupt says that does not say what was kept
+_REMOVED = "unfinished files were removed"
 
 
 class _Terminated(BaseException):
-    """SIGTERM: unwinds like an interrupt, so that temporary files are removed."""
+    """SIGTERM: unwinds like an interrupt, so that temporary files are removed, or kept for the next run."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -43,7 +45,9 @@ def main(argv: list[str] | None = None) -> int:
     """
     argv = sys.argv[1:] if argv is None else argv
     parser = _Parser(prog="pyinit", description="Weights for neural networks, at memory speed.")
-    commands = parser.add_subparsers(dest="command", metavar="{init,probe,train,info,bench}", required=True)
+    commands = parser.add_subparsers(
+        dest="command", metavar="{init,probe,train,lab,info,bench}", required=True
+    )
     init.add_arguments(commands.add_parser("init", help="write a model's weights", description=init.__doc__))
     probing = commands.add_parser("probe", help="see what initializations do to data, layer by layer")
     if argv[:1] == ["probe"]:
@@ -56,6 +60,11 @@ def main(argv: list[str] | None = None) -> int:
         from . import train
 
         train.add_arguments(training)
+    playing = commands.add_parser("lab", help="watch initialization decide a network's fate, in a browser")
+    if argv[:1] == ["lab"]:
+        from . import lab
+
+        lab.add_arguments(playing)
     commands.add_parser("info", help="show version, stream version, instruction set and threads")
     bench = commands.add_parser("bench", help="measure speed against numpy, torch, jax and oneMKL")
     if argv[:1] == ["bench"]:
@@ -84,11 +93,11 @@ def main(argv: list[str] | None = None) -> int:
         needed = _one_line(error) or "more was needed than there is"
         print(f"pyinit: error: out of memory: {needed}; use smaller widths or less data", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("pyinit: interrupted; unfinished files were removed", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        print(f"pyinit: interrupted; {str(interrupt) or _REMOVED}", file=sys.stderr)
         return _INTERRUPTED
-    except _Terminated:
-        print("pyinit: terminated; unfinished files were removed", file=sys.stderr)
+    except _Terminated as interrupt:
+        print(f"pyinit: terminated; {str(interrupt) or _REMOVED}", file=sys.stderr)
         return _TERMINATED
     finally:
         if is_main:
@@ -106,6 +115,10 @@ def _run(arguments: argparse.Namespace) -> int:
         from . import train
 
         return train.execute(arguments)
+    if arguments.command == "lab":
+        from . import lab
+
+        return lab.execute(arguments)
     if arguments.command == "bench":
         from .bench import execute
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from ..checkpoint.staging import Staging
+from ..checkpoint.targets import exists_already, write_small
 from ..errors import RecipeError
 from ..lab.network.dense import ACTIVATION, default_recipe
 from ..recipes.distributions import normal
@@ -150,7 +151,8 @@ def outputs_of(arguments: argparse.Namespace, kinds: Iterable[str]) -> dict[str,
             raise RecipeError(
                 f"--{kind} needs a directory that exists; got '{path}'. Make its directory first."
             )
-        Staging(found[kind].parent, [found[kind].name], overwrite=arguments.force)
+        if not arguments.force and os.path.lexists(found[kind]):
+            raise exists_already(found[kind])
     return found
 
 
@@ -159,7 +161,5 @@ def write(
 ) -> None:
     """Write to each file what the maker of its kind returns; a file appears when it is complete."""
     for kind, path in outputs.items():
-        with Staging(path.parent, [path.name], overwrite=overwrite) as staging:
-            staging.write(path.name, makers[kind](path))
-            staging.publish()
+        write_small(path, makers[kind](path), overwrite=overwrite)
         print(f"wrote {path}", file=sys.stderr)

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 import sys
 import time
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
-from ..checkpoint.blueprint import draw_up
-from ..checkpoint.checkpoint import write_blueprint
+from ..checkpoint.blueprint import Blueprint, draw_up
+from ..checkpoint.checkpoint import finish_checkpoint, write_plan
+from ..checkpoint.completion import is_complete
 from ..checkpoint.families.builtin import BUILTIN
 from ..checkpoint.families.lookup import find_spec
+from ..checkpoint.parts import WHOLE, Part, assigned, part_of_environment
+from ..checkpoint.plan import CheckpointPlan, plan_blueprint
+from ..checkpoint.share import is_finished
+from ..checkpoint.sizes import readable_size
 from ..checkpoint.spec import Spec
-from ..checkpoint.staging import readable_size
-from ..errors import RecipeError
+from ..checkpoint.targets import write_small
+from ..errors import ArgumentError, RecipeError
 from ..recipes.recipe import Recipe, from_dict
 from ..recipes.rules import CONVENTIONS, Rule
 from ..recipes.rules_json import rules_from_json
 from ..stream.dtypes import FLOATS
 from ..stream.key import key
 from ..stream.strict_json import parsed
+from .definition import blueprint_of, definition_of, learn_to_rebuild, without_default
 from .meter import Meter, peak_memory
 
 __all__ = ["add_arguments", "execute", "recipes_of", "seed_of", "size"]
+
+#: Most bytes of a file of a checkpoint that several processes write.
+PART_FILE_BYTES = 5 * 10**9
 
 _UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
 _BINARY = {"ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30, "ti": 1 << 40}
@@ -54,7 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "spec",
         metavar="SPEC",
         help=f"a built-in model ({', '.join(BUILTIN)}), a config.json or a directory with one, "
-        "a .safetensors file or its index (same names, shapes and dtypes, new values), or a plain JSON spec",
+        "a .safetensors file or its index (same names, shapes and dtypes, new values), a plain JSON spec, "
+        "or a plan that --plan wrote; with torch and their libraries also the config.json of any model of "
+        "transformers, timm:NAME, and package.module:function, which returns a torch.nn.Module",
     )
     parser.add_argument(
         "--out",
@@ -71,58 +84,177 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "By default the model's own",
     )
     parser.add_argument("--dtype", choices=FLOATS, help="of all floating tensors (default: the model's own)")
-    parser.add_argument("--seed", type=seed_of, default=0, help="an integer in [0, 2**64) (default 0)")
+    parser.add_argument("--seed", type=seed_of, help="an integer in [0, 2**64) (default 0)")
     parser.add_argument(
-        "--shard-size", type=size, metavar="SIZE", help="split into files of at most this size, such as 5GB"
+        "--shard-size",
+        type=size,
+        metavar="SIZE",
+        help="split into files of at most this size, such as 5GB, the default with --part and --finish",
+    )
+    parser.add_argument(
+        "--part",
+        metavar="I/N",
+        help="write only the files of part I of N, counted from 0, or of the part that the launcher says "
+        "(auto: torchrun, MPI, JAX, Slurm); the last part to finish adds configuration, receipt and index",
+    )
+    parser.add_argument(
+        "--finish",
+        action="store_true",
+        help="write no weights: check that all parts are there, and add configuration, receipt and index",
     )
     parser.add_argument("--threads", type=int, help="threads (default: the CPUs of this process)")
     parser.add_argument("--digest", action="store_true", help="put a CRC-32 of every tensor into init.json")
     parser.add_argument("--force", action="store_true", help="replace existing files")
     parser.add_argument(
-        "--dry-run", action="store_true", help="print every number of every tensor; write nothing"
+        "--dry-run",
+        action="store_true",
+        help="print every number of every tensor and the files; write nothing",
+    )
+    parser.add_argument(
+        "--plan",
+        metavar="FILE",
+        help="write the plan as JSON, to - or a file, instead of the weights: SPEC for other machines",
     )
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Run ``pyinit init``."""
-    spec = find_spec(arguments.spec)
-    recipes = None if arguments.recipe is None else recipes_of(arguments.recipe, spec)
-    blueprint = draw_up(spec, recipes, key(arguments.seed), arguments.dtype)
-    model = blueprint.spec
+    part = None
+    if arguments.part is not None:
+        part = part_of_environment() if arguments.part == "auto" else Part.read(arguments.part)
+    if part is not None and arguments.finish:
+        raise ArgumentError("init takes --part or --finish, not both; run --finish when all parts are done")
+    plan = _planned(arguments)
+    model = plan.blueprint.spec
     amount = f"{len(model.tensors)} tensors, {model.parameters} parameters, {readable_size(model.nbytes)}"
     if arguments.dry_run:
-        for line in blueprint.table():
+        for line in (*plan.blueprint.table(), *_files(plan, part)):
             print(line)
         print(f"{model.source}: {amount}")
         return 0
-    if arguments.out is None:
-        raise RecipeError("init needs --out DIR, where to write; or --dry-run to see the plan")
-    print(f"{model.source}: {amount} -> {arguments.out}", file=sys.stderr)
-    start = time.perf_counter()
-    with Meter(sys.stderr) as meter:
-        receipt = write_blueprint(
-            blueprint,
-            arguments.out,
-            shard_size=arguments.shard_size,
-            threads=arguments.threads,
-            overwrite=arguments.force,
-            digest=arguments.digest,
-            progress=meter,
-        )
-    seconds = time.perf_counter() - start
-    files = ", ".join([*(shard.name for shard in receipt.shards)][:3]) + (
-        ", ..." if len(receipt.shards) > 3 else ""
-    )
-    print(f"wrote {files} in {arguments.out}: {amount}")
-    speed, rate = receipt.nbytes / seconds / 1e9, model.parameters / seconds / 1e9
-    print(
-        f"{seconds:.2f} s, {speed:.2f} GB/s, {rate:.3f} Gparam/s, peak memory {readable_size(peak_memory())}"
-    )
+    if arguments.plan is not None:
+        if arguments.plan == "-":
+            sys.stdout.write(plan.to_json())
+        else:
+            write_small(Path(arguments.plan), plan.to_json().encode(), overwrite=arguments.force)
+        return 0
+    if part is not None or arguments.finish:
+        return _take_part(plan, part, arguments)
+    print(f"{model.source}: {amount} -> {plan.path}", file=sys.stderr)
+    _written(plan, WHOLE, arguments, amount)
     return 0
 
 
-def recipes_of(text: str, spec: Spec) -> Recipe | tuple[Rule, ...]:
-    """Return what ``--recipe`` names for a model: one recipe, or a list of rules."""
+def _planned(arguments: argparse.Namespace) -> CheckpointPlan:
+    """Return the plan of the arguments, or the one that SPEC is a file of."""
+    out: Path | None = arguments.out
+    if (text := _text_of_plan(arguments.spec)) is not None:
+        for name in ("recipe", "dtype", "seed", "shard_size", "digest"):
+            if getattr(arguments, name):
+                option = f"--{name.replace('_', '-')}"
+                raise ArgumentError(
+                    f"{arguments.spec} is a plan, which decides {option} already; leave it out"
+                )
+        if b'"kind": "computed"' in text:
+            learn_to_rebuild()
+        plan = CheckpointPlan.from_json(text)
+        return plan if out is None else plan.at(out)
+    if out is None and not arguments.dry_run:
+        raise RecipeError("init needs --out DIR, where to write; or --dry-run to see the plan")
+    blueprint = _blueprint(arguments)
+    is_divided = arguments.part is not None or arguments.finish
+    shard_size = arguments.shard_size or (PART_FILE_BYTES if is_divided else None)
+    return plan_blueprint(blueprint, out or Path(), shard_size=shard_size, digest=arguments.digest)
+
+
+def _text_of_plan(spec: str) -> bytes | None:
+    path = Path(spec)
+    if spec in BUILTIN or not spec.endswith(".json") or not path.is_file():
+        return None
+    text = path.read_bytes()
+    return text if b'"pyinit_plan"' in text[:1000] else None
+
+
+def _files(plan: CheckpointPlan, part: Part | None) -> Iterator[str]:
+    """Yield the lines of a table of files, where there are several."""
+    mine = assigned([shard.nbytes for shard in plan.shards], part or WHOLE)
+    for file, shard in enumerate(plan.shards):
+        if len(plan.shards) > 1 or part is not None:
+            extents = sum(extent.file == file for extent in plan.extents)
+            said = (
+                f"{shard.name}  {readable_size(shard.nbytes)}  {len(shard.drafts)} tensors  {extents} extents"
+            )
+            yield said + (f"  part {part}" if part is not None and file in mine else "")
+
+
+def _take_part(plan: CheckpointPlan, part: Part | None, arguments: argparse.Namespace) -> int:
+    if is_finished(plan):
+        print(f"nothing to do: the checkpoint in {plan.path} is complete")
+        return 0
+    if part is None:
+        receipt = finish_checkpoint(plan, overwrite=arguments.force)
+        amount = f"{len(receipt.shards)} files, {readable_size(receipt.nbytes)}"
+        print(f"all parts are there: {amount} in {plan.path}")
+        return 0
+    mine = assigned([shard.nbytes for shard in plan.shards], part)
+    nbytes = sum(plan.shards[file].nbytes for file in mine)
+    if not mine:
+        files = f"{len(plan.shards)} file{'s' * (len(plan.shards) > 1)}"
+        print(f"nothing to do for part {part}: the checkpoint has {files}")
+        return 0
+    amount = f"part {part}, {len(mine)} of {len(plan.shards)} files, {readable_size(nbytes)}"
+    print(f"{plan.blueprint.spec.source}: {amount} -> {plan.path}", file=sys.stderr)
+    if _written(plan, part, arguments, amount):
+        print("all parts are there: the checkpoint is complete")
+    else:
+        print("other parts are missing: the last one, or --finish, completes the checkpoint")
+    return 0
+
+
+def _written(plan: CheckpointPlan, part: Part, arguments: argparse.Namespace, amount: str) -> bool:
+    """Write a part and say how fast; return whether the checkpoint is complete."""
+    first: list[int] = []
+    start = time.perf_counter()
+    with Meter(sys.stderr) as meter:
+
+        def progress(done: int, total: int) -> None:
+            first[:] = first or [done]
+            meter(done, total)
+
+        options = {"threads": arguments.threads, "overwrite": arguments.force}
+        receipt = write_plan(plan, part, **options, progress=progress)
+    seconds = time.perf_counter() - start
+    shards = [plan.shards[file] for file in assigned([shard.nbytes for shard in plan.shards], part)]
+    names = ", ".join(shard.name for shard in shards[:3]) + (", ..." if len(shards) > 3 else "")
+    print(f"wrote {names} in {plan.path}: {amount}")
+    total = sum(shard.nbytes for shard in shards)
+    # what an earlier run had finished took no time now
+    before = first[0] - sum(len(shard.header) for shard in shards) if first else total
+    if before:
+        print(f"{readable_size(before)} of it were there already")
+    elements = sum(math.prod(draft.shape) for shard in shards for draft in shard.drafts)
+    speed, rate = (total - before) / seconds / 1e9, elements * (1 - before / total) / seconds / 1e9
+    print(
+        f"{seconds:.2f} s, {speed:.2f} GB/s, {rate:.3f} Gparam/s, peak memory {readable_size(peak_memory())}"
+    )
+    return receipt is not None or is_complete(plan)
+
+
+def _blueprint(arguments: argparse.Namespace) -> Blueprint:
+    """Decide the model: by pyinit's own knowledge of it, or by building it with torch."""
+    definition = definition_of(arguments.spec)
+    spec = find_spec(arguments.spec) if definition is None else None
+    recipes = None if arguments.recipe is None else recipes_of(arguments.recipe, spec)
+    if spec is not None:
+        return draw_up(spec, recipes, key(arguments.seed or 0), arguments.dtype)
+    return blueprint_of(str(definition), recipes, key(arguments.seed or 0), arguments.dtype)
+
+
+def recipes_of(text: str, spec: Spec | None) -> Recipe | tuple[Rule, ...]:
+    """Return what ``--recipe`` names for a model: one recipe, or a list of rules.
+
+    A model without a spec is a module: its "default", what it does where no rule matches, stands last.
+    """
     content: object = text
     where = "--recipe"
     if text.lstrip().startswith(("{", "[")):
@@ -132,6 +264,9 @@ def recipes_of(text: str, spec: Spec) -> Recipe | tuple[Rule, ...]:
             raise RecipeError(f"--recipe: there is no file '{text}'; name a recipe or a JSON file of rules")
         where = text
         content = parsed(Path(text).read_bytes(), where, RecipeError)
+    if isinstance(content, list) and spec is None:
+        return rules_from_json(without_default(content, where), (), where)
     if isinstance(content, list):
+        assert spec is not None
         return rules_from_json(content, spec.rules if spec.rules is not None else CONVENTIONS, where)
     return from_dict(content)

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
-from ..checkpoint.staging import readable_size
+from ..checkpoint.sizes import readable_size
 
 if TYPE_CHECKING:
     from rich.progress import Progress

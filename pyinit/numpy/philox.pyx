@@ -17,16 +17,16 @@ from .seeding import counted, key_of, seed_sequence
 
 __all__ = ["Philox4x32"]
 
-cdef extern from "dispatch.hpp" namespace "pyinit":
-    int active_isa() except +
-
 cdef extern from "fill/sequence.hpp" namespace "pyinit::fill":
     cdef struct CKey "pyinit::rng::Key":
         uint64_t seed
         uint64_t offset
 
+    cdef cppclass FillKernels "pyinit::fill::Kernels":
+        pass
+
     cdef cppclass Sequence:
-        void seek(CKey key, uint64_t block, uint32_t word) noexcept nogil
+        void seek(const FillKernels& kernels, CKey key, uint64_t block, uint32_t word) noexcept nogil
         CKey key() noexcept nogil
         uint64_t block() noexcept nogil
         uint32_t word() noexcept nogil
@@ -34,15 +34,25 @@ cdef extern from "fill/sequence.hpp" namespace "pyinit::fill":
         uint64_t next64() noexcept nogil
         double next_double() noexcept nogil
 
-    void c_block "pyinit::fill::block"(CKey, uint64_t, uint32_t *) noexcept nogil
-    void c_words "pyinit::fill::words"(CKey, uint64_t, size_t, uint32_t *) noexcept nogil
-    void c_uniform "pyinit::fill::uniform"(CKey, uint64_t, size_t, float, float, float *) noexcept nogil
-    void c_uniform "pyinit::fill::uniform"(CKey, uint64_t, size_t, double, double, double *) noexcept nogil
-    void c_normal "pyinit::fill::normal"(CKey, uint64_t, size_t, float, float, float *) noexcept nogil
-    void c_normal "pyinit::fill::normal"(CKey, uint64_t, size_t, double, double, double *) noexcept nogil
+    void c_block "pyinit::fill::block"(const FillKernels&, CKey, uint64_t, uint32_t *) noexcept nogil
+    void c_words "pyinit::fill::words"(const FillKernels&, CKey, uint64_t, size_t, uint32_t *) noexcept nogil
+    void c_uniform "pyinit::fill::uniform"(
+        const FillKernels&, CKey, uint64_t, size_t, float, float, float *) noexcept nogil
+    void c_uniform "pyinit::fill::uniform"(
+        const FillKernels&, CKey, uint64_t, size_t, double, double, double *) noexcept nogil
+    void c_normal "pyinit::fill::normal"(
+        const FillKernels&, CKey, uint64_t, size_t, float, float, float *) noexcept nogil
+    void c_normal "pyinit::fill::normal"(
+        const FillKernels&, CKey, uint64_t, size_t, double, double, double *) noexcept nogil
+
+cdef extern from "dispatch.hpp" namespace "pyinit":
+    cdef cppclass Kernels:
+        FillKernels fill
+
+    const Kernels& active_kernels() except +
 
 # A wrong PYINIT_ISA is an error here, once, and not in functions that cannot raise.
-active_isa()
+cdef const FillKernels *kernels = &active_kernels().fill
 
 cdef CKey key_from(uint64_t seed, uint64_t offset) noexcept nogil:
     cdef CKey key
@@ -51,26 +61,26 @@ cdef CKey key_from(uint64_t seed, uint64_t offset) noexcept nogil:
     return key
 
 cdef void block(uint64_t seed, uint64_t offset, uint64_t n, uint32_t *words) noexcept nogil:
-    c_block(key_from(seed, offset), n, words)
+    c_block(kernels[0], key_from(seed, offset), n, words)
 
 cdef void fill_words(uint64_t seed, uint64_t offset, uint64_t first, size_t count, uint32_t *out) noexcept nogil:
-    c_words(key_from(seed, offset), first, count, out)
+    c_words(kernels[0], key_from(seed, offset), first, count, out)
 
 cdef void fill_uniform_float32(uint64_t seed, uint64_t offset, uint64_t first, size_t count,
                                float low, float high, float *out) noexcept nogil:
-    c_uniform(key_from(seed, offset), first, count, low, high, out)
+    c_uniform(kernels[0], key_from(seed, offset), first, count, low, high, out)
 
 cdef void fill_uniform_float64(uint64_t seed, uint64_t offset, uint64_t first, size_t count,
                                double low, double high, double *out) noexcept nogil:
-    c_uniform(key_from(seed, offset), first, count, low, high, out)
+    c_uniform(kernels[0], key_from(seed, offset), first, count, low, high, out)
 
 cdef void fill_normal_float32(uint64_t seed, uint64_t offset, uint64_t first, size_t count,
                               float mean, float std, float *out) noexcept nogil:
-    c_normal(key_from(seed, offset), first, count, mean, std, out)
+    c_normal(kernels[0], key_from(seed, offset), first, count, mean, std, out)
 
 cdef void fill_normal_float64(uint64_t seed, uint64_t offset, uint64_t first, size_t count,
                               double mean, double std, double *out) noexcept nogil:
-    c_normal(key_from(seed, offset), first, count, mean, std, out)
+    c_normal(kernels[0], key_from(seed, offset), first, count, mean, std, out)
 
 cdef uint32_t next_uint32(void *sequence) noexcept nogil:
     return (<Sequence *>sequence).next32()
@@ -154,7 +164,7 @@ cdef class Philox4x32(BitGenerator):
     cdef _seek(self, key, position):
         cdef CKey to = key_from(key.seed, key.offset)
         cdef uint64_t block = position >> 2
-        self.sequence.seek(to, block, position & 3)
+        self.sequence.seek(kernels[0], to, block, position & 3)
 
     cdef _position(self):
         return 4 * int(self.sequence.block()) + self.sequence.word()

@@ -12,7 +12,7 @@ from ..errors import ArgumentError, PyinitError, RecipeError
 
 __all__ = ["brief", "check_threads", "count", "flag", "is_integer", "number", "share"]
 
-# kMostThreads of csrc/parallel.hpp
+# kMostThreads of csrc/threads.hpp
 _MOST_THREADS = 4096
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import init as init
     from .acceleration.acceleration import accelerate as accelerate
+    from .checkpoint.checkpoint import write_checkpoint as write_checkpoint
     from .keys import from_key as from_key
     from .keys import to_key as to_key
     from .materialization.construction import deferred as deferred
@@ -15,7 +16,17 @@ if TYPE_CHECKING:
     from .probing.probing import probe as probe
     from .tensor import fill as fill
 
-__all__ = ["accelerate", "deferred", "fill", "from_key", "init", "materialize", "probe", "to_key"]
+__all__ = [
+    "accelerate",
+    "deferred",
+    "fill",
+    "from_key",
+    "init",
+    "materialize",
+    "probe",
+    "to_key",
+    "write_checkpoint",
+]
 
 # where each name is defined; a submodule is imported when its name is first used
 _HOMES = {
@@ -26,6 +37,7 @@ _HOMES = {
     "materialize": "materialization.materialization",
     "probe": "probing.probing",
     "to_key": "keys",
+    "write_checkpoint": "checkpoint.checkpoint",
 }
 
 

@@ -23,6 +23,7 @@ from ..recipes.patterns import Dirac
 from ..recipes.recipe import Recipe
 from ..recipes.sparse import Sparse
 from .arguments import number
+from .partitions.holding import whole_shape
 
 __all__ = [
     "CALLS",
@@ -166,19 +167,21 @@ def kaiming_normal_(
 
 def orthogonal_(tensor: Any, gain: Any = 1) -> Meaning:
     """Read ``orthogonal_``, which flattens all axes but the first."""
-    if tensor.ndimension() < 2:
+    shape = whole_shape(tensor)
+    if len(shape) < 2:
         raise ShapeError(
             "Only tensors with 2 or more dimensions are supported; got shape "
-            f"{tuple(tensor.shape)}. Use normal_ for a vector."
+            f"{shape}. Use normal_ for a vector."
         )
     return Meaning(orthogonal, (gain,))
 
 
 def sparse_(tensor: Any, sparsity: Any, std: Any = 0.01) -> Meaning:
     """Read ``sparse_``."""
-    if tensor.ndimension() != 2:
+    shape = whole_shape(tensor)
+    if len(shape) != 2:
         raise ShapeError(
-            f"Only tensors with 2 dimensions are supported; got shape {tuple(tensor.shape)}. "
+            f"Only tensors with 2 dimensions are supported; got shape {shape}. "
             "Initialize a view of 2 dimensions."
         )
     return Meaning(sparse, (sparsity, std))
@@ -186,15 +189,15 @@ def sparse_(tensor: Any, sparsity: Any, std: Any = 0.01) -> Meaning:
 
 def dirac_(tensor: Any, groups: Any = 1) -> Meaning:
     """Read ``dirac_``."""
-    if tensor.ndimension() not in (3, 4, 5):
+    shape = whole_shape(tensor)
+    if len(shape) not in (3, 4, 5):
         raise ShapeError(
-            f"Only tensors with 3, 4, or 5 dimensions are supported; got shape {tuple(tensor.shape)}. "
+            f"Only tensors with 3, 4, or 5 dimensions are supported; got shape {shape}. "
             "Use eye_ for a matrix."
         )
-    if tensor.shape[0] % groups != 0:
+    if shape[0] % groups != 0:
         raise ShapeError(
-            f"dim 0 must be divisible by groups; got {tensor.shape[0]} outputs and {groups} groups. "
-            "Check groups."
+            f"dim 0 must be divisible by groups; got {shape[0]} outputs and {groups} groups. Check groups."
         )
     return Meaning(dirac, (groups,))
 
@@ -226,13 +229,13 @@ def of_locals(reading: Reading, values: Mapping[str, Any]) -> Meaning:
 
 
 def fans(tensor: torch.Tensor) -> tuple[int, int]:
-    """Return fan_in and fan_out as torch counts them."""
-    if tensor.dim() < 2:
+    """Return fan_in and fan_out of a whole tensor as torch counts them."""
+    if tensor.dim() < 2 and len(whole_shape(tensor)) < 2:
         raise ShapeError(
             "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions; got shape "
             f"{tuple(tensor.shape)}. Use normal_ with a std, or uniform_ with bounds."
         )
-    outputs, inputs, *kernel = tensor.shape
+    outputs, inputs, *kernel = whole_shape(tensor)
     field = math.prod(kernel)
     return inputs * field, outputs * field
 

@@ -23,6 +23,7 @@ from ..stream.key import Key, as_key
 from ..stream.plan import DRAWN_WHOLE, Plan
 from ..stream.window import Shape, Window, contiguous_blocks
 from .errors import TensorDTypeError, TensorLayoutError
+from .partitions.holding import partition_of
 
 __all__ = ["FORMATS", "check_lasting", "fill", "fill_under", "memory"]
 
@@ -57,7 +58,9 @@ def fill(
         A tensor on the CPU, in float32, float64, bfloat16 or float16, with any strides. Each element gets the
         value of its logical index. A contiguous tensor is written without a copy, a strided one block by
         block. Each rank fills its part of a DTensor, without a collective: ``full_tensor()`` has the values
-        of a plain tensor, on any mesh and for every placement but Partial.
+        of a plain tensor, on any mesh and for every placement but Partial. The same holds for parameters that
+        DeepSpeed's ZeRO-3, the first FSDP with ``use_orig_params=True`` and Megatron's tensor parallelism
+        have cut: the recipe counts the fans of the whole tensor.
     recipe : Recipe, str or dict
         What the weights should be: a recipe, its name, or what ``Recipe.to_dict`` returns. If the recipe does
         not name axes, a matrix is (out, in), as torch's layers store it. A tensor alone does not show how it
@@ -81,7 +84,9 @@ def fill(
     LayoutError
         If the tensor is not in CPU memory, is sparse, quantized or expanded, is of inference mode outside of
         it, or is computed: see Notes. Also a RuntimeError, as torch's. If the recipe counts fans and does not
-        name the axes of a tensor with more than two.
+        name the axes of a tensor with more than two. If it is unknown which part of a tensor this rank holds,
+        or its library would overwrite the values: a flat parameter of FSDP, a parameter of Megatron without
+        parallel_state, one of ZeRO-3 that is quantized, offloaded or held by an optimizer.
     DTypeError
         If the tensor holds another dtype. Also a RuntimeError, as torch's.
     ShapeError, RecipeError, SeedError
@@ -93,6 +98,9 @@ def fill(
     to it is lost. Such a tensor is refused if torch recorded how it was computed. Under ``torch.no_grad()``
     torch records nothing, and the write is lost without an error. Assign instead, as in ``layer.weight =
     filled``, or fill the tensor from which the weight is computed.
+
+    Of a parameter of ZeRO-3, fill the parameter itself, inside or outside of ``GatheredParameters``, on all
+    ranks or on the ``modifier_rank``: outside, its ``data`` is an empty tensor that nothing marks.
 
     Examples
     --------
@@ -117,11 +125,8 @@ def fill_under(
 ) -> TensorType:
     """Fill a tensor under a key; `key` is called once, after all other arguments are checked."""
     threads = check_threads(threads)
-    distributed = sys.modules.get("torch.distributed.tensor")
-    if distributed is not None and isinstance(tensor, distributed.DTensor):
-        from .placement import local_parts
-
-        parts = local_parts(tensor, window)
+    parts = _held(tensor, window)
+    if parts is not None:
         for part, place in parts:
             _prepared(part, recipe, place)
         where = key()
@@ -137,6 +142,19 @@ def fill_under(
     else:
         _execute_strided(plan, array, where, start or (0,) * array.ndim, threads)
     return tensor
+
+
+def _held(tensor: Any, window: Window | None) -> list[tuple[torch.Tensor, Window]] | None:
+    """Return the parts that this rank holds of a tensor that is cut over ranks; None for a whole tensor."""
+    if not isinstance(tensor, torch.Tensor):
+        return None
+    distributed = sys.modules.get("torch.distributed.tensor")
+    if distributed is not None and isinstance(tensor, distributed.DTensor):
+        from .placement import local_parts
+
+        return local_parts(tensor, window)
+    partition = partition_of(tensor)
+    return None if partition is None else partition.within(tensor, window)
 
 
 def _prepared(

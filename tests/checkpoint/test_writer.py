@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import pyinit as pi
-from pyinit.checkpoint.blueprint import draw_up
+from pyinit.checkpoint import share
 from pyinit.checkpoint.checkpoint import write_checkpoint
-from pyinit.checkpoint.shards import cut
-from pyinit.checkpoint.writer import write_shards
+from pyinit.checkpoint.plan import CheckpointPlan, plan_checkpoint
+from pyinit.checkpoint.share import Share
+from pyinit.checkpoint.targets import LocalTarget
+from pyinit.checkpoint.writer import write_extents
 
 LIMITED = """
 import resource, sys
@@ -78,7 +85,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_disk_too_small_is_known_before_writing(small_disk: Path) -> None:
     with pytest.raises(
-        OSError, match=r"no room for model\.safetensors in .*: it needs 16\.8 MB, 8\.39 MB are"
+        OSError, match=r"no room for model\.safetensors in .*: it needs 16\.8 MB, 8\.3\d MB are"
     ) as caught:
         write_checkpoint({"w": (2048, 2048)}, pi.normal(), key=0, path=small_disk)
     assert caught.value.errno == errno.ENOSPC
@@ -93,23 +100,77 @@ def test_a_disk_too_small_for_all_shards_is_known_before_writing(small_disk: Pat
     assert list(small_disk.iterdir()) == []
 
 
-def test_a_disk_that_fills_up_while_writing(small_disk: Path) -> None:
+def written_beside(plan: CheckpointPlan, nbytes: int | None) -> None:
+    """Write a plan while somebody else takes bytes of the disk, at first and what is left at the end."""
+    theirs = plan.directory / "theirs"
+    with Share(plan) as writing:
+        if nbytes is not None:
+            theirs.write_bytes(bytes(min(nbytes, shutil.disk_usage(plan.directory).free)))
+        write_extents(plan, writing.missing, writing.target, writing.finished, threads=2)
+        theirs.write_bytes(bytes(shutil.disk_usage(plan.directory).free))
+        writing.publish()
+
+
+def test_a_disk_that_fills_up_while_writing_can_be_continued(
+    small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where room cannot be claimed beforehand, the write itself says what happened."""
-    shards = cut(draw_up({"w": (2048, 2048)}, pi.normal(), 0).drafts, "model")
-    path = small_disk / "sparse"
-    with path.open("wb") as file:
-        os.ftruncate(file.fileno(), shards[0].nbytes)
-    with pytest.raises(OSError, match=r"no room for model\.safetensors in .*: it needs 16\.8 MB") as caught:
-        write_shards(shards, [path], threads=2)
+    shapes = {str(number): (256, 1024) for number in range(7)}
+    write_checkpoint(shapes, "normal", path=tmp_path / "m.safetensors")
+
+    def sparse(descriptor: int, start: int, nbytes: int) -> None:
+        raise OSError(errno.EOPNOTSUPP, "not supported")
+
+    monkeypatch.setattr(os, "posix_fallocate", sparse)
+    monkeypatch.setattr(share, "_COMMIT_BYTES", 1 << 20)
+    path = small_disk / "m.safetensors"
+    plan = plan_checkpoint(shapes, "normal", path=path)
+    message = r"no room for m\.safetensors in .*: it needs 7\.34 MB, .*are kept"
+    with pytest.raises(OSError, match=message) as caught:
+        # it fits, but then somebody else needs room
+        written_beside(plan, 4 << 20)
     assert caught.value.errno == errno.ENOSPC
+    assert "run the same command again to continue" in str(caught.value)
+    (small_disk / "theirs").unlink()
+    seen: list[int] = []
+    write_checkpoint(shapes, "normal", path=path, progress=lambda done, total: seen.append(done))
+    assert path.read_bytes() == (tmp_path / "m.safetensors").read_bytes()
+    assert seen[0] >= 1 << 20
+    assert [each.name for each in small_disk.iterdir()] == ["m.safetensors"]
 
 
-def test_a_disk_without_room_for_the_receipt_leaves_nothing(small_disk: Path) -> None:
-    # with its header this takes every page of the disk
-    shape = (2097120,)
-    with pytest.raises(OSError, match=r"no room for init\.json"):
-        write_checkpoint({"w": shape}, pi.normal(), key=0, path=small_disk)
-    assert list(small_disk.iterdir()) == []
+def test_a_disk_without_room_for_the_receipt_can_be_continued(small_disk: Path, tmp_path: Path) -> None:
+    names = "init.json", "model.safetensors"
+    write_checkpoint({"w": (1 << 20,)}, pi.normal(), key=0, path=tmp_path)
+    plan = plan_checkpoint({"w": (1 << 20,)}, pi.normal(), key=0, path=small_disk)
+    with pytest.raises(OSError, match=r"no room for init\.json in .*1 of 1 extents are kept: run"):
+        written_beside(plan, None)
+    assert [path.name for path in small_disk.iterdir() if path.name in names] == []
+    (small_disk / "theirs").unlink()
+    write_checkpoint({"w": (1 << 20,)}, pi.normal(), key=0, path=small_disk)
+    assert sorted(path.name for path in small_disk.iterdir()) == sorted(names)
+    assert all((small_disk / name).read_bytes() == (tmp_path / name).read_bytes() for name in names)
+
+
+def test_a_disk_without_room_for_the_log_says_so(small_disk: Path) -> None:
+    plan = plan_checkpoint({"w": (1 << 20,)}, pi.normal(), key=0, path=small_disk)
+    message = r"no room in .* to note what is finished; make room or write elsewhere$"
+    with pytest.raises(OSError, match=message):
+        written_beside(plan, 1 << 30)
+    assert [path.name for path in small_disk.iterdir()] == ["theirs"]
+
+
+def test_a_file_larger_than_allowed_says_so_and_leaves_nothing(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, former[1]))
+    try:
+        message = r"needs 4 MB, more than a file may have in .*; cut it with --shard-size"
+        with pytest.raises(OSError, match=message):
+            write_checkpoint({"w": (1000, 1000)}, pi.normal(), key=0, path=tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_descriptor_stays_open(tmp_path: Path) -> None:
@@ -125,3 +186,61 @@ def test_memory_does_not_grow_with_threads(tmp_path: Path) -> None:
         {"w": (100, 100)}, pi.normal(), key=0, path=tmp_path / "m.safetensors", threads=10**6
     )
     assert (tmp_path / "m.safetensors").stat().st_size == receipt.nbytes
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_no_thread_writes_after_an_interrupt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    """Python before 3.13 takes a thread for ended when an interrupt meets its join."""
+    plain, begun, ended = LocalTarget.write, [], []
+
+    def write(target: LocalTarget, name: str, offset: int, data: memoryview) -> None:
+        begun.append(offset)
+        if len(begun) in (4, 5):
+            # the second one comes while the first is waited for
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        time.sleep(0.02)
+        plain(target, name, offset, data)
+        ended.append(offset)
+
+    monkeypatch.setattr(LocalTarget, "write", write)
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            write_checkpoint(
+                {str(i): (9,) for i in range(50)}, "normal", path=tmp_path / "m.safetensors", threads=threads
+            )
+        assert sorted(begun) == sorted(ended)
+        assert len(begun) < 50
+    finally:
+        signal.signal(signal.SIGINT, former)
+
+
+def test_a_file_system_without_locks_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_locks(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with pytest.raises(
+        OSError, match=r"out is on a file system without locks of files .* mount it with them"
+    ):
+        write_checkpoint({"w": (9,)}, "normal", path=tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_that_cannot_be_written(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "ro,size=1m", "pyinit-test", str(folder)]
+    if (
+        not sys.platform.startswith("linux")
+        or subprocess.run(mount, check=False, capture_output=True).returncode
+    ):
+        pytest.skip("needs permission to mount")
+    try:
+        with pytest.raises(OSError, match=r"Read-only file system.*\.pyinit-") as caught:
+            write_checkpoint({"w": (9,)}, "normal", path=folder)
+        assert caught.value.errno == errno.EROFS
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import pyinit as pi
+from pyinit.checkpoint.targets import LocalTarget
 from pyinit.cli import main
 from pyinit.cli.init import size
 from pyinit.stream.safetensors import read_header
@@ -234,7 +237,10 @@ def test_info_shows_what_decides_speed_and_bits(capsys: pytest.CaptureFixture[st
 # Whoever runs the tests in the background has the shell ignore interrupts, and children inherit that.
 COMMAND = """
 import signal, sys
+from pyinit.checkpoint import share
 from pyinit.cli import main
+
+share._COMMIT_BYTES = 1 << 20
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.exit(main(sys.argv[1:]))
@@ -251,39 +257,89 @@ def started(folder: Path) -> subprocess.Popen[str]:
         text=True,
     )
     deadline = time.monotonic() + 30
-    while not list(folder.glob(".model*.tmp")):
+    while not any("\n" in log.read_text() for log in folder.glob(".pyinit-*/*.log")):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    time.sleep(0.1)
     return process
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupt_leaves_nothing(tmp_path: Path, number: int, status: int) -> None:
+def test_an_interrupt_keeps_what_is_finished_and_says_so(tmp_path: Path, number: int, status: int) -> None:
     folder = tmp_path / "out"
     process = started(folder)
     process.send_signal(number)
     _, err = process.communicate(timeout=30)
     assert process.returncode == status
-    assert err.splitlines()[-1].endswith("unfinished files were removed")
+    assert re.fullmatch(
+        r"pyinit: \w+; \d+ of 292 extents are kept: run the same command again to continue",
+        err.splitlines()[-1],
+    )
     assert "Traceback" not in err
-    assert not folder.exists()
+    assert all(path.name.startswith(".") for path in folder.iterdir())
 
 
-def test_a_kill_leaves_nothing_under_a_final_name(tmp_path: Path) -> None:
+def test_an_interrupt_before_anything_is_finished_leaves_nothing(
+    tmp_path: Path, config: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(target: LocalTarget, name: str, offset: int, data: memoryview) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LocalTarget, "write", interrupted)
+    assert main(["init", config, "--out", str(tmp_path / "out")]) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "pyinit: interrupted; unfinished files were removed"
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_run_after_a_kill_continues(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "out"
     process = started(folder)
-    try:
-        process.kill()
-        process.communicate(timeout=30)
-        assert process.returncode == -signal.SIGKILL
-        left = [path.name for path in folder.iterdir()]
-        assert left
-        assert all(name.startswith(".model.safetensors.") and name.endswith(".tmp") for name in left)
-    finally:
-        for path in folder.iterdir():
-            path.unlink()
+    process.kill()
+    process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGKILL
+    left = [path.name for path in folder.iterdir()]
+    assert left
+    assert all(name.startswith(".") for name in left)
+    command = ["init", "gpt2-medium", "--out", str(folder)]
+
+    def stopped(target: LocalTarget, name: str, offset: int, data: memoryview) -> None:
+        raise KeyboardInterrupt
+
+    # test_crashes continues to the end, which takes seconds for this model
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalTarget, "write", stopped)
+        assert main([*command, "--dtype", "float64"]) == 130
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert re.search(r"[1-9]\d* of 292 extents are kept", last)
+    # another model takes its place: what the dead left, as large as the model, goes
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(GPT2))
+    assert main(["init", str(config), "--out", str(folder)]) == 0
+    assert "already" not in capsys.readouterr().out
+    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "init.json", "model.safetensors"]
+
+
+def test_what_was_there_already_is_no_part_of_the_speed(
+    tmp_path: Path, config: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, count = LocalTarget.write, [0]
+
+    def third_fails(target: LocalTarget, name: str, offset: int, data: memoryview) -> None:
+        count[0] += 1
+        if count[0] == 3:
+            raise OSError(errno.EIO, "Input/output error")
+        plain(target, name, offset, data)
+
+    command = ["init", config, "--out", str(tmp_path / "out"), "--threads", "1"]
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalTarget, "write", third_fails)
+        assert main(command) == 2
+    assert "Input/output error. 2 of 16 extents are kept: run the same" in capsys.readouterr().err
+    assert main(command) == 0
+    # wte and wpe, in bytes: (9 + 4) x 8 x 4
+    assert "416 bytes of it were there already" in capsys.readouterr().out
 
 
 def test_a_reader_that_leaves_early_is_no_error(config: str) -> None:

@@ -30,6 +30,7 @@ from torch.testing._internal.distributed.fake_pg import FakeStore  # noqa: E402
 
 import pyinit as pi  # noqa: E402
 import pyinit.torch as pit  # noqa: E402
+from pyinit.stream.safetensors import read_header  # noqa: E402
 from pyinit.torch.materialization.materialization import materialize  # noqa: E402
 
 pytestmark = [
@@ -105,6 +106,20 @@ def test_materialized_modules_hold_the_same_bits(ranks: list[dict[str, Any]]) ->
             seen.add((how, mesh, name))
     ways = {1: (5, 2), 2: (5 + 2 + 2, 2 + 1 + 1), 4: (5 + 2, 2 + 1)}[len(ranks)]
     assert len(seen) == ways[0] * len(plain.state_dict()) + ways[1]
+
+
+def test_a_file_of_the_module_holds_the_same_bits(ranks: list[dict[str, Any]], tmp_path: Path) -> None:
+    pit.write_checkpoint(program().on_meta(), tmp_path / "whole.safetensors", key=5)
+    data = (tmp_path / "whole.safetensors").read_bytes()
+    tensors = read_header(tmp_path / "whole.safetensors").tensors
+    compared = 0
+    for saved in ranks:
+        for (how, mesh, name), tensor in saved["materialized"].items():
+            if name != "output":
+                info = tensors[name]
+                assert bits(tensor)[2] == data[info.start : info.stop], (how, mesh, name)
+                compared += 1
+    assert compared >= 5 * len(tensors)
 
 
 def test_ranks_are_heard_when_they_talk(ranks: list[dict[str, Any]]) -> None:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ from torch.nn.parameter import UninitializedTensorMixin  # noqa: E402
 from torch.testing._internal.distributed.fake_pg import FakeStore  # noqa: E402
 
 import pyinit as pi  # noqa: E402
+import pyinit.torch as pit  # noqa: E402
 from pyinit.torch.materialization.beginnings import record  # noqa: E402
 from pyinit.torch.materialization.construction import deferred as deferred_construction  # noqa: E402
 from pyinit.torch.materialization.materialization import materialize  # noqa: E402
@@ -276,3 +278,10 @@ def test_what_cannot_be_made_is_named_and_the_module_left_as_it_was() -> None:
             materialize(layer, key=5)
         assert layer.weight is weight
         assert weight.is_meta
+
+
+def test_a_file_is_of_a_whole_module(tmp_path: Path) -> None:
+    with one_of(2) as mesh:
+        layer = fully_shard(on_meta(lambda: nn.Linear(3, 4)), mesh=mesh)
+        with pytest.raises(pi.LayoutError, match="'weight' of FSDPLinear is a DTensor"):
+            pit.write_checkpoint(layer, tmp_path / "out", key=0)

@@ -3,12 +3,6 @@
 
 namespace pyinit {
 
-std::vector<std::string> available_isas() { return {"avx512"}; }
-
-Isa active_isa() { return Isa::kAvx512; }
-
-const fill::Kernels& active_kernels() { return *fill::avx512_kernels(); }
-
-std::string use_isa(std::string_view) { return "avx512"; }
+std::vector<const Kernels*> available_kernels() { return {avx512_kernels()}; }
 
 }  // namespace pyinit

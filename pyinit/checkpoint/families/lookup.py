@@ -14,7 +14,7 @@ from ..spec_json import spec_from_json
 from .builtin import BUILTIN
 from .registry import FAMILIES, spec_from_config
 
-__all__ = ["find_spec"]
+__all__ = ["find_spec", "model_type_of"]
 
 
 def find_spec(name: str | os.PathLike[str]) -> Spec:
@@ -67,6 +67,17 @@ def find_spec(name: str | os.PathLike[str]) -> Spec:
     if "tensors" in content:
         return spec_from_json(content, str(path))
     return spec_from_config(content, str(path))
+
+
+def model_type_of(path: Path) -> str | None:
+    """Return the ``model_type`` of a configuration; None if the file does not say it."""
+    if path.suffix != ".json" or not path.is_file():
+        return None
+    content = parsed(path.read_bytes(), str(path), SpecError)
+    if not isinstance(content, dict) or "tensors" in content or "weight_map" in content:
+        return None
+    model_type = content.get("model_type")
+    return model_type if isinstance(model_type, str) else None
 
 
 def _with_family(spec: Spec, config_path: Path) -> Spec:

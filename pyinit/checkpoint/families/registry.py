@@ -68,7 +68,8 @@ def spec_from_config(config: Mapping[str, Any], source: str = "config.json") -> 
     if not isinstance(model_type, str) or model_type not in FAMILIES:
         raise SpecError(
             f"{source}: unknown model_type {model_type!r}; known are {', '.join(FAMILIES)}. "
-            "Describe other models with a plain spec or an existing .safetensors file"
+            "Describe other models with a plain spec or an existing .safetensors file, or write a module "
+            "with pyinit.torch.write_checkpoint"
         )
     family = FAMILIES[model_type]
     _check_architecture(config, family, source)

@@ -32,6 +32,7 @@ export class Lab {
     this.waiting = false;
     this.resume = false;
     this.excused = false;
+    this.rewound = false;
     this.settling = 0;
     this.diagramOf = "";
     wire.onmessage = (message) => this.hear(message);
@@ -73,21 +74,21 @@ export class Lab {
     }
   }
 
-  /** @returns {Experiment} what the link asks for, else a lesson or the preset that is appropriate */
+  /** @returns {Experiment} what the link asks for, with the usual settings for the rest; else a lesson or a preset */
   first() {
     const { presets, tour, view, lesson: name } = this.store.state;
     const lesson = view === "tour" ? (tour.find((one) => one.name === name) ?? tour[0]) : null;
-    if (lesson) {
-      this.store.set({ lesson: lesson.name });
-      return { ...lesson.experiment, ...(name ? this.wanted : {}) };
-    }
+    if (lesson && !name) this.store.set({ lesson: lesson.name });
+    if (Object.keys(this.wanted).length && (name || !lesson)) return /** @type {Experiment} */ (this.wanted);
+    if (lesson) return lesson.experiment;
     const preset = presets.find(({ name }) => name === "appropriate") ?? presets[0];
-    return /** @type {Experiment} */ ({ ...(preset?.experiment ?? {}), ...this.wanted });
+    return /** @type {Experiment} */ (preset?.experiment ?? {});
   }
 
   /** @param {Record<string, any>} message */
   ready(message) {
     this.waiting = false;
+    this.rewound = false;
     const runs = message.runs.map((/** @type {Record<string, any>} */ info, /** @type {number} */ i) => new Run(i, info));
     for (const [i, verdict] of (message.verdicts ?? []).entries()) {
       if (runs[i] && verdict) runs[i].verdict = { layers: verdict.layers ?? [], text: verdict.text ?? "" };
@@ -136,8 +137,9 @@ export class Lab {
   take(frame) {
     const { store, painter, wire } = this;
     const { header } = frame;
-    // a frame of the experiment before this one is let go
-    if (!this.waiting) {
+    // a frame of the experiment before this one, or of before a rewind, is let go
+    this.rewound &&= header.step !== 0;
+    if (!this.waiting && !this.rewound) {
       for (const run of store.state.runs) run.take(frame);
       store.set({ step: header.step, scored: header.scored ?? store.state.scored, runs: store.state.runs });
     }
@@ -196,6 +198,7 @@ export class Lab {
   /** Go back to the same weights; what was seen since is forgotten. */
   rewind() {
     const { runs } = this.store.state;
+    this.rewound = true;
     for (const run of runs) run.forget();
     this.store.set({ step: 0, playing: false, finished: false, runs });
     this.wire.send({ type: "rewind" });
@@ -232,7 +235,6 @@ export class Lab {
   follow(hash) {
     const { experiment, page } = fromQuery(hash);
     if (page.view) this.store.set(viewOf(page.view));
-    const { experiment: now } = this.store.state;
-    if (now && Object.keys(experiment).length) this.start({ ...now, ...experiment });
+    if (this.store.state.options && Object.keys(experiment).length) this.start(/** @type {Experiment} */ (experiment));
   }
 }

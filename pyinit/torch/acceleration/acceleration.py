@@ -45,7 +45,8 @@ def accelerate(*, key: int | Key = 0, threads: int | None = None) -> Iterator[Co
         If `threads` is not a positive integer.
     LayoutError
         If a function of torch.nn.init, or a draw under ``no_grad``, is given a tensor that autograd knows to
-        be computed, such as a parametrized weight: what torch writes there is lost. Also a RuntimeError.
+        be computed, such as a parametrized weight: what torch writes there is lost. Also a RuntimeError. If
+        torch would draw a tensor of which this rank holds only a part.
     RuntimeError
         If another thread leaves the block than the one that entered it. The block ends nevertheless.
 
@@ -64,6 +65,12 @@ def accelerate(*, key: int | Key = 0, threads: int | None = None) -> Iterator[Co
     that pyinit refuses and torch does not, such as an infinite mean; and ``bernoulli_``, ``exponential_``,
     ``random_``, ``randperm`` and all other draws. These advance torch's generator; the calls that are taken
     over do not.
+
+    *Parts of tensors*: a parameter that DeepSpeed's ZeRO-3, the first FSDP with ``use_orig_params=True`` or
+    Megatron has cut is drawn with the numbers and the fans of the whole tensor, of which each rank makes its
+    part; enter the block on all ranks and draw in the same order. In it, such a parameter's ``data`` is known
+    as its part, zeros, ones and constants are written, and `eye_`, `dirac_` and draws that are left to torch
+    are refused.
 
     *Nested blocks*: the inner key governs; afterwards the outer block continues where it was.
 

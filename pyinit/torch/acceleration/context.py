@@ -10,6 +10,7 @@ import torch
 from ...errors import PyinitError
 from ...stream.key import Key
 from ..draws import folded
+from ..partitions.holding import partition_of, refuse_part
 from ..tensor import check_lasting, fill
 from .requests import Reader, Request, requested
 
@@ -49,12 +50,19 @@ class Context:
         """
         if not (recorded and torch.is_grad_enabled()):
             check_lasting(request.tensor)
-        if not _plain(request.tensor, recorded=recorded):
+        is_part = partition_of(request.tensor) is not None
+        if not _plain(request.tensor, recorded=recorded) and not is_part:
+            return False
+        if is_part and recorded and request.tensor.requires_grad and torch.is_grad_enabled():
+            # torch refuses this
             return False
         try:
             where = folded(self.key.seed, self.key.offset, self.fills)
             fill(request.tensor, request.recipe, key=where, threads=self._threads)
         except PyinitError:
+            if is_part:
+                # torch would draw the part alone, as if it were whole
+                raise
             return False
         self.fills += 1
         return True
@@ -129,11 +137,24 @@ def leave(context: Context) -> None:
 
 
 def filled(
-    reader: Reader, args: tuple[Any, ...], kwargs: dict[str, Any], *, recorded: bool = False
+    reader: Reader,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    *,
+    recorded: bool = False,
+    new: bool = False,
 ) -> torch.Tensor | None:
-    """Return the tensor of a call, filled by the thread's context; or None if torch has to draw it."""
+    """Return the tensor of a call, filled by the thread's context; or None if torch has to draw it.
+
+    `new` says that the call makes the tensor. Otherwise the tensor is its first argument, and is refused if
+    torch had to draw it, but this rank holds only a part of it.
+    """
     context = current()
     if context is None:
         return None
     request = requested(reader, args, kwargs)
-    return request.tensor if request is not None and context.fill(request, recorded=recorded) else None
+    if request is None:
+        if not new:
+            refuse_part(args[0] if args else kwargs.get("tensor"), "a draw that is left to torch")
+        return None
+    return request.tensor if context.fill(request, recorded=recorded) else None

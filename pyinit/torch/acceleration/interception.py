@@ -12,10 +12,14 @@ import torch
 from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
+from ...recipes.distributions import Constant
+from ..arguments import number
 from ..errors import ThreadError
 from ..meanings import CALLS, parameters_of
+from ..partitions.holding import ALIASES, SHAPES, mark_alias, partition_of, refuse_part, shaped_whole
+from ..tensor import fill
 from . import detours
-from .context import filled
+from .context import current, filled
 from .requests import FACTORIES, METHODS, reader_of
 
 __all__ = ["Interception"]
@@ -61,6 +65,8 @@ class Interception(TorchFunctionMode):
                 return tensor
             if func == _IS_META and _computed(args[0], sys._getframe(1)):
                 return True
+            if func in _ON_PARTS and current() is not None:
+                return _on_part(func, args, kwargs, _outside_modes(sys._getframe(1)))
         return func(*args, **kwargs)
 
 
@@ -69,7 +75,7 @@ def _filled(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
     if func in METHODS:
         return filled(METHODS[func], args, kwargs, recorded=True)
     if func in FACTORIES:
-        return filled(FACTORIES[func], args, kwargs)
+        return filled(FACTORIES[func], args, kwargs, new=True)
     # While a mode is active, this function calls the mode before it calls uniform_; after that no mode is
     # active. It passes on the function that has its name, which transformers replaces by its own. The one of
     # pyinit.torch.init draws under torch's generator, as the other functions there do.
@@ -79,11 +85,55 @@ def _filled(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
     return None
 
 
-def _computed(tensor: torch.Tensor, frame: FrameType | None) -> bool:
-    """Return whether the calling frame is of a function that computes with its draws, and is now done."""
-    # the frames of other modes may be in between
+# Functions that have another meaning for a tensor of which this rank holds only a part; of those that write
+# a value, the value if it is not an argument.
+_WRITTEN = {torch.Tensor.zero_: (0.0,), torch.Tensor.fill_: (), init.constant_: ()}
+_LEFT = {
+    torch.Tensor.bernoulli_,
+    torch.Tensor.cauchy_,
+    torch.Tensor.exponential_,
+    torch.Tensor.geometric_,
+    torch.Tensor.log_normal_,
+    torch.Tensor.random_,
+}
+_ON_PARTS = {*SHAPES, *ALIASES, *_WRITTEN, *_LEFT, torch.eye}
+
+
+def _on_part(
+    func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType | None
+) -> Any:
+    """Call a function on a tensor that may be a part: torch.nn.init reads and writes the whole tensor."""
+    if func in SHAPES:
+        args = (shaped_whole(args[0], frame), *args[1:])
+    elif func is torch.eye:
+        refuse_part(kwargs.get("out"), "torch.eye, which torch.nn.init.eye_ calls,")
+    elif func in _LEFT:
+        refuse_part(args[0], "a draw that is left to torch")
+    elif func in _WRITTEN:
+        # constant_ passes on names
+        given = (*args, *kwargs.values(), *_WRITTEN[func])
+        if len(given) > 1 and partition_of(given[0]) is not None:
+            if frame is not None and frame.f_code is init.dirac_.__code__:
+                refuse_part(given[0], "torch.nn.init.dirac_")
+            # otherwise torch refuses to change a leaf
+            if func is init.constant_ or not (given[0].requires_grad and torch.is_grad_enabled()):
+                return fill(given[0], Constant(number(given[1])), key=0)
+    result = func(*args, **kwargs)
+    if func in ALIASES:
+        mark_alias(args[0], result)
+    return result
+
+
+def _outside_modes(frame: FrameType | None) -> FrameType | None:
+    """Return a frame, or the nearest one around it that is not of a mode."""
     while frame is not None and frame.f_code.co_name == "__torch_function__":
         frame = frame.f_back
+    return frame
+
+
+def _computed(tensor: torch.Tensor, frame: FrameType | None) -> bool:
+    """Return whether the calling frame is of a function that computes with its draws, and is now done."""
+    frame = _outside_modes(frame)
     if frame is None or frame.f_globals is not vars(init) or frame.f_code.co_name not in _COMPUTING:
         return False
     name = frame.f_code.co_name

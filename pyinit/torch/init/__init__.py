@@ -12,7 +12,8 @@ Each call takes one integer from it, which makes the key together with the gener
 pyinit's, not torch's: they are the same on every machine, for any number of threads and any strides, and they
 do not depend on the size of the tensors that were drawn before. A meta or fake tensor has nothing to fill and
 takes nothing. Each rank fills the part of a DTensor that it holds, without communication: seed the generators
-of all ranks alike.
+of all ranks alike. Parameters that DeepSpeed's ZeRO-3, the first FSDP or Megatron have cut are filled so,
+too, with the fans of the whole tensor; call on all ranks, in the same order.
 
 Beyond torch, `orthogonal_` takes bfloat16, float16 and tensors without a flat view, and `sparse_` uses its
 generator for the zeros, too. Some calls are refused for which torch writes infinities, zeros or other values
@@ -31,8 +32,14 @@ from torch import Tensor
 from torch.nn import init as _torch
 from torch.nn.init import calculate_gain
 
+from ...recipes.distributions import Constant
+from ...recipes.patterns import Identity
+from ...recipes.recipe import Recipe
+from ...stream.key import Key
+from ..arguments import number
 from ..meanings import correct_fan, fans
-from ..tensor import check_lasting
+from ..partitions.holding import partition_of
+from ..tensor import check_lasting, fill_under
 from .distributions import normal_, sparse_, trunc_normal_, uniform_
 from .orthogonal import orthogonal_
 from .patterns import dirac_
@@ -71,23 +78,28 @@ _R = TypeVar("_R")
 _P = ParamSpec("_P")
 
 
-def _written(function: Callable[_P, Tensor]) -> Callable[_P, Tensor]:
-    """Return torch's function, which then refuses a tensor that does not keep what is written to it."""
+def _written(function: Callable[_P, Tensor], meant: Callable[_P, Recipe]) -> Callable[_P, Tensor]:
+    """Return torch's function, which then refuses a tensor that does not keep what is written to it.
+
+    Of a tensor of which this rank holds a part, the part is filled by the recipe that the call means.
+    """
 
     @wraps(function)
     def written(*args: _P.args, **kwargs: _P.kwargs) -> Tensor:
         tensor = args[0] if args else kwargs.get("tensor")
         if isinstance(tensor, Tensor):
+            if not tensor.is_meta and partition_of(tensor) is not None:
+                return fill_under(tensor, meant(*args, **kwargs), lambda: Key(0))
             check_lasting(tensor)
         return function(*args, **kwargs)
 
     return written
 
 
-constant_ = _written(_torch.constant_)
-eye_ = _written(_torch.eye_)
-ones_ = _written(_torch.ones_)
-zeros_ = _written(_torch.zeros_)
+constant_ = _written(_torch.constant_, lambda tensor, val: Constant(number(val)))
+eye_ = _written(_torch.eye_, lambda tensor: Identity())
+ones_ = _written(_torch.ones_, lambda tensor: Constant(1.0))
+zeros_ = _written(_torch.zeros_, lambda tensor: Constant(0.0))
 
 
 def _deprecated(function: Callable[_P, _R]) -> Callable[_P, _R]:

@@ -14,6 +14,7 @@ from ...stream.key import Key
 from ..draws import next_key
 from ..errors import TensorNumberError, TensorRecipeError
 from ..meanings import Meaning
+from ..partitions.holding import whole_shape
 from ..tensor import fill_under
 
 __all__ = ["drawn", "noted", "overridden", "recorders"]
@@ -40,8 +41,8 @@ def drawn(tensor: torch.Tensor, generator: torch.Generator | None, meaning: Mean
         if recorder is not None:
             recorder.draw(tensor, recipe)
             return tensor
-        # as torch, take nothing for no elements
-        return fill_under(tensor, recipe, lambda: next_key(generator) if tensor.numel() else Key(0))
+        # as torch, take nothing for no elements; ranks that hold none of a tensor take as much as others
+        return fill_under(tensor, recipe, lambda: Key(0) if 0 in whole_shape(tensor) else next_key(generator))
     except TensorNumberError:
         raise
     except RecipeError as error:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .. import meanings
+from ..partitions.holding import whole_shape
 from .drawing import drawn
 
 __all__ = ["orthogonal_"]
@@ -29,4 +30,4 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: torch.Generator | No
     True
     """
     meaning = meanings.orthogonal_(tensor, gain)
-    return drawn(tensor, generator, meaning) if tensor.numel() else tensor
+    return tensor if 0 in whole_shape(tensor) else drawn(tensor, generator, meaning)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ...stream.key import Key
 from .. import meanings
-from ..tensor import check_lasting
+from ..partitions.holding import partition_of
+from ..tensor import check_lasting, fill_under
 from .drawing import noted
 
 __all__ = ["dirac_"]
@@ -32,6 +34,8 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     if tensor.is_meta:
         noted(tensor, meaning)
         return tensor
+    if partition_of(tensor) is not None:
+        return fill_under(tensor, meaning.recipe(), lambda: Key(0))
     check_lasting(tensor)
     outputs, inputs, *kernel = tensor.shape
     with torch.no_grad():

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .. import meanings
+from ..partitions.holding import whole_shape
 from .drawing import drawn, overridden
 
 __all__ = ["kaiming_normal_", "kaiming_uniform_", "xavier_normal_", "xavier_uniform_"]
@@ -104,7 +105,7 @@ def kaiming_uniform_(
         return overridden(
             kaiming_uniform_, tensor, a=a, mode=mode, nonlinearity=nonlinearity, generator=generator
         )
-    if 0 in tensor.shape:
+    if 0 in whole_shape(tensor):
         warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=2)
         return tensor
     return drawn(tensor, generator, meanings.kaiming_uniform_(tensor, a, mode, nonlinearity))
@@ -129,7 +130,7 @@ def kaiming_normal_(
     >>> kaiming_normal_(torch.empty(2, 4), mode="fan_out", nonlinearity="relu").shape
     torch.Size([2, 4])
     """
-    if 0 in tensor.shape:
+    if 0 in whole_shape(tensor):
         warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=2)
         return tensor
     return drawn(tensor, generator, meanings.kaiming_normal_(tensor, a, mode, nonlinearity))

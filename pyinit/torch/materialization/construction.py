@@ -19,9 +19,18 @@ from .followed import follow
 from .holding import plain_tensors
 from .recorder import Recorder
 
-__all__ = ["deferred", "forget_construction", "made_by_constructor", "was_added", "was_deferred"]
+__all__ = [
+    "deferred",
+    "forget_construction",
+    "made_by_constructor",
+    "was_added",
+    "was_computed",
+    "was_deferred",
+]
 
 _CONSTRUCTED = "_pyinit_constructed"
+# Real parameters that a recorded constructor made of numbers that are known, by their names.
+_COMPUTED = "_pyinit_computed"
 
 
 class _Constructed:
@@ -82,6 +91,8 @@ def deferred() -> Iterator[None]:
         # other threads call this hook, too
         if tensor is not None and not is_lazy(tensor) and tensor.is_meta and recorder.knows(tensor):
             seen[id(module)] = module
+        elif isinstance(tensor, torch.nn.Parameter) and not tensor.is_meta and Recorder.active() is recorder:
+            module.__dict__.setdefault(_COMPUTED, {})[name] = tensor
 
     def mark_below(module: torch.nn.Module, name: str, child: torch.nn.Module | None) -> None:
         # the parameters of a copied module are not registered
@@ -132,6 +143,12 @@ def made_by_constructor(module: torch.nn.Module, name: str) -> torch.Tensor | No
     return None if made is None else made.tensors.get(name)
 
 
+def was_computed(module: torch.nn.Module, name: str) -> bool:
+    """Tell whether a parameter is the real one that a recorded constructor registered."""
+    computed = module.__dict__.get(_COMPUTED, {}).get(name)
+    return computed is not None and computed is module._parameters.get(name)
+
+
 def was_added(module: torch.nn.Module, name: str) -> bool:
     """Return whether a recorded constructor registered tensors in a module, but none of this name."""
     made: _Constructed | None = module.__dict__.get(_CONSTRUCTED)
@@ -142,3 +159,4 @@ def forget_construction(module: torch.nn.Module) -> None:
     """Forget the recorded constructors of a module and of those below it."""
     for part in module.modules():
         part.__dict__.pop(_CONSTRUCTED, None)
+        part.__dict__.pop(_COMPUTED, None)

@@ -20,6 +20,7 @@ from torch.overrides import TorchFunctionMode
 from ...errors import PyinitError
 from ...recipes.recipe import Recipe
 from ..meanings import Reading, of_locals
+from ..partitions.holding import ALIASES, SHAPES, mark_alias, shaped_whole
 from .operators import SKIPPED
 from .recording import TARGET, Call, Cell, Content, Lost
 
@@ -67,7 +68,11 @@ class Functions(TorchFunctionMode):
     ) -> Any:
         if func == _SET_DATA:
             args = (args[0], self._shareable(args[0], args[1]))
+        if func in SHAPES:
+            args = (shaped_whole(args[0], caller()), *args[1:])
         result = func(*args, **dict(kwargs or {}))
+        if func in ALIASES:
+            mark_alias(args[0], result)
         if func == _DEVICE and self.recorder.hides(args[0]):
             return torch.device("cpu")
         if func == _IS_META and result:

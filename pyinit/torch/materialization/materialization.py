@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 import torch
 
 from ... import _core
-from ...errors import PyinitError, RecipeError
-from ...recipes.recipe import Recipe, as_recipe
-from ...recipes.rules import Rule, as_rules, is_one_recipe
 from ...stream.arguments import check_threads
 from ...stream.key import Key, as_key
-from ..tensor import FORMATS
-from .beginnings import forget, owners, record
-from .construction import forget_construction, was_deferred
-from .doubts import warn_of_constructors
+from .construction import forget_construction
+from .deciding import Recipes, as_asked, before_names, decided
 from .followed import kind_of
 from .holding import named_tensors, substitute
-from .naming import state_names, whole_prefix
-from .owned import check_names
+from .partitioned import made_parts, whole_recordings
 from .recorder import MARK
-from .recording import Cell, Draw, Recorded, Write
+from .recording import Cell, Recorded
 from .replay import replay
-from .ruling import redrawn, ruled
 from .sharded import shards, stand_ins
 
 __all__ = ["materialize"]
 
 Module = TypeVar("Module", bound=torch.nn.Module)
-Recipes: TypeAlias = Recipe | str | Mapping[str, Recipe | str] | Iterable[Rule | tuple[str, Recipe | str]]
 
 # Storages of at least this many bytes are filled by all threads together; smaller ones are distributed over
 # them.
@@ -61,7 +51,8 @@ def materialize(
         A module that was built under ``with torch.device("meta")`` or ``with pyinit.torch.deferred()``. Its
         real parameters and buffers stay as they are. It may be distributed (`fully_shard`,
         `parallelize_module`, `distribute_module`): every rank makes its own parts of the DTensors, without a
-        collective, with the bits of the whole module.
+        collective, with the bits of the whole module. The same holds for parameters that Megatron has marked
+        as ``tensor_model_parallel``.
     recipe : Recipe, str, mapping of pattern to recipe, or sequence of rules, optional
         What the parameters should be instead; see Notes. One recipe, or its name, is for the kernels that the
         module draws at random; biases that it draws become zeros, and everything else keeps the module's own
@@ -88,7 +79,8 @@ def materialize(
         If the initialization of a parameter or buffer is unknown, or if a method would initialize a real one.
         Each is named, with the reason, and the module stays on the meta device. If a name or a pattern
         matches nothing (with a prefix, only one that begins with it), or two rules name one tied tensor. If a
-        recipe is given and all tensors are real.
+        recipe is given and all tensors are real, or if all are real and DeepSpeed's ZeRO-3, the first FSDP or
+        Megatron has cut one. If an expert is numbered within its rank, as Megatron's are.
     LayoutError
         If a lazy module does not know its shapes yet. If a recipe counts fans and names no axes, and the axes
         of a weight are unknown.
@@ -150,94 +142,21 @@ def materialize(
     """
     root = as_key(key)
     count = check_threads(threads)
-    before = _before(prefix)
-    asked = None if recipe is None else as_recipe(recipe) if is_one_recipe(recipe) else as_rules(recipe)
+    before, asked = before_names(prefix), as_asked(recipe)
     with stand_ins(module) as distributed:
-        try:
-            recorded = record(module, before)
-            if not recorded:
-                _check_unneeded(module, asked is not None)
-            if isinstance(asked, Recipe):
-                recorded = redrawn(module, recorded, asked, before)
-            elif asked is not None:
-                names = (name for name, _ in named_tensors(module))
-                check_names(asked, state_names(module, names, before), module, before)
-                recorded = ruled(module, recorded, asked, before)
-            _check(module, recorded, state_names(module, recorded, before))
-            if asked is None:
-                warn_of_constructors(module)
-        except PyinitError:
-            forget(module)
-            raise
-    plain = {name: tensor for name, tensor in recorded.items() if name not in distributed}
+        recorded = decided(module, asked, before)
+        plain = {name: tensor for name, tensor in recorded.items() if name not in distributed}
+        parts = whole_recordings(module, plain, before)
+    plain = {name: tensor for name, tensor in plain.items() if name not in parts}
     storages = _fill(plain, root, count)
     real: dict[str, torch.Tensor] = {name: _tensor_of(tensor, storages) for name, tensor in plain.items()}
+    real |= made_parts(parts, root, count)
     if distributed:
         # its imports take longer than many a module
         real |= shards(distributed, recorded, root, count)
     with torch._C.DisableTorchFunctionSubclass():
         _install(module, real)
     return module
-
-
-def _before(prefix: object) -> str:
-    """Return what stands before a part's names in the whole."""
-    if not isinstance(prefix, str) or prefix.startswith(".") or ".." in prefix:
-        raise RecipeError(f'a prefix is a module\'s name in the whole, such as "layers.2"; got {prefix!r}.')
-    return whole_prefix(prefix)
-
-
-def _check_unneeded(module: torch.nn.Module, is_asked: bool) -> None:
-    """Refuse a recipe, or warn, if a module has parameters and none of its tensors is on the meta device."""
-    if next(module.parameters(), None) is None:
-        return
-    why = (
-        f"materialize needs a module on the meta device; all tensors of {type(module).__name__} are real, "
-        "and stay as they are. Build it under pyinit.torch.deferred(), and leave out to_empty()."
-    )
-    if is_asked:
-        raise RecipeError(why)
-    warnings.warn(why, UserWarning, stacklevel=3)
-
-
-def _check(module: torch.nn.Module, recorded: dict[str, Recorded], names: Mapping[str, str]) -> None:
-    """Raise an error that names every tensor of which it is not known how it begins, as rules name it."""
-    kinds = dict.fromkeys(dict(module.named_parameters(remove_duplicate=False)), "parameter")
-    kinds |= dict.fromkeys(dict(module.named_buffers(remove_duplicate=False)), "buffer")
-    unknown = {name: why for name, tensor in recorded.items() if (why := tensor.unmade) is not None}
-    if unknown:
-        named = [f"{kinds.get(name, 'attribute')} '{names[name]}': {why}" for name, why in unknown.items()]
-        more = f"; and {len(named) - _TOLD} more" if len(named) > _TOLD else ""
-        deferred = all(map(was_deferred, owners(module, unknown)))
-        silent = "what was recorded of it does" if deferred else "the module's own methods do"
-        advice = (
-            "Replace tensors inside the block of pyinit.torch.deferred() or after materialize, "
-            "do what has no recipe after it"
-            if deferred
-            else "Build it under pyinit.torch.deferred(), which sees constructors"
-        )
-        raise RecipeError(
-            f"materialize needs to know how each tensor of {type(module).__name__} begins; of "
-            f"{len(named)} {silent} not tell: {'; '.join(named[:_TOLD])}{more}. {advice}, "
-            "or pass recipe={pattern: a Recipe}."
-        )
-    for name, tensor in recorded.items():
-        for write in tensor.writes:
-            if isinstance(write.content, Draw):
-                try:
-                    _plan(write, write.content.recipe)
-                except PyinitError as error:
-                    raise type(error)(f"'{names[name]}': {error}") from None
-
-
-_TOLD = 8
-
-
-def _plan(write: Write, recipe: Recipe) -> None:
-    if write.view.dtype not in FORMATS:
-        known = ", ".join(FORMATS.values())
-        raise RecipeError(f"{recipe!r} needs one of {known}; it is {write.view.dtype}. Give it a constant.")
-    recipe.plan(write.view.shape, FORMATS[write.view.dtype])
 
 
 def _fill(recorded: dict[str, Recorded], root: Key, threads: int | None) -> dict[int, torch.Tensor]:

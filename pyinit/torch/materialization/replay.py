@@ -9,12 +9,13 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from ...recipes.distributions import Constant, Normal, TruncatedNormal, Uniform
 from ...stream.key import Key
+from ...stream.plan import DRAWN_WHOLE
 from ...stream.window import Shape, Window, check_window
-from ..tensor import fill
+from ..tensor import FORMATS, fill
 from .recording import TARGET, Call, Content, Draw, Lost, Recorded, Snapshot, Write
 from .view import View
 
-__all__ = ["refill", "replay"]
+__all__ = ["aligned", "in_windows", "refill", "replay"]
 
 # Elements of these recipes depend only on their number in C order, not on the shape of the tensor.
 _BY_NUMBER = (Constant, Normal, TruncatedNormal, Uniform)
@@ -125,6 +126,22 @@ def refill(
     return out
 
 
+def in_windows(recorded: Recorded) -> bool:
+    """Tell whether a window of a tensor takes time and memory of its own size alone."""
+    whole = Window((0,) * len(recorded.shape), recorded.shape)
+    return all(
+        _part(write, recorded.view, whole, recorded.shape) is not None and not _drawn_whole(write)
+        for write in recorded.writes
+    )
+
+
+def _drawn_whole(write: Write) -> bool:
+    content = write.content
+    if not isinstance(content, Draw) or isinstance(content.recipe, _BY_NUMBER):
+        return False
+    return content.recipe.plan(write.view.shape, FORMATS[write.view.dtype]).distribution in DRAWN_WHOLE
+
+
 def _slices(start: Shape, extent: Shape) -> tuple[slice, ...]:
     return tuple(slice(first, first + n) for first, n in zip(start, extent, strict=True))
 
@@ -166,12 +183,12 @@ def _part(write: Write, base: View, window: Window, extent: Shape) -> _Part | No
         return None
     if isinstance(content, Call) and not content.pointwise and not _copies(content):
         return None
-    found = _aligned(view, base)
+    found = aligned(view, base)
     if found is None and (not isinstance(content, Draw) or isinstance(content.recipe, _BY_NUMBER)):
         rows = None if isinstance(content, Call) and not content.pointwise else _rows(view, base)
         if rows is not None:
             view = rows
-            found = _aligned(view, base)
+            found = aligned(view, base)
     if found is None:
         return None
     axes, firsts, steps = found
@@ -198,7 +215,7 @@ def _part(write: Write, base: View, window: Window, extent: Shape) -> _Part | No
     return _Part(tuple(local), numbered, tuple(starts), tuple(extents), view.shape)
 
 
-def _aligned(view: View, base: View) -> tuple[list[int | None], list[int], list[int]] | None:
+def aligned(view: View, base: View) -> tuple[list[int | None], list[int], list[int]] | None:
     """Return for each axis of a view the base's axis, and for each of the base the first index and step."""
     rest = view.offset - base.offset
     firsts, steps = [0] * len(base.shape), [1] * len(base.shape)

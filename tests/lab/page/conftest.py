@@ -13,9 +13,6 @@ from typing import Any
 
 import pytest
 
-CHROMIUM = os.environ.get("PYINIT_CHROMIUM", "/usr/bin/chromium")
-QUIET = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-ALONE = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 HERE = Path(__file__).parent
 PAINTED = "window.pyinit?.runs.length && pyinit.runs[0].now.size && pyinit.stats.painted > 0"
 
@@ -40,18 +37,6 @@ def server() -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(20)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Return a Chromium with an empty profile."""
-    playwright_api = pytest.importorskip("playwright.sync_api")
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"needs Chromium at {CHROMIUM}, or where PYINIT_CHROMIUM says")
-    with playwright_api.sync_playwright() as started:
-        one = started.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *ALONE])
-        yield one
-        one.close()
 
 
 @pytest.fixture

@@ -1,0 +1,71 @@
+"""What makes files of tensors a checkpoint: the receipt, the configuration and the index beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+from ..errors import FormatError
+from ..stream.strict_json import parsed
+from .digest import combine
+from .parts import Part, assigned
+from .plan import CheckpointPlan
+from .receipt import Receipt
+from .shards import index_content
+
+__all__ = ["companions", "incomplete", "is_complete", "receipt_of"]
+
+
+def receipt_of(plan: CheckpointPlan, done: Mapping[int, int | None]) -> Receipt:
+    """Return the receipt of a plan, with the checksums of all extents by their numbers if it has a digest."""
+    sums: dict[str, list[tuple[int, int]]] = {}
+    if plan.digest:
+        sums = {draft.name: [] for draft in plan.blueprint.drafts}
+        for extent in plan.extents:
+            crc = done[extent.index]
+            assert crc is not None, "a plan with a digest has the checksum of every extent"
+            sums[extent.tensor].append((crc, extent.nbytes))
+    whole = {name: combine(parts) for name, parts in sums.items()}
+    return Receipt(plan.blueprint, plan.shards, whole, plan.fingerprint)
+
+
+def companions(plan: CheckpointPlan, receipt: Receipt) -> Iterator[tuple[str, bytes]]:
+    """Yield the small files (name, content) that lie beside those of tensors."""
+    if plan.first:
+        spec = plan.blueprint.spec
+        yield "init.json", receipt.to_json().encode()
+        if spec.config is not None:
+            yield "config.json", f"{json.dumps(spec.config, indent=2, ensure_ascii=False)}\n".encode()
+        yield from ((name, text.encode()) for name, text in spec.files.items())
+    for name in plan.last:
+        yield name, index_content(plan.shards)
+
+
+def is_complete(plan: CheckpointPlan) -> bool:
+    """Tell whether the checkpoint of a plan is there already; only a directory with a receipt can say so."""
+    receipt = plan.directory / "init.json"
+    if plan.is_file or not receipt.is_file():
+        return False
+    content = parsed(receipt.read_bytes(), str(receipt), FormatError)
+    if not isinstance(content, dict) or content.get("plan") != plan.fingerprint:
+        return False
+    paths = [plan.directory / name for name in (*plan.first, *plan.last)]
+    sized = [(plan.directory / shard.name, shard.nbytes) for shard in plan.shards]
+    return all(path.is_file() for path in paths) and all(
+        path.is_file() and path.stat().st_size == nbytes for path, nbytes in sized
+    )
+
+
+def incomplete(plan: CheckpointPlan, files: Sequence[int], parts: Sequence[Part]) -> str:
+    """Say which files are not complete and, where parts have written, which of them are to write these."""
+    names = ", ".join(plan.shards[file].name for file in files[:3])
+    if len(files) > 3:
+        names += f" and {len(files) - 3} more"
+    count = max((part.count for part in parts), default=1)
+    if count == 1:
+        return f"{names} in {plan.directory}: not complete; run what is missing, then finish"
+    sizes = [shard.nbytes for shard in plan.shards]
+    every = (Part(index, count) for index in range(count))
+    late = [str(part) for part in every if set(assigned(sizes, part)) & set(files)]
+    said = f"part {late[0]} is" if len(late) == 1 else f"parts {', '.join(late)} are"
+    return f"{said} missing: {names} in {plan.directory} not complete; run that, then --finish"

@@ -1,0 +1,277 @@
+"""A plan of a checkpoint as JSON, read strictly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..errors import FormatError, PyinitError, RecipeError, SpecError
+from ..recipes.recipe import Recipe, from_dict
+from ..recipes.rules import Rule
+from ..recipes.rules_json import rules_from_json
+from ..stream.key import STREAM_VERSION, Key
+from ..stream.release import version
+from ..stream.strict_json import parsed, shown
+from .blueprint import Blueprint, Draft
+from .contents import READERS, Drawn, content_from_dict
+from .differences import Document, difference
+from .extents import Extent
+from .given import Given
+from .rectangles import Rearranged
+from .shards import Shard
+from .spec import Spec, TensorSpec
+
+__all__ = ["HEAD", "Document", "PlanDocument", "check_said", "headed", "read_document", "text_of"]
+
+#: The number of this format.
+_FORMAT = 1
+
+#: The fields of a text that do not decide a byte.
+HEAD = ("pyinit", "path", "fingerprint")
+
+# contents that lie on those of `contents`
+READERS.update({Given.kind: Given.read, Rearranged.kind: Rearranged.read})
+
+# what a tensor's use adds to its shape, where it differs from these
+_USE = {
+    field.name: field.default for field in fields(TensorSpec) if field.name not in ("name", "shape", "dtype")
+}
+del _USE["copied_from"]
+
+
+class Planned(Protocol):
+    """What a document is made of."""
+
+    @property
+    def blueprint(self) -> Blueprint:
+        """The tensors."""
+
+    @property
+    def shards(self) -> Sequence[Shard]:
+        """The files."""
+
+    @property
+    def extents(self) -> Sequence[Extent]:
+        """Their pieces."""
+
+    @property
+    def extent_bytes(self) -> int:
+        """Most bytes of a piece."""
+
+    @property
+    def digest(self) -> bool:
+        """Whether checksums are kept."""
+
+    @property
+    def is_file(self) -> bool:
+        """Whether there is neither configuration nor receipt."""
+
+    @property
+    def stem(self) -> str:
+        """What the names of the files begin with."""
+
+
+def text_of(plan: Planned) -> str:
+    """Return the text of all that decides the bytes: one line for each tensor, file and extent."""
+    return "".join(_lines(plan))
+
+
+def headed(text: str, path: Path, fingerprint: str) -> str:
+    """Return a text with what does not decide before it: who made it, for which place."""
+    head = zip(HEAD, (version(), str(path), fingerprint), strict=True)
+    return "{\n" + "".join(f"{_json(name)}: {_json(value)},\n" for name, value in head) + text[2:]
+
+
+def check_said(blueprint: Blueprint) -> None:
+    """Refuse recipes that JSON cannot hold, of which a text says their names alone."""
+    for rule in blueprint.rules:
+        rule.to_dict()
+    for draft in blueprint.drafts:
+        if draft.recipe is not None:
+            draft.recipe.to_dict()
+
+
+def _lines(plan: Planned) -> Iterator[str]:
+    blueprint, spec = plan.blueprint, plan.blueprint.spec
+    said: dict[str, object] = {
+        "pyinit_plan": _FORMAT,
+        "stream_version": STREAM_VERSION,
+        "key": [blueprint.key.seed, blueprint.key.offset],
+        "spec": spec.source,
+        "stem": plan.stem,
+        "receipt": not plan.is_file,
+        "digest": plan.digest,
+        "extent_bytes": plan.extent_bytes,
+        # as text, so that config.json keeps the order of its fields and numbers such as Infinity
+        "config": None if spec.config is None else json.dumps(spec.config, ensure_ascii=False),
+        "texts": dict(spec.files),
+        "ties": dict(spec.ties),
+    }
+    yield "{\n"
+    for name, value in said.items():
+        yield f"{_json(name)}: {_json(value)},\n"
+    rules = (_json(_said(rule)) for rule in blueprint.rules)
+    yield from _block("rules", "[]", rules, ",\n")
+    pairs = zip(spec.tensors, blueprint.drafts, strict=True)
+    tensors = (f"{_json(each.name)}: {_json(_entry(each, draft))}" for each, draft in pairs)
+    yield from _block("tensors", "{}", tensors, ",\n")
+    files = (f"{_json(shard.name)}: {_json([shard.nbytes, len(shard.drafts)])}" for shard in plan.shards)
+    yield from _block("files", "{}", files, ",\n")
+    numbers = {draft.name: number for number, draft in enumerate(blueprint.drafts)}
+    extents = (
+        _json([numbers[each.tensor], each.start, each.shape, each.file, each.offset, each.nbytes])
+        for each in plan.extents
+    )
+    yield from _block("extents", "[]", extents, "\n}\n")
+
+
+def _block(name: str, brackets: str, lines: Iterable[str], end: str) -> Iterator[str]:
+    yield f"{_json(name)}: {brackets[0]}"
+    comma = "\n "
+    for line in lines:
+        yield f"{comma}{line}"
+        comma = ",\n "
+    yield f"\n{brackets[1]}{end}"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, allow_nan=False, ensure_ascii=False)
+
+
+def _entry(tensor: TensorSpec, draft: Draft) -> Document:
+    entry: Document = {"shape": list(draft.shape), "dtype": draft.dtype}
+    use = {name: getattr(tensor, name) for name, default in _USE.items() if getattr(tensor, name) != default}
+    if use:
+        entry["use"] = use
+    if draft.recipe is not None:
+        entry["recipe"] = _said(draft.recipe)
+    if draft.fans is not None:
+        entry["fans"] = list(draft.fans)
+    if not (isinstance(draft.content, Drawn) and draft.content.key == draft.key):
+        entry["key"] = [draft.key.seed, draft.key.offset]
+    entry["content"] = draft.content.to_dict()
+    return entry
+
+
+def _said(what: Recipe | Rule) -> Document:
+    try:
+        return what.to_dict()
+    except RecipeError:
+        # a recipe that copies values in memory; the tensor's content tells them from others
+        return {"recipe": repr(what)}
+
+
+@dataclass(frozen=True)
+class PlanDocument:
+    """What was read, so far as it decides; the files and extents are cut anew from it."""
+
+    blueprint: Blueprint
+    stem: str
+    counts: tuple[int, ...]
+    path: str
+    extent_bytes: int
+    digest: bool
+    content: Document
+    fingerprint: str
+
+    def check(self, made: Document, fingerprint: str) -> None:
+        """Refuse a document from which another plan was made than the one that it says."""
+        found = difference(self.content, made)
+        if found is not None or fingerprint != self.fingerprint:
+            found = found or "its fingerprint is another"
+            raise FormatError(f"the plan was changed since it was made: {found}. Make it again")
+
+
+_FIELDS = {
+    *HEAD,
+    "pyinit_plan",
+    "stream_version",
+    "key",
+    "spec",
+    "stem",
+    "receipt",
+    "digest",
+    "extent_bytes",
+}
+_FIELDS |= {"config", "texts", "ties", "rules", "tensors", "files", "extents"}
+
+
+def read_document(text: str | bytes) -> PlanDocument:
+    """Read the text of a plan.
+
+    Raises
+    ------
+    FormatError
+        If the text is not a plan.
+    SpecError
+        If it is a plan of another version of the stream, or its recipes have other numbers here.
+    """
+    content = parsed(text, "the plan", FormatError)
+    if not isinstance(content, dict) or content.get("pyinit_plan") != _FORMAT:
+        raise FormatError(
+            f'a plan is the object that to_json writes, with "pyinit_plan": {_FORMAT}; got {shown(content)}'
+        )
+    if content.get("stream_version") != STREAM_VERSION:
+        raise SpecError(
+            f"the plan was made for version {shown(content.get('stream_version'))} of the stream by pyinit "
+            f"{content.get('pyinit')}; this pyinit has version {STREAM_VERSION}. Use one pyinit everywhere"
+        )
+    if set(content) != _FIELDS:
+        odd = min(set(content) ^ _FIELDS)
+        raise FormatError(f"a plan has the fields {', '.join(sorted(_FIELDS))}; {odd} is missing or unknown")
+    try:
+        return _read(content)
+    except PyinitError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise FormatError(f"the plan cannot be read ({error!r}); make it again") from None
+
+
+def _read(content: Document) -> PlanDocument:
+    pairs = [_tensor(name, entry) for name, entry in content["tensors"].items()]
+    config = None if content["config"] is None else json.loads(content["config"])
+    tensors = tuple(tensor for tensor, _ in pairs)
+    spec = Spec(content["spec"], tensors, content["ties"], config, files=content["texts"])
+    rules = rules_from_json(content["rules"], (), "the plan's rules") if content["rules"] else ()
+    blueprint = Blueprint(spec, rules, Key(*content["key"]), tuple(draft for _, draft in pairs))
+    return PlanDocument(
+        blueprint,
+        content["stem"],
+        tuple(count for _, count in content["files"].values()),
+        content["path"],
+        content["extent_bytes"],
+        content["digest"],
+        {name: value for name, value in content.items() if name not in HEAD},
+        content["fingerprint"],
+    )
+
+
+def _tensor(name: str, entry: Mapping[str, Any]) -> tuple[TensorSpec, Draft]:
+    use = {field: _tupled(value) for field, value in entry.get("use", {}).items()}
+    tensor = TensorSpec(name, tuple(entry["shape"]), entry["dtype"], **use)
+    content = content_from_dict(entry["content"], name, tensor.shape, tensor.dtype)
+    recipe = from_dict(entry["recipe"]) if "recipe" in entry else None
+    if recipe is not None and isinstance(content, Drawn):
+        _check_numbers(name, recipe, content)
+    fans = tuple(entry["fans"]) if "fans" in entry else None
+    key = content.key if isinstance(content, Drawn) and "key" not in entry else Key(*entry["key"])
+    return tensor, Draft(name, tensor.shape, tensor.dtype, key, recipe, content, fans, tensor.nbytes)
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _check_numbers(name: str, recipe: Recipe, content: Drawn) -> None:
+    """Refuse numbers that the recipe does not make in this version of pyinit."""
+    planned, here = content.plan, recipe.plan(content.plan.shape, content.plan.dtype)
+    for field in fields(planned):
+        one, other = getattr(planned, field.name), getattr(here, field.name)
+        if field.name != "source" and one != other:
+            raise SpecError(
+                f"tensor '{name}': {recipe.called} has {field.name} {one} in the plan, {other} in this pyinit"
+                f" ({version()}). Use the pyinit that made the plan, or make it again"
+            )

@@ -1,0 +1,1 @@
+"""Modules on the meta device, written as files block by block: `pyinit.torch.write_checkpoint`."""

@@ -1,0 +1,1 @@
+"""Tensors that other libraries cut over ranks without DTensor: what this rank holds of each."""

@@ -1,0 +1,98 @@
+"""Tensors that torch computes, in plans read from JSON: built again, or refused by name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pyinit as pi
+from pyinit.cli import main
+
+pytestmark = [
+    pytest.mark.interop,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.usefixtures("torchvision_loads"),
+]
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+rebuilding = pytest.importorskip("pyinit.torch.checkpoint.rebuilding")
+definitions = pytest.importorskip("pyinit.torch.checkpoint.definitions")
+draw_up = pytest.importorskip("pyinit.torch.checkpoint.blueprint").draw_up
+
+# The magnitude of its weight-normed convolution is computed from the direction.
+COMPUTED = "wav2vec2.encoder.pos_conv_embed.conv.parametrizations.weight.original0"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    transformers.Wav2Vec2Config(
+        vocab_size=32,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=1,
+        num_attention_heads=4,
+        conv_dim=(8, 8),
+        conv_stride=(2, 2),
+        conv_kernel=(3, 3),
+        num_feat_extract_layers=2,
+        num_conv_pos_embeddings=8,
+        num_conv_pos_embedding_groups=4,
+        architectures=["Wav2Vec2ForCTC"],
+    ).save_pretrained(tmp_path)
+    return tmp_path / "config.json"
+
+
+def made(content: Any, shape: tuple[int, ...], nbytes: int) -> bytes:
+    data = np.empty(nbytes, np.uint8)
+    content.fill(pi.Window((0,) * len(shape), shape), shape, data, 1)
+    return data.tobytes()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"dtype": "bfloat16"}, {"recipe": [("*.original1", pi.normal(std=0.5))]}, {"recipe": "normal"}],
+)
+def test_it_is_built_again_with_the_same_bytes(options: dict[str, Any], config: Path) -> None:
+    module, _ = definitions.build(str(config))
+    drafts = draw_up(module, key=5, source=str(config), **options).drafts
+    draft = next(draft for draft in drafts if draft.content.kind == "computed")
+    assert draft.name == COMPUTED
+    fields = json.loads(json.dumps(draft.content.to_dict()))
+    again = rebuilding.read(fields, draft.name, draft.shape, draft.dtype)
+    assert again.kind == "computed"
+    assert made(again, draft.shape, draft.nbytes) == made(draft.content, draft.shape, draft.nbytes)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"recording": "0" * 32}, "which begins it in another way here than where the plan was made"),
+        ({"tensor": "gone"}, "which begins it in another way here"),
+        ({"definition": "timm:gone"}, "which cannot be built here: timm:gone"),
+        ({"definition": "gone.models:build"}, "make the plan from that definition in this process"),
+        ({"asked": "normal(std=x)"}, "its recipe is .*, which a plan does not hold"),
+    ],
+)
+def test_another_definition_is_refused_by_name(change: dict[str, Any], said: str, config: Path) -> None:
+    module, _ = definitions.build(str(config))
+    drafts = draw_up(module, key=5, source=str(config)).drafts
+    draft = next(draft for draft in drafts if draft.content.kind == "computed")
+    content = rebuilding.read({**draft.content.to_dict(), **change}, "t", draft.shape, draft.dtype)
+    with pytest.raises(pi.RecipeError, match=f"tensor 't' is computed by .*{said}"):
+        made(content, draft.shape, draft.nbytes)
+    # the plan is the one that was read all the same
+    assert content.to_dict() == {**draft.content.to_dict(), **change}
+
+
+def test_the_command_runs_a_plan_of_it(config: Path, tmp_path: Path) -> None:
+    plan, out = tmp_path / "plan.json", tmp_path / "out"
+    assert main(["init", str(config), "--seed", "3", "--plan", str(plan), "--out", str(out)]) == 0
+    assert main(["init", str(plan)]) == 0
+    assert main(["init", str(config), "--seed", "3", "--out", str(tmp_path / "direct")]) == 0
+    for name in ("model.safetensors", "config.json", "init.json"):
+        assert (out / name).read_bytes() == (tmp_path / "direct" / name).read_bytes(), name
