@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,9 @@ ALONE = ["--disable-background-networking", "--disable-component-update", "--dis
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Return a Chromium with an empty profile."""
-    playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    playwright_api = pytest.importorskip("playwright.sync_api")
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"needs Chromium at {CHROMIUM}, or where PYINIT_CHROMIUM says")
     with playwright_api.sync_playwright() as started:
         one = started.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *ALONE])
         yield one

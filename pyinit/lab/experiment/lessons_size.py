@@ -165,9 +165,10 @@ LESSONS: tuple[Lesson, ...] = (
             "比较最后一个隐藏层的标准差:哪一种初始化丢掉了信号?",
         ),
         Text(
-            "normal(std=0.01): hardly a billionth is left of it, and its loss stays at ln 2. Xavier keeps "
-            "about half of the signal and learns.",
-            "normal(std=0.01):信号只剩不到十亿分之一,损失停在 ln 2。Xavier 保住约一半的信号,学得很好。",
+            "normal(std=0.01): hardly a billionth is left of it, and its loss stays at ln 2. Under Xavier "
+            "the last hidden layer has over half of what the first one has, and the network learns.",
+            "normal(std=0.01):信号只剩不到十亿分之一,损失停在 ln 2。用 Xavier 时,最后一个隐藏层还有第一层的"
+            "一半以上,网络学得很好。",
         ),
         Experiment(
             "spirals",

@@ -30,7 +30,7 @@ UPLOAD_BYTES = 16 << 20
 _PARAMETERS = 1 << 22
 # multiply-adds of one forward pass: of a step's batch, and of all rows, which are scored each epoch
 _BATCH = 1 << 29
-_ROWS = 1 << 33
+_ROWS = 1 << 34
 
 
 def whole(name: str, value: Any) -> int:

@@ -137,7 +137,7 @@ def _number(value: float) -> str:
     """Return the shortest text that is this number, as JavaScript's String() writes it."""
     sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
     power = int(exponent) + len(digits)
-    if value == 0 or -7 < power <= 21:
+    if value == 0 or -6 < power <= 21:
         return format(Decimal(repr(value)).normalize(), "f")
     text = "".join(map(str, digits))
     mantissa = text[0] + (f".{text[1:]}" if len(text) > 1 else "")

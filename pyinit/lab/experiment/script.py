@@ -37,12 +37,14 @@ def script(experiment: Experiment, uploads: Mapping[str, Source] | None = None) 
     made = [_network(experiment, source, at) for at in range(len(experiment.runs))]
     options = ", ".join(f"{name}={value!r}" for name, value in experiment.options().items())
     lines = ["import pyinit as pi", "", f"data = {source.python}"]
-    firsts = [one for one in experiment.runs if one.recipe == FINE_TUNED]
-    for one in firsts[:1]:
+    for steps in sorted({one.first_steps for one in experiment.runs if one.recipe == FINE_TUNED}):
         widths = experiment.widths(source)
-        lines += script_of(source, widths, experiment.activation, experiment.options(), one.first_steps)
+        lines += script_of(source, widths, experiment.activation, experiment.options(), steps)
     if len(made) == 1:
-        lines += [f"network = {made[0]}", f"found = pi.train(network, data, {options})"]
+        label = experiment.labels[0]
+        # the label says what the numbers do not
+        said = "" if label.partition("(")[0] in made[0] else f"  # {label}"
+        lines += [f"network = {made[0]}{said}", f"found = pi.train(network, data, {options})"]
     else:
         lines.append("networks = {")
         lines += [f"    {label!r}: {text}," for label, text in zip(experiment.labels, made, strict=True)]
@@ -53,7 +55,7 @@ def script(experiment: Experiment, uploads: Mapping[str, Source] | None = None) 
 def _network(experiment: Experiment, source: Source, at: int) -> str:
     one = experiment.runs[at]
     if one.recipe == FINE_TUNED:
-        return "fine_tuned"
+        return f"{FINE_TUNED}_{one.first_steps}"
     text = f"{experiment.widths(source)}, {experiment.activation!r}, pi.{one.weight(experiment.activation)!r}"
     if one.bias() != zeros():
         text += f", bias=pi.{one.bias()!r}"

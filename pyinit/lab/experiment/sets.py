@@ -17,7 +17,7 @@ from ...errors import ArgumentError, DataError
 from ...recipes.names import suggestion
 from .limits import UPLOAD_BYTES
 
-__all__ = ["SETS", "Kind", "Source", "described", "source_of", "uploaded"]
+__all__ = ["SETS", "Kind", "Source", "described", "given", "source_of", "uploaded"]
 
 Kind: TypeAlias = Literal["2d", "digits", "table"]
 Titles: TypeAlias = Mapping[str, str]
@@ -69,18 +69,18 @@ SETS: tuple[str, ...] = tuple(_SHIPPED)
 
 
 def source_of(name: str, uploads: Mapping[str, Source] | None = None) -> Source:
-    """Return the source of that name: a shipped set before an uploaded one.
+    """Return the source of that name: the caller's own before a shipped one.
 
     Raises
     ------
     ArgumentError
         If there is none.
     """
-    if name in _SHIPPED:
-        return _shipped(name)
     known = {} if uploads is None else uploads
     if name in known:
         return known[name]
+    if name in _SHIPPED:
+        return _shipped(name)
     raise ArgumentError(f"there is no data set {name!r:.60}. {suggestion(name[:60], [*SETS, *known])}")
 
 
@@ -111,8 +111,8 @@ def uploaded(name: str, raw: bytes, target: str | None = None) -> Source:
         If the file is too large or not valid; the message names the first wrong cell.
     """
     where = PurePath(name.replace("\\", "/")).name[:100]
-    if not where:
-        raise DataError("an uploaded file needs a name; got none. Call it data.csv.")
+    if where in ("", ".", "..") or not where.isprintable():
+        raise DataError(f"an uploaded file needs a name; got {name!r:.60}. Call it data.csv.")
     if where in _SHIPPED:
         raise DataError(f"{where} is the name of a set that is shipped. Rename the file.")
     if len(raw) > UPLOAD_BYTES:
@@ -128,12 +128,20 @@ def uploaded(name: str, raw: bytes, target: str | None = None) -> Source:
     if len(found.classes) > _CLASSES:
         raise DataError(f"{where} has {len(found.classes)} classes; the lab takes {_CLASSES}. Merge some.")
     written = "".join(f", {option}={value!r}" for option, value in options.items())
-    kind: Kind = "table"
-    features = found.inputs.shape[1]
-    if found.classes:
-        kind = "2d" if features == 2 else "digits" if features == _PIXELS else "table"
     call = f"pi.data.load({where!r}{written}).standardized()"
-    return Source(where, kind, {"en": where, "zh": where}, call, _standard(found))
+    return Source(where, _kind(found), {"en": where, "zh": where}, call, _standard(found))
+
+
+def given(data: Dataset) -> Source:
+    """Return a data set that a program has as a source, as it is: nothing is standardized."""
+    return Source(data.name, _kind(data), {"en": data.name, "zh": data.name}, "data", data)
+
+
+def _kind(data: Dataset) -> Kind:
+    features = data.inputs.shape[1]
+    if not data.classes or features not in (2, _PIXELS):
+        return "table"
+    return "2d" if features == 2 else "digits"
 
 
 def described(source: Source) -> dict[str, Any]:

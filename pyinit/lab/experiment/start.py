@@ -84,6 +84,8 @@ _DEFAULTS: dict[str, dict[str, Parameter]] = {
 }
 # what the experiment says: the activation, and the spread of the biases
 _GIVEN = {"activation", "sigma_b"}
+# of a critical scale, whose last digits come from a vendor's exp: a link has the same bits everywhere
+_DIGITS = 9
 _WORD = re.compile(r"[a-z][a-z_]{0,29}")
 
 
@@ -159,7 +161,10 @@ class Start:
             with warnings.catch_warnings():
                 # the page shows what a repelling fixed point does
                 warnings.simplefilter("ignore", UserWarning)
-                return scaled(RECIPES[self.recipe](**options), self.scale)
+                recipe = RECIPES[self.recipe](**options)
+            if self.recipe == "critical_normal" and isinstance(recipe, VarianceScaling):
+                recipe = replace(recipe, scale=float(f"{recipe.scale:.{_DIGITS}g}"))
+            return scaled(recipe, self.scale)
         except PyinitError as error:
             raise ArgumentError(str(error)) from None
 

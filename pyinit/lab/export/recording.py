@@ -16,7 +16,6 @@ from ...errors import ArgumentError
 from ...stream.arguments import count as counted
 from ..bundle.bundle import script_of, style
 from ..experiment.experiment import Experiment
-from ..experiment.link import to_query
 from ..experiment.sets import Source
 from ..live.phase import phase_frame
 from ..live.session import Session

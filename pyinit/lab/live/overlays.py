@@ -8,7 +8,9 @@ and is silent.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -43,30 +45,49 @@ class Law:
         return result
 
 
-def laws_of(layer: Dense, predictions: dict[str, Prediction]) -> dict[str, Law]:
-    """Return the laws of a layer by kind; none where theory is silent."""
+def laws_of(layer: Dense, groups: Sequence[dict[str, Prediction]]) -> dict[str, Law]:
+    """Return the laws of a layer by kind; none where theory is silent.
+
+    `groups` are the predictions for equally many rows each: rows of another length have another variance.
+    """
     found = {}
-    entering = predictions.get("pre-activation")
-    if entering is not None and entering.mean is not None and entering.variance is not None:
-        cuts = _normal_cuts(entering.mean, entering.variance)
-        if cuts is not None:
-            found["pre-activation"] = _law(*cuts)
-            image = _image(layer.activation, *cuts)
-            if image is not None:
-                found["activation"] = image
+    cuts = [_normal_cuts(one.get("pre-activation")) for one in groups]
+    known = [one for one in cuts if one is not None]
+    if known and len(known) == len(groups):
+        found["pre-activation"] = _mixed([_law(*one) for one in known])
+        images = [_image(layer.activation, *one) for one in known]
+        if all(one is not None for one in images):
+            found["activation"] = _mixed([one for one in images if one is not None])
     weight = _of_weight(layer)
     if weight is not None:
         found["weight"] = weight
     return found
 
 
-def _normal_cuts(mean: float, variance: float) -> tuple[Values, Values] | None:
-    """Return where a normal law is cut, and the share of it between two cuts."""
-    if not (0.0 < variance < math.inf and math.isfinite(mean)):
+def _mixed(laws: Sequence[Law]) -> Law:
+    """Return the law of numbers that come from each of these equally often."""
+    if len(laws) == 1:
+        return laws[0]
+    points = np.unique(np.concatenate([one.points for one in laws]))
+    shares = [np.interp(points, one.points, one.shares, 0.0, 1.0) for one in laws]
+    return Law(points, np.mean(shares, axis=0))
+
+
+def _normal_cuts(predicted: Prediction | None) -> tuple[Values, Values] | None:
+    """Return where a normal law is cut, and the share of it between two cuts; None where it is not known."""
+    if predicted is None or predicted.mean is None or predicted.variance is None:
         return None
+    if not (0.0 < predicted.variance < math.inf and math.isfinite(predicted.mean)):
+        return None
+    z, shares = _standard()
+    return predicted.mean + math.sqrt(predicted.variance) * z, shares
+
+
+@lru_cache(maxsize=1)
+def _standard() -> tuple[Values, Values]:
     z = np.linspace(-_REACH, _REACH, _CUTS + 1)
-    shares = np.diff(erf(z / math.sqrt(2.0))) / 2.0
-    return mean + math.sqrt(variance) * z, shares / shares.sum()
+    shares = np.diff(erf(z / math.sqrt(2.0)))
+    return z, shares / shares.sum()
 
 
 def _image(phi: Activation, cuts: Values, shares: Values) -> Law | None:
@@ -84,9 +105,11 @@ def _of_weight(layer: Dense) -> Law | None:
         return None
     # of a truncated normal the numbers are those of the normal that is cut
     mean, std = plan.numbers[:2]
-    cuts = _normal_cuts(mean, std**2)
-    if cuts is None or plan.distribution == "normal" or plan.bounds is None:
-        return None if cuts is None else _law(*cuts)
+    if not 0.0 < std < math.inf:
+        return None
+    if plan.bounds is None or plan.distribution == "normal":
+        z, shares = _standard()
+        return _law(mean + std * z, shares)
     edges = np.linspace(*plan.bounds, _CUTS + 1)
     shares = np.diff(erf((edges - mean) / (std * math.sqrt(2.0))))
     return _law(edges, shares / shares.sum())
@@ -94,6 +117,8 @@ def _of_weight(layer: Dense) -> Law | None:
 
 def _law(values: Values, shares: Values) -> Law:
     """Return the law in which each share is spread evenly between two neighbouring values."""
+    if (np.diff(values) > 0.0).all():
+        return Law(values, np.concatenate(([0.0], np.cumsum(shares))))
     low, high = np.minimum(values[:-1], values[1:]), np.maximum(values[:-1], values[1:])
     width = high - low
     single = width == 0.0

@@ -28,8 +28,9 @@ Values = npt.NDArray[np.float64]
 
 _SIDES = (4, 128)
 _LOWEST, _WIDEST, _BIASED = 0.1, 3.0, 2.0
-# variances of the tables, 24 a decade
-_GRID = np.logspace(-8.0, 6.0, 14 * 24 + 1)
+# variances of the tables, so many a decade
+_EACH = 24
+_GRID = np.logspace(-8.0, 6.0, 14 * _EACH + 1)
 # terms of the series, and where it is integrated
 _TERMS = 96
 _REACH, _CUTS = 9.0, 1201
@@ -130,8 +131,7 @@ def _reached(phi: Activation, w: Values, b: Values) -> tuple[Values, Values]:
     """Return chi_1 and xi_c where layers lead to."""
     square, slope = _moments(phi)
     q = _variance(square, w, b)
-    at = np.log(np.clip(q, _GRID[0], _GRID[-1]))
-    chi = w**2 * np.interp(at, np.log(_GRID), slope)
+    chi = w**2 * _between(slope, np.clip(q, _GRID[0], _GRID[-1]))
     along = chi.copy()
     apart = np.isfinite(q) & (q > 0.0) & (chi > 1.0 + _EQUAL)
     if apart.any():
@@ -142,11 +142,13 @@ def _reached(phi: Activation, w: Values, b: Values) -> tuple[Values, Values]:
 
 def _variance(square: Values, w: Values, b: Values) -> Values:
     """Return where iterating the variance map leads from 1: 0 where it vanishes, inf where it explodes."""
-    start = len(_GRID) * 8 // 14
+    start = 8 * _EACH
     logs, w2, b2 = np.log(_GRID), w**2, b**2
+    log_square = np.log(square)
 
     def excess(log_q: Values) -> Values:
-        result: Values = (w2 * np.exp(np.interp(log_q, logs, np.log(square))) + b2) * np.exp(-log_q) - 1.0
+        q = np.exp(log_q)
+        result: Values = (w2 * np.exp(_between(log_square, q)) + b2) / q - 1.0
         return result
 
     growth = (w2[:, None] * square + b2[:, None]) / _GRID - 1.0
@@ -164,6 +166,20 @@ def _variance(square: Values, w: Values, b: Values) -> Values:
         low, high = np.where(left, middle, low), np.where(left, high, middle)
     found = np.where(exists, np.exp(low), np.where(is_up, np.inf, 0.0))
     return np.where(is_kept, 1.0, found)
+
+
+def _between(values: Values, q: Values) -> Values:
+    """Return the cubic through the four points of the table that are nearest to each variance."""
+    at = _EACH * np.log10(q / _GRID[0])
+    first = np.clip(at.astype(np.intp), 1, len(_GRID) - 3)
+    t = at - first
+    result: Values = (
+        -t * (t - 1) * (t - 2) / 6 * values[first - 1]
+        + (t + 1) * (t - 1) * (t - 2) / 2 * values[first]
+        - (t + 1) * t * (t - 2) / 2 * values[first + 1]
+        + (t + 1) * t * (t - 1) / 6 * values[first + 2]
+    )
+    return result
 
 
 @lru_cache(maxsize=1)

@@ -14,13 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ...data import Dataset
+from ...errors import RecipeError
 from ...linalg.statistics import LinearAxis, Moments, Question, statistics
+from ...theory.law import InputMoments
 from ..network.network import Network
 from ..network.passes import Parts
 from ..probe.measure.axes import axes_of
 from ..probe.measure.facts import LayerFacts, facts_of
 from ..probe.measure.measure import Measured
-from ..probe.prediction.prediction import Prediction, expected
+from ..probe.prediction.prediction import Prediction, expected, predicted
 from ..train.records import Snapshot, snapshot
 from ..train.sweep import backward, forward, outputs
 from ..train.training import Training, begin
@@ -35,6 +37,8 @@ BINS = 64
 SEEN = ("pre-activation", "activation", "gradient", "weight")
 """The kinds of a frame, in its order."""
 _DRAWN = 32
+# of rows by their length
+_GROUPS = 5
 _AXES = axes_of(BINS, None, False)
 
 
@@ -70,8 +74,26 @@ class Run:
         self.training: Training
         self.rewind()
         theory = expected(self.facts, self._x, self.measured())
-        laws = tuple(laws_of(one.layer, found) for one, found in zip(self.facts, theory, strict=True))
+        groups = self._by_length() or [theory]
+        laws = tuple(laws_of(one.layer, [group[at] for group in groups]) for at, one in enumerate(self.facts))
         self._expected = _Expected(theory, laws)
+
+    def _by_length(self) -> list[tuple[dict[str, Prediction], ...]]:
+        """Return the predictions for rows of about one length each; none where rows act on each other.
+
+        A mean of the weights passes on sums of rows, which lengths do not tell.
+        """
+        if any(one.layer.norm is not None or one.weight.mean for one in self.facts):
+            return []
+        lengths = np.sort(np.square(self._x, dtype=np.float64).mean(axis=1))
+        found = []
+        for part in np.array_split(lengths, min(_GROUPS, len(lengths))):
+            inputs = InputMoments(float(part.mean()), self._inputs.mean, 0.0)
+            try:
+                found.append(predicted(self.facts, inputs, None))
+            except RecipeError:
+                return []
+        return found
 
     def rewind(self) -> None:
         """Go back to the first weights, which are drawn again."""

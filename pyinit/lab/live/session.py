@@ -11,11 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ...data import batches
-from ...errors import RecipeError
+from ...errors import ArgumentError, RecipeError
 from ...theory.edge import critical
 from ..experiment.experiment import Experiment
+from ..experiment.limits import LIMITS, check_size
 from ..experiment.script import script
 from ..experiment.sets import Source, described
+from ..network.network import Network
 from .frames import encoded
 from .run import SEEN, Run
 from .verdicts import verdict_of
@@ -41,6 +43,9 @@ class Session:
     experiment : Experiment
     uploads : mapping of str to Source, optional
         The user's own files, by name.
+    own : mapping of str to Network, optional
+        The user's own networks, by label, in place of the experiment's runs: its depth, width, activation,
+        norm and runs do not count then.
 
     Raises
     ------
@@ -55,16 +60,24 @@ class Session:
     (4, 4, False)
     """
 
-    def __init__(self, experiment: Experiment, uploads: Mapping[str, Source] | None = None) -> None:
-        self.experiment = experiment
+    def __init__(
+        self,
+        experiment: Experiment,
+        uploads: Mapping[str, Source] | None = None,
+        own: Mapping[str, Network] | None = None,
+    ) -> None:
+        self.experiment, self._is_own = experiment, own is not None
         self.source = experiment.source(uploads)
-        networks = experiment.networks(self.source)
-        data, self._python = self.source.data, script(experiment, uploads)
+        if own is None:
+            networks = dict(zip(experiment.labels, experiment.networks(self.source), strict=True))
+        else:
+            networks = _checked(own, self.source, experiment.batch_size)
+        data = self.source.data
+        self._python = "" if own is not None else script(experiment, uploads)
         size = min(max(experiment.batch_size, 2), _MOST_SEEN)
         seen = next(islice(batches(data.train, size, key=experiment.seed), 1))
         self.runs = tuple(
-            Run(label, network, data, seen, experiment.options())
-            for label, network in zip(experiment.labels, networks, strict=True)
+            Run(label, network, data, seen, experiment.options()) for label, network in networks.items()
         )
         self._grid: Array | None = None
         self._images: Array | None = None
@@ -146,6 +159,7 @@ class Session:
         return {
             "type": "ready",
             "experiment": experiment.to_dict(),
+            "own": self._is_own,
             "runs": [self._described(at) for at in range(len(self.runs))],
             "data": described(self.source),
             "verdicts": self.verdicts(),
@@ -188,7 +202,7 @@ class Session:
         return [run.training.divergence for run in self.runs]
 
     def _described(self, at: int) -> dict[str, Any]:
-        run, start = self.runs[at], self.experiment.runs[at]
+        run = self.runs[at]
         layers = [
             {
                 "name": f"layers.{place}",
@@ -204,16 +218,17 @@ class Session:
         # as a hidden layer has it, where there is one
         facts = run.facts[min(1, len(run.facts) - 1)]
         try:
-            edge: float | None = float(critical(self.experiment.activation, start.sigma_b).sigma_w)
+            edge: float | None = float(critical(run.network.layers[0].activation, facts.bias.std).sigma_w)
         except RecipeError:
             edge = None
+        start = None if self._is_own else self.experiment.runs[at]
         return {
             "label": run.label,
-            "recipe": start.recipe,
+            "recipe": repr(facts.layer.recipe) if start is None else start.recipe,
             "layers": layers,
-            "scale": start.scale,
+            "scale": None if start is None else start.scale,
             "sigma_w": facts.weight.std * math.sqrt(facts.layer.inputs),
-            "sigma_b": start.sigma_b,
+            "sigma_b": facts.bias.std,
             "critical_scale": edge,
         }
 
@@ -236,3 +251,13 @@ class Session:
         rows = data.test if len(data.test) else data.train
         chosen = [rows[data.targets[rows] == one][:_EACH_DIGIT] for one in range(len(data.classes))]
         return np.concatenate(chosen)
+
+
+def _checked(own: Mapping[str, Network], source: Source, batch_size: int) -> dict[str, Network]:
+    """Return the user's own networks, unless there are too many or they are too large."""
+    least, most = LIMITS["runs"]
+    if not least <= len(own) <= most:
+        raise ArgumentError(f"the lab shows {least:g} to {most:g} networks; got {len(own)}. Leave some out.")
+    for network in own.values():
+        check_size(network.widths, len(source.data.inputs), batch_size)
+    return dict(own)

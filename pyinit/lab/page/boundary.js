@@ -1,11 +1,9 @@
 /** What the network answers everywhere in the plane, and the data over it. */
 
 import { linear, percent, short } from "./axes.js";
-import { look, pixel, rgb } from "./color.js";
+import { fillPixels, look, pixel, rgb } from "./color.js";
 import { Panel } from "./panel.js";
-import { t } from "./text.js";
 
-/** @typedef {import("./color.js").Palette} Palette */
 
 const MOST_POINTS = 800;
 const GOLDEN = 0.6180339887;
@@ -17,16 +15,14 @@ export class Boundary extends Panel {
     this.run = run;
     this.field = document.createElement("canvas");
     this.points = document.createElement("canvas");
-    /** @type {ImageData | null} */
-    this.image = null;
     this.stale = true;
   }
 
   /** The square in which the plane is drawn. */
   get square() {
-    const size = Math.min(this.width, this.height) - 8;
-    const left = (this.width - size) / 2;
-    const top = (this.height - size) / 2;
+    const size = Math.min(this.width, this.height) - 4;
+    const left = Math.round((this.width - size) / 2);
+    const top = Math.round((this.height - size) / 2);
     return { left, top, right: left + size, bottom: top + size };
   }
 
@@ -34,62 +30,46 @@ export class Boundary extends Panel {
     this.stale = true;
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {Palette} palette */
-  draw(context, palette) {
+  draw() {
+    const { context } = this;
     const plane = this.run.now.get("boundary");
     const { left, top, right, bottom } = this.square;
-    context.save();
-    context.beginPath();
-    context.roundRect(left, top, right - left, bottom - top, 8);
-    context.clip();
     if (plane) {
-      this.fill(plane, palette);
-      context.imageSmoothingEnabled = true;
-      context.imageSmoothingQuality = "high";
+      this.fill(plane);
       // row 0 is the lowest y
       context.save();
       context.translate(0, top + bottom);
       context.scale(1, -1);
       context.drawImage(this.field, left, top, right - left, bottom - top);
       context.restore();
-      if (plane.shape.length === 2) this.drawLine(context, plane, palette);
+      if (plane.shape.length === 2) this.drawLine(plane);
     }
-    if (this.stale) this.drawPoints(palette);
+    if (this.stale) this.drawPoints();
     context.drawImage(this.points, left, top, right - left, bottom - top);
-    context.restore();
-    context.strokeStyle = palette.line;
-    context.beginPath();
-    context.roundRect(left + 0.5, top + 0.5, right - left - 1, bottom - top - 1, 8);
-    context.stroke();
   }
 
-  /** @param {import("./wire.js").Plane} plane @param {Palette} palette */
-  fill({ values, shape }, palette) {
+  /** @param {import("./wire.js").Plane} plane */
+  fill({ values, shape }) {
+    const { palette } = this;
     const [height, width, classes = 1] = shape;
-    if (this.image?.width !== width || this.image.height !== height) {
-      this.image = new ImageData(width, height);
-      this.field.width = width;
-      this.field.height = height;
-    }
-    const pixels = new Uint32Array(this.image.data.buffer);
     if (classes === 1) {
-      for (let i = 0; i < pixels.length; i++) pixels[i] = look(palette.sides, values[i]);
-    } else {
-      const colors = Array.from({ length: classes }, (_, i) => rgb(palette.classes[i % palette.classes.length]));
-      const ground = rgb(palette.surface);
-      for (let i = 0; i < pixels.length; i++) {
-        let best = 0;
-        for (let c = 1; c < classes; c++) if (values[i * classes + c] > values[i * classes + best]) best = c;
-        const sure = (values[i * classes + best] - 1 / classes) / (1 - 1 / classes);
-        const [r, g, b] = colors[best].map((one, j) => ground[j] + (one - ground[j]) * (0.08 + 0.42 * sure));
-        pixels[i] = pixel(r, g, b);
-      }
+      fillPixels(this.field, width, height, (i) => look(palette.sides, values[i]));
+      return;
     }
-    this.field.getContext("2d")?.putImageData(this.image, 0, 0);
+    const colors = Array.from({ length: classes }, (_, i) => rgb(palette.classes[i % palette.classes.length]));
+    const ground = rgb(palette.surface);
+    fillPixels(this.field, width, height, (i) => {
+      let best = 0;
+      for (let c = 1; c < classes; c++) if (values[i * classes + c] > values[i * classes + best]) best = c;
+      const sure = 0.08 + (0.42 * (values[i * classes + best] - 1 / classes)) / (1 - 1 / classes);
+      const [r, g, b] = colors[best].map((one, j) => ground[j] + (one - ground[j]) * sure);
+      return pixel(r, g, b);
+    });
   }
 
-  /** Draw where both classes are equally likely. @param {CanvasRenderingContext2D} context @param {import("./wire.js").Plane} plane @param {Palette} palette */
-  drawLine(context, { values, shape }, palette) {
+  /** Draw where both classes are equally likely. @param {import("./wire.js").Plane} plane */
+  drawLine({ values, shape }) {
+    const { context, palette } = this;
     const [height, width] = shape;
     const { left, top, right, bottom } = this.square;
     const x = (/** @type {number} */ i) => left + ((i + 0.5) / width) * (right - left);
@@ -98,10 +78,11 @@ export class Boundary extends Panel {
     for (let j = 0; j + 1 < height; j++) {
       for (let i = 0; i + 1 < width; i++) {
         const at = j * width + i;
-        const corners = [values[at] - 0.5, values[at + 1] - 0.5, values[at + width + 1] - 0.5, values[at + width] - 0.5];
-        const [a, b, c, d] = corners;
-        const above = Number(a > 0) + Number(b > 0) + Number(c > 0) + Number(d > 0);
-        if (above === 0 || above === 4) continue;
+        const a = values[at] - 0.5;
+        const b = values[at + 1] - 0.5;
+        const c = values[at + width + 1] - 0.5;
+        const d = values[at + width] - 0.5;
+        if (a > 0 === b > 0 && a > 0 === c > 0 && a > 0 === d > 0) continue;
         const cuts = [];
         if (a > 0 !== b > 0) cuts.push([i + a / (a - b), j]);
         if (b > 0 !== c > 0) cuts.push([i + 1, j + b / (b - c)]);
@@ -118,8 +99,8 @@ export class Boundary extends Panel {
     context.stroke();
   }
 
-  /** @param {Palette} palette */
-  drawPoints(palette) {
+  drawPoints() {
+    const { palette } = this;
     const { examples, extent } = this.shared.store.state;
     const points = examples?.arrays.get("points");
     const labels = examples?.arrays.get("labels");

@@ -61,7 +61,23 @@ export function paletteOf(root) {
   };
 }
 
-/** @param {Uint32Array} table @param {number} share from 0 to 1 @returns {number} */
+/** @param {Uint32Array} table @param {number} share from 0 to 1 */
 export function look(table, share) {
   return table[share <= 0 ? 0 : share >= 1 ? 255 : Math.round(share * 255)];
+}
+
+/**
+ * Fill a canvas of pixels, made as large as that, or wider ones from column `from` on.
+ * @param {HTMLCanvasElement} canvas @param {number} width @param {number} height
+ * @param {(i: number) => number} pixelOf row by row @param {number} [from]
+ */
+export function fillPixels(canvas, width, height, pixelOf, from) {
+  if (from === undefined && (canvas.width !== width || canvas.height !== height)) {
+    canvas.width = width;
+    canvas.height = height;
+  }
+  const image = new ImageData(width, height);
+  const pixels = new Uint32Array(image.data.buffer);
+  for (let i = 0; i < pixels.length; i++) pixels[i] = pixelOf(i);
+  canvas.getContext("2d")?.putImageData(image, from ?? 0, 0);
 }

@@ -1,11 +1,10 @@
 /** The settings of an experiment: data, network, initialization of each run, and training. */
 
-import { choice, h, icon } from "./dom.js";
+import { choice, h, icon, press } from "./dom.js";
 import { slider } from "./slider.js";
 import { said, t } from "./text.js";
 import { drawThumbnail, hasThumbnail } from "./thumbnail.js";
 
-/** @typedef {import("./store.js").State} State */
 /** @typedef {import("./store.js").Experiment} Experiment */
 /** @typedef {import("./slider.js").Slider} Slider */
 
@@ -13,7 +12,7 @@ const MOST_RUNS = 4;
 
 /** @param {string} title @param {...(Node | null)} children */
 function group(title, ...children) {
-  return h("div", { class: "group", role: "group", tLabel: title }, h("h3", { t: title }), ...children);
+  return h("div", { class: `group of-${title}`, role: "group", tLabel: title }, h("h3", { t: title }), ...children);
 }
 
 export class Controls {
@@ -141,13 +140,8 @@ export class Controls {
     this.activation.value = experiment.activation;
     this.optimizer.value = experiment.optimizer;
     this.norm.value = experiment.norm;
-    for (const one of this.data.querySelectorAll("button")) {
-      one.setAttribute("aria-pressed", String(one.dataset.value === experiment.data));
-    }
-    for (const one of this.presets.querySelectorAll("button")) {
-      const preset = presets.find(({ name }) => name === one.dataset.value);
-      one.setAttribute("aria-pressed", String(preset !== undefined && areAlike(preset.experiment.runs, experiment.runs)));
-    }
+    press(this.data, experiment.data);
+    press(this.presets, presets.find((one) => areAlike(one.experiment.runs, experiment.runs))?.name ?? "");
     const shape = experiment.runs.map(({ recipe }) => recipe).join(" ");
     if (this.cards.shape !== shape) this.makeCards(experiment, shape);
     for (const { index, scale, bias, numbers } of this.cards.sliders) {
@@ -158,7 +152,7 @@ export class Controls {
     }
   }
 
-  /** @param {string} recipe @returns {number} */
+  /** @param {string} recipe */
   ratioOf(recipe) {
     return this.ratios.get(`${recipe} ${this.store.state.experiment?.activation}`) ?? 1;
   }
@@ -273,11 +267,12 @@ export function tabs(store) {
   const names = ["train", "layers", "compare", "phase", "tour"];
   const made = choice("views", names.map((name) => [name, name]), store.state.view, (view) => store.set({ view }));
   made.classList.add("tabs");
-  store.on(["view"], ({ view }) => {
-    for (const one of made.querySelectorAll("button")) {
-      one.setAttribute("aria-pressed", String(one.dataset.value === view));
-    }
-  });
+  const show = () => {
+    press(made, store.state.view);
+    const chosen = /** @type {HTMLElement} */ (made.querySelector("[aria-pressed=true]"));
+    made.scrollLeft = chosen.offsetLeft - made.offsetLeft - 24;
+  };
+  store.on(["view", "options"], show);
   made.title = t("views");
   return made;
 }

@@ -31,8 +31,8 @@ export class Curve extends Panel {
     this.scales = null;
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {import("./color.js").Palette} palette */
-  draw(context, palette) {
+  draw() {
+    const { context, palette } = this;
     const { runs, curve, logarithmic: log, scored, experiment } = this.shared.store.state;
     const box = { left: 50, top: 22, right: this.width - 14, bottom: this.height - 36 };
     const loss = curve === "loss";

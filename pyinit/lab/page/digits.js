@@ -1,7 +1,7 @@
 /** A grid of digits with what the network says they are; a wrong answer is crossed and coloured. */
 
 import { percent } from "./axes.js";
-import { pixel, rgb } from "./color.js";
+import { fillPixels, pixel, rgb } from "./color.js";
 import { Panel } from "./panel.js";
 import { t } from "./text.js";
 
@@ -26,29 +26,26 @@ export class Digits extends Panel {
     return { count, columns, wide: this.width / columns, tall: (this.height - 22) / rows };
   }
 
-  /** Draw the images once, in the colour of text. @param {Palette} palette */
-  prepare(palette) {
+  /** Draw the images once, in the colour of text. */
+  prepare() {
+    const { palette } = this;
     const { examples } = this.shared.store.state;
     const images = examples?.arrays.get("images");
     if (!images || (this.inked === palette && this.known === examples)) return;
     const [count, rows, columns] = images.shape;
-    const image = new ImageData(columns, rows * count);
-    const pixels = new Uint32Array(image.data.buffer);
     const [r, g, b] = rgb(palette.ink);
-    for (let i = 0; i < pixels.length; i++) pixels[i] = ((images.values[i] << 24) | (pixel(r, g, b) & 0xffffff)) >>> 0;
-    this.atlas.width = columns;
-    this.atlas.height = rows * count;
-    this.atlas.getContext("2d")?.putImageData(image, 0, 0);
+    const ink = pixel(r, g, b) & 0xffffff;
+    fillPixels(this.atlas, columns, rows * count, (i) => (images.values[i] << 24) | ink);
     this.inked = palette;
     this.known = examples;
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {Palette} palette */
-  draw(context, palette) {
+  draw() {
+    const { context, palette } = this;
     const digits = this.run.now.get("digits");
     const labels = this.shared.store.state.examples?.arrays.get("labels");
     if (!digits || !labels) return;
-    this.prepare(palette);
+    this.prepare();
     const { count, columns, wide, tall } = this.grid;
     const side = Math.min(wide - 6, tall - 18);
     let right = 0;

@@ -67,15 +67,20 @@ export function icon(name) {
 export function choice(label, choices, chosen, choose) {
   const group = h("div", { class: "choice", role: "group", tLabel: label });
   for (const [value, text] of choices) {
-    const one = h("button", { type: "button", t: text, "aria-pressed": value === chosen, "data-value": value });
-    one.setAttribute("aria-pressed", String(value === chosen));
+    const one = h("button", { type: "button", t: text, "data-value": value });
     one.addEventListener("click", () => {
-      for (const other of group.querySelectorAll("button")) {
-        other.setAttribute("aria-pressed", String(other === one));
-      }
+      press(group, value);
       choose(value);
     });
     group.append(one);
   }
+  press(group, chosen);
   return group;
+}
+
+/** Show which button of a group is pressed. @param {HTMLElement} group @param {string} value */
+export function press(group, value) {
+  for (const one of group.querySelectorAll("button")) {
+    one.setAttribute("aria-pressed", String(one.dataset.value === value));
+  }
 }

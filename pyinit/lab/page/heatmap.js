@@ -1,8 +1,8 @@
 /** All layers over time in one picture: each column of pixels a moment, each row a layer. */
 
 import { linear, percent, short } from "./axes.js";
-import { look } from "./color.js";
-import { choice } from "./dom.js";
+import { fillPixels, look } from "./color.js";
+import { choice, press } from "./dom.js";
 import { Panel } from "./panel.js";
 import { STATISTICS } from "./run.js";
 import { t } from "./text.js";
@@ -28,9 +28,7 @@ export class Heatmap extends Panel {
       history: run.history,
     };
     store.on(["heat"], ({ heat }) => {
-      for (const one of which.querySelectorAll("button")) {
-        one.setAttribute("aria-pressed", String(one.dataset.value === heat));
-      }
+      press(which, heat);
       this.mark();
     });
   }
@@ -39,17 +37,17 @@ export class Heatmap extends Panel {
     return { left: 34, top: 6, right: this.width - 64, bottom: this.height - 30 };
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {Palette} palette */
-  draw(context, palette) {
+  draw() {
+    const { context, palette } = this;
     const { history, layers } = this.run;
     const { heat } = this.shared.store.state;
     const { left, top, right, bottom } = this.box;
-    this.update(palette, heat);
+    this.update(heat);
     const kept = Math.max(1, history.length);
     context.imageSmoothingEnabled = false;
     context.drawImage(this.pixels, 0, 0, kept, layers.length, left, top, right - left, bottom - top);
-    this.drawLabels(context, palette);
-    this.drawScale(context, palette, heat);
+    this.drawLabels();
+    this.drawScale(heat);
     if (this.pointer && this.pointer.x > left && this.pointer.x < right) {
       const row = Math.floor(((this.pointer.y - top) / (bottom - top)) * layers.length);
       const tall = (bottom - top) / layers.length;
@@ -59,8 +57,9 @@ export class Heatmap extends Panel {
     }
   }
 
-  /** Colour the columns that are new, or all where the colours or the past changed. @param {Palette} palette @param {string} heat */
-  update(palette, heat) {
+  /** Colour the columns that are new, or all where the colours or the past changed. @param {string} heat */
+  update(heat) {
+    const { palette } = this;
     const { history, layers } = this.run;
     const { drawn } = this;
     const same = drawn.heat === heat && drawn.version === history.version && drawn.palette === palette && drawn.history === history;
@@ -71,25 +70,19 @@ export class Heatmap extends Panel {
     }
     if (from < history.length) {
       const wide = history.length - from;
-      const image = new ImageData(wide, layers.length);
-      const pixels = new Uint32Array(image.data.buffer);
       const first = STATISTICS.indexOf(heat) * layers.length;
-      const isShare = heat === "heat_saturated" || heat === "heat_dead";
-      for (let i = 0; i < wide; i++) {
-        for (let layer = 0; layer < layers.length; layer++) {
-          const value = history.values[(from + i) * history.rows + first + layer];
-          pixels[layer * wide + i] = isShare
-            ? look(palette.sequential, value)
-            : look(palette.diverging, 0.5 + Math.log10(Math.max(value, 1e-30)) / (2 * DECADES));
-        }
-      }
-      this.pixels.getContext("2d")?.putImageData(image, from, 0);
+      const colorOf = (/** @type {number} */ value) =>
+        heat === "heat_saturated" || heat === "heat_dead"
+          ? look(palette.sequential, value)
+          : look(palette.diverging, 0.5 + Math.log10(Math.max(value, 1e-30)) / (2 * DECADES));
+      const at = (/** @type {number} */ i) => (from + (i % wide)) * history.rows + first + Math.floor(i / wide);
+      fillPixels(this.pixels, wide, layers.length, (i) => colorOf(history.values[at(i)]), from);
     }
     this.drawn = { heat, version: history.version, length: history.length, palette, history };
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {Palette} palette */
-  drawLabels(context, palette) {
+  drawLabels() {
+    const { context, palette } = this;
     const { history, layers } = this.run;
     const { left, top, right, bottom } = this.box;
     const tall = (bottom - top) / layers.length;
@@ -112,8 +105,9 @@ export class Heatmap extends Panel {
     }
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {Palette} palette @param {string} heat */
-  drawScale(context, palette, heat) {
+  /** @param {string} heat */
+  drawScale(heat) {
+    const { context, palette } = this;
     const { right, top, bottom } = this.box;
     const isShare = heat === "heat_saturated" || heat === "heat_dead";
     const table = isShare ? palette.sequential : palette.diverging;

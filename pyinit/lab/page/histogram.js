@@ -5,14 +5,19 @@ import { Panel } from "./panel.js";
 import { KINDS } from "./run.js";
 import { said, t } from "./text.js";
 
-/** @typedef {import("./color.js").Palette} Palette */
 /** @typedef {import("./axes.js").Box} Box */
+/** @typedef {import("./wire.js").Values} Values */
+/** @typedef {{layer: number, kind: number, box: Box, low: number, high: number, counts: Values, theory: Values, total: number, scale: number}} Cell */
+
+const NO_THEORY = new Float32Array(0);
 
 const TOP = 26;
 const LEFT = 58;
 const GAP = 14;
 /** below so many pixels a row, layers are left out, evenly */
 const LOWEST_ROW = 30;
+/** below so many pixels a cell, only its right end is named */
+const NARROWEST = 74;
 
 export class Histogram extends Panel {
   /** @param {import("./panel.js").Surroundings} shared @param {import("./run.js").Run} run */
@@ -43,30 +48,60 @@ export class Histogram extends Panel {
     return { left, right: left + wide - GAP, top: TOP + row * tall + 3, bottom: TOP + (row + 1) * tall - 14 };
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {Palette} palette */
-  draw(context, palette) {
-    const counts = this.run.now.get("counts");
-    const edges = this.run.now.get("edges");
-    if (!counts || !edges) return;
-    const [, kinds, bins] = counts.shape;
-    const theory = this.run.now.get("theory");
-    const { rows } = this;
-    this.drawHeadings(context, palette, kinds);
-    rows.forEach((layer, row) => {
-      this.drawName(context, palette, layer, row);
-      for (let kind = 0; kind < kinds; kind++) {
-        const at = layer * kinds + kind;
-        const box = this.cell(row, kind);
-        const ends = edges.values.subarray(2 * at, 2 * at + 2);
-        const density = theory?.values.subarray(at * bins, (at + 1) * bins);
-        this.drawCell(context, palette, box, kind, counts.values.subarray(at * bins, (at + 1) * bins), ends, density);
-        this.drawShares(context, palette, box, layer, kind);
-      }
-    });
+  /**
+   * Draw in passes over all cells, one path for each colour, as a path costs more than what is in it.
+   */
+  draw() {
+    const { context, palette } = this;
+    const cells = this.cells();
+    if (!cells.length) return;
+    const kinds = this.columns;
+    this.drawHeadings(kinds);
+    this.drawLines(cells);
+    context.globalAlpha = 0.55;
+    for (let kind = 0; kind < kinds; kind++) {
+      context.fillStyle = palette.kinds[kind];
+      context.beginPath();
+      for (const cell of cells) if (cell.kind === kind) addBars(context, cell);
+      context.fill();
+    }
+    context.globalAlpha = 1;
+    context.strokeStyle = palette.ink;
+    context.lineWidth = 1.5;
+    context.beginPath();
+    for (const cell of cells) addTheory(context, cell);
+    context.stroke();
+    this.drawEnds(cells);
+    this.rows.forEach((layer, row) => this.drawName(layer, row));
+    for (const { box, layer, kind } of cells) if (kind < 2) this.drawShares(box, layer, kind);
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {Palette} palette @param {number} kinds */
-  drawHeadings(context, palette, kinds) {
+  /** @returns {Cell[]} every cell that is shown, with what is drawn in it */
+  cells() {
+    const counts = this.run.now.get("counts");
+    const edges = this.run.now.get("edges");
+    if (!counts || !edges) return [];
+    const [, kinds, bins] = counts.shape;
+    const theory = this.run.now.get("theory");
+    return this.rows.flatMap((layer, row) =>
+      Array.from({ length: kinds }, (_, kind) => {
+        const at = layer * kinds + kind;
+        return cellOf({
+          layer,
+          kind,
+          box: this.cell(row, kind),
+          low: edges.values[2 * at],
+          high: edges.values[2 * at + 1],
+          counts: counts.values.subarray(at * bins, (at + 1) * bins),
+          theory: theory?.values.subarray(at * bins, (at + 1) * bins) ?? NO_THEORY,
+        });
+      }),
+    );
+  }
+
+  /** @param {number} kinds */
+  drawHeadings(kinds) {
+    const { context, palette } = this;
     context.font = `600 12px ${palette.font}`;
     context.textAlign = "left";
     context.textBaseline = "alphabetic";
@@ -77,8 +112,9 @@ export class Histogram extends Panel {
     }
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {Palette} palette @param {number} layer @param {number} row */
-  drawName(context, palette, layer, row) {
+  /** @param {number} layer @param {number} row */
+  drawName(layer, row) {
+    const { context, palette } = this;
     const { top, bottom } = this.cell(row, 0);
     const verdict = this.run.verdict.layers[layer];
     const ill = verdict && verdict.kind !== "healthy";
@@ -94,84 +130,42 @@ export class Histogram extends Panel {
     context.fillText(this.run.layers[layer].activation ?? "", 2, middle + 8, LEFT - 8);
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {Palette} palette @param {Box} box @param {number} kind @param {ArrayLike<number>} counts @param {ArrayLike<number>} ends @param {ArrayLike<number> | undefined} theory */
-  drawCell(context, palette, box, kind, counts, ends, theory) {
-    const { left, right, top, bottom } = box;
-    const bins = counts.length;
-    const wide = right - left;
+  /** Draw where each cell stands, and where 0 is. @param {Cell[]} cells */
+  drawLines(cells) {
+    const { context, palette } = this;
     context.strokeStyle = palette.line;
     context.lineWidth = 1;
     context.beginPath();
-    context.moveTo(left, bottom + 0.5);
-    context.lineTo(right, bottom + 0.5);
-    const [low, high] = [ends[0], ends[1]];
-    if (low < 0 && high > 0) {
-      const zero = Math.round(left + (-low / (high - low)) * wide) + 0.5;
+    for (const { box: { left, right, top, bottom }, low, high } of cells) {
+      context.moveTo(left, bottom + 0.5);
+      context.lineTo(right, bottom + 0.5);
+      if (!(low < 0 && high > 0)) continue;
+      const zero = Math.round(left + (-low / (high - low)) * (right - left)) + 0.5;
       context.moveTo(zero, top);
       context.lineTo(zero, bottom);
     }
     context.stroke();
-    let total = 0;
-    for (let i = 0; i < bins; i++) total += counts[i];
-    context.fillStyle = palette.kinds[kind];
-    if (!(high > low)) {
-      if (Number.isFinite(low) && total) context.fillRect(left + wide / 2 - 1.5, top, 3, bottom - top);
-    } else if (total > 0) {
-      // heights in units of an even distribution over the cell
-      let most = 1e-9;
-      const overTheory = theory ? (high - low) : 0;
-      for (let i = 0; i < bins; i++) most = Math.max(most, (counts[i] / total) * bins);
-      let ceiling = most;
-      if (theory) {
-        let peak = 0;
-        for (let i = 0; i < bins; i++) if (theory[i] * overTheory > peak) peak = theory[i] * overTheory;
-        // the higher of both is cut where the lower could not be seen beside it
-        if (peak > most) ceiling = Math.min(peak * 1.15, most * 3);
-        else if (peak > 0) ceiling = Math.max(peak * 1.15, Math.min(most, peak * 2.5));
-      }
-      const scale = (bottom - top) / ceiling;
-      context.globalAlpha = 0.55;
-      context.beginPath();
-      context.moveTo(left, bottom);
-      for (let i = 0; i < bins; i++) {
-        const y = Math.max(top, bottom - (counts[i] / total) * bins * scale);
-        context.lineTo(left + (i / bins) * wide, y);
-        context.lineTo(left + ((i + 1) / bins) * wide, y);
-      }
-      context.lineTo(right, bottom);
-      context.fill();
-      context.globalAlpha = 1;
-      if (theory) {
-        context.strokeStyle = palette.ink;
-        context.lineWidth = 1.5;
-        context.beginPath();
-        let open = false;
-        for (let i = 0; i < bins; i++) {
-          const value = theory[i];
-          if (!Number.isFinite(value)) {
-            open = false;
-            continue;
-          }
-          const x = left + ((i + 0.5) / bins) * wide;
-          const y = Math.max(top, bottom - value * overTheory * scale);
-          if (open) context.lineTo(x, y);
-          else context.moveTo(x, y);
-          open = true;
-        }
-        context.stroke();
-      }
-    }
+  }
+
+  /** Name the ends of each cell. @param {Cell[]} cells */
+  drawEnds(cells) {
+    const { context, palette } = this;
     context.fillStyle = palette.muted;
     context.font = `9.5px ${palette.font}`;
     context.textBaseline = "top";
-    context.textAlign = "left";
-    context.fillText(short(low, 2), left, bottom + 3, wide / 2);
-    context.textAlign = "right";
-    context.fillText(short(high, 2), right, bottom + 3, wide / 2);
+    for (const align of /** @type {("left" | "right")[]} */ (["left", "right"])) {
+      context.textAlign = align;
+      for (const { box, low, high } of cells) {
+        const wide = box.right - box.left;
+        if (align === "right") context.fillText(short(high, 2), box.right, box.bottom + 3, wide / 2);
+        else if (wide >= NARROWEST) context.fillText(short(low, 2), box.left, box.bottom + 3, wide / 2);
+      }
+    }
   }
 
-  /** Say how many are saturated or dead, where it is worth saying. @param {CanvasRenderingContext2D} context @param {Palette} palette @param {Box} box @param {number} layer @param {number} kind */
-  drawShares(context, palette, box, layer, kind) {
+  /** Say how many are saturated or dead, where it is worth saying. @param {Box} box @param {number} layer @param {number} kind */
+  drawShares(box, layer, kind) {
+    const { context, palette } = this;
     const moments = this.run.momentsOf(layer, kind);
     const [key, value] = kind === 0 ? ["saturated", moments[3]] : kind === 1 ? ["dead", moments[4]] : ["", 0];
     if (!key || !(value >= 0.005)) return;
@@ -219,5 +213,65 @@ export class Histogram extends Panel {
       }
     }
     return [];
+  }
+}
+
+/** @param {Omit<Cell, "scale" | "total">} cell @returns {Cell} with the pixels of a height of 1: of an even distribution */
+function cellOf(cell) {
+  const { box, low, high, counts, theory } = cell;
+  let [total, most, peak] = [0, 0, 0];
+  for (const count of counts) {
+    total += count;
+    most = Math.max(most, count);
+  }
+  most *= counts.length / (total || 1);
+  for (const density of theory) if (density * (high - low) > peak) peak = density * (high - low);
+  let ceiling = most;
+  // the higher of both is cut where the lower could not be seen beside it
+  if (peak > most) ceiling = Math.min(peak * 1.15, most * 3);
+  else if (peak > 0) ceiling = Math.max(peak * 1.15, Math.min(most, peak * 2.5));
+  return { ...cell, total, scale: (box.bottom - box.top) / (ceiling || 1) };
+}
+
+/** @param {CanvasRenderingContext2D} context @param {Cell} cell */
+function addBars(context, { box: { left, right, top, bottom }, low, high, counts, total, scale }) {
+  if (!total) return;
+  const wide = right - left;
+  if (!(high > low)) {
+    context.rect(left + wide / 2 - 1.5, top, 3, bottom - top);
+    return;
+  }
+  const bins = counts.length;
+  const unit = (bins / total) * scale;
+  context.moveTo(left, bottom);
+  let before = bottom;
+  for (let i = 0; i < bins; i++) {
+    const y = Math.max(top, Math.round(bottom - counts[i] * unit));
+    if (y !== before) {
+      const x = Math.round(left + (i / bins) * wide);
+      context.lineTo(x, before);
+      context.lineTo(x, y);
+      before = y;
+    }
+  }
+  context.lineTo(right, before);
+  context.lineTo(right, bottom);
+  context.closePath();
+}
+
+/** @param {CanvasRenderingContext2D} context @param {Cell} cell */
+function addTheory(context, { box: { left, right, top, bottom }, low, high, theory, total, scale }) {
+  if (!total || !(high > low)) return;
+  const wide = (right - left) / theory.length;
+  const unit = (high - low) * scale;
+  let open = false;
+  for (let i = 0; i < theory.length; i++) {
+    const isSaid = Number.isFinite(theory[i]);
+    if (isSaid) {
+      const y = Math.max(top, bottom - theory[i] * unit);
+      if (open) context.lineTo(left + (i + 0.5) * wide, y);
+      else context.moveTo(left + (i + 0.5) * wide, y);
+    }
+    open = isSaid;
   }
 }

@@ -10,6 +10,7 @@ import { decode } from "./wire.js";
 
 const VIEWS = ["train", "layers", "compare", "phase", "tour"];
 const SETTLING = 90;
+const MOST_TOLD = 5;
 const DIAGRAM_SIZE = 64;
 
 /** @param {string} text such as phase or tour.saturation @returns {{view: string, lesson: string}} */
@@ -45,7 +46,7 @@ export class Lab {
     const { store } = this;
     if (message.type === "hello") {
       store.set({ connection: "open", options: message.options, presets: message.presets ?? [], tour: message.tour ?? [] });
-      this.start(store.state.experiment ?? this.first());
+      this.start(store.state.experiment ?? message.experiment ?? this.first());
     } else if (message.type === "ready") {
       this.ready(message);
     } else if (message.type === "state") {
@@ -73,10 +74,15 @@ export class Lab {
     }
   }
 
-  /** @returns {Experiment} what the link asks for, with the usual settings for what it leaves out; else a preset */
+  /** @returns {Experiment} a lesson, else what the link asks for and the usual rest, else a preset */
   first() {
+    const { presets, tour, view, lesson: name } = this.store.state;
+    const lesson = view === "tour" ? (tour.find((one) => one.name === name) ?? tour[0]) : null;
+    if (lesson) {
+      this.store.set({ lesson: lesson.name });
+      return { ...lesson.experiment, ...(name ? this.wanted : {}) };
+    }
     if (Object.keys(this.wanted).length) return /** @type {Experiment} */ (this.wanted);
-    const { presets } = this.store.state;
     const preset = presets.find(({ name }) => name === "appropriate") ?? presets[0];
     return /** @type {Experiment} */ (preset?.experiment ?? {});
   }
@@ -94,6 +100,7 @@ export class Lab {
       runs,
       experiment: message.experiment,
       data: message.data,
+      own: message.own ?? false,
       python: message.python ?? "",
       step: 0,
       finished: false,
@@ -116,7 +123,7 @@ export class Lab {
       frame = decode(data);
     } catch (fault) {
       stats.refused += 1;
-      console.warn("a frame was refused:", fault);
+      if (stats.refused <= MOST_TOLD) console.warn("a frame was refused:", fault);
       return;
     }
     const { header } = frame;
@@ -207,10 +214,11 @@ export class Lab {
 
   /** Ask for the phase diagram where it is shown and not the one of this activation. */
   askDiagram() {
-    const { view, experiment } = this.store.state;
-    if (view !== "phase" || !experiment || this.diagramOf === experiment.activation) return;
-    this.diagramOf = experiment.activation;
-    this.wire.send({ type: "phase", activation: [experiment.activation], size: DIAGRAM_SIZE });
+    const { view, experiment, own, runs } = this.store.state;
+    const activation = own ? runs[0]?.layers[0].activation : experiment?.activation;
+    if (view !== "phase" || !activation || this.diagramOf === activation) return;
+    this.diagramOf = activation;
+    this.wire.send({ type: "phase", activation: [activation], size: DIAGRAM_SIZE });
   }
 
   /** @param {string} name @param {string | null} target @param {ArrayBuffer} content */

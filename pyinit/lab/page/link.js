@@ -38,7 +38,7 @@ function readRun(text) {
   return run;
 }
 
-/** @param {Experiment} experiment @param {Record<string, string>} page what only the page knows @returns {string} */
+/** @param {Experiment} experiment @param {Record<string, string>} page what only the page knows */
 export function toQuery(experiment, page = {}) {
   const query = new URLSearchParams();
   for (const name of [...TEXT, ...NUMBER]) {

@@ -3,6 +3,7 @@
 import { Boundary } from "./boundary.js";
 import { paletteOf } from "./color.js";
 import { Controls, tabs } from "./controls.js";
+import { pythonDialog, toClipboard } from "./copy.js";
 import { Curve } from "./curve.js";
 import { Digits } from "./digits.js";
 import { h, icon } from "./dom.js";
@@ -17,10 +18,10 @@ import { Profile } from "./profile.js";
 import { Store } from "./store.js";
 import { Summary, summaryOf } from "./summary.js";
 import { Table } from "./table.js";
-import { language, languageOf, said, speak, t } from "./text.js";
+import { language, languageOf, speak, t } from "./text.js";
 import { Tour } from "./tour.js";
 import { Transport } from "./transport.js";
-import { pythonDialog, toClipboard, Upload } from "./upload.js";
+import { Upload } from "./upload.js";
 import { socketWire } from "./wire.js";
 
 /** @typedef {import("./panel.js").Panel} Panel */
@@ -42,7 +43,10 @@ export function mount(root, wire, { address = false, query = "" } = {}) {
   const painter = new Painter();
   root.classList.add("pyinit-lab");
   speak(root, languageOf(page.lang ?? null));
-  if (page.theme) root.dataset.theme = page.theme;
+  const preferred = matchMedia("(prefers-color-scheme: dark)");
+  let theme = page.theme;
+  const dress = () => (root.dataset.theme = theme ?? (preferred.matches ? "dark" : "light"));
+  dress();
 
   const lab = new Lab(store, wire, painter, experiment);
   let colors = paletteOf(root);
@@ -70,8 +74,7 @@ export function mount(root, wire, { address = false, query = "" } = {}) {
   const connection = h("p", { class: "connection", role: "status", t: "connecting" });
 
   const switchTheme = () => {
-    const dark = getComputedStyle(root).colorScheme.trim() === "dark";
-    root.dataset.theme = dark ? "light" : "dark";
+    theme = root.dataset.theme === "dark" ? "light" : "dark";
     recolor();
   };
   const switchLanguage = () => {
@@ -144,6 +147,7 @@ export function mount(root, wire, { address = false, query = "" } = {}) {
       return { panels, element, run };
     });
     board.dataset.kind = kind ?? "";
+    root.toggleAttribute("data-own", store.state.own);
     board.style.setProperty("--runs", String(built.length));
     board.prepend(...sections.map(({ element }) => element));
     arrange();
@@ -160,6 +164,7 @@ export function mount(root, wire, { address = false, query = "" } = {}) {
     painter.mark(transport);
   };
   const recolor = () => {
+    dress();
     colors = paletteOf(root);
     controls.recolor();
     for (const { panels } of sections) for (const panel of panels) panel.resized();
@@ -211,7 +216,6 @@ export function mount(root, wire, { address = false, query = "" } = {}) {
   for (const kind of ["click", "input", "keydown"]) root.addEventListener(kind, (event) => painter.touch(event));
   const followed = () => lab.follow(location.hash);
   if (address) addEventListener("hashchange", followed);
-  const preferred = matchMedia("(prefers-color-scheme: dark)");
   preferred.addEventListener("change", recolor);
   arrange();
 

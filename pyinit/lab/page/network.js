@@ -1,19 +1,18 @@
 /** The network as it is: each line a weight or its gradient, each column the units of a layer. */
 
 import { short } from "./axes.js";
-import { choice } from "./dom.js";
+import { choice, press } from "./dom.js";
 import { Panel } from "./panel.js";
 import { t } from "./text.js";
 
-/** @typedef {import("./color.js").Palette} Palette */
 /** @typedef {import("./wire.js").Plane} Plane */
 
 const LEVELS = 6;
 /** lines below this share of the greatest are not drawn */
 const FAINTEST = 0.02;
-/** where there are more lines than this, only strong ones are drawn, and none for weights of 0 */
+/** where there are more lines than this, those for weights of 0 are not drawn, and so many of each layer are */
 const MANY = 1500;
-const FAINTEST_OF_MANY = 0.3;
+const MOST_OF_LAYER = 220;
 
 export class NetworkView extends Panel {
   /** @param {import("./panel.js").Surroundings} shared @param {import("./run.js").Run} run */
@@ -25,14 +24,13 @@ export class NetworkView extends Panel {
     super(shared, "network", { title: "network_drawn", tools: [which] });
     this.run = run;
     store.on(["drawn"], ({ drawn }) => {
-      for (const one of which.querySelectorAll("button")) {
-        one.setAttribute("aria-pressed", String(one.dataset.value === drawn));
-      }
+      press(which, drawn);
       this.mark();
     });
     /** @type {{x: number, y: number, size: number}[][]} */
     this.places = [];
-    this.faintest = FAINTEST;
+    /** @type {number[]} */
+    this.faintest = [];
   }
 
   /** @returns {(Plane | undefined)[]} */
@@ -41,19 +39,19 @@ export class NetworkView extends Panel {
     return this.run.layers.map((_, i) => this.run.now.get(`${drawn}.${i}`));
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {Palette} palette */
-  draw(context, palette) {
+  draw() {
     const matrices = this.matrices;
     if (!this.run.layers.length || !this.run.now.size) return;
     if (matrices.every((one) => one !== undefined)) {
-      this.drawLines(context, palette, /** @type {Plane[]} */ (matrices));
+      this.drawLines(/** @type {Plane[]} */ (matrices));
     } else {
-      this.drawBlocks(context, palette);
+      this.drawBlocks();
     }
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {Palette} palette @param {Plane[]} matrices */
-  drawLines(context, palette, matrices) {
+  /** @param {Plane[]} matrices */
+  drawLines(matrices) {
+    const { context, palette } = this;
     const counts = [matrices[0].shape[1], ...matrices.map((one) => one.shape[0])];
     const bottom = this.height - 34;
     this.places = counts.map((count, column) => {
@@ -65,23 +63,23 @@ export class NetworkView extends Panel {
         size: Math.max(2.5, Math.min(8, gap * 0.34)),
       }));
     });
-    let [most, lines] = [0, 0];
-    for (const { values } of matrices) lines += values.length;
-    this.faintest = lines > MANY ? FAINTEST_OF_MANY : FAINTEST;
+    let most = 0;
     for (const { values } of matrices) for (const value of values) most = Math.max(most, Math.abs(value) || 0);
-    this.drawGround(context, palette, matrices);
+    this.faintest = matrices.map(({ values }) => (isMany(matrices) ? strongest(values) / (most || 1) : FAINTEST));
+    this.drawGround(matrices);
     for (const sign of [-1, 1]) {
       context.strokeStyle = sign < 0 ? palette.negative : palette.positive;
-      for (let level = 1; level <= LEVELS; level++) this.drawLevel(context, matrices, most, sign, level);
+      for (let level = 1; level <= LEVELS; level++) this.drawLevel(matrices, most, sign, level);
     }
     context.globalAlpha = 1;
-    this.drawUnits(context, palette);
-    this.drawLegend(context, palette, most);
+    this.drawUnits();
+    this.drawLegend(most);
   }
 
-  /** Draw that units are joined, even by a weight of 0. @param {CanvasRenderingContext2D} context @param {Palette} palette @param {Plane[]} matrices */
-  drawGround(context, palette, matrices) {
-    if (matrices.reduce((sum, { values }) => sum + values.length, 0) > MANY) return;
+  /** Draw that units are joined, even by a weight of 0. @param {Plane[]} matrices */
+  drawGround(matrices) {
+    const { context, palette } = this;
+    if (isMany(matrices)) return;
     context.strokeStyle = palette.line;
     context.lineWidth = 0.75;
     context.beginPath();
@@ -96,16 +94,18 @@ export class NetworkView extends Panel {
     context.stroke();
   }
 
-  /** Draw the lines of one sign whose strength is in one of a few levels. @param {CanvasRenderingContext2D} context @param {Plane[]} matrices @param {number} most @param {number} sign @param {number} level */
-  drawLevel(context, matrices, most, sign, level) {
+  /** Draw the lines of one sign whose strength is in one of a few levels. @param {Plane[]} matrices @param {number} most @param {number} sign @param {number} level */
+  drawLevel(matrices, most, sign, level) {
+    const { context } = this;
     context.globalAlpha = 0.1 + 0.75 * (level / LEVELS);
     context.lineWidth = 0.5 + 2.5 * (level / LEVELS);
     context.beginPath();
     matrices.forEach(({ values, shape: [units, inputs] }, layer) => {
+      const faintest = this.faintest[layer];
       for (let unit = 0; unit < units; unit++) {
         for (let input = 0; input < inputs; input++) {
           const strength = (sign * values[unit * inputs + input]) / (most || 1);
-          if (!(strength > this.faintest) || Math.ceil(strength * LEVELS) !== level) continue;
+          if (!(strength > faintest) || Math.ceil(strength * LEVELS) !== level) continue;
           const from = this.places[layer][input];
           const to = this.places[layer + 1][unit];
           context.moveTo(from.x + from.size, from.y);
@@ -116,8 +116,8 @@ export class NetworkView extends Panel {
     context.stroke();
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {Palette} palette */
-  drawUnits(context, palette) {
+  drawUnits() {
+    const { context, palette } = this;
     context.lineWidth = 1.5;
     context.font = `11px ${palette.font}`;
     context.textAlign = "center";
@@ -140,8 +140,9 @@ export class NetworkView extends Panel {
     });
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {Palette} palette @param {number} most */
-  drawLegend(context, palette, most) {
+  /** @param {number} most */
+  drawLegend(most) {
+    const { context, palette } = this;
     const y = this.height - 9;
     const middle = this.width / 2;
     context.lineWidth = 3;
@@ -162,8 +163,9 @@ export class NetworkView extends Panel {
     context.fillText(short(most), middle + 64, y);
   }
 
-  /** Draw a bar for each layer, as long as its norm. @param {CanvasRenderingContext2D} context @param {Palette} palette */
-  drawBlocks(context, palette) {
+  /** Draw a bar for each layer, as long as its norm. */
+  drawBlocks() {
+    const { context, palette } = this;
     this.places = [];
     const norms = this.run.now.get("norms")?.values;
     if (!norms) return;
@@ -216,4 +218,15 @@ export class NetworkView extends Panel {
     }
     return [];
   }
+}
+
+/** @param {Plane[]} matrices */
+function isMany(matrices) {
+  return matrices.reduce((sum, { values }) => sum + values.length, 0) > MANY;
+}
+
+/** @param {import("./wire.js").Values} values @returns {number} the size that only a few are above */
+function strongest(values) {
+  const sizes = Float32Array.from(values, Math.abs).sort();
+  return sizes[sizes.length - 1 - MOST_OF_LAYER] ?? 0;
 }

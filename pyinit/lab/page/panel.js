@@ -43,6 +43,11 @@ export class Panel {
     this.watch();
   }
 
+  /** @returns {Palette} the colours now */
+  get palette() {
+    return this.shared.palette();
+  }
+
   watch() {
     const { canvas } = this;
     this.resizing = new ResizeObserver(() => this.fit());
@@ -102,7 +107,7 @@ export class Panel {
   paint() {
     if (!this.seen || this.width < 20 || this.height < 20) return;
     this.context.clearRect(0, 0, this.width, this.height);
-    this.draw(this.context, this.shared.palette());
+    this.draw();
     if (this.pointer) this.tell();
   }
 
@@ -139,8 +144,8 @@ export class Panel {
     this.element.remove();
   }
 
-  /** @param {CanvasRenderingContext2D} _context @param {Palette} _palette */
-  draw(_context, _palette) {}
+  /** Draw the picture on an empty canvas. */
+  draw() {}
 
   /** @param {Point} _at @returns {string[]} the lines of the read-out there */
   read(_at) {

@@ -1,12 +1,11 @@
 /** The plane of initializations: order, chaos, the edge between them, and where the runs are. */
 
 import { drawAxes, linear, short } from "./axes.js";
-import { look } from "./color.js";
+import { fillPixels, look } from "./color.js";
 import { choice } from "./dom.js";
 import { Panel } from "./panel.js";
 import { t } from "./text.js";
 
-/** @typedef {import("./color.js").Palette} Palette */
 
 export class Phase extends Panel {
   /**
@@ -32,14 +31,14 @@ export class Phase extends Panel {
     return { box, x: linear(w0, w1, box.left, box.right), y: linear(b0, b1, box.bottom, box.top) };
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {Palette} palette */
-  draw(context, palette) {
+  draw() {
+    const { context, palette } = this;
     const { diagram, phase } = this.shared.store.state;
     const { box, x, y } = this.scales;
     drawAxes(context, box, x, y, palette, { x: "σw", y: "σb" });
     const plane = diagram?.arrays.get(phase);
     if (plane) {
-      this.fill(plane, palette, phase);
+      this.fill(plane, phase);
       context.imageSmoothingEnabled = true;
       context.save();
       context.translate(0, box.top + box.bottom);
@@ -59,9 +58,9 @@ export class Phase extends Panel {
       for (let i = 0; i + 1 < edge.length; i += 2) context.lineTo(x.place(edge[i]), y.place(edge[i + 1]));
       context.stroke();
       context.restore();
-      this.drawNames(context, palette, edge);
+      this.drawNames(edge);
     }
-    this.drawRuns(context, palette);
+    this.drawRuns();
     if (!this.pointer) return;
     context.strokeStyle = palette.ink;
     context.lineWidth = 1;
@@ -73,23 +72,19 @@ export class Phase extends Panel {
     context.stroke();
   }
 
-  /** @param {import("./wire.js").Plane} plane @param {Palette} palette @param {string} phase */
-  fill({ values, shape: [height, width] }, palette, phase) {
-    const image = new ImageData(width, height);
-    const pixels = new Uint32Array(image.data.buffer);
-    for (let i = 0; i < pixels.length; i++) {
-      pixels[i] =
-        phase === "chi"
-          ? look(palette.diverging, 0.5 + Math.log2(Math.max(values[i], 1e-9)) / 4)
-          : look(palette.sequential, Math.log10(Math.max(1, Math.min(1000, values[i]))) / 3);
-    }
-    this.field.width = width;
-    this.field.height = height;
-    this.field.getContext("2d")?.putImageData(image, 0, 0);
+  /** @param {import("./wire.js").Plane} plane @param {string} phase */
+  fill({ values, shape: [height, width] }, phase) {
+    const { palette } = this;
+    fillPixels(this.field, width, height, (i) =>
+      phase === "chi"
+        ? look(palette.diverging, 0.5 + Math.log2(Math.max(values[i], 1e-9)) / 4)
+        : look(palette.sequential, Math.log10(Math.max(1, Math.min(1000, values[i]))) / 3),
+    );
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {Palette} palette @param {ArrayLike<number>} edge */
-  drawNames(context, palette, edge) {
+  /** @param {ArrayLike<number>} edge */
+  drawNames(edge) {
+    const { context, palette } = this;
     const { box, x } = this.scales;
     const line = x.place(edge[0]);
     context.font = `600 13px ${palette.font}`;
@@ -112,14 +107,14 @@ export class Phase extends Panel {
     }
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {Palette} palette */
-  drawRuns(context, palette) {
-    const { runs, experiment } = this.shared.store.state;
+  drawRuns() {
+    const { context, palette } = this;
+    const { runs } = this.shared.store.state;
     const { box, x, y } = this.scales;
     runs.forEach((run, i) => {
       if (run.sigmaW === null) return;
       const left = Math.min(box.right, x.place(run.sigmaW));
-      const top = Math.max(box.top, y.place(experiment?.runs[i]?.sigma_b ?? 0));
+      const top = Math.max(box.top, y.place(run.sigmaB));
       context.fillStyle = palette.runs[i];
       context.strokeStyle = palette.surface;
       context.lineWidth = 2.5;

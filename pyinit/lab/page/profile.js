@@ -22,8 +22,8 @@ export class Profile extends Panel {
     this.mark();
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {import("./color.js").Palette} palette */
-  draw(context, palette) {
+  draw() {
+    const { context, palette } = this;
     const { runs } = this.shared.store.state;
     const box = { left: 50, top: 22, right: this.width - 18, bottom: this.height - 36 };
     let [low, high, layers] = [Infinity, 0, 1];
@@ -64,7 +64,7 @@ export class Profile extends Panel {
     }
   }
 
-  /** @param {import("./run.js").Run} run @param {number} layer @returns {number} */
+  /** @param {import("./run.js").Run} run @param {number} layer */
   normOf(run, layer) {
     return run.now.get("norms")?.values[2 * layer + this.which] ?? NaN;
   }

@@ -23,6 +23,8 @@ export class Run {
     this.layers = info.layers ?? [];
     /** @type {number | null} */
     this.sigmaW = info.sigma_w ?? null;
+    /** @type {number} */
+    this.sigmaB = info.sigma_b ?? 0;
     /** @type {number | null} */
     this.criticalScale = info.critical_scale ?? null;
     this.losses = new Series();

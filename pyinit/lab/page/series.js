@@ -61,7 +61,7 @@ export class Series {
     return Math.min(this.group, this.count - i * this.group);
   }
 
-  /** @param {number} i @returns {number} */
+  /** @param {number} i */
   meanOf(i) {
     return this.sum[i] / this.sizeOf(i);
   }

@@ -22,6 +22,7 @@
  * @property {string} view @property {string} lesson @property {number} shown which run single views show
  * @property {"weights" | "gradients"} drawn @property {boolean} logarithmic @property {string} heat
  * @property {"loss" | "score"} curve @property {string} scored @property {"chi" | "depth"} phase
+ * @property {boolean} own whether the networks are the user's, not the experiment's
  * @property {string} python @property {string} error @property {number[]} extent
  * @property {import("./wire.js").Frame | null} examples the frame of kind data
  * @property {import("./wire.js").Frame | null} diagram the frame of kind phase
@@ -50,6 +51,7 @@ function fresh() {
     curve: "loss",
     scored: "accuracy",
     phase: "chi",
+    own: false,
     python: "",
     error: "",
     extent: [-1, 1, -1, 1],

@@ -8,7 +8,7 @@ import { said, t } from "./text.js";
 
 const EVERY = 8000;
 
-/** @param {State} state @returns {string} */
+/** @param {State} state */
 export function summaryOf({ step, experiment, runs, scored, finished }) {
   const begin = `${t("at")} ${step}${experiment ? ` ${t("of")} ${experiment.steps}` : ""}${finished ? `, ${t("finished")}` : ""}.`;
   const each = runs.map((run) => {

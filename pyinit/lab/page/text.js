@@ -131,7 +131,7 @@ export function languageOf(wanted) {
   return (wanted ?? navigator.language).toLowerCase().startsWith("zh") ? "zh" : "en";
 }
 
-/** @param {string} key @returns {string} */
+/** @param {string} key */
 export function t(key) {
   const both = TEXTS[key];
   return both ? both[current === "zh" ? 1 : 0] : key;

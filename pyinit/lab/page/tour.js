@@ -49,15 +49,8 @@ export class Tour {
   choose({ name, experiment }) {
     this.started = "";
     this.answer.hidden = true;
-    this.lab.store.set({ lesson: name, playing: false, ...(this.heat(name) ?? {}) });
+    this.lab.store.set({ lesson: name, playing: false });
     this.lab.start(experiment, false);
-  }
-
-  /** @param {string} name */
-  heat(name) {
-    if (name.includes("saturat")) return { heat: "heat_saturated" };
-    if (name.includes("dead") || name.startsWith("he")) return { heat: "heat_dead" };
-    return name.includes("vanish") || name.includes("explod") ? { heat: "heat_gradient" } : null;
   }
 
   begin() {
@@ -69,7 +62,7 @@ export class Tour {
   }
 
   show() {
-    const { tour, view } = this.lab.store.state;
+    const { tour, view, experiment } = this.lab.store.state;
     const { lesson } = this;
     if (!lesson) return;
     this.list.replaceChildren(
@@ -92,7 +85,7 @@ export class Tour {
     this.question.textContent = said(lesson.question);
     this.answer.textContent = `${t("answer")}: ${said(lesson.answer)}`;
     this.reply();
-    if (view === "tour" && !this.lab.store.state.lesson) this.choose(lesson);
+    if (view === "tour" && experiment && !this.lab.store.state.lesson) this.choose(lesson);
   }
 
   reply() {

@@ -4,7 +4,6 @@ import { percent, short } from "./axes.js";
 import { h, icon } from "./dom.js";
 import { said, t } from "./text.js";
 
-/** @typedef {import("./store.js").State} State */
 
 const PACES = [1, 2, 5, 10, 20, 50];
 

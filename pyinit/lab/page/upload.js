@@ -1,6 +1,6 @@
 /** One's own data: a CSV or npz that is dropped or chosen, and the column to predict. */
 
-import { h, icon } from "./dom.js";
+import { h } from "./dom.js";
 import { t } from "./text.js";
 
 const HEAD = 65536;
@@ -82,35 +82,5 @@ export class Upload {
     if (this.dialog.open) this.dialog.close();
     this.lab.upload(this.file.name, target, await this.file.arrayBuffer());
     this.file = null;
-  }
-}
-
-/** A dialog that shows text to copy. @param {() => string} read */
-export function pythonDialog(read) {
-  const code = h("pre", { tabindex: 0 });
-  const copied = h("span", { class: "copied", role: "status" });
-  const copy = h("button", { type: "button", class: "primary", t: "copy_python", onclick: () => toClipboard(code.textContent ?? "", copied) });
-  const dialog = h(
-    "dialog",
-    { class: "dialog python" },
-    h("header", {}, icon("code"), h("h2", { t: "copy_python" })),
-    code,
-    h("div", { class: "actions" }, copy, h("button", { type: "button", class: "text", t: "close", onclick: () => dialog.close() }), copied),
-  );
-  const open = () => {
-    code.textContent = read();
-    copied.textContent = "";
-    dialog.showModal();
-  };
-  return { dialog, open };
-}
-
-/** @param {string} text @param {HTMLElement} told where the page says how it went */
-export async function toClipboard(text, told) {
-  try {
-    await navigator.clipboard.writeText(text);
-    told.textContent = t("copied");
-  } catch {
-    told.textContent = t("copy_failed");
   }
 }

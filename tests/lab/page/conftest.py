@@ -20,6 +20,8 @@ PAINTED = "window.pyinit?.runs.length && pyinit.runs[0].now.size && pyinit.stats
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """Return the address of a server that runs sessions."""
+    for library in ("starlette", "uvicorn", "websockets"):
+        pytest.importorskip(library)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -54,12 +54,13 @@ class Client:
         await self.socket.send_bytes(self.session.data_frame())
         await self.show()
 
-    async def show(self) -> None:
+    async def show(self, ready: bytes = b"") -> None:
         """Send a frame of where the session is, and now and then the verdicts."""
         assert self.session is not None
-        self.sent += 1
+        if not ready:
+            self.sent += 1
         self.unpainted = self.sent
-        await self.socket.send_bytes(self.session.frame(self.sent))
+        await self.socket.send_bytes(ready or self.session.frame(self.sent))
         if self.sent % VERDICTS_EVERY == 0:
             for one in self.session.verdicts():
                 await self.socket.send_json(one)
@@ -75,11 +76,19 @@ class Client:
         """Train as long as the page plays and paints."""
         while True:
             await asyncio.sleep(0.001)
-            if not self.playing or self.unpainted or self.session is None:
+            session = self.session
+            if not self.playing or session is None:
                 continue
-            self.session.advance(self.pace)
-            await self.show()
-            if self.session.is_over:
+            # the next frame is made while the page paints the last one
+            session.advance(self.pace)
+            self.sent += 1
+            ready = session.frame(self.sent)
+            while self.unpainted and self.playing and self.session is session:
+                await asyncio.sleep(0.001)
+            if self.session is not session:
+                continue
+            await self.show(ready)
+            if session.is_over:
                 self.playing = False
                 await self.state()
 
@@ -105,6 +114,8 @@ class Client:
             await self.state()
         elif kind in ("step", "rewind"):
             self.playing = False
+            # lets a frame that is ready go first
+            await asyncio.sleep(0.005)
             if kind == "step":
                 self.session.advance(message["count"])
             else:
