@@ -91,11 +91,10 @@ def record(experiment: Experiment, frames: int = 120, uploads: Mapping[str, Sour
                 "layers or runs."
             )
     content = {
-        "hello": greeting(),
+        "hello": greeting(experiment),
         "ready": ready,
         "said": said,
         "steps": steps,
-        "query": to_query(experiment),
     }
     return _page(content, made, " against ".join(experiment.labels))
 

@@ -74,15 +74,13 @@ export class Lab {
     }
   }
 
-  /** @returns {Experiment} a lesson, else what the link asks for and the usual rest, else a preset */
+  /** @returns {Experiment} what the link asks for, with the usual settings for the rest; else a lesson or a preset */
   first() {
     const { presets, tour, view, lesson: name } = this.store.state;
     const lesson = view === "tour" ? (tour.find((one) => one.name === name) ?? tour[0]) : null;
-    if (lesson) {
-      this.store.set({ lesson: lesson.name });
-      return { ...lesson.experiment, ...(name ? this.wanted : {}) };
-    }
-    if (Object.keys(this.wanted).length) return /** @type {Experiment} */ (this.wanted);
+    if (lesson && !name) this.store.set({ lesson: lesson.name });
+    if (Object.keys(this.wanted).length && (name || !lesson)) return /** @type {Experiment} */ (this.wanted);
+    if (lesson) return lesson.experiment;
     const preset = presets.find(({ name }) => name === "appropriate") ?? presets[0];
     return /** @type {Experiment} */ (preset?.experiment ?? {});
   }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
 import time
 from collections.abc import Callable
@@ -17,9 +18,13 @@ Open = Callable[..., Any]
 
 PAGE = Path(pyinit.__file__).parent / "lab" / "page"
 TWO = "view=compare&data=moons&depth=10&width=12&run=critical_normal,scale:0.5&run=critical_normal"
-# wanted of an idle machine are 30 and 100 ms; one that runs other tests beside is allowed less
-LEAST_FRAMES = 10.0
-LONGEST_WAIT = 250.0
+LEAST_FRAMES = 30.0
+LONGEST_WAIT = 100.0
+
+
+def crowd() -> float:
+    """Return how many programs want each core, at least 1; an idle machine is asked that much more."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def test_the_page_weighs_less_than_60_kilobytes() -> None:
@@ -57,7 +62,7 @@ def test_frames_are_painted_while_training_runs(open_page: Open) -> None:
     rate = shown / (time.perf_counter() - began)
     print(f"painted frames a second: {rate:.1f}")
     assert page.evaluate("pyinit.runs.every(run => run.now.get('counts').shape[2] >= 48)")
-    assert rate > LEAST_FRAMES
+    assert rate > LEAST_FRAMES / crowd()
 
 
 @pytest.mark.interop
@@ -80,12 +85,12 @@ def test_the_page_alone_paints_frames_as_fast_as_they_come(open_page: Open) -> N
         }"""
     )
     print(f"frames a second of the page alone: {rate:.1f}")
-    assert rate > LEAST_FRAMES
+    assert rate > LEAST_FRAMES / crowd()
 
 
 @pytest.mark.interop
 def test_drawing_everything_takes_less_than_a_frame(open_page: Open) -> None:
-    """The cost on the page's side alone, in CPU time, so that other programs do not count."""
+    """Only the script's side: the browser fills the paths that were asked for later."""
     page = open_page(TWO, height=1800)
     page.click("button.play")
     page.wait_for_function("pyinit.store.state.step >= 30")
@@ -105,7 +110,7 @@ def test_drawing_everything_takes_less_than_a_frame(open_page: Open) -> None:
         }"""
     )
     print(f"drawing everything: {cost:.1f} ms")
-    assert cost < 33
+    assert cost < 33 * crowd()
 
 
 @pytest.mark.interop
@@ -119,7 +124,7 @@ def test_a_click_is_seen_at_once_while_frames_stream(open_page: Open) -> None:
     waits = sorted(page.evaluate("pyinit.stats.latency"))
     print(f"click to effect, p90: {waits[int(0.9 * len(waits))]:.0f} ms of {len(waits)}")
     assert len(waits) >= 8
-    assert waits[int(0.9 * len(waits))] < LONGEST_WAIT
+    assert waits[int(0.9 * len(waits))] < LONGEST_WAIT * crowd()
 
 
 @pytest.mark.interop
@@ -131,6 +136,6 @@ def test_the_first_picture_comes_soon_and_nothing_leaves_the_machine(open_page: 
     page.wait_for_function("window.pyinit?.runs.length && pyinit.stats.painted > 0")
     first = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
     print(f"first paint: {first:.0f} ms")
-    assert first < 3000
+    assert first < 1000 * crowd()
     assert len(asked) > 20
     assert [url for url in asked if not url.startswith((server, "data:"))] == []

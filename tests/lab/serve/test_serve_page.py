@@ -29,7 +29,8 @@ DIGEST = """async () => {
     parts.push(new Uint8Array(Float32Array.from(plane.values).buffer));
   }
   const all = new Uint8Array(await new Blob(parts).arrayBuffer());
-  return [...new Uint8Array(await crypto.subtle.digest("SHA-256", all))].map(b => b.toString(16).padStart(2, "0")).join("");
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", all));
+  return [...digest].map(byte => byte.toString(16).padStart(2, "0")).join("");
 }"""
 LOSSES = "() => { const {losses} = pyinit.runs[0]; return losses.count; }"
 LINK = "data=moons&depth=3&width=8&steps=40&seed=7&run=he_normal"
