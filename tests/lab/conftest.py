@@ -17,7 +17,7 @@ ALONE = ["--disable-background-networking", "--disable-component-update", "--dis
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Return a Chromium with an empty profile."""
-    playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    playwright_api = pytest.importorskip("playwright.sync_api")
     if not Path(CHROMIUM).exists():
         pytest.skip(f"needs Chromium at {CHROMIUM}, or where PYINIT_CHROMIUM says")
     with playwright_api.sync_playwright() as started:

@@ -7,7 +7,6 @@ import { mount } from "../page/main.js";
  * @property {Record<string, any>} hello @property {Record<string, any>} ready
  * @property {number[]} steps of each step frame
  * @property {Record<string, any>[][]} said verdicts that are new with each step frame
- * @property {string} query
  */
 
 const REST = 30;
@@ -143,5 +142,5 @@ export async function play() {
   const recording = JSON.parse(text("recording"));
   const wire = recordingWire(recording, await unpacked(text("frames")));
   const root = document.getElementById("page");
-  if (root) Object.assign(window, { pyinit: mount(root, wire, { query: recording.query }) });
+  if (root) Object.assign(window, { pyinit: mount(root, wire) });
 }

@@ -16,7 +16,6 @@ from ...errors import ArgumentError
 from ...stream.arguments import count as counted
 from ..bundle.bundle import script_of, style
 from ..experiment.experiment import Experiment
-from ..experiment.link import to_query
 from ..experiment.sets import Source
 from ..live.phase import phase_frame
 from ..live.session import Session
@@ -92,11 +91,10 @@ def record(experiment: Experiment, frames: int = 120, uploads: Mapping[str, Sour
                 "layers or runs."
             )
     content = {
-        "hello": greeting(),
+        "hello": greeting(experiment),
         "ready": ready,
         "said": said,
         "steps": steps,
-        "query": to_query(experiment),
     }
     return _page(content, made, " against ".join(experiment.labels))
 

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...data import Dataset
 from ...errors import ArgumentError, MissingLibraryError
 from ...stream.arguments import brief
 from ..experiment.experiment import Experiment
-from ..experiment.link import to_query
-from ..experiment.sets import Source
+from ..experiment.sets import Source, given
 from ..live.session import Session
 from ..network.network import Network
-from .own import Own, source_from
 
 if TYPE_CHECKING:
     from .widget import LabWidget
 
 __all__ = ["lab"]
 
+_DECIDED = {"depth", "width", "activation", "norm", "runs"}
 _LIBRARIES = ("anywidget", "traitlets", "ipywidgets")
 
 
-def lab(network: Network | None = None, data: Dataset | str | None = None, **settings: Any) -> LabWidget:
+def lab(
+    network: Network | Mapping[str, Network] | None = None,
+    data: Dataset | str | None = None,
+    **settings: Any,
+) -> LabWidget:
     """Show the lab in a notebook cell.
 
     Parameters
     ----------
-    network : Network, optional
-        A network of your own. It is trained as long as the page asks for its depth, width, activation,
-        normalization and start; other settings of the page make another network.
+    network : Network or mapping of str to Network, optional
+        A network of your own, or up to four by label, to be trained side by side.
     data : Dataset or str, optional
         Data of your own, used as it is (see `pyinit.data.Dataset.standardized`), or a shipped set's name.
     **settings
@@ -52,21 +54,20 @@ def lab(network: Network | None = None, data: Dataset | str | None = None, **set
     """
     sources: dict[str, Source] = {}
     if isinstance(data, Dataset):
-        source = source_from(data)
+        source = given(data)
         sources[source.name], settings["data"] = source, source.name
     elif data is not None:
         settings["data"] = data
-    make: Callable[[Experiment, dict[str, Source]], Session] = Session
+    own: Mapping[str, Network] | None = None
     if network is not None:
-        if not isinstance(network, Network):
+        own = {"network": network} if isinstance(network, Network) else network
+        if not isinstance(own, Mapping) or not all(isinstance(one, Network) for one in own.values()):
             raise ArgumentError(f"pi.lab needs a pyinit.Network; got {brief(network)}. Use pyinit.mlp.")
-        own = Own(network)
-        if given := sorted(set(settings) & set(own.settings)):
-            raise ArgumentError(f"the network decides {', '.join(given)}. Leave them out.")
-        settings, make = settings | own.settings, own.session
+        if decided := sorted(set(settings) & _DECIDED):
+            raise ArgumentError(f"the network decides {', '.join(decided)}. Leave them out.")
     experiment = Experiment.from_dict(settings)
     # what cannot run is an error here, not a line on the page
-    make(experiment, sources)
+    Session(experiment, sources, own)
     try:
         from .widget import LabWidget
     except ImportError as error:
@@ -76,4 +77,4 @@ def lab(network: Network | None = None, data: Dataset | str | None = None, **set
             f"pi.lab needs anywidget; {error.name} is not installed. Run pip install 'pyinit-nn[notebook]', "
             "or pyinit lab in a terminal."
         ) from None
-    return LabWidget(to_query(experiment), sources, make)
+    return LabWidget(experiment, sources, own)

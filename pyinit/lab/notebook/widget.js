@@ -23,7 +23,7 @@ export function render({ model, el }) {
   const root = document.createElement("div");
   el.append(root);
   model.on("msg:custom", heard);
-  el.pyinit = mount(root, wire, { query: model.get("_query") });
+  el.pyinit = mount(root, wire);
   wire.onstate("open");
   wire.send({ type: "hello" });
   return () => {

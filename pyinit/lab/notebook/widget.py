@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import anywidget
-import traitlets
 
 from ..bundle.bundle import script_of, style
 from ..experiment.experiment import Experiment
 from ..experiment.sets import Source
-from ..live.session import Session
+from ..network.network import Network
 from ..player.player import Player
 
 __all__ = ["LabWidget"]
@@ -31,26 +30,25 @@ class LabWidget(anywidget.AnyWidget):
 
     Parameters
     ----------
-    query : str
-        The link of the experiment to begin with, without what precedes its ``#``.
-    sources : dict of str to Source, optional
+    first : Experiment
+        What the page begins with.
+    sources : mapping of str to Source, optional
         The user's own data sets, by name.
-    session_of : callable, optional
-        Makes the session of an experiment.
+    own : mapping of str to Network, optional
+        The user's own networks, by label, in place of the experiment's runs.
     """
 
     _esm = script_of(_HERE / "widget.js", "export default { render: entry.render };")
     _css = style()
-    _query = traitlets.Unicode().tag(sync=True)
 
     def __init__(
         self,
-        query: str,
-        sources: dict[str, Source] | None = None,
-        session_of: Callable[[Experiment, dict[str, Source]], Session] = Session,
+        first: Experiment,
+        sources: Mapping[str, Source] | None = None,
+        own: Mapping[str, Network] | None = None,
     ) -> None:
-        super().__init__(_query=query)
-        self._player = Player(self._tell, sources, session_of)
+        super().__init__()
+        self._player = Player(self._tell, sources, own, first)
         self._heard: queue.SimpleQueue[tuple[str, list[bytes]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._play, name="pyinit lab", daemon=True)
         self._thread.start()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...errors import ArgumentError, FormatError, PyinitError
@@ -14,6 +14,7 @@ from ..experiment.sets import Source, described, uploaded
 from ..experiment.tour import tour
 from ..live.phase import phase_frame
 from ..live.session import Session
+from ..network.network import Network
 from .messages import read_message
 
 __all__ = ["Outlet", "Player", "greeting"]
@@ -28,15 +29,16 @@ _MOST_LEFT = 1000
 _UPLOADS = 4
 
 
-def greeting() -> dict[str, Any]:
-    """Return the first message to a page: what it may choose from, presets, and the tour."""
-    return {
+def greeting(first: Experiment | None = None) -> dict[str, Any]:
+    """Return the first message to a page: what it may choose from, presets, the tour, what to begin with."""
+    said = {
         "type": "hello",
         "version": version(),
         "options": options(),
         "presets": presets(),
         "tour": tour(),
     }
+    return said if first is None else said | {"experiment": first.to_dict()}
 
 
 class Player:
@@ -49,25 +51,30 @@ class Player:
     ----------
     tell : callable
         Takes a message, as a dict of JSON values, or a frame, as bytes.
-    sources : dict of str to Source, optional
+    sources : mapping of str to Source, optional
         Data sets of the user's own, by name.
-    session_of : callable, optional
-        Makes the session of an experiment and of such data sets.
+    own : mapping of str to Network, optional
+        Networks of the user's own, by label, which are trained in place of the runs of every experiment.
+    first : Experiment, optional
+        What the page begins with; by default the page decides.
     """
 
     def __init__(
         self,
         tell: Outlet,
-        sources: dict[str, Source] | None = None,
-        session_of: Callable[[Experiment, dict[str, Source]], Session] = Session,
+        sources: Mapping[str, Source] | None = None,
+        own: Mapping[str, Network] | None = None,
+        first: Experiment | None = None,
     ) -> None:
-        self._tell, self._session_of = tell, session_of
+        self._tell, self._own, self._first = tell, own, first
         self._sources = dict(sources or {})
         self._session: Session | None = None
         self._playing, self._pace = False, 1
         # steps to make; whether the newest state is unsent; the frame that is not painted; frames sent; the
         # step of the last one
         self._left, self._is_new, self._unpainted, self._sent, self._shown = 0, False, 0, 0, 0
+        # a frame of the newest state, ready to be sent
+        self._made: bytes | None = None
         self._is_asked, self._said = False, 0.0
         self._upload: dict[str, Any] | None = None
 
@@ -75,12 +82,12 @@ class Player:
     def is_busy(self) -> bool:
         """Whether `beat` has something to do now."""
         if self._is_new:
-            return not self._unpainted
+            return not self._unpainted or self._made is None
         return self._left > 0 or self._playing
 
     def hello(self) -> None:
         """Say what there is."""
-        self._tell(greeting())
+        self._tell(greeting(self._first))
 
     def hear(self, text: str) -> None:
         """Do what a message asks."""
@@ -140,6 +147,7 @@ class Player:
             self._left, self._is_asked = min(left + message["count"], _MOST_LEFT), True
         elif kind == "rewind":
             session.rewind()
+            self._made = None
         self._is_new = self._is_new or kind == "rewind" or session.step != self._shown
         if kind != "step":
             self._state()
@@ -152,9 +160,9 @@ class Player:
         return self._session
 
     def _start(self, wanted: dict[str, Any]) -> None:
-        session = self._session_of(Experiment.from_dict(wanted), self._sources)
+        session = Session(Experiment.from_dict(wanted), self._sources, self._own)
         self._playing, self._left, self._is_asked = False, 0, False
-        self._session = session
+        self._session, self._made = session, None
         self._tell(session.ready())
         self._tell(session.data_frame())
         # the first frame of an experiment waits for no painting: the one before it is let go
@@ -180,6 +188,9 @@ class Player:
         if self._is_new:
             if not self._unpainted:
                 self._show()
+            elif self._made is None:
+                # while the page paints the last one
+                self._made = self._session.frame(self._sent + 1)
             return
         if not self._left and self._playing:
             self._left = self._pace
@@ -201,8 +212,9 @@ class Player:
     def _show(self) -> None:
         session = self._running()
         self._sent += 1
-        self._unpainted, self._is_new, self._shown = self._sent, False, session.step
-        self._tell(session.frame(self._sent))
+        frame = session.frame(self._sent) if self._made is None else self._made
+        self._made, self._unpainted, self._is_new, self._shown = None, self._sent, False, session.step
+        self._tell(frame)
         ended = self._playing and session.is_over
         if ended:
             self._playing = False

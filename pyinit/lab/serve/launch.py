@@ -8,6 +8,7 @@ import webbrowser
 from collections.abc import Callable
 
 import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from ...errors import ArgumentError
 from ..experiment.limits import UPLOAD_BYTES
@@ -66,7 +67,8 @@ def launch(link: str = "", port: int | None = None, *, browser: bool = True) -> 
         config = uvicorn.Config(
             application(token),
             log_level="error",
-            ws="websockets-sansio",
+            loop="asyncio",
+            ws=WebSocketsSansIOProtocol,
             ws_max_size=UPLOAD_BYTES + _MARGIN,
             timeout_graceful_shutdown=1,
         )

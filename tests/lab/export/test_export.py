@@ -58,8 +58,12 @@ def test_an_existing_file_is_kept_unless_forced(exported: Path, capsys: pytest.C
         record(Experiment(), 0)
 
 
-@pytest.mark.parametrize("settings", ["nonsense", "data=moons&data=spirals", '{"depth": 0}', "run=he_norma", "depth=1e3"])
-def test_settings_that_are_none_are_a_line(settings: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "settings", ["nonsense", "data=moons&data=spirals", '{"depth": 0}', "run=he_norma", "depth=1e3"]
+)
+def test_settings_that_are_none_are_a_line(
+    settings: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["lab", settings, "--export", str(tmp_path / "x.html")]) == 2
     said = capsys.readouterr().err
     assert said.startswith("pyinit: error: ")
@@ -107,7 +111,9 @@ def test_a_module_that_cannot_be_bundled_is_refused(text: str, what: str, tmp_pa
 
 
 def test_a_bundle_runs_each_module_once_in_order(tmp_path: Path) -> None:
-    (tmp_path / "a.js").write_text('import { b as c } from "./b.js";\nimport { d } from "./d.js";\nexport const a = c + d;\n')
+    (tmp_path / "a.js").write_text(
+        'import { b as c } from "./b.js";\nimport { d } from "./d.js";\nexport const a = c + d;\n'
+    )
     (tmp_path / "b.js").write_text('import { d } from "./d.js";\nexport const b = d + "</script>";\n')
     (tmp_path / "d.js").write_text("export const d = 1;\n")
     text = script_of(tmp_path / "a.js", "entry.a;")
@@ -124,7 +130,10 @@ def test_the_file_plays_offline(exported: Path, browser: Any) -> None:
     faults: list[str] = []
     page.on("pageerror", lambda fault: faults.append(str(fault)))
     page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
-    page.on("request", lambda asked: None if asked.url.startswith(("file:", "data:")) else faults.append(asked.url))
+    page.on(
+        "request",
+        lambda asked: None if asked.url.startswith(("file:", "data:")) else faults.append(asked.url),
+    )
     page.goto(exported.as_uri())
 
     def until(expression: str) -> None:
@@ -152,7 +161,9 @@ def test_the_file_plays_offline(exported: Path, browser: Any) -> None:
     until("!pyinit.store.state.playing")
     page.evaluate("pyinit.store.set({view: 'phase'})")
     until("pyinit.store.state.diagram")
-    page.evaluate("pyinit.wire.send({type: 'start', experiment: {...pyinit.store.state.experiment, depth: 9}})")
+    page.evaluate(
+        "pyinit.wire.send({type: 'start', experiment: {...pyinit.store.state.experiment, depth: 9}})"
+    )
     until("pyinit.store.state.error.includes('recording')")
     assert page.evaluate("pyinit.store.state.experiment.depth") == 3
     context.close()

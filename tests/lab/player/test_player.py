@@ -42,17 +42,11 @@ class Page:
         """Let the player work until it waits; the page paints each frame, or none."""
         for _ in range(10_000):
             if not self.player.is_busy:
-                if not paints or not self.unpainted:
+                if not paints or not self.player._unpainted:
                     return
-                self.ask("ack", id=self.unpainted.pop())
+                self.ask("ack", id=self.player._unpainted)
             self.player.beat()
         raise AssertionError("the player does not come to rest")
-
-    @property
-    def unpainted(self) -> list[int]:
-        """The frames that were not acknowledged; a view that forgets what is taken from it."""
-        shown = [header["id"] for header, _ in self.frames if header["kind"] == "step"]
-        return [shown[-1]] if shown and shown[-1] == self.player._unpainted else []
 
     def steps(self) -> list[int]:
         """Return the step of each step frame."""
@@ -81,7 +75,9 @@ def test_a_run_is_played_to_its_end_and_loses_no_loss() -> None:
     states = [one for one in page.messages if one["type"] == "state"]
     assert states[-1] == {"type": "state", "playing": False, "step": 30, "steps": 30, "finished": True}
     for run in ("r0", "r1"):
-        losses = np.concatenate([arrays[f"{run}.losses"] for _, arrays in page.frames if f"{run}.losses" in arrays])
+        losses = np.concatenate(
+            [arrays[f"{run}.losses"] for _, arrays in page.frames if f"{run}.losses" in arrays]
+        )
         assert len(losses) == 30
     assert page.messages[-1]["type"] == "verdict"
     assert not page.errors()
@@ -92,10 +88,15 @@ def test_the_run_is_the_one_of_pi_train_bit_for_bit() -> None:
     page.ask("play")
     page.settle()
     data = pi.data.dataset("moons").standardized()
-    networks = {"he_normal": pi.mlp([2, 8, 8, 1], "tanh", pi.he_normal()), "zeros": pi.mlp([2, 8, 8, 1], "tanh", "zeros")}
+    networks = {
+        "he_normal": pi.mlp([2, 8, 8, 1], "tanh", pi.he_normal()),
+        "zeros": pi.mlp([2, 8, 8, 1], "tanh", "zeros"),
+    }
     found = pi.compare(networks, data, optimizer="adam", learning_rate=0.01, steps=30, batch_size=32, key=5)
     for at, label in enumerate(("he_normal", "zeros")):
-        seen = np.concatenate([arrays[f"r{at}.losses"] for _, arrays in page.frames if f"r{at}.losses" in arrays])
+        seen = np.concatenate(
+            [arrays[f"r{at}.losses"] for _, arrays in page.frames if f"r{at}.losses" in arrays]
+        )
         assert seen.tobytes() == np.asarray(found[label].losses, np.float32).tobytes()
 
 
@@ -142,7 +143,9 @@ def test_a_rewind_shows_the_first_frame_before_any_other_and_the_same_weights() 
 
 def test_an_upload_is_taken_and_trained_and_a_bad_one_is_a_line() -> None:
     page = Page()
-    raw = b"a,b,kind\n" + b"".join(b"%d,%d,%s\n" % (i % 7, i % 5, b"xy"[i % 2 : i % 2 + 1]) for i in range(60))
+    raw = b"a,b,kind\n" + b"".join(
+        b"%d,%d,%s\n" % (i % 7, i % 5, b"xy"[i % 2 : i % 2 + 1]) for i in range(60)
+    )
     page.ask("upload", name="own.csv", target="kind", nbytes=len(raw))
     page.player.take(raw)
     assert page.messages[-1]["data"]["kind"] == "2d"

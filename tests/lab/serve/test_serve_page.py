@@ -29,7 +29,8 @@ DIGEST = """async () => {
     parts.push(new Uint8Array(Float32Array.from(plane.values).buffer));
   }
   const all = new Uint8Array(await new Blob(parts).arrayBuffer());
-  return [...new Uint8Array(await crypto.subtle.digest("SHA-256", all))].map(b => b.toString(16).padStart(2, "0")).join("");
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", all));
+  return [...digest].map(byte => byte.toString(16).padStart(2, "0")).join("");
 }"""
 LOSSES = "() => { const {losses} = pyinit.runs[0]; return losses.count; }"
 LINK = "data=moons&depth=3&width=8&steps=40&seed=7&run=he_normal"
@@ -90,7 +91,9 @@ def test_a_file_of_one_s_own_is_dropped_and_trained(open_lab: Open, wait: Wait, 
     wait(page, "pyinit.store.state.error.includes('own.csv')")
 
 
-def test_a_training_process_that_is_killed_is_a_line_and_play_starts_again(open_lab: Open, wait: Wait, lab: Any) -> None:
+def test_a_training_process_that_is_killed_is_a_line_and_play_starts_again(
+    open_lab: Open, wait: Wait, lab: Any
+) -> None:
     before = set(lab.workers())
     page = open_lab(LINK)
     first = page.evaluate(DIGEST)
@@ -110,7 +113,9 @@ def test_a_training_process_that_is_killed_is_a_line_and_play_starts_again(open_
     assert page.evaluate("pyinit.store.state.error") == ""
 
 
-def test_a_dropped_socket_is_opened_again_with_the_same_experiment(open_lab: Open, wait: Wait, wire: Any) -> None:
+def test_a_dropped_socket_is_opened_again_with_the_same_experiment(
+    open_lab: Open, wait: Wait, wire: Any
+) -> None:
     page = open_lab(LINK, wire.port)
     first = page.evaluate(DIGEST)
     page.evaluate("window.old = pyinit.runs[0]")
@@ -120,7 +125,9 @@ def test_a_dropped_socket_is_opened_again_with_the_same_experiment(open_lab: Ope
 
 
 def test_a_run_that_is_not_finite_ends_in_words(open_lab: Open, wait: Wait) -> None:
-    page = open_lab("data=abalone&depth=30&width=64&activation=relu&optimizer=sgd&learning_rate=100&run=he_normal,scale:50")
+    page = open_lab(
+        "data=abalone&depth=30&width=64&activation=relu&optimizer=sgd&learning_rate=100&run=he_normal,scale:50"
+    )
     page.click("button.play")
     wait(page, "pyinit.runs[0].diverged && pyinit.store.state.finished")
     assert "diverged" in page.locator(".legend").inner_text()

@@ -40,7 +40,9 @@ def upgrade(lab: Any, token: str, **headers: str) -> int:
         "Origin": f"http://127.0.0.1:{lab.port}",
     }
     asked |= headers
-    return got(lab, f"/socket?token={token}", **{name: value for name, value in asked.items() if value}).status
+    return got(
+        lab, f"/socket?token={token}", **{name: value for name, value in asked.items() if value}
+    ).status
 
 
 def opened(lab: Any) -> Any:
@@ -58,7 +60,14 @@ def test_every_file_of_the_page_is_served_with_its_policy_and_nothing_else(lab: 
         assert answer.status == 200
         assert answer.body == (PAGE / name).read_bytes()  # type: ignore[attr-defined]
         assert "default-src 'none'" in str(answer.headers["Content-Security-Policy"])
-    for path in ("/index.html", "/../launch.py", "/%2e%2e/serve/launch.py", "/..%2fserve%2flaunch.py", "/x.js", "/page/"):
+    for path in (
+        "/index.html",
+        "/../launch.py",
+        "/%2e%2e/serve/launch.py",
+        "/..%2fserve%2flaunch.py",
+        "/x.js",
+        "/page/",
+    ):
         assert got(lab, path).status == 404
     assert got(lab, f"/?token={lab.token}").status == 200
 
@@ -73,12 +82,16 @@ def test_the_right_token_and_origin_are_let_in(lab: Any) -> None:
     assert upgrade(lab, lab.token) == 101
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "", "http://127.0.0.1:1", "http://localhost", "file://"])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "", "http://127.0.0.1:1", "http://localhost", "file://"]
+)
 def test_a_hostile_origin_is_refused(lab: Any, origin: str) -> None:
     assert upgrade(lab, lab.token, Origin=origin) == 403
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:80", "evil.example:8710", "0.0.0.0", "127.0.0.1@x"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example:80", "evil.example:8710", "0.0.0.0", "127.0.0.1@x"]
+)
 def test_another_host_s_name_is_refused(lab: Any, host: str) -> None:
     assert got(lab, f"/?token={lab.token}", Host=host).status == 403
     assert got(lab, "/main.js", Host=host).status == 403
@@ -87,7 +100,11 @@ def test_another_host_s_name_is_refused(lab: Any, host: str) -> None:
 
 def test_it_listens_on_this_machine_alone(lab: Any) -> None:
     lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
-    own = [line.split() for line in lines if line.split()[1].endswith(f":{lab.port:04X}") and line.split()[3] == "0A"]
+    own = [
+        line.split()
+        for line in lines
+        if line.split()[1].endswith(f":{lab.port:04X}") and line.split()[3] == "0A"
+    ]
     assert [one[1].split(":")[0] for one in own] == ["0100007F"]
 
 
@@ -145,7 +162,7 @@ def test_malformed_messages_are_lines_and_the_lab_goes_on(lab: Any, request: pyt
                 if isinstance(said, str):
                     found = json.loads(said)
                     refused += found["type"] == "error"
-                    if "no 'the end'" in found.get("message", "") or "the end" in found.get("message", ""):
+                    if "the end" in found.get("message", ""):
                         return
 
         hearing = asyncio.create_task(hear())
@@ -170,14 +187,10 @@ def test_malformed_messages_are_lines_and_the_lab_goes_on(lab: Any, request: pyt
 
 
 def test_a_file_that_is_too_large_is_not_read(lab: Any) -> None:
-    websockets = pytest.importorskip("websockets")
-
     async def send() -> int:
         async with opened(lab) as socket:
-            with pytest.raises(websockets.exceptions.ConnectionClosed) as closed:
-                await socket.send(bytes(UPLOAD_BYTES + (1 << 17)))
-                while True:
-                    await socket.recv()
-            return int(closed.value.rcvd.code)
+            await socket.send(bytes(UPLOAD_BYTES + (1 << 17)))
+            await socket.wait_closed()
+            return int(socket.close_code)
 
     assert asyncio.run(send()) == 1009
