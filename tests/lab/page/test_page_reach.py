@@ -132,7 +132,7 @@ def test_a_run_that_diverges_is_named(open_page: Open) -> None:
 
 
 def test_the_user_s_own_networks_show_no_settings_that_are_not_theirs(open_page: Open) -> None:
-    page = open_page(SMALL)
+    page = open_page("data=moons&depth=3&width=8")
     assert page.locator(".of-network").is_visible()
     page.evaluate("pyinit.store.set({own: true}); pyinit.store.set({runs: [...pyinit.runs]})")
     for hidden in (".of-presets", ".of-data", ".of-network", ".of-initialization", "button.python"):
