@@ -81,6 +81,7 @@ if TYPE_CHECKING:
     from .lab.network.dense import Dense as Dense
     from .lab.network.network import Network as Network
     from .lab.network.network import mlp as mlp
+    from .lab.notebook.show import lab as lab
     from .lab.probe.probe import probe as probe
     from .lab.probe.report import Report as Report
     from .lab.train.comparison import Comparison as Comparison
@@ -151,6 +152,7 @@ __all__ = [
     "kaiming_normal",
     "kaiming_uniform",
     "key",
+    "lab",
     "lecun_normal",
     "lecun_uniform",
     "linalg",
@@ -209,7 +211,7 @@ _HOMES = {
     "verify": "checkpoint.verification.verify",
     "write_checkpoint": "checkpoint.checkpoint",
 }
-_ROOMS = ("data", "linalg", "theory")
+_ROOMS = ("data", "lab", "linalg", "theory")
 
 
 def info() -> dict[str, Any]:

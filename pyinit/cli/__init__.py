@@ -1,4 +1,4 @@
-"""The command ``pyinit``: init, verify, lint, probe, train, info, bench."""
+"""The command ``pyinit``: init, verify, lint, probe, train, lab, info, bench."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     parser = _Parser(prog="pyinit", description="Weights for neural networks, at memory speed.")
     commands = parser.add_subparsers(
-        dest="command", metavar="{init,verify,lint,probe,train,info,bench}", required=True
+        dest="command", metavar="{init,verify,lint,probe,train,lab,info,bench}", required=True
     )
     init.add_arguments(commands.add_parser("init", help="write a model's weights", description=init.__doc__))
     verifying = commands.add_parser(
@@ -71,6 +71,11 @@ def main(argv: list[str] | None = None) -> int:
         from . import train
 
         train.add_arguments(training)
+    playing = commands.add_parser("lab", help="watch initialization decide a network's fate, in a browser")
+    if argv[:1] == ["lab"]:
+        from . import lab
+
+        lab.add_arguments(playing)
     commands.add_parser("info", help="show version, stream version, instruction set and threads")
     bench = commands.add_parser("bench", help="measure speed against numpy, torch, jax and oneMKL")
     if argv[:1] == ["bench"]:
@@ -127,6 +132,10 @@ def _run(arguments: argparse.Namespace) -> int:
         from . import train
 
         return train.execute(arguments)
+    if arguments.command == "lab":
+        from . import lab
+
+        return lab.execute(arguments)
     if arguments.command == "bench":
         from .bench import execute
 

@@ -1,0 +1,1 @@
+"""The lab in a notebook cell: the same page, over the notebook's own connection."""

@@ -1,0 +1,34 @@
+/** The page in a notebook: the wire is the widget's own channel to the kernel. */
+
+import { mount } from "../page/main.js";
+
+/**
+ * Show the lab in an element, as anywidget asks.
+ * @param {{model: any, el: HTMLElement & {pyinit?: object}}} given
+ * @returns {() => void} what ends it
+ */
+export function render({ model, el }) {
+  /** @type {import("../page/wire.js").Wire} */
+  const wire = {
+    send: (message, binary) => model.send(message, undefined, binary ? [binary] : []),
+    onmessage() {},
+    onframe() {},
+    onstate() {},
+  };
+  const heard = (/** @type {Record<string, any>} */ message, /** @type {(DataView | ArrayBuffer)[]} */ buffers) => {
+    const [frame] = buffers ?? [];
+    if (!frame) wire.onmessage(message);
+    else wire.onframe(frame instanceof DataView ? frame : new DataView(frame));
+  };
+  const root = document.createElement("div");
+  el.append(root);
+  model.on("msg:custom", heard);
+  el.pyinit = mount(root, wire);
+  wire.onstate("open");
+  wire.send({ type: "hello" });
+  return () => {
+    wire.send({ type: "pause" });
+    model.off("msg:custom", heard);
+    /** @type {any} */ (el.pyinit).stop();
+  };
+}

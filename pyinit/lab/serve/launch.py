@@ -1,0 +1,92 @@
+"""`launch`: the server on this machine, until it is interrupted."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import webbrowser
+from collections.abc import Callable
+
+import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from ...errors import ArgumentError
+from ..experiment.limits import UPLOAD_BYTES
+from .app import application
+from .guard import new_token
+
+__all__ = ["PORT", "launch"]
+
+PORT = 8710
+"""The port unless another is asked for; where it is taken, any that is free."""
+_HOST = "127.0.0.1"
+# for what surrounds an upload
+_MARGIN = 1 << 16
+
+
+class _Server(uvicorn.Server):
+    """A server that calls `began` when it answers."""
+
+    def __init__(self, config: uvicorn.Config, began: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._began = began
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._began()
+
+
+def launch(link: str = "", port: int | None = None, *, browser: bool = True) -> None:
+    """Serve the lab on 127.0.0.1 until it is interrupted; print its address, and open it in a browser.
+
+    Parameters
+    ----------
+    link : str
+        The query of an experiment to begin with.
+    port : int, optional
+        0 for any that is free; by default `PORT`, or any where that is taken.
+    browser : bool
+        Whether to open the page.
+
+    Raises
+    ------
+    ArgumentError
+        If the port is taken.
+    """
+    token = new_token()
+    with _listening(port) as listening:
+        address = f"http://{_HOST}:{listening.getsockname()[1]}/?token={token}"
+        address += f"#{link}" if link else ""
+
+        def began() -> None:
+            print(f"pyinit lab: {address}\nPress Ctrl-C to end it.", flush=True)
+            if browser:
+                # a browser that runs in the terminal would not return
+                threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+
+        config = uvicorn.Config(
+            application(token),
+            log_level="error",
+            loop="asyncio",
+            ws=WebSocketsSansIOProtocol,
+            ws_max_size=UPLOAD_BYTES + _MARGIN,
+            timeout_graceful_shutdown=1,
+        )
+        _Server(config, began).run([listening])
+
+
+def _listening(port: int | None) -> socket.socket:
+    for tried in (PORT, 0) if port is None else (port,):
+        made = socket.socket()
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            made.bind((_HOST, tried))
+            return made
+        except (OSError, OverflowError) as error:
+            made.close()
+            if port is not None:
+                reason = getattr(error, "strerror", None) or error
+                raise ArgumentError(
+                    f"port {port} of {_HOST} cannot be used: {reason}. Choose another, or 0 for any."
+                ) from None
+    raise ArgumentError(f"{_HOST} has no free port. Close something that listens.")

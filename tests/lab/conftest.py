@@ -1,0 +1,26 @@
+"""One browser for the tests of the page and of what carries it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHROMIUM = os.environ.get("PYINIT_CHROMIUM", "/usr/bin/chromium")
+QUIET = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+ALONE = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Return a Chromium with an empty profile."""
+    playwright_api = pytest.importorskip("playwright.sync_api")
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"needs Chromium at {CHROMIUM}, or where PYINIT_CHROMIUM says")
+    with playwright_api.sync_playwright() as started:
+        one = started.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *ALONE])
+        yield one
+        one.close()
