@@ -1,7 +1,7 @@
 """How little the page weighs, what it asks for, and, printed, how fast it is: `pytest -s` shows the figures.
 
-Wanted, on two idle cores: 30 frames a second while training runs, 100 ms from click to effect, a first picture
-within a second. No time is asserted: a machine that others use would fail at random.
+Wanted, on two idle cores: 30 frames a second while training runs, 100 ms from click to effect, a first
+picture within a second. No time is asserted: a machine that others use would fail at random.
 """
 
 from __future__ import annotations
