@@ -52,7 +52,10 @@ def short(value: float | None) -> str:
         return ""
     texts = (f"{value:.{digits}g}" for digits in (4, 3, 2))
     plain = next((text for text in texts if len(text) <= 8 and "e" not in text), None)
-    return f"{value:.1e}" if plain is None else plain
+    if plain is not None:
+        return plain
+    # -1e-300 has no room for a second digit
+    return next(text for digits in (1, 0) if len(text := f"{value:.{digits}e}") <= 8)
 
 
 def percent(value: float | None) -> str:
