@@ -54,8 +54,9 @@ def short(value: float | None) -> str:
     plain = next((text for text in texts if len(text) <= 8 and "e" not in text), None)
     if plain is not None:
         return plain
+    text = f"{value:.1e}"
     # -1e-300 has no room for a second digit
-    return next(text for digits in (1, 0) if len(text := f"{value:.{digits}e}") <= 8)
+    return text if len(text) <= 8 else f"{value:.0e}"
 
 
 def percent(value: float | None) -> str:

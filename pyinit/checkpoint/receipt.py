@@ -28,7 +28,7 @@ class Receipt:
     shards : tuple of Shard
         The files.
     crc32 : mapping of str to int
-        Checksum of each tensor's bytes, where it was asked for.
+        Checksum of each tensor's bytes, where it was requested.
     plan : str
         The fingerprint of the plan.
     """

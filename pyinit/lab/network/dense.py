@@ -17,7 +17,7 @@ from ...stream.window import normal_shape
 from ...theory.activation import Activation, spelled
 from ...theory.activation import activation as resolved
 
-__all__ = ["ACTIVATION", "BIAS", "Dense", "Norm", "default_recipe", "said", "width_of"]
+__all__ = ["ACTIVATION", "BIAS", "Dense", "Norm", "default_recipe", "spelled_or_own", "width_of"]
 
 #: What a layer has by default: that of `Dense`, `pyinit.mlp`, `pyinit.compare` and the command line alike.
 ACTIVATION = "tanh"
@@ -161,7 +161,7 @@ class Dense:
         >>> pi.Dense(2, 1, "sin", "zeros", bias=None).to_dict()
         {'inputs': 2, 'units': 1, 'activation': 'sin', 'recipe': {'recipe': 'zeros'}}
         """
-        name = said(self.activation)
+        name = spelled_or_own(self.activation)
         if isinstance(name, Activation):
             raise RecipeError(
                 f"JSON can name an activation only; {name.name} is a function. Use one of pyinit's names."
@@ -175,7 +175,7 @@ class Dense:
         return content | {name: value for name, value in rest.items() if value is not None}
 
     def __repr__(self) -> str:
-        parts = [str(self.inputs), str(self.units), f"activation={said(self.activation)!r}"]
+        parts = [str(self.inputs), str(self.units), f"activation={spelled_or_own(self.activation)!r}"]
         parts.append(f"recipe={self.recipe!r}")
         if self.bias != zeros():
             parts.append(f"bias={self.bias!r}")
@@ -203,6 +203,6 @@ def _as_recipe(what: str, value: Any, shape: tuple[int, ...]) -> Recipe:
     return pretrained(array)
 
 
-def said(phi: Activation) -> str | tuple[str, float] | Activation:
+def spelled_or_own(phi: Activation) -> str | tuple[str, float] | Activation:
     """Return what stands for an activation of the registry; any other as it is."""
     return spelled(phi) or phi
