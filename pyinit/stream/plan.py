@@ -142,7 +142,7 @@ class Plan(JsonObject):
         return plan
 
 
-def _are_numbers(values: Any, kind: type = float, of: int | None = None) -> bool:
+def _are_numbers(values: Any, kind: type[float] = float, of: int | None = None) -> bool:
     """Return whether a value is a sequence of numbers, of `of` of them; an int is also a float."""
     return (
         isinstance(values, tuple | list)
