@@ -26,7 +26,7 @@ class PyinitError(Exception):
 
 
 class ShapeError(PyinitError, ValueError):
-    """A shape, window or rank that cannot be filled as asked."""
+    """A shape, window or rank that does not fit the recipe or the call."""
 
 
 class LayoutError(PyinitError, ValueError):

@@ -52,7 +52,11 @@ def short(value: float | None) -> str:
         return ""
     texts = (f"{value:.{digits}g}" for digits in (4, 3, 2))
     plain = next((text for text in texts if len(text) <= 8 and "e" not in text), None)
-    return f"{value:.1e}" if plain is None else plain
+    if plain is not None:
+        return plain
+    text = f"{value:.1e}"
+    # -1e-300 has no room for a second digit
+    return text if len(text) <= 8 else f"{value:.0e}"
 
 
 def percent(value: float | None) -> str:

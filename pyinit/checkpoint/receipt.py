@@ -32,7 +32,7 @@ class Receipt:
     shards : tuple of Shard
         The files.
     digests : mapping of str to Digest
-        Checksum of each tensor's bytes, mean and std of its numbers, where they were asked for.
+        Checksum of each tensor's bytes, mean and std of its numbers, where they were requested.
     plan : str
         The fingerprint of the plan.
     layout : Layout

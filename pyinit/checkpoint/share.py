@@ -284,7 +284,7 @@ class Share:
         """Keep what is finished, if the next run can go on from it, or remove it; return the extents kept."""
         goes_on = isinstance(error, OSError | MemoryError) or not isinstance(error, Exception)
         names = [self.plan.shards[file].name for file in self._pending]
-        # whatever is wrong with the disk was said by the first error
+        # the first error has reported what is wrong with the disk
         with suppress(OSError):
             if goes_on and self._journal.is_held:
                 self._commit(None)

@@ -58,7 +58,7 @@ class ExtentResult:
     index : int
         Its number in the plan.
     crc32 : int or None
-        CRC-32 of its bytes, where it was asked for.
+        CRC-32 of its bytes, where it was requested.
     nbytes : int
         Its bytes.
     found : Found or None

@@ -78,10 +78,10 @@ def built(definition: str) -> Any:
         if error.name is None or not error.name.startswith("torch"):
             raise
         path = Path(definition)
-        asked = f"model_type '{model_type_of(path)}'" if path.is_file() else "it"
+        what = f"model_type '{model_type_of(path)}'" if path.is_file() else "it"
         raise SpecError(
-            f"{definition}: {asked} is none that pyinit knows itself ({', '.join(FAMILIES)}), and torch, "
-            "which would build it, is not installed; install torch and transformers, or timm"
+            f"{definition}: {what} is not a model that pyinit knows itself ({', '.join(FAMILIES)}), and "
+            "torch, which would build it, is not installed; install torch and transformers, or timm"
         ) from None
     module, how = definitions.build(definition)
     print(how, file=sys.stderr)

@@ -110,7 +110,7 @@ def use_by(owner: Any, initializer: Any, shape: Shape) -> Use:
     if len(uses) > 1:
         return Use(refusal="may be either of two weights of a layer that uses them in different ways")
     if known and not uses:
-        return Use(refusal=f"is none that pyinit knows of {type(owner).__name__}")
+        return Use(refusal=f"is not one that pyinit knows of {type(owner).__name__}")
     return uses.pop() if uses else UNKNOWN
 
 

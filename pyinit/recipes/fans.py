@@ -216,14 +216,14 @@ class Axes:
         LayoutError
             If no axes are given apart from `batch_axis`, and more than two are left.
         """
-        told = (
+        has_roles = (
             self.layout is not None
             or self.compat is not None
             or (self.in_axis is not None and self.out_axis is not None)
             or self.transposed
             or self.groups != 1
         )
-        if not told and len(shape) - len(self.batch(len(shape))) > 2:
+        if not has_roles and len(shape) - len(self.batch(len(shape))) > 2:
             raise LayoutError(unknown_field(recipe, shape))
 
     def fans(self, shape: Shape, recipe: str = "variance_scaling") -> tuple[int | float, int]:

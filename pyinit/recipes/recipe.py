@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import RecipeError
-from ..stream.arguments import check_threads
+from ..stream.arguments import brief, check_threads
 from ..stream.dtypes import DType, resolve, storage
 from ..stream.fill import planned
 from ..stream.kernels import execute
@@ -295,7 +295,7 @@ def from_dict(content: Any) -> Recipe:
         content = {"recipe": content}
     if not isinstance(content, dict) or not isinstance(content.get("recipe"), str):
         raise RecipeError(
-            f'a recipe needs a name under "recipe"; got {content!r}. Write {{"recipe": "normal"}}.'
+            f'a recipe needs a name under "recipe"; got {brief(content)}. Write {{"recipe": "normal"}}.'
         )
     parameters = {str(name): value for name, value in content.items() if name != "recipe"}
     maker = _MAKERS.get(content["recipe"])

@@ -69,9 +69,7 @@ def number(
     if type(value) is float and value - value == 0.0:
         result = value
     else:
-        # of a complex number of NumPy, float() takes the real part alone
-        is_other = isinstance(value, bool | np.bool_ | np.complexfloating)
-        if is_other or not (hasattr(value, "__float__") or hasattr(value, "__index__")):
+        if _is_other(value) or not (hasattr(value, "__float__") or hasattr(value, "__index__")):
             raise error(f"{what} must be a number; got {brief(value)}. Use a float.")
         try:
             result = float(value)
@@ -109,7 +107,18 @@ def flag(what: str, value: Any, *, error: type[PyinitError] = RecipeError) -> bo
     return value
 
 
+def _is_other(value: Any) -> bool:
+    """Return whether float() would make a number of what is none: a bool, text, half of a complex number."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.dtype.kind in "bcmMOSU"
+    return isinstance(value, bool)
+
+
 def brief(value: Any) -> str:
     """Return the text of a value for a message: one line of at most 100 characters."""
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:
+        # Python does not print an int of more than 4300 digits
+        text = f"{type(value).__name__} that is too long to print"
     return text if len(text) <= 100 else f"{text[:97]}..."

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 from ..errors import RecipeError
+from .arguments import brief
 from .strict_json import JsonObject, finite, restored
 from .window import Shape
 
@@ -111,8 +112,6 @@ class Plan(JsonObject):
         '{"distribution": "constant", "shape": [2], "dtype": "float32", "mean": 0.0, "std": 0.0, \
 "bounds": [0.0, 0.0], "fan_in": null, "fan_out": null, "gain": null, "numbers": {"value": 0.0}}'
         """
-        # slow to import
-
         content = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("numbers", "source")}
         content["numbers"] = dict(zip(NUMBERS[self.distribution], self.numbers, strict=True))
         if self.source is not None:
@@ -123,5 +122,31 @@ class Plan(JsonObject):
     def _read(cls, content: dict[str, Any]) -> Plan:
         """Return the plan that `to_dict` wrote; the source of a pretrained tensor stays a description."""
         numbers = content.pop("numbers")
-        content["numbers"] = [numbers[name] for name in NUMBERS[content["distribution"]]]
-        return cls(**{name: restored(value) for name, value in content.items()})
+        names = NUMBERS[content["distribution"]]
+        if set(numbers) != set(names):
+            raise RecipeError(
+                f"a plan of {content['distribution']} needs the numbers {', '.join(names) or 'of none'}; got "
+                f"{brief(list(numbers))}. Read what to_json wrote."
+            )
+        content["numbers"] = [numbers[name] for name in names]
+        plan = cls(**{name: restored(value) for name, value in content.items()})
+        single = (plan.mean, plan.std, plan.fan_in, plan.fan_out, plan.gain)
+        for what, needed, holds in (
+            ("shape", "a list of integers", _are_numbers(plan.shape, int)),
+            ("dtype", "a name", isinstance(plan.dtype, str)),
+            ("mean, std, fans and gain", "numbers", _are_numbers([n for n in single if n is not None])),
+            ("bounds", "two numbers", plan.bounds is None or _are_numbers(plan.bounds, of=2)),
+        ):
+            if not holds:
+                raise RecipeError(f"a plan's {what} must be {needed}. Read what to_json wrote.")
+        return plan
+
+
+def _are_numbers(values: Any, kind: type[float] = float, of: int | None = None) -> bool:
+    """Return whether a value is a sequence of numbers, of `of` of them; an int is also a float."""
+    return (
+        isinstance(values, tuple | list)
+        and (of is None or len(values) == of)
+        # an int that no float can hold raises an OverflowError
+        and all(isinstance(n, kind | int) and not isinstance(n, bool) and float(n) == n for n in values)
+    )

@@ -6,6 +6,7 @@ import math
 from typing import Any, ClassVar, TypeVar
 
 from ..errors import FormatError, PyinitError
+from .arguments import brief
 
 __all__ = ["JsonObject", "finite", "parsed", "restored", "shown"]
 
@@ -41,14 +42,15 @@ class JsonObject:
         """
         if not isinstance(content, dict):
             raise cls._json_error(
-                f"{cls._json_name} is a JSON object; got {content!r:.60}. Read what to_json wrote."
+                f"{cls._json_name} is a JSON object; got {brief(content)}. Read what to_json wrote."
             )
         try:
             return cls._read(dict(content))
         except cls._json_error:
             raise
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
-            reason = " ".join(str(error).split())
+        except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
+            text = " ".join(str(error).split())
+            reason = text if len(text) <= 200 else f"{text[:197]}..."
             raise cls._json_error(
                 f"not {cls._json_name} that to_json wrote: {reason}. Write it again."
             ) from None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ShapeError
+from .arguments import brief
 
 __all__ = [
     "ContiguousBlocks",
@@ -35,7 +36,9 @@ def normal_shape(shape: Any, itemsize: int = 1) -> Shape:
             raise ShapeError(f"a shape holds no negative sizes; got {dims}. Name every size.")
         size *= dim or 1
     if size > _MOST:
-        raise ShapeError(f"a tensor must have less than 2**63 bytes; shape {dims} needs {size}. Split it.")
+        raise ShapeError(
+            f"a tensor must have less than 2**63 bytes; shape {brief(dims)} needs {brief(size)}. Split it."
+        )
     return dims
 
 

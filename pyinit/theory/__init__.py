@@ -64,7 +64,7 @@ __all__ = [
     "variance_slope",
 ]
 
-# where each name is defined; a module is imported when one of its names is asked for, because
+# where each name is defined; a module is imported when one of its names is first used, because
 # `import pyinit` needs activations alone
 _HOMES = {
     "Critical": "edge",

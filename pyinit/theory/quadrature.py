@@ -33,8 +33,9 @@ def integrals(
     """Return the integral of every row, by Gauss-Legendre on panels, halved where halving changes the sum.
 
     A kink or a jump inside a panel costs one panel a level, so sixty levels leave nothing of it; at an edge
-    it costs nothing. One between an edge and the node next to it is seen by neither sum: whoever does not
-    know where f is smooth is wary, and has values beside the edges compared with the panel's polynomial.
+    it costs nothing. One between an edge and the node next to it is seen by neither sum: a caller who does
+    not know where f is smooth sets `wary`, which compares values beside the edges with the panel's
+    polynomial.
     What is returned is the finer of two sums that differ by 1e-12 of a panel or 1e-13 of the row, so that the
     error of smooth functions is rounding.
 

@@ -86,7 +86,7 @@ def jacobian_spectrum(
     Raises
     ------
     RecipeError
-        If the ensemble is unknown, or a finite width is asked of orthogonal weights.
+        If the ensemble is unknown, or a finite width is given for orthogonal weights.
 
     References
     ----------

@@ -222,7 +222,7 @@ def test_without_torch_the_error_names_what_to_install(config: Path) -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert "model_type 'mixtral' is none that pyinit knows itself (bert, gpt2, " in done.stderr
+    assert "model_type 'mixtral' is not a model that pyinit knows itself (bert, gpt2, " in done.stderr
     assert "install torch and transformers" in done.stderr
 
 

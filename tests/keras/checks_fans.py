@@ -204,5 +204,5 @@ def test_refusals(layer: Callable[[Any], Any], shape: tuple[int, ...], message: 
 
 def test_a_weight_that_is_added_later_is_refused() -> None:
     layer = built(layers.Conv2D(6, 3, kernel_initializer=FromRecipe("he_normal")), (1, 8, 8, 4))
-    with pytest.raises(pi.LayoutError, match="is none that pyinit knows of Conv2D"):
+    with pytest.raises(pi.LayoutError, match="is not one that pyinit knows of Conv2D"):
         layer.enable_lora(2, a_initializer=FromRecipe("he_normal"))

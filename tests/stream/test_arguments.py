@@ -64,6 +64,18 @@ def test_ends_of_a_share() -> None:
         (lambda: number("x", "1"), "x must be a number; got '1'. Use a float."),
         (lambda: number("x", True), "x must be a number; got True. Use a float."),
         (lambda: number("x", np.complex64(1)), "x must be a number; got np.complex64(1+0j). Use a float."),
+        (lambda: number("x", np.array(True)), "x must be a number; got array(True). Use a float."),
+        (lambda: number("x", np.str_("1")), "x must be a number; got np.str_('1'). Use a float."),
+        (lambda: number("x", np.array("1")), "x must be a number; got array('1', dtype='<U1'). Use a float."),
+        (
+            lambda: number("x", 10**5000),
+            "x must be a number; got int that is too long to print (int too large to convert to float). "
+            "Use a float.",
+        ),
+        (
+            lambda: count("n", -(10**5000)),
+            "n must be a positive integer; got int that is too long to print. Use an int.",
+        ),
         (lambda: number("x", math.nan, finite=False), "x must be a number; got nan. Correct the recipe."),
         (lambda: number("x", math.inf, advice="Use 1."), "x must be a finite number; got inf. Use 1."),
         (lambda: number("x", -1, least=0.0), "x must be at least 0; got -1.0. Correct the recipe."),

@@ -13,12 +13,13 @@ from ...recipes.famous import glorot_normal, he_normal, lecun_normal
 from ...recipes.pretrained import pretrained
 from ...recipes.recipe import Recipe, as_recipe
 from ...stream.arguments import count, number
+from ...stream.window import normal_shape
 from ...theory.activation import Activation, spelled
 from ...theory.activation import activation as resolved
 
-__all__ = ["ACTIVATION", "BIAS", "Dense", "Norm", "default_recipe", "said", "width_of"]
+__all__ = ["ACTIVATION", "BIAS", "Dense", "Norm", "default_recipe", "spelled_or_own", "width_of"]
 
-#: What a layer has unless told: of `Dense`, `pyinit.mlp`, `pyinit.compare` and the command line alike.
+#: What a layer has by default: that of `Dense`, `pyinit.mlp`, `pyinit.compare` and the command line alike.
 ACTIVATION = "tanh"
 BIAS = "zeros"
 
@@ -29,7 +30,7 @@ _RECTIFIERS = ("relu", "elu", "gelu", "gelu_tanh", "silu", "mish")
 
 
 def default_recipe(activation: Any) -> Recipe:
-    """Return the recipe that weights before an activation get unless told.
+    """Return the recipe that weights before an activation have by default.
 
     he_normal for relu, leaky_relu (with its slope), elu, gelu, gelu_tanh, silu and mish; lecun_normal for
     selu; glorot_normal for all others, a user's function among them.
@@ -105,6 +106,7 @@ class Dense:
 
     def __post_init__(self) -> None:
         inputs, units = width_of("inputs", self.inputs), width_of("units", self.units)
+        normal_shape((inputs, units), 4)
         phi = resolved(self.activation)
         weight = default_recipe(phi) if self.recipe is None else self.recipe
         made = {
@@ -159,7 +161,7 @@ class Dense:
         >>> pi.Dense(2, 1, "sin", "zeros", bias=None).to_dict()
         {'inputs': 2, 'units': 1, 'activation': 'sin', 'recipe': {'recipe': 'zeros'}}
         """
-        name = said(self.activation)
+        name = spelled_or_own(self.activation)
         if isinstance(name, Activation):
             raise RecipeError(
                 f"JSON can name an activation only; {name.name} is a function. Use one of pyinit's names."
@@ -173,7 +175,7 @@ class Dense:
         return content | {name: value for name, value in rest.items() if value is not None}
 
     def __repr__(self) -> str:
-        parts = [str(self.inputs), str(self.units), f"activation={said(self.activation)!r}"]
+        parts = [str(self.inputs), str(self.units), f"activation={spelled_or_own(self.activation)!r}"]
         parts.append(f"recipe={self.recipe!r}")
         if self.bias != zeros():
             parts.append(f"bias={self.bias!r}")
@@ -201,6 +203,6 @@ def _as_recipe(what: str, value: Any, shape: tuple[int, ...]) -> Recipe:
     return pretrained(array)
 
 
-def said(phi: Activation) -> str | tuple[str, float] | Activation:
+def spelled_or_own(phi: Activation) -> str | tuple[str, float] | Activation:
     """Return what stands for an activation of the registry; any other as it is."""
     return spelled(phi) or phi

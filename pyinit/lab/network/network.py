@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ...errors import PyinitError, RecipeError, ShapeError
 from ...recipes.parameters import init_params
 from ...recipes.recipe import Recipe
+from ...stream.arguments import brief
 from ...stream.key import Key
 from ...stream.strict_json import JsonObject
 from ...theory.activation import activation as resolved
@@ -140,7 +141,7 @@ class Network(JsonObject):
         """
         layers = content.get("layers") if isinstance(content, dict) else None
         if not isinstance(layers, list):
-            raise RecipeError(f'a network needs a list under "layers"; got {content!r:.60}. Write it again.')
+            raise RecipeError(f'a network needs a list under "layers"; got {brief(content)}. Write it again.')
         return cls(tuple(_layer(at, layer) for at, layer in enumerate(layers)))
 
     def __repr__(self) -> str:

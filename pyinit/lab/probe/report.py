@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...errors import FormatError
 from ...linalg.statistics import Moments
+from ...stream.arguments import brief
 from ...stream.strict_json import JsonObject, finite, restored
 from .prediction.prediction import Prediction
 from .record import LayerReport, Record
@@ -95,13 +96,19 @@ class Report(Record, JsonObject):
 
     @classmethod
     def _read(cls, content: dict[str, Any]) -> Report:
-        if content.pop("report", None) != _FORMAT:
-            raise FormatError(f'a report needs "report": {_FORMAT}. Read what to_json wrote.')
+        version = content.pop("report", None)
+        if version != _FORMAT:
+            raise FormatError(
+                f'a report needs "report": {_FORMAT}; got {brief(version)}. Read what to_json wrote.'
+            )
         content["inputs"] = Moments.from_dict(content["inputs"])
         content["verdict"] = Verdict.from_dict(content["verdict"])
         content["loss"] = restored(content["loss"])
         content["layers"] = tuple(_layer(layer) for layer in content["layers"])
-        return cls(**content)
+        report = cls(**content)
+        # a value of another type raises an error now, not when somebody prints the report
+        str(report)
+        return report
 
 
 def _plain(value: Any) -> Any:

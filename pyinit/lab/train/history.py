@@ -182,7 +182,10 @@ class History(Record, JsonObject):
             raise ValueError(f"snapshots are of {depth} layers, as the network")
         if content["divergence"] is not None:
             content["divergence"] = Divergence(**content["divergence"])
-        return cls(**content, parameters={})
+        history = cls(**content, parameters={})
+        # a value of another type raises an error now, not when somebody prints the history
+        str(history)
+        return history
 
 
 def _score(epoch: int, step: int, train: Any, test: Any) -> Score:

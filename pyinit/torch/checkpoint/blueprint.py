@@ -76,7 +76,7 @@ def draw_up(
 
 
 def _said(asked: Recipe | tuple[Rule, ...] | None) -> str | None:
-    """Return what was asked as JSON; what JSON cannot hold is shown, and asked of nobody again."""
+    """Return the given recipe or rules as JSON, or their text if JSON cannot hold them."""
     if asked is None:
         return None
     try:
@@ -101,8 +101,8 @@ def _drawn_up(
     for name, tensor in state.items():
         if id(tensor) not in names:
             raise RecipeError(
-                f"write_checkpoint needs tensors that the module holds; '{name}' is made when its state dict "
-                "is asked for. Make the module real with materialize, and save it yourself."
+                f"write_checkpoint needs tensors that the module holds; '{name}' is made only for "
+                "its state dict. Make the module real with materialize, and save it yourself."
             )
     # of tied tensors all have what was recorded of the first
     of = {name: recorded.get(names[id(tensor)]) for name, tensor in state.items()}

@@ -64,7 +64,7 @@ def in_dtype(module: torch.nn.Module, dtype: str | torch.dtype | None) -> Iterat
 
 
 def _cast(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """Return a tensor in another dtype, with all that is said of it, and what was recorded of it."""
+    """Return a tensor in another dtype, with its attributes and its recording."""
     recorder = tensor.__dict__.get(MARK)
     with torch.no_grad():
         if recorder is not None:

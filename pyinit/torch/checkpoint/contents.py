@@ -37,12 +37,12 @@ aten = torch.ops.aten
 # Bytes of a tensor that the key does not decide: up to which a plan holds it, and it is looked at.
 _SMALL = 64 << 10
 _MADE = 16 << 20
-# Bytes of whole tensors that are kept while windows of them are asked for.
+# The most bytes of whole tensors that the cache keeps.
 _KEPT = 64 << 20
 
 
 class Kept:
-    """Whole tensors of which windows are asked for, where these cannot be made alone: the latest are kept."""
+    """A cache of whole tensors whose windows cannot be made alone; it keeps the latest ones."""
 
     def __init__(self) -> None:
         self._made: OrderedDict[int, torch.Tensor] = OrderedDict()
@@ -62,7 +62,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Definition:
-    """What a module comes from, and what was asked of it, for who reads a plan.
+    """What a module is built from, and which recipe or rules were given for it.
 
     Parameters
     ----------
@@ -264,7 +264,7 @@ def _digest(recorded: Recorded) -> str:
 
 
 def _said(writes: tuple[Write, ...], seen: dict[int, int]) -> Iterator[str]:
-    """Yield what every write does; what was said before is a number."""
+    """Yield what every write does; writes that were described before are given by their number."""
     if id(writes) in seen:
         yield f"as {seen[id(writes)]}"
         return

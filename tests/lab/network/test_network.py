@@ -172,3 +172,9 @@ def test_refusals(make: object, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message) as caught:
         make()  # type: ignore[operator]
     assert "\n" not in str(caught.value)
+
+
+def test_a_layer_that_no_memory_holds_is_refused() -> None:
+    for width in (10**20, 10**400):
+        with pytest.raises(pi.ShapeError, match=r"^a tensor must have less than 2\*\*63 bytes; shape \(10"):
+            pi.mlp([width, 2])

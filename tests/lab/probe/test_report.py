@@ -204,7 +204,7 @@ def test_a_loss_of_what_is_not_finite() -> None:
     [
         ("{", r"a report is not valid JSON"),
         ("[]", r"a report is a JSON object; got \[\]. Read what to_json wrote."),
-        ('{"report": 2}', r'a report needs "report": 1. Read what to_json wrote.'),
+        ('{"report": 2}', r'a report needs "report": 1; got 2\. Read what to_json wrote\.'),
         ('{"report": 1}', r"not a report that to_json wrote: 'inputs'\. Write it again"),
         ('{"report": 1, "inputs": 3}', r"not a report that to_json wrote: "),
     ],
@@ -212,6 +212,25 @@ def test_a_loss_of_what_is_not_finite() -> None:
 def test_what_is_no_report_is_refused(text: str, message: str) -> None:
     with pytest.raises(pi.FormatError, match=message):
         pi.Report.from_json(text)
+
+
+@pytest.mark.parametrize("junk", [{}, [1], 10**400], ids=["dict", "list", "huge"])
+def test_what_is_read_can_be_printed(junk: Any) -> None:
+    written = REPORTS["loss"].to_dict()
+    layers = written["layers"]
+    moments = layers[0]["moments"]
+    for changed in (
+        {"loss": junk},
+        {"layers": [layers[0] | {"activation": junk}, *layers[1:]]},
+        {"layers": [layers[0] | {"moments": {**moments, "activation": junk}}, *layers[1:]]},
+        {
+            "layers": [
+                layers[0] | {"moments": moments | {"activation": moments["activation"] | {"mean": junk}}}
+            ]
+        },
+    ):
+        with pytest.raises(pi.FormatError, match=r"^[^\n]{1,400}$"):
+            pi.Report.from_dict(written | changed)
 
 
 class Outside(HTMLParser):

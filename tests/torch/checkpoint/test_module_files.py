@@ -309,7 +309,7 @@ def half_real() -> Any:
         (half_real, {}, pi.RecipeError, "'1.weight' of Sequential is real"),
         (unmade, {}, pi.RecipeError, "of 1 .* not tell: parameter 'scale': nothing is written to it"),
         (with_extra_state, {}, pi.RecipeError, "'_extra_state' of Extra is a dict"),
-        (with_a_made_tensor, {}, pi.RecipeError, "'norm' is made when its state dict is asked for"),
+        (with_a_made_tensor, {}, pi.RecipeError, "'norm' is made only for its state dict"),
         (lambda: nn.LazyLinear(3), {}, pi.LayoutError, "'weight' of LazyLinear is lazy"),
         (lambda: nn.Linear(3, 4), {"dtype": "int8"}, pi.DTypeError, "must be one of float32, .*; got 'int8'"),
         (lambda: nn.Linear(3, 4), {"recipe": {"nose": "zeros"}}, pi.RecipeError, "nose"),

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 import pyinit as pi
@@ -296,3 +297,14 @@ def test_torchs_truncated_draws_leave_bounds_that_bfloat16_does_not_hold() -> No
         for module in (theirs, init)
     ]
     assert drawn[0] > 1.005 > drawn[1] == 1.0
+
+
+@pytest.mark.parametrize(
+    "mean", [np.complex64(1 + 2j), np.array(1 + 2j), np.array("1"), np.str_("1"), bytearray(b"1")], ids=repr
+)
+def test_a_number_is_real_and_no_text(mean: Any) -> None:
+    for call in (init.normal_, init.trunc_normal_):
+        tensor = vector()
+        with pytest.raises(TypeError):
+            call(tensor, mean=mean, std=0.5)
+        assert torch.equal(tensor, vector())

@@ -1,4 +1,4 @@
-"""Which weights would heal a network, according to theory: asked before anything is suggested."""
+"""Which weights would make a network healthy, according to theory; a suggestion is checked by it first."""
 
 from __future__ import annotations
 
