@@ -29,7 +29,7 @@ from ..stream.strict_json import parsed
 from .differences import Document, difference
 from .locks import guarded, held, is_held
 from .parts import Part, assigned
-from .plan import CheckpointPlan
+from .plan import FOLDER, CheckpointPlan
 from .plan_json import HEAD, headed
 
 __all__ = ["Journal", "Known"]
@@ -177,6 +177,8 @@ class Journal:
         It must not be called guarded: two that look at each other would wait for each other for ever.
         """
         for place in sorted(self.directory.glob(f"{_PREFIX}*")):
+            if not FOLDER.fullmatch(place.name.removesuffix(_GONE)):
+                continue
             if place.name.endswith(_GONE):
                 _clear(place)
                 continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,7 +22,10 @@ from .plan_json import check_said, headed, read_document, text_of
 from .shards import Shard, cut, index_name
 from .spec import Spec
 
-__all__ = ["CheckpointPlan", "plan_blueprint", "plan_checkpoint"]
+__all__ = ["FOLDER", "CheckpointPlan", "plan_blueprint", "plan_checkpoint"]
+
+#: The hidden directory of an unfinished plan; a name that only begins like it is somebody else's.
+FOLDER = re.compile(r"\.pyinit-[0-9a-f]{12}")
 
 _SUFFIX = ".safetensors"
 
