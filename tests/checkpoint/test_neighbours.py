@@ -19,7 +19,7 @@ def plan_of(path: Path | str, **options: Any) -> CheckpointPlan:
 
 
 @pytest.mark.parametrize(
-    "name", (".pyinit-backup", ".pyinit-old.gone", ".pyinit-0123456789abc", ".pyinit-0123456789AB")
+    "name", [".pyinit-backup", ".pyinit-old.gone", ".pyinit-0123456789abc", ".pyinit-0123456789AB"]
 )
 def test_a_directory_that_only_begins_like_a_plans_is_kept(tmp_path: Path, name: str) -> None:
     kept = tmp_path / name / "kept"
