@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from pathlib import Path
 from zlib import crc32
 
-__all__ = ["combine", "crc32"]
+__all__ = ["combine", "crc32", "crc32_of_file"]
 
 _POLYNOMIAL = 0xEDB88320  # of CRC-32, bits reversed: the top bit is x^0
 _ONE = 1 << 31
@@ -32,6 +33,22 @@ def combine(parts: Iterable[tuple[int, int]]) -> int:
     for crc, nbytes in parts:
         whole = _multiply(_shift(nbytes), whole) ^ crc
     return whole
+
+
+def crc32_of_file(path: Path, start: int, nbytes: int) -> int | None:
+    """Return the CRC-32 of a range of a file, or None if the file ends before; it is read once a change."""
+    found = path.stat()
+    return _of_file(path, start, nbytes, (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns))
+
+
+@lru_cache(maxsize=1 << 16)
+def _of_file(path: Path, start: int, nbytes: int, state: tuple[int, ...]) -> int | None:
+    checksum = 0
+    with path.open("rb") as file:
+        file.seek(start)
+        while nbytes and (data := file.read(min(nbytes, 1 << 22))):
+            checksum, nbytes = crc32(data, checksum), nbytes - len(data)
+    return None if nbytes else checksum
 
 
 def _multiply(a: int, b: int) -> int:

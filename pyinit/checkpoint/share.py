@@ -13,7 +13,7 @@ from ..errors import ArgumentError, SpecError
 from .completion import companions, incomplete, is_complete, receipt_of
 from .contents import check_made
 from .extents import Extent
-from .neighbours import clear_place, existing, obsolete, refuse_existing, refuse_own_source
+from .neighbours import clear_place, existing, obsolete, refuse_changed, refuse_existing, refuse_own_source
 from .parts import WHOLE, Part
 from .places import opened
 from .plan import CheckpointPlan
@@ -187,6 +187,7 @@ class Share:
                 # its last extent was made by a former run
                 self.target.complete(plan.shards[file].name)
         names = [plan.shards[file].name for file in self._pending]
+        refuse_changed(draft.content for shard in self.shards for draft in shard.drafts)
         with self._journal.guarded():
             known = self._journal.known()
             if self._overwrite:
