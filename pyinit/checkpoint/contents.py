@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -293,5 +294,5 @@ def content_from_dict(fields: Mapping[str, Any], name: str, shape: Shape, dtype:
         return READERS[kind](fields, name, shape, dtype)
     except FormatError:
         raise
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, zlib.error) as error:
         raise FormatError(f"tensor '{name}': the plan does not say what makes it ({error})") from None

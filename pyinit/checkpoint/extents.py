@@ -53,7 +53,9 @@ class Extent:
             yield Window(start, shape), extent, inner.offset
 
 
-def cut_extents(shards: Sequence[Shard], extent_bytes: int = EXTENT_BYTES) -> tuple[Extent, ...]:
+def cut_extents(
+    shards: Sequence[Shard], extent_bytes: int = EXTENT_BYTES, most_extents: int | None = None
+) -> tuple[Extent, ...]:
     """Return the extents of all files, in the order of their bytes.
 
     Parameters
@@ -62,11 +64,13 @@ def cut_extents(shards: Sequence[Shard], extent_bytes: int = EXTENT_BYTES) -> tu
         The files.
     extent_bytes : int
         Most bytes of an extent; one that must be made at once may be larger.
+    most_extents : int, optional
+        How many there may be: a text that was changed must not ask for any number of them.
 
     Raises
     ------
     SpecError
-        If `extent_bytes` is not positive.
+        If `extent_bytes` is not positive, or there are more than `most_extents`.
     """
     if extent_bytes < 1:
         raise SpecError(f"extent_bytes must be at least 1 byte; got {extent_bytes}. Leave it out for 1 GiB")
@@ -78,6 +82,8 @@ def cut_extents(shards: Sequence[Shard], extent_bytes: int = EXTENT_BYTES) -> tu
             most = max(extent_bytes // itemsize, draft.content.at_once(draft.shape), 1)
             for window, shape in contiguous_blocks(draft.shape, most):
                 offset = begin + window.offset * itemsize
+                if len(extents) == most_extents:
+                    raise SpecError(f"the files have more extents than the {most_extents} that are listed")
                 place = (window.start, shape, file, offset, prod(shape) * itemsize)
                 extents.append(Extent(len(extents), draft.name, *place))
     return tuple(extents)

@@ -108,6 +108,8 @@ def location(place: str | os.PathLike[str] | Url) -> Location:
             f"'{text}' is a URL that went through pathlib, which takes a slash away; give it as text, "
             f"'{flattened[1]}://...'"
         )
+    if isinstance(text, str) and "\0" in text:
+        raise ArgumentError(f"a path or URL has no null character; got {text!r}")
     match = _URL.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         return Path(text)

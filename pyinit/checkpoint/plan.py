@@ -18,7 +18,7 @@ from .differences import Document, difference
 from .extents import EXTENT_BYTES, Extent, cut_extents
 from .families.lookup import find_spec
 from .locations import Location, Url, location
-from .plan_json import check_said, headed, read_document, text_of
+from .plan_json import check_said, headed, read_document, readable, text_of
 from .shards import Shard, cut, index_name
 from .spec import Spec
 
@@ -152,10 +152,11 @@ class CheckpointPlan:
             version of pyinit: the message names the difference.
         """
         read = read_document(text)
-        shards = tuple(cut(read.blueprint.drafts, read.stem, counts=read.counts))
-        extents = cut_extents(shards, read.extent_bytes)
-        plan = cls(read.blueprint, shards, extents, location(read.path), read.extent_bytes, read.digest)
-        read.check(plan.document, plan.fingerprint)
+        with readable():
+            shards = tuple(cut(read.blueprint.drafts, read.stem, counts=read.counts))
+            extents = cut_extents(shards, read.extent_bytes, len(read.content["extents"]))
+            plan = cls(read.blueprint, shards, extents, location(read.path), read.extent_bytes, read.digest)
+            read.check(plan.document, plan.fingerprint)
         return plan
 
     def at(self, path: str | os.PathLike[str] | Url) -> CheckpointPlan:
