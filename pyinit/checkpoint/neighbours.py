@@ -6,8 +6,9 @@ import errno
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..errors import SpecError
+from ..errors import FormatError, SpecError
 from ..stream.pretrained import FileSource
+from ..stream.strict_json import parsed
 from .contents import Content, Copied, Drawn
 from .digest import crc32_of_file
 from .journal import Known
@@ -51,6 +52,14 @@ def clear_place(
                 f"another process is writing other content for the same files in {plan.directory}: "
                 f"{differing}. Wait for it, or write elsewhere",
             )
+    if isinstance(plan.directory, Path):
+        for name in (*plan.names, *obsolete(plan, target)):
+            path = plan.directory / name
+            if path.is_dir() and not path.is_symlink():
+                raise IsADirectoryError(
+                    errno.EISDIR,
+                    f"{path} is a directory, where a file is to be; remove it or write elsewhere",
+                )
     with journal.guarded():
         known = journal.known()
         if not overwrite:
@@ -75,8 +84,23 @@ def existing(plan: CheckpointPlan, target: Target, known: Known) -> list[str]:
 
 
 def obsolete(plan: CheckpointPlan, target: Target) -> list[str]:
-    """Return the files of a former checkpoint that loaders would read as part of the new one."""
-    return contradicting(target.names(), plan.stem, plan.names)
+    """Return the files of a former checkpoint that would be taken for a part of the new one.
+
+    A receipt is among them if a file that it speaks of is replaced alone: it would say what is not so.
+    """
+    found = contradicting(names := target.names(), plan.stem, plan.names)
+    if plan.is_file and "init.json" in names and _speaks_of(target.read("init.json"), plan):
+        found.append("init.json")
+    return found
+
+
+def _speaks_of(receipt: bytes | None, plan: CheckpointPlan) -> bool:
+    try:
+        content = parsed(receipt or b"", "init.json", FormatError)
+    except FormatError:
+        return False
+    files = content.get("files") if isinstance(content, dict) and "plan" in content else None
+    return isinstance(files, dict) and any(shard.name in files for shard in plan.shards)
 
 
 def refuse_own_source(plan: CheckpointPlan) -> None:

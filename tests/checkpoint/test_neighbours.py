@@ -10,6 +10,7 @@ import pytest
 from pyinit.checkpoint.checkpoint import write_plan
 from pyinit.checkpoint.places import opened
 from pyinit.checkpoint.plan import CheckpointPlan, plan_checkpoint
+from pyinit.checkpoint.share import is_finished
 
 SHAPES = {"a": (40, 30), "b": (50, 30)}
 
@@ -38,3 +39,45 @@ def test_so_is_a_folder_of_an_object_store() -> None:
     target.publish([".pyinit-backup/kept"])
     write_plan(plan)
     assert target.read(".pyinit-backup/kept") == b"kept"
+
+
+def test_a_link_under_a_temporary_name_is_not_followed(tmp_path: Path) -> None:
+    plan, theirs = plan_of(tmp_path / "out"), tmp_path / "theirs"
+    theirs.write_bytes(bytes(plan.nbytes))
+    plan.directory.mkdir()
+    (plan.directory / f".model.safetensors.{plan.tag}.partial").symlink_to(theirs)
+    write_plan(plan)
+    assert theirs.read_bytes() == bytes(plan.nbytes)
+    assert not (plan.directory / "model.safetensors").is_symlink()
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "init.json", "model-00001-of-00002.safetensors"])
+def test_a_directory_in_the_place_of_a_file_is_refused_before_the_work(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    with pytest.raises(IsADirectoryError, match=f"{name} is a directory, where a file is to be; remove it"):
+        write_plan(plan_of(tmp_path), overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_receipt_does_not_outlive_its_files(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path)
+    write_plan(plan)
+    alone = plan_of(tmp_path / "model.safetensors", key=1)
+    with pytest.raises(FileExistsError):
+        write_plan(alone)
+    write_plan(alone, overwrite=True)
+    assert not (tmp_path / "init.json").exists()
+    assert not is_finished(plan)
+    with pytest.raises(FileExistsError):
+        write_plan(plan)
+
+
+def test_a_receipt_of_other_files_stays(tmp_path: Path) -> None:
+    for name, text in (("one", None), ("other", "{}"), ("third", "no JSON")):
+        folder = tmp_path / name
+        write_plan(plan_of(folder))
+        if text is not None:
+            (folder / "init.json").write_text(text)
+        write_plan(plan_of(folder / "adapter.safetensors"))
+        write_plan(plan_of(folder / "adapter.safetensors", key=1), overwrite=True)
+        assert (folder / "init.json").exists()
