@@ -208,13 +208,14 @@ class Share:
     def _receipt(self) -> Receipt | None:
         """Put what lies beside the files, if all files of other parts are there."""
         plan, known = self.plan, self._journal.known()
-        taken, first = set(self.target.names()), len(self.plan.first)
+        sizes, first = self.target.sizes(), len(self.plan.first)
         for file, shard in enumerate(plan.shards):
             # who notes that a file gets its name may die before it does
-            if file not in self._files and not (first + file in known.named and shard.name in taken):
+            is_there = first + file in known.named and sizes.get(shard.name) == shard.nbytes
+            if file not in self._files and not is_there:
                 return None
         if plan.digest and len(known.done) < len(plan.extents):
-            if taken.issuperset(plan.names):
+            if sizes.keys() >= set(plan.names):
                 # another process has completed it, and is clearing away
                 return None
             raise OSError(
@@ -235,13 +236,14 @@ class Share:
         with self._journal.guarded():
             self._journal.claim(self.part)
             self._journal.add_done((each.index, each.crc32) for each in self._results or ())
-            known = self._journal.known()
+            known, sizes = self._journal.known(), self.target.sizes()
             begun = {extents[index].file for index in known.done}
             for file in self._files:
                 shard = plan.shards[file]
                 if self.target.begun(shard.name, shard.nbytes):
                     self._pending.append(file)
-                elif not (first + file in known.named and self.target.exists(shard.name)):
+                # one of another size was damaged since, or replaced
+                elif not (first + file in known.named and sizes.get(shard.name) == shard.nbytes):
                     self._pending.append(file)
                     if file in begun or first + file in known.named:
                         self._journal.forget(first + file)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pyinit.checkpoint.checkpoint import write_plan
+from pyinit.checkpoint.parts import Part
 from pyinit.checkpoint.places import opened
 from pyinit.checkpoint.plan import CheckpointPlan, plan_checkpoint
 from pyinit.checkpoint.share import is_finished
@@ -81,3 +82,23 @@ def test_a_receipt_of_other_files_stays(tmp_path: Path) -> None:
         write_plan(plan_of(folder / "adapter.safetensors"))
         write_plan(plan_of(folder / "adapter.safetensors", key=1), overwrite=True)
         assert (folder / "init.json").exists()
+
+
+@pytest.mark.parametrize("is_damaged", [True, False])
+def test_a_finished_file_that_was_damaged_or_lost_does_not_count(tmp_path: Path, is_damaged: bool) -> None:
+    plan = plan_of(tmp_path, shard_size=6000)
+    write_plan(plan, Part(0, 2))
+    (file,) = tmp_path.glob("*.safetensors")
+    whole = file.read_bytes()
+    file.unlink()
+    if is_damaged:
+        file.write_bytes(whole[:-1])
+    assert write_plan(plan, Part(1, 2)) is None
+    assert not (tmp_path / "init.json").exists()
+    if is_damaged:
+        with pytest.raises(FileExistsError, match=f"{file.name} exists; use --force"):
+            write_plan(plan, Part(0, 2))
+        assert file.read_bytes() == whole[:-1]
+        file.unlink()
+    assert write_plan(plan, Part(0, 2)) is not None
+    assert file.read_bytes() == whole
