@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ..errors import ArgumentError, SpecError
-from .completion import companions, incomplete, is_complete, receipt_of
+from .completion import companions, incomplete, intact, is_complete, receipt_of
 from .contents import check_made
 from .extents import Extent
 from .neighbours import clear_place, existing, obsolete, refuse_changed, refuse_existing, refuse_own_source
@@ -235,7 +235,7 @@ class Share:
         plan, first, extents = self.plan, len(self.plan.first), self.plan.extents
         with self._journal.guarded():
             self._journal.claim(self.part)
-            self._journal.add_done((each.index, each.crc32) for each in self._results or ())
+            self._journal.add_done(intact(plan, self.target, self._results or ()))
             known, sizes = self._journal.known(), self.target.sizes()
             begun = {extents[index].file for index in known.done}
             for file in self._files:

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from pyinit.checkpoint.checkpoint import write_plan
+from pyinit.checkpoint.checkpoint import finish_checkpoint, write_plan
 from pyinit.checkpoint.parts import Part
 from pyinit.checkpoint.places import opened
 from pyinit.checkpoint.plan import CheckpointPlan, plan_checkpoint
 from pyinit.checkpoint.share import is_finished
+from pyinit.checkpoint.writer import run_extent
 
 SHAPES = {"a": (40, 30), "b": (50, 30)}
 
@@ -102,3 +103,19 @@ def test_a_finished_file_that_was_damaged_or_lost_does_not_count(tmp_path: Path,
         file.unlink()
     assert write_plan(plan, Part(0, 2)) is not None
     assert file.read_bytes() == whole
+
+
+def test_results_of_a_file_that_was_begun_again_do_not_count(tmp_path: Path) -> None:
+    plan, expected = plan_of(tmp_path / "one", extent_bytes=2400), plan_of(tmp_path / "expected")
+    write_plan(expected)
+    results = [run_extent(plan, 0)]
+    (plan.directory / f".model.safetensors.{plan.tag}.partial").unlink()
+    results += [run_extent(plan, index) for index in range(1, len(plan.extents))]
+    with pytest.raises(
+        FileNotFoundError, match=r"model\.safetensors in .* not complete; run what is missing"
+    ):
+        finish_checkpoint(plan, results)
+    assert not (plan.directory / "model.safetensors").exists()
+    finish_checkpoint(plan, [run_extent(plan, index) for index in range(len(plan.extents))])
+    name = "model.safetensors"
+    assert (plan.directory / name).read_bytes() == (expected.directory / name).read_bytes()
