@@ -210,7 +210,8 @@ def finish_checkpoint(
     plan : CheckpointPlan
         The plan.
     results : iterable of ExtentResult
-        What `pyinit.run_extent` returned, of all extents that no log beside the files names.
+        What `pyinit.run_extent` returned, of all extents that no log beside the files names. Their bytes are
+        read once and compared: nobody held the file between two extents.
     overwrite : bool
         Replace existing files.
 
@@ -227,6 +228,16 @@ def finish_checkpoint(
         If a process still writes one of them.
     FileExistsError
         If a file exists and `overwrite` is false.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> import pyinit as pi
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     plan = pi.plan_checkpoint({"w": (4, 3)}, "normal", path=pathlib.Path(folder, "one.safetensors"))
+    ...     receipt = pi.finish_checkpoint(plan, [pi.run_extent(plan, 0)])
+    ...     receipt.plan == plan.fingerprint
+    True
     """
     with Share(plan, overwrite=overwrite, results=results) as share:
         receipt = share.publish()

@@ -17,6 +17,11 @@ from pyinit.checkpoint.writer import run_extent
 SHAPES = {"a": (40, 30), "b": (50, 30)}
 
 
+def place_of(plan: CheckpointPlan) -> Path:
+    assert isinstance(plan.directory, Path)
+    return plan.directory
+
+
 def plan_of(path: Path | str, **options: Any) -> CheckpointPlan:
     return plan_checkpoint(SHAPES, path=path, **{"recipes": "normal", **options})
 
@@ -46,11 +51,11 @@ def test_so_is_a_folder_of_an_object_store() -> None:
 def test_a_link_under_a_temporary_name_is_not_followed(tmp_path: Path) -> None:
     plan, theirs = plan_of(tmp_path / "out"), tmp_path / "theirs"
     theirs.write_bytes(bytes(plan.nbytes))
-    plan.directory.mkdir()
-    (plan.directory / f".model.safetensors.{plan.tag}.partial").symlink_to(theirs)
+    place_of(plan).mkdir()
+    (place_of(plan) / f".model.safetensors.{plan.tag}.partial").symlink_to(theirs)
     write_plan(plan)
     assert theirs.read_bytes() == bytes(plan.nbytes)
-    assert not (plan.directory / "model.safetensors").is_symlink()
+    assert not (place_of(plan) / "model.safetensors").is_symlink()
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "init.json", "model-00001-of-00002.safetensors"])
@@ -109,13 +114,13 @@ def test_results_of_a_file_that_was_begun_again_do_not_count(tmp_path: Path) -> 
     plan, expected = plan_of(tmp_path / "one", extent_bytes=2400), plan_of(tmp_path / "expected")
     write_plan(expected)
     results = [run_extent(plan, 0)]
-    (plan.directory / f".model.safetensors.{plan.tag}.partial").unlink()
+    (place_of(plan) / f".model.safetensors.{plan.tag}.partial").unlink()
     results += [run_extent(plan, index) for index in range(1, len(plan.extents))]
     with pytest.raises(
         FileNotFoundError, match=r"model\.safetensors in .* not complete; run what is missing"
     ):
         finish_checkpoint(plan, results)
-    assert not (plan.directory / "model.safetensors").exists()
+    assert not (place_of(plan) / "model.safetensors").exists()
     finish_checkpoint(plan, [run_extent(plan, index) for index in range(len(plan.extents))])
     name = "model.safetensors"
-    assert (plan.directory / name).read_bytes() == (expected.directory / name).read_bytes()
+    assert (place_of(plan) / name).read_bytes() == (place_of(expected) / name).read_bytes()
