@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from ..errors import SpecError
+from ..errors import FormatError, SpecError
 from ..stream.safetensors import ITEMSIZE
 from ..stream.window import Shape, Window, contiguous_blocks
 from .shards import Shard
@@ -70,7 +70,9 @@ def cut_extents(
     Raises
     ------
     SpecError
-        If `extent_bytes` is not positive, or there are more than `most_extents`.
+        If `extent_bytes` is not positive.
+    FormatError
+        If there are more than `most_extents`.
     """
     if extent_bytes < 1:
         raise SpecError(f"extent_bytes must be at least 1 byte; got {extent_bytes}. Leave it out for 1 GiB")
@@ -83,7 +85,9 @@ def cut_extents(
             for window, shape in contiguous_blocks(draft.shape, most):
                 offset = begin + window.offset * itemsize
                 if len(extents) == most_extents:
-                    raise SpecError(f"the files have more extents than the {most_extents} that are listed")
+                    raise FormatError(
+                        "the plan was changed since it was made: its extents are others. Make it again"
+                    )
                 place = (window.start, shape, file, offset, prod(shape) * itemsize)
                 extents.append(Extent(len(extents), draft.name, *place))
     return tuple(extents)
