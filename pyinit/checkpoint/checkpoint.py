@@ -237,7 +237,8 @@ def finish_checkpoint(
     plan : CheckpointPlan
         The plan.
     results : iterable of ExtentResult
-        What `pyinit.run_extent` returned, of all extents that no log beside the files names.
+        What `pyinit.run_extent` returned, of all extents that no log beside the files names. Their bytes are
+        read once and compared: nobody held the file between two extents.
     overwrite : bool
         Replace existing files.
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..errors import FormatError
 from ..stream.strict_json import parsed
-from .digest import Digest, combined
+from .digest import Digest, combined, crc32_of_file
 from .parts import Part, assigned
 from .places import target_of
 from .plan import CheckpointPlan
 from .receipt import Receipt
 from .shards import index_content, index_name
+from .targets import LocalTarget, Target
+from .writer import ExtentResult
 
-__all__ = ["companions", "incomplete", "is_complete", "receipt_of"]
+__all__ = ["companions", "incomplete", "intact", "is_complete", "receipt_of"]
 
 
 def receipt_of(plan: CheckpointPlan, done: Mapping[int, Digest | None]) -> Receipt:
@@ -57,6 +59,23 @@ def is_complete(plan: CheckpointPlan) -> bool:
     return {*plan.first, *plan.last} <= sizes.keys() and all(
         sizes.get(shard.name) == shard.nbytes for shard in plan.shards
     )
+
+
+def intact(
+    plan: CheckpointPlan, target: Target, results: Iterable[ExtentResult]
+) -> Iterator[tuple[int, Digest | None]]:
+    """Yield, as (number, digest), the results whose bytes are still in their unfinished file.
+
+    Between two calls of `run_extent` nobody holds it: it may have been removed, and begun again without them.
+    So they are read; an object store lists the pieces that are there.
+    """
+    for result in results:
+        extent = plan.extents[result.index]
+        if isinstance(target, LocalTarget) and result.crc32 is not None:
+            partial = target.partial(plan.shards[extent.file].name)
+            if partial.exists() and crc32_of_file(partial, extent.offset, extent.nbytes) != result.crc32:
+                continue
+        yield result.index, result.digest
 
 
 def incomplete(plan: CheckpointPlan, files: Sequence[int], parts: Sequence[Part]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -21,7 +22,8 @@ from ..stream.plan import DRAWN_WHOLE, Plan
 from ..stream.pretrained import ArraySource, FileSource, open_source
 from ..stream.safetensors import ITEMSIZE, TensorInfo
 from ..stream.window import Shape, Window
-from .digest import crc32
+from .digest import crc32_of_file
+from .sources import changed, source_crc32
 
 __all__ = ["READERS", "Content", "Copied", "Drawn", "Filled", "Unread", "check_made", "content_from_dict"]
 
@@ -97,9 +99,22 @@ class Drawn:
             return int(out_axis) if few_outputs else max(others, key=lambda axis: shape[axis])
         return int(self.plan.numbers[1]) if self.plan.distribution == "delta_orthogonal" else None
 
+    @cached_property
+    def crc32(self) -> int:
+        """Checksum of the file's values that are copied, read now."""
+        assert isinstance(self.plan.source, FileSource), "only what is copied from a file has a checksum"
+        return source_crc32(self.plan.source)
+
+    def check(self, checksum: int) -> None:
+        """Refuse values that were copied after the file had changed."""
+        if isinstance(source := self.plan.source, FileSource) and checksum != self.crc32:
+            raise changed(source.path, source.tensor)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers of the plan and the key; values in memory are named by a digest."""
         plan = _shared(self.plan) if self.plan.source is None else _numbers(self.plan)
+        if isinstance(self.plan.source, FileSource):
+            plan["source"]["crc32"] = f"{self.crc32:08x}"
         content = {"kind": self.kind, "plan": plan, "key": [self.key.seed, self.key.offset]}
         return content | ({"zero_rows": list(self.zero_rows)} if self.zero_rows else {})
 
@@ -175,23 +190,15 @@ class Copied:
     @cached_property
     def crc32(self) -> int:
         """Checksum of the bytes to copy, read now."""
-        checksum = 0
-        with self.path.open("rb") as file:
-            file.seek(self.info.start)
-            left = self.info.nbytes
-            while left and (data := file.read(min(left, 1 << 22))):
-                checksum, left = crc32(data, checksum), left - len(data)
-        if left:
+        checksum = crc32_of_file(self.path, self.info.start, self.info.nbytes)
+        if checksum is None:
             raise self._ended()
         return checksum
 
     def check(self, checksum: int | None) -> None:
         """Refuse bytes that were copied after the file had changed."""
         if checksum != self.crc32:
-            raise FormatError(
-                f"{self.path}: the bytes of tensor '{self.tensor}' are not those of the plan; the file "
-                "changed. Make the plan again"
-            )
+            raise changed(self.path, self.tensor)
 
     def to_dict(self) -> dict[str, Any]:
         """Return where the bytes lie and their checksum, so that a file that changed is another content."""
@@ -257,6 +264,8 @@ def _drawn(fields: Mapping[str, Any], name: str, shape: Shape, dtype: str) -> Co
                 f"{source['file']}: tensor '{source['tensor']}' is not where the plan says; the file "
                 "changed. Make the plan again"
             )
+        if f"{source_crc32(found):08x}" != source["crc32"]:
+            raise changed(found.path, found.tensor)
         plan = replace(plan, source=found)
     return Drawn(plan, Key(*fields["key"]), tuple(fields.get("zero_rows", ())))
 
@@ -297,5 +306,5 @@ def content_from_dict(fields: Mapping[str, Any], name: str, shape: Shape, dtype:
         return READERS[kind](fields, name, shape, dtype)
     except FormatError:
         raise
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, zlib.error) as error:
         raise FormatError(f"tensor '{name}': the plan does not say what makes it ({error})") from None

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from zlib import crc32
 
 import numpy as np
@@ -19,7 +20,7 @@ import numpy.typing as npt
 from ..stream.dtypes import FLOATS
 from .found import Found, joined, moments_of
 
-__all__ = ["Digest", "combine", "combined", "crc32", "digest_of", "scattered_crc32"]
+__all__ = ["Digest", "combine", "combined", "crc32", "crc32_of_file", "digest_of", "scattered_crc32"]
 
 _POLYNOMIAL = 0xEDB88320  # of CRC-32, bits reversed: the top bit is x^0
 _ONE = 1 << 31
@@ -80,6 +81,22 @@ def combine(parts: Iterable[tuple[int, int]]) -> int:
     for crc, nbytes in parts:
         whole = _multiply(_shift(nbytes), whole) ^ crc
     return whole
+
+
+def crc32_of_file(path: Path, start: int, nbytes: int) -> int | None:
+    """Return the CRC-32 of a range of a file, or None if the file ends before; it is read once a change."""
+    found = path.stat()
+    return _of_file(path, start, nbytes, (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns))
+
+
+@lru_cache(maxsize=1 << 16)
+def _of_file(path: Path, start: int, nbytes: int, state: tuple[int, ...]) -> int | None:
+    checksum = 0
+    with path.open("rb") as file:
+        file.seek(start)
+        while nbytes and (data := file.read(min(nbytes, 1 << 22))):
+            checksum, nbytes = crc32(data, checksum), nbytes - len(data)
+    return None if nbytes else checksum
 
 
 def _multiply(a: int, b: int) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from ..errors import SpecError
+from ..errors import FormatError, SpecError
 from ..stream.safetensors import ITEMSIZE
 from ..stream.window import Shape, Window, contiguous_blocks
 from .shards import Shard
@@ -53,7 +53,9 @@ class Extent:
             yield Window(start, shape), extent, inner.offset
 
 
-def cut_extents(shards: Sequence[Shard], extent_bytes: int = EXTENT_BYTES) -> tuple[Extent, ...]:
+def cut_extents(
+    shards: Sequence[Shard], extent_bytes: int = EXTENT_BYTES, most_extents: int | None = None
+) -> tuple[Extent, ...]:
     """Return the extents of all files, in the order of their bytes.
 
     Parameters
@@ -62,11 +64,15 @@ def cut_extents(shards: Sequence[Shard], extent_bytes: int = EXTENT_BYTES) -> tu
         The files.
     extent_bytes : int
         Most bytes of an extent; one that must be made at once may be larger.
+    most_extents : int, optional
+        How many there may be: a text that was changed must not ask for any number of them.
 
     Raises
     ------
     SpecError
         If `extent_bytes` is not positive.
+    FormatError
+        If there are more than `most_extents`.
     """
     if extent_bytes < 1:
         raise SpecError(f"extent_bytes must be at least 1 byte; got {extent_bytes}. Leave it out for 1 GiB")
@@ -80,6 +86,10 @@ def cut_extents(shards: Sequence[Shard], extent_bytes: int = EXTENT_BYTES) -> tu
             for window, shape in contiguous_blocks(slab.shape, most):
                 start = tuple(a + b for a, b in zip(slab.start, window.start, strict=True))
                 offset = begin + window.offset * itemsize
+                if len(extents) == most_extents:
+                    raise FormatError(
+                        "the plan was changed since it was made: its extents are others. Make it again"
+                    )
                 extents.append(
                     Extent(len(extents), draft.name, start, shape, file, offset, prod(shape) * itemsize)
                 )

@@ -32,7 +32,7 @@ from .digest import Digest
 from .found import Found
 from .locks import guarded, held, is_held
 from .parts import Part, assigned
-from .plan import CheckpointPlan
+from .plan import FOLDER, CheckpointPlan
 from .plan_json import HEAD, headed
 
 __all__ = ["Journal", "Known"]
@@ -180,6 +180,8 @@ class Journal:
         It must not be called guarded: two that look at each other would wait for each other for ever.
         """
         for place in sorted(self.directory.glob(f"{_PREFIX}*")):
+            if not FOLDER.fullmatch(place.name.removesuffix(_GONE)):
+                continue
             if place.name.endswith(_GONE):
                 _clear(place)
                 continue

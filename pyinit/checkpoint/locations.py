@@ -16,6 +16,8 @@ __all__ = ["Location", "Url", "location"]
 _URL = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*::)*([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
 # what pathlib makes of a URL
 _FLATTENED = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/[^/]")
+# a password as URLs hold it, with one slash or two before its user
+_PASSWORD = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(:/{1,2}[^/@:]*:)[^/]+@")
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def location(place: str | os.PathLike[str] | Url) -> Location:
     Raises
     ------
     ArgumentError
-        If a URL names no bucket or directory, or pathlib has taken a slash from it.
+        If a URL names no bucket or directory, or holds a password, or pathlib has taken a slash from it.
 
     Examples
     --------
@@ -94,11 +96,20 @@ def location(place: str | os.PathLike[str] | Url) -> Location:
     if isinstance(place, Url):
         return place
     text = os.fspath(place)
+    if isinstance(text, str) and (found := _PASSWORD.search(text)):
+        shown = _PASSWORD.sub(r"\1\2***@", text)
+        raise ArgumentError(
+            f"a URL is printed and noted in plans, so it must not hold a password; got '{shown}'. Leave user "
+            f"and password out, and set them as tools for {found[1]} read them, or for fsspec in "
+            f"FSSPEC_{found[1].upper()}_USERNAME and FSSPEC_{found[1].upper()}_PASSWORD"
+        )
     if isinstance(place, Path) and (flattened := _FLATTENED.match(text)):
         raise ArgumentError(
             f"'{text}' is a URL that went through pathlib, which takes a slash away; give it as text, "
             f"'{flattened[1]}://...'"
         )
+    if isinstance(text, str) and "\0" in text:
+        raise ArgumentError(f"a path or URL has no null character; got {text!r}")
     match = _URL.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         return Path(text)

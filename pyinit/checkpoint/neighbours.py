@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterable
 from pathlib import Path
 
-from ..errors import SpecError
-from .contents import Copied
+from ..errors import FormatError, SpecError
+from ..stream.pretrained import FileSource
+from ..stream.strict_json import parsed
+from .contents import Content, Copied, Drawn
+from .digest import crc32_of_file
 from .journal import Known
 from .parts import Part
 from .places import AnyJournal
 from .plan import CheckpointPlan
+from .rectangles import Rearranged
 from .shards import contradicting
+from .sources import source_crc32
 from .targets import Target, exists_already
 
-__all__ = ["clear_place", "existing", "obsolete", "refuse_existing", "refuse_own_source"]
+__all__ = ["clear_place", "existing", "obsolete", "refuse_changed", "refuse_existing", "refuse_own_source"]
 
 
 def clear_place(
@@ -46,6 +52,14 @@ def clear_place(
                 f"another process is writing other content for the same files in {plan.directory}: "
                 f"{differing}. Wait for it, or write elsewhere",
             )
+    if isinstance(plan.directory, Path):
+        for name in (*plan.names, *obsolete(plan, target)):
+            path = plan.directory / name
+            if path.is_dir() and not path.is_symlink():
+                raise IsADirectoryError(
+                    errno.EISDIR,
+                    f"{path} is a directory, where a file is to be; remove it or write elsewhere",
+                )
     with journal.guarded():
         known = journal.known()
         if not overwrite:
@@ -70,19 +84,61 @@ def existing(plan: CheckpointPlan, target: Target, known: Known) -> list[str]:
 
 
 def obsolete(plan: CheckpointPlan, target: Target) -> list[str]:
-    """Return the files of a former checkpoint that loaders would read as part of the new one."""
-    return contradicting(target.names(), plan.stem, plan.names)
+    """Return the files of a former checkpoint that would be taken for a part of the new one.
+
+    A receipt is among them if a file that it speaks of is replaced alone: it would say what is not so.
+    """
+    found = contradicting(names := target.names(), plan.stem, plan.names)
+    if plan.is_file and "init.json" in names and _speaks_of(target.read("init.json"), plan):
+        found.append("init.json")
+    return found
+
+
+def _speaks_of(receipt: bytes | None, plan: CheckpointPlan) -> bool:
+    try:
+        content = parsed(receipt or b"", "init.json", FormatError)
+    except FormatError:
+        return False
+    files = content.get("files") if isinstance(content, dict) and "plan" in content else None
+    return isinstance(files, dict) and any(shard.name in files for shard in plan.shards)
 
 
 def refuse_own_source(plan: CheckpointPlan) -> None:
-    """Refuse to replace, part by part, the directory that integers are copied from."""
+    """Refuse to replace, part by part, the directory that values are copied from."""
     directory = plan.directory
     if not isinstance(directory, Path):
         return
     for draft in plan.blueprint.drafts:
-        content = draft.content
-        if isinstance(content, Copied) and content.path.parent.resolve() == directory.resolve():
-            raise SpecError(
-                f"tensor '{draft.name}' is copied from {content.path}, which parts would replace before all "
-                "have read it; write into another directory"
-            )
+        for path in sources(draft.content):
+            if path.parent.resolve() == directory.resolve():
+                raise SpecError(
+                    f"tensor '{draft.name}' is copied from {path}, which parts would replace before all have "
+                    "read it; write into another directory"
+                )
+
+
+def sources(content: Content) -> list[Path]:
+    """Return the files that a content copies values from."""
+    if isinstance(content, Rearranged):
+        return [path for piece in content.pieces for path in sources(piece.content)]
+    if isinstance(content, Drawn) and isinstance(content.plan.source, FileSource):
+        return [Path(content.plan.source.path)]
+    return [content.path] if isinstance(content, Copied) else []
+
+
+def refuse_changed(contents: Iterable[Content]) -> None:
+    """Refuse, before files get their names, contents whose file has changed since the plan was made.
+
+    Raises
+    ------
+    FormatError
+        If the bytes of one are others now.
+    """
+    for content in contents:
+        source = content.plan.source if isinstance(content, Drawn) else None
+        if isinstance(content, Rearranged):
+            refuse_changed(piece.content for piece in content.pieces)
+        elif isinstance(content, Copied):
+            content.check(crc32_of_file(content.path, content.info.start, content.info.nbytes))
+        elif isinstance(content, Drawn) and isinstance(source, FileSource):
+            content.check(source_crc32(source))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,11 +18,14 @@ from .differences import Document, difference
 from .extents import EXTENT_BYTES, Extent, cut_extents
 from .families.lookup import find_spec
 from .locations import Location, Url, location
-from .plan_json import check_said, headed, read_document, text_of
+from .plan_json import check_said, headed, read_document, readable, text_of
 from .shards import HUGGINGFACE, Layout, Shard, cut, index_name
 from .spec import Spec
 
-__all__ = ["CheckpointPlan", "plan_blueprint", "plan_checkpoint"]
+__all__ = ["FOLDER", "CheckpointPlan", "plan_blueprint", "plan_checkpoint"]
+
+#: The hidden directory of an unfinished plan; a name that only begins like it is somebody else's.
+FOLDER = re.compile(r"\.pyinit-[0-9a-f]{12}")
 
 _SUFFIX = ".safetensors"
 
@@ -158,11 +162,12 @@ class CheckpointPlan:
             version of pyinit: the message names the difference.
         """
         read = read_document(text)
-        shards = tuple(cut(read.blueprint.drafts, read.stem, read.layout, counts=read.counts))
-        extents = cut_extents(shards, read.extent_bytes)
-        place, rest = location(read.path), (read.extent_bytes, read.digest, read.layout)
-        plan = cls(read.blueprint, shards, extents, place, *rest)
-        read.check(plan.document, plan.fingerprint)
+        with readable():
+            shards = tuple(cut(read.blueprint.drafts, read.stem, read.layout, counts=read.counts))
+            extents = cut_extents(shards, read.extent_bytes, len(read.content["extents"]))
+            place, rest = location(read.path), (read.extent_bytes, read.digest, read.layout)
+            plan = cls(read.blueprint, shards, extents, place, *rest)
+            read.check(plan.document, plan.fingerprint)
         return plan
 
     def at(self, path: str | os.PathLike[str] | Url) -> CheckpointPlan:

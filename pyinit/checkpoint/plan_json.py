@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
@@ -24,7 +26,7 @@ from .rectangles import Rearranged
 from .shards import Layout, Shard
 from .spec import Spec, TensorSpec
 
-__all__ = ["HEAD", "Document", "PlanDocument", "check_said", "headed", "read_document", "text_of"]
+__all__ = ["HEAD", "Document", "PlanDocument", "check_said", "headed", "read_document", "readable", "text_of"]
 
 #: The number of this format.
 _FORMAT = 1
@@ -232,11 +234,18 @@ def read_document(text: str | bytes) -> PlanDocument:
     if set(content) != _FIELDS:
         odd = min(set(content) ^ _FIELDS)
         raise FormatError(f"a plan has the fields {', '.join(sorted(_FIELDS))}; {odd} is missing or unknown")
-    try:
+    with readable():
         return _read(content)
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Turn what a text of another form leads to into a FormatError."""
+    try:
+        yield
     except PyinitError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, zlib.error) as error:
         raise FormatError(f"the plan cannot be read ({error!r}); make it again") from None
 
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..errors import FormatError
 from ..stream.plan import Plan
 from ..stream.safetensors import ITEMSIZE
 from ..stream.window import Shape, Window
@@ -166,8 +167,30 @@ class Rearranged:
             content_from_dict(entry["content"], name, of, dtype)
             for entry, of in zip(fields["of"], whole, strict=True)
         ]
-        pieces = (
+        pieces = tuple(
             Piece(Rectangle(*map(tuple, numbers)), contents[number], whole[number])
             for number, *numbers in fields["pieces"]
         )
-        return cls(tuple(pieces), dtype)
+        covered = sum(math.prod(piece.rectangle.shape) for piece in pieces)
+        if covered != math.prod(shape) or not all(_lies(piece, shape) for piece in pieces):
+            raise FormatError(
+                f"tensor '{name}': its rectangles in the plan are not the tensor; make it again"
+            )
+        return cls(pieces, dtype)
+
+
+def _lies(piece: Piece, shape: Shape) -> bool:
+    """Tell whether a rectangle lies in the tensor of this shape, and its numbers in the other one."""
+    rectangle = piece.rectangle
+    inside = all(
+        a >= 0 and n >= 0 and a + n <= most
+        for a, n, most in zip(rectangle.start, rectangle.shape, shape, strict=True)
+    )
+    last, steps = list(rectangle.first), rectangle.steps
+    for axis, n in zip(rectangle.axes, rectangle.shape, strict=True):
+        if axis is None:
+            inside = inside and n <= 1
+        else:
+            last[axis] += (n - 1) * steps[axis]
+    ends = zip(rectangle.first, last, piece.shape, strict=True)
+    return inside and (math.prod(rectangle.shape) == 0 or all(0 <= a <= b < most for a, b, most in ends))

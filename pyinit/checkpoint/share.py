@@ -10,11 +10,11 @@ from pathlib import Path
 from types import TracebackType
 
 from ..errors import ArgumentError, SpecError
-from .completion import companions, incomplete, is_complete, receipt_of
+from .completion import companions, incomplete, intact, is_complete, receipt_of
 from .contents import check_made
 from .digest import Digest
 from .extents import Extent
-from .neighbours import clear_place, existing, obsolete, refuse_existing, refuse_own_source
+from .neighbours import clear_place, existing, obsolete, refuse_changed, refuse_existing, refuse_own_source
 from .parts import WHOLE, Part
 from .places import opened
 from .plan import CheckpointPlan
@@ -188,6 +188,7 @@ class Share:
                 # its last extent was made by a former run
                 self.target.complete(plan.shards[file].name)
         names = [plan.shards[file].name for file in self._pending]
+        refuse_changed(draft.content for shard in self.shards for draft in shard.drafts)
         with self._journal.guarded():
             known = self._journal.known()
             if self._overwrite:
@@ -211,13 +212,14 @@ class Share:
     def _receipt(self) -> Receipt | None:
         """Put what lies beside the files, if all files of other parts are there."""
         plan, known = self.plan, self._journal.known()
-        taken, first = set(self.target.names()), len(self.plan.first)
+        sizes, first = self.target.sizes(), len(self.plan.first)
         for file, shard in enumerate(plan.shards):
             # who notes that a file gets its name may die before it does
-            if file not in self._files and not (first + file in known.named and shard.name in taken):
+            is_there = first + file in known.named and sizes.get(shard.name) == shard.nbytes
+            if file not in self._files and not is_there:
                 return None
         if plan.digest and len(known.done) < len(plan.extents):
-            if taken.issuperset(plan.names):
+            if sizes.keys() >= set(plan.names):
                 # another process has completed it, and is clearing away
                 return None
             raise OSError(
@@ -237,14 +239,15 @@ class Share:
         plan, first, extents = self.plan, len(self.plan.first), self.plan.extents
         with self._journal.guarded():
             self._journal.claim(self.part)
-            self._journal.add_done((each.index, each.digest) for each in self._results or ())
-            known = self._journal.known()
+            self._journal.add_done(intact(plan, self.target, self._results or ()))
+            known, sizes = self._journal.known(), self.target.sizes()
             begun = {extents[index].file for index in known.done}
             for file in self._files:
                 shard = plan.shards[file]
                 if self.target.begun(shard.name, shard.nbytes):
                     self._pending.append(file)
-                elif not (first + file in known.named and self.target.exists(shard.name)):
+                # one of another size was damaged since, or replaced
+                elif not (first + file in known.named and sizes.get(shard.name) == shard.nbytes):
                     self._pending.append(file)
                     if file in begun or first + file in known.named:
                         self._journal.forget(first + file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import prod
@@ -17,6 +18,9 @@ from ..stream.safetensors import ITEMSIZE, Header, TensorInfo, read_header, read
 from ..stream.window import normal_shape
 
 __all__ = ["Spec", "TensorSpec", "spec_from_checkpoint"]
+
+# the names that a checkpoint has itself
+_OWN = re.compile(r"init\.json|config\.json|.*\.safetensors(\.index\.json)?")
 
 
 @dataclass(frozen=True)
@@ -161,8 +165,13 @@ class Spec:
                     f"{self.source}: '{alias}' is tied to '{owner}' and so cannot be a tensor as well"
                 )
         for name in self.files:
-            if Path(name).name != name:
+            if Path(name).name != name or name in ("..", "") or "\0" in name:
                 raise SpecError(f"{self.source}: a further file lies beside the others; got '{name}'")
+            if name.startswith(".") or _OWN.fullmatch(name):
+                raise SpecError(
+                    f"{self.source}: a further file has a name that the checkpoint does not use itself, and "
+                    f"is not hidden; got '{name}'"
+                )
         if self.nbytes >= 2**63:
             raise ShapeError(f"{self.source}: a model must have less than 2**63 bytes; got {self.nbytes}")
 

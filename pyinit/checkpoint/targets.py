@@ -19,6 +19,8 @@ __all__ = ["LocalTarget", "Target", "exists_already", "write_small"]
 
 # writes that are smaller stay in the page cache until the file is complete
 _LEAST_HINTED = 256 << 10
+# of unfinished files
+_FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class Target(Protocol):
@@ -139,7 +141,8 @@ class LocalTarget:
     def begun(self, name: str, nbytes: int) -> bool:
         """Tell whether the unfinished file is there with its full size."""
         path = self.partial(name)
-        return path.is_file() and path.stat().st_size == nbytes
+        # a link is nobody's unfinished file: what it leads to is somebody else's
+        return path.is_file() and not path.is_symlink() and path.stat().st_size == nbytes
 
     def prepare(self, name: str, nbytes: int, header: bytes) -> None:
         """Claim the blocks of the file now, so that a full disk is found before the work begins.
@@ -154,7 +157,9 @@ class LocalTarget:
         if not is_begun and usage.total and nbytes > usage.free:
             # claiming would take all free blocks from others before it fails
             raise self._no_room(name, nbytes)
-        descriptor = os.open(self.partial(name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        if self.partial(name).is_symlink():
+            self.partial(name).unlink(missing_ok=True)
+        descriptor = os.open(self.partial(name), _FLAGS | os.O_CREAT, 0o666)
         try:
             if not is_begun:
                 _reserve(descriptor, nbytes)
@@ -237,7 +242,7 @@ class LocalTarget:
     def _descriptor(self, name: str) -> int:
         with self._lock:
             if name not in self._descriptors:
-                self._descriptors[name] = os.open(self.partial(name), os.O_RDWR | os.O_CLOEXEC)
+                self._descriptors[name] = os.open(self.partial(name), _FLAGS)
             return self._descriptors[name]
 
     def _sync(self, name: str, descriptor: int) -> None:

@@ -68,3 +68,27 @@ def test_a_store_that_nothing_here_opens_is_refused(monkeypatch: pytest.MonkeyPa
         MissingLibraryError, match=r"s3://b/x needs fsspec.*pip install 'pyinit-nn\[remote\]'"
     ):
         write_checkpoint({"w": (4, 3)}, "he_normal", path="s3://b/x")
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "ftp://me:hunter2@host/model",
+        "s3://key:hunter2@bucket/model",
+        "ftp://me:hun@ter2@host/model.safetensors",
+        "simplecache::sftp://me:hunter2@host/model",
+        Path("ftp://me:hunter2@host/model"),
+    ],
+)
+def test_a_password_is_neither_taken_nor_printed(place: str | Path) -> None:
+    with pytest.raises(ArgumentError, match="must not hold a password") as caught:
+        location(place)
+    assert "ter2" not in str(caught.value)
+    assert ":***@" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["sftp://me@host/model", "s3://bucket/a:b@c/model", "abfs://box@account/model"]
+)
+def test_a_user_without_a_password_is_taken(url: str) -> None:
+    assert str(location(url)) == url

@@ -16,6 +16,7 @@ import pyinit as pi
 from pyinit.checkpoint.checkpoint import finish_checkpoint, write_plan
 from pyinit.checkpoint.contents import Unread
 from pyinit.checkpoint.families.registry import spec_from_config
+from pyinit.checkpoint.parts import Part
 from pyinit.checkpoint.plan import CheckpointPlan, plan_blueprint, plan_checkpoint
 from pyinit.checkpoint.spec import spec_from_checkpoint
 from pyinit.checkpoint.spec_json import spec_from_json
@@ -280,6 +281,36 @@ def test_a_source_that_changes_after_the_plan_is_refused(tmp_path: Path) -> None
     # who plans now copies what is there now
     write_plan(plan_checkpoint(spec_from_checkpoint(old), "normal", path=tmp_path / "new"))
     assert (tmp_path / "new" / "model.safetensors").read_bytes()[-1] == 2
+
+
+def test_pretrained_values_that_change_are_another_plan(tmp_path: Path) -> None:
+    old, extents = tmp_path / "old.safetensors", {"extent_bytes": 2048}
+    shapes = {"a": (32, 32), "b": (32, 32)}
+    rules = {name: pi.pretrained(old, tensor=name) for name in shapes}
+    pi.write_checkpoint(shapes, "normal", path=old, key=1)
+    plan = plan_checkpoint(shapes, rules, path=tmp_path / "new", **extents)
+    text = plan.to_json()
+    assert CheckpointPlan.from_json(text).fingerprint == plan.fingerprint
+    run_extent(plan, 0)
+    pi.write_checkpoint(shapes, "normal", path=old, key=2, overwrite=True)
+    with pytest.raises(
+        FormatError, match="the bytes of tensor 'a' are not those of the plan; the file chang"
+    ):
+        CheckpointPlan.from_json(text)
+    # the plan in memory would give the files their names with the values of both
+    with pytest.raises(
+        FormatError, match="the bytes of tensor 'a' are not those of the plan; the file chang"
+    ):
+        write_plan(plan)
+    assert not list((tmp_path / "new").iterdir())
+    again = plan_checkpoint(shapes, rules, path=tmp_path / "new.safetensors", **extents)
+    assert again.fingerprint != plan.fingerprint
+    write_plan(again)
+    assert again.path.read_bytes() == old.read_bytes()
+    with pytest.raises(
+        SpecError, match=r"tensor 'a' is copied from .*old\.safetensors, which parts would repl"
+    ):
+        write_plan(plan_checkpoint(shapes, rules, path=old), Part(0, 2), overwrite=True)
 
 
 def test_the_largest_model_is_planned_in_seconds() -> None:

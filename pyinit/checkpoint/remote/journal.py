@@ -30,7 +30,7 @@ from ..digest import Digest
 from ..found import Found
 from ..journal import Known
 from ..parts import WHOLE, Part, assigned
-from ..plan import CheckpointPlan
+from ..plan import FOLDER, CheckpointPlan
 from ..plan_json import HEAD, headed
 from .liveness import begin_life, end_life, is_alive
 from .store import Store
@@ -184,7 +184,7 @@ class RemoteJournal:
     def others(self) -> Iterator[tuple[str, Document | None, bool | None]]:
         """Yield (tag, plan, whether somebody writes it, None if unknown) of other plans of these files."""
         for folder in sorted(self._store.names()):
-            if not folder.startswith(PREFIX) or folder == self.folder:
+            if not FOLDER.fullmatch(folder) or folder == self.folder:
                 continue
             content = _plan_of(self._store.read(f"{folder}/plan.json"))
             if content is not None and content.get("stem") != self.plan.stem:

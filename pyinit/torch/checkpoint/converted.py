@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import Any, ClassVar
 
 import torch
@@ -78,9 +80,11 @@ class Converted:
         return math.prod(shape)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what it is made of."""
+        """Return what it is made of, and a digest of how: other versions of a library may differ."""
+        said = json.dumps(self._following.said(self._tensor)).encode()
         return {
             "kind": self.kind,
+            "conversion": blake2b(said, digest_size=16).hexdigest(),
             "of": {source: content.to_dict() for source, content in self._contents.items()},
             "at_once": self.at_once(tuple(self._tensor.shape)),
         }

@@ -62,7 +62,8 @@ def _of_timm(definition: str) -> tuple[torch.nn.Module, str]:
 def _of_transformers(path: str) -> tuple[torch.nn.Module, str]:
     transformers = _library("transformers", path)
     try:
-        config = transformers.AutoConfig.from_pretrained(path)
+        # code beside a configuration never runs, nor is anybody asked whether it may
+        config = transformers.AutoConfig.from_pretrained(path, trust_remote_code=False)
         kind = _class_of(config, transformers)
     except Exception as error:
         # a configuration's own checks raise what they will

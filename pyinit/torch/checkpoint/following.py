@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_map
 
 from ...checkpoint.rectangles import Rectangle
 from ..materialization.view import View
@@ -76,8 +77,7 @@ class Following(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 self._made[_storage(tensor)] = _Made(tensor, "", function, args, kwargs, output)
         if function._schema.is_mutable:
             # what is written to afterwards is no copy of what it was made of
-            written = args[0] if args else None
-            if isinstance(written, torch.Tensor):
+            for written in _written(function, args, kwargs or {}):
                 self._made[_storage(written)] = _Made(written, "", function)
         return result
 
@@ -119,6 +119,17 @@ class Following(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 found |= inner
         return found
 
+    def said(self, tensor: torch.Tensor) -> list[Any]:
+        """Return how a tensor is made as JSON values: two that differ are made in another way."""
+        view = [list(tensor.shape), list(tensor.stride()), tensor.storage_offset(), str(tensor.dtype)]
+        if not tensor.is_meta:
+            data = tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy()
+            return [*view, blake2b(data.data, digest_size=16).hexdigest()]
+        made = self._made[_storage(tensor)]
+        leaves, structure = tree_flatten((made.args, dict(made.kwargs or {})))
+        said = [self.said(leaf) if isinstance(leaf, torch.Tensor) else repr(leaf) for leaf in leaves]
+        return [*view, made.source, str(made.function), made.output, str(structure), *said]
+
     def value(self, tensor: torch.Tensor, real: Callable[[str], torch.Tensor]) -> torch.Tensor:
         """Return what a tensor is, given what the module's are."""
         if not tensor.is_meta:
@@ -134,6 +145,17 @@ class Following(TorchDispatchMode):  # type: ignore[no-untyped-call]
             kwargs.pop("device", None)
             base = tree_leaves(made.function(*args, **kwargs))[made.output].contiguous()
         return base.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
+
+
+def _written(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:
+    """Return the tensors that a call writes to, wherever its schema has them."""
+    given = {argument.name: value for argument, value in zip(function._schema.arguments, args, strict=False)}
+    writes = [
+        (given | dict(kwargs)).get(argument.name)
+        for argument in function._schema.arguments
+        if argument.alias_info is not None and argument.alias_info.is_write
+    ]
+    return [leaf for leaf in tree_leaves(writes) if isinstance(leaf, torch.Tensor)]
 
 
 def _storage(tensor: torch.Tensor) -> int:

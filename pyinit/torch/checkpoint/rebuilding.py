@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -22,16 +23,19 @@ from .definitions import build
 
 __all__ = ["read"]
 
+# a name that timm has itself; with a second colon it is fetched, or lies in a directory
+_OF_TIMM = re.compile(r"timm:[\w./-]+")
+
 
 def read(fields: Mapping[str, Any], name: str, shape: Shape, dtype: str) -> Content:
     """Return the content that `Computed.to_dict` wrote, or one that says why it is not made here.
 
-    A configuration of transformers and a name of timm are built again; a function is not: no file shall say
-    which code runs.
+    A configuration of transformers and a name of timm are built again; a function is not, nor what timm
+    would fetch: no file shall say which code runs, or whom to ask for it.
     """
     definition = Definition(fields["definition"], fields.get("dtype"), fields.get("asked"))
     why = f"tensor '{name}' is computed by {definition.source}"
-    if not (definition.source.startswith("timm:") or Path(definition.source).is_file()):
+    if not (_OF_TIMM.fullmatch(definition.source) or Path(definition.source).is_file()):
         return Unread(Computed.kind, fields, f"{why}; make the plan from that definition in this process")
     try:
         recorded, kept = _recorded(definition)

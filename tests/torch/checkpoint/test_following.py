@@ -6,6 +6,7 @@ is, so that one in a wrong place is seen.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -175,9 +176,35 @@ def test_what_is_no_copy_is_computed_whole() -> None:
     assert content.to_dict()["of"].keys() == {"a", "d"}
 
 
+def test_another_conversion_is_another_content() -> None:
+    """Of the same tensors another version of a library may make other numbers."""
+    makes: list[Callable[[Tensors], Any]] = [
+        lambda t: t["a"] * 2,
+        lambda t: t["a"] * 3,
+        lambda t: t["a"] + 2,
+        lambda t: (t["a"] * 2).flip(0),
+        lambda t: t["a"] * torch.full((8,), 2, dtype=torch.int32, device=t["a"].device),
+    ]
+    said = []
+    # each once more, as another process would
+    for make in (*makes, *makes):
+        following = Following({name: (shape, torch.int32) for name, shape in SHAPES.items()})
+        with following:
+            tensor = make(following.tensors)
+        said.append(json.dumps(Converted("t", tensor, following, contents()).to_dict()))
+    assert len(set(said)) == len(makes)
+    assert said[: len(makes)] == said[len(makes) :]
+
+
+def written_elsewhere(tensors: Tensors) -> Any:
+    made = torch.empty((4, 6, 8), dtype=torch.int32, device=tensors["a"].device)
+    return torch.mul(tensors["a"], 2, out=made)
+
+
 @pytest.mark.parametrize(
     ("make", "why"),
     [
+        (written_elsewhere, "cannot be followed"),
         (lambda t: t["a"][:, [0, 3]], "cannot be followed"),
         (lambda t: t["a"].clone().mul_(2), "cannot be followed"),
         (lambda t: t["a"] * 2, "needs 768 bytes at once"),

@@ -11,6 +11,7 @@ import pytest
 
 import pyinit as pi
 from pyinit.cli import main
+from pyinit.errors import SpecError
 
 pytestmark = [
     pytest.mark.interop,
@@ -74,6 +75,8 @@ def test_it_is_built_again_with_the_same_bytes(options: dict[str, Any], config: 
         ({"recording": "0" * 32}, "which begins it in another way here than where the plan was made"),
         ({"tensor": "gone"}, "which begins it in another way here"),
         ({"definition": "timm:gone"}, "which cannot be built here: timm:gone"),
+        ({"definition": "timm:hf-hub:somebody/model"}, "make the plan from that definition in this process"),
+        ({"definition": "timm:local-dir:/tmp"}, "make the plan from that definition in this process"),
         ({"definition": "gone.models:build"}, "make the plan from that definition in this process"),
         ({"asked": "normal(std=x)"}, "its recipe is .*, which a plan does not hold"),
     ],
@@ -98,3 +101,15 @@ def test_the_command_runs_a_plan_of_it(config: Path, tmp_path: Path) -> None:
         assert (out / name).read_bytes() == (tmp_path / "direct" / name).read_bytes(), name
     # what torch computes is made again, too
     assert main(["verify", str(out)]) == 0
+
+
+def test_code_beside_a_configuration_never_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "beside.py").write_text("open(__file__ + '.ran', 'w')\nclass Config:\n    pass\n")
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"model_type": "nobodys", "auto_map": {"AutoConfig": "beside.Config"}}))
+    monkeypatch.setattr(
+        "builtins.input", lambda *args: pytest.fail("somebody was asked whether code may run")
+    )
+    with pytest.raises(SpecError, match="does not read it"):
+        definitions.build(str(path))
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["beside.py", "config.json"]
