@@ -146,7 +146,9 @@ export class Controls {
     if (this.cards.shape !== shape) this.makeCards(experiment, shape);
     for (const { index, scale, bias, numbers } of this.cards.sliders) {
       const run = experiment.runs[index];
-      scale.show((run.scale ?? 1) * this.ratioOf(run.recipe));
+      scale.show((run.scale ?? 1) * (this.ratioOf(run.recipe) ?? 1));
+      // beside weights of which no scale is known, as of zeros, the number is a factor
+      scale.element.classList.toggle("plain", this.ratioOf(run.recipe) === undefined);
       bias.show(run.sigma_b ?? 0);
       for (const [name, one] of numbers) one.show(Number(run.parameters?.[name] ?? this.defaultOf(run.recipe, name)));
     }
@@ -154,7 +156,7 @@ export class Controls {
 
   /** @param {string} recipe */
   ratioOf(recipe) {
-    return this.ratios.get(`${recipe} ${this.store.state.experiment?.activation}`) ?? 1;
+    return this.ratios.get(`${recipe} ${this.store.state.experiment?.activation}`);
   }
 
   learnRatios() {
@@ -207,7 +209,7 @@ export class Controls {
       least: 0,
       most: 1000,
       unit: "critical",
-      set: (value) => this.lab.changeRun(index, { scale: Number((value / this.ratioOf(recipe.value)).toPrecision(6)) }),
+      set: (value) => this.lab.changeRun(index, { scale: Number((value / (this.ratioOf(recipe.value) ?? 1)).toPrecision(6)) }),
     });
     const bias = slider({ label: "sigma_b", low: 0, high: 2, most: 10, set: (sigma_b) => this.lab.changeRun(index, { sigma_b }) });
     /** @type {[string, Slider][]} */

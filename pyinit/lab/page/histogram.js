@@ -14,6 +14,8 @@ const NO_THEORY = new Float32Array(0);
 const TOP = 26;
 const LEFT = 58;
 const GAP = 14;
+/** below so many pixels in all, names and gaps take half */
+const NARROW = 300;
 /** below so many pixels a row, layers are left out, evenly */
 const LOWEST_ROW = 30;
 /** below so many pixels a cell, only its right end is named */
@@ -42,10 +44,12 @@ export class Histogram extends Panel {
 
   /** @param {number} row @param {number} column @returns {Box} */
   cell(row, column) {
-    const wide = (this.width - LEFT - 4) / this.columns;
+    const isNarrow = this.width < NARROW;
+    const start = isNarrow ? LEFT / 2 : LEFT;
+    const wide = (this.width - start) / this.columns;
     const tall = (this.height - TOP) / this.rows.length;
-    const left = LEFT + column * wide;
-    return { left, right: left + wide - GAP, top: TOP + row * tall + 3, bottom: TOP + (row + 1) * tall - 14 };
+    const left = start + column * wide;
+    return { left, right: left + wide - (isNarrow ? GAP / 2 : GAP), top: TOP + row * tall + 3, bottom: TOP + (row + 1) * tall - 14 };
   }
 
   /**
@@ -169,6 +173,7 @@ export class Histogram extends Panel {
     const moments = this.run.momentsOf(layer, kind);
     const [key, value] = kind === 0 ? ["saturated", moments[3]] : kind === 1 ? ["dead", moments[4]] : ["", 0];
     if (!key || !(value >= 0.005)) return;
+    const text = box.right - box.left < NARROWEST ? percent(value) : `${percent(value)} ${t(key)}`;
     context.font = `600 10px ${palette.font}`;
     context.textAlign = "right";
     context.textBaseline = "top";
@@ -176,8 +181,8 @@ export class Histogram extends Panel {
     context.strokeStyle = palette.surface;
     context.lineWidth = 3;
     context.lineJoin = "round";
-    context.strokeText(`${percent(value)} ${t(key)}`, box.right, box.top, box.right - box.left);
-    context.fillText(`${percent(value)} ${t(key)}`, box.right, box.top, box.right - box.left);
+    context.strokeText(text, box.right, box.top);
+    context.fillText(text, box.right, box.top);
   }
 
   /** @param {import("./panel.js").Point} at */
@@ -248,7 +253,7 @@ function addBars(context, { box: { left, right, top, bottom }, low, high, counts
   for (let i = 0; i < bins; i++) {
     const y = Math.max(top, Math.round(bottom - counts[i] * unit));
     if (y !== before) {
-      const x = Math.round(left + (i / bins) * wide);
+      const x = left + (i / bins) * wide;
       context.lineTo(x, before);
       context.lineTo(x, y);
       before = y;

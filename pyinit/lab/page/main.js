@@ -16,11 +16,10 @@ import { Painter } from "./paint.js";
 import { Phase } from "./phase.js";
 import { Profile } from "./profile.js";
 import { Store } from "./store.js";
-import { Summary, summaryOf } from "./summary.js";
 import { Table } from "./table.js";
 import { language, languageOf, speak, t } from "./text.js";
 import { Tour } from "./tour.js";
-import { Transport } from "./transport.js";
+import { Summary, summaryOf, Transport } from "./transport.js";
 import { Upload } from "./upload.js";
 import { socketWire } from "./wire.js";
 

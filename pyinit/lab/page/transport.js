@@ -1,9 +1,11 @@
-/** One control bar for all runs: play, step, rewind, pace; how far each run is, and the verdict in words. */
+/** One control bar for all runs: play, step, rewind, pace; how far each run is, and what is seen, in words. */
 
 import { percent, short } from "./axes.js";
 import { h, icon } from "./dom.js";
 import { said, t } from "./text.js";
 
+
+/** @typedef {import("./store.js").State} State */
 
 const PACES = [1, 2, 5, 10, 20, 50];
 
@@ -48,8 +50,8 @@ export class Transport {
 
   /** Show the numbers; called once a painting, as texts change with every frame. */
   paint() {
-    const { step, experiment, runs, shown, scored, finished } = this.lab.store.state;
-    this.step.textContent = `${t("at")} ${step}${experiment ? ` ${t("of")} ${experiment.steps}` : ""}${finished ? ` · ${t("finished")}` : ""}`;
+    const { step, experiment, runs, shown, scored } = this.lab.store.state;
+    this.step.textContent = reached(this.lab.store.state);
     this.bar.style.transform = `scaleX(${experiment ? Math.min(1, step / experiment.steps) : 0})`;
     if (!this.stale) return;
     this.stale = false;
@@ -57,8 +59,8 @@ export class Transport {
     runs.forEach((run, i) => {
       const { chip, loss, score } = this.chips[i];
       chip.setAttribute("aria-pressed", String(i === shown));
-      loss.textContent = run.diverged ? t("diverged") : short(run.losses.last);
-      score.textContent = scored === "accuracy" ? percent(run.score) : short(run.score);
+      loss.textContent = lossOf(run);
+      score.textContent = scoreOf(run, scored);
     });
     const run = runs[shown];
     const text = run ? said(run.verdict.text) : "";
@@ -82,5 +84,48 @@ export class Transport {
       return { label, chip, loss, score };
     });
     this.runs.replaceChildren(...this.chips.map(({ chip }) => chip));
+  }
+}
+
+/** ms between summaries while a run plays */
+const EVERY = 8000;
+
+/** @param {State} state how far the runs are */
+function reached({ step, experiment, finished }) {
+  return `${t("at")} ${step}${experiment ? ` ${t("of")} ${experiment.steps}` : ""}${finished ? ` · ${t("finished")}` : ""}`;
+}
+
+/** @param {import("./run.js").Run} run */
+const lossOf = ({ diverged, losses }) => (diverged ? t("diverged") : short(losses.last));
+
+/** @param {import("./run.js").Run} run @param {string} scored */
+const scoreOf = ({ score }, scored) => (scored === "accuracy" ? percent(score) : short(score));
+
+/** @param {State} state what is seen, in words */
+export function summaryOf(state) {
+  const { runs, scored } = state;
+  const each = runs.map(
+    (run) => `${run.label}: ${t("loss")} ${lossOf(run)}, ${t(scored)} ${scoreOf(run, scored)}. ${said(run.verdict.text)}`,
+  );
+  return [`${reached(state)}.`, ...each].join(" ");
+}
+
+/** Says what is seen to who does not see it: when a run pauses or ends, and now and then before. */
+export class Summary {
+  /** @param {import("./store.js").Store} store */
+  constructor(store) {
+    this.store = store;
+    this.element = h("p", { class: "unseen summary", role: "status", "aria-live": "polite" });
+    this.said = 0;
+    store.on(["playing", "finished"], () => this.say());
+    store.on(["step"], () => {
+      if (performance.now() - this.said > EVERY) this.say();
+    });
+  }
+
+  say() {
+    this.said = performance.now();
+    const text = summaryOf(this.store.state);
+    if (this.element.textContent !== text) this.element.textContent = text;
   }
 }

@@ -129,3 +129,13 @@ def test_a_run_that_diverges_is_named(open_page: Open) -> None:
     page.click("button.play")
     page.wait_for_function("pyinit.runs[0].diverged")
     page.wait_for_function("document.querySelector('.chip').textContent.includes('diverged')")
+
+
+def test_the_user_s_own_networks_show_no_settings_that_are_not_theirs(open_page: Open) -> None:
+    page = open_page("data=moons&depth=3&width=8")
+    assert page.locator(".of-network").is_visible()
+    page.evaluate("pyinit.store.set({own: true}); pyinit.store.set({runs: [...pyinit.runs]})")
+    for hidden in (".of-presets", ".of-data", ".of-network", ".of-initialization", "button.python"):
+        assert page.locator(hidden).is_hidden(), hidden
+    assert page.locator(".of-training").is_visible()
+    assert page.locator(".network canvas").is_visible()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,27 @@ def test_one_s_own_csv_is_dropped_and_trained(open_page: Open, tmp_path: Path) -
     page.set_input_files("input[type=file]", str(own))
     page.click("dialog .use")
     page.wait_for_selector(".error:visible")
+
+
+def test_an_npz_is_dropped_on_the_page(open_page: Open) -> None:
+    page = open_page("view=layers")
+    rng = np.random.default_rng(0)
+    raw = io.BytesIO()
+    inputs = rng.normal(size=(60, 3)).astype(np.float32)
+    np.savez(raw, x=inputs, y=(inputs[:, 0] > 0).astype(np.int64))
+    page.evaluate(
+        """bytes => {
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(new File([new Uint8Array(bytes)], "mine.npz"));
+          const root = document.querySelector(".pyinit-lab");
+          root.dispatchEvent(new DragEvent("dragover", {dataTransfer, bubbles: true}));
+          if (document.querySelector(".veil").hidden) throw new Error("no veil");
+          root.dispatchEvent(new DragEvent("drop", {dataTransfer, bubbles: true}));
+        }""",
+        list(raw.getvalue()),
+    )
+    page.wait_for_function("pyinit.store.state.data?.name.includes('mine') && pyinit.runs[0].now.size")
+    assert page.evaluate("pyinit.runs[0].layers[0].inputs") == 3
 
 
 def test_runs_side_by_side_share_one_bar_and_a_sorted_table_brings_one_back(
