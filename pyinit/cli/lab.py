@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from urllib.parse import quote
 
@@ -57,14 +58,15 @@ def execute(arguments: argparse.Namespace) -> int:
         _export(arguments, Experiment() if wanted is None else wanted)
         return 0
     try:
-        from ..lab.serve.launch import launch
+        for library in _LIBRARIES:
+            import_module(library)
     except ImportError as error:
-        if (error.name or "").partition(".")[0] not in _LIBRARIES:
-            raise
         raise MissingLibraryError(
             f"pyinit lab needs {', '.join(_LIBRARIES)}; {error.name} is not installed. "
             "Run pip install 'pyinit-nn[lab]', or write a page with --export."
         ) from None
+    from ..lab.serve.launch import launch
+
     if wanted is not None:
         wanted.networks(wanted.source())
     try:

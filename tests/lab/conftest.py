@@ -14,7 +14,8 @@ QUIET = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-
 ALONE = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 
-@pytest.fixture(scope="session")
+# of one module's tests: while it runs, no other test in the process could run an event loop
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Return a Chromium with an empty profile."""
     playwright_api = pytest.importorskip("playwright.sync_api")

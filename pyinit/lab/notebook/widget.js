@@ -23,12 +23,23 @@ export function render({ model, el }) {
   const root = document.createElement("div");
   el.append(root);
   model.on("msg:custom", heard);
-  el.pyinit = mount(root, wire);
-  wire.onstate("open");
-  wire.send({ type: "hello" });
+  let ended = false;
+  const begin = () => {
+    if (ended) return;
+    // the page reads colors and widths, which an element has once it is shown
+    if (!root.clientWidth) {
+      requestAnimationFrame(begin);
+      return;
+    }
+    el.pyinit = mount(root, wire);
+    wire.onstate("open");
+    wire.send({ type: "hello" });
+  };
+  begin();
   return () => {
+    ended = true;
     wire.send({ type: "pause" });
     model.off("msg:custom", heard);
-    /** @type {any} */ (el.pyinit).stop();
+    /** @type {any} */ (el.pyinit)?.stop();
   };
 }

@@ -36,14 +36,23 @@ LOSSES = "() => { const {losses} = pyinit.runs[0]; return losses.count; }"
 LINK = "data=moons&depth=3&width=8&steps=40&seed=7&run=he_normal"
 
 
+def shows(page: Any, digest: str) -> None:
+    """Wait until the page draws the weights of a digest."""
+    for _ in range(500):
+        if page.evaluate(DIGEST) == digest:
+            return
+        page.wait_for_timeout(20)
+    raise AssertionError(page.evaluate(DIGEST))
+
+
 def test_play_pause_and_rewind_to_the_same_weights(open_lab: Open, wait: Wait) -> None:
     page = open_lab("data=moons&depth=3&width=8&seed=3&run=he_normal")
     first = page.evaluate(DIGEST)
     page.click("button.play")
     wait(page, "pyinit.store.state.step >= 15")
     page.click("button.play")
-    wait(page, "!pyinit.store.state.playing")
-    page.wait_for_timeout(200)
+    wait(page, f"!pyinit.store.state.playing && ({LOSSES})() === pyinit.store.state.step")
+    page.wait_for_timeout(500)
     stopped = page.evaluate("pyinit.store.state.step")
     page.wait_for_timeout(200)
     assert page.evaluate("pyinit.store.state.step") == stopped
@@ -52,9 +61,8 @@ def test_play_pause_and_rewind_to_the_same_weights(open_lab: Open, wait: Wait) -
     page.click("button.play")
     wait(page, f"pyinit.store.state.step >= {stopped + 5}")
     page.click("button.rewind")
-    wait(page, "pyinit.store.state.step === 0 && !pyinit.lab?.rewound")
-    page.wait_for_timeout(200)
-    assert page.evaluate(DIGEST) == first
+    wait(page, "pyinit.store.state.step === 0")
+    shows(page, first)
     assert page.evaluate(LOSSES) == 0
     assert page.evaluate("!pyinit.store.state.playing")
 
@@ -108,8 +116,7 @@ def test_a_training_process_that_is_killed_is_a_line_and_play_starts_again(
     page.click("button.play")
     page.click("button.rewind")
     wait(page, "pyinit.store.state.step === 0")
-    page.wait_for_timeout(200)
-    assert page.evaluate(DIGEST) == first
+    shows(page, first)
     assert page.evaluate("pyinit.store.state.error") == ""
 
 
