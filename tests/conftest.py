@@ -7,11 +7,17 @@ import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import hypothesis
 import pytest
 
 from pyinit import _core
+
+# A package that is installed may be called tests, too (pybind11_stubgen's is); ours is this folder.
+_tests = ModuleType("tests")
+_tests.__path__ = [str(Path(__file__).parent)]
+sys.modules["tests"] = _tests
 
 # Reasons for which a test may be skipped even where every peer is installed.
 _ALLOWED_REASONS = (

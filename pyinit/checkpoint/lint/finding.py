@@ -90,6 +90,13 @@ class LintReport:
         How many tensors it has.
     found : tuple of LintFinding
         Empty where nothing is wrong.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> report: pi.LintReport = pi.lint("gpt2")
+    >>> report.tensors, any(finding.severity == "error" for finding in report)
+    (148, False)
     """
 
     source: str

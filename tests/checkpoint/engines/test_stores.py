@@ -39,6 +39,8 @@ def test_a_bucket_is_written_by_two_workers(
     dask_client.run(let_workers_find_it)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
+    # those of another test know another server
+    s3fs.S3FileSystem.clear_instance_cache()
     fs = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True)
     try:
         fs.call_s3("create_bucket", Bucket="models")
