@@ -61,26 +61,37 @@ def clear_place(
                     f"{path} is a directory, where a file is to be; remove it or write elsewhere",
                 )
     with journal.guarded():
+        taken = target.names()
         known = journal.known()
         if not overwrite:
-            refuse_existing(plan, target, known, differing)
+            refuse_existing(plan, target, known, differing, taken)
         elif part.count > 1:
             # the parts appear one by one: what was there must not be taken for one of them
-            target.remove([*existing(plan, target, known), *obsolete(plan, target)])
+            target.remove([*existing(plan, known, taken), *obsolete(plan, target)])
     journal.remove_others()
 
 
-def refuse_existing(plan: CheckpointPlan, target: Target, known: Known, differing: str | None = None) -> None:
+def refuse_existing(
+    plan: CheckpointPlan,
+    target: Target,
+    known: Known,
+    differing: str | None,
+    taken: Iterable[str],
+) -> None:
     """Refuse final names that are taken, and files that would contradict the new ones."""
-    for name in (*existing(plan, target, known), *obsolete(plan, target)):
+    for name in (*existing(plan, known, taken), *obsolete(plan, target)):
         why = "" if differing is None else f", and an unfinished checkpoint there differs: {differing}"
         raise exists_already(plan.directory / name, why)
 
 
-def existing(plan: CheckpointPlan, target: Target, known: Known) -> list[str]:
-    """Return the final names that are taken by what this plan has not written."""
-    taken, names = set(target.names()), enumerate(plan.names)
-    return [name for place, name in names if place not in known.named and name in taken]
+def existing(plan: CheckpointPlan, known: Known, taken: Iterable[str]) -> list[str]:
+    """Return the final names that are taken by what this plan has not written.
+
+    Where nothing keeps other writers out, `taken` are the names that were there before `known` was read: a
+    file is noted before it gets its name, so none of this plan's own is taken for another's.
+    """
+    there, names = set(taken), enumerate(plan.names)
+    return [name for place, name in names if place not in known.named and name in there]
 
 
 def obsolete(plan: CheckpointPlan, target: Target) -> list[str]:

@@ -190,11 +190,12 @@ class Share:
         names = [plan.shards[file].name for file in self._pending]
         refuse_changed(draft.content for shard in self.shards for draft in shard.drafts)
         with self._journal.guarded():
+            taken = self.target.names()
             known = self._journal.known()
             if self._overwrite:
-                self.target.make_way(existing(plan, self.target, known))
+                self.target.make_way(existing(plan, known, taken))
             else:
-                refuse_existing(plan, self.target, known)
+                refuse_existing(plan, self.target, known, None, taken)
             if receipt := self._receipt():
                 names = [*plan.first, *names, *plan.last]
             if plan.layout.is_cut and self._overwrite:

@@ -37,6 +37,8 @@ def host(number: int) -> Iterator[list[str]]:
             run(*place, "ip", "address", "add", f"10.9.{number}.{last}/30", "dev", name)
             run(*place, "ip", "link", "set", name, "up")
         yield inside
+        # it would go with the network, but later, and the next host is to have its name
+        run("ip", "link", "delete", f"here{number}")
         holder.stdin.write(b"\n")
 
 
