@@ -75,7 +75,8 @@ class DaskEngine:
         groups_of = dict(zip(tasks, groups, strict=True))
         deaths: Counter[int] = Counter()
         try:
-            for task in (waiting := as_completed(tasks)):
+            # by itself it would take the loop of the default client, which may be another one or none
+            for task in (waiting := as_completed(tasks, loop=client.loop)):
                 group = groups_of.pop(task)
                 try:
                     answer = task.result()

@@ -75,7 +75,11 @@ def dask_client() -> Iterator[Any]:
     """A client of two worker processes, each with one thread."""
     distributed = pytest.importorskip("dask.distributed")
     options: dict[str, Any] = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
-    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+    # not the default: what other tests compute with Dask stays in this process
+    with (
+        distributed.LocalCluster(**options) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
         yield client
 
 

@@ -55,6 +55,8 @@ def test_a_bucket_is_written_by_two_workers(
         assert not fs.call_s3("list_multipart_uploads", Bucket="models").get("Uploads")
     finally:
         server.stop()
+        # nor does another test know this one
+        s3fs.S3FileSystem.clear_instance_cache()
 
 
 def test_a_store_in_memory_is_not_shared(dask_client: Any) -> None:
