@@ -186,6 +186,9 @@ class Moments:
             If it is not one.
         """
         values = {name: restored(value) for name, value in content.items() if name != "histogram"}
+        for name in ("count", "nonfinite", "variance"):
+            if values[name] < 0:
+                raise ValueError(f"moments need a {name} of at least 0, got {values[name]}")
         bars = content["histogram"]
         if bars is None:
             return cls(**values, histogram=None)

@@ -233,6 +233,13 @@ def test_what_is_read_can_be_printed(junk: Any) -> None:
             pi.Report.from_dict(written | changed)
 
 
+@pytest.mark.parametrize("name", ["count", "nonfinite", "variance"])
+def test_negative_moments_are_refused(name: str) -> None:
+    written = REPORTS["loss"].to_dict()
+    with pytest.raises(pi.FormatError, match=f"moments need a {name} of at least 0, got -1"):
+        pi.Report.from_dict(written | {"inputs": written["inputs"] | {name: -1}})
+
+
 class Outside(HTMLParser):
     """Collects what a page would load, and its text."""
 
