@@ -12,9 +12,9 @@ from .parts import Part, assigned
 from .places import target_of
 from .plan import CheckpointPlan
 from .receipt import Receipt
+from .results import ExtentResult
 from .shards import index_content, index_name
 from .targets import LocalTarget, Target
-from .writer import ExtentResult
 
 __all__ = ["companions", "incomplete", "intact", "is_complete", "receipt_of"]
 

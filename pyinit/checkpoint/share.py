@@ -19,8 +19,8 @@ from .parts import WHOLE, Part
 from .places import opened
 from .plan import CheckpointPlan
 from .receipt import Receipt
+from .results import ExtentResult, check_result
 from .shards import Shard
-from .writer import ExtentResult, check_result
 
 __all__ = ["Share", "is_finished"]
 

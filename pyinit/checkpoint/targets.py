@@ -63,6 +63,12 @@ class Target(Protocol):
     def flush(self, name: str) -> None:
         """Wait until what was written is durable."""
 
+    def is_joint(self, name: str) -> bool:
+        """Tell, after `flush`, whether what was written here is in the file that others write, too.
+
+        Where it is not, another process began that file at the same moment, and `prepare` takes its file.
+        """
+
     def complete(self, name: str) -> None:
         """Wait until the whole file is durable; it keeps its temporary name."""
 
@@ -195,6 +201,10 @@ class LocalTarget:
         descriptor = self._descriptors.get(name)
         if descriptor is not None:
             self._sync(name, descriptor)
+
+    def is_joint(self, name: str) -> bool:
+        """Return True: a name means one file, which is made under the lock of the plan's directory."""
+        return True
 
     def complete(self, name: str) -> None:
         """Wait for the disk and close the file."""

@@ -18,9 +18,9 @@ from pyinit.checkpoint.contents import Unread
 from pyinit.checkpoint.families.registry import spec_from_config
 from pyinit.checkpoint.parts import Part
 from pyinit.checkpoint.plan import CheckpointPlan, plan_blueprint, plan_checkpoint
+from pyinit.checkpoint.ranges import run_extent
 from pyinit.checkpoint.spec import spec_from_checkpoint
 from pyinit.checkpoint.spec_json import spec_from_json
-from pyinit.checkpoint.writer import run_extent
 from pyinit.errors import ArgumentError, FormatError, RecipeError, SpecError
 
 TENSORS: dict[str, Any] = {

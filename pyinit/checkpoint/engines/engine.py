@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Protocol
 
 from ...stream.release import version
+from ..results import ExtentResult
 from ..share import Share
-from ..writer import ExtentResult
 from .mark import marked
 from .portable import Function, portable
 from .tasks import Answer, Work, grouped

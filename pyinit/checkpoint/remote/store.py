@@ -103,17 +103,17 @@ class Store:
             with self.explained("write"):
                 self.fs.pipe({self.path(name): content for name, content in contents.items()})
 
-    def put_new(self, name: str, content: bytes) -> bool:
-        """Make an object, unless it is there; return whether it was made."""
-        with self.explained("write"):
-            try:
-                self.fs.pipe_file(self.path(name), content, mode="create")
-            except Exception:
-                # stores do not agree on how they say that it is there
-                if self.read(name) is None:
-                    raise
-                return False
-        return True
+    def put_new(self, name: str, content: bytes) -> None:
+        """Make an object, unless it is there."""
+        self._put_if(name, content, None, mode="create")
+
+    def replace(self, name: str, former: bytes, content: bytes) -> None:
+        """Replace an object of S3, unless it is no longer what it was."""
+        with self.explained("read"):
+            tag = self.fs.info(self.path(name))["ETag"]
+        # read after its tag: if it is changed in between, the tag does not match any more
+        if self.read(name) == former:
+            self._put_if(name, content, former, IfMatch=tag)
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove objects, where they are there."""
@@ -133,6 +133,28 @@ class Store:
             yield
         except Exception as error:
             raise self._said(error, verb) from None
+
+    def _put_if(self, name: str, content: bytes, former: bytes | None, **condition: str) -> None:
+        for is_last in (False, False, True):
+            error = self._refusal(name, content, condition)
+            # stores do not agree on how they say that the condition is not met
+            if error is None or self.read(name) != former:
+                return
+            if error.errno == errno.ENOSYS:
+                # the store has no conditions
+                self.put(name, content)
+                return
+            # two requests that met are to be sent again
+            if error.errno != errno.EBUSY or is_last:
+                raise error
+
+    def _refusal(self, name: str, content: bytes, condition: Mapping[str, str]) -> OSError | None:
+        try:
+            with self.explained("write"):
+                self.fs.pipe_file(self.path(name), content, **condition)
+        except OSError as error:
+            return error
+        return None
 
     def _remove_at_once(self, paths: Sequence[str]) -> None:
         bucket = self.root.partition("/")[0]

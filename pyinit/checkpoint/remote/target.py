@@ -122,6 +122,10 @@ class RemoteTarget:
     def flush(self, name: str) -> None:
         """Do nothing: full pieces are uploaded, and the journal counts no others."""
 
+    def is_joint(self, name: str) -> bool:
+        """Look whether the upload in use is still the one that all processes use."""
+        return self.uploads.is_joint(name)
+
     def complete(self, name: str) -> None:
         """Make sure that all pieces are there."""
         file = self._files[name]
