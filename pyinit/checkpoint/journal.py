@@ -33,7 +33,7 @@ from .found import Found
 from .locks import guarded, held, is_held
 from .parts import Part, assigned
 from .plan import FOLDER, CheckpointPlan
-from .plan_json import HEAD, headed
+from .plan_json import deciding
 
 __all__ = ["Journal", "Known"]
 
@@ -223,8 +223,7 @@ class Journal:
             return
         temporary = self.place / "plan.json.new"
         try:
-            text = headed(self.plan.text, self.plan.path, self.plan.fingerprint)
-            temporary.write_text(text, encoding="utf-8")
+            temporary.write_text(self.plan.headed_text, encoding="utf-8")
         except OSError as error:
             raise self._explained(error) from None
         temporary.rename(self.place / "plan.json")
@@ -296,7 +295,7 @@ def _plan_of(place: Path) -> Document | None:
         return None
     if not isinstance(content, dict):
         return None
-    return {name: value for name, value in content.items() if name not in HEAD}
+    return deciding(content)
 
 
 def _remove(place: Path) -> None:

@@ -18,7 +18,7 @@ from .differences import Document, difference
 from .extents import EXTENT_BYTES, Extent, cut_extents
 from .families.lookup import find_spec
 from .locations import Location, Url, location
-from .plan_json import check_said, headed, read_document, readable, text_of
+from .plan_json import check_recipes, deciding, headed, read_document, readable, text_of
 from .shards import HUGGINGFACE, Layout, Shard, cut, index_name
 from .spec import Spec
 
@@ -119,19 +119,21 @@ class CheckpointPlan:
 
     @cached_property
     def text(self) -> str:
-        """All that decides the bytes, as JSON that also names what JSON cannot hold."""
+        """All that is needed to make the bytes, as JSON that also names what JSON cannot hold."""
         return text_of(self)
 
     @property
     def document(self) -> Document:
         """All that decides the bytes, as JSON values, to be compared."""
-        document: Document = json.loads(self.text)
-        return document
+        return deciding(json.loads(self.text))
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256, as hexadecimal digits, of all that decides the bytes; the place is no part of it."""
-        return sha256(self.text.encode()).hexdigest()
+        """SHA-256, as hexadecimal digits, of all that decides the bytes.
+
+        Neither the place is a part of it, nor how the names of files are spelled that it was made from.
+        """
+        return sha256(json.dumps(self.document, allow_nan=False, ensure_ascii=False).encode()).hexdigest()
 
     @property
     def tag(self) -> str:
@@ -146,8 +148,13 @@ class CheckpointPlan:
         RecipeError
             If a recipe copies values in memory, which JSON cannot hold.
         """
-        check_said(self.blueprint)
-        return headed(self.text, self.path, self.fingerprint)
+        check_recipes(self.blueprint)
+        return self.headed_text
+
+    @property
+    def headed_text(self) -> str:
+        """The text, with what does not decide before it."""
+        return headed(self.text, self.blueprint.spec.source, self.path, self.fingerprint)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> CheckpointPlan:

@@ -26,13 +26,25 @@ from .rectangles import Rearranged
 from .shards import Layout, Shard
 from .spec import Spec, TensorSpec
 
-__all__ = ["HEAD", "Document", "PlanDocument", "check_said", "headed", "read_document", "readable", "text_of"]
+__all__ = [
+    "Document",
+    "PlanDocument",
+    "check_recipes",
+    "deciding",
+    "headed",
+    "read_document",
+    "readable",
+    "text_of",
+]
 
 #: The number of this format.
-_FORMAT = 1
+_FORMAT = 2
 
-#: The fields of a text that do not decide a byte.
-HEAD = ("pyinit", "path", "fingerprint")
+# the fields of a text that do not decide a byte
+_HEAD = ("pyinit", "spec", "path", "fingerprint")
+
+# and those of a content: where its bytes are found, and in which form, not what they are
+_OF_PLACE = ("file", "zlib")
 
 # contents that lie on those of `contents`
 READERS.update({Given.kind: Given.read, Rearranged.kind: Rearranged.read})
@@ -81,17 +93,40 @@ class Planned(Protocol):
 
 
 def text_of(plan: Planned) -> str:
-    """Return the text of all that decides the bytes: one line for each tensor, file and extent."""
+    """Return the text of all that is needed for the bytes: one line for each tensor, file and extent."""
     return "".join(_lines(plan))
 
 
-def headed(text: str, path: Location, fingerprint: str) -> str:
-    """Return a text with what does not decide before it: who made it, for which place."""
-    head = zip(HEAD, (version(), str(path), fingerprint), strict=True)
+def deciding(content: Document) -> Document:
+    """Return what decides of the fields of a text, with or without its head.
+
+    How the name of a file is spelled decides nothing: the checksum of its bytes is beside it.
+    """
+    found = {name: value for name, value in content.items() if name not in _HEAD}
+    if isinstance(tensors := found.get("tensors"), dict):
+        found["tensors"] = {name: _entry_without_places(entry) for name, entry in tensors.items()}
+    return found
+
+
+def _entry_without_places(entry: Any) -> Any:
+    if not isinstance(entry, dict) or "content" not in entry:
+        return entry
+    return {**entry, "content": _without_places(entry["content"])}
+
+
+def _without_places(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_places(each) for name, each in value.items() if name not in _OF_PLACE}
+    return [_without_places(each) for each in value] if isinstance(value, list) else value
+
+
+def headed(text: str, spec: str, path: Location, fingerprint: str) -> str:
+    """Return a text with what does not decide before it: who made it, of what and for which place."""
+    head = zip(_HEAD, (version(), spec, str(path), fingerprint), strict=True)
     return "{\n" + "".join(f"{_json(name)}: {_json(value)},\n" for name, value in head) + text[2:]
 
 
-def check_said(blueprint: Blueprint) -> None:
+def check_recipes(blueprint: Blueprint) -> None:
     """Refuse recipes that JSON cannot hold, of which a text says their names alone."""
     for rule in blueprint.rules:
         rule.to_dict()
@@ -102,14 +137,13 @@ def check_said(blueprint: Blueprint) -> None:
 
 def _lines(plan: Planned) -> Iterator[str]:
     blueprint, spec = plan.blueprint, plan.blueprint.spec
-    said: dict[str, object] = {
+    settings: dict[str, object] = {
         "pyinit_plan": _FORMAT,
         "stream_version": STREAM_VERSION,
         "key": [blueprint.key.seed, blueprint.key.offset],
-        "spec": spec.source,
         "stem": plan.stem,
         "layout": plan.layout.name,
-        # of whole tensors the numbers in "files" say it
+        # of whole tensors the numbers in "files" tell it
         "shard_size": plan.layout.shard_size if plan.layout.is_cut else None,
         "receipt": not plan.is_file,
         "digest": plan.digest,
@@ -120,9 +154,9 @@ def _lines(plan: Planned) -> Iterator[str]:
         "ties": dict(spec.ties),
     }
     yield "{\n"
-    for name, value in said.items():
+    for name, value in settings.items():
         yield f"{_json(name)}: {_json(value)},\n"
-    rules = (_json(_said(rule)) for rule in blueprint.rules)
+    rules = (_json(_named(rule)) for rule in blueprint.rules)
     yield from _block("rules", "[]", rules, ",\n")
     pairs = zip(spec.tensors, blueprint.drafts, strict=True)
     tensors = (f"{_json(each.name)}: {_json(_entry(each, draft))}" for each, draft in pairs)
@@ -156,7 +190,7 @@ def _entry(tensor: TensorSpec, draft: Draft) -> Document:
     if use:
         entry["use"] = use
     if draft.recipe is not None:
-        entry["recipe"] = _said(draft.recipe)
+        entry["recipe"] = _named(draft.recipe)
     if draft.fans is not None:
         entry["fans"] = list(draft.fans)
     if not (isinstance(draft.content, Drawn) and draft.content.key == draft.key):
@@ -165,7 +199,7 @@ def _entry(tensor: TensorSpec, draft: Draft) -> Document:
     return entry
 
 
-def _said(what: Recipe | Rule) -> Document:
+def _named(what: Recipe | Rule) -> Document:
     try:
         return what.to_dict()
     except RecipeError:
@@ -196,11 +230,10 @@ class PlanDocument:
 
 
 _FIELDS = {
-    *HEAD,
+    *_HEAD,
     "pyinit_plan",
     "stream_version",
     "key",
-    "spec",
     "stem",
     "layout",
     "shard_size",
@@ -253,6 +286,8 @@ def _read(content: Document) -> PlanDocument:
     pairs = [_tensor(name, entry) for name, entry in content["tensors"].items()]
     config = None if content["config"] is None else json.loads(content["config"])
     tensors = tuple(tensor for tensor, _ in pairs)
+    if not isinstance(content["spec"], str):
+        raise TypeError(f"spec is {content['spec']!r}")
     spec = Spec(content["spec"], tensors, content["ties"], config, files=content["texts"])
     rules = rules_from_json(content["rules"], (), "the plan's rules") if content["rules"] else ()
     blueprint = Blueprint(spec, rules, Key(*content["key"]), tuple(draft for _, draft in pairs))
@@ -264,7 +299,7 @@ def _read(content: Document) -> PlanDocument:
         content["path"],
         content["extent_bytes"],
         content["digest"],
-        {name: value for name, value in content.items() if name not in HEAD},
+        deciding(content),
         content["fingerprint"],
     )
 

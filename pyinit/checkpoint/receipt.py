@@ -64,7 +64,7 @@ class Receipt:
             "stream_version": STREAM_VERSION,
             "plan": self.plan,
             "key": [key.seed, key.offset],
-            "spec": spec.source,
+            "spec": _shown(spec.source),
             "parameters": spec.parameters,
             "bytes": spec.nbytes,
             "dtype": _only({tensor.dtype for tensor in spec.tensors if tensor.is_float}),
@@ -110,6 +110,11 @@ def _lines(content: Mapping[str, Any]) -> Iterator[str]:
             yield f"{_json(name)}: [\n" + ",\n".join(f" {_json(each)}" for each in value) + "\n]"
         else:
             yield f"{_json(name)}: {_json(value)}"
+
+
+def _shown(source: str) -> str:
+    """Return the name of a source; of a file without its directory, which may be spelled in many ways."""
+    return source.rpartition("/")[2] if source.endswith((".json", ".safetensors")) else source
 
 
 def _json(value: object) -> str:

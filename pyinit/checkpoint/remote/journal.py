@@ -31,7 +31,7 @@ from ..found import Found
 from ..journal import Known
 from ..parts import WHOLE, Part, assigned
 from ..plan import FOLDER, CheckpointPlan
-from ..plan_json import HEAD, headed
+from ..plan_json import deciding
 from .liveness import begin_life, end_life, is_alive
 from .store import Store
 from .target import RemoteTarget, uploads_of
@@ -220,8 +220,7 @@ class RemoteJournal:
 
     def _keep_plan(self) -> None:
         if "plan.json" not in self._store.below(self.folder):
-            text = headed(self.plan.text, self.plan.path, self.plan.fingerprint)
-            self._store.put(self._place("plan.json"), text.encode())
+            self._store.put(self._place("plan.json"), self.plan.headed_text.encode())
 
     def _announce(self, what: str) -> str:
         name = begin_life()
@@ -277,7 +276,7 @@ def _plan_of(text: bytes | None) -> Document | None:
         return None
     if not isinstance(content, dict):
         return None
-    return {name: value for name, value in content.items() if name not in HEAD}
+    return deciding(content)
 
 
 def _remove(store: Store, folder: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -78,6 +79,13 @@ class Definition:
     dtype: str | None = None
     asked: str | None = None
 
+    @property
+    def place(self) -> dict[str, str]:
+        """The source as a field of JSON: a file, wherever the process is, or a name."""
+        if self.source.startswith("timm:") or not os.path.isfile(self.source):
+            return {"definition": self.source}
+        return {"file": os.path.abspath(self.source)}
+
 
 class Computed:
     """A recording, replayed.
@@ -118,7 +126,7 @@ class Computed:
         """Return the definition, and a digest of the recording that it must give."""
         return {
             "kind": self.kind,
-            "definition": self.definition.source,
+            **self.definition.place,
             "dtype": self.definition.dtype,
             "asked": self.definition.asked,
             "tensor": self.recorded.name,

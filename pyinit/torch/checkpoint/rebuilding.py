@@ -33,7 +33,8 @@ def read(fields: Mapping[str, Any], name: str, shape: Shape, dtype: str) -> Cont
     A configuration of transformers and a name of timm are built again; a function is not, nor what timm
     would fetch: no file shall say which code runs, or whom to ask for it.
     """
-    definition = Definition(fields["definition"], fields.get("dtype"), fields.get("asked"))
+    source = fields["definition"] if "definition" in fields else fields["file"]
+    definition = Definition(source, fields.get("dtype"), fields.get("asked"))
     why = f"tensor '{name}' is computed by {definition.source}"
     if not (_OF_TIMM.fullmatch(definition.source) or Path(definition.source).is_file()):
         return Unread(Computed.kind, fields, f"{why}; make the plan from that definition in this process")
