@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +14,7 @@ from .completion import companions, incomplete, intact, is_complete, receipt_of
 from .contents import check_made
 from .digest import Digest
 from .extents import Extent
+from .journal import Known
 from .neighbours import clear_place, existing, obsolete, refuse_changed, refuse_existing, refuse_own_source
 from .parts import WHOLE, Part
 from .places import opened
@@ -87,6 +88,7 @@ class Share:
         self.missing: tuple[Extent, ...] = ()
         self._files = self._journal.files_of(part)
         self._overwrite = overwrite
+        self._own: set[str] | None = None
         self._results = None if results is None else list(results)
         for result in self._results or ():
             check_result(plan, result)
@@ -193,9 +195,11 @@ class Share:
             taken = self.target.names()
             known = self._journal.known()
             if self._overwrite:
-                self.target.make_way(existing(plan, known, taken))
+                self.target.make_way(existing(plan, self.target, known, self._files, taken))
             else:
-                refuse_existing(plan, self.target, known, None, taken)
+                refuse_existing(plan, self.target, known, self._files, taken)
+                # what is there now is this plan's own, of a run that was killed
+                self._own = {name for name in taken if name in plan.names}
             if receipt := self._receipt():
                 names = [*plan.first, *names, *plan.last]
             if plan.layout.is_cut and self._overwrite:
@@ -213,11 +217,9 @@ class Share:
     def _receipt(self) -> Receipt | None:
         """Put what lies beside the files, if all files of other parts are there."""
         plan, known = self.plan, self._journal.known()
-        sizes, first = self.target.sizes(), len(self.plan.first)
-        for file, shard in enumerate(plan.shards):
-            # who notes that a file gets its name may die before it does
-            is_there = first + file in known.named and sizes.get(shard.name) == shard.nbytes
-            if file not in self._files and not is_there:
+        sizes = self.target.sizes()
+        for file in range(len(plan.shards)):
+            if file not in self._files and not self._is_published(file, known, sizes):
                 return None
         if plan.digest and len(known.done) < len(plan.extents):
             if sizes.keys() >= set(plan.names):
@@ -232,9 +234,15 @@ class Share:
             self.target.put(name, content)
         return receipt
 
+    def _is_published(self, file: int, known: Known, sizes: Mapping[str, int]) -> bool:
+        """Tell whether a file has its final name: it is noted, has its size, and is not another one since."""
+        # who notes that a file gets its name may die before it does
+        name, is_noted = self.plan.shards[file].name, len(self.plan.first) + file in known.named
+        return is_noted and sizes.get(name) == self.plan.shards[file].nbytes and self.target.is_own(name)
+
     def _name(self, names: Sequence[str]) -> None:
         self._journal.add_named(map(self.plan.names.index, names))
-        self.target.publish(names)
+        self.target.publish(names, self._own)
 
     def _claim(self) -> None:
         plan, first, extents = self.plan, len(self.plan.first), self.plan.extents
@@ -247,8 +255,7 @@ class Share:
                 shard = plan.shards[file]
                 if self.target.begun(shard.name, shard.nbytes):
                     self._pending.append(file)
-                # one of another size was damaged since, or replaced
-                elif not (first + file in known.named and sizes.get(shard.name) == shard.nbytes):
+                elif not self._is_published(file, known, sizes):
                     self._pending.append(file)
                     if file in begun or first + file in known.named:
                         self._journal.forget(first + file)

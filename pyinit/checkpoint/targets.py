@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import shutil
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import Protocol
 
 from .locations import Location
+from .naming import rename_new, rename_over
 from .sizes import readable_size
 
 __all__ = ["LocalTarget", "Target", "exists_already", "write_small"]
 
 # writes that are smaller stay in the page cache until the file is complete
 _LEAST_HINTED = 256 << 10
+# what the second name of a published file ends with
+_SECOND = ".own"
 # of unfinished files
 _FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -78,8 +82,28 @@ class Target(Protocol):
     def make_way(self, names: Iterable[str]) -> None:
         """Prepare that files under these final names are replaced by others."""
 
-    def publish(self, names: Sequence[str]) -> None:
-        """Give complete files their final names, in this order."""
+    def publish(self, names: Sequence[str], own: Container[str] | None = None) -> None:
+        """Give complete files their final names, in this order.
+
+        Parameters
+        ----------
+        names : sequence of str
+            The names.
+        own : container of str, optional
+            Names that may be taken: no other file is replaced. By default any file is.
+
+        Raises
+        ------
+        FileExistsError
+            If a file of another name than those in `own` is there, as far as the place can tell.
+        """
+
+    def is_own(self, name: str) -> bool:
+        """Tell whether the file of a final name is one that was published for this plan.
+
+        It is not if another file has taken its place since, as far as the place can tell; where it cannot, a
+        file that was to be published is taken for it.
+        """
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove files under their final names, where there are any."""
@@ -221,10 +245,34 @@ class LocalTarget:
     def make_way(self, names: Iterable[str]) -> None:
         """Do nothing: to rename is to replace."""
 
-    def publish(self, names: Sequence[str]) -> None:
+    def is_own(self, name: str) -> bool:
+        """Tell whether the file has a second name beside what is noted of the plan."""
+        path = self.directory / name
+        try:
+            found = path.stat()
+            if os.path.samestat(found, self._second(name, found.st_ino).stat()):
+                return True
+        except FileNotFoundError:
+            if not path.exists():
+                return False
+        # a file system may have no second names: then one that is not begun any more was published
+        seconds = self._place.glob(f"{glob.escape(name)}.*{_SECOND}")
+        return not self.partial(name).exists() and next(seconds, None) is None
+
+    def publish(self, names: Sequence[str], own: Container[str] | None = None) -> None:
         """Rename the files, and wait until the names are on the disk."""
         for name in names:
-            self.partial(name).rename(self.directory / name)
+            partial, path = self.partial(name), self.directory / name
+            # no other file can be the one that this name means
+            with suppress(OSError):
+                os.link(partial, self._second(name, partial.stat().st_ino))
+            if own is None or name in own:
+                rename_over(partial, path)
+                continue
+            try:
+                rename_new(partial, path)
+            except FileExistsError:
+                raise exists_already(path) from None
         self._made.clear()
         descriptor = os.open(self.directory, os.O_RDONLY)
         try:
@@ -248,6 +296,13 @@ class LocalTarget:
         """Close files that are still open."""
         while self._descriptors:
             os.close(self._descriptors.popitem()[1])
+
+    @property
+    def _place(self) -> Path:
+        return self.directory / f".pyinit-{self._tag}"
+
+    def _second(self, name: str, number: int) -> Path:
+        return self._place / f"{name}.{number:x}{_SECOND}"
 
     def _descriptor(self, name: str) -> int:
         with self._lock:
@@ -299,9 +354,7 @@ def write_small(path: Path, content: bytes, *, overwrite: bool) -> None:
     target = LocalTarget(path.parent, token_hex(6))
     try:
         target.put(path.name, content)
-        if not overwrite and target.exists(path.name):
-            raise exists_already(path)
-        target.publish([path.name])
+        target.publish([path.name], None if overwrite else ())
     finally:
         target.abandon([path.name])
 

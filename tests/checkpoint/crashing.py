@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pyinit as pi
-from pyinit.checkpoint import share, targets, writer
+from pyinit.checkpoint import naming, share, targets, writer
 from pyinit.checkpoint.checkpoint import write_plan
 from pyinit.checkpoint.parts import WHOLE, Part
 from pyinit.checkpoint.plan import CheckpointPlan, plan_checkpoint
@@ -30,6 +30,7 @@ CALLS = (
     "open",
     "mkdir",
     "rename",
+    "link",
     "unlink",
     "rmdir",
     "write",
@@ -106,6 +107,7 @@ def killed_at_call(number: int, run: Callable[[], Any]) -> Callable[[], None]:
             if hasattr(os, name):
                 setattr(os, name, counted(getattr(os, name)))
         fcntl.flock = counted(fcntl.flock)
+        naming._rename_exclusively = counted(naming._rename_exclusively)
         run()
 
     return all_counted

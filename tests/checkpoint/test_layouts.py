@@ -271,10 +271,10 @@ def test_a_former_receipt_does_not_speak_for_what_is_being_replaced(
     write_plan(plan)
     plain = LocalTarget.publish
 
-    def publish(target: LocalTarget, names: list[str]) -> None:
+    def publish(target: LocalTarget, names: list[str], own: Any = None) -> None:
         assert names[-1] == "init.json"
         assert not (tmp_path / "init.json").exists()
-        plain(target, names)
+        plain(target, names, own)
 
     monkeypatch.setattr(LocalTarget, "publish", publish)
     write_plan(plan_of(tmp_path, key=8), overwrite=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from .joined import JoinedUploads
@@ -141,7 +141,11 @@ class RemoteTarget:
         """Remove the files: when an upload is gone, an object of that name says that it was completed."""
         self.remove(names)
 
-    def publish(self, names: Sequence[str]) -> None:
+    def is_own(self, name: str) -> bool:
+        """Return True: an object has no second name; the upload is gone, so it was completed."""
+        return True
+
+    def publish(self, names: Sequence[str], own: Container[str] | None = None) -> None:
         """Complete the uploads in this order."""
         for name in names:
             if name in self._small:
