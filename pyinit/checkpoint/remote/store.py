@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from ...errors import ArgumentError, MissingLibraryError
+from ...masking import masked
 from ..locations import Url
 
 __all__ = ["Store", "lost"]
@@ -214,4 +215,5 @@ def lost(url: Url, name: str, why: str) -> OSError:
 
 def _one_line(error: Exception) -> str:
     said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(said.split()).rstrip(".") or type(error).__name__
+    # a library may show the URL of a request, which is signed
+    return masked(" ".join(said.split())).rstrip(".") or type(error).__name__
