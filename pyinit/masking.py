@@ -6,8 +6,8 @@ import re
 
 __all__ = ["masked"]
 
-# A password as URLs hold it, with one slash or two before its user, up to the last "@" of the word: keys of S3
-# have slashes themselves. Digits before a slash are a port.
+# A password as URLs hold it, with one slash or two before its user, up to the last "@" of the word: keys of
+# S3 have slashes themselves. Digits before a slash are a port.
 _PASSWORD = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+:/{1,2}[^/@:?#\s'\"]*:)(?!\d+(?:/|$))[^\s'\"]+@")
 # where the host of a URL is a bucket, which has no port
 _OF_BUCKET = re.compile(r"((?:s3a?|gs|gcs|az|abfss?|adl|oss|r2)://[^/@:?#\s'\"]*:)[^\s'\"]+@")

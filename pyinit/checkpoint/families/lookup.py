@@ -58,7 +58,8 @@ def find_spec(name: str | os.PathLike[str]) -> Spec:
     if not path.is_file():
         raise SpecError(
             f"'{masked(str(name))}' is neither a built-in model nor a file; built-in are "
-            f"{', '.join(BUILTIN)}. Other models come from a config.json, a .safetensors file or index, or a plain JSON spec"
+            f"{', '.join(BUILTIN)}. Other models come from a config.json, a .safetensors file or index, or a "
+            "plain JSON spec"
         )
     if path.name.endswith((".safetensors", ".safetensors.index.json")):
         return _with_family(spec_from_checkpoint(path), path.parent / "config.json")
