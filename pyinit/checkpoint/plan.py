@@ -18,7 +18,7 @@ from .differences import Document, difference
 from .extents import EXTENT_BYTES, Extent, cut_extents
 from .families.lookup import find_spec
 from .locations import Location, Url, location
-from .plan_json import check_recipes, deciding, headed, read_document, readable, text_of
+from .plan_json import check_recipes, deciding, headed, read_document, readable, text_of, text_of_config
 from .shards import HUGGINGFACE, Layout, Shard, cut, index_name
 from .spec import Spec
 
@@ -109,13 +109,21 @@ class CheckpointPlan:
     def _small(self) -> tuple[str, ...]:
         if self.is_file:
             return ()
-        spec = self.blueprint.spec
-        return ("init.json", *(() if spec.config is None else ("config.json",)), *spec.files)
+        return ("init.json", *self.texts)
 
     @property
     def names(self) -> tuple[str, ...]:
         """All final names, in the order of appearance: who finds the model, or what is last, finds all."""
         return (*self.first, *(shard.name for shard in self.shards), *self.last)
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """Names and contents of the small files beside those of tensors, but for receipt and index."""
+        spec = self.blueprint.spec
+        if self.is_file:
+            return {}
+        config = {} if spec.config is None else {"config.json": text_of_config(spec.config)}
+        return config | dict(spec.files)
 
     @cached_property
     def text(self) -> str:

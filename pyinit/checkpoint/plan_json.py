@@ -35,6 +35,7 @@ __all__ = [
     "read_document",
     "readable",
     "text_of",
+    "text_of_config",
 ]
 
 #: The number of this format.
@@ -169,6 +170,11 @@ def _lines(plan: Planned) -> Iterator[str]:
         for each in plan.extents
     )
     yield from _block("extents", "[]", extents, "\n}\n")
+
+
+def text_of_config(config: Mapping[str, Any]) -> str:
+    """Return the content of config.json."""
+    return f"{json.dumps(config, indent=2, ensure_ascii=False)}\n"
 
 
 def _block(name: str, brackets: str, lines: Iterable[str], end: str) -> Iterator[str]:

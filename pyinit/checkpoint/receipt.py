@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 from ..recipes.matching import effective
@@ -15,7 +16,7 @@ from .blueprint import Blueprint
 from .digest import Digest
 from .shards import HUGGINGFACE, Layout, Shard
 
-__all__ = ["FORMAT", "Receipt"]
+__all__ = ["FORMAT", "Receipt", "digests_of"]
 
 #: The number of this format.
 FORMAT = 1
@@ -37,6 +38,8 @@ class Receipt:
         The fingerprint of the plan.
     layout : Layout
         How tensors are put into files.
+    texts : mapping of str to str
+        Names of the small files beside them, such as config.json, and the SHA-256 of each.
     """
 
     blueprint: Blueprint
@@ -44,6 +47,7 @@ class Receipt:
     digests: Mapping[str, Digest]
     plan: str
     layout: Layout = HUGGINGFACE
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def crc32(self) -> dict[str, int]:
@@ -77,6 +81,7 @@ class Receipt:
             "ties": dict(spec.ties),
             "layout": self.layout.name,
             **({"shard_size": self.layout.shard_size} if self.layout.is_cut else {}),
+            "texts": dict(self.texts),
             "files": {shard.name: shard.nbytes for shard in self.shards},
             "tensors": dict(self._tensors()),
         }
@@ -99,6 +104,11 @@ class Receipt:
     def to_json(self) -> str:
         """Return init.json as text: one line for each tensor, rule and file."""
         return "{\n" + ",\n".join(_lines(finite(self.to_dict()))) + "\n}\n"
+
+
+def digests_of(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return the SHA-256 of small files, by their names, as hexadecimal digits."""
+    return {name: sha256(text.encode()).hexdigest() for name, text in texts.items()}
 
 
 def _lines(content: Mapping[str, Any]) -> Iterator[str]:
