@@ -387,8 +387,8 @@ def test_a_configuration_that_was_changed(tmp_path: Path, by: str) -> None:
     path.write_text(text.replace('"n_head": 2', '"n_head": 4'))
     found = pi.verify(tmp_path / "out", what)
     assert [str(each) for each in found.findings] == [
-        f"config.json: the file is not the one that was written (it has {len(text)} bytes now): edited, or saved "
-        "again by a library"
+        f"config.json: the file is not the one that was written (it has {len(text)} bytes now): edited, or "
+        "saved again by a library"
     ]
     assert found.to_dict()["findings"][0]["kind"] == "text"
     # a file of tensors alone is not asked about it
