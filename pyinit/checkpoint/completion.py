@@ -86,5 +86,5 @@ def incomplete(plan: CheckpointPlan, files: Sequence[int], parts: Sequence[Part]
     sizes = [shard.nbytes for shard in plan.shards]
     every = (Part(index, count) for index in range(count))
     late = [str(part) for part in every if set(assigned(sizes, part)) & set(files)]
-    said = f"part {late[0]} is" if len(late) == 1 else f"parts {', '.join(late)} are"
-    return f"{said} missing: {names} in {plan.directory} not complete; run that, then --finish"
+    subject = f"part {late[0]} is" if len(late) == 1 else f"parts {', '.join(late)} are"
+    return f"{subject} missing: {names} in {plan.directory} not complete; run that, then --finish"

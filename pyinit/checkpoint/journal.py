@@ -284,8 +284,8 @@ def _line(index: int, digest: Digest | None) -> str:
     if digest is None:
         return f"{index} -"
     found = digest.found
-    said = "" if found is None else f"({found.count} {found.mean!r} {found.m2!r}) "
-    return f"{index} {said}{digest.crc32:08x}"
+    moments = "" if found is None else f"({found.count} {found.mean!r} {found.m2!r}) "
+    return f"{index} {moments}{digest.crc32:08x}"
 
 
 def _plan_of(place: Path) -> Document | None:

@@ -36,7 +36,7 @@ class Engine(Protocol):
     ) -> None:
         """Stop what was started."""
 
-    def threads(self, asked: int | None) -> int:
+    def threads(self, requested: int | None) -> int:
         """Return the threads of a task, which takes as many CPUs of a worker.
 
         Raises

@@ -66,10 +66,10 @@ def run(indices: Sequence[int], plan: str, mark: str, readers: Sequence[str], th
     except MemoryError as error:
         raise OSError(errno.ENOMEM, f"out of memory: {error} (on {host})") from None
     except OSError as error:
-        said = error.strerror or str(error)
+        reason = error.strerror or str(error)
         if error.filename is not None:
-            said = f"{error.filename}: {said}"
-        raise OSError(error.errno or errno.EIO, f"{said} (on {host})") from None
+            reason = f"{error.filename}: {reason}"
+        raise OSError(error.errno or errno.EIO, f"{reason} (on {host})") from None
     return {"host": host, "done": done}
 
 

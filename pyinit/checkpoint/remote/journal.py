@@ -94,8 +94,8 @@ class RemoteJournal:
                     "for it, or stop it and run the same command again",
                 )
         self._part = part
-        self._store.put(self._place(f"parts/{_said(part)}"), b"")
-        self._name = self._announce(_said(part))
+        self._store.put(self._place(f"parts/{_name_of(part)}"), b"")
+        self._name = self._announce(_name_of(part))
 
     @property
     def is_held(self) -> bool:
@@ -155,14 +155,14 @@ class RemoteJournal:
         part, name = self._part, self._name
         self._part, self._name = None, ""
         if part is not None and name:
-            self._retire(_said(part), name)
+            self._retire(_name_of(part), name)
 
     def discard(self) -> None:
         """Take back that this part has written, and remove the folder if no other has."""
         part = self._part
         self.release()
         if part is not None:
-            self._store.remove([self._place(f"parts/{_said(part)}")])
+            self._store.remove([self._place(f"parts/{_name_of(part)}")])
         if not self.parts() and not any(is_living is not False for _, _, is_living in self._writers()):
             self.remove()
 
@@ -263,7 +263,7 @@ def _text(digest: Digest | None) -> str:
     return text if found is None else f"{text}_{found.count}_{found.mean!r}_{found.m2!r}".replace("+", "")
 
 
-def _said(part: Part) -> str:
+def _name_of(part: Part) -> str:
     return f"{part.index:05d}-of-{part.count:05d}"
 
 

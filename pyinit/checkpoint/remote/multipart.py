@@ -82,8 +82,8 @@ class MultipartUploads:
         """Complete the upload; where another process has done so, the file is there."""
         parts = self._found(name)
         if parts is not None and [part["Size"] for part in parts] == list(sizes):
-            said = [{"PartNumber": part["PartNumber"], "ETag": part["ETag"]} for part in parts]
-            fields = {"UploadId": self._known[name], "MultipartUpload": {"Parts": said}}
+            listed = [{"PartNumber": part["PartNumber"], "ETag": part["ETag"]} for part in parts]
+            fields = {"UploadId": self._known[name], "MultipartUpload": {"Parts": listed}}
             # one that another process completes meanwhile, or a former try, is no more
             with suppress(FileNotFoundError):
                 self._call("write", "complete_multipart_upload", name, **fields)

@@ -78,7 +78,7 @@ def test_it_is_built_again_with_the_same_bytes(options: dict[str, Any], config: 
         ({"definition": "timm:hf-hub:somebody/model"}, "make the plan from that definition in this process"),
         ({"definition": "timm:local-dir:/tmp"}, "make the plan from that definition in this process"),
         ({"definition": "gone.models:build"}, "make the plan from that definition in this process"),
-        ({"asked": "normal(std=x)"}, "its recipe is .*, which a plan does not hold"),
+        ({"recipes": "normal(std=x)"}, "its recipe is .*, which a plan does not hold"),
     ],
 )
 def test_another_definition_is_refused_by_name(change: dict[str, Any], said: str, config: Path) -> None:
