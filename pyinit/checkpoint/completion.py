@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ..errors import FormatError
 from ..stream.strict_json import parsed
 from .digest import Digest, combined, crc32_of_file
+from .local import LocalTarget
 from .parts import Part, assigned
 from .places import target_of
 from .plan import CheckpointPlan
 from .receipt import Receipt, digests_of
 from .results import ExtentResult
 from .shards import index_content, index_name
-from .targets import LocalTarget, Target
+from .targets import Target
 
 __all__ = ["companions", "incomplete", "intact", "is_complete", "receipt_of"]
 

@@ -11,7 +11,7 @@ from ..stream.pretrained import FileSource
 from ..stream.strict_json import parsed
 from .contents import Content, Copied, Drawn
 from .digest import crc32_of_file
-from .journal import Known
+from .log import Known
 from .parts import Part
 from .places import AnyJournal
 from .plan import CheckpointPlan

@@ -18,7 +18,8 @@ from .differences import Document, difference
 from .extents import EXTENT_BYTES, Extent, cut_extents
 from .families.lookup import find_spec
 from .locations import Location, Url, location
-from .plan_json import check_recipes, deciding, headed, read_document, readable, text_of, text_of_config
+from .plan_document import read_document, readable
+from .plan_json import check_recipes, deciding, headed, text_of, text_of_config
 from .shards import HUGGINGFACE, Layout, Shard, cut, index_name
 from .spec import Spec
 

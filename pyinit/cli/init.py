@@ -17,6 +17,7 @@ from ..checkpoint.completion import is_complete
 from ..checkpoint.engines.lookup import ENGINES
 from ..checkpoint.families.builtin import BUILTIN
 from ..checkpoint.families.lookup import find_spec
+from ..checkpoint.local import write_small
 from ..checkpoint.locations import Location, location
 from ..checkpoint.parts import WHOLE, Part, assigned, part_of_environment
 from ..checkpoint.plan import CheckpointPlan, plan_blueprint
@@ -24,7 +25,6 @@ from ..checkpoint.shards import LAYOUTS, Layout
 from ..checkpoint.share import is_finished
 from ..checkpoint.sizes import readable_size
 from ..checkpoint.spec import Spec
-from ..checkpoint.targets import write_small
 from ..errors import ArgumentError, RecipeError
 from ..recipes.recipe import Recipe, from_dict
 from ..recipes.rules import CONVENTIONS, Rule

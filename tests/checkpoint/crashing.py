@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import pyinit as pi
-from pyinit.checkpoint import naming, share, targets, writer
+from pyinit.checkpoint import naming, share, writer
 from pyinit.checkpoint.checkpoint import write_plan
+from pyinit.checkpoint.local import LocalTarget
 from pyinit.checkpoint.parts import WHOLE, Part
 from pyinit.checkpoint.plan import CheckpointPlan, plan_checkpoint
 
@@ -165,13 +166,13 @@ def slow(run: Callable[[], Any], threads: int) -> Callable[[], None]:
     """Return a function that runs with a pause at every block, so that a kill meets it somewhere."""
 
     def slowed() -> None:
-        plain = targets.LocalTarget.write
+        plain = LocalTarget.write
 
-        def write(target: targets.LocalTarget, name: str, offset: int, data: memoryview) -> None:
+        def write(target: LocalTarget, name: str, offset: int, data: memoryview) -> None:
             time.sleep(_PAUSE * threads)
             plain(target, name, offset, data)
 
-        targets.LocalTarget.write = write  # type: ignore[method-assign]
+        LocalTarget.write = write  # type: ignore[method-assign]
         run()
 
     return slowed

@@ -13,9 +13,9 @@ import pytest
 from pyinit.checkpoint import naming, share
 from pyinit.checkpoint.checkpoint import finish_checkpoint, write_plan
 from pyinit.checkpoint.journal import Journal
+from pyinit.checkpoint.local import LocalTarget, write_small
 from pyinit.checkpoint.parts import Part
 from pyinit.checkpoint.plan import CheckpointPlan, plan_checkpoint
-from pyinit.checkpoint.targets import LocalTarget
 from pyinit.checkpoint.writer import write_extents
 
 SHAPES = {"a": (40, 30), "b": (50, 30)}
@@ -145,8 +145,6 @@ def test_at_the_moment_when_the_name_is_given(
 
 def test_a_small_file_at_that_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As init --plan FILE and other commands write one."""
-    from pyinit.checkpoint.targets import write_small
-
     path, plain = tmp_path / "plan.json", LocalTarget.put
 
     def put(target: LocalTarget, name: str, content: bytes) -> None:

@@ -16,12 +16,12 @@ import pyinit as pi
 from pyinit.checkpoint import share
 from pyinit.checkpoint.checkpoint import finish_checkpoint, write_plan
 from pyinit.checkpoint.completion import is_complete
+from pyinit.checkpoint.local import LocalTarget
 from pyinit.checkpoint.parts import Part
 from pyinit.checkpoint.plan import CheckpointPlan, plan_checkpoint
 from pyinit.checkpoint.ranges import run_extent
 from pyinit.checkpoint.spec import spec_from_checkpoint
 from pyinit.checkpoint.spec_json import spec_from_json
-from pyinit.checkpoint.targets import LocalTarget
 from pyinit.cli import main
 from pyinit.errors import FormatError, SpecError
 from pyinit.stream.safetensors import read_header

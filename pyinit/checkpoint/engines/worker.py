@@ -11,11 +11,11 @@ from importlib import import_module
 
 from ...errors import PyinitError, SpecError
 from ..extents import Extent
+from ..local import LocalTarget
 from ..places import opened
 from ..plan import CheckpointPlan
 from ..ranges import begun_twice, take_range, write_range
 from ..results import ExtentResult
-from ..targets import LocalTarget
 from .mark import is_marked
 from .tasks import Answer
 

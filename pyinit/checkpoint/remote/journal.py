@@ -28,7 +28,7 @@ from ...stream.strict_json import parsed
 from ..differences import Document, difference
 from ..digest import Digest
 from ..found import Found
-from ..journal import Known
+from ..log import Known
 from ..parts import WHOLE, Part, assigned
 from ..plan import FOLDER, CheckpointPlan
 from ..plan_json import deciding
