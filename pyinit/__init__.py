@@ -73,11 +73,11 @@ if TYPE_CHECKING:
     from .checkpoint.lint.lint import lint as lint
     from .checkpoint.plan import CheckpointPlan as CheckpointPlan
     from .checkpoint.plan import plan_checkpoint as plan_checkpoint
+    from .checkpoint.ranges import run_extent as run_extent
     from .checkpoint.spec import Spec as Spec
     from .checkpoint.verification.finding import Finding as Finding
     from .checkpoint.verification.finding import Verification as Verification
     from .checkpoint.verification.verify import verify as verify
-    from .checkpoint.writer import run_extent as run_extent
     from .lab.network.dense import Dense as Dense
     from .lab.network.network import Network as Network
     from .lab.network.network import mlp as mlp
@@ -206,7 +206,7 @@ _HOMES = {
     "mlp": "lab.network.network",
     "plan_checkpoint": "checkpoint.plan",
     "probe": "lab.probe.probe",
-    "run_extent": "checkpoint.writer",
+    "run_extent": "checkpoint.ranges",
     "train": "lab.train.train",
     "verify": "checkpoint.verification.verify",
     "write_checkpoint": "checkpoint.checkpoint",

@@ -18,9 +18,10 @@ from .families.lookup import find_spec
 from .parts import WHOLE, Part
 from .plan import CheckpointPlan, plan_blueprint
 from .receipt import Receipt
+from .results import ExtentResult
 from .share import Share, is_finished
 from .spec import Spec
-from .writer import ExtentResult, Progress, write_extents
+from .writer import Progress, write_extents
 
 __all__ = ["finish_checkpoint", "write_blueprint", "write_checkpoint", "write_plan"]
 

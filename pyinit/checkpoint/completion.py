@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..errors import FormatError
 from ..stream.strict_json import parsed
 from .digest import Digest, combined, crc32_of_file
+from .local import LocalTarget
 from .parts import Part, assigned
 from .places import target_of
 from .plan import CheckpointPlan
-from .receipt import Receipt
+from .receipt import Receipt, digests_of
+from .results import ExtentResult
 from .shards import index_content, index_name
-from .targets import LocalTarget, Target
-from .writer import ExtentResult
+from .targets import Target
 
 __all__ = ["companions", "incomplete", "intact", "is_complete", "receipt_of"]
 
@@ -29,17 +29,15 @@ def receipt_of(plan: CheckpointPlan, done: Mapping[int, Digest | None]) -> Recei
             assert digest is not None, "a plan with a digest has that of every extent"
             sums[extent.tensor].append(digest)
     whole = {name: combined(parts) for name, parts in sums.items()}
-    return Receipt(plan.blueprint, plan.shards, whole, plan.fingerprint, plan.layout)
+    texts = digests_of(plan.texts)
+    return Receipt(plan.blueprint, plan.shards, whole, plan.fingerprint, plan.layout, texts)
 
 
 def companions(plan: CheckpointPlan, receipt: Receipt) -> Iterator[tuple[str, bytes]]:
     """Yield the small files (name, content) that lie beside those of tensors."""
     if not plan.is_file:
-        spec = plan.blueprint.spec
         yield "init.json", receipt.to_json().encode()
-        if spec.config is not None:
-            yield "config.json", f"{json.dumps(spec.config, indent=2, ensure_ascii=False)}\n".encode()
-        yield from ((name, text.encode()) for name, text in spec.files.items())
+        yield from ((name, text.encode()) for name, text in plan.texts.items())
     if (name := index_name(plan.stem)) in plan.last:
         yield name, index_content(plan.shards)
 
@@ -89,5 +87,5 @@ def incomplete(plan: CheckpointPlan, files: Sequence[int], parts: Sequence[Part]
     sizes = [shard.nbytes for shard in plan.shards]
     every = (Part(index, count) for index in range(count))
     late = [str(part) for part in every if set(assigned(sizes, part)) & set(files)]
-    said = f"part {late[0]} is" if len(late) == 1 else f"parts {', '.join(late)} are"
-    return f"{said} missing: {names} in {plan.directory} not complete; run that, then --finish"
+    subject = f"part {late[0]} is" if len(late) == 1 else f"parts {', '.join(late)} are"
+    return f"{subject} missing: {names} in {plan.directory} not complete; run that, then --finish"

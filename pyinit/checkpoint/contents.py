@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -132,7 +133,11 @@ def _numbers(plan: Plan) -> dict[str, Any]:
     del numbers["shape"], numbers["dtype"]
     source = plan.source
     if isinstance(source, FileSource):
-        numbers["source"] = {"file": source.path, "tensor": source.tensor, "start": source.start}
+        numbers["source"] = {
+            "file": os.path.abspath(source.path),
+            "tensor": source.tensor,
+            "start": source.start,
+        }
     elif isinstance(source, ArraySource):
         values = np.ascontiguousarray(source.array).view(np.uint8)
         numbers["source"] = {
@@ -204,7 +209,7 @@ class Copied:
         """Return where the bytes lie and their checksum, so that a file that changed is another content."""
         return {
             "kind": self.kind,
-            "file": str(self.path),
+            "file": os.path.abspath(self.path),
             "start": self.info.start,
             "crc32": f"{self.crc32:08x}",
         }
@@ -282,6 +287,10 @@ def _copied(fields: Mapping[str, Any], name: str, shape: Shape, dtype: str) -> C
     return content
 
 
+def _definition(fields: Mapping[str, Any]) -> str:
+    return str(fields.get("definition", fields.get("file", "what the plan does not say")))
+
+
 #: How each kind of content is read; an adapter adds its own.
 READERS: dict[str, Reader] = {"drawn": _drawn, "filled": _filled, "copied": _copied}
 
@@ -300,7 +309,7 @@ def content_from_dict(fields: Mapping[str, Any], name: str, shape: Shape, dtype:
             return Unread(
                 kind,
                 fields,
-                f"tensor '{name}' is {kind} by {fields.get('definition', 'what the plan does not say')}; "
+                f"tensor '{name}' is {kind} by {_definition(fields)}; "
                 "make the plan from that definition in this process",
             )
         return READERS[kind](fields, name, shape, dtype)

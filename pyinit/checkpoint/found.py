@@ -20,7 +20,7 @@ from ..linalg.statistics import Question
 
 __all__ = ["Found", "as_float32", "joined", "moments_of"]
 
-_ASKED = Question().asked()
+_QUESTION = Question().asked()
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def moments_of(data: npt.NDArray[np.uint8], dtype: str) -> Found:
     """Return the moments of the bytes of a block of a floating dtype."""
     if not len(data):
         return Found(0, 0.0, 0.0)
-    answer = _core.moments(as_float32(data, dtype).reshape(1, -1), _ASKED, 1)
+    answer = _core.moments(as_float32(data, dtype).reshape(1, -1), _QUESTION, 1)
     return Found(answer["count"], answer["mean"], answer["m2"])
 
 

@@ -7,6 +7,7 @@ import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, ClassVar
 
 import numpy as np
@@ -49,9 +50,12 @@ class Given:
         return 0
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the bytes as text, compressed: tables of positions shrink to nothing."""
+        """Return a digest of the bytes, which decides, and the bytes: tables of positions shrink to nothing.
+
+        Not every zlib makes the same text of them.
+        """
         packed = base64.b64encode(zlib.compress(self.data, 9))
-        return {"kind": self.kind, "zlib": packed.decode()}
+        return {"kind": self.kind, "sha256": sha256(self.data).hexdigest(), "zlib": packed.decode()}
 
     @classmethod
     def read(cls, fields: Mapping[str, Any], name: str, shape: Shape, dtype: str) -> Content:
@@ -59,6 +63,6 @@ class Given:
         nbytes = math.prod(shape) * ITEMSIZE[dtype]
         # no more than is needed: few bytes may stand for any number
         data = zlib.decompressobj().decompress(base64.b64decode(fields["zlib"], validate=True), nbytes + 1)
-        if len(data) != nbytes:
+        if len(data) != nbytes or sha256(data).hexdigest() != fields["sha256"]:
             raise FormatError(f"tensor '{name}': the plan gives other than its {nbytes} bytes; make it again")
         return cls(data, dtype)

@@ -2,12 +2,8 @@
 
 Beside the unfinished files of a plan lies a hidden directory ``.pyinit-TAG``. It holds ``plan.json``;
 ``lock``, held while names are looked at and changed; ``workers``, shared by those who run single extents; and
-one log for each writer, that is, for each part. A log only grows, by whole lines:
-
-- ``17 (9 0.5 0.1) 1a2b3c4d``: extent 17 is durable, with this CRC-32 (or ``-``) and, of floating numbers, how
-  many are finite, their mean, and their sum of squares about it; no part of the line is one itself;
-- ``named 2``: the file at place 2 of the plan's names is about to get its final name;
-- ``again 2``: that file was begun again; earlier lines about it no longer count.
+one log for each writer, that is, for each part; `log` says what its lines mean. Who published a file gave it
+a second name there, ``NAME.INODE.own``, by which it is known from any other file of its name.
 
 Why locks, not clocks: a writer holds its log under an exclusive flock, which the kernel drops when the writer
 dies. So a log that can be locked belongs to nobody, and no time has to pass before it is taken over.
@@ -22,20 +18,19 @@ import re
 import shutil
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import FormatError
 from ..stream.strict_json import parsed
 from .differences import Document, difference
 from .digest import Digest
-from .found import Found
 from .locks import guarded, held, is_held
+from .log import Known, extents_of, line_of, read_log
 from .parts import Part, assigned
 from .plan import FOLDER, CheckpointPlan
-from .plan_json import HEAD, headed
+from .plan_json import deciding
 
-__all__ = ["Journal", "Known"]
+__all__ = ["Journal"]
 
 _PREFIX = ".pyinit-"
 _GUARD = "lock"
@@ -44,15 +39,6 @@ _WORKERS = "workers"
 _GONE = ".gone"
 _PARTIAL = re.compile(r"\.(.+)\.([0-9a-f]{12})\.partial")
 _LOG = re.compile(r"(\d{5,})-of-(\d{5,})\.log")
-_LINE = re.compile(r"(\d+) (?:\((\d+) (\S+) (\S+)\) )?([0-9a-f]{8}|-)|(named|again) (\d+)")
-
-
-@dataclass
-class Known:
-    """What the logs say: the extents that are durable with their digest, and the files with final names."""
-
-    done: dict[int, Digest | None] = field(default_factory=dict)
-    named: set[int] = field(default_factory=set)
 
 
 class Journal:
@@ -115,14 +101,14 @@ class Journal:
         """Return what all logs say together."""
         known = Known()
         for _, path in self._logs():
-            of_log = self._read(path)
+            of_log = read_log(path, self.plan)
             known.done.update(of_log.done)
             known.named |= of_log.named
         return known
 
     def add_done(self, results: Iterable[tuple[int, Digest | None]]) -> None:
         """Note extents, as (number, digest), that are durable."""
-        lines = [_line(index, digest) for index, digest in results]
+        lines = [line_of(index, digest) for index, digest in results]
         if lines:
             self._append(self._log, lines)
 
@@ -134,8 +120,8 @@ class Journal:
     def forget(self, place: int) -> None:
         """Note in every log that speaks of a file that it was begun again; call it guarded."""
         for _, path in self._logs():
-            known = self._read(path)
-            if place not in known.named and not self._of_file(known, place):
+            known = read_log(path, self.plan)
+            if place not in known.named and not extents_of(known, self.plan, place):
                 continue
             descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
             try:
@@ -223,8 +209,7 @@ class Journal:
             return
         temporary = self.place / "plan.json.new"
         try:
-            text = headed(self.plan.text, self.plan.path, self.plan.fingerprint)
-            temporary.write_text(text, encoding="utf-8")
+            temporary.write_text(self.plan.headed_text, encoding="utf-8")
         except OSError as error:
             raise self._explained(error) from None
         temporary.rename(self.place / "plan.json")
@@ -252,42 +237,6 @@ class Journal:
         matches = (_LOG.fullmatch(name) for name in names)
         return [(Part(int(match[1]), int(match[2])), self.place / match[0]) for match in matches if match]
 
-    def _read(self, path: Path) -> Known:
-        known = Known()
-        # what follows the last end of a line was torn
-        for line in path.read_bytes().decode("ascii", "replace").split("\n")[:-1]:
-            match = _LINE.fullmatch(line)
-            if match is None:
-                continue
-            if match[1] is not None:
-                if int(match[1]) < len(self.plan.extents):
-                    known.done[int(match[1])] = self._digest(match)
-            elif match[6] == "named":
-                known.named.add(int(match[7]))
-            else:
-                known.named.discard(int(match[7]))
-                for index in self._of_file(known, int(match[7])):
-                    del known.done[index]
-        return known
-
-    def _digest(self, match: re.Match[str]) -> Digest | None:
-        if match[5] == "-":
-            return None
-        found = None if match[2] is None else Found(int(match[2]), float(match[3]), float(match[4]))
-        return Digest(int(match[5], 16), self.plan.extents[int(match[1])].nbytes, found)
-
-    def _of_file(self, known: Known, place: int) -> list[int]:
-        file = place - len(self.plan.first)
-        return [index for index in known.done if self.plan.extents[index].file == file]
-
-
-def _line(index: int, digest: Digest | None) -> str:
-    if digest is None:
-        return f"{index} -"
-    found = digest.found
-    said = "" if found is None else f"({found.count} {found.mean!r} {found.m2!r}) "
-    return f"{index} {said}{digest.crc32:08x}"
-
 
 def _plan_of(place: Path) -> Document | None:
     try:
@@ -296,7 +245,7 @@ def _plan_of(place: Path) -> Document | None:
         return None
     if not isinstance(content, dict):
         return None
-    return {name: value for name, value in content.items() if name not in HEAD}
+    return deciding(content)
 
 
 def _remove(place: Path) -> None:

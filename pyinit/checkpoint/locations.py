@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from ..errors import ArgumentError
+from ..masking import masked
 
 __all__ = ["Location", "Url", "location"]
 
@@ -16,8 +17,6 @@ __all__ = ["Location", "Url", "location"]
 _URL = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*::)*([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
 # what pathlib makes of a URL
 _FLATTENED = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/[^/]")
-# a password as URLs hold it, with one slash or two before its user
-_PASSWORD = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(:/{1,2}[^/@:]*:)[^/]+@")
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,8 @@ def location(place: str | os.PathLike[str] | Url) -> Location:
     Raises
     ------
     ArgumentError
-        If a URL names no bucket or directory, or holds a password, or pathlib has taken a slash from it.
+        If a URL names no bucket or directory, or holds a password, a signature or a key, or pathlib has taken
+        a slash from it.
 
     Examples
     --------
@@ -93,16 +93,12 @@ def location(place: str | os.PathLike[str] | Url) -> Location:
     >>> location("file:///models/one").as_posix()
     '/models/one'
     """
+    text = place.text if isinstance(place, Url) else os.fspath(place)
+    is_url = isinstance(text, str) and (_URL.fullmatch(text) or _FLATTENED.match(text))
+    if is_url and (shown := masked(text)) != text:
+        raise _secret(shown)
     if isinstance(place, Url):
         return place
-    text = os.fspath(place)
-    if isinstance(text, str) and (found := _PASSWORD.search(text)):
-        shown = _PASSWORD.sub(r"\1\2***@", text)
-        raise ArgumentError(
-            f"a URL is printed and noted in plans, so it must not hold a password; got '{shown}'. Leave user "
-            f"and password out, and set them as tools for {found[1]} read them, or for fsspec in "
-            f"FSSPEC_{found[1].upper()}_USERNAME and FSSPEC_{found[1].upper()}_PASSWORD"
-        )
     if isinstance(place, Path) and (flattened := _FLATTENED.match(text)):
         raise ArgumentError(
             f"'{text}' is a URL that went through pathlib, which takes a slash away; give it as text, "
@@ -119,3 +115,18 @@ def location(place: str | os.PathLike[str] | Url) -> Location:
     if not rest.strip("/"):
         raise ArgumentError(f"a URL names a bucket and a directory, such as s3://bucket/model; got '{text}'")
     return Url(f"{head.lower()}://{rest.rstrip('/')}")
+
+
+def _secret(shown: str) -> ArgumentError:
+    """Return the error of a URL that holds a secret, which is masked."""
+    if "***@" in shown:
+        protocol = shown[: shown.index("***@")].rpartition(":/")[0].rpartition("::")[2]
+        return ArgumentError(
+            f"a URL is printed and noted in plans, so it must not hold a password; got '{shown}'. Leave user "
+            f"and password out, and set them as tools for {protocol} read them, or for fsspec in "
+            f"FSSPEC_{protocol.upper()}_USERNAME and FSSPEC_{protocol.upper()}_PASSWORD"
+        )
+    return ArgumentError(
+        f"a URL is printed and noted in plans, so it must not hold a signature, a token or a key; got "
+        f"'{shown}'. Leave that out, and set credentials as tools for that store read them"
+    )

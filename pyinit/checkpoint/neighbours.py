@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..errors import FormatError, SpecError
@@ -11,7 +11,7 @@ from ..stream.pretrained import FileSource
 from ..stream.strict_json import parsed
 from .contents import Content, Copied, Drawn
 from .digest import crc32_of_file
-from .journal import Known
+from .log import Known
 from .parts import Part
 from .places import AnyJournal
 from .plan import CheckpointPlan
@@ -63,11 +63,12 @@ def clear_place(
     with journal.guarded():
         taken = target.names()
         known = journal.known()
+        files = journal.files_of(part)
         if not overwrite:
-            refuse_existing(plan, target, known, differing, taken)
+            refuse_existing(plan, target, known, files, taken, differing)
         elif part.count > 1:
             # the parts appear one by one: what was there must not be taken for one of them
-            target.remove([*existing(plan, known, taken), *obsolete(plan, target)])
+            target.remove([*existing(plan, target, known, files, taken), *obsolete(plan, target)])
     journal.remove_others()
 
 
@@ -75,23 +76,34 @@ def refuse_existing(
     plan: CheckpointPlan,
     target: Target,
     known: Known,
-    differing: str | None,
+    files: Sequence[int],
     taken: Iterable[str],
+    differing: str | None = None,
 ) -> None:
     """Refuse final names that are taken, and files that would contradict the new ones."""
-    for name in (*existing(plan, known, taken), *obsolete(plan, target)):
+    for name in (*existing(plan, target, known, files, taken), *obsolete(plan, target)):
         why = "" if differing is None else f", and an unfinished checkpoint there differs: {differing}"
         raise exists_already(plan.directory / name, why)
 
 
-def existing(plan: CheckpointPlan, known: Known, taken: Iterable[str]) -> list[str]:
+def existing(
+    plan: CheckpointPlan, target: Target, known: Known, files: Sequence[int], taken: Iterable[str]
+) -> list[str]:
     """Return the final names that are taken by what this plan has not written.
 
     Where nothing keeps other writers out, `taken` are the names that were there before `known` was read: a
-    file is noted before it gets its name, so none of this plan's own is taken for another's.
+    file is noted before it gets its name, so none of this plan's own is taken for another's. Of the `files`
+    of a part, one that is noted and was replaced since counts, too; those of others are theirs to look at.
     """
-    there, names = set(taken), enumerate(plan.names)
-    return [name for place, name in names if place not in known.named and name in there]
+    there, apart = (
+        set(taken),
+        {shard.name for shard in plan.shards} - {plan.shards[file].name for file in files},
+    )
+    return [
+        name
+        for place, name in enumerate(plan.names)
+        if name in there and not (place in known.named and (name in apart or target.is_own(name)))
+    ]
 
 
 def obsolete(plan: CheckpointPlan, target: Target) -> list[str]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from .journal import Journal
+from .local import LocalTarget
 from .locations import Url
 from .plan import CheckpointPlan
 from .remote.journal import PREFIX, RemoteJournal
 from .remote.store import Store
 from .remote.target import RemoteTarget
-from .targets import LocalTarget, Target
+from .targets import Target
 
 __all__ = ["AnyJournal", "opened", "target_of"]
 

@@ -18,7 +18,8 @@ from .differences import Document, difference
 from .extents import EXTENT_BYTES, Extent, cut_extents
 from .families.lookup import find_spec
 from .locations import Location, Url, location
-from .plan_json import check_said, headed, read_document, readable, text_of
+from .plan_document import read_document, readable
+from .plan_json import check_recipes, deciding, headed, text_of, text_of_config
 from .shards import HUGGINGFACE, Layout, Shard, cut, index_name
 from .spec import Spec
 
@@ -109,29 +110,39 @@ class CheckpointPlan:
     def _small(self) -> tuple[str, ...]:
         if self.is_file:
             return ()
-        spec = self.blueprint.spec
-        return ("init.json", *(() if spec.config is None else ("config.json",)), *spec.files)
+        return ("init.json", *self.texts)
 
     @property
     def names(self) -> tuple[str, ...]:
         """All final names, in the order of appearance: who finds the model, or what is last, finds all."""
         return (*self.first, *(shard.name for shard in self.shards), *self.last)
 
+    @property
+    def texts(self) -> dict[str, str]:
+        """Names and contents of the small files beside those of tensors, but for receipt and index."""
+        spec = self.blueprint.spec
+        if self.is_file:
+            return {}
+        config = {} if spec.config is None else {"config.json": text_of_config(spec.config)}
+        return config | dict(spec.files)
+
     @cached_property
     def text(self) -> str:
-        """All that decides the bytes, as JSON that also names what JSON cannot hold."""
+        """All that is needed to make the bytes, as JSON that also names what JSON cannot hold."""
         return text_of(self)
 
     @property
     def document(self) -> Document:
         """All that decides the bytes, as JSON values, to be compared."""
-        document: Document = json.loads(self.text)
-        return document
+        return deciding(json.loads(self.text))
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256, as hexadecimal digits, of all that decides the bytes; the place is no part of it."""
-        return sha256(self.text.encode()).hexdigest()
+        """SHA-256, as hexadecimal digits, of all that decides the bytes.
+
+        Neither the place is a part of it, nor how the names of files are spelled that it was made from.
+        """
+        return sha256(json.dumps(self.document, allow_nan=False, ensure_ascii=False).encode()).hexdigest()
 
     @property
     def tag(self) -> str:
@@ -146,8 +157,13 @@ class CheckpointPlan:
         RecipeError
             If a recipe copies values in memory, which JSON cannot hold.
         """
-        check_said(self.blueprint)
-        return headed(self.text, self.path, self.fingerprint)
+        check_recipes(self.blueprint)
+        return self.headed_text
+
+    @property
+    def headed_text(self) -> str:
+        """The text, with what does not decide before it."""
+        return headed(self.text, self.blueprint.spec.source, self.path, self.fingerprint)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> CheckpointPlan:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 from ..recipes.matching import effective
@@ -15,7 +16,7 @@ from .blueprint import Blueprint
 from .digest import Digest
 from .shards import HUGGINGFACE, Layout, Shard
 
-__all__ = ["FORMAT", "Receipt"]
+__all__ = ["FORMAT", "Receipt", "digests_of"]
 
 #: The number of this format.
 FORMAT = 1
@@ -37,6 +38,8 @@ class Receipt:
         The fingerprint of the plan.
     layout : Layout
         How tensors are put into files.
+    texts : mapping of str to str
+        Names of the small files beside them, such as config.json, and the SHA-256 of each.
     """
 
     blueprint: Blueprint
@@ -44,6 +47,7 @@ class Receipt:
     digests: Mapping[str, Digest]
     plan: str
     layout: Layout = HUGGINGFACE
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def crc32(self) -> dict[str, int]:
@@ -64,7 +68,7 @@ class Receipt:
             "stream_version": STREAM_VERSION,
             "plan": self.plan,
             "key": [key.seed, key.offset],
-            "spec": spec.source,
+            "spec": _shown(spec.source),
             "parameters": spec.parameters,
             "bytes": spec.nbytes,
             "dtype": _only({tensor.dtype for tensor in spec.tensors if tensor.is_float}),
@@ -77,6 +81,7 @@ class Receipt:
             "ties": dict(spec.ties),
             "layout": self.layout.name,
             **({"shard_size": self.layout.shard_size} if self.layout.is_cut else {}),
+            "texts": dict(self.texts),
             "files": {shard.name: shard.nbytes for shard in self.shards},
             "tensors": dict(self._tensors()),
         }
@@ -101,6 +106,11 @@ class Receipt:
         return "{\n" + ",\n".join(_lines(finite(self.to_dict()))) + "\n}\n"
 
 
+def digests_of(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return the SHA-256 of small files, by their names, as hexadecimal digits."""
+    return {name: sha256(text.encode()).hexdigest() for name, text in texts.items()}
+
+
 def _lines(content: Mapping[str, Any]) -> Iterator[str]:
     for name, value in content.items():
         if name in ("tensors", "files") and value:
@@ -110,6 +120,11 @@ def _lines(content: Mapping[str, Any]) -> Iterator[str]:
             yield f"{_json(name)}: [\n" + ",\n".join(f" {_json(each)}" for each in value) + "\n]"
         else:
             yield f"{_json(name)}: {_json(value)}"
+
+
+def _shown(source: str) -> str:
+    """Return the name of a source; of a file without its directory, which may be spelled in many ways."""
+    return source.rpartition("/")[2] if source.endswith((".json", ".safetensors")) else source
 
 
 def _json(value: object) -> str:

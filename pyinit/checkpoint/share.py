@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 from ..errors import ArgumentError, SpecError
-from .completion import companions, incomplete, intact, is_complete, receipt_of
+from .completion import incomplete, intact, is_complete, receipt_of
 from .contents import check_made
 from .digest import Digest
 from .extents import Extent
-from .neighbours import clear_place, existing, obsolete, refuse_changed, refuse_existing, refuse_own_source
+from .neighbours import clear_place, refuse_changed, refuse_own_source
 from .parts import WHOLE, Part
 from .places import opened
 from .plan import CheckpointPlan
+from .publication import Publication
 from .receipt import Receipt
+from .results import ExtentResult, check_result
 from .shards import Shard
-from .writer import ExtentResult, check_result
 
 __all__ = ["Share", "is_finished"]
 
@@ -86,6 +87,7 @@ class Share:
         self.target, self._journal = opened(plan)
         self.missing: tuple[Extent, ...] = ()
         self._files = self._journal.files_of(part)
+        self._publication = Publication(plan, self._files, self.target, self._journal)
         self._overwrite = overwrite
         self._results = None if results is None else list(results)
         for result in self._results or ():
@@ -189,52 +191,7 @@ class Share:
                 self.target.complete(plan.shards[file].name)
         names = [plan.shards[file].name for file in self._pending]
         refuse_changed(draft.content for shard in self.shards for draft in shard.drafts)
-        with self._journal.guarded():
-            taken = self.target.names()
-            known = self._journal.known()
-            if self._overwrite:
-                self.target.make_way(existing(plan, known, taken))
-            else:
-                refuse_existing(plan, self.target, known, None, taken)
-            if receipt := self._receipt():
-                names = [*plan.first, *names, *plan.last]
-            if plan.layout.is_cut and self._overwrite:
-                # until the receipt appears, nothing there may be taken for complete
-                self.target.remove([plan.last[-1], *obsolete(plan, self.target)])
-            self._name(names)
-            # where nothing keeps others out, two may have ended at the same time, and both add the same
-            if receipt is None and (receipt := self._receipt()):
-                self._name([*plan.first, *plan.last])
-            if receipt is not None:
-                self.target.remove(obsolete(plan, self.target))
-                self._journal.remove()
-        return receipt
-
-    def _receipt(self) -> Receipt | None:
-        """Put what lies beside the files, if all files of other parts are there."""
-        plan, known = self.plan, self._journal.known()
-        sizes, first = self.target.sizes(), len(self.plan.first)
-        for file, shard in enumerate(plan.shards):
-            # who notes that a file gets its name may die before it does
-            is_there = first + file in known.named and sizes.get(shard.name) == shard.nbytes
-            if file not in self._files and not is_there:
-                return None
-        if plan.digest and len(known.done) < len(plan.extents):
-            if sizes.keys() >= set(plan.names):
-                # another process has completed it, and is clearing away
-                return None
-            raise OSError(
-                errno.EIO,
-                f"not all checksums of {plan.directory} are noted any more; remove its files and write again",
-            )
-        receipt = receipt_of(plan, known.done)
-        for name, content in companions(plan, receipt):
-            self.target.put(name, content)
-        return receipt
-
-    def _name(self, names: Sequence[str]) -> None:
-        self._journal.add_named(map(self.plan.names.index, names))
-        self.target.publish(names)
+        return self._publication.publish(names, overwrite=self._overwrite)
 
     def _claim(self) -> None:
         plan, first, extents = self.plan, len(self.plan.first), self.plan.extents
@@ -247,8 +204,7 @@ class Share:
                 shard = plan.shards[file]
                 if self.target.begun(shard.name, shard.nbytes):
                     self._pending.append(file)
-                # one of another size was damaged since, or replaced
-                elif not (first + file in known.named and sizes.get(shard.name) == shard.nbytes):
+                elif not self._publication.is_published(file, known, sizes):
                     self._pending.append(file)
                     if file in begun or first + file in known.named:
                         self._journal.forget(first + file)

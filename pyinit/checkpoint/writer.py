@@ -7,11 +7,9 @@ the disk busy meanwhile. That is 1.5 times the speed of a plain sequential write
 
 from __future__ import annotations
 
-import errno
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -19,20 +17,18 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from ..errors import ArgumentError
 from ..stream.arguments import check_threads
 from ..stream.safetensors import ITEMSIZE
 from .blocks import Block, blocks_of
-from .contents import Copied, check_made
+from .contents import Copied
 from .digest import Digest, combined, digest_of
-from .extents import Extent, touching
-from .found import Found
+from .extents import Extent
 from .panels import joined_digest, panels_of
-from .places import opened
 from .plan import CheckpointPlan
+from .results import ExtentResult
 from .targets import Target
 
-__all__ = ["ExtentResult", "Progress", "check_result", "run_extent", "write_extents"]
+__all__ = ["Progress", "write_extents"]
 
 #: Called from the calling thread with (bytes written, bytes in all).
 Progress = Callable[[int, int], None]
@@ -47,43 +43,6 @@ _PANEL_BYTES = 64 << 20
 _REPORT_SECONDS = 0.1
 
 Array = npt.NDArray[Any]
-
-
-@dataclass(frozen=True)
-class ExtentResult:
-    """An extent that was made and written.
-
-    Parameters
-    ----------
-    index : int
-        Its number in the plan.
-    crc32 : int or None
-        CRC-32 of its bytes, where it was requested.
-    nbytes : int
-        Its bytes.
-    found : Found or None
-        Mean and std of its numbers, where a checksum was asked for and they are floating.
-    """
-
-    index: int
-    crc32: int | None
-    nbytes: int
-    found: Found | None = None
-
-    @property
-    def digest(self) -> Digest | None:
-        """Checksum, mean and std, where they were asked for."""
-        return None if self.crc32 is None else Digest(self.crc32, self.nbytes, self.found)
-
-
-def check_result(plan: CheckpointPlan, result: ExtentResult) -> Extent:
-    """Return the extent of a result; one that another plan's extent must be is refused."""
-    is_known = 0 <= result.index < len(plan.extents)
-    if not is_known or plan.extents[result.index].nbytes != result.nbytes:
-        raise ArgumentError(
-            f"{result} is no result of this plan, which has {len(plan.extents)} extents; run its own extents"
-        )
-    return plan.extents[result.index]
 
 
 #: Called from a thread that has written the last block of an extent.
@@ -261,74 +220,3 @@ def write_extents(
     if writer.error is not None:
         raise writer.error
     assert writer.written == sum(extent.nbytes for extent in extents), "every block is written"
-
-
-def run_extent(plan: CheckpointPlan, index: int, *, threads: int | None = None) -> ExtentResult:
-    """Make one extent of a plan and write it into its unfinished file, which is made if it is not there.
-
-    It can be run in any order, on any machine that sees the plan's directory or object store, and again after
-    a failure: the bytes are the same. `pyinit.finish_checkpoint` gives the files their names when all are
-    made.
-
-    Parameters
-    ----------
-    plan : CheckpointPlan
-        The plan.
-    index : int
-        The number of the extent, in ``range(len(plan.extents))``.
-    threads : int, optional
-        Threads that draw and write.
-
-    Returns
-    -------
-    ExtentResult
-        Its number, its bytes and their CRC-32; never the weights.
-
-    Raises
-    ------
-    ArgumentError
-        If there is no such extent.
-    RecipeError
-        If the plan was read from JSON and names a content that cannot be made from it.
-    FileExistsError
-        If the file of the extent has its final name already.
-
-    Examples
-    --------
-    >>> import tempfile, pathlib
-    >>> import pyinit as pi
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = pathlib.Path(folder, "model.safetensors")
-    ...     plan = pi.plan_checkpoint({"w": (256, 784)}, "he_normal", path=path, extent_bytes=400_000)
-    ...     results = [pi.run_extent(plan, index) for index in range(len(plan.extents))]
-    ...     receipt = pi.finish_checkpoint(plan, results)
-    ...     len(results), path.stat().st_size == receipt.nbytes
-    (3, True)
-    """
-    if not 0 <= index < len(plan.extents):
-        raise ArgumentError(f"the plan has {len(plan.extents)} extents, counted from 0; got extent {index}")
-    extent = plan.extents[index]
-    shard = plan.shards[extent.file]
-    check_made(next(draft.content for draft in shard.drafts if draft.name == extent.tensor))
-    target, journal = opened(plan)
-    results: list[ExtentResult] = []
-    target.begin()
-    if target.exists(shard.name) and not target.begun(shard.name, shard.nbytes):
-        raise FileExistsError(
-            errno.EEXIST, f"{plan.directory / shard.name} exists; remove it, or run no more of its extents"
-        )
-    others = [each for each in plan.extents if each.file == extent.file]
-    start, stop = 0 if extent == others[0] else extent.offset, extent.offset + extent.nbytes
-    end = target.take(shard.name, shard.nbytes, start, stop)
-    try:
-        with journal.enlisted():
-            with journal.guarded():
-                target.prepare(shard.name, shard.nbytes, shard.header)
-            write_extents(plan, [extent], target, results.append, threads=threads, digest=True)
-            # the rest of a piece that reaches into the next extents
-            beyond = list(touching(others, shard, stop, end))
-            write_extents(plan, beyond, target, lambda result: None, threads=threads)
-            target.flush(shard.name)
-    finally:
-        target.close()
-    return results[0]

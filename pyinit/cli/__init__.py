@@ -12,6 +12,7 @@ from types import FrameType
 from typing import NoReturn, TextIO
 
 from ..errors import PyinitError
+from ..masking import masked
 from . import init, verify
 
 __all__ = ["main"]
@@ -31,7 +32,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the line and leave with exit status 2."""
-        print(f"pyinit: error: {message} (see {self.prog} --help)", file=sys.stderr)
+        print(f"pyinit: error: {masked(message)} (see {self.prog} --help)", file=sys.stderr)
         raise SystemExit(2)
 
 
@@ -105,10 +106,10 @@ def main(argv: list[str] | None = None) -> int:
         print(f"pyinit: error: out of memory: {needed}; use smaller widths or less data", file=sys.stderr)
         return 2
     except KeyboardInterrupt as interrupt:
-        print(f"pyinit: interrupted; {str(interrupt) or _REMOVED}", file=sys.stderr)
+        print(f"pyinit: interrupted; {masked(str(interrupt)) or _REMOVED}", file=sys.stderr)
         return _INTERRUPTED
     except _Terminated as interrupt:
-        print(f"pyinit: terminated; {str(interrupt) or _REMOVED}", file=sys.stderr)
+        print(f"pyinit: terminated; {masked(str(interrupt)) or _REMOVED}", file=sys.stderr)
         return _TERMINATED
     finally:
         if is_main:
@@ -160,11 +161,11 @@ def _warn(
     line: str | None = None,
 ) -> None:
     """Print a warning as one line, without the place in the code where it was raised."""
-    print(f"pyinit: warning: {' '.join(str(message).split())}", file=sys.stderr)
+    print(f"pyinit: warning: {masked(' '.join(str(message).split()))}", file=sys.stderr)
 
 
 def _one_line(error: Exception) -> str:
     text = str(error)
     if isinstance(error, OSError) and error.strerror is not None:
         text = error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
-    return " ".join(text.split())
+    return masked(" ".join(text.split()))

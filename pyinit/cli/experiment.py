@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from ..checkpoint.targets import exists_already, write_small
+from ..checkpoint.local import write_small
+from ..checkpoint.targets import exists_already
 from ..errors import RecipeError
 from ..lab.network.dense import ACTIVATION, default_recipe
 from ..recipes.distributions import normal

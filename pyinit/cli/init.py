@@ -17,6 +17,7 @@ from ..checkpoint.completion import is_complete
 from ..checkpoint.engines.lookup import ENGINES
 from ..checkpoint.families.builtin import BUILTIN
 from ..checkpoint.families.lookup import find_spec
+from ..checkpoint.local import write_small
 from ..checkpoint.locations import Location, location
 from ..checkpoint.parts import WHOLE, Part, assigned, part_of_environment
 from ..checkpoint.plan import CheckpointPlan, plan_blueprint
@@ -24,7 +25,6 @@ from ..checkpoint.shards import LAYOUTS, Layout
 from ..checkpoint.share import is_finished
 from ..checkpoint.sizes import readable_size
 from ..checkpoint.spec import Spec
-from ..checkpoint.targets import write_small
 from ..errors import ArgumentError, RecipeError
 from ..recipes.recipe import Recipe, from_dict
 from ..recipes.rules import CONVENTIONS, Rule
@@ -98,7 +98,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--layout",
         choices=LAYOUTS,
-        help="; ".join(f"{name}: {said}" for name, said in LAYOUTS.items()) + " (default: huggingface)",
+        help="; ".join(f"{name}: {meaning}" for name, meaning in LAYOUTS.items()) + " (default: huggingface)",
     )
     parser.add_argument(
         "--part",
@@ -211,10 +211,10 @@ def _files(plan: CheckpointPlan, part: Part | None) -> Iterator[str]:
     for file, shard in enumerate(plan.shards):
         if len(plan.shards) > 1 or part is not None:
             extents = sum(extent.file == file for extent in plan.extents)
-            said = (
+            line = (
                 f"{shard.name}  {readable_size(shard.nbytes)}  {len(shard.drafts)} tensors  {extents} extents"
             )
-            yield said + (f"  part {part}" if part is not None and file in mine else "")
+            yield line + (f"  part {part}" if part is not None and file in mine else "")
 
 
 def _take_part(plan: CheckpointPlan, part: Part | None, arguments: argparse.Namespace) -> int:

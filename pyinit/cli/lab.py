@@ -9,7 +9,8 @@ from importlib import import_module
 from pathlib import Path
 from urllib.parse import quote
 
-from ..checkpoint.targets import exists_already, write_small
+from ..checkpoint.local import write_small
+from ..checkpoint.targets import exists_already
 from ..errors import ArgumentError, MissingLibraryError
 from ..lab.experiment.experiment import Experiment
 from ..lab.experiment.limits import LIMITS

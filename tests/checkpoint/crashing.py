@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import pyinit as pi
-from pyinit.checkpoint import share, targets, writer
+from pyinit.checkpoint import naming, share, writer
 from pyinit.checkpoint.checkpoint import write_plan
+from pyinit.checkpoint.local import LocalTarget
 from pyinit.checkpoint.parts import WHOLE, Part
 from pyinit.checkpoint.plan import CheckpointPlan, plan_checkpoint
 
@@ -30,6 +31,7 @@ CALLS = (
     "open",
     "mkdir",
     "rename",
+    "link",
     "unlink",
     "rmdir",
     "write",
@@ -106,6 +108,7 @@ def killed_at_call(number: int, run: Callable[[], Any]) -> Callable[[], None]:
             if hasattr(os, name):
                 setattr(os, name, counted(getattr(os, name)))
         fcntl.flock = counted(fcntl.flock)
+        naming._rename_exclusively = counted(naming._rename_exclusively)
         run()
 
     return all_counted
@@ -163,13 +166,13 @@ def slow(run: Callable[[], Any], threads: int) -> Callable[[], None]:
     """Return a function that runs with a pause at every block, so that a kill meets it somewhere."""
 
     def slowed() -> None:
-        plain = targets.LocalTarget.write
+        plain = LocalTarget.write
 
-        def write(target: targets.LocalTarget, name: str, offset: int, data: memoryview) -> None:
+        def write(target: LocalTarget, name: str, offset: int, data: memoryview) -> None:
             time.sleep(_PAUSE * threads)
             plain(target, name, offset, data)
 
-        targets.LocalTarget.write = write  # type: ignore[method-assign]
+        LocalTarget.write = write  # type: ignore[method-assign]
         run()
 
     return slowed

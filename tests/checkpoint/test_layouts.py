@@ -16,12 +16,12 @@ import pyinit as pi
 from pyinit.checkpoint import share
 from pyinit.checkpoint.checkpoint import finish_checkpoint, write_plan
 from pyinit.checkpoint.completion import is_complete
+from pyinit.checkpoint.local import LocalTarget
 from pyinit.checkpoint.parts import Part
 from pyinit.checkpoint.plan import CheckpointPlan, plan_checkpoint
+from pyinit.checkpoint.ranges import run_extent
 from pyinit.checkpoint.spec import spec_from_checkpoint
 from pyinit.checkpoint.spec_json import spec_from_json
-from pyinit.checkpoint.targets import LocalTarget
-from pyinit.checkpoint.writer import run_extent
 from pyinit.cli import main
 from pyinit.errors import FormatError, SpecError
 from pyinit.stream.safetensors import read_header
@@ -271,10 +271,10 @@ def test_a_former_receipt_does_not_speak_for_what_is_being_replaced(
     write_plan(plan)
     plain = LocalTarget.publish
 
-    def publish(target: LocalTarget, names: list[str]) -> None:
+    def publish(target: LocalTarget, names: list[str], own: Any = None) -> None:
         assert names[-1] == "init.json"
         assert not (tmp_path / "init.json").exists()
-        plain(target, names)
+        plain(target, names, own)
 
     monkeypatch.setattr(LocalTarget, "publish", publish)
     write_plan(plan_of(tmp_path, key=8), overwrite=True)

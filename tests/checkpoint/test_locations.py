@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import pyinit as pi
 from pyinit.checkpoint.locations import Url, location
 from pyinit.checkpoint.plan import CheckpointPlan, plan_checkpoint
+from pyinit.cli import main
 from pyinit.errors import ArgumentError, MissingLibraryError, SpecError
 
 
@@ -76,11 +80,17 @@ def test_a_store_that_nothing_here_opens_is_refused(monkeypatch: pytest.MonkeyPa
         "ftp://me:hunter2@host/model",
         "s3://key:hunter2@bucket/model",
         "ftp://me:hun@ter2@host/model.safetensors",
+        # keys of S3 have slashes, and may be digits up to the first one
+        "s3://key:abc/def+hunter2@bucket/model",
+        "s3://key:12/hunter2@bucket/model",
+        "simplecache::s3://key:abc/hunter2@bucket/model",
+        "ftp://me:0123hunter2@host",
+        Url("s3://key:hunter2@bucket/model"),
         "simplecache::sftp://me:hunter2@host/model",
         Path("ftp://me:hunter2@host/model"),
     ],
 )
-def test_a_password_is_neither_taken_nor_printed(place: str | Path) -> None:
+def test_a_password_is_neither_taken_nor_printed(place: str | Path | Url) -> None:
     with pytest.raises(ArgumentError, match="must not hold a password") as caught:
         location(place)
     assert "ter2" not in str(caught.value)
@@ -88,7 +98,63 @@ def test_a_password_is_neither_taken_nor_printed(place: str | Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["sftp://me@host/model", "s3://bucket/a:b@c/model", "abfs://box@account/model"]
+    "query",
+    [
+        "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=hunter2",
+        "X-Amz-Security-Token=hunter2&x=1",
+        "sv=2024-01-01&sig=hunter2%3D",
+        "X-Goog-Credential=hunter2",
+        "AWSAccessKeyId=me&Signature=hunter2",
+        "password=hunter2",
+        "api_key=hunter2",
+    ],
+)
+def test_a_signature_is_neither_taken_nor_printed(
+    query: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    url = f"s3://bucket/model?{query}"
+    with pytest.raises(ArgumentError, match="must not hold a signature, a token or a key") as caught:
+        location(url)
+    assert "hunter2" not in str(caught.value)
+    for command in (
+        ["init", url, "--out", "out"],
+        ["init", "gpt2", "--out", url],
+        ["init", "gpt2", "--out", "out", "--plan", url],
+        ["init", "gpt2", "--out", "out", "--dtype", url],
+        ["init", "gpt2", "--recipe", url, "--out", "out"],
+        ["verify", url],
+        ["verify", ".", "--receipt", url],
+        ["lint", url],
+    ):
+        with suppress(SystemExit):
+            assert main(command) == 2
+        assert "hunter2" not in "".join(capsys.readouterr())
+
+
+def test_what_a_library_says_of_a_request_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    kind = fsspec.get_filesystem_class("memory")
+
+    def ls(*given: Any, **options: Any) -> None:
+        raise OSError(5, "403 for https://host/b?X-Amz-Signature=hunter2&x=1 of https://me:hunter2@host")
+
+    monkeypatch.setattr(kind, "ls", ls)
+    with pytest.raises(OSError, match=r"X-Amz-Signature=\*\*\*&x=1 of https://me:\*\*\*@host") as caught:
+        pi.write_checkpoint({"w": (2, 2)}, "normal", path="memory://bucket/model")
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("sftp://me@host/model", "s3://bucket/a:b@c/model", "abfs://box@account/model"),
+        *(
+            "sftp://host:22/at@home/model",
+            "s3://bucket/model?versionId=3",
+            "s3://bucket/model?sigma=2&author=x",
+        ),
+    ],
 )
 def test_a_user_without_a_password_is_taken(url: str) -> None:
     assert str(location(url)) == url

@@ -11,8 +11,8 @@ from pyinit.checkpoint.checkpoint import finish_checkpoint, write_plan
 from pyinit.checkpoint.parts import Part
 from pyinit.checkpoint.places import opened
 from pyinit.checkpoint.plan import CheckpointPlan, plan_checkpoint
+from pyinit.checkpoint.ranges import run_extent
 from pyinit.checkpoint.share import is_finished
-from pyinit.checkpoint.writer import run_extent
 
 SHAPES = {"a": (40, 30), "b": (50, 30)}
 

@@ -18,9 +18,9 @@ from pyinit.checkpoint.contents import Unread
 from pyinit.checkpoint.families.registry import spec_from_config
 from pyinit.checkpoint.parts import Part
 from pyinit.checkpoint.plan import CheckpointPlan, plan_blueprint, plan_checkpoint
+from pyinit.checkpoint.ranges import run_extent
 from pyinit.checkpoint.spec import spec_from_checkpoint
 from pyinit.checkpoint.spec_json import spec_from_json
-from pyinit.checkpoint.writer import run_extent
 from pyinit.errors import ArgumentError, FormatError, RecipeError, SpecError
 
 TENSORS: dict[str, Any] = {
@@ -198,7 +198,7 @@ def test_a_recipe_with_other_numbers_is_refused(tmp_path: Path) -> None:
             lambda content: content["tensors"]["emb"].pop("shape"),
             r"the plan cannot be read \(KeyError\('shape'\)\)",
         ),
-        (lambda content: content.update(pyinit_plan=2), 'with "pyinit_plan": 1; got'),
+        (lambda content: content.update(pyinit_plan=3), 'with "pyinit_plan": 2; got'),
     ],
 )
 def test_a_plan_that_was_changed_is_refused(
@@ -208,7 +208,7 @@ def test_a_plan_that_was_changed_is_refused(
         CheckpointPlan.from_json(changed(plan_of(tmp_path), change))
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"pyinit_plan": 1, "pyinit_plan": 1}', b"\xff"])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"pyinit_plan": 2, "pyinit_plan": 2}', b"\xff"])
 def test_what_is_no_plan_is_refused(text: str | bytes) -> None:
     with pytest.raises(FormatError, match="plan"):
         CheckpointPlan.from_json(text)

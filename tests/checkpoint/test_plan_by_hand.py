@@ -104,6 +104,7 @@ def drawn(*shape: int) -> dict[str, Any]:
         {"kind": "given", "zlib": base64.b64encode(zlib.compress(bytes(23))).decode()},
         {"kind": "given", "zlib": base64.b64encode(zlib.compress(bytes(1 << 24))).decode()},
         {"kind": "given", "zlib": "AAAA"},
+        {"kind": "given", "sha256": "0" * 64, "zlib": base64.b64encode(zlib.compress(bytes(24))).decode()},
         *(
             {"kind": "rearranged", "of": [drawn(2, 3)], "pieces": [piece]}
             for piece in (

@@ -18,12 +18,13 @@ import pyinit as pi
 from pyinit.checkpoint import share
 from pyinit.checkpoint.checkpoint import finish_checkpoint, write_plan
 from pyinit.checkpoint.journal import Journal
+from pyinit.checkpoint.local import LocalTarget
 from pyinit.checkpoint.parts import WHOLE, Part
 from pyinit.checkpoint.plan import CheckpointPlan, plan_checkpoint
+from pyinit.checkpoint.ranges import run_extent
+from pyinit.checkpoint.results import ExtentResult
 from pyinit.checkpoint.spec import spec_from_checkpoint
 from pyinit.checkpoint.spec_json import spec_from_json
-from pyinit.checkpoint.targets import LocalTarget
-from pyinit.checkpoint.writer import ExtentResult, run_extent
 from pyinit.errors import ArgumentError, SpecError
 
 SHAPES = {"a": (40, 30), "b": (50, 30), "c": (60, 30), "d": (7,)}

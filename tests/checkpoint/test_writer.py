@@ -19,9 +19,9 @@ import pytest
 import pyinit as pi
 from pyinit.checkpoint import share
 from pyinit.checkpoint.checkpoint import write_checkpoint
+from pyinit.checkpoint.local import LocalTarget
 from pyinit.checkpoint.plan import CheckpointPlan, plan_checkpoint
 from pyinit.checkpoint.share import Share
-from pyinit.checkpoint.targets import LocalTarget
 from pyinit.checkpoint.writer import write_extents
 
 LIMITED = """

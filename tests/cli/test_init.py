@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import pyinit as pi
-from pyinit.checkpoint.targets import LocalTarget
+from pyinit.checkpoint.local import LocalTarget
 from pyinit.cli import main
 from pyinit.cli.init import size
 from pyinit.stream.safetensors import read_header

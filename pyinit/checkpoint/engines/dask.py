@@ -56,9 +56,9 @@ class DaskEngine:
             self._client.close()
             self._client, self._is_ours = None, False
 
-    def threads(self, asked: int | None) -> int:
-        """Return the threads asked for, or one: a worker of Dask runs as many tasks as it has threads."""
-        return asked or 1
+    def threads(self, requested: int | None) -> int:
+        """Return the threads requested, or one: a worker of Dask runs as many tasks as it has threads."""
+        return requested or 1
 
     def run(
         self, function: Function, work: Work, groups: Sequence[Sequence[int]]

@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Protocol
 
 from ...stream.release import version
+from ..results import ExtentResult
 from ..share import Share
-from ..writer import ExtentResult
 from .mark import marked
 from .portable import Function, portable
 from .tasks import Answer, Work, grouped
@@ -36,7 +36,7 @@ class Engine(Protocol):
     ) -> None:
         """Stop what was started."""
 
-    def threads(self, asked: int | None) -> int:
+    def threads(self, requested: int | None) -> int:
         """Return the threads of a task, which takes as many CPUs of a worker.
 
         Raises

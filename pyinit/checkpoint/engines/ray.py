@@ -62,15 +62,15 @@ class RayEngine:
             self._is_ours = False
             ray.shutdown()
 
-    def threads(self, asked: int | None) -> int:
-        """Return the threads asked for, or a few: several tasks share a node."""
+    def threads(self, requested: int | None) -> int:
+        """Return the threads requested, or a few: several tasks share a node."""
         most = max((int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]), default=0)
-        if asked is not None and 0 < most < asked:
+        if requested is not None and 0 < most < requested:
             raise ArgumentError(
-                f"a task of {asked} threads needs a node with as many CPUs; the largest of this Ray has "
+                f"a task of {requested} threads needs a node with as many CPUs; the largest of this Ray has "
                 f"{most}. Give --threads {most} (threads={most}) or fewer"
             )
-        return asked or min(_MOST_THREADS, most or _MOST_THREADS)
+        return requested or min(_MOST_THREADS, most or _MOST_THREADS)
 
     def run(
         self, function: Function, work: Work, groups: Sequence[Sequence[int]]
@@ -109,8 +109,8 @@ def _most_pending(threads: int) -> int:
 
 def _unreachable(error: Exception) -> ConnectionError:
     address = os.environ.get("RAY_ADDRESS", "")
-    said = f"the Ray of RAY_ADDRESS={address} cannot be reached" if address else "Ray cannot be started"
-    return ConnectionRefusedError(errno.ECONNREFUSED, f"{said}: {' '.join(str(error).split())}")
+    problem = f"the Ray of RAY_ADDRESS={address} cannot be reached" if address else "Ray cannot be started"
+    return ConnectionRefusedError(errno.ECONNREFUSED, f"{problem}: {' '.join(str(error).split())}")
 
 
 def _explained(error: RayError) -> Exception:

@@ -10,11 +10,12 @@ from functools import lru_cache
 from importlib import import_module
 
 from ...errors import PyinitError, SpecError
-from ..extents import Extent, touching
+from ..extents import Extent
+from ..local import LocalTarget
 from ..places import opened
 from ..plan import CheckpointPlan
-from ..targets import LocalTarget
-from ..writer import ExtentResult, write_extents
+from ..ranges import begun_twice, take_range, write_range
+from ..results import ExtentResult
 from .mark import is_marked
 from .tasks import Answer
 
@@ -65,10 +66,10 @@ def run(indices: Sequence[int], plan: str, mark: str, readers: Sequence[str], th
     except MemoryError as error:
         raise OSError(errno.ENOMEM, f"out of memory: {error} (on {host})") from None
     except OSError as error:
-        said = error.strerror or str(error)
+        reason = error.strerror or str(error)
         if error.filename is not None:
-            said = f"{error.filename}: {said}"
-        raise OSError(error.errno or errno.EIO, f"{said} (on {host})") from None
+            reason = f"{error.filename}: {reason}"
+        raise OSError(error.errno or errno.EIO, f"{reason} (on {host})") from None
     return {"host": host, "done": done}
 
 
@@ -76,22 +77,17 @@ def _made(plan: CheckpointPlan, indices: Sequence[int], threads: int) -> list[Ex
     results: list[ExtentResult] = []
     for extents in _neighbours(plan, indices):
         shard = plan.shards[extents[0].file]
-        others = [each for each in plan.extents if each.file == extents[0].file]
-        start = 0 if extents[0] == others[0] else extents[0].offset
-        stop = extents[-1].offset + extents[-1].nbytes
         target, _ = opened(plan)
-        end = target.take(shard.name, shard.nbytes, start, stop)
         try:
+            end = take_range(plan, extents, target)
             if not target.begun(shard.name, shard.nbytes):
                 raise FileNotFoundError(errno.ENOENT, f"{shard.name} is no longer being written")
             if not isinstance(target, LocalTarget):
                 # takes the upload that is there
                 target.prepare(shard.name, shard.nbytes, shard.header)
-            write_extents(plan, extents, target, results.append, threads=threads, digest=True)
-            # the rest of a piece that reaches into the next extents
-            beyond = list(touching(others, shard, stop, end))
-            write_extents(plan, beyond, target, lambda result: None, threads=threads)
-            target.flush(shard.name)
+            results += write_range(plan, extents, target, end, threads)
+            if not target.is_joint(shard.name):
+                raise begun_twice(plan, shard.name)
         finally:
             target.close()
     return results

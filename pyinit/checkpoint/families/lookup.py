@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import SpecError
+from ...masking import masked
 from ...stream.strict_json import parsed
 from ..spec import Spec, spec_from_checkpoint
 from ..spec_json import spec_from_json
@@ -56,8 +57,9 @@ def find_spec(name: str | os.PathLike[str]) -> Spec:
         path = path / "config.json"
     if not path.is_file():
         raise SpecError(
-            f"'{name}' is neither a built-in model nor a file; built-in are {', '.join(BUILTIN)}. "
-            "Other models come from a config.json, a .safetensors file or index, or a plain JSON spec"
+            f"'{masked(str(name))}' is neither a built-in model nor a file; built-in are "
+            f"{', '.join(BUILTIN)}. Other models come from a config.json, a .safetensors file or index, or a "
+            "plain JSON spec"
         )
     if path.name.endswith((".safetensors", ".safetensors.index.json")):
         return _with_family(spec_from_checkpoint(path), path.parent / "config.json")

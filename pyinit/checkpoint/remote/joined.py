@@ -38,6 +38,10 @@ class JoinedUploads:
         """Make the record."""
         self._store.put(record(self._folder, name), b"")
 
+    def is_joint(self, name: str) -> bool:
+        """Return True: pieces have one place."""
+        return True
+
     def pieces(self, name: str) -> dict[int, int]:
         """List the objects."""
         found = self._store.below(self._place(name))

@@ -28,10 +28,10 @@ from ...stream.strict_json import parsed
 from ..differences import Document, difference
 from ..digest import Digest
 from ..found import Found
-from ..journal import Known
+from ..log import Known
 from ..parts import WHOLE, Part, assigned
 from ..plan import FOLDER, CheckpointPlan
-from ..plan_json import HEAD, headed
+from ..plan_json import deciding
 from .liveness import begin_life, end_life, is_alive
 from .store import Store
 from .target import RemoteTarget, uploads_of
@@ -94,8 +94,8 @@ class RemoteJournal:
                     "for it, or stop it and run the same command again",
                 )
         self._part = part
-        self._store.put(self._place(f"parts/{_said(part)}"), b"")
-        self._name = self._announce(_said(part))
+        self._store.put(self._place(f"parts/{_name_of(part)}"), b"")
+        self._name = self._announce(_name_of(part))
 
     @property
     def is_held(self) -> bool:
@@ -155,14 +155,14 @@ class RemoteJournal:
         part, name = self._part, self._name
         self._part, self._name = None, ""
         if part is not None and name:
-            self._retire(_said(part), name)
+            self._retire(_name_of(part), name)
 
     def discard(self) -> None:
         """Take back that this part has written, and remove the folder if no other has."""
         part = self._part
         self.release()
         if part is not None:
-            self._store.remove([self._place(f"parts/{_said(part)}")])
+            self._store.remove([self._place(f"parts/{_name_of(part)}")])
         if not self.parts() and not any(is_living is not False for _, _, is_living in self._writers()):
             self.remove()
 
@@ -220,8 +220,7 @@ class RemoteJournal:
 
     def _keep_plan(self) -> None:
         if "plan.json" not in self._store.below(self.folder):
-            text = headed(self.plan.text, self.plan.path, self.plan.fingerprint)
-            self._store.put(self._place("plan.json"), text.encode())
+            self._store.put(self._place("plan.json"), self.plan.headed_text.encode())
 
     def _announce(self, what: str) -> str:
         name = begin_life()
@@ -264,7 +263,7 @@ def _text(digest: Digest | None) -> str:
     return text if found is None else f"{text}_{found.count}_{found.mean!r}_{found.m2!r}".replace("+", "")
 
 
-def _said(part: Part) -> str:
+def _name_of(part: Part) -> str:
     return f"{part.index:05d}-of-{part.count:05d}"
 
 
@@ -277,7 +276,7 @@ def _plan_of(text: bytes | None) -> Document | None:
         return None
     if not isinstance(content, dict):
         return None
-    return {name: value for name, value in content.items() if name not in HEAD}
+    return deciding(content)
 
 
 def _remove(store: Store, folder: str) -> None:

@@ -2,6 +2,11 @@
 
 An upload has an identifier, which a record in the plan's folder keeps, so that all machines and the next run
 find it. S3 lists parts with their sizes; so what is there needs no journal.
+
+Several processes may begin one file at the same time. Each creates an upload, and all use the one that the
+record names: S3 makes or replaces an object only if nobody else did so since (If-None-Match, If-Match). A
+store that does not know these conditions lets the last of them win. So a process reads what it has noted, and
+once more when it has written its parts: if the record names another upload by then, they are made again.
 """
 
 from __future__ import annotations
@@ -31,8 +36,8 @@ class MultipartUploads:
         self._store = store
         self._folder = folder
         self._known: dict[str, str] = {}
-        # files whose record names an upload that is no more
-        self._stale: set[str] = set()
+        # of files whose record names an upload that is no more, that upload
+        self._stale: dict[str, str] = {}
 
     def is_begun(self, name: str) -> bool:
         """Look for the upload that the record names."""
@@ -43,16 +48,22 @@ class MultipartUploads:
         if self._found(name) is not None:
             return
         made: str = self._call("write", "create_multipart_upload", name)["UploadId"]
-        if name in self._stale:
-            # the upload that it names is no more
-            self._store.remove([record(self._folder, name)])
-            self._stale.discard(name)
-        if self._store.put_new(record(self._folder, name), made.encode()):
+        self._note(name, made)
+        if self._noted_upload(name) == made:
             self._known[name] = made
             return
         self._abort(name, made)
         if self._found(name) is None:
             raise self._lost(name)
+
+    def is_joint(self, name: str) -> bool:
+        """Tell whether the record still names the upload in use; abort one that it does not name."""
+        known = self._known.get(name)
+        if known is None or self._noted_upload(name) == known:
+            return True
+        self._abort(name, known)
+        del self._known[name]
+        return False
 
     def pieces(self, name: str) -> dict[int, int]:
         """List the parts."""
@@ -71,8 +82,8 @@ class MultipartUploads:
         """Complete the upload; where another process has done so, the file is there."""
         parts = self._found(name)
         if parts is not None and [part["Size"] for part in parts] == list(sizes):
-            said = [{"PartNumber": part["PartNumber"], "ETag": part["ETag"]} for part in parts]
-            fields = {"UploadId": self._known[name], "MultipartUpload": {"Parts": said}}
+            listed = [{"PartNumber": part["PartNumber"], "ETag": part["ETag"]} for part in parts]
+            fields = {"UploadId": self._known[name], "MultipartUpload": {"Parts": listed}}
             # one that another process completes meanwhile, or a former try, is no more
             with suppress(FileNotFoundError):
                 self._call("write", "complete_multipart_upload", name, **fields)
@@ -106,15 +117,30 @@ class MultipartUploads:
         known = self._known.get(name)
         if known is not None:
             yield known
-        noted = self._store.read(record(self._folder, name))
-        if noted is not None and noted.decode() != known:
-            yield noted.decode()
+        noted = self._noted_upload(name)
+        if noted is not None and noted != known:
+            yield noted
         if noted is not None:
-            self._stale.add(name)
+            self._stale[name] = noted
+
+    def _noted_upload(self, name: str) -> str | None:
+        noted = self._store.read(record(self._folder, name))
+        return None if noted is None else noted.decode()
+
+    def _note(self, name: str, upload: str) -> None:
+        """Let the record name an upload, unless another process has changed it since it was read."""
+        place, stale = record(self._folder, name), self._stale.pop(name, None)
+        # what the store answers does not decide: the answer to a request that was sent twice is the second
+        if stale is None:
+            self._store.put_new(place, upload.encode())
+        else:
+            self._store.replace(place, stale.encode(), upload.encode())
 
     def _forget(self, name: str) -> None:
-        self._known.pop(name, None)
-        self._stale.discard(name)
+        noted, known = self._noted_upload(name), self._known.pop(name, None)
+        if noted is not None and known is not None and noted != known:
+            self._abort(name, noted)
+        self._stale.pop(name, None)
         self._store.remove([record(self._folder, name)])
         self._sweep(name)
 

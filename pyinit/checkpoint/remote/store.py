@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from ...errors import ArgumentError, MissingLibraryError
+from ...masking import masked
 from ..locations import Url
 
 __all__ = ["Store", "lost"]
@@ -57,7 +58,7 @@ class Store:
             raise ArgumentError(f"{url} is not a URL that fsspec can open: {_one_line(error)}") from None
         except Exception as error:
             # some file systems look for credentials, or connect, at once
-            raise self._said(error, "open") from None
+            raise self._error_of(error, "open") from None
         self.root: str = root.rstrip("/")
 
     def path(self, name: str) -> str:
@@ -103,17 +104,17 @@ class Store:
             with self.explained("write"):
                 self.fs.pipe({self.path(name): content for name, content in contents.items()})
 
-    def put_new(self, name: str, content: bytes) -> bool:
-        """Make an object, unless it is there; return whether it was made."""
-        with self.explained("write"):
-            try:
-                self.fs.pipe_file(self.path(name), content, mode="create")
-            except Exception:
-                # stores do not agree on how they say that it is there
-                if self.read(name) is None:
-                    raise
-                return False
-        return True
+    def put_new(self, name: str, content: bytes) -> None:
+        """Make an object, unless it is there."""
+        self._put_if(name, content, None, mode="create")
+
+    def replace(self, name: str, former: bytes, content: bytes) -> None:
+        """Replace an object of S3, unless it is no longer what it was."""
+        with self.explained("read"):
+            tag = self.fs.info(self.path(name))["ETag"]
+        # read after its tag: if it is changed in between, the tag does not match any more
+        if self.read(name) == former:
+            self._put_if(name, content, former, IfMatch=tag)
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove objects, where they are there."""
@@ -132,7 +133,29 @@ class Store:
         try:
             yield
         except Exception as error:
-            raise self._said(error, verb) from None
+            raise self._error_of(error, verb) from None
+
+    def _put_if(self, name: str, content: bytes, former: bytes | None, **condition: str) -> None:
+        for is_last in (False, False, True):
+            error = self._refusal(name, content, condition)
+            # stores do not agree on how they say that the condition is not met
+            if error is None or self.read(name) != former:
+                return
+            if error.errno == errno.ENOSYS:
+                # the store has no conditions
+                self.put(name, content)
+                return
+            # two requests that met are to be sent again
+            if error.errno != errno.EBUSY or is_last:
+                raise error
+
+    def _refusal(self, name: str, content: bytes, condition: Mapping[str, str]) -> OSError | None:
+        try:
+            with self.explained("write"):
+                self.fs.pipe_file(self.path(name), content, **condition)
+        except OSError as error:
+            return error
+        return None
 
     def _remove_at_once(self, paths: Sequence[str]) -> None:
         bucket = self.root.partition("/")[0]
@@ -157,32 +180,32 @@ class Store:
             if entry["name"].rstrip("/") != self.root:
                 yield entry["name"].rstrip("/").rpartition("/")[2], entry
 
-    def _said(self, error: Exception, verb: str) -> OSError:
-        said, kind = _one_line(error), type(error).__name__.lower()
+    def _error_of(self, error: Exception, verb: str) -> OSError:
+        why, kind = _one_line(error), type(error).__name__.lower()
         if isinstance(error, PermissionError):
             return PermissionError(
                 errno.EACCES,
-                f"no permission to {verb} in {self.url}: {said}. Use credentials that may list, read, write "
+                f"no permission to {verb} in {self.url}: {why}. Use credentials that may list, read, write "
                 "and remove there",
             )
         if isinstance(error, FileNotFoundError):
             return FileNotFoundError(
-                errno.ENOENT, f"cannot {verb} in {self.url}: {said}. Make the bucket, or write elsewhere"
+                errno.ENOENT, f"cannot {verb} in {self.url}: {why}. Make the bucket, or write elsewhere"
             )
         if any(word in kind for word in _UNKNOWN):
             return PermissionError(
                 errno.EACCES,
-                f"no credentials for {self.url}: {said}. Set them as tools for {self.url.protocol} read them "
+                f"no credentials for {self.url}: {why}. Set them as tools for {self.url.protocol} read them "
                 "(for S3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile)",
             )
         if isinstance(error, ConnectionError | TimeoutError) or any(word in kind for word in _UNREACHABLE):
             return ConnectionError(
                 errno.EHOSTUNREACH,
-                f"cannot reach {self.url}: {said}. Check the network and the endpoint (for S3: "
+                f"cannot reach {self.url}: {why}. Check the network and the endpoint (for S3: "
                 "AWS_ENDPOINT_URL), and run the same command again",
             )
         code = (error.errno if isinstance(error, OSError) else None) or errno.EIO
-        return OSError(code, f"cannot {verb} in {self.url}: {said}")
+        return OSError(code, f"cannot {verb} in {self.url}: {why}")
 
 
 def lost(url: Url, name: str, why: str) -> OSError:
@@ -191,5 +214,6 @@ def lost(url: Url, name: str, why: str) -> OSError:
 
 
 def _one_line(error: Exception) -> str:
-    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(said.split()).rstrip(".") or type(error).__name__
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    # a library may show the URL of a request, which is signed
+    return masked(" ".join(text.split())).rstrip(".") or type(error).__name__

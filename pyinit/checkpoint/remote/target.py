@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from .joined import JoinedUploads
@@ -122,6 +122,10 @@ class RemoteTarget:
     def flush(self, name: str) -> None:
         """Do nothing: full pieces are uploaded, and the journal counts no others."""
 
+    def is_joint(self, name: str) -> bool:
+        """Look whether the upload in use is still the one that all processes use."""
+        return self.uploads.is_joint(name)
+
     def complete(self, name: str) -> None:
         """Make sure that all pieces are there."""
         file = self._files[name]
@@ -137,7 +141,11 @@ class RemoteTarget:
         """Remove the files: when an upload is gone, an object of that name says that it was completed."""
         self.remove(names)
 
-    def publish(self, names: Sequence[str]) -> None:
+    def is_own(self, name: str) -> bool:
+        """Return True: an object has no second name; the upload is gone, so it was completed."""
+        return True
+
+    def publish(self, names: Sequence[str], own: Container[str] | None = None) -> None:
         """Complete the uploads in this order."""
         for name in names:
             if name in self._small:

@@ -23,6 +23,9 @@ class Uploads(Protocol):
     def begin(self, name: str) -> None:
         """Make an unfinished file, or find the one that anybody has made."""
 
+    def is_joint(self, name: str) -> bool:
+        """Tell whether the pieces written here are in the unfinished file that all processes use."""
+
     def pieces(self, name: str) -> dict[int, int]:
         """Return the bytes of the pieces that are there."""
 

@@ -19,7 +19,7 @@ from ...stream.strict_json import finite, parsed, shown
 from ..blueprint import Draft
 from ..contents import Content, Drawn, Unread, content_from_dict
 from ..plan import CheckpointPlan
-from ..receipt import FORMAT, Receipt
+from ..receipt import FORMAT, Receipt, digests_of
 from ..shards import HUGGINGFACE, Layout, Shard, cut
 
 __all__ = ["Expected", "expected_of", "read_expected"]
@@ -47,6 +47,8 @@ class Expected:
         Checksums of tensors, where they are known.
     layout : Layout
         How tensors were put into files.
+    texts : mapping of str to str
+        SHA-256 of the small files beside them, such as config.json, by their names.
     """
 
     source: str
@@ -56,6 +58,7 @@ class Expected:
     ties: Mapping[str, str]
     crc32: Mapping[str, int] = field(default_factory=dict)
     layout: Layout = HUGGINGFACE
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def stem(self) -> str:
@@ -72,7 +75,8 @@ def expected_of(plan: CheckpointPlan | Receipt) -> Expected:
     sums = plan.crc32 if isinstance(plan, Receipt) else {}
     spec = blueprint.spec
     drafts, ties = blueprint.drafts, dict(spec.ties)
-    return Expected(spec.source, blueprint.key, drafts, plan.shards, ties, sums, plan.layout)
+    texts = plan.texts if isinstance(plan, Receipt) else digests_of(plan.texts)
+    return Expected(spec.source, blueprint.key, drafts, plan.shards, ties, sums, plan.layout, texts)
 
 
 def read_expected(text: str | bytes, where: str) -> Expected:
@@ -123,7 +127,8 @@ def _read(content: Mapping[str, Any], where: str) -> Expected:
         raise FormatError(f"{where}: the files are not those of its tensors; the receipt was changed")
     sums = {name: int(crc, 16) for name, entry in tensors.items() if (crc := _checksum(entry)) is not None}
     key = Key(*content["key"])
-    return Expected(content["spec"], key, drafts, shards, content["ties"], sums, layout)
+    texts = {str(name): str(digest) for name, digest in content.get("texts", {}).items()}
+    return Expected(content["spec"], key, drafts, shards, content["ties"], sums, layout, texts)
 
 
 def _whole(

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
@@ -158,6 +159,7 @@ def located(expected: Expected, reader: Reader) -> tuple[list[Located], list[Fin
         if name.endswith(".safetensors") and not name.startswith(".")
     ]
     files += _of_index(expected, reader, names)
+    files += _of_texts(expected, reader, names)
     return places, [*files, *tensors]
 
 
@@ -206,6 +208,17 @@ def _first_other(shard: Shard, reader: Reader, size: int) -> int | None:
         return None
     pairs = enumerate(zip(data, shard.header, strict=False))
     return next((place for place, (one, other) in pairs if one != other), len(data))
+
+
+def _of_texts(expected: Expected, reader: Reader, names: set[str]) -> Iterator[Finding]:
+    for name, digest in expected.texts.items():
+        if name not in names:
+            yield Finding("missing_file", file=name)
+            continue
+        data = bytearray(reader.size(name))
+        reader.read(name, 0, memoryview(data))
+        if sha256(data).hexdigest() != digest:
+            yield Finding("text", file=name, facts={"bytes": len(data)})
 
 
 def _of_index(expected: Expected, reader: Reader, names: set[str]) -> Iterator[Finding]:

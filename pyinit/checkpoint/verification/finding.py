@@ -20,10 +20,10 @@ class Finding:
     Parameters
     ----------
     kind : str
-        Of a file: "missing_file", "extra_file", "truncated_file", "longer_file", "header", "index". Of a
-        tensor: "missing", "unexpected", "shape", "dtype", "truncated", "zeros", "constant", "rounded",
-        "swapped", "key", "recipe", "scaled", "changed", "corrupt", "reinitialized", "values", "checksum",
-        "untied". "unchecked" is no difference: nobody could tell.
+        Of a file: "missing_file", "extra_file", "truncated_file", "longer_file", "header", "index", "text"
+        (config.json and the like). Of a tensor: "missing", "unexpected", "shape", "dtype", "truncated",
+        "zeros", "constant", "rounded", "swapped", "key", "recipe", "scaled", "changed", "corrupt",
+        "reinitialized", "values", "checksum", "untied". "unchecked" is no difference: nobody could tell.
     tensor, file : str or None
         Where it is.
     facts : mapping

@@ -77,6 +77,10 @@ _SAID: dict[str, Callable[[Facts], str]] = {
     "longer_file": lambda facts: f"the file has {facts['bytes']} bytes; {facts['expected']} were written",
     "header": _header,
     "index": lambda facts: f"the index is not the one that was written: {facts['why']}",
+    "text": lambda facts: (
+        f"the file is not the one that was written (it has {readable_size(facts['bytes'])} now): edited, or "
+        "saved again by a library"
+    ),
     "missing": lambda facts: "the tensor is missing",
     "unexpected": lambda facts: "the receipt knows no such tensor",
     "shape": lambda facts: f"the shape is {tuple(facts['found'])}; {tuple(facts['expected'])} was written",

@@ -130,6 +130,7 @@ def verify(
 
     Notes
     -----
+    Of a directory the small files are compared, too: the index, config.json and what else the receipt names.
     Tensors that cannot be made here, such as copies of a file that is gone, are compared by their CRC-32 if
     the receipt has one, and are named as unchecked if not. Memory does not depend on the size of the model.
 
@@ -222,7 +223,7 @@ def _verified(
 ) -> Verification:
     places, findings = located(expected, reader)
     if is_alone:
-        # what else lies there is not asked
+        # what else lies there was not asked for
         findings = [each for each in findings if each.kind not in ("extra_file", "index")]
     of: dict[str, list[Located]] = {}
     for each in places:

@@ -21,7 +21,7 @@ from ...stream.key import Key, as_key
 from ...stream.window import Shape
 from ..materialization.beginnings import forget
 from ..materialization.construction import was_computed
-from ..materialization.deciding import Recipes, as_asked, decided
+from ..materialization.deciding import Recipes, checked_recipes, decided
 from ..materialization.holding import named_tensors
 from ..materialization.recording import Recorded
 from ..partitions.holding import refuse_part
@@ -66,34 +66,36 @@ def draw_up(
     PyinitError
         As `pyinit.torch.write_checkpoint`.
     """
-    root, asked = as_key(key), as_asked(recipe)
+    root, recipes = as_key(key), checked_recipes(recipe)
     module = unwrapped(module)
     _check(module)
     cast = None if dtype is None else str(dtype).removeprefix("torch.")
-    definition = Definition(type(module).__qualname__ if source is None else source, cast, _said(asked))
+    definition = Definition(type(module).__qualname__ if source is None else source, cast, _as_json(recipes))
     with in_dtype(module, dtype):
-        return _drawn_up(module, asked, root, definition, by_state)
+        return _drawn_up(module, recipes, root, definition, by_state)
 
 
-def _said(asked: Recipe | tuple[Rule, ...] | None) -> str | None:
+def _as_json(recipes: Recipe | tuple[Rule, ...] | None) -> str | None:
     """Return the given recipe or rules as JSON, or their text if JSON cannot hold them."""
-    if asked is None:
+    if recipes is None:
         return None
     try:
-        said: Any = asked.to_dict() if isinstance(asked, Recipe) else [rule.to_dict() for rule in asked]
+        content: Any = (
+            recipes.to_dict() if isinstance(recipes, Recipe) else [rule.to_dict() for rule in recipes]
+        )
     except RecipeError:
-        return repr(asked)
-    return json.dumps(said)
+        return repr(recipes)
+    return json.dumps(content)
 
 
 def _drawn_up(
     module: torch.nn.Module,
-    asked: Recipe | tuple[Rule, ...] | None,
+    recipes: Recipe | tuple[Rule, ...] | None,
     root: Key,
     definition: Definition,
     by_state: bool,
 ) -> Blueprint:
-    recorded = decided(module, asked)
+    recorded = decided(module, recipes)
     # recorded once more, transformers' marks would hide what begins
     forget(module)
     names = {id(tensor): name for name, tensor in named_tensors(module)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -70,13 +71,20 @@ class Definition:
         As `definitions.build` takes it, or its class.
     dtype : str or None
         Of all floating tensors.
-    asked : str or None
+    recipes : str or None
         A recipe or rules, as JSON; None for the module's own.
     """
 
     source: str
     dtype: str | None = None
-    asked: str | None = None
+    recipes: str | None = None
+
+    @property
+    def place(self) -> dict[str, str]:
+        """The source as a field of JSON: a file, wherever the process is, or a name."""
+        if self.source.startswith("timm:") or not os.path.isfile(self.source):
+            return {"definition": self.source}
+        return {"file": os.path.abspath(self.source)}
 
 
 class Computed:
@@ -118,9 +126,9 @@ class Computed:
         """Return the definition, and a digest of the recording that it must give."""
         return {
             "kind": self.kind,
-            "definition": self.definition.source,
+            **self.definition.place,
             "dtype": self.definition.dtype,
-            "asked": self.definition.asked,
+            "recipes": self.definition.recipes,
             "tensor": self.recorded.name,
             "recording": _digest(self.recorded),
             "key": [self.root.seed, self.root.offset],
@@ -257,13 +265,13 @@ def _zero_row(write: Write, view: View) -> int | None:
 def _digest(recorded: Recorded) -> str:
     """Return a digest of all that decides the bytes of a tensor but the key."""
     digest = blake2b(digest_size=16)
-    for text in (*_said(recorded.writes, {}), repr(recorded.view)):
+    for text in (*_descriptions(recorded.writes, {}), repr(recorded.view)):
         digest.update(text.encode())
         digest.update(b"\0")
     return digest.hexdigest()
 
 
-def _said(writes: tuple[Write, ...], seen: dict[int, int]) -> Iterator[str]:
+def _descriptions(writes: tuple[Write, ...], seen: dict[int, int]) -> Iterator[str]:
     """Yield what every write does; writes that were described before are given by their number."""
     if id(writes) in seen:
         yield f"as {seen[id(writes)]}"
@@ -283,7 +291,7 @@ def _said(writes: tuple[Write, ...], seen: dict[int, int]) -> Iterator[str]:
             for leaf in leaves:
                 if isinstance(leaf, Snapshot):
                     yield repr(leaf.view)
-                    yield from _said(leaf.writes, seen)
+                    yield from _descriptions(leaf.writes, seen)
                 elif isinstance(leaf, torch.Tensor):
                     data = leaf.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
                     yield f"{leaf.dtype} {tuple(leaf.shape)} {blake2b(data.data, digest_size=16).hexdigest()}"

@@ -81,10 +81,10 @@ class Converted:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what it is made of, and a digest of how: other versions of a library may differ."""
-        said = json.dumps(self._following.said(self._tensor)).encode()
+        description = json.dumps(self._following.description(self._tensor)).encode()
         return {
             "kind": self.kind,
-            "conversion": blake2b(said, digest_size=16).hexdigest(),
+            "conversion": blake2b(description, digest_size=16).hexdigest(),
             "of": {source: content.to_dict() for source, content in self._contents.items()},
             "at_once": self.at_once(tuple(self._tensor.shape)),
         }

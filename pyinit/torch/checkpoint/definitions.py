@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from ...errors import PyinitError, SpecError
+from ...stream.strict_json import parsed
 from ..materialization.construction import deferred
 
 __all__ = ["build"]
@@ -66,10 +67,17 @@ def _of_transformers(path: str) -> tuple[torch.nn.Module, str]:
         config = transformers.AutoConfig.from_pretrained(path, trust_remote_code=False)
         kind = _class_of(config, transformers)
     except Exception as error:
+        if (elsewhere := _code_of(path)) is not None:
+            raise _own_code(path, elsewhere) from None
         # a configuration's own checks raise what they will
         raise SpecError(
             f"{path}: transformers {transformers.__version__} does not read it: {error}"
         ) from None
+    elsewhere = _code_of(path)
+    named = config.architectures or ()
+    if elsewhere is not None and not any(hasattr(transformers, name) for name in named):
+        # what transformers lists for the type is another model than the one whose code is named
+        raise _own_code(path, elsewhere)
     if kind is None:
         raise SpecError(
             f"{path}: transformers {transformers.__version__} lists no model for it; name one of its classes "
@@ -81,6 +89,25 @@ def _of_transformers(path: str) -> tuple[torch.nn.Module, str]:
         f"{transformers.__version__} builds it as {kind.__name__}"
     )
     return module, how
+
+
+def _code_of(path: str) -> str | None:
+    """Return where a configuration says that its model's code lies, or None."""
+    content = parsed(Path(path).read_bytes(), path, SpecError)
+    places = content.get("auto_map") if isinstance(content, dict) else None
+    if not isinstance(places, dict) or not places:
+        return None
+    models = [place for name, place in places.items() if name.startswith("AutoModel")]
+    return str((models or list(places.values()))[0])
+
+
+def _own_code(path: str, place: str) -> SpecError:
+    return SpecError(
+        f"{path}: the code of its model is not in transformers: auto_map names {place}, and code beside a "
+        "configuration is not run. If you trust it, write a function that returns the module, as "
+        "AutoModelForCausalLM.from_config(config, trust_remote_code=True) does, and give "
+        "package.module:function in place of this file"
+    )
 
 
 def _class_of(config: Any, transformers: Any) -> Any:

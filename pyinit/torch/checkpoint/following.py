@@ -119,7 +119,7 @@ class Following(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 found |= inner
         return found
 
-    def said(self, tensor: torch.Tensor) -> list[Any]:
+    def description(self, tensor: torch.Tensor) -> list[Any]:
         """Return how a tensor is made as JSON values: two that differ are made in another way."""
         view = [list(tensor.shape), list(tensor.stride()), tensor.storage_offset(), str(tensor.dtype)]
         if not tensor.is_meta:
@@ -127,8 +127,8 @@ class Following(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return [*view, blake2b(data.data, digest_size=16).hexdigest()]
         made = self._made[_storage(tensor)]
         leaves, structure = tree_flatten((made.args, dict(made.kwargs or {})))
-        said = [self.said(leaf) if isinstance(leaf, torch.Tensor) else repr(leaf) for leaf in leaves]
-        return [*view, made.source, str(made.function), made.output, str(structure), *said]
+        inner = [self.description(leaf) if isinstance(leaf, torch.Tensor) else repr(leaf) for leaf in leaves]
+        return [*view, made.source, str(made.function), made.output, str(structure), *inner]
 
     def value(self, tensor: torch.Tensor, real: Callable[[str], torch.Tensor]) -> torch.Tensor:
         """Return what a tensor is, given what the module's are."""

@@ -33,7 +33,8 @@ def read(fields: Mapping[str, Any], name: str, shape: Shape, dtype: str) -> Cont
     A configuration of transformers and a name of timm are built again; a function is not, nor what timm
     would fetch: no file shall say which code runs, or whom to ask for it.
     """
-    definition = Definition(fields["definition"], fields.get("dtype"), fields.get("asked"))
+    source = fields["definition"] if "definition" in fields else fields["file"]
+    definition = Definition(source, fields.get("dtype"), fields.get("recipes"))
     why = f"tensor '{name}' is computed by {definition.source}"
     if not (_OF_TIMM.fullmatch(definition.source) or Path(definition.source).is_file()):
         return Unread(Computed.kind, fields, f"{why}; make the plan from that definition in this process")
@@ -56,13 +57,13 @@ def read(fields: Mapping[str, Any], name: str, shape: Shape, dtype: str) -> Cont
 @lru_cache(maxsize=1)
 def _recorded(definition: Definition) -> tuple[dict[str, Recorded], Kept]:
     """Build a module and record how its tensors begin."""
-    asked = None if definition.asked is None else _asked(definition.asked)
+    recipes = None if definition.recipes is None else _recipes_of(definition.recipes)
     module, _ = build(definition.source)
     with in_dtype(module, definition.dtype):
-        return decided(module, asked), Kept()
+        return decided(module, recipes), Kept()
 
 
-def _asked(text: str) -> Any:
+def _recipes_of(text: str) -> Any:
     try:
         content = json.loads(text)
     except ValueError:

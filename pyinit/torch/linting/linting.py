@@ -11,7 +11,7 @@ from ...checkpoint.lint.lint import lint_subject
 from ...errors import LayoutError, RecipeError
 from ..checkpoint.casting import in_dtype
 from ..materialization.beginnings import forget
-from ..materialization.deciding import Recipes, as_asked, decided
+from ..materialization.deciding import Recipes, checked_recipes, decided
 from ..materialization.holding import named_tensors
 from .reading import subject_of
 
@@ -66,9 +66,9 @@ def lint(
     ('truncation', ('weight',), 100.0)
     """
     _check(module)
-    asked = as_asked(recipe)
+    recipes = checked_recipes(recipe)
     with in_dtype(module, dtype):
-        recorded = decided(module, asked)
+        recorded = decided(module, recipes)
         # recorded once more, transformers' marks would hide what begins
         forget(module)
         return lint_subject(subject_of(module, recorded, source or type(module).__name__))

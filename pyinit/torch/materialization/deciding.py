@@ -22,12 +22,12 @@ from .partitioned import refuse_real_parts
 from .recording import Draw, Recorded, Write
 from .ruling import redrawn, ruled
 
-__all__ = ["Recipes", "as_asked", "before_names", "decided"]
+__all__ = ["Recipes", "before_names", "checked_recipes", "decided"]
 
 Recipes: TypeAlias = Recipe | str | Mapping[str, Recipe | str] | Iterable[Rule | tuple[str, Recipe | str]]
 
 
-def as_asked(recipe: Recipes | None) -> Recipe | tuple[Rule, ...] | None:
+def checked_recipes(recipe: Recipes | None) -> Recipe | tuple[Rule, ...] | None:
     """Return what a caller asks of parameters: one recipe, or rules in order, or nothing."""
     if recipe is None:
         return None
@@ -42,7 +42,7 @@ def before_names(prefix: object) -> str:
 
 
 def decided(
-    module: torch.nn.Module, asked: Recipe | tuple[Rule, ...] | None = None, before: str = ""
+    module: torch.nn.Module, recipes: Recipe | tuple[Rule, ...] | None = None, before: str = ""
 ) -> dict[str, Recorded]:
     """Return how every tensor of a module begins that is on the meta device.
 
@@ -50,8 +50,8 @@ def decided(
     ----------
     module : torch.nn.Module
         Without DTensors; it stays as it is.
-    asked : Recipe or tuple of Rule, optional
-        From `as_asked`.
+    recipes : Recipe or tuple of Rule, optional
+        From `checked_recipes`.
     before : str
         From `before_names`.
 
@@ -68,15 +68,15 @@ def decided(
     try:
         recorded = record(module, before)
         if not recorded:
-            _check_unneeded(module, asked is not None)
-        if isinstance(asked, Recipe):
-            recorded = redrawn(module, recorded, asked, before)
-        elif asked is not None:
+            _check_unneeded(module, recipes is not None)
+        if isinstance(recipes, Recipe):
+            recorded = redrawn(module, recorded, recipes, before)
+        elif recipes is not None:
             names = (name for name, _ in named_tensors(module))
-            check_names(asked, state_names(module, names, before), module, before)
-            recorded = ruled(module, recorded, asked, before)
+            check_names(recipes, state_names(module, names, before), module, before)
+            recorded = ruled(module, recorded, recipes, before)
         _check(module, recorded, state_names(module, recorded, before))
-        if asked is None:
+        if recipes is None:
             warn_of_constructors(module)
     except PyinitError:
         forget(module)
@@ -84,7 +84,7 @@ def decided(
     return recorded
 
 
-def _check_unneeded(module: torch.nn.Module, is_asked: bool) -> None:
+def _check_unneeded(module: torch.nn.Module, has_recipes: bool) -> None:
     """Refuse a recipe, or warn, if a module has parameters and none of its tensors is on the meta device."""
     if next(module.parameters(), None) is None:
         return
@@ -93,7 +93,7 @@ def _check_unneeded(module: torch.nn.Module, is_asked: bool) -> None:
         f"materialize needs a module on the meta device; all tensors of {type(module).__name__} are real, "
         "and stay as they are. Build it under pyinit.torch.deferred(), and leave out to_empty()."
     )
-    if is_asked:
+    if has_recipes:
         raise RecipeError(why)
     warnings.warn(why, UserWarning, stacklevel=4)
 

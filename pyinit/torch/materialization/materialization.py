@@ -11,7 +11,7 @@ from ... import _core
 from ...stream.arguments import check_threads
 from ...stream.key import Key, as_key
 from .construction import forget_construction
-from .deciding import Recipes, as_asked, before_names, decided
+from .deciding import Recipes, before_names, checked_recipes, decided
 from .followed import kind_of
 from .holding import named_tensors, substitute
 from .partitioned import made_parts, whole_recordings
@@ -142,9 +142,9 @@ def materialize(
     """
     root = as_key(key)
     count = check_threads(threads)
-    before, asked = before_names(prefix), as_asked(recipe)
+    before, recipes = before_names(prefix), checked_recipes(recipe)
     with stand_ins(module) as distributed:
-        recorded = decided(module, asked, before)
+        recorded = decided(module, recipes, before)
         plain = {name: tensor for name, tensor in recorded.items() if name not in distributed}
         parts = whole_recordings(module, plain, before)
     plain = {name: tensor for name, tensor in plain.items() if name not in parts}

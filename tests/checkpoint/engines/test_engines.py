@@ -81,16 +81,27 @@ def test_write_checkpoint_takes_an_engine(engine: Any, place: Path) -> None:
     assert path.read_bytes() == (place / "by_threads.safetensors").read_bytes()
 
 
-def long_tasks(folder: Path, count: int) -> CheckpointPlan:
-    """A plan whose extents take some time: orthogonal matrices."""
+def long_tasks(folder: Path, count: int, layout: str = "huggingface") -> CheckpointPlan:
+    """A plan whose extents take some time: orthogonal matrices; "dcp" cuts each into two rectangles."""
     shapes = {f"w{number}": (1200, 1200) for number in range(count)}
-    return pi.plan_checkpoint(shapes, "orthogonal", path=folder, key=3, shard_size=10 << 20, digest=True)
+    options: dict[str, Any] = {
+        "shard_size": 10 << 20 if layout == "huggingface" else 4 << 20,
+        "layout": layout,
+    }
+    return pi.plan_checkpoint(shapes, "orthogonal", path=folder, key=3, digest=True, **options)
 
 
-def killed(place: Path, engine: Any, killing: Any, kills: int, count: int) -> None:
-    expected = whole(place, lambda folder: long_tasks(folder, count))
+def killed(
+    place: Path, engine: Any, killing: Any, kills: int, count: int, layout: str = "huggingface"
+) -> None:
+    expected = whole(place, lambda folder: long_tasks(folder, count, layout))
+
+    def look(done: int, total: int) -> None:
+        for path in (place / "out").iterdir():
+            assert path.name.startswith(".") or path.read_bytes() == expected[path.name]
+
     with killing(kills) as killer:
-        write_plan(long_tasks(place / "out", count), engine=engine, threads=1)
+        write_plan(long_tasks(place / "out", count, layout), engine=engine, threads=1, progress=look)
     assert killer.kills == kills
     assert contents(place / "out") == expected
 
@@ -103,12 +114,32 @@ def test_two_workers_are_killed(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["ray"], indirect=True)
+@pytest.mark.parametrize("layout", ["huggingface", "dcp"])
 def test_ten_workers_are_killed(
-    engine: Any, place: Path, killing: Any, monkeypatch: pytest.MonkeyPatch
+    engine: Any, place: Path, killing: Any, monkeypatch: pytest.MonkeyPatch, layout: str
 ) -> None:
     monkeypatch.setattr(tasks, "TASK_BYTES", 1 << 20)
-    killed(place, engine, killing, 10, 32)
+    killed(place, engine, killing, 10, 32, layout)
+
+
+@pytest.mark.usefixtures("small_tasks")
+def test_a_worker_reads_a_plan_once(dask_client: Any, place: Path) -> None:
+    """Not for each of its tasks: the plan of a large model is megabytes of JSON."""
+
+    def known() -> tuple[int, int]:
+        from pyinit.checkpoint.engines.worker import _read
+
+        return _read.cache_info()[:2]
+
+    before = dask_client.run(known)
+    write_plan(plan_of(place / "out"), engine=dask_client)
+    counts = [
+        (hits - before[worker][0], misses - before[worker][1])
+        for worker, (hits, misses) in dask_client.run(known).items()
+        if worker in before
+    ]
+    assert sum(hits for hits, _ in counts) > 5
+    assert all(misses <= 1 for _, misses in counts)
 
 
 def failing_from(first: int) -> Callable[..., Any]:

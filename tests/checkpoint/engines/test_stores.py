@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import pytest
 
 import pyinit as pi
 from pyinit.checkpoint.checkpoint import write_plan
+from pyinit.checkpoint.engines import engine as engines
 from pyinit.checkpoint.engines import tasks
+from pyinit.checkpoint.engines.portable import portable
 
 pytestmark = pytest.mark.interop
 moto = pytest.importorskip("moto.server")
 s3fs = pytest.importorskip("s3fs")
 
 
+def with_environment(variables: dict[str, str]) -> Any:
+    """What workers run that were started before the server was."""
+    plain = portable()
+
+    def run(*arguments: Any, **named: Any) -> Any:
+        import os
+
+        import s3fs
+
+        os.environ.update(variables)
+        # a file system of another test knows another server
+        s3fs.S3FileSystem.clear_instance_cache()
+        return plain(*arguments, **named)
+
+    return run
+
+
+@pytest.mark.parametrize("layout", ["huggingface", "dcp"])
 def test_a_bucket_is_written_by_two_workers(
-    dask_client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: str
 ) -> None:
     server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
@@ -33,26 +53,30 @@ def test_a_bucket_is_written_by_two_workers(
         "NO_PROXY": "127.0.0.1",
     }
 
-    def let_workers_find_it() -> None:
-        os.environ.update(variables)
-
-    dask_client.run(let_workers_find_it)
+    monkeypatch.setattr(engines, "portable", lambda: with_environment(variables))
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     # those of another test know another server
     s3fs.S3FileSystem.clear_instance_cache()
     fs = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True)
+    # all servers of a process have the same buckets
+    bucket = f"models-{token_hex(4)}"
     try:
-        fs.call_s3("create_bucket", Bucket="models")
+        fs.call_s3("create_bucket", Bucket=bucket)
         # a file of two pieces of 5 MiB and more, whose border is inside of an extent
         monkeypatch.setattr(tasks, "TASK_BYTES", 4 << 20)
         shapes = {"a": (1200, 1000), "b": (1700, 1000), "c": (30,)}
-        for place, engine in ((str(tmp_path / "whole"), None), ("s3://models/out", dask_client)):
-            plan = pi.plan_checkpoint(shapes, "normal", path=place, shard_size=20 << 20, extent_bytes=3 << 20)
-            write_plan(plan, engine=engine)
-        found = {path.rpartition("/")[2]: fs.cat_file(path) for path in fs.find("models/out")}
+        # of the layout dcp the larger tensor in two rectangles
+        cut: dict[str, Any] = {
+            "shard_size": 20 << 20 if layout == "huggingface" else 6 << 20,
+            "layout": layout,
+        }
+        for place, by in ((str(tmp_path / "whole"), None), (f"s3://{bucket}/out", engine)):
+            plan = pi.plan_checkpoint(shapes, "normal", path=place, extent_bytes=3 << 20, **cut)
+            write_plan(plan, engine=by)
+        found = {path.rpartition("/")[2]: fs.cat_file(path) for path in fs.find(f"{bucket}/out")}
         assert found == {path.name: path.read_bytes() for path in (tmp_path / "whole").iterdir()}
-        assert not fs.call_s3("list_multipart_uploads", Bucket="models").get("Uploads")
+        assert not fs.call_s3("list_multipart_uploads", Bucket=bucket).get("Uploads")
     finally:
         server.stop()
         # nor does another test know this one

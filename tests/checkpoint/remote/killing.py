@@ -26,6 +26,7 @@ from pyinit.checkpoint.parts import WHOLE, Part
 from pyinit.checkpoint.plan import CheckpointPlan
 from pyinit.checkpoint.remote import journal, target, uploads
 from pyinit.checkpoint.remote.joined import JoinedUploads
+from pyinit.checkpoint.results import ExtentResult
 
 SHAPES = {"emb": (301, 40), "deep": (4, 50, 60), "none": (0, 3), "head": (60, 170)}
 
@@ -184,7 +185,7 @@ def extents(url: str, expected: dict[str, bytes], count: int) -> int:
     for process, (channel, _) in zip(running, channels, strict=True):
         assert status_of(process) == 0
         for *result, found in json.loads(os.read(channel, 1 << 16)):
-            results.append(writer.ExtentResult(*result, Found(*found)))
+            results.append(ExtentResult(*result, Found(*found)))
     assert all(name.startswith(".") for name in bucket.objects("out"))
     assert status_of(forked(lambda: pi.finish_checkpoint(plan_of(source), results))) == 0
     assert bucket.objects("out") == expected

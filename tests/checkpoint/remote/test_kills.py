@@ -42,7 +42,6 @@ def test_four_processes_of_which_one_is_killed(s3: Any) -> None:
     assert killing("parts", s3, 4) == 4
 
 
-@pytest.mark.slow
 def test_four_processes_of_the_same_files(s3: Any) -> None:
     """Parts of one multipart upload from each; the one that all use is the first that is noted."""
     assert killing("extents", s3, 4) == 4

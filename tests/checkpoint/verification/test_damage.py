@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import pyinit as pi
+from pyinit.checkpoint.checkpoint import write_plan
 from pyinit.checkpoint.verification.diagnosis import converted
 from pyinit.stream.safetensors import build_header, read_header
 
@@ -372,3 +373,26 @@ def test_an_index_that_leads_elsewhere(tmp_path: Path) -> None:
     assert only(tmp_path).kind == "index"
     index.unlink()
     assert only(tmp_path).kind == "missing_file"
+
+
+@pytest.mark.parametrize("by", ["receipt", "plan"])
+def test_a_configuration_that_was_changed(tmp_path: Path, by: str) -> None:
+    sizes = {"n_layer": 1, "n_embd": 8, "n_head": 2, "vocab_size": 20, "n_positions": 4}
+    (tmp_path / "spec.json").write_text(json.dumps({"model_type": "gpt2", **sizes}))
+    plan = pi.plan_checkpoint(str(tmp_path / "spec.json"), path=tmp_path / "out")
+    write_plan(plan)
+    what, path = (plan if by == "plan" else None), tmp_path / "out" / "config.json"
+    assert pi.verify(tmp_path / "out", what).is_same
+    text = path.read_text()
+    path.write_text(text.replace('"n_head": 2', '"n_head": 4'))
+    found = pi.verify(tmp_path / "out", what)
+    assert [str(each) for each in found.findings] == [
+        f"config.json: the file is not the one that was written (it has {len(text)} bytes now): edited, or "
+        "saved again by a library"
+    ]
+    assert found.to_dict()["findings"][0]["kind"] == "text"
+    # a file of tensors alone is not asked about it
+    assert pi.verify(tmp_path / "out" / "model.safetensors", what).is_same
+    path.unlink()
+    (finding,) = pi.verify(tmp_path / "out", what).findings
+    assert (finding.kind, finding.file) == ("missing_file", "config.json")

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import pyinit as pi
 from pyinit.checkpoint.contents import content_from_dict
 from pyinit.checkpoint.given import Given
-from pyinit.checkpoint.plan_json import read_document
+from pyinit.checkpoint.plan_document import read_document
 from pyinit.checkpoint.rectangles import Piece, Rearranged
 
 pytestmark = pytest.mark.interop

@@ -78,7 +78,7 @@ def test_it_is_built_again_with_the_same_bytes(options: dict[str, Any], config: 
         ({"definition": "timm:hf-hub:somebody/model"}, "make the plan from that definition in this process"),
         ({"definition": "timm:local-dir:/tmp"}, "make the plan from that definition in this process"),
         ({"definition": "gone.models:build"}, "make the plan from that definition in this process"),
-        ({"asked": "normal(std=x)"}, "its recipe is .*, which a plan does not hold"),
+        ({"recipes": "normal(std=x)"}, "its recipe is .*, which a plan does not hold"),
     ],
 )
 def test_another_definition_is_refused_by_name(change: dict[str, Any], said: str, config: Path) -> None:
@@ -110,6 +110,49 @@ def test_code_beside_a_configuration_never_runs(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(
         "builtins.input", lambda *args: pytest.fail("somebody was asked whether code may run")
     )
-    with pytest.raises(SpecError, match="does not read it"):
+    with pytest.raises(SpecError, match=r"auto_map names beside\.Config, .* give package\.module:function"):
         definitions.build(str(path))
     assert sorted(each.name for each in tmp_path.iterdir()) == ["beside.py", "config.json"]
+
+
+def test_code_of_a_model_of_a_known_type_is_not_replaced(tmp_path: Path) -> None:
+    """Transformers lists a model for the type, which is not the one that the configuration names."""
+    path, sizes = tmp_path / "config.json", {"d_model": 16, "encoder_layers": 1, "decoder_layers": 1}
+    models = {"AutoConfig": "beside.Config", "AutoModelForSeq2SeqLM": "beside.Model"}
+    content = {"model_type": "bart", **sizes, "auto_map": models, "architectures": ["Model"]}
+    path.write_text(json.dumps(content))
+    with pytest.raises(SpecError, match=r"auto_map names beside\.Model, .*package\.module:function"):
+        definitions.build(str(path))
+    # one that transformers has itself is built of its own code
+    path.write_text(json.dumps({**content, "architectures": ["BartModel"]}))
+    assert type(definitions.build(str(path))[0]).__name__ == "BartModel"
+
+
+def test_the_way_out_of_code_beside_a_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The function that the message asks for."""
+    (tmp_path / "modeling_own.py").write_text(
+        "import torch\n"
+        "from transformers import PretrainedConfig, PreTrainedModel\n\n\n"
+        "class OwnConfig(PretrainedConfig):\n    model_type = 'own'\n\n\n"
+        "class OwnModel(PreTrainedModel):\n    config_class = OwnConfig\n\n"
+        "    def __init__(self, config):\n        super().__init__(config)\n"
+        "        self.layer = torch.nn.Linear(4, 3)\n        self.post_init()\n"
+    )
+    models = {"AutoConfig": "modeling_own.OwnConfig", "AutoModel": "modeling_own.OwnModel"}
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"model_type": "own", "auto_map": models, "architectures": ["OwnModel"]}))
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", "config.json", "--out", "out"]) == 2
+    assert "package.module:function" in capsys.readouterr().err
+    (tmp_path / "of_own.py").write_text(
+        "from transformers import AutoConfig, AutoModel\n\n\n"
+        "def build():\n"
+        "    config = AutoConfig.from_pretrained('.', trust_remote_code=True)\n"
+        "    return AutoModel.from_config(config, trust_remote_code=True)\n"
+    )
+    monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
+    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
+    assert main(["init", "of_own:build", "--out", "out"]) == 0
+    assert (tmp_path / "out" / "model.safetensors").exists()

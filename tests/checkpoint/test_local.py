@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from pyinit.checkpoint.local import LocalTarget, write_small
 from pyinit.checkpoint.sizes import readable_size
-from pyinit.checkpoint.targets import LocalTarget, write_small
 
 
 def test_nothing_is_seen_before_publication(tmp_path: Path) -> None:
