@@ -184,5 +184,5 @@ def test_verdicts_are_the_probes() -> None:
         kinds.append(found["kind"])
     assert kinds == ["vanishing", "healthy", "saturated", "dead"]
     zh = one.verdicts()[0]["text"]["zh"]
-    assert zh.startswith("消失:8 层中有 8 层;layers.")
+    assert zh.startswith("消失:8 层中有 8 层;第 ")
     assert "建议:" in zh

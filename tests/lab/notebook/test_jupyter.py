@@ -1,4 +1,4 @@
-"""The notebook of the documentation in a real JupyterLab: a cell is run, its widget painted, clicked and fed."""
+"""The documentation's notebook in a real JupyterLab: a cell is run, its widget painted, clicked and fed."""
 
 from __future__ import annotations
 
@@ -75,7 +75,9 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     # it asks for no news
     asked = home / "jupyter_config_dir/lab/user-settings/@jupyterlab/apputils-extension"
     asked.mkdir(parents=True)
-    (asked / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
+    (asked / "notification.jupyterlab-settings").write_text(
+        '{"fetchNews": "false", "checkForUpdates": false}'
+    )
     settings = {
         "ServerApp.ip": "127.0.0.1",
         "ServerApp.port": 0,
