@@ -1,4 +1,4 @@
-"""A control for each parameter of a recipe, theory's sizes beside what is measured, and pictures of tables."""
+"""A control for each parameter of a recipe, theory's sizes beside what is measured, pictures of tables."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def restarted(page: Any, condition: str) -> None:
 
 def test_words_and_truth_values_have_controls_that_change_the_weights(open_page: Open, shot: Shot) -> None:
     page = open_page("data=moons&depth=3&width=8&run=variance_scaling")
-    weights = "pyinit.runs[0].now.get('weights.1').values.join()"
+    weights = "pyinit.runs[0].now.get('weights.1')?.values.join()"
     first = page.evaluate(weights)
     assert page.locator(".card select[data-t-label=mode] option").all_inner_texts() == [
         "fan_in",
@@ -47,7 +47,7 @@ def test_words_and_truth_values_have_controls_that_change_the_weights(open_page:
     ]
     page.select_option(".card select[data-t-label=distribution]", "uniform")
     restarted(page, "run.parameters.distribution === 'uniform'")
-    page.wait_for_function(f"{weights} !== '{first}'")
+    page.wait_for_function(f"{weights} && {weights} !== '{first}'")
     assert "distribution:uniform" in page.evaluate("location.hash")
     page.select_option(".card select >> nth=0", "he_normal")
     restarted(page, "run.recipe === 'he_normal'")
@@ -55,7 +55,7 @@ def test_words_and_truth_values_have_controls_that_change_the_weights(open_page:
     untruncated = page.evaluate(weights)
     page.check(".card input[type=checkbox]")
     restarted(page, "run.parameters.truncated === true")
-    page.wait_for_function(f"{weights} !== '{untruncated}'")
+    page.wait_for_function(f"{weights} && {weights} !== '{untruncated}'")
     shot(page, "controls")
     page.reload()
     page.wait_for_function("window.pyinit?.runs.length && pyinit.runs[0].now.size")
