@@ -74,19 +74,21 @@ export function percent(value) {
  * @param {{x?: string, y?: string, xTicks?: number}} [labels]
  */
 export function drawAxes(panel, { left, top, right, bottom }, x, y, labels = {}) {
-  const { line } = panel.palette;
+  /** @type {number[][]} */
+  const lines = [];
   for (const tick of y.ticks(Math.max(2, (bottom - top) / 36))) {
     const at = Math.round(y.place(tick)) + 0.5;
     if (at < top - 1 || at > bottom + 1) continue;
-    panel.lines(line, 1, [left, at, right, at]);
+    lines.push([left, at, right, at]);
     panel.write(short(tick), left - 6, at, { align: "right" });
   }
   for (const tick of x.ticks(labels.xTicks ?? Math.max(2, (right - left) / 80))) {
     const at = Math.round(x.place(tick)) + 0.5;
     if (at < left - 1 || at > right + 1) continue;
-    panel.lines(line, 1, [at, bottom, at, bottom + 4]);
+    lines.push([at, bottom, at, bottom + 4]);
     panel.write(short(tick), at, bottom + 6, { align: "center", base: "top" });
   }
+  panel.lines(panel.palette.line, 1, ...lines);
   if (labels.x) panel.write(labels.x, right, bottom + 20, { align: "right", base: "top" });
   if (labels.y) panel.write(labels.y, 4, top - 6, { base: "bottom" });
 }

@@ -1,7 +1,7 @@
 /** All layers over time in one picture: each column of pixels a moment, each row a layer. */
 
 import { linear, percent, short } from "./axes.js";
-import { fillPixels, look, styleOf } from "./color.js";
+import { fillPixels, look } from "./color.js";
 import { Panel } from "./panel.js";
 import { STATISTICS } from "./run.js";
 import { t } from "./text.js";
@@ -16,6 +16,7 @@ export class Heatmap extends Panel {
     super(shared, "heatmap", "heatmap", { heat: STATISTICS.map((one) => [one, one]) });
     this.run = run;
     this.pixels = document.createElement("canvas");
+    this.scale = document.createElement("canvas");
     this.drawn = {
       heat: "",
       version: -1,
@@ -97,10 +98,8 @@ export class Heatmap extends Panel {
     const isShare = SHARES.includes(heat);
     const table = isShare ? palette.sequential : palette.diverging;
     const from = right + 12;
-    for (let i = 0; i < bottom - top; i++) {
-      context.fillStyle = styleOf(look(table, 1 - i / (bottom - top)));
-      context.fillRect(from, top + i, 10, 1.5);
-    }
+    fillPixels(this.scale, 1, table.length, (i) => table[table.length - 1 - i]);
+    context.drawImage(this.scale, from, top, 10, bottom - top);
     const labels = isShare ? ["100%", "50%", "0%"] : ["10³", "1", "10⁻³"];
     labels.forEach((label, i) => this.write(label, from + 14, top + 6 + (i / 2) * (bottom - top - 12)));
   }
