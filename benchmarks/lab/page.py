@@ -1,9 +1,9 @@
 """How fast the lab's page is, on a running lab: ``python benchmarks/lab/page.py [--seconds 5] [--rounds 3]``.
 
-Needs the extra ``lab``, Playwright and Chromium. It prints what README says of the page: painted frames a second
-while two networks of ten layers train, beside what an empty page reaches; the time from a click to its picture,
-p90; the first picture, beside an empty page's; the weight of the page as it is sent, and its requests. Before
-anything is timed, the page's last loss is compared with that of `pyinit.train`, bit by bit.
+Needs the extra ``lab``, Playwright and Chromium. It prints what README says of the page: painted frames a
+second while two networks of ten layers train, beside what an empty page reaches; the time from a click to its
+picture; the first picture, beside an empty page's; the weight of the page as it is sent, and its requests.
+Before anything is timed, the page's last loss is compared with that of `pyinit.train`, bit by bit.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def check(browser: Any, address: str) -> None:
 
 
 def first_pictures(browser: Any, address: str, rounds: int) -> tuple[float, float, int]:
-    """Return the median times to the first picture, the page's and an empty one's, in ms, and the requests."""
+    """Return the median ms to the first picture, of the page and of an empty one, and the requests."""
     times, empty, requests = [], [], 0
     for _ in range(rounds):
         page = opened(browser, "about:blank")
