@@ -216,19 +216,27 @@ export class Histogram extends Panel {
 
 /** @param {Omit<Cell, "scale" | "total">} cell @returns {Cell} with the pixels of a height of 1: of an even distribution */
 function cellOf(cell) {
-  const { box, low, high, counts, theory } = cell;
+  const { box, low, high, theory } = cell;
   let [total, most, peak] = [0, 0, 0];
-  for (const count of counts) {
-    total += count;
-    most = Math.max(most, count);
-  }
+  for (const count of cell.counts) total += count;
+  const counts = joined(cell.counts, total);
+  for (const count of counts) most = Math.max(most, count);
   most *= counts.length / (total || 1);
   for (const density of theory) if (density * (high - low) > peak) peak = density * (high - low);
   let ceiling = most;
   // the higher of both is cut where the lower could not be seen beside it
   if (peak > most) ceiling = Math.min(peak * 1.15, most * 3);
   else if (peak > 0) ceiling = Math.max(peak * 1.15, Math.min(most, peak * 2.5));
-  return { ...cell, total, scale: (box.bottom - box.top) / (ceiling || 1) };
+  return { ...cell, counts, total, scale: (box.bottom - box.top) / (ceiling || 1) };
+}
+
+/** Join neighbours where there are fewer values than bins, so that a few make no comb. @param {Values} counts @param {number} total */
+function joined(counts, total) {
+  const by = total < counts.length ? 4 : total < 4 * counts.length ? 2 : 1;
+  if (by === 1) return counts;
+  const found = new Float32Array(counts.length / by);
+  counts.forEach((count, i) => (found[Math.floor(i / by)] += count));
+  return found;
 }
 
 /** @param {CanvasRenderingContext2D} context @param {Cell} cell */
