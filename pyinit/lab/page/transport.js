@@ -4,19 +4,16 @@ import { percent, short } from "./axes.js";
 import { h, icon } from "./dom.js";
 import { said, t } from "./text.js";
 
-
-/** @typedef {import("./store.js").State} State */
-
 const PACES = [1, 2, 5, 10, 20, 50];
 
 export class Transport {
-  /** @param {import("./lab.js").Lab} lab */
+  /** @param {Lab} lab */
   constructor(lab) {
     this.lab = lab;
     const { store } = lab;
-    this.playing = h("button", { type: "button", class: "play", tLabel: "play", "aria-keyshortcuts": "Space", onclick: () => lab.toggle() }, icon("play"));
-    const step = h("button", { type: "button", class: "step", tLabel: "step", "aria-keyshortcuts": "S", onclick: () => lab.step() }, icon("step"));
-    const rewind = h("button", { type: "button", class: "rewind", tLabel: "rewind_hint", "aria-keyshortcuts": "R", onclick: () => lab.rewind() }, icon("rewind"));
+    this.playing = h("button", { class: "play", tLabel: "play", "aria-keyshortcuts": "Space", onclick: () => lab.toggle() }, icon("play"));
+    const step = h("button", { class: "step", tLabel: "step", "aria-keyshortcuts": "S", onclick: () => lab.step() }, icon("step"));
+    const rewind = h("button", { class: "rewind", tLabel: "rewind_hint", "aria-keyshortcuts": "R", onclick: () => lab.rewind() }, icon("rewind"));
     const pace = h("select", { tLabel: "pace", class: "pace" }, ...PACES.map((one) => h("option", { value: one }, `×${one}`)));
     pace.addEventListener("change", () => lab.setPace(Number(pace.value)));
     this.step = h("output", { class: "count" });
@@ -75,7 +72,7 @@ export class Transport {
       const [loss, score] = [h("b"), h("b")];
       const chip = h(
         "button",
-        { type: "button", class: "chip", "data-run": index, onclick: () => store.set({ shown: index }) },
+        { class: "chip", "data-run": index, onclick: () => store.set({ shown: index }) },
         h("span", { class: "dot" }),
         h("span", { class: "label" }, label),
         h("span", { class: "number" }, h("span", { t: "loss" }), loss),
@@ -90,15 +87,17 @@ export class Transport {
 /** ms between summaries while a run plays */
 const EVERY = 8000;
 
-/** @param {State} state how far the runs are */
-function reached({ step, experiment, finished }) {
-  return `${t("at")} ${step}${experiment ? ` ${t("of")} ${experiment.steps}` : ""}${finished ? ` · ${t("finished")}` : ""}`;
+/** @param {State} state how far the runs are, and of when the scores are, as rows are scored once an epoch */
+function reached({ step, experiment, finished, runs }) {
+  const scored = Math.max(...runs.map(({ scores }) => scores.at(-1)?.step ?? step));
+  const of = experiment ? ` ${t("of")} ${experiment.steps}` : "";
+  return `${t("at")} ${step}${of}${finished ? ` · ${t("finished")}` : scored < step ? ` · ${t("scored_at")} ${scored}` : ""}`;
 }
 
-/** @param {import("./run.js").Run} run */
+/** @param {Run} run */
 const lossOf = ({ diverged, losses }) => (diverged ? t("diverged") : short(losses.last));
 
-/** @param {import("./run.js").Run} run @param {string} scored */
+/** @param {Run} run @param {string} scored */
 const scoreOf = ({ score }, scored) => (scored === "accuracy" ? percent(score) : short(score));
 
 /** @param {State} state what is seen, in words */
@@ -112,7 +111,7 @@ export function summaryOf(state) {
 
 /** Says what is seen to who does not see it: when a run pauses or ends, and now and then before. */
 export class Summary {
-  /** @param {import("./store.js").Store} store */
+  /** @param {Store} store */
   constructor(store) {
     this.store = store;
     this.element = h("p", { class: "unseen summary", role: "status", "aria-live": "polite" });

@@ -61,6 +61,15 @@ def test_every_control_is_reached_and_named_and_canvases_are_read(open_page: Ope
     )
 
 
+def test_a_score_that_is_not_of_now_says_of_when_it_is(open_page: Open) -> None:
+    page = open_page("data=moons&depth=3&width=8&steps=60&run=he_normal")
+    assert "scored" not in page.locator(".count").inner_text()
+    page.click("button.step")
+    page.wait_for_function("document.querySelector('.count').textContent === 'step 1 of 60 · scored at 0'")
+    page.click("button.play")
+    page.wait_for_function("document.querySelector('.count').textContent === 'step 60 of 60 · Finished'")
+
+
 def test_the_summary_is_said_when_a_run_pauses(open_page: Open) -> None:
     page = open_page("data=moons&depth=3&width=8&run=he_normal")
     page.click("button.play")
@@ -129,6 +138,13 @@ def test_a_run_that_diverges_is_named(open_page: Open) -> None:
     page.click("button.play")
     page.wait_for_function("pyinit.runs[0].diverged")
     page.wait_for_function("document.querySelector('.chip').textContent.includes('diverged')")
+    # the sentence is said at the end, and the numbers that are left are no numbers of a network that learns
+    page.wait_for_function("pyinit.store.state.finished")
+    page.wait_for_function("document.querySelector('.verdict').textContent.includes('not finite')")
+    assert page.get_attribute(".verdict", "data-kind") == "ill"
+    page.click("button.rewind")
+    page.wait_for_function("!pyinit.runs[0].diverged && pyinit.store.state.step === 0")
+    page.wait_for_function("!document.querySelector('.chip').textContent.includes('diverged')")
 
 
 def test_the_user_s_own_networks_show_no_settings_that_are_not_theirs(open_page: Open) -> None:
