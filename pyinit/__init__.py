@@ -32,6 +32,7 @@ from .errors import (
     ShapeError,
     SpecError,
 )
+from .recipes.depth import Depth
 from .recipes.distributions import constant, normal, ones, truncated_normal, uniform, zeros
 from .recipes.famous import (
     critical_normal,
@@ -48,7 +49,7 @@ from .recipes.famous import (
 )
 from .recipes.filling import fill
 from .recipes.orthogonal import delta_orthogonal, haar, orthogonal
-from .recipes.patterns import bilinear, dirac, identity
+from .recipes.patterns import along, bilinear, dirac, identity
 from .recipes.pretrained import pretrained
 from .recipes.recipe import Recipe
 from .recipes.recipe import from_dict as recipe_from_dict
@@ -106,6 +107,7 @@ __all__ = [
     "DTypeError",
     "DataError",
     "Dense",
+    "Depth",
     "Finding",
     "FormatError",
     "History",
@@ -130,6 +132,7 @@ __all__ = [
     "Verification",
     "Window",
     "activation",
+    "along",
     "bilinear",
     "compare",
     "constant",

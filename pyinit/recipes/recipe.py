@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import RecipeError
-from ..stream.arguments import brief, check_threads
+from ..stream.arguments import brief, check_threads, number
 from ..stream.dtypes import DType, resolve, storage
 from ..stream.fill import planned
 from ..stream.kernels import execute
@@ -158,6 +158,37 @@ class Recipe(JsonObject):
         Plan
         """
         raise NotImplementedError
+
+    def scaled(self, factor: float) -> Recipe:
+        """Return the recipe whose draws are `factor` times those of this one.
+
+        Parameters
+        ----------
+        factor : float
+            Finite, at least 0.
+
+        Returns
+        -------
+        Recipe
+
+        Raises
+        ------
+        RecipeError
+            If the factor is not valid, or the recipe has no number that scales its draws.
+
+        Examples
+        --------
+        >>> import pyinit as pi
+        >>> pi.normal(std=0.02).scaled(0.5), pi.variance_scaling(1.0).scaled(0.5).plan((4, 4)).std
+        (normal(std=0.01), 0.25)
+        """
+        return self._times(number("the factor of a recipe", factor, least=0.0))
+
+    def _times(self, factor: float) -> Recipe:
+        raise RecipeError(
+            f"{self.called} has no number that scales what it makes; got a factor of {factor!r}. Use a "
+            "recipe with a std, bounds, a scale or a gain."
+        )
 
     def __repr__(self) -> str:
         name, parameters = self._spelled()

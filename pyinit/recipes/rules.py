@@ -13,6 +13,7 @@ from ..stream.arguments import is_integer
 from ..stream.dtypes import DType
 from ..stream.plan import Plan
 from ..stream.window import Shape
+from .depth import Depth
 from .distributions import Constant, ones, zeros
 from .fans import Axes
 from .recipe import Recipe, as_recipe, is_maker
@@ -47,6 +48,10 @@ class Rule:
         Match only kernels: parameters with a layout, thus with fans, and at least 2 dimensions.
     no_kernels : bool
         Match only parameters that are not kernels.
+    depth : Depth, optional
+        Multiply the draws by the factor of the network's depth, or of the parameter's layer.
+    optional : bool
+        The rule may match nothing; otherwise that is an error.
 
     Examples
     --------
@@ -61,12 +66,25 @@ class Rule:
     zero_rows: tuple[int, ...] = ()
     kernels_only: bool = False
     no_kernels: bool = False
+    depth: Depth | None = None
+    optional: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.match, str) or not self.match:
             raise RecipeError(f'a rule needs a name or a pattern; got {self.match!r}. Write "*.weight".')
         object.__setattr__(self, "recipe", as_recipe(self.recipe, f"a recipe for {self.match!r}"))
         object.__setattr__(self, "zero_rows", _rows(self.zero_rows))
+        if not (self.depth is None or isinstance(self.depth, Depth)):
+            raise RecipeError(f"a rule's depth is a Depth; got {self.depth!r:.100}. Write pyinit.Depth(32).")
+
+    def __repr__(self) -> str:
+        # what few rules have is shown where it is
+        shown = [f for f in fields(self) if f.name not in _FEW or getattr(self, f.name) != f.default]
+        return f"Rule({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in shown)})"
+
+    def recipe_for(self, name: str) -> Recipe:
+        """Return the recipe of the parameter of this name, with the factor of its depth."""
+        return self.recipe if self.depth is None else self.recipe.scaled(self.depth.factor(name))
 
     def matches(self, name: str, *, is_kernel: bool) -> bool:
         """Return whether the rule applies to the parameter."""
@@ -86,7 +104,14 @@ class Rule:
             content["kernels_only"] = True
         if self.no_kernels:
             content["no_kernels"] = True
+        if self.depth is not None:
+            content["depth"] = self.depth.to_dict()
+        if self.optional:
+            content["optional"] = True
         return content
+
+
+_FEW = ("depth", "optional")
 
 
 def check_rows(zero_rows: Iterable[int], shape: Shape) -> None:
@@ -209,7 +234,7 @@ def redrawn(rules: Iterable[Rule], recipe: Recipe) -> tuple[Rule, ...]:
     def each() -> Iterator[Rule]:
         for rule in rules:
             if not (isinstance(rule.recipe, Constant) or rule.no_kernels):
-                yield Rule(rule.match, recipe, rule.zero_rows, kernels_only=True)
+                yield Rule(rule.match, recipe, rule.zero_rows, kernels_only=True, optional=rule.optional)
                 if all(part.endswith("bias") for part in rule.match.split("|")):
                     yield Rule(rule.match, zeros(), no_kernels=True)
                     continue

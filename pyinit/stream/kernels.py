@@ -211,6 +211,7 @@ _KERNELS: dict[str, Callable[[Array, Plan, Key, Shape, int], None]] = {
     "orthogonal": _orthogonal,
     "grouped_orthogonal": _grouped_orthogonal,
     "delta_orthogonal": _delta_orthogonal,
+    "along": _pattern,
     "identity": _pattern,
     "dirac": _pattern,
     "bilinear": _pattern,

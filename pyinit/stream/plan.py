@@ -23,6 +23,7 @@ NUMBERS: dict[str, tuple[str, ...]] = {
     "orthogonal": ("gain", "out_axis", "batch_axis"),
     "grouped_orthogonal": ("gain", "out_axis", "batch_axis", "split_axis", "groups"),
     "delta_orthogonal": ("gain", "in_axis", "out_axis"),
+    "along": ("axis", "values"),
     "identity": ("gain",),
     "dirac": ("groups", "in_axis", "out_axis", "batch_axis"),
     "bilinear": ("in_axis", "out_axis", "batch_axis"),

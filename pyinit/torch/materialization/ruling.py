@@ -202,7 +202,7 @@ def _padding_rows(tensor: Owned) -> tuple[int, ...]:
 def _write(cell: Cell, tensor: Owned, rule: Rule, padding: set[int]) -> None:
     """Replace the writes of a tensor by its rule; padding rows are zero."""
     view, name = tensor.recorded.view, tensor.names[0]
-    recipe = rule.recipe
+    recipe = rule.recipe_for(name)
     if len(view.shape) >= 2 and view.dtype in FORMATS:
         recipe = tensor.use.fit(recipe, view.shape)
     rows = dict.fromkeys((*rule.zero_rows, *sorted(padding)))
