@@ -54,6 +54,7 @@ from .recipes.pretrained import pretrained
 from .recipes.recipe import Recipe
 from .recipes.recipe import from_dict as recipe_from_dict
 from .recipes.recipe import from_json as recipe_from_json
+from .recipes.registration import register_recipe
 from .recipes.scaling import variance_scaling
 from .recipes.sparse import sparse
 from .stream.key import STREAM_VERSION, Key, key
@@ -92,6 +93,8 @@ if TYPE_CHECKING:
     from .lab.train.optimizers import Adam as Adam
     from .lab.train.optimizers import Momentum as Momentum
     from .lab.train.train import train as train
+    from .recipes.models.registry import recipes as recipes
+    from .recipes.models.registry import register_model as register_model
     from .recipes.parameters import init_params as init_params
     from .recipes.rules import Rule as Rule
     from .theory.gain import gain as gain
@@ -169,6 +172,9 @@ __all__ = [
     "probe",
     "recipe_from_dict",
     "recipe_from_json",
+    "recipes",
+    "register_model",
+    "register_recipe",
     "run_extent",
     "sparse",
     "theory",
@@ -209,6 +215,7 @@ _HOMES = {
     "mlp": "lab.network.network",
     "plan_checkpoint": "checkpoint.plan",
     "probe": "lab.probe.probe",
+    "register_model": "recipes.models.registry",
     "run_extent": "checkpoint.writer",
     "train": "lab.train.train",
     "verify": "checkpoint.verification.verify",

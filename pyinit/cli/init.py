@@ -26,6 +26,7 @@ from ..checkpoint.sizes import readable_size
 from ..checkpoint.spec import Spec
 from ..checkpoint.targets import write_small
 from ..errors import ArgumentError, RecipeError
+from ..recipes.models.registry import TABLE, recipes
 from ..recipes.recipe import Recipe, from_dict
 from ..recipes.rules import CONVENTIONS, Rule
 from ..recipes.rules_json import rules_from_json
@@ -84,6 +85,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a recipe, by name (he_normal) or as JSON, for the kernels that the model draws at random: "
         "matrices, embeddings, convolutions; norms, biases and buffers keep the model's values. Or a JSON "
         'file of ordered rules: [{"match": "*.weight", "recipe": "he_normal"}, "default"]. '
+        'Or a recipe of models, by name (gpt2), or with options: {"model": "gpt2", "depth": 12}; depth, '
+        "width and vocabulary are those of a config.json. "
         "By default the model's own",
     )
     parser.add_argument("--dtype", choices=FLOATS, help="of all floating tensors (default: the model's own)")
@@ -288,6 +291,8 @@ def recipes_of(text: str, spec: Spec | None) -> Recipe | tuple[Rule, ...]:
     """
     content: object = text
     where = "--recipe"
+    if text in TABLE:
+        return recipes(text, **_of_config(text, spec))
     if text.lstrip().startswith(("{", "[")):
         content = parsed(text, where, RecipeError)
     elif text.endswith(".json") or Path(text).is_file():
@@ -300,4 +305,26 @@ def recipes_of(text: str, spec: Spec | None) -> Recipe | tuple[Rule, ...]:
     if isinstance(content, list):
         assert spec is not None
         return rules_from_json(content, spec.rules if spec.rules is not None else CONVENTIONS, where)
+    if isinstance(content, dict) and isinstance(content.get("model"), str):
+        options = {name: value for name, value in content.items() if name != "model"}
+        return recipes(content["model"], **{**_of_config(content["model"], spec), **options})
     return from_dict(content)
+
+
+_FIELDS = {
+    "depth": ("num_hidden_layers", "n_layer", "num_layers"),
+    "width": ("hidden_size", "n_embd", "d_model"),
+    "vocabulary": ("vocab_size",),
+}
+
+
+def _of_config(model: str, spec: Spec | None) -> dict[str, int]:
+    """Return the options of a model's recipe that the model's configuration says."""
+    config = {} if spec is None or spec.config is None else spec.config
+    takes = [option.name for option in TABLE[model].options] if model in TABLE else []
+    found = {
+        option: next((config[field] for field in fields if type(config.get(field)) is int), None)
+        for option, fields in _FIELDS.items()
+        if option in takes
+    }
+    return {option: value for option, value in found.items() if value is not None}

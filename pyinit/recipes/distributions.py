@@ -291,7 +291,9 @@ class TruncatedNormal(Recipe):
     def _times(self, factor: float) -> Recipe:
         if factor == 0:
             return Constant(0.0)
-        bounds = {} if self.unit == "std" else {"low": self.low * factor, "high": self.high * factor}
+        bounds: dict[str, Any] = (
+            {} if self.unit == "std" else {"low": self.low * factor, "high": self.high * factor}
+        )
         return replace(self, mean=self.mean * factor, std=self.std * factor, **bounds)
 
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:

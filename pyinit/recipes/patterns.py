@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -47,11 +48,12 @@ class Along(Recipe):
     """
 
     verb: ClassVar[str] = "along"
-    values: tuple[float, ...]
+    values: Sequence[float]
     axis: int = -1
 
     def __post_init__(self) -> None:
-        values = np.asarray(self.values).tolist() if isinstance(self.values, np.ndarray) else self.values
+        given: Any = self.values
+        values = given.tolist() if isinstance(given, np.ndarray) else given
         if not isinstance(values, tuple | list) or not values:
             raise RecipeError(
                 f"along needs a sequence of values; got {brief(self.values)}. Write along([1.0, 2.0])."
@@ -82,7 +84,7 @@ class Along(Recipe):
                 f"{dtype.name} holds values up to {dtype.largest:.6g}; got {min(self.values):.6g} to "
                 f"{max(self.values):.6g}. Use a wider dtype."
             )
-        numbers = (self.axis % len(shape), self.values)
+        numbers = (self.axis % len(shape), tuple(self.values))
         return Plan("along", shape, dtype.name, bounds=(ends[0], ends[1]), numbers=numbers)
 
 

@@ -23,7 +23,7 @@ from ..stream.window import Shape, Window, normal_shape
 from .makers import Spoken
 from .names import suggestion
 
-__all__ = ["Recipe", "as_recipe", "from_dict", "from_json", "is_maker", "named"]
+__all__ = ["Recipe", "as_recipe", "from_dict", "from_json", "is_known", "is_maker", "named"]
 
 
 @dataclass(frozen=True)
@@ -251,6 +251,11 @@ def named(maker: Callable[..., Recipe], *names: str) -> None:
     """Let strings and JSON call a maker by these names."""
     for name in names:
         _MAKERS[name] = maker
+
+
+def is_known(name: str) -> bool:
+    """Return whether strings and JSON know a recipe of this name."""
+    return name in _MAKERS
 
 
 def is_maker(value: Any) -> bool:
