@@ -32,6 +32,7 @@ from .errors import (
     ShapeError,
     SpecError,
 )
+from .recipes.blocks import blocks
 from .recipes.depth import Depth
 from .recipes.distributions import constant, normal, ones, truncated_normal, uniform, zeros
 from .recipes.famous import (
@@ -137,6 +138,7 @@ __all__ = [
     "activation",
     "along",
     "bilinear",
+    "blocks",
     "compare",
     "constant",
     "critical_normal",

@@ -13,6 +13,7 @@ from ..stream.arguments import is_integer
 from ..stream.dtypes import DType
 from ..stream.plan import Plan
 from ..stream.window import Shape
+from .blocks import Blocks
 from .depth import Depth
 from .distributions import Constant, ones, zeros
 from .fans import Axes
@@ -191,6 +192,12 @@ def fitted(recipe: Recipe, axes: Axes, shape: Shape, *, is_convolution: bool = F
     >>> fitted(pi.he_normal(), Axes(layout="torch"), (10, 1000)).plan((10, 1000)).fan_in
     1000
     """
+    if isinstance(recipe, Blocks):
+
+        def fit(part: Recipe, shared: Axes, extent: Shape) -> Recipe:
+            return fitted(part, shared, extent, is_convolution=is_convolution)
+
+        return recipe.fitted(axes, shape, fit)
     options = {field.name: field.default for field in fields(recipe)}
     if "layout" not in options:
         return recipe

@@ -1,13 +1,14 @@
-"""Models with a state: Mamba, RWKV."""
+"""Models with a state: LSTM, GRU, Mamba, RWKV."""
 
 from __future__ import annotations
 
 import math
 from decimal import Decimal, localcontext
 
+from ..blocks import blocks
 from ..depth import Depth
-from ..distributions import normal, ones, zeros
-from ..famous import he_uniform
+from ..distributions import constant, normal, ones, zeros
+from ..famous import glorot_uniform, he_uniform
 from ..orthogonal import orthogonal
 from ..patterns import along
 from ..rules import Rule
@@ -111,7 +112,46 @@ def _of_layer(layer: int, depth: int, width: int, mixed: int) -> tuple[Rule, ...
     )
 
 
+def _gates(model: str, number: int, biases: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """Return rules in which every gate is a weight of its own, with the names and order of torch."""
+    return (
+        Rule("*weight_ih_l*", blocks([glorot_uniform()] * number)),
+        Rule("*weight_hh_l*", blocks([orthogonal()] * number)),
+        Rule("*weight_hr_l*", orthogonal(), optional=True),
+        *biases,
+        unsaid(model),
+    )
+
+
+def _lstm(*, forget_bias: float = 1.0) -> tuple[Rule, ...]:
+    # torch adds two biases: one of them holds the whole
+    gates = blocks([zeros(), constant(forget_bias), zeros(), zeros()])
+    biases = (Rule("*bias_ih_l*", gates, optional=True), Rule("*bias_hh_l*", zeros(), optional=True))
+    return _gates("lstm", 4, biases)
+
+
+def _gru(*, update_bias: float = 0.0) -> tuple[Rule, ...]:
+    gates = blocks([zeros(), constant(update_bias), zeros()])
+    biases = (Rule("*bias_ih_l*", gates, optional=True), Rule("*bias_hh_l*", zeros(), optional=True))
+    return _gates("gru", 3, biases)
+
+
 ENTRIES = (
+    Entry(
+        "lstm",
+        _lstm,
+        "each gate's input weight Xavier uniform, its recurrent weight orthogonal; biases 0, the forget "
+        "gate's b",
+        "arXiv 1312.6120 (orthogonal); Jozefowicz, Zaremba, Sutskever, ICML 2015 (b = 1)",
+        "LSTMs of torch, whose own start is U(+-h^-1/2) for all",
+    ),
+    Entry(
+        "gru",
+        _gru,
+        "as lstm, of three gates; the bias of the update gate b, above 0 to keep the state",
+        "arXiv 1312.6120 (orthogonal); arXiv 1406.1078, eq. 6 to 8 (the gates)",
+        "GRUs of torch",
+    ),
     Entry(
         "mamba",
         _mamba,
