@@ -98,6 +98,10 @@ if TYPE_CHECKING:
     from .recipes.models.registry import register_model as register_model
     from .recipes.parameters import init_params as init_params
     from .recipes.rules import Rule as Rule
+    from .recipes.schemes.registry import scheme as scheme
+    from .recipes.schemes.scheme import Scheme as Scheme
+    from .recipes.schemes.width import mup as mup
+    from .recipes.schemes.width import spectral as spectral
     from .theory.gain import gain as gain
 
 __all__ = [
@@ -129,6 +133,7 @@ __all__ = [
     "RecipeError",
     "Report",
     "Rule",
+    "Scheme",
     "SeedError",
     "ShapeError",
     "Spec",
@@ -166,6 +171,7 @@ __all__ = [
     "linalg",
     "lint",
     "mlp",
+    "mup",
     "normal",
     "ones",
     "orthogonal",
@@ -178,7 +184,9 @@ __all__ = [
     "register_model",
     "register_recipe",
     "run_extent",
+    "scheme",
     "sparse",
+    "spectral",
     "theory",
     "train",
     "truncated_normal",
@@ -206,6 +214,7 @@ _HOMES = {
     "Report": "lab.probe.report",
     "Rule": "recipes.rules",
     "SGD": "lab.train.optimizers",
+    "Scheme": "recipes.schemes.scheme",
     "Spec": "checkpoint.spec",
     "Verification": "checkpoint.verification.finding",
     "compare": "lab.train.comparison",
@@ -215,10 +224,13 @@ _HOMES = {
     "init_params": "recipes.parameters",
     "lint": "checkpoint.lint.lint",
     "mlp": "lab.network.network",
+    "mup": "recipes.schemes.width",
     "plan_checkpoint": "checkpoint.plan",
     "probe": "lab.probe.probe",
     "register_model": "recipes.models.registry",
     "run_extent": "checkpoint.writer",
+    "scheme": "recipes.schemes.registry",
+    "spectral": "recipes.schemes.width",
     "train": "lab.train.train",
     "verify": "checkpoint.verification.verify",
     "write_checkpoint": "checkpoint.checkpoint",

@@ -48,34 +48,47 @@ class Entry:
         RecipeError
             If an option is unknown or missing, or its value is not valid.
         """
+        made = self.made(options, "model recipe", "recipes")
+        is_listed = isinstance(made, Sequence) and not isinstance(made, str)
+        return as_rules(list(made) if is_listed else made)
+
+    def made(self, options: dict[str, Any], what: str, door: str) -> Any:
+        """Return what the function makes of checked options; `what` and `door` word the errors."""
         known = {option.name: option for option in self.options}
         for name in options:
             if name not in known:
                 listed = ", ".join(known) or "no options"
                 raise RecipeError(
-                    f"the model recipe {self.name!r} takes {listed}; got {name}={brief(options[name])}. "
+                    f"the {what} {self.name!r} takes {listed}; got {name}={brief(options[name])}. "
                     f"{suggestion(name, known) if known else 'Leave it out.'}"
                 )
         for name, option in known.items():
-            if option.default is inspect.Parameter.empty and options.get(name) is None:
+            given = options.get(name)
+            if option.default is inspect.Parameter.empty and given is None:
                 raise RecipeError(
-                    f"the model recipe {self.name!r} needs {name}; got none. Write "
-                    f"pyinit.recipes({self.name!r}, {name}=...)."
+                    f"the {what} {self.name!r} needs {name}; got none. Write "
+                    f"pyinit.{door}({self.name!r}, {name}=...)."
                 )
-            if name in options and name in _COUNTS and options[name] is not None:
-                _check_count(self.name, name, options[name])
-        made = self.make(**options)
-        if not isinstance(made, Sequence) or isinstance(made, str):
-            return as_rules(made)
-        return as_rules(list(made))
+            is_count = name in _COUNTS and given is not None
+            if is_count and (isinstance(given, bool) or not isinstance(given, int) or given < 1):
+                raise RecipeError(
+                    f"the {what} {self.name!r} needs {name} as an integer of at least 1; got {brief(given)}. "
+                    "Correct it."
+                )
+        return self.make(**options)
 
-
-_COUNTS = ("depth", "width", "heads", "head_dim", "hidden", "vocabulary", "states", "rank", "features")
-
-
-def _check_count(model: str, name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise RecipeError(
-            f"the model recipe {model!r} needs {name} as an integer of at least 1; got {brief(value)}. "
-            "Correct it."
+    def cells(self) -> tuple[str, ...]:
+        """Return the line of the table."""
+        shown = (
+            f"`{option.name}`" if option.default is option.empty else f"`{option.name}={option.default!r}`"
+            for option in self.options
         )
+        return f"`{self.name}`", ", ".join(shown), self.formula, self.source, self.used
+
+
+_COUNTS = frozenset(
+    {
+        *("attention", "base_width", "decoder_depth", "depth", "features", "head_dim", "heads", "hidden"),
+        *("patch_fan_in", "positions", "states", "vocabulary", "width"),
+    }
+)

@@ -113,20 +113,9 @@ def register_model(
 def table() -> str:
     """Return pyinit's own model recipes as a table in Markdown; ``docs/models.md`` holds it."""
     heads = ("name", "options", "what it draws", "source", "who uses it, and when")
-    lines = [heads, ("---",) * len(heads)]
-    for name in TABLE:
-        if name in _BUILTIN:
-            entry = TABLE[name]
-            lines.append((f"`{name}`", _options(entry), entry.formula, entry.source, entry.used))
+    own = (TABLE[name].cells() for name in TABLE if name in _BUILTIN)
+    lines = [heads, ("---",) * len(heads), *own]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
-
-
-def _options(entry: Entry) -> str:
-    shown = []
-    for option in entry.options:
-        needed = option.default is option.empty
-        shown.append(f"`{option.name}`" if needed else f"`{option.name}={option.default!r}`")
-    return ", ".join(shown)
 
 
 if __name__ == "__main__":

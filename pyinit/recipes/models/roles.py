@@ -16,7 +16,7 @@ from ..recipe import Recipe
 from ..rules import Rule
 from .unsaid import unsaid
 
-__all__ = ["BIASES", "NORMS", "Drawn", "Language", "biases", "buffers", "norms", "weights"]
+__all__ = ["BIASES", "NORMS", "ROLES", "Drawn", "Language", "biases", "buffers", "norms", "weights"]
 
 Drawn: TypeAlias = "Recipe | tuple[Recipe, Depth]"
 """A recipe, or one with the factor of a depth."""
@@ -66,6 +66,21 @@ _GATE = (
 )
 _UP = weights(".up_proj", ".w3") + "|*.experts.w3"
 _BOTH = weights(".gate_up_proj") + "|*.experts.gate_up_proj"
+
+
+ROLES = {
+    "position": _POSITION,
+    "embedding": _EMBEDDING,
+    "head": _HEAD,
+    "router": _ROUTER,
+    "attention_out": _ATTENTION_OUT,
+    "attention": _ATTENTION,
+    "down": _DOWN,
+    "gate": _GATE,
+    "up": _UP,
+    "both": _BOTH,
+}
+"""The pattern of each role, in the order in which they decide."""
 
 
 def norms(recipe: Recipe | None = None) -> Rule:

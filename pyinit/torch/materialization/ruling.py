@@ -231,7 +231,7 @@ def _may_hold_zero_rows(recipe: Recipe, view: View) -> bool:
         return False
     if isinstance(recipe, Blocks):
         parts = recipe.each(view.shape)
-        return any(_may_hold_zero_rows(part, replace(view, shape=extent)) for _, part, extent in parts)
+        return any(_may_hold_zero_rows(part, view._replace(shape=extent)) for _, part, extent in parts)
     plan = recipe.plan(view.shape, FORMATS[view.dtype])
     if plan.distribution in ("identity", "dirac"):
         groups = getattr(recipe, "groups", 1)

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 import pyinit as pi
-from pyinit.recipes.models.registry import TABLE, table
+from pyinit.recipes.models.registry import _BUILTIN, TABLE, table
 from pyinit.recipes.recipe import _MAKERS
+from pyinit.recipes.schemes.registry import SCHEMES
+from pyinit.recipes.schemes.registry import table as table_of_schemes
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -27,11 +29,12 @@ def kept() -> Iterator[None]:
 
 def test_the_documentation_holds_the_table() -> None:
     text = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    assert table_of_schemes() in text
     assert table() in text, "docs/models.md is old: python -m pyinit.recipes.models.registry prints the table"
 
 
 def test_every_recipe_says_what_it_draws_where_that_is_from_and_who_uses_it() -> None:
-    for entry in TABLE.values():
+    for entry in (*map(TABLE.__getitem__, _BUILTIN), *SCHEMES.values()):
         assert all((entry.formula, entry.source, entry.used)), entry.name
         assert "|" not in entry.formula + entry.source + entry.used
 
