@@ -94,6 +94,8 @@ if TYPE_CHECKING:
     from .lab.train.optimizers import Adam as Adam
     from .lab.train.optimizers import Momentum as Momentum
     from .lab.train.train import train as train
+    from .lab.width.check import coordinate_check as coordinate_check
+    from .lab.width.coordinates import CoordinateCheck as CoordinateCheck
     from .recipes.models.registry import recipes as recipes
     from .recipes.models.registry import register_model as register_model
     from .recipes.parameters import init_params as init_params
@@ -112,6 +114,7 @@ __all__ = [
     "CallError",
     "CheckpointPlan",
     "Comparison",
+    "CoordinateCheck",
     "DTypeError",
     "DataError",
     "Dense",
@@ -146,6 +149,7 @@ __all__ = [
     "blocks",
     "compare",
     "constant",
+    "coordinate_check",
     "critical_normal",
     "data",
     "delta_orthogonal",
@@ -204,6 +208,7 @@ _HOMES = {
     "Adam": "lab.train.optimizers",
     "CheckpointPlan": "checkpoint.plan",
     "Comparison": "lab.train.comparison",
+    "CoordinateCheck": "lab.width.coordinates",
     "Dense": "lab.network.dense",
     "Finding": "checkpoint.verification.finding",
     "History": "lab.train.history",
@@ -218,6 +223,7 @@ _HOMES = {
     "Spec": "checkpoint.spec",
     "Verification": "checkpoint.verification.finding",
     "compare": "lab.train.comparison",
+    "coordinate_check": "lab.width.check",
     "find_spec": "checkpoint.families.lookup",
     "finish_checkpoint": "checkpoint.checkpoint",
     "gain": "theory.gain",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ...errors import PyinitError, RecipeError
-from ...stream.arguments import brief
+from ...stream.arguments import brief, flag
 from ...stream.window import Shape, normal_shape
 from ..depth import Depth
 from ..distributions import normal
@@ -45,18 +45,19 @@ class _Widened:
     wider_in: float
     wider_out: float
 
-    @property
-    def std(self) -> float:
-        """The factor on the std of the base model."""
-        return self.wider_in**-0.5 if self.role == "hidden" else 1.0
+    def std(self, multipliers: bool) -> float:
+        """Return the factor on the std of the base model."""
+        of_outputs = 1.0 if multipliers else 1 / self.wider_in
+        return {"hidden": 1 / math.sqrt(self.wider_in), "output": of_outputs}.get(self.role, 1.0)
 
-    @property
-    def multiplier(self) -> float:
-        """The factor on what the layer computes."""
-        return 1 / self.wider_in if self.role == "output" else 1.0
+    def multiplier(self, multipliers: bool) -> float:
+        """Return the factor on what the layer computes."""
+        return 1 / self.wider_in if multipliers and self.role == "output" else 1.0
 
-    def learning_rate(self, optimizer: str) -> float:
+    def learning_rate(self, optimizer: str, multipliers: bool) -> float:
         """Return the factor on the learning rate."""
+        if self.role == "output" and not multipliers:
+            return 1 / self.wider_in
         if optimizer == "adam":
             return 1 / self.wider_in if self.role == "hidden" else 1.0
         return {"input": self.wider_out, "output": self.wider_in}.get(self.role, 1.0)
@@ -70,6 +71,7 @@ def mup(
     outputs: str | None,
     embeddings: str = _EMBEDDINGS,
     optimizer: str = "adam",
+    multipliers: bool = True,
     layout: str | None = None,
 ) -> Scheme:
     """Return muP of a model, from the shapes of a narrower one whose recipe and learning rate are known.
@@ -94,6 +96,9 @@ def mup(
         The pattern of tables whose rows are features, which are inputs of the model.
     optimizer : {"adam", "sgd"}
         Whose learning rates the table gives; "adam" is also for AdamW with a decay of its own.
+    multipliers : bool
+        False for a model whose output cannot be multiplied: its std and its learning rate are divided by m
+        instead (Table 3), which is the same function. A tied output needs the multiplier.
     layout : {"torch", "keras", "jax"}, optional
         How weights are stored; by default a matrix is (in, out).
 
@@ -113,7 +118,7 @@ def mup(
 
     References
     ----------
-    Yang et al., "Tensor Programs V", arXiv 2203.03466, Table 8.
+    Yang et al., "Tensor Programs V", arXiv 2203.03466, Tables 3 and 8.
 
     Examples
     --------
@@ -131,6 +136,7 @@ def mup(
     """
     if optimizer not in _OPTIMIZERS:
         raise RecipeError(f"mup's optimizer is 'adam' or 'sgd'; got {optimizer!r:.60}. Name one.")
+    flag("mup's multipliers", multipliers)
     wide, narrow = _checked(shapes), _checked(base)
     _check_same(wide, narrow)
     if outputs is not None and not any(fits(outputs, name) for name in wide):
@@ -144,11 +150,13 @@ def mup(
         axes = Axes(layout=layout)
         try:
             widened = _widened(name, shape, narrow[name], axes, outputs, embeddings)
-            drawn = _wide(rule.recipe_for(name), shape, narrow[name], axes, widened)
+            std = widened.std(multipliers)
+            drawn = _wide(rule.recipe_for(name), shape, narrow[name], axes, std)
         except PyinitError as error:
             raise type(error)(f"{name}: {error}") from None
         rules.append(Rule(name, drawn, rule.zero_rows))
-        share = Share(name, widened.learning_rate(optimizer), widened.multiplier)
+        rate, multiplier = widened.learning_rate(optimizer, multipliers), widened.multiplier(multipliers)
+        share = Share(name, rate, multiplier)
         if (share.learning_rate, share.multiplier) != (1.0, 1.0):
             shares.append(share)
     return Scheme("mup", tuple(rules), tuple(shares), _ATTENTION, _SOURCE)
@@ -207,14 +215,14 @@ def _widened(
     return _Widened("output", *ratios)
 
 
-def _wide(recipe: Recipe, shape: Shape, base: Shape, axes: Axes, widened: _Widened) -> Recipe:
+def _wide(recipe: Recipe, shape: Shape, base: Shape, axes: Axes, std: float) -> Recipe:
     """Return the recipe whose std is that of the base model times the factor of the width."""
     if len(shape) >= 2:
         recipe = fitted(recipe, axes, shape)
     before, here = recipe.plan(base).std, recipe.plan(shape).std
     if not before or not here:
         return recipe
-    factor = before * widened.std / here
+    factor = before * std / here
     return recipe if math.isclose(factor, 1.0, rel_tol=1e-12) else recipe.scaled(factor)
 
 
