@@ -121,7 +121,7 @@ class CoordinateCheck:
         """
         from .picture import plot
 
-        return plot(self, path)
+        return plot(self.widths, self.layers, self.sizes, self.changes, path)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as a dict of JSON values; infinities become None."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..view.figure import GREY, color_of, new_figure
-from .coordinates import CoordinateCheck
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,18 +17,24 @@ if TYPE_CHECKING:
 __all__ = ["plot"]
 
 
-def plot(check: CoordinateCheck, path: str | PathLike[str] | None = None) -> Figure:
+def plot(
+    widths: Sequence[int],
+    layers: Sequence[str],
+    sizes: npt.NDArray[Any],
+    changes: npt.NDArray[Any],
+    path: str | PathLike[str] | None = None,
+) -> Figure:
     """Draw a column for each step, changes below sizes; a line for each layer."""
-    steps = len(check.sizes)
+    steps = len(sizes)
     figure = new_figure("print the check", figsize=(2.6 * steps + 1.6, 5.2), layout="constrained")
     axes = figure.subplots(2, steps, sharex=True, sharey="row", squeeze=False)
     for step in range(steps):
-        for row, (name, values) in enumerate((("mean |x|", check.sizes), ("change", check.changes))):
+        for row, (name, values) in enumerate((("mean |x|", sizes), ("change", changes))):
             place = axes[row, step]
-            for index, layer in enumerate(check.layers):
+            for index, layer in enumerate(layers):
                 line = np.where(np.isfinite(values[step, index]), values[step, index], np.nan)
                 if (line > 0).any():
-                    place.plot(check.widths, line, color=color_of(index), marker="o", ms=3, label=layer)
+                    place.plot(widths, line, color=color_of(index), marker="o", ms=3, label=layer)
             place.set_xscale("log", base=2)
             place.set_yscale("log")
             place.tick_params(labelsize=7)
