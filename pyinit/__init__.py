@@ -32,6 +32,8 @@ from .errors import (
     ShapeError,
     SpecError,
 )
+from .recipes.blocks import blocks
+from .recipes.depth import Depth
 from .recipes.distributions import constant, normal, ones, truncated_normal, uniform, zeros
 from .recipes.famous import (
     critical_normal,
@@ -48,11 +50,12 @@ from .recipes.famous import (
 )
 from .recipes.filling import fill
 from .recipes.orthogonal import delta_orthogonal, haar, orthogonal
-from .recipes.patterns import bilinear, dirac, identity
+from .recipes.patterns import along, bilinear, dirac, identity
 from .recipes.pretrained import pretrained
 from .recipes.recipe import Recipe
 from .recipes.recipe import from_dict as recipe_from_dict
 from .recipes.recipe import from_json as recipe_from_json
+from .recipes.registration import register_recipe
 from .recipes.scaling import variance_scaling
 from .recipes.sparse import sparse
 from .stream.key import STREAM_VERSION, Key, key
@@ -91,8 +94,16 @@ if TYPE_CHECKING:
     from .lab.train.optimizers import Adam as Adam
     from .lab.train.optimizers import Momentum as Momentum
     from .lab.train.train import train as train
+    from .lab.width.check import coordinate_check as coordinate_check
+    from .lab.width.coordinates import CoordinateCheck as CoordinateCheck
+    from .recipes.models.registry import recipes as recipes
+    from .recipes.models.registry import register_model as register_model
     from .recipes.parameters import init_params as init_params
     from .recipes.rules import Rule as Rule
+    from .recipes.schemes.registry import scheme as scheme
+    from .recipes.schemes.scheme import Scheme as Scheme
+    from .recipes.schemes.width import mup as mup
+    from .recipes.schemes.width import spectral as spectral
     from .theory.gain import gain as gain
 
 __all__ = [
@@ -103,9 +114,11 @@ __all__ = [
     "CallError",
     "CheckpointPlan",
     "Comparison",
+    "CoordinateCheck",
     "DTypeError",
     "DataError",
     "Dense",
+    "Depth",
     "Finding",
     "FormatError",
     "History",
@@ -123,6 +136,7 @@ __all__ = [
     "RecipeError",
     "Report",
     "Rule",
+    "Scheme",
     "SeedError",
     "ShapeError",
     "Spec",
@@ -130,9 +144,12 @@ __all__ = [
     "Verification",
     "Window",
     "activation",
+    "along",
     "bilinear",
+    "blocks",
     "compare",
     "constant",
+    "coordinate_check",
     "critical_normal",
     "data",
     "delta_orthogonal",
@@ -158,6 +175,7 @@ __all__ = [
     "linalg",
     "lint",
     "mlp",
+    "mup",
     "normal",
     "ones",
     "orthogonal",
@@ -166,8 +184,13 @@ __all__ = [
     "probe",
     "recipe_from_dict",
     "recipe_from_json",
+    "recipes",
+    "register_model",
+    "register_recipe",
     "run_extent",
+    "scheme",
     "sparse",
+    "spectral",
     "theory",
     "train",
     "truncated_normal",
@@ -185,6 +208,7 @@ _HOMES = {
     "Adam": "lab.train.optimizers",
     "CheckpointPlan": "checkpoint.plan",
     "Comparison": "lab.train.comparison",
+    "CoordinateCheck": "lab.width.coordinates",
     "Dense": "lab.network.dense",
     "Finding": "checkpoint.verification.finding",
     "History": "lab.train.history",
@@ -195,18 +219,24 @@ _HOMES = {
     "Report": "lab.probe.report",
     "Rule": "recipes.rules",
     "SGD": "lab.train.optimizers",
+    "Scheme": "recipes.schemes.scheme",
     "Spec": "checkpoint.spec",
     "Verification": "checkpoint.verification.finding",
     "compare": "lab.train.comparison",
+    "coordinate_check": "lab.width.check",
     "find_spec": "checkpoint.families.lookup",
     "finish_checkpoint": "checkpoint.checkpoint",
     "gain": "theory.gain",
     "init_params": "recipes.parameters",
     "lint": "checkpoint.lint.lint",
     "mlp": "lab.network.network",
+    "mup": "recipes.schemes.width",
     "plan_checkpoint": "checkpoint.plan",
     "probe": "lab.probe.probe",
+    "register_model": "recipes.models.registry",
     "run_extent": "checkpoint.ranges",
+    "scheme": "recipes.schemes.registry",
+    "spectral": "recipes.schemes.width",
     "train": "lab.train.train",
     "verify": "checkpoint.verification.verify",
     "write_checkpoint": "checkpoint.checkpoint",

@@ -213,7 +213,7 @@ def _draft(tensor: TensorSpec, rule: Rule | None, root: Key) -> Draft:
         )
     else:
         try:
-            recipe = _fitted(rule.recipe, tensor)
+            recipe = _fitted(rule.recipe_for(tensor.name), tensor)
             plan = recipe.plan(tensor.shape, tensor.dtype)
             rule.check_rows(tensor.shape)
         except PyinitError as error:

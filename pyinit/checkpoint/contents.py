@@ -19,7 +19,7 @@ import numpy.typing as npt
 from ..errors import FormatError, RecipeError
 from ..stream.kernels import execute
 from ..stream.key import Key
-from ..stream.plan import DRAWN_WHOLE, Plan
+from ..stream.plan import Plan
 from ..stream.pretrained import ArraySource, FileSource, open_source
 from ..stream.safetensors import ITEMSIZE, TensorInfo
 from ..stream.window import Shape, Window
@@ -82,7 +82,7 @@ class Drawn:
 
     def at_once(self, shape: Shape) -> int:
         """Return the elements of one matrix that is drawn whole, or of the tensor if matrices are mixed."""
-        if self.plan.distribution not in DRAWN_WHOLE:
+        if not self.plan.is_drawn_whole:
             return 0
         stack = self.plan.numbers[-1] if self.plan.distribution == "orthogonal" else ()
         leading = len(stack) if stack == tuple(range(len(stack))) else 0

@@ -24,18 +24,14 @@ from ..checkpoint.plan import CheckpointPlan, plan_blueprint
 from ..checkpoint.shards import LAYOUTS, Layout
 from ..checkpoint.share import is_finished
 from ..checkpoint.sizes import readable_size
-from ..checkpoint.spec import Spec
 from ..errors import ArgumentError, RecipeError
-from ..recipes.recipe import Recipe, from_dict
-from ..recipes.rules import CONVENTIONS, Rule
-from ..recipes.rules_json import rules_from_json
 from ..stream.dtypes import FLOATS
 from ..stream.key import key
-from ..stream.strict_json import parsed
-from .definition import blueprint_of, definition_of, learn_to_rebuild, without_default
+from .definition import blueprint_of, definition_of, learn_to_rebuild
 from .meter import Meter, peak_memory
+from .recipe import recipes_of
 
-__all__ = ["add_arguments", "execute", "recipes_of", "seed_of", "size"]
+__all__ = ["add_arguments", "execute", "seed_of", "size"]
 
 #: Most bytes of a file of a checkpoint that several processes write.
 PART_FILE_BYTES = 5 * 10**9
@@ -84,6 +80,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a recipe, by name (he_normal) or as JSON, for the kernels that the model draws at random: "
         "matrices, embeddings, convolutions; norms, biases and buffers keep the model's values. Or a JSON "
         'file of ordered rules: [{"match": "*.weight", "recipe": "he_normal"}, "default"]. '
+        'Or a recipe of models, by name (gpt2), or with options: {"model": "gpt2", "depth": 12}; depth, '
+        "width and vocabulary are those of a config.json. "
         "By default the model's own",
     )
     parser.add_argument("--dtype", choices=FLOATS, help="of all floating tensors (default: the model's own)")
@@ -279,25 +277,3 @@ def _blueprint(arguments: argparse.Namespace) -> Blueprint:
     by_state = arguments.layout is not None and Layout(arguments.layout).is_cut
     root = key(arguments.seed or 0)
     return blueprint_of(str(definition), recipes, root, arguments.dtype, by_state=by_state)
-
-
-def recipes_of(text: str, spec: Spec | None) -> Recipe | tuple[Rule, ...]:
-    """Return what ``--recipe`` names for a model: one recipe, or a list of rules.
-
-    A model without a spec is a module: its "default", what it does where no rule matches, stands last.
-    """
-    content: object = text
-    where = "--recipe"
-    if text.lstrip().startswith(("{", "[")):
-        content = parsed(text, where, RecipeError)
-    elif text.endswith(".json") or Path(text).is_file():
-        if not Path(text).is_file():
-            raise RecipeError(f"--recipe: there is no file '{text}'; name a recipe or a JSON file of rules")
-        where = text
-        content = parsed(Path(text).read_bytes(), where, RecipeError)
-    if isinstance(content, list) and spec is None:
-        return rules_from_json(without_default(content, where), (), where)
-    if isinstance(content, list):
-        assert spec is not None
-        return rules_from_json(content, spec.rules if spec.rules is not None else CONVENTIONS, where)
-    return from_dict(content)

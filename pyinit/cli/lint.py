@@ -14,7 +14,7 @@ from ..checkpoint.lint.lint import held, lint, lint_subject
 from ..errors import ArgumentError
 from ..stream.dtypes import FLOATS
 from .definition import built, definition_of
-from .init import recipes_of
+from .recipe import recipes_of
 
 __all__ = ["add_arguments", "execute"]
 

@@ -55,7 +55,7 @@ def chosen(recipe: Any, leaves: Mapping[str, Shape]) -> dict[str, Choice]:
     rules = as_rules(recipe)
     check_matched(rules, leaves)
     first = deciding(rules)
-    return {name: _of_rule(first(name, _is_kernel(shape))) for name, shape in leaves.items()}
+    return {name: _of_rule(first(name, _is_kernel(shape)), name) for name, shape in leaves.items()}
 
 
 def _answered(answer: Any, name: str) -> Choice:
@@ -65,8 +65,8 @@ def _answered(answer: Any, name: str) -> Choice:
         raise RecipeError(f"{name}: {error}") from None
 
 
-def _of_rule(rule: Rule | None) -> Choice:
-    return Choice() if rule is None else Choice(as_recipe(rule.recipe), zero_rows=rule.zero_rows)
+def _of_rule(rule: Rule | None, name: str) -> Choice:
+    return Choice() if rule is None else Choice(rule.recipe_for(name), zero_rows=rule.zero_rows)
 
 
 def _is_kernel(shape: Shape) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from ..errors import RecipeError
@@ -80,6 +80,9 @@ class Constant(Recipe):
         object.__setattr__(self, "value", -0.0 if negative and value == 0.0 else value)
         object.__setattr__(self, "negative", negative)
 
+    def _times(self, factor: float) -> Recipe:
+        return Constant(self.value * factor)
+
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
         """Round the value to the dtype."""
         value = dtype.round(resolve(dtype.compute).round(self.value))
@@ -135,6 +138,9 @@ class Uniform(Recipe):
 
     def _differing(self) -> dict[str, Any]:
         return {} if (self.low, self.high) == (0.0, 1.0) else {"low": self.low, "high": self.high}
+
+    def _times(self, factor: float) -> Recipe:
+        return Uniform(self.low * factor, self.high * factor) if factor else Constant(0.0)
 
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
         """Round the bounds to the compute dtype and find the outermost values of the dtype inside them."""
@@ -193,6 +199,9 @@ class Normal(Recipe):
     def __post_init__(self) -> None:
         object.__setattr__(self, "mean", number("normal's mean", self.mean))
         object.__setattr__(self, "std", spread("normal", self.std))
+
+    def _times(self, factor: float) -> Recipe:
+        return replace(self, mean=self.mean * factor, std=self.std * factor)
 
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
         """Check that mean and std, and all that can be drawn, are inside the dtype."""
@@ -278,6 +287,14 @@ class TruncatedNormal(Recipe):
         if self.unit == "std":
             return self.low, self.high
         return (self.low - self.mean) / self.std, (self.high - self.mean) / self.std
+
+    def _times(self, factor: float) -> Recipe:
+        if factor == 0:
+            return Constant(0.0)
+        bounds: dict[str, Any] = (
+            {} if self.unit == "std" else {"low": self.low * factor, "high": self.high * factor}
+        )
+        return replace(self, mean=self.mean * factor, std=self.std * factor, **bounds)
 
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
         """Standardize the bounds, correct the std, and find the outermost values of the dtype inside."""

@@ -111,7 +111,7 @@ def check_matched(
             )
         if not (rule.kernels_only or rule.no_kernels):
             before[rule.match] = None
-        if rule.match in known:
+        if rule.match in known or rule.optional:
             continue
         exact = [part for part in rule.match.split("|") if _is_exact(part)]
         missing = [part for part in exact if part not in known]

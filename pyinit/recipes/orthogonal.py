@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, ClassVar
 
 import numpy.typing as npt
@@ -123,6 +123,9 @@ class Orthogonal(Recipe):
     def _axes(self) -> Axes:
         return Axes.of(self)
 
+    def _times(self, factor: float) -> Recipe:
+        return replace(self, gain=self.gain * factor)
+
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
         """Find the sides of the matrix."""
         axes, rank = self._axes(), len(shape)
@@ -210,6 +213,9 @@ class DeltaOrthogonal(Recipe):
         return Axes(
             layout=self.layout, in_axis=self.in_axis, out_axis=self.out_axis, transposed=self.transposed
         )
+
+    def _times(self, factor: float) -> Recipe:
+        return replace(self, gain=self.gain * factor)
 
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
         """Find the channels' axes."""

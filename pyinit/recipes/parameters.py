@@ -144,7 +144,7 @@ def _chooser(recipe: Any, names: Iterable[str]) -> Choice:
         if rule is None:
             raise RecipeError('no rule matches it. Add one, or end the rules with the pattern "*".')
         rule.check_rows(shape)
-        return rule.recipe, rule.zero_rows
+        return rule.recipe_for(name), rule.zero_rows
 
     return choose
 

@@ -1,13 +1,16 @@
-"""Recipes that are written, not drawn: identity, dirac and bilinear."""
+"""Recipes that are written, not drawn: values along an axis, identity, dirac and bilinear."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
+
+import numpy as np
 
 from ..errors import LayoutError, RecipeError, ShapeError
-from ..stream.arguments import number
+from ..stream.arguments import brief, is_integer, number
 from ..stream.dtypes import DType, resolve
 from ..stream.plan import Plan
 from ..stream.window import Shape
@@ -15,7 +18,74 @@ from .fans import Axes
 from .makers import maker
 from .recipe import Recipe, named
 
-__all__ = ["Bilinear", "Dirac", "Identity", "bilinear", "dirac", "identity"]
+__all__ = ["Along", "Bilinear", "Dirac", "Identity", "along", "bilinear", "dirac", "identity"]
+
+
+@dataclass(frozen=True, repr=False)
+class Along(Recipe):
+    """Given values along one axis, the same at every index of the others.
+
+    Parameters
+    ----------
+    values : sequence of float
+        Finite; one for each index of the axis. Each is rounded once to the dtype.
+    axis : int
+        The axis.
+
+    Raises
+    ------
+    RecipeError
+        If a value is not a finite number, or too large for the dtype.
+    ShapeError
+        If the tensor has no such axis, or another number of indices along it.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> pi.along([1, 2, 3])((2, 3), key=0)
+    array([[1., 2., 3.],
+           [1., 2., 3.]], dtype=float32)
+    """
+
+    verb: ClassVar[str] = "along"
+    values: Sequence[float]
+    axis: int = -1
+
+    def __post_init__(self) -> None:
+        given: Any = self.values
+        values = given.tolist() if isinstance(given, np.ndarray) else given
+        if not isinstance(values, tuple | list) or not values:
+            raise RecipeError(
+                f"along needs a sequence of values; got {brief(self.values)}. Write along([1.0, 2.0])."
+            )
+        kept = tuple(number("along's value", value) for value in values)
+        object.__setattr__(self, "values", kept)
+        if not is_integer(self.axis):
+            raise LayoutError(f"along's axis is an axis; got {brief(self.axis)}. Use an int.")
+        object.__setattr__(self, "axis", int(self.axis))
+
+    def _times(self, factor: float) -> Recipe:
+        return Along(tuple(value * factor for value in self.values), self.axis)
+
+    def make_plan(self, shape: Shape, dtype: DType) -> Plan:
+        """Check the length of the axis, and that the dtype holds the values."""
+        if not -len(shape) <= self.axis < len(shape):
+            raise ShapeError(f"along needs an axis {self.axis}; got shape {shape}. Name another axis.")
+        if shape[self.axis] != len(self.values):
+            raise ShapeError(
+                f"along has {len(self.values)} values, and needs one for each index of axis {self.axis}; got "
+                f"shape {shape}. Give {shape[self.axis]} values."
+            )
+        ends = [
+            dtype.round(resolve(dtype.compute).round(end)) for end in (min(self.values), max(self.values))
+        ]
+        if any(math.isinf(end) for end in ends):
+            raise RecipeError(
+                f"{dtype.name} holds values up to {dtype.largest:.6g}; got {min(self.values):.6g} to "
+                f"{max(self.values):.6g}. Use a wider dtype."
+            )
+        numbers = (self.axis % len(shape), tuple(self.values))
+        return Plan("along", shape, dtype.name, bounds=(ends[0], ends[1]), numbers=numbers)
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,6 +115,9 @@ class Identity(Recipe):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gain", number("identity's gain", self.gain))
+
+    def _times(self, factor: float) -> Recipe:
+        return Identity(self.gain * factor)
 
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
         """Check that the tensor is a matrix."""
@@ -184,9 +257,10 @@ class Bilinear(_Kernel):
         return Plan("bilinear", shape, dtype.name, numbers=self._channels(shape))
 
 
+along = maker("along", Along)
 identity = maker("identity", Identity)
 dirac = maker("dirac", Dirac)
 bilinear = maker("bilinear", Bilinear)
 
-for _maker in (identity, dirac, bilinear):
+for _maker in (along, identity, dirac, bilinear):
     named(_maker, _maker.__name__)

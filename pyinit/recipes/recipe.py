@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import RecipeError
-from ..stream.arguments import brief, check_threads
+from ..stream.arguments import brief, check_threads, number
 from ..stream.dtypes import DType, resolve, storage
 from ..stream.fill import planned
 from ..stream.kernels import execute
@@ -23,7 +23,7 @@ from ..stream.window import Shape, Window, normal_shape
 from .makers import Spoken
 from .names import suggestion
 
-__all__ = ["Recipe", "as_recipe", "from_dict", "from_json", "is_maker", "named"]
+__all__ = ["Recipe", "as_recipe", "from_dict", "from_json", "is_known", "is_maker", "named"]
 
 
 @dataclass(frozen=True)
@@ -159,6 +159,37 @@ class Recipe(JsonObject):
         """
         raise NotImplementedError
 
+    def scaled(self, factor: float) -> Recipe:
+        """Return the recipe whose draws are `factor` times those of this one.
+
+        Parameters
+        ----------
+        factor : float
+            Finite, at least 0.
+
+        Returns
+        -------
+        Recipe
+
+        Raises
+        ------
+        RecipeError
+            If the factor is not valid, or the recipe has no number that scales its draws.
+
+        Examples
+        --------
+        >>> import pyinit as pi
+        >>> pi.normal(std=0.02).scaled(0.5), pi.variance_scaling(1.0).scaled(0.5).plan((4, 4)).std
+        (normal(std=0.01), 0.25)
+        """
+        return self._times(number("the factor of a recipe", factor, least=0.0))
+
+    def _times(self, factor: float) -> Recipe:
+        raise RecipeError(
+            f"{self.called} has no number that scales what it makes; got a factor of {factor!r}. Use a "
+            "recipe with a std, bounds, a scale or a gain."
+        )
+
     def __repr__(self) -> str:
         name, parameters = self._spelled()
         return f"{name}({', '.join(f'{one}={_literal(value)}' for one, value in parameters.items())})"
@@ -220,6 +251,11 @@ def named(maker: Callable[..., Recipe], *names: str) -> None:
     """Let strings and JSON call a maker by these names."""
     for name in names:
         _MAKERS[name] = maker
+
+
+def is_known(name: str) -> bool:
+    """Return whether strings and JSON know a recipe of this name."""
+    return name in _MAKERS
 
 
 def is_maker(value: Any) -> bool:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import lru_cache
 from typing import Any, ClassVar
 
 from ..errors import LayoutError, RecipeError
-from ..stream.arguments import is_integer
 from ..stream.dtypes import DType
 from ..stream.plan import Plan
 from ..stream.window import Shape
+from .blocks import Blocks
 from .distributions import Constant, ones, zeros
 from .fans import Axes
 from .recipe import Recipe, as_recipe, is_maker
+from .rule import Rule, check_rows, fits
 
 __all__ = [
     "CONVENTIONS",
@@ -28,96 +27,6 @@ __all__ = [
     "redrawn",
     "rules_of",
 ]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A recipe for the parameters whose names match a pattern.
-
-    Parameters
-    ----------
-    match : str
-        A name, or a pattern for the whole name: ``*`` stands for any characters, dots included, ``?`` for
-        one, ``[0-9]`` for one of a set, and ``|`` separates alternatives.
-    recipe : Recipe, str or dict
-        The recipe, its name, or a dict; see `pyinit.recipe_from_dict`.
-    zero_rows : tuple of int
-        Rows (indices along the first axis) that are set to zero, such as a padding token's.
-    kernels_only : bool
-        Match only kernels: parameters with a layout, thus with fans, and at least 2 dimensions.
-    no_kernels : bool
-        Match only parameters that are not kernels.
-
-    Examples
-    --------
-    >>> import pyinit as pi
-    >>> rule = pi.Rule("*.c_proj.weight", pi.normal(std=0.01))
-    >>> rule.matches("h.0.mlp.c_proj.weight", is_kernel=True)
-    True
-    """
-
-    match: str
-    recipe: Recipe
-    zero_rows: tuple[int, ...] = ()
-    kernels_only: bool = False
-    no_kernels: bool = False
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.match, str) or not self.match:
-            raise RecipeError(f'a rule needs a name or a pattern; got {self.match!r}. Write "*.weight".')
-        object.__setattr__(self, "recipe", as_recipe(self.recipe, f"a recipe for {self.match!r}"))
-        object.__setattr__(self, "zero_rows", _rows(self.zero_rows))
-
-    def matches(self, name: str, *, is_kernel: bool) -> bool:
-        """Return whether the rule applies to the parameter."""
-        excluded = self.no_kernels if is_kernel else self.kernels_only
-        return not excluded and fits(self.match, name)
-
-    def check_rows(self, shape: Shape) -> None:
-        """Refuse zero rows that a tensor of this shape does not have."""
-        check_rows(self.zero_rows, shape)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the rule as ``--recipe`` and a JSON spec read it."""
-        content: dict[str, Any] = {"match": self.match, "recipe": self.recipe.to_dict()}
-        if self.zero_rows:
-            content["zero_rows"] = list(self.zero_rows)
-        if self.kernels_only:
-            content["kernels_only"] = True
-        if self.no_kernels:
-            content["no_kernels"] = True
-        return content
-
-
-def check_rows(zero_rows: Iterable[int], shape: Shape) -> None:
-    """Refuse zero rows that a tensor of this shape does not have."""
-    rows = shape[0] if shape else 0
-    for row in zero_rows:
-        if not 0 <= row < rows:
-            raise RecipeError(
-                f"shape {shape} has no row {row} to keep zero. Count from 0, or leave zero_rows out."
-            )
-
-
-def _rows(rows: Any) -> tuple[int, ...]:
-    listed = tuple(rows) if isinstance(rows, tuple | list) else (None,)
-    if not all(is_integer(row) for row in listed):
-        raise RecipeError(f"zero_rows is a tuple of row indices; got {rows!r}. Write zero_rows=(0,).")
-    return tuple(int(row) for row in listed)
-
-
-def fits(match: str, name: str) -> bool:
-    """Return whether a name fits a pattern, or equals it."""
-    # a name with brackets is its own pattern too
-    return match == name or _pattern(match).fullmatch(name) is not None
-
-
-@lru_cache(maxsize=1024)
-def _pattern(match: str) -> re.Pattern[str]:
-    """Return a glob, compiled so that case counts on every platform; an unclosed set stands for itself."""
-    from fnmatch import translate
-
-    return re.compile("|".join(f"(?:{translate(part)})" for part in match.split("|")))
 
 
 _NORMS = "*norm*.{0}|*Norm*.{0}|*ln_?.{0}|*.ln*.{0}|ln*.{0}|*.bn*.{0}|bn*.{0}"
@@ -166,6 +75,12 @@ def fitted(recipe: Recipe, axes: Axes, shape: Shape, *, is_convolution: bool = F
     >>> fitted(pi.he_normal(), Axes(layout="torch"), (10, 1000)).plan((10, 1000)).fan_in
     1000
     """
+    if isinstance(recipe, Blocks):
+
+        def fit(part: Recipe, shared: Axes, extent: Shape) -> Recipe:
+            return fitted(part, shared, extent, is_convolution=is_convolution)
+
+        return recipe.fitted(axes, shape, fit)
     options = {field.name: field.default for field in fields(recipe)}
     if "layout" not in options:
         return recipe
@@ -209,7 +124,7 @@ def redrawn(rules: Iterable[Rule], recipe: Recipe) -> tuple[Rule, ...]:
     def each() -> Iterator[Rule]:
         for rule in rules:
             if not (isinstance(rule.recipe, Constant) or rule.no_kernels):
-                yield Rule(rule.match, recipe, rule.zero_rows, kernels_only=True)
+                yield Rule(rule.match, recipe, rule.zero_rows, kernels_only=True, optional=rule.optional)
                 if all(part.endswith("bias") for part in rule.match.split("|")):
                     yield Rule(rule.match, zeros(), no_kernels=True)
                     continue

@@ -8,7 +8,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from typing import ClassVar, TypedDict
 
 from ..errors import RecipeError
-from ..stream.arguments import number
+from ..stream.arguments import flag, number
 from ..stream.dtypes import DType
 from ..stream.plan import Plan
 from ..stream.window import Shape
@@ -17,14 +17,17 @@ from .fans import Axes
 from .makers import maker
 from .recipe import Recipe, named
 
-__all__ = ["AxesOptions", "VarianceScaling", "variance_scaling"]
+__all__ = ["FANS", "AxesOptions", "VarianceScaling", "variance_scaling"]
 
-_FANS: dict[str, Callable[[float, float], float]] = {
+FANS: dict[str, Callable[[float, float], float]] = {
     "fan_in": lambda fan_in, fan_out: fan_in,
     "fan_out": lambda fan_in, fan_out: fan_out,
     "fan_avg": lambda fan_in, fan_out: (fan_in + fan_out) / 2,
     "fan_geo_avg": lambda fan_in, fan_out: math.sqrt(fan_in * fan_out),
+    # 1 / sqrt(fan) = sqrt(1 / fan_in) min(1, sqrt(fan_out / fan_in))
+    "spectral": lambda fan_in, fan_out: fan_in * max(1.0, fan_in / fan_out) if fan_out else 0.0,
 }
+"""The fan of each mode, from (fan_in, fan_out)."""
 _DISTRIBUTIONS = ("normal", "truncated_normal", "uniform")
 
 
@@ -50,11 +53,16 @@ class VarianceScaling(Recipe):
     ----------
     scale : float
         Finite, at least 0: the square of the gain.
-    mode : {"fan_in", "fan_out", "fan_avg", "fan_geo_avg"}
-        The fan, or the mean of both fans, that divides the scale.
+    mode : {"fan_in", "fan_out", "fan_avg", "fan_geo_avg", "spectral"}
+        The fan, or the mean of both fans, that divides the scale. "spectral" is the condition of Yang, Simon
+        and Bernstein: std = sqrt(scale / fan_in) min(1, sqrt(fan_out / fan_in)).
     distribution : {"normal", "truncated_normal", "uniform"}
-        Truncation is at 2 std of a normal widened so that the variance of the weights is exact, as in
-        Keras and JAX; "uniform" is on [-limit, limit), limit = sqrt(3 scale / fan).
+        "truncated_normal" is cut at `cut` std; "uniform" is on [-limit, limit), limit = sqrt(3 scale / fan).
+    cut : float
+        Where a truncated normal ends, in std; above 0.
+    correct : bool
+        Whether the normal is widened before it is cut, so that the variance of the weights is exact, as in
+        Keras and JAX; False cuts the normal of variance scale / fan.
     layout : {"torch", "keras", "jax"}, optional
         [out, in / groups, k...] or [k..., in / groups, out], where k... is the receptive field; by default a
         matrix is (in, out).
@@ -85,7 +93,7 @@ class VarianceScaling(Recipe):
     References
     ----------
     LeCun, Bottou, Orr, Müller, "Efficient BackProp", 1998; Glorot and Bengio, AISTATS 2010, eq. 12 and 16;
-    He, Zhang, Ren, Sun, ICCV 2015, eq. 10.
+    He, Zhang, Ren, Sun, ICCV 2015, eq. 10; Yang, Simon, Bernstein, arXiv 2310.17813, eq. 6.
 
     Examples
     --------
@@ -107,6 +115,8 @@ class VarianceScaling(Recipe):
     mode: str = "fan_in"
     distribution: str = "normal"
     _: KW_ONLY
+    cut: float = 2.0
+    correct: bool = True
     layout: str | None = None
     in_axis: int | tuple[int, ...] | None = None
     out_axis: int | tuple[int, ...] | None = None
@@ -119,14 +129,21 @@ class VarianceScaling(Recipe):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scale", number(f"{self.called}'s scale", self.scale, least=0.0))
-        if self.mode not in tuple(_FANS):
+        if self.mode not in tuple(FANS):
             raise RecipeError(
-                f"{self.called}'s mode is one of {', '.join(_FANS)}; got {self.mode!r}. Name one."
+                f"{self.called}'s mode is one of {', '.join(FANS)}; got {self.mode!r}. Name one."
             )
         if self.distribution not in _DISTRIBUTIONS:
             raise RecipeError(
                 f"{self.called}'s distribution is one of {', '.join(_DISTRIBUTIONS)}; "
                 f"got {self.distribution!r}. Name one."
+            )
+        object.__setattr__(self, "cut", number(f"{self.called}'s cut", self.cut, above=0.0))
+        flag(f"{self.called}'s correct", self.correct)
+        if (self.cut, self.correct) != (2.0, True) and self.distribution != "truncated_normal":
+            raise RecipeError(
+                f"{self.called}'s cut and correct are for a truncated normal; got the distribution "
+                f'{self.distribution!r}. Write distribution="truncated_normal", or leave them out.'
             )
         self.axes().write_to(self)
 
@@ -134,11 +151,14 @@ class VarianceScaling(Recipe):
         """Return how the weight is stored."""
         return Axes.of(self)
 
+    def _times(self, factor: float) -> Recipe:
+        return replace(self, scale=self.scale * factor**2)
+
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
         """Count the fans and plan the distribution with the std that follows."""
         fan_in, fan_out = self.axes().fans(shape, self.called)
         # an empty tensor has no fan, and needs none
-        fan = _FANS[self.mode](fan_in, fan_out) or 1
+        fan = FANS[self.mode](fan_in, fan_out) or 1
         std = math.sqrt(self.scale / fan)
         kind: Recipe
         if std == 0:
@@ -146,12 +166,16 @@ class VarianceScaling(Recipe):
         elif self.distribution == "normal":
             kind = Normal(std=std)
         elif self.distribution == "truncated_normal":
-            kind = TruncatedNormal(std=std, correct=True)
+            kind = TruncatedNormal(std=std, low=-self.cut, high=self.cut, correct=self.correct)
         else:
             limit = math.sqrt(3 * self.scale / fan)
             kind = Uniform(-limit, limit)
         plan = kind.make_plan(shape, dtype)
-        return replace(plan, std=std, fan_in=fan_in, fan_out=fan_out, gain=math.sqrt(self.scale))
+        gain = math.sqrt(self.scale)
+        if not self.correct and plan.std is not None:
+            # the cut makes the weights smaller
+            std, gain = plan.std, plan.std * math.sqrt(fan)
+        return replace(plan, std=std, fan_in=fan_in, fan_out=fan_out, gain=gain)
 
 
 variance_scaling = maker("variance_scaling", VarianceScaling)

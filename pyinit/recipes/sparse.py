@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import ClassVar
 
 from ..errors import LayoutError, ShapeError
@@ -84,6 +84,9 @@ class Sparse(Recipe):
 
     def _axes(self) -> Axes:
         return Axes.of(self)
+
+    def _times(self, factor: float) -> Recipe:
+        return replace(self, std=self.std * factor)
 
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
         """Count the zeros of a column."""

@@ -15,7 +15,7 @@ from .dtypes import encode, resolve
 from .flattening import Flattening, Lines
 from .key import Key
 from .plan import Plan
-from .window import Shape
+from .window import Shape, contiguous_blocks
 
 __all__ = ["execute"]
 
@@ -192,6 +192,34 @@ def _draw_lines(
     )
 
 
+# elements of a block with gaps in memory that are drawn at a time, into memory of their own
+_BLOCK = 1 << 18
+
+
+def _blocks(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
+    axis, begin = plan.numbers[0], 0
+    for number, part in enumerate(plan.parts):
+        end = begin + part.shape[axis]
+        low, high = max(begin, start[axis]), min(end, start[axis] + out.shape[axis])
+        if low < high and out.size:
+            place = slice(low - start[axis], high - start[axis])
+            target = out[(slice(None),) * axis + (place,)]
+            _fill_strided(part, target, key.fold_in(number), _with(start, axis, low - begin), threads)
+        begin = end
+
+
+def _fill_strided(plan: Plan, out: Array, key: Key, start: Shape, threads: int) -> None:
+    """Run a kernel on memory with gaps."""
+    if out.flags.c_contiguous:
+        execute(plan, out, key, start, threads)
+        return
+    most = out.size if plan.is_drawn_whole else _BLOCK
+    for block, extent in contiguous_blocks(out.shape, most):
+        part = np.empty(extent, out.dtype)
+        execute(plan, part, key, tuple(map(sum, zip(start, block.start, strict=True))), threads)
+        out[tuple(slice(i, i + n) for i, n in zip(block.start, extent, strict=True))] = part
+
+
 def _pattern(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
     patterns.WRITERS[plan.distribution](out, resolve(plan.dtype), plan.shape, start, *plan.numbers)
 
@@ -211,8 +239,10 @@ _KERNELS: dict[str, Callable[[Array, Plan, Key, Shape, int], None]] = {
     "orthogonal": _orthogonal,
     "grouped_orthogonal": _grouped_orthogonal,
     "delta_orthogonal": _delta_orthogonal,
+    "along": _pattern,
     "identity": _pattern,
     "dirac": _pattern,
     "bilinear": _pattern,
     "pretrained": _pretrained,
+    "blocks": _blocks,
 }

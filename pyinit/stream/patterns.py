@@ -1,4 +1,4 @@
-"""Tensors that are written, not drawn: identity, dirac and bilinear, each made for any window."""
+"""Tensors that are written, not drawn: values along an axis, identity, dirac, bilinear; in any window."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from .dtypes import DType, encode
 from .window import Shape
 
-__all__ = ["WRITERS", "bilinear", "dirac", "identity"]
+__all__ = ["WRITERS", "along", "bilinear", "dirac", "identity"]
 
 Array = npt.NDArray[Any]
 
@@ -25,6 +25,12 @@ def _encoded(values: Array, dtype: DType, out: Array) -> Array:
 def _along(out: Array, start: Shape, axis: int) -> Array:
     """Return the global index along an axis."""
     return np.arange(start[axis], start[axis] + out.shape[axis])
+
+
+def along(out: Array, dtype: DType, shape: Shape, start: Shape, axis: int, values: tuple[float, ...]) -> None:
+    """Write the values of the window's indices along an axis, the same along all others."""
+    part = np.array(values[start[axis] : start[axis] + out.shape[axis]])
+    out[...] = _encoded(part, dtype, out).reshape([-1 if a == axis else 1 for a in range(out.ndim)])
 
 
 def identity(out: Array, dtype: DType, shape: Shape, start: Shape, gain: float) -> None:
@@ -88,4 +94,9 @@ def bilinear(
     out[...] = _encoded(values, dtype, out)
 
 
-WRITERS: dict[str, Callable[..., None]] = {"identity": identity, "dirac": dirac, "bilinear": bilinear}
+WRITERS: dict[str, Callable[..., None]] = {
+    "along": along,
+    "identity": identity,
+    "dirac": dirac,
+    "bilinear": bilinear,
+}

@@ -23,15 +23,17 @@ NUMBERS: dict[str, tuple[str, ...]] = {
     "orthogonal": ("gain", "out_axis", "batch_axis"),
     "grouped_orthogonal": ("gain", "out_axis", "batch_axis", "split_axis", "groups"),
     "delta_orthogonal": ("gain", "in_axis", "out_axis"),
+    "along": ("axis", "values"),
     "identity": ("gain",),
     "dirac": ("groups", "in_axis", "out_axis", "batch_axis"),
     "bilinear": ("in_axis", "out_axis", "batch_axis"),
     "pretrained": (),
+    "blocks": ("axis", "parts"),
 }
 """The kernels by the name of their distribution, and what each takes, in order."""
 
 DRAWN_WHOLE = frozenset({"orthogonal", "grouped_orthogonal", "delta_orthogonal"})
-"""Kernels that take as long for a few rows as for all of them; a writer of files draws whole tensors."""
+"""Kernels that take as long for a few rows as for all of them."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Plan(JsonObject):
     gain : float or None
         What multiplies 1 / sqrt(fan).
     numbers : tuple
-        What the kernel takes, in the order of ``NUMBERS[distribution]``.
+        What the kernel takes, in the order of ``NUMBERS[distribution]``; the parts of blocks are plans.
     source : object
         What a pretrained tensor is copied from.
 
@@ -87,6 +89,16 @@ class Plan(JsonObject):
     numbers: tuple[Any, ...] = ()
     source: Any = field(default=None, repr=False)
 
+    @property
+    def parts(self) -> tuple[Plan, ...]:
+        """The plans of the blocks that the tensor consists of; none where it is one weight."""
+        return tuple(self.numbers[1]) if self.distribution == "blocks" else ()
+
+    @property
+    def is_drawn_whole(self) -> bool:
+        """Whether a few rows take as long as all of them, so that a writer of files draws whole tensors."""
+        return self.distribution in DRAWN_WHOLE or any(part.is_drawn_whole for part in self.parts)
+
     def __str__(self) -> str:
         parts = []
         for name in ("mean", "std", "bounds", "fan_in", "fan_out", "gain"):
@@ -95,7 +107,9 @@ class Plan(JsonObject):
                 parts.append(f"{name} [{value[0]:.6g}, {value[1]:.6g}]")
             elif value is not None:
                 parts.append(f"{name} {value:.6g}" if isinstance(value, float) else f"{name} {value}")
-        if not parts:
+        if self.parts:
+            parts.append(f"{len(self.parts)} blocks of {', '.join(p.distribution for p in self.parts)}")
+        elif not parts:
             named = zip(NUMBERS[self.distribution], self.numbers, strict=True)
             parts = [f"{name} {value}" for name, value in named]
         if self.source is not None:
@@ -114,6 +128,8 @@ class Plan(JsonObject):
         """
         content = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("numbers", "source")}
         content["numbers"] = dict(zip(NUMBERS[self.distribution], self.numbers, strict=True))
+        if self.parts:
+            content["numbers"]["parts"] = [part.to_dict() for part in self.parts]
         if self.source is not None:
             content["source"] = str(self.source)
         return dict(finite(content))
@@ -128,6 +144,8 @@ class Plan(JsonObject):
                 f"a plan of {content['distribution']} needs the numbers {', '.join(names) or 'of none'}; got "
                 f"{brief(list(numbers))}. Read what to_json wrote."
             )
+        if content["distribution"] == "blocks":
+            numbers["parts"] = tuple(cls.from_dict(part) for part in numbers["parts"])
         content["numbers"] = [numbers[name] for name in names]
         plan = cls(**{name: restored(value) for name, value in content.items()})
         single = (plan.mean, plan.std, plan.fan_in, plan.fan_out, plan.gain)

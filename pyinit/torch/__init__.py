@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from . import init as init
     from .acceleration.acceleration import accelerate as accelerate
     from .checkpoint.checkpoint import write_checkpoint as write_checkpoint
+    from .coordinates import coordinate_check as coordinate_check
     from .keys import from_key as from_key
     from .keys import to_key as to_key
     from .linting.linting import lint as lint
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "accelerate",
+    "coordinate_check",
     "deferred",
     "fill",
     "from_key",
@@ -35,6 +37,7 @@ __all__ = [
 # where each name is defined; a submodule is imported when its name is first used
 _HOMES = {
     "accelerate": "acceleration.acceleration",
+    "coordinate_check": "coordinates",
     "deferred": "materialization.construction",
     "fill": "tensor",
     "from_key": "keys",

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ..recipes.blocks import Blocks
 from ..recipes.fans import Axes
 from ..recipes.recipe import Recipe, as_recipe
 from ..recipes.rules import fitted
@@ -20,7 +21,7 @@ from ..stream.dtypes import FLOATS, unsupported
 from ..stream.fill import planned
 from ..stream.kernels import execute
 from ..stream.key import Key, as_key
-from ..stream.plan import DRAWN_WHOLE, Plan
+from ..stream.plan import Plan
 from ..stream.window import Shape, Window, contiguous_blocks
 from .errors import TensorDTypeError, TensorLayoutError
 from .partitions.holding import partition_of
@@ -162,7 +163,7 @@ def _prepared(
 ) -> tuple[Array, Plan, Shape | None]:
     """Return a tensor's memory, its plan and its start in the whole tensor; or raise an error."""
     array, dtype = _borrow(tensor)
-    if hasattr(recipe, "layout"):
+    if hasattr(recipe, "layout") or isinstance(recipe, Blocks):
         recipe = _laid_out(recipe, array.shape if window is None else window.global_shape)
     plan, start = planned(recipe, array.shape, dtype, window)
     return array, plan, start
@@ -176,7 +177,7 @@ def _laid_out(recipe: Recipe, shape: Shape) -> Recipe:
 
 def _execute_strided(plan: Plan, array: Array, key: Key, start: Shape, threads: int | None) -> None:
     """Run a plan's kernel on memory with gaps or in another order."""
-    most = max(array.size, 1) if plan.distribution in DRAWN_WHOLE else _BLOCK
+    most = max(array.size, 1) if plan.is_drawn_whole else _BLOCK
     drawn = np.empty(min(array.size, most), array.dtype)
     for block, extent in contiguous_blocks(array.shape, most):
         part = drawn[: math.prod(extent)].reshape(extent)

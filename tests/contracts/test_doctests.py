@@ -8,6 +8,7 @@ import inspect
 import pkgutil
 import sys
 import types
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -56,6 +57,19 @@ def framework_of(name: str) -> str | None:
     """Return the framework that a module below pyinit needs."""
     begins = [known for known in _FRAMEWORKS if name == known or name.startswith(f"{known}.")]
     return _FRAMEWORKS[max(begins, key=len)] if begins else None
+
+
+@pytest.fixture(autouse=True)
+def kept() -> Iterator[None]:
+    """Restore the tables of names, to which examples add."""
+    from pyinit.recipes.models.registry import TABLE
+    from pyinit.recipes.recipe import _MAKERS
+
+    before = [(known, dict(known)) for known in (TABLE, _MAKERS)]
+    yield
+    for known, was in before:
+        known.clear()
+        known.update(was)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", modules())

@@ -28,6 +28,7 @@ RECIPES: dict[str, Any] = {
     "uniform": pi.uniform(-0.1, 0.1),
     "orthogonal": pi.orthogonal(),
     "sparse": pi.sparse(0.8),
+    "blocks": pi.blocks([pi.orthogonal(), "ones", pi.he_normal()], axis=1),
     "identity": pi.identity(),
     "constant": pi.constant(0.3),
     "pretrained": pi.pretrained(np.arange(60 * 42, dtype=np.float32).reshape(SHAPE)),

@@ -282,6 +282,8 @@ def test_negative_states_of_a_generator() -> None:
         pi.delta_orthogonal(),
         pi.bilinear(),
         pi.constant(-0.0),
+        pi.blocks([pi.he_normal(layout="keras"), "ones"], axis=-1),
+        pi.along([1.0, 2.0, 3.0], axis=0),
     ],
     ids=repr,
 )

@@ -33,6 +33,11 @@ RECIPES: dict[str, tuple[pi.Recipe, tuple[int, ...], torch.dtype]] = {
     "he_normal": (pi.he_normal(layout="torch"), (8, 3, 3, 3), torch.float32),
     "orthogonal": (pi.orthogonal(), (13, 10), torch.float32),
     "delta_orthogonal": (pi.delta_orthogonal(layout="torch"), (8, 5, 3), torch.float32),
+    "blocks": (
+        pi.blocks([pi.orthogonal(), "ones", pi.he_normal()], sizes=(6, 3, 4)),
+        (13, 10),
+        torch.float32,
+    ),
     "sparse": (pi.sparse(0.6, layout="torch"), (12, 7), torch.float32),
     "dirac": (pi.dirac(layout="torch"), (6, 5, 3), torch.float32),
     "one row": (pi.normal(), (1, 6), torch.float32),

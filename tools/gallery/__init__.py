@@ -19,4 +19,5 @@ EXPERIMENTS = (
     "batch_norm",
     "patterns",
     "fine_tuning",
+    "widths",
 )

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...recipes.orthogonal import Orthogonal
-from ...recipes.scaling import VarianceScaling
+from ...recipes.scaling import FANS, VarianceScaling
 from .finding import LintFinding
 from .sentences import Numbers
 from .subject import Seen, Subject
@@ -151,12 +151,7 @@ def _of_recipe(tensor: Seen, std: float) -> tuple[str, float, float, float] | No
         is_right = any(math.isclose(counted, fan, rel_tol=_NEAR) for fan in (*right, sum(right[:2]) / 2))
         return None if is_right else ("stack", gain, counted, tensor.shape[1])
     fan_in, fan_out = tensor.fans
-    fan = {
-        "fan_in": fan_in,
-        "fan_out": fan_out,
-        "fan_avg": (fan_in + fan_out) / 2,
-        "fan_geo_avg": math.sqrt(fan_in * fan_out),
-    }[recipe.mode]
+    fan = FANS[recipe.mode](fan_in, fan_out)
     if math.isclose(counted, fan, rel_tol=_NEAR):
         return None
     for mistake in _mistakes(tensor):

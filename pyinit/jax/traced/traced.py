@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ from ...stream.fill import planned
 from ...stream.plan import Plan
 from ...stream.window import Shape, normal_shape
 from . import ffi
-from .counter import Words, element_index
+from .counter import Words, element_index, fold_in
 from .draws import DRAWS
 from .orthogonal import WHOLE
 from .rounding import narrow
@@ -49,14 +49,25 @@ def traced(plan: Plan, key: Words) -> Any:
     """Return the whole tensor of a plan, by operations that every backend has."""
     if plan.distribution in WRITTEN or 0 in plan.shape:
         return written(plan)
+    if plan.distribution == "blocks":
+        return _joined(plan, key, traced)
     if plan.distribution in WHOLE:
         return narrow(WHOLE[plan.distribution](plan, key), resolve(plan.dtype))
     return window(plan, key, (0,) * len(plan.shape), plan.shape)
 
 
+def _joined(plan: Plan, key: Words, draw: Callable[[Plan, Words], Any]) -> Any:
+    """Return the blocks of a tensor side by side, each under its own key."""
+    keys = (fold_in(key, (jnp.uint32(number), jnp.uint32(0))) for number in range(len(plan.parts)))
+    parts = [draw(part, own) for part, own in zip(plan.parts, keys, strict=True)]
+    return jnp.concatenate(parts, axis=plan.numbers[0])
+
+
 # compiled as one program even outside of jit, because single operations could round differently
 @partial(jax.jit, static_argnums=0)
 def _drawn(plan: Plan, key: Words) -> Any:
+    if plan.distribution == "blocks" and 0 not in plan.shape:
+        return _joined(plan, key, _drawn)
     if plan.distribution in ffi.KERNELS and 0 not in plan.shape and ffi.available():
         return lax.platform_dependent(key, cpu=partial(ffi.fill, plan), default=partial(traced, plan))
     return traced(plan, key)

@@ -37,6 +37,14 @@ def _constant(plan: Plan, dtype: DType) -> Any:
     return jnp.full(plan.shape, _value(plan.numbers[0], dtype))
 
 
+def _along_axis(plan: Plan, dtype: DType) -> Any:
+    axis, values = plan.numbers
+    line = _stored(encode(np.array(values, dtype.compute), dtype), dtype)
+    return jnp.broadcast_to(
+        line.reshape([-1 if a == axis else 1 for a in range(len(plan.shape))]), plan.shape
+    )
+
+
 def _identity(plan: Plan, dtype: DType) -> Any:
     met = _along(plan, 0) == _along(plan, 1)
     return jnp.where(met, _value(plan.numbers[0], dtype), _value(0.0, dtype))
@@ -70,6 +78,7 @@ def _pretrained(plan: Plan, dtype: DType) -> Any:
 
 WRITTEN = {
     "constant": _constant,
+    "along": _along_axis,
     "identity": _identity,
     "dirac": _dirac,
     "bilinear": _bilinear,

@@ -9,7 +9,6 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from ...recipes.distributions import Constant, Normal, TruncatedNormal, Uniform
 from ...stream.key import Key
-from ...stream.plan import DRAWN_WHOLE
 from ...stream.window import Shape, Window, check_window
 from ..tensor import FORMATS, fill
 from .recording import TARGET, Call, Content, Draw, Lost, Recorded, Snapshot, Write
@@ -139,7 +138,7 @@ def _drawn_whole(write: Write) -> bool:
     content = write.content
     if not isinstance(content, Draw) or isinstance(content.recipe, _BY_NUMBER):
         return False
-    return content.recipe.plan(write.view.shape, FORMATS[write.view.dtype]).distribution in DRAWN_WHOLE
+    return content.recipe.plan(write.view.shape, FORMATS[write.view.dtype]).is_drawn_whole
 
 
 def _slices(start: Shape, extent: Shape) -> tuple[slice, ...]:

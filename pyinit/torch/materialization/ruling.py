@@ -8,6 +8,7 @@ from dataclasses import replace
 import torch
 
 from ...errors import PyinitError, RecipeError
+from ...recipes.blocks import Blocks
 from ...recipes.distributions import constant, zeros
 from ...recipes.recipe import Recipe
 from ...recipes.rules import Rule
@@ -202,7 +203,7 @@ def _padding_rows(tensor: Owned) -> tuple[int, ...]:
 def _write(cell: Cell, tensor: Owned, rule: Rule, padding: set[int]) -> None:
     """Replace the writes of a tensor by its rule; padding rows are zero."""
     view, name = tensor.recorded.view, tensor.names[0]
-    recipe = rule.recipe
+    recipe = rule.recipe_for(name)
     if len(view.shape) >= 2 and view.dtype in FORMATS:
         recipe = tensor.use.fit(recipe, view.shape)
     rows = dict.fromkeys((*rule.zero_rows, *sorted(padding)))
@@ -228,6 +229,9 @@ def _may_hold_zero_rows(recipe: Recipe, view: View) -> bool:
     """Return whether a recipe may make a whole index along the first axis zero."""
     if view.dtype not in FORMATS:
         return False
+    if isinstance(recipe, Blocks):
+        parts = recipe.each(view.shape)
+        return any(_may_hold_zero_rows(part, view._replace(shape=extent)) for _, part, extent in parts)
     plan = recipe.plan(view.shape, FORMATS[view.dtype])
     if plan.distribution in ("identity", "dirac"):
         groups = getattr(recipe, "groups", 1)

@@ -270,7 +270,7 @@ def test_every_recipe_of_matrices_is_offered() -> None:
     from pyinit.recipes.recipe import _MAKERS
 
     left = set(_MAKERS) - set(STARTS)
-    assert left == {"bilinear", "dirac", "delta_orthogonal", "pretrained"}
+    assert left == {"along", "bilinear", "blocks", "dirac", "delta_orthogonal", "pretrained"}
     assert set(RECIPES) <= set(_MAKERS)
     assert parameters_of("normal") == {"mean": 0.0, "std": 1.0}
 

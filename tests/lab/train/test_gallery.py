@@ -97,6 +97,11 @@ BOUNDS: dict[str, Callable[[dict[str, Any]], dict[str, bool]]] = {
         "pretrained is ahead early": f["tuned_early"] > f["random_early"] + 0.05,
         "and late": f["tuned_last"] > f["random_last"] + 0.02,
     },
+    "widths": lambda f: {
+        "standard grows": min(f["standard"], f["standard_adam"]) > 0.4,
+        "muP stays": max(abs(f["mup"]), abs(f["mup_adam"])) < 0.2 and f["stable"],
+        "one training at the base width": f["same"],
+    },
     "abalone_layers": lambda f: {
         "N(0, 1) piles tanh up": f["tanh_normal_is"] == "saturated" and f["tanh_normal_end"] > 0.3,
         "U(0, 1) more so": f["tanh_uniform_is"] == "saturated" and f["tanh_uniform_end"] > 0.9,
@@ -167,6 +172,8 @@ def test_every_page_has_bounds() -> None:
         ("orthogonal_depth", {"orthogonal": [25, 38, 100]}, "learning time does not depend on depth"),
         # relu of normal numbers that are not centred again: 1 / (1 - 1/2)
         ("batch_norm", {"growth": 2.0}, "gradients grow by pi / (pi - 1)"),
+        ("widths", {"standard": 0.3}, "standard grows"),
+        ("widths", {"mup_adam": -0.25}, "muP stays"),
         ("fine_tuning", {"tuned_early": 0.74}, "pretrained is ahead early"),
         # weights 3 % too large
         ("saturation", {"sd": 1.03 * math.sqrt(250)}, "sqrt(250)"),

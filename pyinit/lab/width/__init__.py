@@ -1,0 +1,1 @@
+"""Networks of several widths beside each other: what grows with the width."""

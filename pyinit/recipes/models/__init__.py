@@ -1,0 +1,1 @@
+"""How whole models begin: rules by the name of the model or of the library."""

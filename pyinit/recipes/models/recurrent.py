@@ -1,0 +1,178 @@
+"""Models with a state: LSTM, GRU, Mamba, RWKV."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal, localcontext
+
+from ..blocks import blocks
+from ..depth import Depth
+from ..distributions import constant, normal, ones, zeros
+from ..famous import glorot_uniform, he_uniform
+from ..orthogonal import orthogonal
+from ..patterns import along
+from ..rules import Rule
+from ..scaling import variance_scaling
+from .entry import Entry
+from .roles import norms
+from .unsaid import refused, unsaid
+
+__all__ = ["ENTRIES"]
+
+_NO_STEPS = "needs the inverse softplus of a log-uniform draw, which no recipe makes yet"
+
+
+def _logarithms(count: int) -> tuple[float, ...]:
+    """Return log 1 to log count, each the nearest float: no library's logarithm decides the bits."""
+    return tuple(float(Decimal(n).ln()) for n in range(1, count + 1))
+
+
+def _mamba(*, depth: int, states: int = 16, std: float = 0.1, rescale: bool = False) -> tuple[Rule, ...]:
+    # the root of the layers, not of twice their number, and only where it is asked for
+    shrunk = Depth(depth, branches=1.0) if rescale else Depth(depth, power=0.0)
+    return (
+        Rule("*.A_log", along(_logarithms(states))),
+        Rule("*.D", ones()),
+        Rule("*.dt_proj.weight", variance_scaling(1 / 3, "fan_in", "uniform")),
+        refused("mamba", "*.dt_proj.bias", _NO_STEPS),
+        *_around("mamba", std, shrunk),
+    )
+
+
+def _mamba2(*, depth: int, heads: int, std: float = 0.1, rescale: bool = False) -> tuple[Rule, ...]:
+    shrunk = Depth(depth, branches=1.0) if rescale else Depth(depth, power=0.0)
+    return (
+        Rule("*.A_log", along(_logarithms(heads))),
+        Rule("*.D", ones()),
+        refused("mamba2", "*.dt_bias", _NO_STEPS),
+        *_around("mamba2", std, shrunk),
+    )
+
+
+def _around(model: str, std: float, shrunk: Depth) -> tuple[Rule, ...]:
+    kaiming = he_uniform(a=5**0.5)
+    return (
+        norms(),
+        Rule("*.conv1d.weight", kaiming),
+        Rule("*.out_proj.weight", kaiming, depth=shrunk),
+        Rule("*.bias", zeros(), optional=True),
+        Rule("*.weight", normal(std=std), kernels_only=True),
+        unsaid(model),
+    )
+
+
+def _power(base: Decimal, exponent: Decimal) -> float:
+    """Return a power as the nearest float."""
+    if base == 0:
+        return 0.0 if exponent else 1.0
+    with localcontext() as context:
+        context.prec = 40
+        return float((base.ln() * exponent).exp())
+
+
+def _rwkv(
+    *, depth: int, width: int, vocabulary: int, hidden: int | None = None, attention: int | None = None
+) -> tuple[Rule, ...]:
+    inner, mixed = hidden or 4 * width, attention or width
+    rules = [
+        Rule("*ln*.weight", ones()),
+        Rule("*embeddings.weight", orthogonal(1e-4 * math.sqrt(max(vocabulary, width)))),
+        Rule("*head.weight", orthogonal(0.5 * math.sqrt(max(vocabulary / width, 1)))),
+        Rule("*.feed_forward.key.weight", orthogonal(math.sqrt(max(inner / width, 1)))),
+        Rule("*.feed_forward.value.weight", orthogonal(math.sqrt(max(width / inner, 1)))),
+        Rule("*.attention.output.weight", orthogonal(math.sqrt(max(width / mixed, 1)))),
+        Rule(
+            "*.attention.*.weight|*.feed_forward.receptance.weight",
+            orthogonal(math.sqrt(max(mixed / width, 1))),
+        ),
+        Rule("*.bias", zeros(), optional=True),
+        # transformers multiplies the constant inside of ones_like
+        Rule("*.attention.time_first", ones()),
+    ]
+    for layer in range(depth):
+        rules.extend(_of_layer(layer, depth, width, mixed))
+    return (*rules, unsaid("rwkv"))
+
+
+def _of_layer(layer: int, depth: int, width: int, mixed: int) -> tuple[Rule, ...]:
+    late = Decimal(layer) / Decimal(max(depth - 1, 1))
+    early = 1 - Decimal(layer) / Decimal(depth)
+    channels = [Decimal(i) / Decimal(width) for i in range(width)]
+    curved = along([_power(channel, early) for channel in channels])
+    gentle = along([_power(channel, early / 2) for channel in channels])
+    lifted = along([_power(channel, early) + 0.3 * float(late) for channel in channels])
+    slow = Decimal("0.7") + Decimal("1.3") * late
+    decay = along([-5 + 8 * _power(Decimal(h) / Decimal(max(mixed - 1, 1)), slow) for h in range(mixed)])
+    block = f"*blocks.{layer}"
+    return (
+        Rule(f"{block}.attention.time_decay", decay),
+        Rule(f"{block}.attention.time_mix_key|{block}.feed_forward.time_mix_*", curved),
+        Rule(f"{block}.attention.time_mix_value", lifted),
+        Rule(f"{block}.attention.time_mix_receptance", gentle),
+    )
+
+
+def _gates(model: str, number: int, biases: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """Return rules in which every gate is a weight of its own, with the names and order of torch."""
+    return (
+        Rule("*weight_ih_l*", blocks([glorot_uniform()] * number)),
+        Rule("*weight_hh_l*", blocks([orthogonal()] * number)),
+        Rule("*weight_hr_l*", orthogonal(), optional=True),
+        *biases,
+        unsaid(model),
+    )
+
+
+def _lstm(*, forget_bias: float = 1.0) -> tuple[Rule, ...]:
+    # torch adds two biases: one of them holds the whole
+    gates = blocks([zeros(), constant(forget_bias), zeros(), zeros()])
+    biases = (Rule("*bias_ih_l*", gates, optional=True), Rule("*bias_hh_l*", zeros(), optional=True))
+    return _gates("lstm", 4, biases)
+
+
+def _gru(*, update_bias: float = 0.0) -> tuple[Rule, ...]:
+    gates = blocks([zeros(), constant(update_bias), zeros()])
+    biases = (Rule("*bias_ih_l*", gates, optional=True), Rule("*bias_hh_l*", zeros(), optional=True))
+    return _gates("gru", 3, biases)
+
+
+ENTRIES = (
+    Entry(
+        "lstm",
+        _lstm,
+        "each gate's input weight Xavier uniform, its recurrent weight orthogonal; biases 0, the forget "
+        "gate's b",
+        "arXiv 1312.6120 (orthogonal); Jozefowicz, Zaremba, Sutskever, ICML 2015 (b = 1)",
+        "LSTMs of torch, whose own start is U(+-h^-1/2) for all",
+    ),
+    Entry(
+        "gru",
+        _gru,
+        "as lstm, of three gates; the bias of the update gate b, above 0 to keep the state",
+        "arXiv 1312.6120 (orthogonal); arXiv 1406.1078, eq. 6 to 8 (the gates)",
+        "GRUs of torch",
+    ),
+    Entry(
+        "mamba",
+        _mamba,
+        "A_log = log(1 .. N) per state, D 1; dt_proj U(+-rank^-1/2), its bias is refused; conv1d and "
+        "out_proj kaiming uniform (a = sqrt 5), out_proj / sqrt(L) if rescaled; other matrices N(0, s)",
+        "transformers mamba/modeling_mamba.py `init_mamba_weights`; arXiv 2312.00752",
+        "Mamba: give dt_proj.bias a rule of its own",
+    ),
+    Entry(
+        "mamba2",
+        _mamba2,
+        "A_log = log(1 .. heads), D 1; dt_bias is refused; the rest as mamba",
+        "transformers mamba2/modeling_mamba2.py `init_mamba2_weights`; arXiv 2405.21060",
+        "Mamba 2: give dt_bias a rule of its own",
+    ),
+    Entry(
+        "rwkv",
+        _rwkv,
+        "orthogonal, gain sqrt(max(out / in, 1)); head 0.5 sqrt(V / d), embeddings 1e-4 sqrt(max(V, d)); "
+        "decay and time mixes are functions of channel and layer",
+        "transformers rwkv/modeling_rwkv.py `_init_weights`; arXiv 2305.13048",
+        "RWKV-4",
+    ),
+)

@@ -1,0 +1,120 @@
+"""Models in which every matrix has the same std; what differs are norms, sinks and routers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..distributions import normal, ones, zeros
+from ..recipe import Recipe
+from ..rules import Rule
+from .entry import Entry
+from .roles import biases, buffers, norms
+from .unsaid import refused, unsaid
+
+__all__ = ["ENTRIES"]
+
+_TABLES = "*embed_tokens.weight|*wte.weight|*word_embeddings.weight|*embed_in.weight|*shared.weight"
+_MATRICES = "*weight|*.kernel|*.embedding"
+_EXPERTS = "*experts.gate_up_proj|*experts.down_proj"
+
+
+def _same(
+    model: str,
+    std: float,
+    padding: int | None,
+    *,
+    norm: Recipe | None = None,
+    first: tuple[Rule, ...] = (),
+) -> tuple[Rule, ...]:
+    """Return rules of one std, with what a model has beside them in front."""
+
+    def each() -> Iterator[Rule]:
+        drawn = normal(std=std)
+        yield from first
+        yield from buffers()
+        yield norms(norm)
+        yield from biases()
+        if padding is not None:
+            yield Rule(_TABLES, drawn, (padding,), optional=True)
+        yield Rule(_EXPERTS, drawn, optional=True)
+        yield Rule(_MATRICES, drawn, kernels_only=True)
+        yield unsaid(model)
+
+    return tuple(each())
+
+
+def _hf(*, std: float = 0.02, padding: int | None = None) -> tuple[Rule, ...]:
+    return _same("hf", std, padding)
+
+
+def _gemma(*, std: float = 0.02, padding: int | None = None) -> tuple[Rule, ...]:
+    return _same("gemma", std, padding, norm=zeros())
+
+
+def _gpt_oss(*, std: float = 0.02, padding: int | None = None) -> tuple[Rule, ...]:
+    drawn = Rule("*.sinks|*.router.bias", normal(std=std), optional=True)
+    # one row for each expert
+    stacked = Rule("*experts.*_bias", zeros(), optional=True)
+    return _same("gpt-oss", std, padding, first=(drawn, stacked))
+
+
+def _deepseek_v3(*, std: float = 0.02, padding: int | None = None) -> tuple[Rule, ...]:
+    return _same("deepseek-v3", std, padding)
+
+
+def _deepseek_v3_paper(*, std: float = 0.006, padding: int | None = None) -> tuple[Rule, ...]:
+    return _same("deepseek-v3-paper", std, padding)
+
+
+def _qwen3_next(*, std: float = 0.02, padding: int | None = None) -> tuple[Rule, ...]:
+    first = (
+        Rule("*.linear_attn.norm.weight|*.dt_bias", ones(), optional=True),
+        refused("qwen3-next", "*.A_log", "needs the logarithm of a uniform draw, which no recipe makes yet"),
+    )
+    return _same("qwen3-next", std, padding, norm=zeros(), first=first)
+
+
+ENTRIES = (
+    Entry(
+        "hf",
+        _hf,
+        "matrices, convolutions, embeddings and experts N(0, s); norms 1; biases 0; no factor of depth",
+        "transformers modeling_utils.py `PreTrainedModel._init_weights`",
+        "Llama, Mistral, Mixtral, Qwen, OLMo and most other models that transformers starts",
+    ),
+    Entry(
+        "gemma",
+        _gemma,
+        "as hf; the scales of norms 0, because the norm multiplies by 1 + w",
+        "transformers gemma/modeling_gemma.py `_init_weights`",
+        "Gemma 1 to 3 in transformers; norms of 1 would double every branch",
+    ),
+    Entry(
+        "gpt-oss",
+        _gpt_oss,
+        "as hf; attention sinks and the router's bias N(0, s)",
+        "transformers gpt_oss/modeling_gpt_oss.py `_init_weights`",
+        "gpt-oss",
+    ),
+    Entry(
+        "deepseek-v3",
+        _deepseek_v3,
+        "as hf, s = 0.02; the router's e_score_correction_bias 0",
+        "transformers deepseek_v3/modeling_deepseek_v3.py `_init_weights`",
+        "DeepSeek-V3 and Kimi K2 in transformers",
+    ),
+    Entry(
+        "deepseek-v3-paper",
+        _deepseek_v3_paper,
+        "as hf, s = 0.006; the router's e_score_correction_bias 0",
+        "arXiv 2412.19437, section 4.2",
+        "DeepSeek-V3 as its report says that it was trained",
+    ),
+    Entry(
+        "qwen3-next",
+        _qwen3_next,
+        "as hf; norms 0 (1 + w), but the gated norm of linear attention 1; dt_bias 1; A_log is refused",
+        "transformers qwen3_next/modeling_qwen3_next.py `_init_weights`",
+        "Qwen3-Next: give A_log a rule of its own",
+    ),
+)

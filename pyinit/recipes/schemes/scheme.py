@@ -1,0 +1,137 @@
+"""Rules with the learning rates and multipliers that belong to them, ready for an optimizer's groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, overload
+
+from ...errors import RecipeError
+from ...stream.arguments import number
+from ..rules import Rule, fits
+
+__all__ = ["Scheme", "Share"]
+
+
+@dataclass(frozen=True)
+class Share:
+    """What the parameters of a pattern need beside their initialization.
+
+    Parameters
+    ----------
+    match : str
+        A pattern, as in `pyinit.Rule`.
+    learning_rate : float
+        Multiplies the learning rate of these parameters.
+    multiplier : float
+        Multiplies what the layer of these parameters computes, in the model.
+    """
+
+    match: str
+    learning_rate: float = 1.0
+    multiplier: float = 1.0
+
+
+@dataclass(frozen=True, repr=False)
+class Scheme(Sequence[Rule]):
+    """Rules for any function that takes rules, with their table of learning rates and multipliers.
+
+    Parameters
+    ----------
+    name : str
+        The scheme's name.
+    rules : tuple of Rule
+        How the parameters begin.
+    shares : tuple of Share
+        The first whose pattern fits a name counts; others need nothing.
+    settings : mapping of str to float or str
+        What the model's code has to do, by name: such as the factor of a residual stream.
+    source : str
+        Where the scheme is described.
+
+    Examples
+    --------
+    >>> import pyinit as pi
+    >>> scheme = pi.scheme("mup", width=1024, base_width=256, depth=4)
+    >>> [(share.learning_rate, share.multiplier) for share in scheme.shares if "q_proj" in share.match]
+    [(0.25, 1.0)]
+    >>> names = ["layers.0.q_proj.weight", "layers.0.norm.weight"]
+    >>> scheme.groups(((name, name) for name in names), lr=0.01)
+    [{'params': ['layers.0.q_proj.weight'], 'lr': 0.0025}, {'params': ['layers.0.norm.weight'], 'lr': 0.01}]
+    """
+
+    name: str
+    rules: tuple[Rule, ...]
+    shares: tuple[Share, ...] = ()
+    settings: Mapping[str, float | str] = field(default_factory=dict)
+    source: str = ""
+
+    @overload
+    def __getitem__(self, index: int) -> Rule: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Rule, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Rule | tuple[Rule, ...]:
+        return self.rules[index]
+
+    def __len__(self) -> int:
+        return len(self.rules)
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {len(self.rules)} rules, {len(self.shares)} shares, {dict(self.settings)}>"
+
+    def share(self, name: str) -> Share:
+        """Return what the parameter of a name needs."""
+        found = (share for share in self.shares if fits(share.match, name))
+        return next(found, Share(name))
+
+    def groups(
+        self, parameters: Mapping[str, Any] | Iterable[tuple[str, Any]], *, lr: float
+    ) -> list[dict[str, Any]]:
+        """Return an optimizer's groups of parameters, each with its learning rate.
+
+        Parameters
+        ----------
+        parameters : mapping, or iterable of (name, parameter)
+            Such as ``module.named_parameters()``.
+        lr : float
+            The learning rate of the model without the scheme, or of the base model.
+
+        Returns
+        -------
+        list of dict
+            ``{"params": [...], "lr": ...}``, in the order of the first parameter of each.
+
+        Raises
+        ------
+        RecipeError
+            If a share with a learning rate of its own fits none of the parameters.
+        """
+        rate = number("lr", lr, least=0.0)
+        named = list(parameters.items() if isinstance(parameters, Mapping) else parameters)
+        found: dict[float, list[Any]] = {}
+        used = set()
+        for name, parameter in named:
+            share = self.share(name)
+            used.add(share.match)
+            found.setdefault(share.learning_rate, []).append(parameter)
+        own = [share.match for share in self.shares if share.learning_rate != 1.0]
+        if own and not used & set(own):
+            raise RecipeError(
+                f"{self.name} gives learning rates to {own[0]!r} and others; none of the {len(named)} "
+                "parameters "
+                "has such a name. Give the parameters of the model that the scheme is for."
+            )
+        return [{"params": each, "lr": rate * factor} for factor, each in found.items()]
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines of a table: patterns, learning rates, multipliers, and the settings."""
+        yield f"{'learning rate':>13}  {'multiplier':>10}  parameters"
+        for share in self.shares:
+            yield f"{share.learning_rate:13.6g}  {share.multiplier:10.6g}  {share.match}"
+        for name, value in self.settings.items():
+            yield f"{name}: {value if isinstance(value, str) else f'{value:.6g}'}"
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())

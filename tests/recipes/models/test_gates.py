@@ -1,0 +1,56 @@
+"""LSTM and GRU: every gate is a weight of its own, in the order of torch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import pyinit as pi
+
+pytestmark = pytest.mark.interop
+
+
+@pytest.mark.parametrize(("kind", "gates", "biased"), [("LSTM", 4, {1: 1.0}), ("GRU", 3, {})])
+def test_every_gate_is_a_weight_of_its_own(kind: str, gates: int, biased: dict[int, float]) -> None:
+    torch = pytest.importorskip("torch")
+    import pyinit.torch
+
+    with torch.device("meta"):
+        module = getattr(torch.nn, kind)(96, 64, num_layers=2, bidirectional=True)
+    made = pyinit.torch.materialize(module, pi.recipes(kind.lower()), key=0)
+    for name, tensor in made.named_parameters():
+        values = tensor.detach().double().numpy().reshape(gates, 64, -1)
+        for number, gate in enumerate(values):
+            if name.startswith("weight_hh"):
+                assert np.abs(gate @ gate.T - np.eye(64)).max() < 1e-5
+            elif name.startswith("weight_ih"):
+                # the bound of one gate; that of all gates together would be smaller by 1.2 and more
+                bound = (6 / (gate.shape[0] + gate.shape[1])) ** 0.5
+                assert 0.99 * bound < np.abs(gate).max() <= bound
+            else:
+                expected = biased.get(number, 0.0) if name.startswith("bias_ih") else 0.0
+                assert (gate == expected).all()
+
+
+def test_the_forget_gate_is_where_torch_has_it() -> None:
+    torch = pytest.importorskip("torch")
+    import pyinit.torch
+
+    with torch.device("meta"):
+        module = torch.nn.LSTM(3, 5)
+    rules = [("*weight*", "zeros"), *pi.recipes("lstm", forget_bias=100.0)[3:]]
+    made = pyinit.torch.materialize(module, rules, key=0)
+    # with a forget gate of 1 the cell keeps its state; a wrong gate would not
+    cell = torch.arange(5.0)[None]
+    _, (_, after) = made(torch.zeros(1, 3), (torch.zeros(1, 5), cell))
+    assert torch.equal(after, cell)
+
+
+def test_a_model_of_other_gates_is_refused() -> None:
+    torch = pytest.importorskip("torch")
+    import pyinit.torch
+
+    with torch.device("meta"):
+        module = torch.nn.GRU(3, 5)
+    with pytest.raises(pi.ShapeError, match="blocks needs 4 equal parts of axis 0; got 15"):
+        pyinit.torch.materialize(module, pi.recipes("lstm"), key=0)
