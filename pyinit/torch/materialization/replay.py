@@ -11,7 +11,8 @@ from ...recipes.distributions import Constant, Normal, TruncatedNormal, Uniform
 from ...stream.key import Key
 from ...stream.plan import DRAWN_WHOLE
 from ...stream.window import Shape, Window, check_window
-from ..tensor import FORMATS, fill
+from ..stored import FORMATS
+from ..tensor import fill
 from .recording import TARGET, Call, Content, Draw, Lost, Recorded, Snapshot, Write
 from .view import View
 

@@ -11,7 +11,7 @@ from ...errors import PyinitError, RecipeError
 from ...recipes.distributions import constant, zeros
 from ...recipes.recipe import Recipe
 from ...recipes.rules import Rule
-from ..tensor import FORMATS
+from ..stored import FORMATS
 from .dependence import again, following, is_random, last_constants
 from .naming import state_names
 from .owned import Owned, owned_tensors

@@ -57,7 +57,7 @@ class Torchs(TorchDispatchMode):  # type: ignore[misc]
 
 @pytest.fixture
 def pyinits(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Drawn]]:
-    """What pyinit draws."""
+    """What pyinit draws, by the general way alone."""
     drawn: list[Drawn] = []
     fill = context.fill
 
@@ -69,9 +69,10 @@ def pyinits(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Drawn]]:
         drawn.append(Drawn(distribution, numbers, tuple(tensor.shape), str(tensor.dtype)))
         return fill(tensor, recipe, **how)
 
-    monkeypatch.setattr(context, "fill", noted)
-    yield drawn
-    drawn.clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(context, "fill", noted)
+        patch.setattr(context, "draw_small", lambda *given: False)
+        yield drawn
 
 
 def constructors(info: Any) -> list[Callable[[], Any]]:
