@@ -31,9 +31,10 @@ _SETTLED = frozenset({float, int, str, type(None)})
 
 
 class _Draw(NamedTuple):
-    """A recipe for one shape and dtype, ready to run: a kernel, the number of elements, and its numbers."""
+    """A recipe for one shape and dtype, ready to run: a kernel, its elements and its last arguments."""
 
     kernel: Callable[..., None]
+    itemsize: int
     elements: int
     numbers: tuple[Any, ...]
 
@@ -50,9 +51,9 @@ def draw_small(
 ) -> bool:
     """Draw into a small plain tensor; return False, without a change, for any other one.
 
-    Not plain are: another class than torch's own two, another device, a view, a part of a tensor, memory with
-    gaps, a result of a computation, a tensor of inference mode, and wrappers of transforms. `tensor.fill`
-    makes the same of the recipe and the key, for any tensor.
+    Not plain are: another class than torch's own two, another device, a view, a part of a tensor, memory that
+    has gaps or is not aligned, a result of a computation, a tensor of inference mode, and wrappers of
+    transforms. `tensor.fill` makes the same of the recipe and the key, for any tensor.
 
     Parameters
     ----------
@@ -100,7 +101,7 @@ def draw_small(
         if len(_kept) >= _MOST_KEPT:
             _kept.clear()
         _kept[asked] = draw
-    if draw is None or address == 0:
+    if draw is None or address == 0 or address % draw.itemsize:
         return False
     seed, offset = key_of()
     torch._C._increment_version((tensor,))
@@ -115,4 +116,4 @@ def _ready(recipe: Recipe | None, tensor: torch.Tensor) -> _Draw | None:
         return None
     shape = tuple(tensor.shape)
     found = by_address(as_stored(recipe, shape).plan_for(shape, name))
-    return None if found is None else _Draw(found[0], elements, found[1])
+    return None if found is None else _Draw(found[0], tensor.element_size(), elements, found[1])
