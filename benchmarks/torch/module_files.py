@@ -1,11 +1,11 @@
 """The initial file of a Llama from its configuration: streamed, and by `from_config` and `save_pretrained`.
 
 `python benchmarks/torch/module_files.py [--layers N] [--rounds N] [--folder FOLDER]` lets the two take turns,
-each in a process of its own that has imported its libraries before the clock starts, and prints seconds, the
-ratio, and by how much each process has grown at most. With 22 layers it is TinyLlama: 1.1 B float32
-parameters, 4.4 GB. Both files are checked. Then Llama 3 70 B in bfloat16 is built without memory, planned and
-listed; and one in a hundred of its extents, drawn at random, is written and compared with that window of the
-recording which `materialize` replays.
+each in a process of its own that has imported its libraries before the clock starts, and prints seconds,
+those of processors, the ratios, and by how much each process has grown at most. With 22 layers it is
+TinyLlama: 1.1 B float32 parameters, 4.4 GB. Both files are checked. Then Llama 3 70 B in bfloat16 is built
+without memory, planned and listed; and one in a hundred of its extents, drawn at random, is written and
+compared with that window of the recording which `materialize` replays.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ WAYS = ("pyinit", "transformers")
 
 
 def work(way: str, fields: dict[str, Any], folder: str) -> None:
-    """Do one thing in this process, and print seconds and KiB."""
+    """Do one thing in this process, and print seconds, KiB and seconds of processors."""
     _declare_torchvision()
     import torch
     import transformers
@@ -61,7 +61,7 @@ def work(way: str, fields: dict[str, Any], folder: str) -> None:
     # what is imported on the way belongs to neither
     small = {**fields, "num_hidden_layers": 1, "vocab_size": 64, "hidden_size": 64, "intermediate_size": 64}
     for number, size in enumerate((transformers.LlamaConfig(**small), config)):
-        before, start = _peak_kib(), time.perf_counter()
+        before, start, used = _peak_kib(), time.perf_counter(), time.process_time()
         place = Path(folder, str(number))
         if way == "transformers":
             transformers.AutoModelForCausalLM.from_config(size).save_pretrained(place)
@@ -76,8 +76,9 @@ def work(way: str, fields: dict[str, Any], folder: str) -> None:
             else:
                 pit.write_checkpoint(model, place, key=0)
         seconds, grown = time.perf_counter() - start, _peak_kib() - before
+        used = time.process_time() - used
     assert torch.get_num_threads() >= 1
-    print(json.dumps([seconds, grown]))
+    print(json.dumps([seconds, grown, used]))
 
 
 def sample(model: Any, folder: Path) -> None:
@@ -143,19 +144,19 @@ def check(folder: Path, layers: int, who: str) -> set[str]:
     return set(header.tensors)
 
 
-def run(way: str, fields: dict[str, Any], folder: str) -> tuple[float, float]:
-    """Return the seconds and MiB of one thing done in a process of its own."""
+def run(way: str, fields: dict[str, Any], folder: str) -> tuple[float, float, float]:
+    """Return the seconds, MiB and processor seconds of one thing done in a process of its own."""
     command = [sys.executable, __file__, "--work", way, json.dumps(fields), folder]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    seconds, kib = json.loads(done.stdout.splitlines()[-1])
-    return seconds, kib / 1024
+    seconds, kib, used = json.loads(done.stdout.splitlines()[-1])
+    return seconds, kib / 1024, used
 
 
 def main(layers: int, rounds: int, where: str | None) -> None:
     """Let both take turns, and print the table."""
     print(", ".join(f"{what}: {which}" for what, which in describe().items()))
     fields = {**TINY_LLAMA, "num_hidden_layers": layers}
-    found: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
+    found: dict[str, list[tuple[float, float, float]]] = {way: [] for way in WAYS}
     for _ in range(rounds):
         names = []
         for way in WAYS:
@@ -168,13 +169,14 @@ def main(layers: int, rounds: int, where: str | None) -> None:
         if names[0] != names[1]:
             raise AnswerError(f"the names differ: {sorted(names[0] ^ names[1])[:4]}")
     for way in WAYS:
-        seconds, mebibytes = (statistics.median(column) for column in zip(*found[way], strict=True))
-        print(f"{way:14}{seconds:8.2f} s{mebibytes:10.0f} MiB more", flush=True)
-    ratio = statistics.median(
-        theirs[0] / ours[0] for ours, theirs in zip(found["pyinit"], found["transformers"], strict=True)
+        seconds, mebibytes, used = (statistics.median(column) for column in zip(*found[way], strict=True))
+        print(f"{way:14}{seconds:8.2f} s{used:8.2f} s of processors{mebibytes:10.0f} MiB more", flush=True)
+    pairs = list(zip(found["pyinit"], found["transformers"], strict=True))
+    ratio, of_used = (statistics.median(theirs[at] / ours[at] for ours, theirs in pairs) for at in (0, 2))
+    print(
+        f"transformers / pyinit: {ratio:.1f}x, of processors {of_used:.1f}x, {rounds} rounds, {layers} layers"
     )
-    print(f"transformers / pyinit: {ratio:.1f}x, {rounds} rounds, {layers} layers")
-    seconds, mebibytes = run("plan", LLAMA_3_70B, where or ".")
+    seconds, mebibytes, _ = run("plan", LLAMA_3_70B, where or ".")
     print(f"Llama 3 70 B bfloat16: built, planned and listed in {seconds:.2f} s, {mebibytes:.0f} MiB more")
     folder = tempfile.mkdtemp(dir=where)
     try:

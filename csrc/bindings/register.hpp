@@ -6,6 +6,7 @@
 void register_machine(py::module_& module);
 void register_stream(py::module_& module);
 void register_fill(py::module_& module);
+void register_address(py::module_& module);
 void register_dense(py::module_& module);
 void register_activation(py::module_& module);
 void register_layer(py::module_& module);

@@ -20,4 +20,11 @@ void register_stream(py::module_& module) {
         return py::make_tuple(w[0], w[1], w[2], w[3]);
       },
       py::arg("seed"), py::arg("offset"), py::arg("n"), "The four words of block n of a key.");
+  module.def(
+      "folded",
+      [](uint64_t seed, uint64_t offset, uint64_t n) {
+        const PhiloxBlock w = pyinit::rng::block<Scalar>({seed, offset}, n);
+        return py::make_tuple(w[0] | uint64_t{w[1]} << 32, w[2] | uint64_t{w[3]} << 32);
+      },
+      py::arg("seed"), py::arg("offset"), py::arg("n"), "The seed and the offset of a key's n-th part.");
 }

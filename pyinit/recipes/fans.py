@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from ..errors import LayoutError, ShapeError
@@ -79,6 +80,12 @@ def positions(axes: int | tuple[int, ...], rank: int, what: str) -> tuple[int, .
     return found
 
 
+@lru_cache
+def _shared(owner: Any) -> tuple[str, ...]:
+    """Return the fields of `Axes` that a dataclass has, too."""
+    return tuple(name for name in Axes.__annotations__ if name in owner.__dataclass_fields__)
+
+
 @dataclass(frozen=True)
 class Axes:
     """Which axes of a weight are inputs, outputs and neither.
@@ -118,13 +125,12 @@ class Axes:
     @classmethod
     def of(cls, owner: object) -> Axes:
         """Return the axes that a recipe or a tensor states in fields of the same names."""
-        return cls(**{name: getattr(owner, name) for name in cls.__annotations__ if hasattr(owner, name)})
+        return cls(**{name: getattr(owner, name) for name in _shared(type(owner))})
 
     def write_to(self, owner: object) -> None:
         """Give the frozen `owner` of such fields their checked values."""
-        for name in type(self).__annotations__:
-            if hasattr(owner, name):
-                object.__setattr__(owner, name, getattr(self, name))
+        for name in _shared(type(owner)):
+            object.__setattr__(owner, name, getattr(self, name))
 
     def __post_init__(self) -> None:
         for name, silent in (("in_axis", None), ("out_axis", None), ("batch_axis", ())):

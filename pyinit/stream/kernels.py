@@ -17,7 +17,7 @@ from .key import Key
 from .plan import Plan
 from .window import Shape, contiguous_blocks
 
-__all__ = ["execute"]
+__all__ = ["by_address", "execute"]
 
 Array = npt.NDArray[Any]
 
@@ -27,6 +27,16 @@ def execute(plan: Plan, array: Array, key: Key, start: Shape | None, threads: in
     if start is None:
         start = (0,) * array.ndim
     _KERNELS[plan.distribution](array, plan, key, start, threads or 0)
+
+
+def by_address(plan: Plan) -> tuple[Callable[..., None], tuple[Any, ...]] | None:
+    """Return the kernel that runs a plan on memory given by its address, and its last arguments.
+
+    The kernel fills the whole tensor, in one thread. It is called with the address, the number of elements,
+    the key's seed and offset, and these arguments. None if the distribution has no such kernel.
+    """
+    kernel = _BY_ADDRESS.get(plan.distribution)
+    return None if kernel is None else (kernel, (plan.dtype, *plan.numbers))
 
 
 def _constant(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
@@ -245,4 +255,10 @@ _KERNELS: dict[str, Callable[[Array, Plan, Key, Shape, int], None]] = {
     "bilinear": _pattern,
     "pretrained": _pretrained,
     "blocks": _blocks,
+}
+
+_BY_ADDRESS: dict[str, Callable[..., None]] = {
+    "uniform": _core.fill_uniform_at,
+    "normal": _core.fill_normal_at,
+    "truncated_normal": _core.fill_truncated_at,
 }

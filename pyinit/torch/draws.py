@@ -9,7 +9,7 @@ import torch
 from .. import _core
 from ..stream.key import Key
 
-__all__ = ["folded", "next_key"]
+__all__ = ["next_key", "next_words"]
 
 _OF_THREAD = threading.local()
 
@@ -49,15 +49,14 @@ def next_key(generator: torch.Generator | None = None) -> Key:
     >>> first == pi.key(1).fold_in(int(n))
     True
     """
+    return Key(*next_words(generator))
+
+
+def next_words(generator: torch.Generator | None) -> tuple[int, int]:
+    """Return the seed and the offset of `next_key`."""
     source = torch.default_generator if generator is None else generator
     n = int(_word().random_(generator=source).item())
-    return folded(source.initial_seed(), 0, n)
-
-
-def folded(seed: int, offset: int, n: int) -> Key:
-    """Return ``Key(seed, offset).fold_in(n)`` from the kernel, because small tensors cost little else."""
-    w0, w1, w2, w3 = _core.block(seed, offset, n)
-    return Key(w0 | w1 << 32, w2 | w3 << 32)
+    return _core.folded(source.initial_seed(), 0, n)
 
 
 def _word() -> torch.Tensor:

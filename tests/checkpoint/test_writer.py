@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 import pyinit as pi
-from pyinit.checkpoint import share
+from pyinit.checkpoint import share, targets
 from pyinit.checkpoint.checkpoint import write_checkpoint
 from pyinit.checkpoint.local import LocalTarget
 from pyinit.checkpoint.plan import CheckpointPlan, plan_checkpoint
@@ -100,6 +100,22 @@ def test_a_disk_too_small_for_all_shards_is_known_before_writing(small_disk: Pat
     assert list(small_disk.iterdir()) == []
 
 
+def test_files_in_memory_are_counted_until_they_are_written(small_disk: Path) -> None:
+    """Their blocks are not claimed; a file for which no room will be left is refused all the same."""
+    target = LocalTarget(small_disk, "tag")
+    target.prepare("first", 5 << 20, b"head")
+    assert target.partial("first").stat().st_blocks * 512 <= 4096
+    with pytest.raises(OSError, match=r"no room for second in .*: it needs 4\.19 MB, 3\.1\d MB are free"):
+        target.prepare("second", 4 << 20, b"head")
+    target.write("first", 0, memoryview(bytes(5 << 20)))
+    with pytest.raises(OSError, match=r"no room for second in .*: it needs 4\.19 MB, 3\.1\d MB are free"):
+        target.prepare("second", 4 << 20, b"head")
+    target.prepare("third", 3 << 20, b"head")
+    assert target.begun("first", 5 << 20)
+    assert target.begun("third", 3 << 20)
+    target.close()
+
+
 def written_beside(plan: CheckpointPlan, nbytes: int | None) -> None:
     """Write a plan while somebody else takes bytes of the disk, at first and what is left at the end."""
     theirs = plan.directory / "theirs"
@@ -152,7 +168,9 @@ def test_a_disk_without_room_for_the_receipt_can_be_continued(small_disk: Path, 
     assert all((small_disk / name).read_bytes() == (tmp_path / name).read_bytes() for name in names)
 
 
-def test_a_disk_without_room_for_the_log_says_so(small_disk: Path) -> None:
+def test_a_disk_without_room_for_the_log_says_so(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # as on a disk, where the room of the file is claimed
+    monkeypatch.setattr(targets, "is_in_memory", lambda directory: False)
     plan = plan_checkpoint({"w": (1 << 20,)}, pi.normal(), key=0, path=small_disk)
     message = r"no room in .* to note what is finished; make room or write elsewhere$"
     with pytest.raises(OSError, match=message):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import torch
+
 from ...stream.arguments import check_threads
 from ...stream.key import Key, as_key
 from . import detours
@@ -100,6 +102,7 @@ def accelerate(*, key: int | Key = 0, threads: int | None = None) -> Iterator[Co
     enter(context)
     try:
         with Interception():
+            context.depth = torch._C._len_torch_function_stack()
             yield context
     finally:
         leave(context)

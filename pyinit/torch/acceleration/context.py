@@ -7,14 +7,15 @@ from typing import Any
 
 import torch
 
+from ... import _core
 from ...errors import PyinitError
 from ...stream.key import Key
-from ..draws import folded
 from ..partitions.holding import partition_of, refuse_part
+from ..small import draw_small
 from ..tensor import check_lasting, fill
 from .requests import Reader, Request, requested
 
-__all__ = ["Context", "current", "enter", "filled", "leave"]
+__all__ = ["Context", "current", "enter", "filled", "innermost", "leave", "watched"]
 
 
 class Context:
@@ -33,13 +34,39 @@ class Context:
         The number of draws that pyinit has made in the block so far.
     left : bool
         Whether the block has ended.
+    depth : int
+        The number of function modes with that of the block, which is the innermost when it is entered.
+    is_constructing : bool
+        Whether a constructor runs that leaves out the mode.
     """
 
     def __init__(self, key: Key, threads: int | None) -> None:
         self.key = key
         self.fills = 0
         self.left = False
+        self.depth = 0
+        self.is_constructing = False
         self._threads = threads
+
+    def answer(
+        self,
+        reader: Reader,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        recorded: bool = False,
+        new: bool = False,
+    ) -> torch.Tensor | None:
+        """Return the tensor of a call, filled; see `filled`."""
+        if not new and args and self.fill_small(args[0], reader, args, kwargs, recorded=recorded):
+            tensor: torch.Tensor = args[0]
+            return tensor
+        request = requested(reader, args, kwargs)
+        if request is None:
+            if not new:
+                refuse_part(args[0] if args else kwargs.get("tensor"), "a draw that is left to torch")
+            return None
+        return request.tensor if self.fill(request, recorded=recorded) else None
 
     def fill(self, request: Request, *, recorded: bool) -> bool:
         """Fill the tensor of a request; return False, without a change, if torch has to draw it.
@@ -57,8 +84,7 @@ class Context:
             # torch refuses this
             return False
         try:
-            where = folded(self.key.seed, self.key.offset, self.fills)
-            fill(request.tensor, request.recipe, key=where, threads=self._threads)
+            fill(request.tensor, request.recipe, key=Key(*self._next()), threads=self._threads)
         except PyinitError:
             if is_part:
                 # torch would draw the part alone, as if it were whole
@@ -66,6 +92,30 @@ class Context:
             return False
         self.fills += 1
         return True
+
+    def fill_small(
+        self, tensor: Any, reader: Reader, args: tuple[Any, ...], kwargs: dict[str, Any], *, recorded: bool
+    ) -> bool:
+        """Fill the tensor of a call if it is small and plain; return False, without a change, if it is not.
+
+        `fill` makes the same of the call's request.
+        """
+        if recorded and tensor.requires_grad and torch.is_grad_enabled():
+            # torch refuses to change a leaf
+            return False
+        is_drawn = draw_small(
+            tensor,
+            (reader, *kwargs),
+            (*args[1:], *kwargs.values()),
+            lambda: None if (request := requested(reader, args, kwargs)) is None else request.recipe,
+            self._next,
+        )
+        self.fills += is_drawn
+        return is_drawn
+
+    def _next(self) -> tuple[int, int]:
+        """Return the seed and the offset of the next fill's key."""
+        return _core.folded(self.key.seed, self.key.offset, self.fills)
 
 
 def _plain(tensor: torch.Tensor, *, recorded: bool) -> bool:
@@ -104,7 +154,16 @@ _stack = _Stack()
 def current() -> Context | None:
     """Return the innermost context of this thread, or None if it must not act."""
     contexts = _entered()
-    return contexts[-1] if contexts and not _watched() else None
+    return contexts[-1] if contexts and not watched() else None
+
+
+def innermost(*, alone: bool = False) -> Context | None:
+    """Return this thread's context if its mode is the first to see an operation; or, alone, the only one."""
+    contexts = _stack.contexts
+    if not contexts:
+        return None
+    context, modes = contexts[-1], torch._C._len_torch_function_stack()
+    return None if modes != context.depth or (alone and modes > 1) or context.left else context
 
 
 def _entered() -> list[Context]:
@@ -115,7 +174,7 @@ def _entered() -> list[Context]:
     return contexts
 
 
-def _watched() -> bool:
+def watched() -> bool:
     """Return whether a mode, a transform of torch.func, tangents or a tracer has to see each operation."""
     return (
         torch._C._len_torch_dispatch_stack() > 0
@@ -150,11 +209,4 @@ def filled(
     torch had to draw it, but this rank holds only a part of it.
     """
     context = current()
-    if context is None:
-        return None
-    request = requested(reader, args, kwargs)
-    if request is None:
-        if not new:
-            refuse_part(args[0] if args else kwargs.get("tensor"), "a draw that is left to torch")
-        return None
-    return request.tensor if context.fill(request, recorded=recorded) else None
+    return None if context is None else context.answer(reader, args, kwargs, recorded=recorded, new=new)

@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import cache, wraps
+from operator import itemgetter
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import torch
 
 from ..meanings import CALLS
-from .context import filled
+from .constructors import CONSTRUCTED, outside_mode
+from .context import filled, innermost, watched
 from .requests import Reader, reader_of
 
-__all__ = ["install", "renew", "restore"]
+__all__ = ["OVERRIDABLE", "install", "renew", "restore"]
 
 # The functions of torch.nn.init look these up when they are called, so that early imports are met, too.
 _OF_TORCH: dict[str, Reader] = {
     f"_no_grad_{name}": reader_of(CALLS[name]) for name in ("normal_", "trunc_normal_", "uniform_")
 }
+
+# The functions of torch.nn.init that modules call. They draw by the functions above, but a block's mode would
+# see each of their steps, which takes it a microsecond each.
+_DRAWING: dict[str, Reader] = {
+    name: reader_of(CALLS[name])
+    for name in (
+        "kaiming_normal_",
+        "kaiming_uniform_",
+        "normal_",
+        "trunc_normal_",
+        "uniform_",
+        "xavier_normal_",
+        "xavier_uniform_",
+    )
+}
+OVERRIDABLE = {name: getattr(torch.nn.init, name) for name in ("kaiming_uniform_", "normal_", "uniform_")}
+"""Those of torch.nn.init's functions that modes and classes of tensors see and may override."""
 
 # timm makes truncated normals in five or seven operations; its models import the second function early.
 _OF_TIMM: dict[str, Reader] = {
@@ -31,7 +50,7 @@ _OF_TIMM: dict[str, Reader] = {
 
 
 class _Replaced(NamedTuple):
-    module: ModuleType
+    owner: Any
     name: str
     original: Any
     detour: Any
@@ -40,6 +59,9 @@ class _Replaced(NamedTuple):
 _lock = threading.Lock()
 _blocks = 0
 _replaced: list[_Replaced] = []
+# of the functions that modules call, in the order of _DRAWING
+_detours: tuple[Any, ...] = ()
+_drawing = itemgetter(*_DRAWING)
 # the number of imported modules at the last search
 _searched = 0
 
@@ -66,48 +88,93 @@ def restore() -> None:
     with _lock:
         _blocks -= 1
         if _blocks == 0:
-            _replace()
-            for module, name, original, detour in _replaced:
+            if len(sys.modules) != _searched:
+                _replace()
+            for owner, name, original, detour in _replaced:
                 # another's replacement is not ours to remove, and a detour without a block does nothing
-                if vars(module).get(name) is detour:
-                    setattr(module, name, original)
+                if vars(owner).get(name) is detour:
+                    setattr(owner, name, original)
             _replaced.clear()
 
 
 def _replace() -> None:
-    global _searched
+    global _searched, _detours
     _searched = len(sys.modules)
-    known = {(each.module, each.name) for each in _replaced}
+    known = {(each.owner, each.name) for each in _replaced}
     originals = {each.detour: each.original for each in _replaced}
-    for module, name, reader in _places():
-        if (module, name) not in known:
-            function = vars(module)[name]
+    for owner, name, (make, given) in _places():
+        if (owner, name) not in known:
+            function = vars(owner)[name]
             # a newly imported module may have imported a detour
             original = originals.get(function, function)
-            detour = function if function in originals else _detour(original, reader)
-            _replaced.append(_Replaced(module, name, original, detour))
-            setattr(module, name, detour)
+            detour = function if function in originals else make(original, given)
+            _replaced.append(_Replaced(owner, name, original, detour))
+            setattr(owner, name, detour)
+    ours = {each.name: each.detour for each in _replaced if each.owner is torch.nn.init}
+    _detours = tuple(map(ours.get, _DRAWING))
+
+
+def _in_place() -> bool:
+    """Return whether modules draw by detours, and call neither an original nor another library's function."""
+    return _drawing(vars(torch.nn.init)) == _detours
 
 
 # A forked child must not inherit a lock that is held by a thread which it does not have.
 os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
-def _places() -> Iterator[tuple[ModuleType, str, Reader]]:
-    """Yield the functions to replace in the modules that are imported."""
+def _places() -> Iterator[tuple[Any, str, tuple[Callable[..., Any], Any]]]:
+    """Yield what to replace, in torch and in the modules that are imported; and what makes the detour."""
     for name, reader in _OF_TORCH.items():
-        yield torch.nn.init, name, reader
+        yield torch.nn.init, name, (_detour, reader)
+    for name, reader in _DRAWING.items():
+        # another library's function of the name decides by itself
+        if getattr(vars(torch.nn.init)[name], "__globals__", None) is vars(torch.nn.init):
+            yield torch.nn.init, name, (_detour_around_modes, reader)
+    for kind in CONSTRUCTED:
+        if vars(kind)["__init__"].__globals__["__name__"] == kind.__module__:
+            yield kind, "__init__", (outside_mode, _in_place)
+    if "timm" not in sys.modules:
+        return
     for place, module in list(sys.modules.items()):
         if place.startswith("timm.") and isinstance(module, ModuleType):
             for name, reader in _OF_TIMM.items():
                 if name in vars(module):
-                    yield module, name, reader
+                    yield module, name, (_detour, reader)
 
 
+@cache
 def _detour(original: Callable[..., Any], reader: Reader) -> Callable[..., Any]:
-    @functools.wraps(original)
+    @wraps(original)
     def detour(*args: Any, **kwargs: Any) -> Any:
         tensor = None if torch.compiler.is_compiling() else filled(reader, args, kwargs)
         return original(*args, **kwargs) if tensor is None else tensor
+
+    return detour
+
+
+@cache
+def _detour_around_modes(original: Callable[..., Any], reader: Reader) -> Callable[..., Any]:
+    """Return the detour of a function that modes see, or whose steps they see."""
+    is_seen = original.__name__ in OVERRIDABLE
+
+    @wraps(original)
+    def detour(*args: Any, **kwargs: Any) -> Any:
+        context, tensor = innermost(), None
+        if context is None:
+            pass
+        elif context.is_constructing:
+            # the constructor has left out the mode
+            tensor = context.answer(reader, args, kwargs)
+        elif not watched() and not torch.compiler.is_compiling():
+            # to read a tensor is nothing that a mode has to see
+            with torch._C.DisableTorchFunction():
+                tensor = context.answer(reader, args, kwargs)
+        if tensor is not None:
+            return tensor
+        if is_seen and args and torch.overrides.has_torch_function_variadic(args[0]):
+            # as the original does, which would pass on the detour that has its name now
+            return torch.overrides.handle_torch_function(original, (args[0],), *args, **kwargs)
+        return original(*args, **kwargs)
 
     return detour

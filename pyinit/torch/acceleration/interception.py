@@ -57,32 +57,15 @@ class Interception(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         """Fill the tensor that `func` would draw, or call `func`."""
-        kwargs = kwargs or {}
+        # most operations end here, and a model is built of thousands
         if not torch.compiler.is_compiling():
             detours.renew()
-            tensor = _filled(func, args, kwargs)
-            if tensor is not None:
-                return tensor
-            if func == _IS_META and _computed(args[0], sys._getframe(1)):
-                return True
-            if func in _ON_PARTS and current() is not None:
-                return _on_part(func, args, kwargs, _outside_modes(sys._getframe(1)))
-        return func(*args, **kwargs)
-
-
-def _filled(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.Tensor | None:
-    """Return the tensor that `func` would have drawn, or None if torch has to draw it."""
-    if func in METHODS:
-        return filled(METHODS[func], args, kwargs, recorded=True)
-    if func in FACTORIES:
-        return filled(FACTORIES[func], args, kwargs, new=True)
-    # While a mode is active, this function calls the mode before it calls uniform_; after that no mode is
-    # active. It passes on the function that has its name, which transformers replaces by its own. The one of
-    # pyinit.torch.init draws under torch's generator, as the other functions there do.
-    if func is init.kaiming_uniform_:
-        own = str(func.__module__).startswith("pyinit.")
-        return None if own else filled(_READERS["kaiming_uniform_"], args, kwargs)
-    return None
+        act = _ACTIONS.get(func)
+        if act is None and func is init.kaiming_uniform_:
+            act = _initialized
+        if act is None or torch.compiler.is_compiling():
+            return func(*args, **kwargs) if kwargs else func(*args)
+        return act(func, args, kwargs or {})
 
 
 # Functions that have another meaning for a tensor of which this rank holds only a part; of those that write
@@ -99,10 +82,61 @@ _LEFT = {
 _ON_PARTS = {*SHAPES, *ALIASES, *_WRITTEN, *_LEFT, torch.eye}
 
 
-def _on_part(
-    func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType | None
-) -> Any:
+def _outside_modes(frame: FrameType | None) -> FrameType | None:
+    """Return a frame, or the nearest one around it that is not of a mode."""
+    while frame is not None and frame.f_code.co_name == "__torch_function__":
+        frame = frame.f_back
+    return frame
+
+
+def _computed(tensor: torch.Tensor, frame: FrameType | None) -> bool:
+    """Return whether the calling frame is of a function that computes with its draws, and is now done."""
+    frame = _outside_modes(frame)
+    if frame is None or frame.f_globals is not vars(init) or frame.f_code.co_name not in _COMPUTING:
+        return False
+    name = frame.f_code.co_name
+    given = {each: frame.f_locals.get(each) for each in (*parameters_of(CALLS[name]), "generator")}
+    return given["tensor"] is tensor and filled(_READERS[name], (), given) is not None
+
+
+def _drawn(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    tensor = filled(METHODS[func], args, kwargs, recorded=True)
+    return func(*args, **kwargs) if tensor is None else tensor
+
+
+def _made(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    tensor = filled(FACTORIES[func], args, kwargs, new=True)
+    return func(*args, **kwargs) if tensor is None else tensor
+
+
+def _initialized(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call a function of torch.nn.init that calls the mode before it draws; after that no mode is active.
+
+    It passes on the function that has its name: a detour, or one of transformers, which replaces it by its
+    own. The one of pyinit.torch.init draws under torch's generator, as the other functions there do.
+    """
+    name = func.__name__
+    if name == "kaiming_uniform_" and not str(func.__module__).startswith("pyinit."):
+        tensor = filled(_READERS[name], args, kwargs)
+        if tensor is not None:
+            return tensor
+    # the detour passes the original on to the class of the tensor, as the original would not
+    called = getattr(init, name) if func is detours.OVERRIDABLE.get(name) else func
+    return called(*args, **kwargs)
+
+
+def _told_meta(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    # the frame around this one and the mode's
+    return True if _computed(args[0], sys._getframe(2)) else func(*args, **kwargs)
+
+
+def _on_part(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call a function on a tensor that may be a part: torch.nn.init reads and writes the whole tensor."""
+    held = args[0] if args else None
+    if (isinstance(held, torch.Tensor) and not held.__dict__ and held._base is None) or current() is None:
+        # most tensors are whole
+        return func(*args, **kwargs)
+    frame = _outside_modes(sys._getframe(2))
     if func in SHAPES:
         args = (shaped_whole(args[0], frame), *args[1:])
     elif func is torch.eye:
@@ -124,18 +158,11 @@ def _on_part(
     return result
 
 
-def _outside_modes(frame: FrameType | None) -> FrameType | None:
-    """Return a frame, or the nearest one around it that is not of a mode."""
-    while frame is not None and frame.f_code.co_name == "__torch_function__":
-        frame = frame.f_back
-    return frame
-
-
-def _computed(tensor: torch.Tensor, frame: FrameType | None) -> bool:
-    """Return whether the calling frame is of a function that computes with its draws, and is now done."""
-    frame = _outside_modes(frame)
-    if frame is None or frame.f_globals is not vars(init) or frame.f_code.co_name not in _COMPUTING:
-        return False
-    name = frame.f_code.co_name
-    given = {each: frame.f_locals.get(each) for each in (*parameters_of(CALLS[name]), "generator")}
-    return given["tensor"] is tensor and filled(_READERS[name], (), given) is not None
+# What the mode does instead of the functions that it sees.
+_ACTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
+    **dict.fromkeys(_ON_PARTS, _on_part),
+    _IS_META: _told_meta,
+    **dict.fromkeys(FACTORIES, _made),
+    **dict.fromkeys(METHODS, _drawn),
+    **dict.fromkeys(detours.OVERRIDABLE.values(), _initialized),
+}

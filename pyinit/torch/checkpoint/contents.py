@@ -29,7 +29,7 @@ from ..materialization.recording import TARGET, Call, Cell, Draw, Lost, Recorded
 from ..materialization.recording import Content as RecordedContent
 from ..materialization.replay import in_windows, refill
 from ..materialization.view import View
-from ..tensor import FORMATS
+from ..stored import FORMATS
 
 __all__ = ["Computed", "Definition", "Kept", "content_of", "given"]
 

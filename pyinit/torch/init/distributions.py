@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .. import meanings
-from .drawing import drawn, overridden
+from .drawing import drawn, drawn_small, overridden
 
 __all__ = ["normal_", "sparse_", "trunc_normal_", "uniform_"]
 
@@ -54,6 +54,8 @@ def normal_(
     >>> normal_(w, std=0.02) is w
     True
     """
+    if drawn_small(tensor, generator, meanings.normal_, mean, std):
+        return tensor
     if torch.overrides.has_torch_function_variadic(tensor):
         return overridden(normal_, tensor, mean=mean, std=std, generator=generator)
     return drawn(tensor, generator, meanings.normal_(tensor, mean, std))
@@ -71,6 +73,8 @@ def uniform_(
     >>> bool(((w >= -1) & (w < 1)).all())
     True
     """
+    if drawn_small(tensor, generator, meanings.uniform_, a, b):
+        return tensor
     if torch.overrides.has_torch_function_variadic(tensor):
         return overridden(uniform_, tensor, a=a, b=b, generator=generator)
     return drawn(tensor, generator, meanings.uniform_(tensor, a, b))
@@ -107,6 +111,8 @@ def trunc_normal_(
             "The distribution of values may be incorrect.",
             stacklevel=2,
         )
+    if drawn_small(tensor, generator, meanings.trunc_normal_, mean, std, a, b):
+        return tensor
     return drawn(tensor, generator, meanings.trunc_normal_(tensor, mean, std, a, b))
 
 

@@ -11,13 +11,14 @@ import torch
 from ...errors import RecipeError
 from ...recipes.recipe import Recipe
 from ...stream.key import Key
-from ..draws import next_key
+from ..draws import next_key, next_words
 from ..errors import TensorNumberError, TensorRecipeError
-from ..meanings import Meaning
+from ..meanings import Meaning, Reading
 from ..partitions.holding import whole_shape
+from ..small import draw_small
 from ..tensor import fill_under
 
-__all__ = ["drawn", "noted", "overridden", "recorders"]
+__all__ = ["drawn", "drawn_small", "noted", "overridden", "recorders"]
 
 
 class Notes(Protocol):
@@ -29,6 +30,23 @@ class Notes(Protocol):
 
 recorders: list[Callable[[], Notes | None]] = []
 """Each returns this thread's recorder, or None; `materialization.recorder` adds its own."""
+
+
+def drawn_small(
+    tensor: torch.Tensor, generator: torch.Generator | None, reading: Reading, *arguments: Any
+) -> bool:
+    """Draw what a call means into a small plain tensor; return False, without a change, for any other call.
+
+    `drawn` makes the same of the call's meaning.
+    """
+    # a mode has to see the call
+    return torch._C._len_torch_function_stack() == 0 and draw_small(
+        tensor,
+        reading,
+        arguments,
+        lambda: reading(tensor, *arguments).recipe(),
+        lambda: next_words(generator),
+    )
 
 
 def drawn(tensor: torch.Tensor, generator: torch.Generator | None, meaning: Meaning) -> torch.Tensor:

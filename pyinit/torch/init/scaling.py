@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .. import meanings
 from ..partitions.holding import whole_shape
-from .drawing import drawn, overridden
+from .drawing import drawn, drawn_small, overridden
 
 __all__ = ["kaiming_normal_", "kaiming_uniform_", "xavier_normal_", "xavier_uniform_"]
 
@@ -44,6 +44,8 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: torch.Generato
     >>> bool((xavier_uniform_(torch.empty(2, 4)).abs() <= 1).all())
     True
     """
+    if drawn_small(tensor, generator, meanings.xavier_uniform_, gain):
+        return tensor
     return drawn(tensor, generator, meanings.xavier_uniform_(tensor, gain))
 
 
@@ -60,6 +62,8 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: torch.Generator
     >>> xavier_normal_(torch.empty(2, 4)).shape
     torch.Size([2, 4])
     """
+    if drawn_small(tensor, generator, meanings.xavier_normal_, gain):
+        return tensor
     return drawn(tensor, generator, meanings.xavier_normal_(tensor, gain))
 
 
@@ -101,6 +105,8 @@ def kaiming_uniform_(
     >>> bool((kaiming_uniform_(torch.empty(2, 4), a=5**0.5).abs() <= 0.5).all())
     True
     """
+    if drawn_small(tensor, generator, meanings.kaiming_uniform_, a, mode, nonlinearity):
+        return tensor
     if torch.overrides.has_torch_function_variadic(tensor):
         return overridden(
             kaiming_uniform_, tensor, a=a, mode=mode, nonlinearity=nonlinearity, generator=generator
@@ -130,6 +136,8 @@ def kaiming_normal_(
     >>> kaiming_normal_(torch.empty(2, 4), mode="fan_out", nonlinearity="relu").shape
     torch.Size([2, 4])
     """
+    if drawn_small(tensor, generator, meanings.kaiming_normal_, a, mode, nonlinearity):
+        return tensor
     if 0 in whole_shape(tensor):
         warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=2)
         return tensor

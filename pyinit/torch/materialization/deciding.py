@@ -11,7 +11,7 @@ import torch
 from ...errors import PyinitError, RecipeError
 from ...recipes.recipe import Recipe, as_recipe
 from ...recipes.rules import Rule, as_rules, is_one_recipe
-from ..tensor import FORMATS
+from ..stored import FORMATS
 from .beginnings import forget, owners, record
 from .construction import was_deferred
 from .doubts import warn_of_constructors

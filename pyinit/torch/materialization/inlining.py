@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from ..tensor import FORMATS
+from ..stored import FORMATS
 from .recording import TARGET, Call, Cell, Draw, Snapshot, Write
 from .view import View
 

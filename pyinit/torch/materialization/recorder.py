@@ -20,7 +20,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from ...errors import PyinitError
 from ...recipes.recipe import Recipe
 from ..init.drawing import recorders
-from ..tensor import FORMATS
+from ..stored import FORMATS
 from .functions import Functions
 from .operators import CONSTANTS, DRAWN_IN_PLACE, DRAWS, SILENT, UNDECIDED, UNWRITTEN, arguments_of
 from .recording import TARGET, Call, Cell, Content, Draw, Lost, Snapshot, Write

@@ -10,7 +10,8 @@ from torch.utils._pytree import tree_leaves, tree_map
 from ...recipes.distributions import Constant, Normal, TruncatedNormal, Uniform
 from ...stream.key import Key
 from ...stream.window import Shape, Window, check_window
-from ..tensor import FORMATS, fill
+from ..stored import FORMATS
+from ..tensor import fill
 from .recording import TARGET, Call, Content, Draw, Lost, Recorded, Snapshot, Write
 from .view import View
 

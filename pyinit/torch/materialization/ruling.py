@@ -12,7 +12,7 @@ from ...recipes.blocks import Blocks
 from ...recipes.distributions import constant, zeros
 from ...recipes.recipe import Recipe
 from ...recipes.rules import Rule
-from ..tensor import FORMATS
+from ..stored import FORMATS
 from .dependence import again, following, is_random, last_constants
 from .naming import state_names
 from .owned import Owned, owned_tensors

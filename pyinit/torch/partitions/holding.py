@@ -15,7 +15,16 @@ from .fsdp import fsdp_partition
 from .megatron import megatron_partition
 from .partition import Partition
 
-__all__ = ["ALIASES", "SHAPES", "mark_alias", "partition_of", "refuse_part", "shaped_whole", "whole_shape"]
+__all__ = [
+    "ALIASES",
+    "MARKS",
+    "SHAPES",
+    "mark_alias",
+    "partition_of",
+    "refuse_part",
+    "shaped_whole",
+    "whole_shape",
+]
 
 PART_OF = "_pyinit_part_of"
 """The attribute of a tensor, such as ``p.data``, for the parameter whose elements it holds."""
@@ -90,9 +99,9 @@ def shaped_whole(tensor: torch.Tensor, frame: FrameType | None) -> torch.Tensor:
 def mark_alias(tensor: torch.Tensor, alias: torch.Tensor) -> None:
     """Let an alias of a tensor's memory be known as a part, if the tensor is one."""
     held = tensor.__dict__
-    if not held.keys().isdisjoint(_MARKS):
+    if not held.keys().isdisjoint(MARKS):
         setattr(alias, PART_OF, held.get(PART_OF, tensor))
 
 
-# attributes of parts
-_MARKS = frozenset({"ds_id", "_is_flat_param", "_fsdp_flattened", "tensor_model_parallel", PART_OF})
+MARKS = frozenset({"ds_id", "_is_flat_param", "_fsdp_flattened", "tensor_model_parallel", PART_OF})
+"""Attributes of tensors that may be parts; one that has none of them, and is no view, is whole."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
@@ -56,8 +56,8 @@ class Torchs(TorchDispatchMode):  # type: ignore[misc]
 
 
 @pytest.fixture
-def pyinits(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Drawn]]:
-    """What pyinit draws."""
+def pyinits(monkeypatch: pytest.MonkeyPatch) -> list[Drawn]:
+    """What pyinit draws, by the general way alone."""
     drawn: list[Drawn] = []
     fill = context.fill
 
@@ -70,8 +70,8 @@ def pyinits(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Drawn]]:
         return fill(tensor, recipe, **how)
 
     monkeypatch.setattr(context, "fill", noted)
-    yield drawn
-    drawn.clear()
+    monkeypatch.setattr(context, "draw_small", lambda *given: False)
+    return drawn
 
 
 def constructors(info: Any) -> list[Callable[[], Any]]:
@@ -94,22 +94,37 @@ def state(module: Any) -> Any:
 
 @pytest.mark.filterwarnings("ignore:enable_nested_tensor is True:UserWarning")
 @pytest.mark.parametrize("info", module_db, ids=lambda info: info.name)
-def test_module_classes_draw_the_same_numbers_by_pyinit(info: Any, pyinits: list[Drawn]) -> None:
-    """Each draw has torch's distribution, numbers, shape and dtype, in torch's order; torch draws none."""
-    for construct in constructors(info):
-        with Torchs() as torchs:
-            expected = construct()
+def test_module_classes_draw_the_same_numbers_by_pyinit(
+    info: Any, pyinits: list[Drawn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each draw has torch's distribution, numbers, shape and dtype, in torch's order; torch draws none.
+
+    The way of small tensors, outside of the mode, makes the same.
+    """
+    ways = [(construct, *generally(construct, pyinits)) for construct in constructors(info)]
+    monkeypatch.undo()
+    for construct, given, fills in ways:
         before = torch.get_rng_state()
-        pyinits.clear()
         with accelerate(key=1) as block:
-            given = construct()
-        assert torch.equal(before, torch.get_rng_state())
-        assert pyinits == torchs.drawn
-        assert block.fills == len(torchs.drawn)
-        assert [each.shape for each in state(given)] == [each.shape for each in state(expected)]
-        with accelerate(key=1):
             again = construct()
+        assert torch.equal(before, torch.get_rng_state())
+        assert block.fills == fills
         assert all(torch.equal(a, b) for a, b in zip(state(given), state(again), strict=True))
+
+
+def generally(construct: Callable[[], Any], pyinits: list[Drawn]) -> tuple[Any, int]:
+    """Return a module whose draws are torch's, and how many there are."""
+    with Torchs() as torchs:
+        expected = construct()
+    before = torch.get_rng_state()
+    pyinits.clear()
+    with accelerate(key=1) as block:
+        given = construct()
+    assert torch.equal(before, torch.get_rng_state())
+    assert pyinits == torchs.drawn
+    assert block.fills == len(torchs.drawn)
+    assert [each.shape for each in state(given)] == [each.shape for each in state(expected)]
+    return given, block.fills
 
 
 def test_torchs_list_of_modules_is_long_and_draws() -> None:
