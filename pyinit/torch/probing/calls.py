@@ -44,6 +44,8 @@ class Call:
     norm : str or None
     skips : bool
         Whether something was added before the activation.
+    goes_back : bool
+        Whether autograd recorded the pre-activation.
     moments : dict of str to Moments
         Moments of the other tensors, by kind.
     handle : RemovableHandle or None
@@ -62,6 +64,7 @@ class Call:
     nonlinearity: Nonlinearity = _LINEAR
     norm: str | None = None
     skips: bool = False
+    goes_back: bool = False
     moments: dict[str, Moments] = field(default_factory=dict)
     handle: RemovableHandle | None = None
 

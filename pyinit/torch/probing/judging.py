@@ -12,7 +12,7 @@ its weights get a gradient.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ...lab.probe.measure.saturation import saturated_from
 from ...lab.probe.measure.spread import spread_of
@@ -34,10 +34,14 @@ MODULES = Wording("module {name}", "torch.nn.LeakyReLU({slope:g})")
 
 
 def judged(
-    calls: Sequence[Call], names: Sequence[str], inputs: float, *, went_back: bool
+    calls: Sequence[Call], names: Sequence[str], inputs: float, *, went_back: Callable[[Call], bool]
 ) -> tuple[tuple[Verdict, ...], Verdict]:
-    """Return a verdict on each call, and one on the module; `inputs` is the input's rms."""
-    layers = [_evidence(call, calls, inputs, went_back) for call in calls]
+    """Return a verdict on each call, and one on the module.
+
+    `inputs` is the input's rms; `went_back` says of a call whether a backward pass would have come to it if
+    the output depended on it.
+    """
+    layers = [_evidence(call, calls, inputs, went_back(call)) for call in calls]
     fits = [_fit(call) for call in calls]
     return verdicts(layers, names, lambda finding: _remedy(finding, calls, names, fits), MODULES)
 

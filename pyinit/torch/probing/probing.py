@@ -170,7 +170,7 @@ def probe(
     else:
         theory = tuple({} for _ in names)
         scale = inputs.second_moment**0.5 if given.is_floating_point() else 1.0
-        verdicts, verdict = judged(trace.calls, names, scale or 1.0, went_back=backward)
+        verdicts, verdict = judged(trace.calls, names, scale or 1.0, went_back=lambda _: backward)
     reports = (
         entry(call, name, predictions, judgement)
         for call, name, predictions, judgement in zip(trace.calls, names, theory, verdicts, strict=True)

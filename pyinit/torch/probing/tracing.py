@@ -7,14 +7,14 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from torch.overrides import TorchFunctionMode
+from torch.overrides import TorchFunctionMode, _get_current_function_mode
 from torch.utils.hooks import RemovableHandle
 from torch.utils.weak import WeakTensorKeyDictionary
 
@@ -26,7 +26,9 @@ from .counting import Flags, counted, is_flat, is_zero, share_beyond
 from .layers import inputs_of, made_of, units_axis, weights_of
 from .nonlinearity import Nonlinearity, of_call, of_module
 
-__all__ = ["Trace"]
+__all__ = ["Known", "Trace"]
+
+Known: TypeAlias = dict[torch.nn.Module, Nonlinearity | None]
 
 _NORMS = {
     "batch_norm": "batch",
@@ -52,6 +54,11 @@ class Trace(TorchFunctionMode):
         The axes of the histograms.
     threads : int, optional
         At most this many threads for the statistics.
+    known : dict of Module to Nonlinearity or None, optional
+        What modules without weights compute, as earlier traces found; this one adds to it.
+    scale : callable, optional
+        Returns the number by which the loss is multiplied before the backward pass; gradients are divided by
+        it.
 
     Attributes
     ----------
@@ -59,14 +66,31 @@ class Trace(TorchFunctionMode):
         The calls, in the order in which they ended.
     """
 
-    def __init__(self, axes: Axes, threads: int | None) -> None:
+    def __init__(
+        self,
+        axes: Axes,
+        threads: int | None,
+        known: Known | None = None,
+        scale: Callable[[], float] | None = None,
+    ) -> None:
         super().__init__()
         self.calls: list[Call] = []
         self._axes, self._threads = axes, threads
+        self._modules: Known = {} if known is None else known
+        self._scale = scale
         self._tags = WeakTensorKeyDictionary()
         # whether the trace itself works on tensors
         self._is_busy = False
-        self._modules: dict[torch.nn.Module, Nonlinearity | None] = {}
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Stop tracing, in whatever order traces and other modes for torch's functions were opened.
+
+        A trace below another mode does nothing from now on, and leaves the stack with the one above it.
+        """
+        self._is_busy = self._is_closed = True
+        while isinstance(top := _get_current_function_mode(), Trace) and top._is_closed:  # type: ignore[no-untyped-call]
+            top.__exit__(None, None, None)  # type: ignore[no-untyped-call]
 
     def begin(self, tensor: torch.Tensor) -> None:
         """Mark a tensor as the module's input."""
@@ -105,7 +129,16 @@ class Trace(TorchFunctionMode):
         stack.callback(module.register_forward_hook(after).remove)
         return stack
 
+    def count_gradient(self, gradients: Sequence[torch.Tensor], kind: str) -> Moments:
+        """Return the moments of gradients, of the loss without its scale."""
+        scale = 1.0 if self._scale is None else self._scale()
+        if scale != 1.0:
+            gradients = [one.detach().float() / scale for one in gradients]
+        return counted(gradients, kind, self._axes, self._threads)
+
     def _quietly(self, work: Callable[[], None]) -> None:
+        if self._is_closed:
+            return
         was, self._is_busy = self._is_busy, True
         try:
             work()
@@ -219,13 +252,14 @@ class Trace(TorchFunctionMode):
         """Record a tensor as the pre-activation of a call."""
         # a linear phi is flat nowhere
         call.moments["pre-activation"] = replace(self._count(tensor, "pre-activation"), saturated=0.0)
+        call.goes_back = tensor.requires_grad
         if call.handle is not None:
             call.handle.remove()
             call.handle = None
         if tensor.requires_grad:
 
             def back(gradient: torch.Tensor) -> None:
-                call.moments["gradient"] = self._count(gradient, "gradient")
+                call.moments["gradient"] = self.count_gradient([gradient], "gradient")
 
             call.handle = tensor.register_hook(back)  # type: ignore[no-untyped-call]
 
