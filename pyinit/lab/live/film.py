@@ -17,6 +17,7 @@ import numpy.typing as npt
 from ...errors import ArgumentError
 from ...linalg.statistics import Moments
 from ..experiment.experiment import Experiment
+from ..probe.measure.axes import ends
 from ..probe.record import LayerReport, Record
 from .frames import encoded
 from .run import BINS, SEEN
@@ -210,7 +211,7 @@ def _shot(step: int, report: Record) -> _Shot:
             if one is None or one.histogram is None:
                 continue
             arrays["counts"][at, place] = one.histogram.counts
-            arrays["edges"][at, place] = one.histogram.axis.edges[[0, -1]]
+            arrays["edges"][at, place] = ends(one.histogram.axis)
             arrays["moments"][at, place] = _moments(one)
     arrays["norms"] = np.array(
         [[_norm(layer.moments.get(kind)) for kind in ("weight", "weight gradient")] for layer in layers],

@@ -38,8 +38,8 @@ class Call:
         The output's axis along which the units lie.
     before : Tag or None
         The origin of the input.
-    entering : Moments or None
-        Moments of the input; None if the input is ids.
+    entering : float or None
+        The mean square of the input of few units, nan for many; None if the input is ids.
     nonlinearity : Nonlinearity
     norm : str or None
     skips : bool
@@ -60,7 +60,7 @@ class Call:
     units: int
     axis: int
     before: Tag | None
-    entering: Moments | None
+    entering: float | None
     nonlinearity: Nonlinearity = _LINEAR
     norm: str | None = None
     skips: bool = False

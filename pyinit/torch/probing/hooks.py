@@ -36,5 +36,6 @@ def hooked(
 
 def _may_be_activation(module: nn.Module) -> bool:
     """Return whether a module has no tensors and is not torch's; torch's are recognized by their function."""
-    is_empty = next(module.parameters(), None) is None and next(module.buffers(), None) is None
-    return is_empty and not type(module).__module__.startswith("torch.")
+    if type(module).__module__.startswith("torch."):
+        return False
+    return next(module.parameters(), None) is None and next(module.buffers(), None) is None

@@ -93,7 +93,7 @@ def _signal(call: Call, inputs: float, is_last: bool) -> Signal | None:
     low, high = (1.0, 1.0) if call.norm else (min(inputs, 1.0), max(inputs, 1.0))
     if call.units >= FEW or call.norm or call.skips or call.entering is None:
         return Signal(rms(call.moments["pre-activation"]), where, low, high)
-    square = call.inputs * call.moments["weight"].second_moment * call.entering.second_moment
+    square = call.inputs * call.moments["weight"].second_moment * call.entering
     return Signal(math.sqrt(square), where, low, high)
 
 

@@ -7,19 +7,21 @@ it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from torch.overrides import TorchFunctionMode, _get_current_function_mode
+from torch.overrides import TorchFunctionMode, _get_current_function_mode, _pop_mode_temporarily
 from torch.utils.hooks import RemovableHandle
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from ...lab.probe.measure.axes import Axes
 from ...lab.probe.measure.saturation import flat_ends
+from ...lab.probe.verdict.evidence import FEW
 from ...linalg.statistics import Moments
 from .calls import Call, Stage, Tag
 from .counting import Flags, counted, is_flat, is_zero, share_beyond
@@ -140,8 +142,11 @@ class Trace(TorchFunctionMode):
         if self._is_closed:
             return
         was, self._is_busy = self._is_busy, True
+        # a trace that is called for nothing costs more than its statistics
+        is_top = _get_current_function_mode() is self  # type: ignore[no-untyped-call]
         try:
-            work()
+            with _pop_mode_temporarily() if is_top else nullcontext():  # type: ignore[no-untyped-call]
+                work()
         finally:
             self._is_busy = was
 
@@ -183,15 +188,21 @@ class Trace(TorchFunctionMode):
         if not _is_counted(z):
             return
         before, axis = self._current(x), units_axis(module, z)
-        entering = self._count(x, "") if _is_counted(x) else None
         weights = weights_of(module)
         units = z.shape[axis] if z.ndim else 1
         inputs = inputs_of(module, x, weights, units)
+        entering = None
+        if _is_counted(x):
+            entering = self._count(x, "").second_moment if units < FEW else math.nan
         call = Call(name, len(self.calls), module, weights, inputs, units, axis, before, entering)
         self.calls.append(call)
         call.moments["weight"] = counted(made_of(module, weights), "weight", self._axes, self._threads)
         self._enter(call, z)
-        self._made(call, z, is_zero(z, axis) if z.ndim else None)
+        # the same numbers: a layer without an activation hands them on
+        kinds = ("pre-activation", "activation")
+        is_same = self._axes.fixed(kinds[0]) == self._axes.fixed(kinds[1])
+        made = replace(call.moments[kinds[0]], saturated=None) if is_same else self._count(z, kinds[1])
+        call.moments[kinds[1]] = replace(made, dead=_share(is_zero(z, axis) if z.ndim else None))
         self._tag(z, call, "output")
 
     def _of_function(self, module: torch.nn.Module, tag: Tag | None, x: Any, made: Any) -> None:
@@ -229,7 +240,7 @@ class Trace(TorchFunctionMode):
         if made.shape == z.shape and _has_units(made, call) and not tag.is_turned:
             silent = is_zero(made, call.axis)
             silent = silent if flat is None else silent | flat
-        self._made(call, made, silent)
+        call.moments["activation"] = replace(self._count(made, "activation"), dead=_share(silent))
         self._tag(made, call, "activation")
         return made
 
@@ -263,10 +274,6 @@ class Trace(TorchFunctionMode):
 
             call.handle = tensor.register_hook(back)  # type: ignore[no-untyped-call]
 
-    def _made(self, call: Call, tensor: torch.Tensor, silent: Flags | None) -> None:
-        dead = None if silent is None else int(np.count_nonzero(silent)) / len(silent)
-        call.moments["activation"] = replace(self._count(tensor, "activation"), dead=dead)
-
     def _count(self, tensor: torch.Tensor, kind: str) -> Moments:
         return counted([tensor], kind, self._axes, self._threads)
 
@@ -280,6 +287,10 @@ class Trace(TorchFunctionMode):
         is_turned: bool = False,
     ) -> None:
         self._tags[tensor] = Tag(call, stage, is_exact, tensor._version, is_turned)
+
+
+def _share(silent: Flags | None) -> float | None:
+    return None if silent is None else int(np.count_nonzero(silent)) / len(silent)
 
 
 def _is_counted(value: Any) -> bool:
