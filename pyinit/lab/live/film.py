@@ -18,7 +18,8 @@ from ...errors import ArgumentError
 from ...linalg.statistics import Moments
 from ..experiment.experiment import Experiment
 from ..probe.measure.axes import ends
-from ..probe.record import LayerReport, Record
+from ..probe.record import LayerReport
+from ..probe.report import Report
 from .frames import encoded
 from .run import BINS, SEEN
 from .scalars import SCALARS
@@ -58,7 +59,8 @@ class Film:
     """
 
     def __init__(self, label: str, most: int = 512) -> None:
-        self.label, self.report = label, None
+        self.label = label
+        self.report: Report | None = None
         self._most, self._each, self._count = most, 1, 0
         self._shots: list[_Shot] = []
         self._layers: dict[str, LayerReport] = {}
@@ -74,7 +76,7 @@ class Film:
         """The names of the layers, in the order in which they are called."""
         return tuple(self._layers)
 
-    def add(self, step: int, report: Record) -> None:
+    def add(self, step: int, report: Report) -> None:
         """Add what was seen of a step."""
         self.report = report
         self._layers = _joined(self._layers, report.layers)
@@ -198,7 +200,7 @@ def _joined(known: dict[str, LayerReport], new: Sequence[LayerReport]) -> dict[s
     return {name: known.get(name) or found[name] for name in order}
 
 
-def _shot(step: int, report: Record) -> _Shot:
+def _shot(step: int, report: Report) -> _Shot:
     layers = report.layers
     arrays: dict[str, Array] = {
         name: np.full((len(layers), len(SEEN), size), np.nan, np.float32) for name, size in _SIZES.items()

@@ -35,7 +35,7 @@ def heat(values: npt.NDArray[np.float64], scalar: str) -> npt.NDArray[np.uint8]:
             values = values / _last(values)
         if scalar in _MIDDLES:
             place = 0.5 + np.log10(values / _MIDDLES[scalar]) / (2.0 * _DECADES)
-            table = _DIVERGING
+            table: tuple[str, ...] = _DIVERGING
         else:
             place, table = values, _SEQUENTIAL
     colours = np.array([[int(one[at : at + 2], 16) for at in (1, 3, 5)] for one in table], np.float64)
@@ -46,7 +46,7 @@ def heat(values: npt.NDArray[np.float64], scalar: str) -> npt.NDArray[np.uint8]:
     picture[~known] = _ABSENT
     rows, columns = picture.shape[:2]
     tall, wide = (min(max(full // each, 1), _LARGEST) for full, each in ((_HEIGHT, rows), (_WIDTH, columns)))
-    return picture.repeat(tall, axis=0).repeat(wide, axis=1)
+    return np.repeat(np.repeat(picture, tall, axis=0), wide, axis=1)
 
 
 def _last(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

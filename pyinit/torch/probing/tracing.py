@@ -145,7 +145,7 @@ class Trace(TorchFunctionMode):
         # a trace that is called for nothing costs more than its statistics
         is_top = _get_current_function_mode() is self  # type: ignore[no-untyped-call]
         try:
-            with _pop_mode_temporarily() if is_top else nullcontext():  # type: ignore[no-untyped-call]
+            with _pop_mode_temporarily() if is_top else nullcontext():
                 work()
         finally:
             self._is_busy = was

@@ -49,9 +49,7 @@ class Doorbell:
         """Add the hooks, unless they are there."""
         self._told.clear()
         if not self._handles:
-            before = module.register_forward_pre_hook(self._before, with_kwargs=True)
-            after = module.register_forward_hook(self._after, with_kwargs=True, always_call=True)
-            self._handles = [before, after]
+            self._handles = [module.register_forward_pre_hook(self._before, with_kwargs=True)]
 
     def remove(self) -> None:
         """Remove the hooks."""
@@ -66,6 +64,11 @@ class Doorbell:
         self._told.append(is_told)
         if is_told:
             self._listener.called(args, kwargs)
+            # the last of the hooks, as the module itself may be a layer
+            for handle in self._handles[1:]:
+                handle.remove()
+            after = module.register_forward_hook(self._after, with_kwargs=True, always_call=True)
+            self._handles[1:] = [after]
 
     def _after(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
         if torch.compiler.is_compiling() or self._listener is None:

@@ -110,7 +110,7 @@ class Sample:
             self._loss = float(loss.detach())
         weights = {id(one): one for call in self._trace.calls for one in call.weights if one.requires_grad}
         for one in weights.values():
-            self._handles[id(one)] = one.register_hook(self._taking(one))
+            self._handles[id(one)] = one.register_hook(self._taking(one))  # type: ignore[no-untyped-call]
 
     def pause(self) -> None:
         """Trace no longer; the hooks stay, and do nothing."""

@@ -22,7 +22,6 @@ from ...lab.live.film import Film
 from ...lab.notebook.show import lab
 from ...lab.outlets.outlet import Outlet
 from ...lab.probe.measure.axes import axes_of
-from ...lab.probe.report import Report
 from ..probing.tracing import Known
 from .clock import Clock
 from .doorbell import Doorbell
@@ -46,8 +45,6 @@ class Watching(Film):
     report : Report or None
         The newest sample, as a report of `pyinit.torch.probe`.
     """
-
-    report: Report | None
 
     def __init__(
         self,
@@ -135,8 +132,9 @@ class Watching(Film):
         FileExistsError
             If there is such a file.
         """
+        page = record_film(self)
         with Path(path).open("x", encoding="utf-8") as file:
-            file.write(record_film(self))
+            file.write(page)
 
     def called(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Begin a sample with this call of the module, unless the step has one."""
@@ -203,22 +201,22 @@ class Watching(Film):
             self._finish(waiting)
         was_seen = waiting is not None and waiting.step == self._done
         self._done += 1
-        if (self._done - self._start) % self._every == 0:
-            self._bell.hang(self._module)
-        elif was_seen:
+        is_due = (self._done - self._start) % self._every == 0
+        if was_seen and not is_due:
             self._bell.remove()
-        elif self._bell.hangs:
-            # after an interrupted call it may wait for its end
+        elif is_due or self._bell.hangs:
+            # again, as an interrupted call may wait for its end
+            self._missed += not was_seen
             self._bell.hang(self._module)
+        if self._missed == _PATIENCE:
             self._missed += 1
-            if self._missed == _PATIENCE:
-                warnings.warn(
-                    f"pyinit.torch.watch saw {self._missed} updates of {self.label} without a call of it in "
-                    "training mode with gradients, and could not sample them. A compiled module is not seen: "
-                    "watch the eager module, and train it uncompiled.",
-                    UserWarning,
-                    stacklevel=4,
-                )
+            warnings.warn(
+                f"pyinit.torch.watch saw {_PATIENCE} updates of {self.label} and no call of it in training mode "
+                "with gradients, and could not sample them. A compiled module is not seen: watch the eager "
+                "module, and train it uncompiled.",
+                UserWarning,
+                stacklevel=4,
+            )
 
     def _release(self) -> None:
         """Give up samples whose call did not return."""
