@@ -211,9 +211,9 @@ class Watching(Film):
         if self._missed == _PATIENCE:
             self._missed += 1
             warnings.warn(
-                f"pyinit.torch.watch saw {_PATIENCE} updates of {self.label} and no call of it in training mode "
-                "with gradients, and could not sample them. A compiled module is not seen: watch the eager "
-                "module, and train it uncompiled.",
+                f"pyinit.torch.watch saw {_PATIENCE} updates of {self.label} and no call of it in training "
+                "mode with gradients, and could not sample them. A compiled module is not seen: watch the "
+                "eager module, and train it uncompiled.",
                 UserWarning,
                 stacklevel=4,
             )

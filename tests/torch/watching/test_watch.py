@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -158,7 +159,7 @@ def test_a_report_is_a_report() -> None:
 def test_hooks_are_there_for_samples_alone() -> None:
     module = nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 2))
     optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
-    global_hooks = torch.optim.optimizer._global_optimizer_post_hooks
+    global_hooks = import_module("torch.optim.optimizer")._global_optimizer_post_hooks
     outside = len(global_hooks)
 
     def hooks() -> int:
