@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import struct
+import time
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -111,10 +112,16 @@ def test_a_run_of_weights_and_biases_is_read_back(tmp_path: Path, monkeypatch: p
     # the run's own steps are those of the loop
     assert run.step == 30
     run.finish()
+    (path,) = tmp_path.glob("wandb/offline-run-*/*.wandb")
+    # wandb's own process writes the file, and may go on after finish()
+    for _ in range(600):
+        found = records(path)
+        if any(one.WhichOneof("record_type") == "exit" for one in found):
+            break
+        time.sleep(0.1)
     history = [
         {"/".join(item.nested_key) or item.key: json.loads(item.value_json) for item in one.history.item}
-        for path in tmp_path.rglob("offline-run-*/*.wandb")
-        for one in records(path)
+        for one in found
         if one.WhichOneof("record_type") == "history"
     ]
     ours = [one for one in history if "pyinit/activation rms/0" in one]
