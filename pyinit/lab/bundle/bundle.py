@@ -1,4 +1,4 @@
-"""`script_of`: the page's modules as one, so that a notebook or a single file can hold the page.
+"""The page's files as they are sent: `served`, each alone; `script_of`, all as one, for a notebook or a file.
 
 Each module becomes a function that runs once and returns what it exports. This needs modules that import by
 name, one statement each, export declarations alone, and depend on each other in no circle; anything else is
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-__all__ = ["script_of", "style"]
+__all__ = ["script_of", "served", "style"]
 
 PAGE = Path(__file__).parents[1] / "page"
 
@@ -23,6 +23,12 @@ _COMMENTS = re.compile(r"/\*\*.*?\*/", re.DOTALL)
 def style() -> str:
     """Return the page's style sheet."""
     return (PAGE / "page.css").read_text(encoding="utf-8")
+
+
+def served(path: Path) -> str:
+    """Return a file of the page as a browser gets it: modules without comments, on the same lines."""
+    text = path.read_text(encoding="utf-8")
+    return _COMMENTS.sub(lambda one: "\n" * one[0].count("\n"), text) if path.suffix == ".js" else text
 
 
 def script_of(entry: Path, last: str) -> str:

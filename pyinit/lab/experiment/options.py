@@ -9,7 +9,7 @@ from ...theory.activation import NAMES
 from .experiment import NORMS, OPTIMIZERS, Experiment
 from .limits import LIMITS, UPLOAD_BYTES
 from .sets import SETS, described, source_of
-from .start import STARTS, Start, parameters_of
+from .start import CHOICES, STARTS, Start, parameters_of
 
 __all__ = ["PRESETS", "options", "presets"]
 
@@ -38,7 +38,11 @@ def options() -> dict[str, Any]:
         "recipes": [
             {
                 "name": name,
-                "parameters": [{"name": one, "default": value} for one, value in parameters_of(name).items()],
+                "parameters": [
+                    {"name": one, "default": value}
+                    | ({"choices": list(CHOICES[one])} if isinstance(value, str) else {})
+                    for one, value in parameters_of(name).items()
+                ],
             }
             for name in STARTS
         ],

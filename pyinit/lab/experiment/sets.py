@@ -61,8 +61,8 @@ _SHIPPED: dict[str, tuple[Kind, Titles]] = {
     "spirals": ("2d", {"en": "Spirals", "zh": "螺旋"}),
     "blobs": ("2d", {"en": "Blobs", "zh": "点团"}),
     "checkerboard": ("2d", {"en": "Checkerboard", "zh": "棋盘"}),
-    "mnist": ("digits", {"en": "Digits (MNIST, 5,000)", "zh": "手写数字(MNIST,5000 张)"}),
-    "abalone": ("table", {"en": "Abalone: age of a shell", "zh": "鲍鱼:贝壳年龄"}),
+    "mnist": ("digits", {"en": "MNIST digits", "zh": "MNIST 数字"}),
+    "abalone": ("table", {"en": "Age of a shell", "zh": "鲍鱼年龄"}),
 }
 SETS: tuple[str, ...] = tuple(_SHIPPED)
 """The names of the sets that are shipped."""

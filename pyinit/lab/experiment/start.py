@@ -45,7 +45,7 @@ from ...stream.arguments import brief, count
 from .fine_tuning import FINE_TUNED, STEPS
 from .limits import real
 
-__all__ = ["RECIPES", "STARTS", "Parameter", "Start", "parameters_of", "scaled"]
+__all__ = ["CHOICES", "RECIPES", "STARTS", "Parameter", "Start", "parameters_of", "scaled"]
 
 Parameter: TypeAlias = float | bool | str
 
@@ -82,8 +82,17 @@ _DEFAULTS: dict[str, dict[str, Parameter]] = {
     "uniform": {"low": 0.0, "high": 1.0},
     "sparse": {"sparsity": 0.9},
 }
+CHOICES: dict[str, tuple[str, ...]] = {
+    "mode": ("fan_in", "fan_out", "fan_avg", "fan_geo_avg"),
+    "distribution": ("normal", "truncated_normal", "uniform"),
+    "unit": ("std", "absolute"),
+}
+"""The words that each parameter which is a word may be."""
+
 # what the experiment says: the activation, and the spread of the biases
 _GIVEN = {"activation", "sigma_b"}
+# a link could not tell it from the run's scale, whose square it is
+_BY_SCALE = {"variance_scaling": {"scale"}}
 # of a critical scale, whose last digits come from a vendor's exp: a link has the same bits everywhere
 _DIGITS = 9
 _WORD = re.compile(r"[a-z][a-z_]{0,29}")
@@ -93,7 +102,7 @@ def parameters_of(recipe: str) -> dict[str, Parameter]:
     """Return the parameters of a recipe that an experiment may give, with their defaults."""
     if recipe == FINE_TUNED:
         return {"steps": 300}
-    others = {*AxesOptions.__annotations__, *_GIVEN, "axes"}
+    others = {*AxesOptions.__annotations__, *_GIVEN, "axes", *_BY_SCALE.get(recipe, ())}
     listed = inspect.signature(RECIPES[recipe]).parameters
     defaults = {name: one.default for name, one in listed.items() if name not in others}
     return {name: _DEFAULTS.get(recipe, {}).get(name, value) for name, value in defaults.items()}
@@ -249,7 +258,9 @@ def _differing(recipe: str, given: dict[Any, Any]) -> tuple[tuple[str, Parameter
     for name, value in given.items():
         if name not in known:
             takes = ", ".join(known) or "no parameters"
-            raise ArgumentError(f"{recipe} takes {takes}; got {brief(name)}. Leave it out.")
+            by_scale = name in _BY_SCALE.get(recipe, ())
+            way = "Use the run's scale, which multiplies the weights." if by_scale else "Leave it out."
+            raise ArgumentError(f"{recipe} takes {takes}; got {brief(name)}. {way}")
         if isinstance(value, str) and not _WORD.fullmatch(value):
             raise ArgumentError(
                 f"{recipe}'s {name} is a number, a truth value or a word; got {brief(value)}."

@@ -26,7 +26,7 @@ function canonical(value) {
 /**
  * Return a wire that plays a recording: its frames are data, the phase diagram, then one for each of the steps.
  * @param {Recording} recording @param {DataView[]} frames
- * @returns {import("../page/wire.js").Wire}
+ * @returns {Wire}
  */
 export function recordingWire(recording, frames) {
   const [data, phase, ...shown] = frames;
@@ -102,7 +102,7 @@ export function recordingWire(recording, frames) {
       wire.onmessage({ type: "error", message: OTHER });
     },
   };
-  /** @type {import("../page/wire.js").Wire} */
+  /** @type {Wire} */
   const wire = {
     // as over a network, the answer comes after the question
     send: (message) => void setTimeout(() => does[message.type]?.(message)),

@@ -33,6 +33,9 @@ _SIDES = (96, 64, 48, 32)
 _GRID = 100_000_000
 _MARGIN = 0.15
 _EACH_DIGIT = 4
+# rows of a table whose answers are shown, and multiply-adds that they may take
+_ANSWERED = 400
+_ANSWERS = 20_000_000
 
 
 class Session:
@@ -81,10 +84,13 @@ class Session:
         )
         self._grid: Array | None = None
         self._images: Array | None = None
+        self._answered: Array | None = None
         if self.source.kind == "2d":
             self._grid, self._extent, self._side = self._plane()
         elif self.source.kind == "digits":
             self._images = self._sample()
+        else:
+            self._answered = self._spread()
 
     @property
     def step(self) -> int:
@@ -123,8 +129,10 @@ class Session:
                 is_pair = answers.shape[1] == 2
                 own["boundary"] = answers[:, 1].reshape(shape) if is_pair else answers.reshape(*shape, -1)
             if self._images is not None:
-                answers = run.answers(self.source.data.inputs.take(self._images, axis=0))
-                own["digits"] = np.stack((answers.argmax(axis=1), answers.max(axis=1)), axis=1).astype(float)
+                own["digits"] = _decided(run.answers(self.source.data.inputs.take(self._images, axis=0)))
+            if self._answered is not None:
+                answers = run.answers(self.source.data.inputs.take(self._answered, axis=0))
+                own["answers"] = _decided(answers) if answers.shape[1] > 1 else answers[:, 0]
             arrays |= {f"r{at}.{name}": values for name, values in own.items()}
         header: dict[str, Any] = {
             "kind": "step",
@@ -141,7 +149,10 @@ class Session:
         return encoded(header, arrays)
 
     def data_frame(self, number: int = 0) -> bytes:
-        """Return the data as a frame of kind "data": points and classes, or images; nothing of a table."""
+        """Return the data as a frame of kind "data": points or images with their classes.
+
+        Of a table it is the targets or the classes of the rows whose answers each step's frame has.
+        """
         data = self.source.data
         arrays: dict[str, Array] = {}
         if self.source.kind == "2d":
@@ -151,6 +162,8 @@ class Session:
             low, high = float(images.min()), float(images.max())
             grey = np.round((images - low) * (255.0 / (high - low or 1.0))).astype(np.uint8)
             arrays = {"images": grey.reshape(-1, 28, 28), "labels": data.targets.take(self._images)}
+        elif self._answered is not None:
+            arrays = {"labels" if data.classes else "targets": data.targets.take(self._answered)}
         return encoded({"kind": "data", "id": number, "step": 0, "name": self.source.name}, arrays)
 
     def ready(self) -> dict[str, Any]:
@@ -245,12 +258,26 @@ class Session:
         grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2).astype(np.float32)
         return grid, (float(low[0]), float(high[0]), float(low[1]), float(high[1])), side
 
+    def _spread(self) -> Array:
+        """Return rows that are evenly spread over those for testing, where there are such."""
+        data = self.source.data
+        rows = data.test if len(data.test) else data.train
+        weights = sum(layer.inputs * layer.units for layer in self.runs[0].network.layers)
+        count = max(1, min(_ANSWERED, _ANSWERS // weights, len(rows)))
+        chosen: Array = rows[np.linspace(0, len(rows) - 1, count).round().astype(np.intp)]
+        return chosen
+
     def _sample(self) -> Array:
         """Return rows of a few digits of each class, for testing where there are such."""
         data = self.source.data
         rows = data.test if len(data.test) else data.train
         chosen = [rows[data.targets[rows] == one][:_EACH_DIGIT] for one in range(len(data.classes))]
         return np.concatenate(chosen)
+
+
+def _decided(shares: Array) -> Array:
+    """Return the most likely class of each row, and its probability."""
+    return np.stack((shares.argmax(axis=1), shares.max(axis=1)), axis=1).astype(float)
 
 
 def _checked(own: Mapping[str, Network], source: Source, batch_size: int) -> dict[str, Network]:

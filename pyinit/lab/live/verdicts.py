@@ -6,7 +6,7 @@ from typing import Any
 
 from ..probe.measure.facts import LayerFacts
 from ..probe.measure.measure import Measured
-from ..probe.verdict.diagnosis import judged, layer_names
+from ..probe.verdict.diagnosis import judged
 from ..probe.verdict.evidence import evidence_of
 from ..probe.verdict.judge import Finding, finding, summary
 from ..probe.verdict.sentences import written
@@ -84,7 +84,8 @@ def verdict_of(facts: tuple[LayerFacts, ...], measured: Measured) -> dict[str, A
     dict
         {"kind", "text": {"en", "zh"}, "layers": [{"kind", "text": {"en", "zh"}}, ...]}
     """
-    names = layer_names(len(facts))
+    # layers are numbered from 1, as in the page's pictures
+    names = tuple(f"layer {at}" for at in range(1, len(facts) + 1))
     own, whole = judged(facts, measured, names)
     seen = evidence_of(facts, measured)
     findings = [finding(one) for one in seen]
@@ -94,12 +95,16 @@ def verdict_of(facts: tuple[LayerFacts, ...], measured: Measured) -> dict[str, A
     decisive = summary(seen, findings)
     if decisive is None:
         return _said(whole, "健康:每一层的信号和梯度都保持大小。") | {"layers": layers}
-    place = f"{names[decisive.at]}:"
+    place = f"{_place_zh(names[decisive.at])}:"
     if decisive.affected:
         place = f"{len(facts)} 层中有 {decisive.affected} 层;{place}"
     elif decisive.cause == "not finite":
-        place = f"从 {names[decisive.at]} 起不是有限数:"
+        place = f"从{_place_zh(names[decisive.at])}起不是有限数:"
     return _said(whole, _sentence(decisive, whole, place)) | {"layers": layers}
+
+
+def _place_zh(name: str | None) -> str:
+    return f"第 {str(name).removeprefix('layer ')} 层"
 
 
 def _said(verdict: Verdict, chinese: str) -> dict[str, Any]:
@@ -135,6 +140,6 @@ def _fix(remedy: Remedy, own: str | None) -> str:
         )
         choices.append(f"用 {names} 代替 {remedy.activation}")
     parts = [text for text in (",".join(steps), ",或".join(choices)) if text]
-    where = f"在 {remedy.layer} 中," if remedy.layer not in (None, own) else ""
+    where = f"在{_place_zh(remedy.layer)}中," if remedy.layer not in (None, own) else ""
     why = _WHYS_ZH[remedy.why].format(activation=remedy.activation, layers=remedy.layers)
     return f"建议:{where}{'。然后'.join(parts)}{why}。"

@@ -8,7 +8,7 @@ import { mount } from "../page/main.js";
  * @returns {() => void} what ends it
  */
 export function render({ model, el }) {
-  /** @type {import("../page/wire.js").Wire} */
+  /** @type {Wire} */
   const wire = {
     send: (message, binary) => model.send(message, undefined, binary ? [binary] : []),
     onmessage() {},

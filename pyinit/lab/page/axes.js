@@ -1,12 +1,5 @@
 /** From numbers to places and back: scales, their ticks, and the frame around a plot. */
 
-/** @typedef {{left: number, top: number, right: number, bottom: number}} Box */
-/**
- * @typedef {object} Scale
- * @property {(value: number) => number} place @property {(place: number) => number} value
- * @property {(most: number) => number[]} ticks @property {[number, number]} ends
- */
-
 /** @param {number} from @param {number} to @param {number} start @param {number} end @returns {Scale} */
 export function linear(from, to, start, end) {
   const [low, high] = to > from ? [from, to] : [from - 0.5, from + 0.5];
@@ -36,13 +29,16 @@ export function logarithmic(from, to, start, end) {
     place: (value) => (value > 0 ? inner.place(Math.log10(value)) : start),
     value: (place) => 10 ** inner.value(place),
     ticks(most) {
-      const decades = Math.floor(high + 1e-9) - Math.ceil(low - 1e-9);
-      if (decades < 1) return linear(from, 10 ** high, 0, 1).ticks(most).filter((one) => one > 0);
-      const every = Math.max(1, Math.ceil(decades / Math.max(1, most)));
-      const first = Math.ceil(Math.ceil(low - 1e-9) / every) * every;
-      const ticks = [];
-      for (let power = first; power <= high + 1e-9; power += every) ticks.push(10 ** power);
-      return ticks;
+      const [first, last] = [Math.floor(low), Math.ceil(high)];
+      for (const digits of [[1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 5], [1, 3], [1]]) {
+        const powers = Array.from({ length: last - first + 1 }, (_, i) => 10 ** (first + i));
+        const found = powers.flatMap((power) => digits.map((digit) => digit * power));
+        const inside = found.filter((one) => one >= from * 0.999 && one <= 10 ** high * 1.001);
+        if (inside.length < 2) return linear(from, 10 ** high, 0, 1).ticks(most).filter((one) => one > 0);
+        if (inside.length <= most) return inside;
+        if (digits.length === 1) return inside.filter((_, i) => i % Math.ceil(inside.length / most) === 0);
+      }
+      return [];
     },
   };
 }
@@ -74,41 +70,25 @@ export function percent(value) {
 
 /**
  * Draw grid lines and numbers; the plot is drawn over them.
- * @param {CanvasRenderingContext2D} context @param {Box} box @param {Scale} x @param {Scale} y
- * @param {import("./color.js").Palette} palette @param {{x?: string, y?: string, xTicks?: number, yTicks?: number}} [labels]
+ * @param {Panel} panel @param {Box} box @param {Scale} x @param {Scale} y
+ * @param {{x?: string, y?: string, xTicks?: number}} [labels]
  */
-export function drawAxes(context, box, x, y, palette, labels = {}) {
-  context.font = `11px ${palette.font}`;
-  context.lineWidth = 1;
-  context.strokeStyle = palette.line;
-  context.fillStyle = palette.muted;
-  context.beginPath();
-  context.textAlign = "right";
-  context.textBaseline = "middle";
-  for (const tick of y.ticks(labels.yTicks ?? Math.max(2, (box.bottom - box.top) / 36))) {
+export function drawAxes(panel, { left, top, right, bottom }, x, y, labels = {}) {
+  /** @type {number[][]} */
+  const lines = [];
+  for (const tick of y.ticks(Math.max(2, (bottom - top) / 36))) {
     const at = Math.round(y.place(tick)) + 0.5;
-    if (at < box.top - 1 || at > box.bottom + 1) continue;
-    context.moveTo(box.left, at);
-    context.lineTo(box.right, at);
-    context.fillText(short(tick), box.left - 6, at);
+    if (at < top - 1 || at > bottom + 1) continue;
+    lines.push([left, at, right, at]);
+    panel.write(short(tick), left - 6, at, { align: "right" });
   }
-  context.textAlign = "center";
-  context.textBaseline = "top";
-  for (const tick of x.ticks(labels.xTicks ?? Math.max(2, (box.right - box.left) / 80))) {
+  for (const tick of x.ticks(labels.xTicks ?? Math.max(2, (right - left) / 80))) {
     const at = Math.round(x.place(tick)) + 0.5;
-    if (at < box.left - 1 || at > box.right + 1) continue;
-    context.moveTo(at, box.bottom);
-    context.lineTo(at, box.bottom + 4);
-    context.fillText(short(tick), at, box.bottom + 6);
+    if (at < left - 1 || at > right + 1) continue;
+    lines.push([at, bottom, at, bottom + 4]);
+    panel.write(short(tick), at, bottom + 6, { align: "center", base: "top" });
   }
-  context.stroke();
-  if (labels.x) {
-    context.textAlign = "right";
-    context.fillText(labels.x, box.right, box.bottom + 20);
-  }
-  if (labels.y) {
-    context.textAlign = "left";
-    context.textBaseline = "bottom";
-    context.fillText(labels.y, 4, box.top - 6);
-  }
+  panel.lines(panel.palette.line, 1, ...lines);
+  if (labels.x) panel.write(labels.x, right, bottom + 20, { align: "right", base: "top" });
+  if (labels.y) panel.write(labels.y, 4, top - 6, { base: "bottom" });
 }

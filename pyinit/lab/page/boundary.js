@@ -4,14 +4,13 @@ import { linear, percent, short } from "./axes.js";
 import { fillPixels, look, pixel, rgb } from "./color.js";
 import { Panel } from "./panel.js";
 
-
 const MOST_POINTS = 800;
 const GOLDEN = 0.6180339887;
 
 export class Boundary extends Panel {
-  /** @param {import("./panel.js").Surroundings} shared @param {import("./run.js").Run} run */
+  /** @param {Surroundings} shared @param {Run} run */
   constructor(shared, run) {
-    super(shared, "boundary", { title: "boundary" });
+    super(shared, "boundary", "boundary");
     this.run = run;
     this.field = document.createElement("canvas");
     this.points = document.createElement("canvas");
@@ -48,7 +47,7 @@ export class Boundary extends Panel {
     context.drawImage(this.points, left, top, right - left, bottom - top);
   }
 
-  /** @param {import("./wire.js").Plane} plane */
+  /** @param {Plane} plane */
   fill({ values, shape }) {
     const { palette } = this;
     const [height, width, classes = 1] = shape;
@@ -67,7 +66,7 @@ export class Boundary extends Panel {
     });
   }
 
-  /** Draw where both classes are equally likely. @param {import("./wire.js").Plane} plane */
+  /** Draw where both classes are equally likely. @param {Plane} plane */
   drawLine({ values, shape }) {
     const { context, palette } = this;
     const [height, width] = shape;
@@ -129,7 +128,7 @@ export class Boundary extends Panel {
     this.stale = false;
   }
 
-  /** @param {import("./panel.js").Point} at */
+  /** @param {Point} at */
   read(at) {
     const plane = this.run.now.get("boundary");
     const { left, top, right, bottom } = this.square;

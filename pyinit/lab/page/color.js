@@ -1,15 +1,5 @@
 /** Colours: the page's own, read from its style, and tables from a number to a colour. */
 
-/**
- * @typedef {object} Palette
- * @property {string} ink @property {string} muted @property {string} line @property {string} surface
- * @property {string[]} runs @property {string[]} kinds @property {string[]} classes
- * @property {string} negative @property {string} positive @property {string} good @property {string} bad
- * @property {Uint32Array} diverging @property {Uint32Array} sequential
- * @property {Uint32Array} sides from class 0 to class 1
- * @property {string} font
- */
-
 /** @param {string} color such as #0072b2 @returns {[number, number, number]} */
 export function rgb(color) {
   const digits = color.trim().slice(1);
@@ -65,6 +55,9 @@ export function paletteOf(root) {
 export function look(table, share) {
   return table[share <= 0 ? 0 : share >= 1 ? 255 : Math.round(share * 255)];
 }
+
+/** @param {number} one a pixel @returns {string} the same as a style */
+export const styleOf = (one) => `rgb(${one & 255} ${(one >> 8) & 255} ${(one >> 16) & 255})`;
 
 /**
  * Fill a canvas of pixels, made as large as that, or wider ones from column `from` on.

@@ -1,14 +1,13 @@
 /** The settings of an experiment: data, network, initialization of each run, and training. */
 
-import { choice, h, icon, press } from "./dom.js";
+import { choice, field, h, icon, press, select } from "./dom.js";
 import { slider } from "./slider.js";
 import { said, t } from "./text.js";
 import { drawThumbnail, hasThumbnail } from "./thumbnail.js";
 
-/** @typedef {import("./store.js").Experiment} Experiment */
-/** @typedef {import("./slider.js").Slider} Slider */
-
 const MOST_RUNS = 4;
+/** a start that has no scale: weights of a training before */
+const FINE_TUNED = "fine_tuned";
 
 /** @param {string} title @param {...(Node | null)} children */
 function group(title, ...children) {
@@ -17,20 +16,21 @@ function group(title, ...children) {
 
 export class Controls {
   /**
-   * @param {import("./lab.js").Lab} lab @param {() => import("./color.js").Palette} palette
+   * @param {Lab} lab @param {() => Palette} palette
    * @param {HTMLElement} drop where a file is chosen
    */
   constructor(lab, palette, drop) {
     this.lab = lab;
     this.palette = palette;
+    this.drop = drop;
     this.store = lab.store;
     /** sigma_w / critical of a recipe at scale 1, by recipe and activation: kept as a scale of 0 does not tell @type {Map<string, number>} */
     this.ratios = new Map();
     this.presets = h("div", { class: "presets" });
     this.data = h("div", { class: "data" });
     this.runs = h("div", { class: "runs" });
-    /** @type {{shape: string, sliders: {index: number, scale: Slider, bias: Slider, numbers: [string, Slider][]}[]}} */
-    this.cards = { shape: "", sliders: [] };
+    /** @type {{shape: string, shown: ((run: RunSetting) => void)[]}} */
+    this.cards = { shape: "", shown: [] };
     this.activation = this.select("activation");
     this.optimizer = this.select("optimizer");
     this.norm = this.select("norm");
@@ -44,18 +44,18 @@ export class Controls {
         "form",
         { onsubmit: (/** @type {Event} */ event) => event.preventDefault() },
         group("presets", this.presets),
-        group("data", this.data, drop),
+        group("data", this.data),
         group(
           "network",
           depth.element,
           width.element,
-          h("label", { class: "field" }, h("span", { class: "name", t: "activation" }), this.activation),
-          h("label", { class: "field" }, h("span", { class: "name", t: "norm" }), this.norm),
+          field("activation", this.activation),
+          field("norm", this.norm),
         ),
         group("initialization", this.runs),
         group(
           "training",
-          h("label", { class: "field" }, h("span", { class: "name", t: "optimizer" }), this.optimizer),
+          field("optimizer", this.optimizer),
           learning_rate.element,
           batch_size.element,
           steps.element,
@@ -103,22 +103,22 @@ export class Controls {
     offer(this.optimizer, options.optimizers.map(({ name }) => name));
     this.presets.replaceChildren(
       ...presets.map(({ name, title, experiment }) =>
-        h("button", { type: "button", "data-value": name, onclick: () => this.lab.change({ runs: experiment.runs }) }, said(title)),
+        h("button", { "data-value": name, onclick: () => this.lab.change({ runs: experiment.runs }) }, said(title)),
       ),
     );
-    this.data.replaceChildren(...options.data.map((one) => this.dataButton(one)));
+    this.data.replaceChildren(...options.data.map((one) => this.dataButton(one)), this.drop);
     this.cards.shape = "";
     this.show();
   }
 
-  /** @param {import("./store.js").DataInfo} info */
+  /** @param {DataInfo} info */
   dataButton({ name, title }) {
     const picture = hasThumbnail(name) ? h("canvas", { "aria-hidden": "true" }) : null;
     if (picture) drawThumbnail(picture, name, this.palette());
     const choose = () => this.lab.change({ data: name });
     return h(
       "button",
-      { type: "button", "data-value": name, class: picture ? "pictured" : "", onclick: choose },
+      { "data-value": name, class: picture ? "pictured" : "", onclick: choose },
       picture,
       h("span", {}, said(title) || name),
     );
@@ -144,14 +144,7 @@ export class Controls {
     press(this.presets, presets.find((one) => areAlike(one.experiment.runs, experiment.runs))?.name ?? "");
     const shape = experiment.runs.map(({ recipe }) => recipe).join(" ");
     if (this.cards.shape !== shape) this.makeCards(experiment, shape);
-    for (const { index, scale, bias, numbers } of this.cards.sliders) {
-      const run = experiment.runs[index];
-      scale.show((run.scale ?? 1) * (this.ratioOf(run.recipe) ?? 1));
-      // beside weights of which no scale is known, as of zeros, the number is a factor
-      scale.element.classList.toggle("plain", this.ratioOf(run.recipe) === undefined);
-      bias.show(run.sigma_b ?? 0);
-      for (const [name, one] of numbers) one.show(Number(run.parameters?.[name] ?? this.defaultOf(run.recipe, name)));
-    }
+    this.cards.shown.forEach((show, i) => show(experiment.runs[i]));
   }
 
   /** @param {string} recipe */
@@ -171,36 +164,24 @@ export class Controls {
     });
   }
 
-  /** @param {string} recipe @returns {import("./store.js").Parameter[]} those that are numbers */
-  parametersOf(recipe) {
-    const found = this.store.state.options?.recipes.find(({ name }) => name === recipe)?.parameters ?? [];
-    return found.filter((one) => typeof one.default === "number");
-  }
-
-  /** @param {string} recipe @param {string} name */
-  defaultOf(recipe, name) {
-    return Number(this.parametersOf(recipe).find((one) => one.name === name)?.default ?? 0);
-  }
-
   /** @param {Experiment} experiment @param {string} shape */
   makeCards(experiment, shape) {
-    this.cards = { shape, sliders: [] };
+    this.cards = { shape, shown: [] };
     const cards = experiment.runs.map((run, index) => this.makeCard(run, index, experiment.runs.length));
-    const add = h(
-      "button",
-      { type: "button", class: "add", onclick: () => this.add() },
-      icon("plus"),
-      h("span", { t: "add" }),
-    );
+    const add = h("button", { class: "add", onclick: () => this.add() }, icon("plus"), h("span", { t: "add" }));
     this.runs.replaceChildren(...cards, ...(experiment.runs.length < MOST_RUNS ? [add] : []));
   }
 
-  /** @param {import("./link.js").RunSetting} run @param {number} index @param {number} count */
+  /** @param {RunSetting} run @param {number} index @param {number} count */
   makeCard(run, index, count) {
     const recipes = this.store.state.options?.recipes ?? [];
-    const recipe = h("select", { tLabel: "recipe" }, ...recipes.map(({ name }) => h("option", { value: name }, name)));
+    const recipe = select(recipes.map(({ name }) => name), { tLabel: "recipe" });
     recipe.value = run.recipe;
-    recipe.addEventListener("change", () => this.lab.changeRun(index, { recipe: recipe.value, parameters: {} }));
+    recipe.addEventListener("change", () => {
+      const unscaled = recipe.value === FINE_TUNED ? { scale: 1, sigma_b: 0 } : {};
+      this.lab.changeRun(index, { recipe: recipe.value, parameters: {}, ...unscaled });
+    });
+    const ratio = () => this.ratioOf(run.recipe);
     const scale = slider({
       label: "scale",
       low: 0.01,
@@ -209,34 +190,50 @@ export class Controls {
       least: 0,
       most: 1000,
       unit: "critical",
-      set: (value) => this.lab.changeRun(index, { scale: Number((value / (this.ratioOf(recipe.value) ?? 1)).toPrecision(6)) }),
+      set: (value) => this.lab.changeRun(index, { scale: Number((value / (ratio() ?? 1)).toPrecision(6)) }),
     });
     const bias = slider({ label: "sigma_b", low: 0, high: 2, most: 10, set: (sigma_b) => this.lab.changeRun(index, { sigma_b }) });
-    /** @type {[string, Slider][]} */
-    const numbers = this.parametersOf(run.recipe).map(({ name }) => [
-      name,
-      slider({
-        label: name,
-        low: 0,
-        high: 2,
-        least: -1000,
-        most: 1000,
-        set: (value) => {
-          const now = this.store.state.experiment?.runs[index]?.parameters ?? {};
-          this.lab.changeRun(index, { parameters: { ...now, [name]: value } });
-        },
-      }),
-    ]);
-    this.cards.sliders.push({ index, scale, bias, numbers });
-    const remove = h("button", { type: "button", class: "quiet", tLabel: "remove", onclick: () => this.remove(index) }, icon("cross"));
+    const known = recipes.find(({ name }) => name === run.recipe)?.parameters ?? [];
+    const own = known.map((one) => ({ ...one, ...this.parameter(one, index) }));
+    this.cards.shown.push(({ parameters = {}, scale: factor = 1, sigma_b = 0 }) => {
+      scale.show(factor * (ratio() ?? 1));
+      // beside weights of which no scale is known, as of zeros, the number is a factor
+      scale.element.classList.toggle("plain", ratio() === undefined);
+      bias.show(sigma_b);
+      for (const { name, default: usual = 0, show } of own) show(parameters[name] ?? usual);
+    });
+    const [before, after] = run.recipe === FINE_TUNED ? [[], []] : [[scale.element], [bias.element]];
+    const remove = h("button", { class: "quiet", tLabel: "remove", onclick: () => this.remove(index) }, icon("cross"));
     return h(
       "div",
       { class: "card", "data-run": index },
       h("div", { class: "head" }, h("span", { class: "dot" }), recipe, count > 1 ? remove : null),
-      scale.element,
-      ...numbers.map(([, one]) => one.element),
-      bias.element,
+      ...before,
+      ...own.map(({ element }) => element),
+      ...after,
     );
+  }
+
+  /**
+   * A control of a recipe's parameter: a box for a truth value, a list for a word, else a slider.
+   * @param {Parameter} parameter @param {number} index of the run
+   * @returns {{element: HTMLElement, show: (value: any) => void}}
+   */
+  parameter({ name, default: usual = 0, choices = [] }, index) {
+    const set = (/** @type {Setting} */ value) => {
+      const now = this.store.state.experiment?.runs[index]?.parameters;
+      this.lab.changeRun(index, { parameters: { ...now, [name]: value } });
+    };
+    if (typeof usual === "boolean") {
+      const box = h("input", { type: "checkbox", tLabel: name, onchange: () => set(box.checked) });
+      return { element: field(name, box), show: (value) => (box.checked = value) };
+    }
+    if (typeof usual === "string") {
+      const list = select(choices, { tLabel: name, onchange: () => set(list.value) });
+      return { element: field(name, list), show: (value) => (list.value = value) };
+    }
+    const [low, high] = [Math.min(0, 2 * usual), Math.max(2, 2 * usual)];
+    return slider({ label: name, low, high, least: -1000, most: 1000, whole: usual > 2, set });
   }
 
   /** Add a run like the last one, of the next recipe that is not shown yet. */
@@ -256,7 +253,7 @@ export class Controls {
   }
 }
 
-/** @param {import("./link.js").RunSetting[]} some @param {import("./link.js").RunSetting[]} others */
+/** @param {RunSetting[]} some @param {RunSetting[]} others */
 function areAlike(some, others) {
   return (
     some.length === others.length &&
@@ -264,7 +261,7 @@ function areAlike(some, others) {
   );
 }
 
-/** A group of the views. @param {import("./store.js").Store} store */
+/** A group of the views. @param {Store} store */
 export function tabs(store) {
   const names = ["train", "layers", "compare", "phase", "tour"];
   const made = choice("views", names.map((name) => [name, name]), store.state.view, (view) => store.set({ view }));

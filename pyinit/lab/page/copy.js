@@ -7,13 +7,13 @@ import { t } from "./text.js";
 export function pythonDialog(read) {
   const code = h("pre", { tabindex: 0 });
   const copied = h("span", { class: "copied", role: "status" });
-  const copy = h("button", { type: "button", class: "primary", t: "copy_python", onclick: () => toClipboard(code.textContent ?? "", copied) });
+  const copy = h("button", { class: "primary", t: "copy_python", onclick: () => toClipboard(code.textContent ?? "", copied) });
   const dialog = h(
     "dialog",
     { class: "dialog python" },
     h("header", {}, icon("code"), h("h2", { t: "copy_python" })),
     code,
-    h("div", { class: "actions" }, copy, h("button", { type: "button", class: "text", t: "close", onclick: () => dialog.close() }), copied),
+    h("div", { class: "actions" }, copy, h("button", { class: "text", t: "close", onclick: () => dialog.close() }), copied),
   );
   const open = () => {
     code.textContent = read();

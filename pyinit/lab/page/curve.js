@@ -1,32 +1,19 @@
 /** The cost of every run by step: the mean of each group of steps, and the band from least to greatest. */
 
 import { drawAxes, linear, logarithmic, short } from "./axes.js";
-import { choice, h } from "./dom.js";
+import { h } from "./dom.js";
 import { Panel } from "./panel.js";
 import { t } from "./text.js";
 
-/** @typedef {import("./run.js").Run} Run */
-/** @typedef {import("./axes.js").Scale} Scale */
-
 export class Curve extends Panel {
-  /** @param {import("./panel.js").Surroundings} shared */
+  /** @param {Surroundings} shared */
   constructor(shared) {
+    super(shared, "curve", "curve", { curve: [["loss", "loss"], ["score", "score"]] });
     const { store } = shared;
-    const what = choice("curve", [["loss", "loss"], ["score", "score"]], store.state.curve, (value) =>
-      store.set({ curve: /** @type {"loss" | "score"} */ (value) }),
-    );
-    const log = h("button", {
-      type: "button",
-      class: "switch",
-      t: "log",
-      "aria-pressed": String(store.state.logarithmic),
-      onclick: () => {
-        store.set({ logarithmic: !store.state.logarithmic });
-        log.setAttribute("aria-pressed", String(store.state.logarithmic));
-      },
-    });
-    super(shared, "curve", { title: "curve", tools: [what, log] });
-    store.on(["curve", "logarithmic", "runs"], () => this.mark());
+    const onclick = () => store.set({ logarithmic: !store.state.logarithmic });
+    const log = h("button", { class: "switch", t: "log", "aria-pressed": "true", onclick });
+    this.tools.append(log);
+    this.follow(["logarithmic", "runs"], ({ logarithmic }) => log.setAttribute("aria-pressed", String(logarithmic)));
     /** @type {{x: Scale, y: Scale} | null} */
     this.scales = null;
   }
@@ -44,7 +31,7 @@ export class Curve extends Panel {
       ? logarithmic(low / 1.2, high * 1.2, box.bottom, box.top)
       : linear(loss ? Math.min(0, low) : low - pad, high + pad, box.bottom, box.top);
     this.scales = { x, y };
-    drawAxes(context, box, x, y, palette, { x: t("at"), y: loss ? t("loss") : t(scored) });
+    drawAxes(this, box, x, y, { x: t("at"), y: loss ? t("loss") : t(scored) });
     context.save();
     context.beginPath();
     context.rect(box.left, box.top - 2, box.right - box.left + 3, box.bottom - box.top + 4);
@@ -55,25 +42,17 @@ export class Curve extends Panel {
       else drawScores(context, run, x, y);
     }
     context.restore();
-    if (!loss) drawKey(context, box, palette);
+    if (!loss) this.write(`${t("test")} —   ${t("train_rows")} - -`, box.right, box.top - 6, { align: "right", base: "bottom" });
     if (this.pointer && this.pointer.x > box.left) {
-      context.strokeStyle = palette.muted;
-      context.lineWidth = 1;
-      context.beginPath();
-      context.moveTo(this.pointer.x, box.top);
-      context.lineTo(this.pointer.x, box.bottom);
-      context.stroke();
+      this.lines(palette.muted, 1, [this.pointer.x, box.top, this.pointer.x, box.bottom]);
     }
     if (!runs.some((run) => run.losses.count)) {
-      context.fillStyle = palette.muted;
-      context.font = `13px ${palette.font}`;
-      context.textAlign = "center";
-      context.textBaseline = "middle";
-      context.fillText(t("nothing_yet"), (box.left + box.right) / 2, (box.top + box.bottom) / 2);
+      const middle = [(box.left + box.right) / 2, (box.top + box.bottom) / 2];
+      this.write(t("nothing_yet"), middle[0], middle[1], { align: "center", size: 13, halo: 8 });
     }
   }
 
-  /** @param {import("./panel.js").Point} at */
+  /** @param {Point} at */
   read(at) {
     const { runs, curve } = this.shared.store.state;
     if (!this.scales || !runs.some((run) => run.losses.count)) return [];
@@ -139,7 +118,7 @@ function drawLosses(context, { losses }, x, y) {
   if (around) drawSmooth(context, losses, around, x, y);
 }
 
-/** Draw means over neighbours, so that a noisy loss can be read. @param {CanvasRenderingContext2D} context @param {import("./series.js").Series} losses @param {number} around @param {Scale} x @param {Scale} y */
+/** Draw means over neighbours, so that a noisy loss can be read. @param {CanvasRenderingContext2D} context @param {Series} losses @param {number} around @param {Scale} x @param {Scale} y */
 function drawSmooth(context, losses, around, x, y) {
   const sums = new Float64Array(losses.groups + 1);
   for (let i = 0; i < losses.groups; i++) {
@@ -168,13 +147,4 @@ function drawScores(context, { scores }, x, y) {
     context.stroke();
   }
   context.setLineDash([]);
-}
-
-/** @param {CanvasRenderingContext2D} context @param {import("./axes.js").Box} box @param {import("./color.js").Palette} palette */
-function drawKey(context, box, palette) {
-  context.strokeStyle = context.fillStyle = palette.muted;
-  context.font = `11px ${palette.font}`;
-  context.textAlign = "right";
-  context.textBaseline = "bottom";
-  context.fillText(`${t("test")} —   ${t("train_rows")} - -`, box.right, box.top - 6);
 }

@@ -5,12 +5,10 @@ import { fillPixels, pixel, rgb } from "./color.js";
 import { Panel } from "./panel.js";
 import { t } from "./text.js";
 
-/** @typedef {import("./color.js").Palette} Palette */
-
 export class Digits extends Panel {
-  /** @param {import("./panel.js").Surroundings} shared @param {import("./run.js").Run} run */
+  /** @param {Surroundings} shared @param {Run} run */
   constructor(shared, run) {
-    super(shared, "digits", { title: "digits" });
+    super(shared, "digits", "digits");
     this.run = run;
     this.atlas = document.createElement("canvas");
     /** @type {Palette | null} */
@@ -20,10 +18,14 @@ export class Digits extends Panel {
 
   get grid() {
     const count = this.run.now.get("digits")?.shape[0] ?? 0;
-    const across = Math.max(1, Math.round(Math.sqrt((count * this.width) / Math.max(1, this.height - 22)) * 1.12));
-    const columns = Math.min(count || 1, across);
+    const high = this.height - 22;
+    const wanted = Math.sqrt((count * this.width) / Math.max(1, high)) * 1.12;
+    // whole rows, where a number of columns near the wanted one makes them
+    const whole = Array.from({ length: count }, (_, i) => i + 1).filter((one) => count % one === 0);
+    const near = whole.find((one) => Math.abs(Math.log(one / wanted)) < 0.4) ?? Math.round(wanted);
+    const columns = Math.max(1, Math.min(count, near));
     const rows = Math.ceil(count / columns) || 1;
-    return { count, columns, wide: this.width / columns, tall: (this.height - 22) / rows };
+    return { count, columns, wide: this.width / columns, tall: high / rows };
   }
 
   /** Draw the images once, in the colour of text. */
@@ -63,20 +65,13 @@ export class Digits extends Panel {
       context.globalAlpha = 1;
       context.imageSmoothingEnabled = true;
       context.drawImage(this.atlas, 0, i * 28, 28, 28, left + 1, top + 1, side - 2, side - 2);
-      context.fillStyle = good ? palette.good : palette.bad;
-      context.font = `600 11px ${palette.font}`;
-      context.textAlign = "center";
-      context.textBaseline = "top";
-      context.fillText(`${good ? "" : "✕ "}${guess}`, left + side / 2, top + side + 2);
+      const color = good ? palette.good : palette.bad;
+      this.write(`${good ? "" : "✕ "}${guess}`, left + side / 2, top + side + 2, { align: "center", base: "top", weight: 600, color });
     }
-    context.fillStyle = palette.muted;
-    context.font = `12px ${palette.font}`;
-    context.textAlign = "left";
-    context.textBaseline = "bottom";
-    context.fillText(`${right} ${t("right")}, ${count - right} ${t("wrong")}`, 4, this.height - 2);
+    this.write(`${right} ${t("right")}, ${count - right} ${t("wrong")}`, 4, this.height - 2, { base: "bottom", size: 12 });
   }
 
-  /** @param {import("./panel.js").Point} at */
+  /** @param {Point} at */
   read(at) {
     const digits = this.run.now.get("digits");
     const labels = this.shared.store.state.examples?.arrays.get("labels");

@@ -13,6 +13,7 @@ import { t } from "./text.js";
  */
 export function h(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
+  if (made instanceof HTMLButtonElement) made.type = "button";
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
     if (name === "t") {
@@ -31,6 +32,12 @@ export function h(tag, attributes = {}, ...children) {
   made.append(...children.filter((child) => child !== null));
   return made;
 }
+
+/** A control with its name before it. @param {string} name key of its text @param {HTMLElement} control */
+export const field = (name, control) => h("label", { class: "field" }, h("span", { class: "name", t: name }), control);
+
+/** @param {string[]} names @param {Record<string, any>} attributes */
+export const select = (names, attributes) => h("select", attributes, ...names.map((name) => h("option", { value: name }, name)));
 
 /** @type {Record<string, string>} */
 const ICONS = {
@@ -67,12 +74,11 @@ export function icon(name) {
 export function choice(label, choices, chosen, choose) {
   const group = h("div", { class: "choice", role: "group", tLabel: label });
   for (const [value, text] of choices) {
-    const one = h("button", { type: "button", t: text, "data-value": value });
-    one.addEventListener("click", () => {
+    const onclick = () => {
       press(group, value);
       choose(value);
-    });
-    group.append(one);
+    };
+    group.append(h("button", { t: text, "data-value": value, onclick }));
   }
   press(group, chosen);
   return group;

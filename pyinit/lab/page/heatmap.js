@@ -2,24 +2,21 @@
 
 import { linear, percent, short } from "./axes.js";
 import { fillPixels, look } from "./color.js";
-import { choice, press } from "./dom.js";
 import { Panel } from "./panel.js";
 import { STATISTICS } from "./run.js";
 import { t } from "./text.js";
 
-/** @typedef {import("./color.js").Palette} Palette */
-
 /** decades on either side of 1 that the colours span */
 const DECADES = 3;
+const SHARES = ["heat_saturated", "heat_dead"];
 
 export class Heatmap extends Panel {
-  /** @param {import("./panel.js").Surroundings} shared @param {import("./run.js").Run} run */
+  /** @param {Surroundings} shared @param {Run} run */
   constructor(shared, run) {
-    const { store } = shared;
-    const which = choice("heatmap", STATISTICS.map((one) => [one, one]), store.state.heat, (heat) => store.set({ heat }));
-    super(shared, "heatmap", { title: "heatmap", tools: [which] });
+    super(shared, "heatmap", "heatmap", { heat: STATISTICS.map((one) => [one, one]) });
     this.run = run;
     this.pixels = document.createElement("canvas");
+    this.scale = document.createElement("canvas");
     this.drawn = {
       heat: "",
       version: -1,
@@ -27,10 +24,6 @@ export class Heatmap extends Panel {
       palette: /** @type {Palette | null} */ (null),
       history: run.history,
     };
-    store.on(["heat"], ({ heat }) => {
-      press(which, heat);
-      this.mark();
-    });
   }
 
   get box() {
@@ -72,7 +65,7 @@ export class Heatmap extends Panel {
       const wide = history.length - from;
       const first = STATISTICS.indexOf(heat) * layers.length;
       const colorOf = (/** @type {number} */ value) =>
-        heat === "heat_saturated" || heat === "heat_dead"
+        SHARES.includes(heat)
           ? look(palette.sequential, value)
           : look(palette.diverging, 0.5 + Math.log10(Math.max(value, 1e-30)) / (2 * DECADES));
       const at = (/** @type {number} */ i) => (from + (i % wide)) * history.rows + first + Math.floor(i / wide);
@@ -82,26 +75,19 @@ export class Heatmap extends Panel {
   }
 
   drawLabels() {
-    const { context, palette } = this;
     const { history, layers } = this.run;
     const { left, top, right, bottom } = this.box;
     const tall = (bottom - top) / layers.length;
-    context.font = `11px ${palette.font}`;
-    context.fillStyle = palette.muted;
-    context.textAlign = "right";
-    context.textBaseline = "middle";
     const often = Math.ceil(layers.length / Math.max(1, (bottom - top) / 15));
-    for (let i = 0; i < layers.length; i += often) context.fillText(String(i + 1), left - 7, top + (i + 0.5) * tall);
-    context.textAlign = "center";
-    context.textBaseline = "top";
+    for (let i = 0; i < layers.length; i += often) this.write(String(i + 1), left - 7, top + (i + 0.5) * tall, { align: "right" });
     const last = history.length - 1;
-    const x = linear(0, Math.max(1, last), left, right);
     if (last < 1) return;
+    const x = linear(0, last, left, right);
     const count = Math.max(2, Math.floor((right - left) / 110));
     for (let i = 0; i < count; i++) {
       const at = Math.round((i * last) / (count - 1));
-      context.textAlign = i === 0 ? "left" : i === count - 1 ? "right" : "center";
-      context.fillText(`${i === 0 ? `${t("at")} ` : ""}${history.steps[at]}`, x.place(at), bottom + 7);
+      const align = i === 0 ? "left" : i === count - 1 ? "right" : "center";
+      this.write(`${i === 0 ? `${t("at")} ` : ""}${history.steps[at]}`, x.place(at), bottom + 7, { align, base: "top" });
     }
   }
 
@@ -109,22 +95,16 @@ export class Heatmap extends Panel {
   drawScale(heat) {
     const { context, palette } = this;
     const { right, top, bottom } = this.box;
-    const isShare = heat === "heat_saturated" || heat === "heat_dead";
+    const isShare = SHARES.includes(heat);
     const table = isShare ? palette.sequential : palette.diverging;
     const from = right + 12;
-    for (let i = 0; i < bottom - top; i++) {
-      const color = look(table, 1 - i / (bottom - top));
-      context.fillStyle = `rgb(${color & 255} ${(color >> 8) & 255} ${(color >> 16) & 255})`;
-      context.fillRect(from, top + i, 10, 1.5);
-    }
-    context.fillStyle = palette.muted;
-    context.textAlign = "left";
-    context.textBaseline = "middle";
+    fillPixels(this.scale, 1, table.length, (i) => table[table.length - 1 - i]);
+    context.drawImage(this.scale, from, top, 10, bottom - top);
     const labels = isShare ? ["100%", "50%", "0%"] : ["10³", "1", "10⁻³"];
-    labels.forEach((label, i) => context.fillText(label, from + 14, top + 6 + (i / 2) * (bottom - top - 12)));
+    labels.forEach((label, i) => this.write(label, from + 14, top + 6 + (i / 2) * (bottom - top - 12)));
   }
 
-  /** @param {import("./panel.js").Point} at */
+  /** @param {Point} at */
   read(at) {
     const { history, layers } = this.run;
     const { left, top, right, bottom } = this.box;
@@ -134,7 +114,7 @@ export class Heatmap extends Panel {
     const { heat } = this.shared.store.state;
     const value = history.values[column * history.rows + STATISTICS.indexOf(heat) * layers.length + layer];
     const said =
-      heat === "heat_saturated" || heat === "heat_dead"
+      SHARES.includes(heat)
         ? `${t(heat)}: ${percent(value)}`
         : `${t(heat === "heat_gradient" ? "relative" : "rms")}: ${short(value)}`;
     return [`${t("layer")} ${layer + 1}, ${t("at")} ${history.steps[column]}`, said];

@@ -1,12 +1,11 @@
 /** Distributions in every layer: a row for each layer, a column for each kind, and theory's curve over them. */
 
 import { percent, short } from "./axes.js";
+import { h } from "./dom.js";
 import { Panel } from "./panel.js";
 import { KINDS } from "./run.js";
 import { said, t } from "./text.js";
 
-/** @typedef {import("./axes.js").Box} Box */
-/** @typedef {import("./wire.js").Values} Values */
 /** @typedef {{layer: number, kind: number, box: Box, low: number, high: number, counts: Values, theory: Values, total: number, scale: number}} Cell */
 
 const NO_THEORY = new Float32Array(0);
@@ -15,16 +14,17 @@ const TOP = 26;
 const LEFT = 58;
 const GAP = 14;
 /** below so many pixels in all, names and gaps take half */
-const NARROW = 300;
+const NARROW = 400;
 /** below so many pixels a row, layers are left out, evenly */
 const LOWEST_ROW = 30;
 /** below so many pixels a cell, only its right end is named */
 const NARROWEST = 74;
 
 export class Histogram extends Panel {
-  /** @param {import("./panel.js").Surroundings} shared @param {import("./run.js").Run} run */
+  /** @param {Surroundings} shared @param {Run} run */
   constructor(shared, run) {
-    super(shared, "histogram", { title: "histogram" });
+    super(shared, "histogram", "histogram");
+    this.tools.append(h("span", { class: "key", t: "theory" }));
     this.run = run;
     this.element.style.setProperty("--rows", String(Math.min(run.layers.length, 12)));
   }
@@ -42,9 +42,14 @@ export class Histogram extends Panel {
     return this.run.now.get("counts")?.shape[1] ?? KINDS.length;
   }
 
+  /** @returns {boolean} whether names and gaps take half */
+  get isNarrow() {
+    return this.width < NARROW;
+  }
+
   /** @param {number} row @param {number} column @returns {Box} */
   cell(row, column) {
-    const isNarrow = this.width < NARROW;
+    const { isNarrow } = this;
     const start = isNarrow ? LEFT / 2 : LEFT;
     const wide = (this.width - start) / this.columns;
     const tall = (this.height - TOP) / this.rows.length;
@@ -75,6 +80,11 @@ export class Histogram extends Panel {
     context.beginPath();
     for (const cell of cells) addTheory(context, cell);
     context.stroke();
+    context.setLineDash([3, 3]);
+    context.beginPath();
+    for (const cell of cells) addSize(context, cell, this.run.predictedOf(cell.layer, cell.kind));
+    context.stroke();
+    context.setLineDash([]);
     this.drawEnds(cells);
     this.rows.forEach((layer, row) => this.drawName(layer, row));
     for (const { box, layer, kind } of cells) if (kind < 2) this.drawShares(box, layer, kind);
@@ -106,32 +116,22 @@ export class Histogram extends Panel {
   /** @param {number} kinds */
   drawHeadings(kinds) {
     const { context, palette } = this;
-    context.font = `600 12px ${palette.font}`;
-    context.textAlign = "left";
-    context.textBaseline = "alphabetic";
     for (let kind = 0; kind < kinds; kind++) {
       const { left, right } = this.cell(0, kind);
-      context.fillStyle = palette.kinds[kind];
-      context.fillText(t(KINDS[kind]), left, 14, right - left);
+      this.write(t(KINDS[kind]), left, 9, { color: this.palette.kinds[kind], size: 12, weight: 600, most: right - left });
     }
   }
 
   /** @param {number} layer @param {number} row */
   drawName(layer, row) {
-    const { context, palette } = this;
+    const { palette } = this;
     const { top, bottom } = this.cell(row, 0);
     const verdict = this.run.verdict.layers[layer];
     const ill = verdict && verdict.kind !== "healthy";
-    context.fillStyle = ill ? palette.bad : palette.ink;
-    context.font = `600 12px ${palette.font}`;
-    context.textAlign = "left";
-    context.textBaseline = "middle";
+    const isTall = bottom - top > 34 && !this.isNarrow;
     const middle = (top + bottom) / 2;
-    context.fillText(`${ill ? "▲ " : ""}${layer + 1}`, 2, bottom - top > 34 ? middle - 7 : middle);
-    if (bottom - top <= 34) return;
-    context.fillStyle = palette.muted;
-    context.font = `11px ${palette.font}`;
-    context.fillText(this.run.layers[layer].activation ?? "", 2, middle + 8, LEFT - 8);
+    this.write(`${ill ? "▲ " : ""}${layer + 1}`, 2, isTall ? middle - 7 : middle, { color: ill ? palette.bad : palette.ink, size: 12, weight: 600 });
+    if (isTall) this.write(this.run.layers[layer].activation ?? "", 2, middle + 8, { most: LEFT - 8 });
   }
 
   /** Draw where each cell stands, and where 0 is. @param {Cell[]} cells */
@@ -169,23 +169,16 @@ export class Histogram extends Panel {
 
   /** Say how many are saturated or dead, where it is worth saying. @param {Box} box @param {number} layer @param {number} kind */
   drawShares(box, layer, kind) {
-    const { context, palette } = this;
+    const { palette } = this;
     const moments = this.run.momentsOf(layer, kind);
     const [key, value] = kind === 0 ? ["saturated", moments[3]] : kind === 1 ? ["dead", moments[4]] : ["", 0];
     if (!key || !(value >= 0.005)) return;
     const text = box.right - box.left < NARROWEST ? percent(value) : `${percent(value)} ${t(key)}`;
-    context.font = `600 10px ${palette.font}`;
-    context.textAlign = "right";
-    context.textBaseline = "top";
-    context.fillStyle = value > 0.3 ? palette.bad : palette.muted;
-    context.strokeStyle = palette.surface;
-    context.lineWidth = 3;
-    context.lineJoin = "round";
-    context.strokeText(text, box.right, box.top);
-    context.fillText(text, box.right, box.top);
+    const color = value > 0.3 ? palette.bad : palette.muted;
+    this.write(text, box.right, box.top, { align: "right", base: "top", size: 10, weight: 600, color, halo: 3 });
   }
 
-  /** @param {import("./panel.js").Point} at */
+  /** @param {Point} at */
   read(at) {
     const counts = this.run.now.get("counts");
     const edges = this.run.now.get("edges");
@@ -223,19 +216,27 @@ export class Histogram extends Panel {
 
 /** @param {Omit<Cell, "scale" | "total">} cell @returns {Cell} with the pixels of a height of 1: of an even distribution */
 function cellOf(cell) {
-  const { box, low, high, counts, theory } = cell;
+  const { box, low, high, theory } = cell;
   let [total, most, peak] = [0, 0, 0];
-  for (const count of counts) {
-    total += count;
-    most = Math.max(most, count);
-  }
+  for (const count of cell.counts) total += count;
+  const counts = joined(cell.counts, total);
+  for (const count of counts) most = Math.max(most, count);
   most *= counts.length / (total || 1);
   for (const density of theory) if (density * (high - low) > peak) peak = density * (high - low);
   let ceiling = most;
   // the higher of both is cut where the lower could not be seen beside it
   if (peak > most) ceiling = Math.min(peak * 1.15, most * 3);
   else if (peak > 0) ceiling = Math.max(peak * 1.15, Math.min(most, peak * 2.5));
-  return { ...cell, total, scale: (box.bottom - box.top) / (ceiling || 1) };
+  return { ...cell, counts, total, scale: (box.bottom - box.top) / (ceiling || 1) };
+}
+
+/** Join neighbours where there are fewer values than bins, so that a few make no comb. @param {Values} counts @param {number} total */
+function joined(counts, total) {
+  const by = total < counts.length ? 4 : total < 4 * counts.length ? 2 : 1;
+  if (by === 1) return counts;
+  const found = new Float32Array(counts.length / by);
+  counts.forEach((count, i) => (found[Math.floor(i / by)] += count));
+  return found;
 }
 
 /** @param {CanvasRenderingContext2D} context @param {Cell} cell */
@@ -278,5 +279,19 @@ function addTheory(context, { box: { left, right, top, bottom }, low, high, theo
       else context.moveTo(left + (i + 0.5) * wide, y);
     }
     open = isSaid;
+  }
+}
+
+/**
+ * Mark ± the size that theory predicts, where it knows no curve: of a gradient.
+ * @param {CanvasRenderingContext2D} context @param {Cell} cell @param {number} size
+ */
+function addSize(context, { box: { left, right, top, bottom }, low, high, theory, total }, size) {
+  if (!total || !(high > low) || theory.some(Number.isFinite)) return;
+  for (const value of [-size, size]) {
+    if (!(value >= low && value <= high)) continue;
+    const x = left + ((value - low) / (high - low)) * (right - left);
+    context.moveTo(x, top);
+    context.lineTo(x, bottom);
   }
 }

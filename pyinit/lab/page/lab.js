@@ -5,9 +5,6 @@ import { Run } from "./run.js";
 import { said } from "./text.js";
 import { decode } from "./wire.js";
 
-/** @typedef {import("./store.js").Experiment} Experiment */
-/** @typedef {import("./wire.js").Frame} Frame */
-
 const VIEWS = ["train", "layers", "compare", "phase", "tour"];
 const SETTLING = 90;
 const MOST_TOLD = 5;
@@ -21,8 +18,8 @@ export function viewOf(text) {
 
 export class Lab {
   /**
-   * @param {import("./store.js").Store} store @param {import("./wire.js").Wire} wire
-   * @param {import("./paint.js").Painter} painter @param {Partial<Experiment>} wanted by the link
+   * @param {Store} store @param {Wire} wire
+   * @param {Painter} painter @param {Partial<Experiment>} wanted by the link
    */
   constructor(store, wire, painter, wanted) {
     this.store = store;
@@ -37,7 +34,7 @@ export class Lab {
     this.diagramOf = "";
     wire.onmessage = (message) => this.hear(message);
     wire.onframe = (frame) => this.receive(frame);
-    wire.onstate = (connection) => store.set({ connection, ...(connection === "closed" ? { playing: false } : {}) });
+    wire.onstate = (connection) => store.set({ connection, ...(connection === "open" ? {} : { playing: false }) });
     store.on(["view"], () => this.askDiagram());
   }
 
@@ -168,7 +165,7 @@ export class Lab {
     this.settling = setTimeout(() => this.start(/** @type {Experiment} */ (this.store.state.experiment)), SETTLING);
   }
 
-  /** Change one run. @param {number} index @param {Partial<import("./link.js").RunSetting>} changes */
+  /** Change one run. @param {number} index @param {Partial<RunSetting>} changes */
   changeRun(index, changes) {
     const runs = this.store.state.experiment?.runs.map((run, i) => (i === index ? { ...run, ...changes } : run));
     if (runs) this.change({ runs });

@@ -1,5 +1,6 @@
 /** The page put together: `mount` builds it in an element over any wire. */
 
+import { Answers } from "./answers.js";
 import { Boundary } from "./boundary.js";
 import { paletteOf } from "./color.js";
 import { Controls, tabs } from "./controls.js";
@@ -23,15 +24,11 @@ import { Summary, summaryOf, Transport } from "./transport.js";
 import { Upload } from "./upload.js";
 import { socketWire } from "./wire.js";
 
-/** @typedef {import("./panel.js").Panel} Panel */
-/** @typedef {import("./run.js").Run} Run */
-/** @typedef {{stop: () => void, store: Store, wire: import("./wire.js").Wire, stats: Painter["stats"], paint: () => void, runs: Run[]}} Mounted */
-
 const DESCRIBED_EVERY = 1000;
 
 /**
  * Build the page in `root`. With `address` the page reads and writes the link in the address bar.
- * @param {HTMLElement} root @param {import("./wire.js").Wire} wire
+ * @param {HTMLElement} root @param {Wire} wire
  * @param {{address?: boolean, query?: string}} [options]
  * @returns {Mounted}
  */
@@ -92,7 +89,7 @@ export function mount(root, wire, { address = false, query = "" } = {}) {
       setTimeout(() => delete linked.dataset.told, 1600);
     });
   };
-  const linked = h("button", { type: "button", class: "quiet link", tLabel: "copy_link", onclick: copyLink }, icon("link"));
+  const linked = h("button", { class: "quiet link", tLabel: "copy_link", onclick: copyLink }, icon("link"));
   const head = h(
     "header",
     { class: "head" },
@@ -102,9 +99,9 @@ export function mount(root, wire, { address = false, query = "" } = {}) {
       "div",
       { class: "tools" },
       linked,
-      h("button", { type: "button", class: "quiet python", tLabel: "copy_python", onclick: python.open }, icon("code")),
-      h("button", { type: "button", class: "quiet theme", tLabel: "theme", onclick: switchTheme }, icon("theme")),
-      h("button", { type: "button", class: "quiet language", t: "language", onclick: switchLanguage }),
+      h("button", { class: "quiet python", tLabel: "copy_python", onclick: python.open }, icon("code")),
+      h("button", { class: "quiet theme", tLabel: "theme", onclick: switchTheme }, icon("theme")),
+      h("button", { class: "quiet language", t: "language", onclick: switchLanguage }),
     ),
   );
   const board = h("main", { class: "board" }, tour.element, curve.element, profile.element, phase.element, table.element);
@@ -138,6 +135,7 @@ export function mount(root, wire, { address = false, query = "" } = {}) {
         new NetworkView(shared, run),
         ...(kind === "2d" ? [new Boundary(shared, run)] : []),
         ...(kind === "digits" ? [new Digits(shared, run)] : []),
+        ...(kind === "table" ? [new Answers(shared, run)] : []),
         new Heatmap(shared, run),
         new Histogram(shared, run),
       ];
@@ -193,8 +191,8 @@ export function mount(root, wire, { address = false, query = "" } = {}) {
   });
   store.on(["connection"], (state) => {
     connection.hidden = state.connection === "open";
-    connection.dataset.t = state.connection === "closed" ? "closed" : "connecting";
-    connection.textContent = t(connection.dataset.t);
+    connection.dataset.t = state.connection;
+    connection.textContent = t(state.connection);
   });
   const write = () => {
     if (address && store.state.experiment) history.replaceState(null, "", `#${lab.query()}`);
@@ -242,6 +240,6 @@ if (page instanceof HTMLElement) {
   socket.protocol = location.protocol === "https:" ? "wss:" : "ws:";
   socket.search = location.search;
   socket.hash = "";
-  Object.assign(window, { pyinit: mount(page, socketWire(socket.href), { address: true }) });
+  Object.assign(window, { pyinit: mount(page, socketWire(socket.href, location.href), { address: true }) });
   document.title = t("title");
 }

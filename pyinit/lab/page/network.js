@@ -1,11 +1,8 @@
 /** The network as it is: each line a weight or its gradient, each column the units of a layer. */
 
 import { short } from "./axes.js";
-import { choice, press } from "./dom.js";
 import { Panel } from "./panel.js";
 import { t } from "./text.js";
-
-/** @typedef {import("./wire.js").Plane} Plane */
 
 const LEVELS = 6;
 /** lines below this share of the greatest are not drawn */
@@ -15,18 +12,10 @@ const MANY = 1500;
 const MOST_OF_LAYER = 220;
 
 export class NetworkView extends Panel {
-  /** @param {import("./panel.js").Surroundings} shared @param {import("./run.js").Run} run */
+  /** @param {Surroundings} shared @param {Run} run */
   constructor(shared, run) {
-    const { store } = shared;
-    const which = choice("network_drawn", [["weights", "weights"], ["gradients", "gradients"]], store.state.drawn, (value) =>
-      store.set({ drawn: /** @type {"weights" | "gradients"} */ (value) }),
-    );
-    super(shared, "network", { title: "network_drawn", tools: [which] });
+    super(shared, "network", "network_drawn", { drawn: [["weights", "weights"], ["gradients", "gradients"]] });
     this.run = run;
-    store.on(["drawn"], ({ drawn }) => {
-      press(which, drawn);
-      this.mark();
-    });
     /** @type {{x: number, y: number, size: number}[][]} */
     this.places = [];
     /** @type {number[]} */
@@ -119,10 +108,7 @@ export class NetworkView extends Panel {
   drawUnits() {
     const { context, palette } = this;
     context.lineWidth = 1.5;
-    context.font = `11px ${palette.font}`;
-    context.textAlign = "center";
-    context.textBaseline = "top";
-    const often = Math.ceil(this.places.length / Math.max(1, this.width / 64));
+    const often = Math.ceil(this.places.length / Math.max(1, this.width / 40));
     this.places.forEach((units, column) => {
       context.strokeStyle = palette.muted;
       context.fillStyle = palette.surface;
@@ -134,33 +120,22 @@ export class NetworkView extends Panel {
       context.fill();
       context.stroke();
       if (column % often && column !== this.places.length - 1) return;
-      context.fillStyle = palette.muted;
       const name = column === 0 ? "x" : column === this.places.length - 1 ? "y" : String(column);
-      context.fillText(name, units[0].x, this.height - 34);
+      this.write(name, units[0].x, this.height - 34, { align: "center", base: "top" });
     });
   }
 
   /** @param {number} most */
   drawLegend(most) {
-    const { context, palette } = this;
+    const { palette } = this;
     const y = this.height - 9;
     const middle = this.width / 2;
-    context.lineWidth = 3;
-    for (const [color, from] of /** @type {[string, number][]} */ ([[palette.negative, -58], [palette.positive, 34]])) {
-      context.strokeStyle = color;
-      context.beginPath();
-      context.moveTo(middle + from, y);
-      context.lineTo(middle + from + 24, y);
-      context.stroke();
-    }
-    context.fillStyle = palette.muted;
-    context.textBaseline = "middle";
-    context.textAlign = "right";
-    context.fillText(short(-most), middle - 64, y);
-    context.textAlign = "center";
-    context.fillText("0", middle, y);
-    context.textAlign = "left";
-    context.fillText(short(most), middle + 64, y);
+    this.write("0", middle, y, { align: "center" });
+    if (!most) return;
+    this.lines(palette.negative, 3, [middle - 58, y, middle - 34, y]);
+    this.lines(palette.positive, 3, [middle + 34, y, middle + 58, y]);
+    this.write(short(-most), middle - 64, y, { align: "right" });
+    this.write(short(most), middle + 64, y);
   }
 
   /** Draw a bar for each layer, as long as its norm. */
@@ -184,16 +159,14 @@ export class NetworkView extends Panel {
       context.roundRect(20 + i * gap + gap * 0.12, 14 + (tall - size) / 2, Math.max(1, gap * 0.76), size, Math.min(4, gap * 0.3));
       context.fill();
     });
-    context.fillStyle = palette.muted;
-    context.font = `11px ${palette.font}`;
-    context.textAlign = "center";
-    context.textBaseline = "top";
     const often = Math.ceil(layers / Math.max(1, this.width / 40));
-    for (let i = 0; i < layers; i += often) context.fillText(String(i + 1), 20 + (i + 0.5) * gap, this.height - 46);
-    context.fillText(t("too_wide"), this.width / 2, this.height - 20, this.width - 20);
+    for (let i = 0; i < layers; i += often) {
+      this.write(String(i + 1), 20 + (i + 0.5) * gap, this.height - 46, { align: "center", base: "top" });
+    }
+    this.write(t("too_wide"), this.width / 2, this.height - 20, { align: "center", base: "top", most: this.width - 20 });
   }
 
-  /** @param {import("./panel.js").Point} at */
+  /** @param {Point} at */
   read(at) {
     const matrices = this.matrices;
     if (!this.places.length) {
@@ -225,7 +198,7 @@ function isMany(matrices) {
   return matrices.reduce((sum, { values }) => sum + values.length, 0) > MANY;
 }
 
-/** @param {import("./wire.js").Values} values @returns {number} the size that only a few are above */
+/** @param {Values} values @returns {number} the size that only a few are above */
 function strongest(values) {
   const sizes = Float32Array.from(values, Math.abs).sort();
   return sizes[sizes.length - 1 - MOST_OF_LAYER] ?? 0;

@@ -1,7 +1,5 @@
 /** The one loop that paints: at a display's refresh, what has changed and can be seen. */
 
-/** @typedef {{paint: () => void}} Painted */
-
 const REMEMBERED = 1000;
 
 export class Painter {

@@ -1,27 +1,19 @@
 /** A titled canvas that fits its place, tells what is under the pointer, and can be read by arrow keys. */
 
-import { h } from "./dom.js";
+import { choice, h, press } from "./dom.js";
 import { t } from "./text.js";
-
-/** @typedef {import("./color.js").Palette} Palette */
-/** @typedef {{x: number, y: number}} Point */
-/**
- * @typedef {object} Surroundings what all panels share
- * @property {import("./paint.js").Painter} painter @property {import("./store.js").Store} store
- * @property {() => Palette} palette @property {HTMLElement} tip
- */
 
 const MOST_PIXELS = 2;
 const KEY_STEP = 12;
 
 export class Panel {
   /**
-   * @param {Surroundings} shared @param {string} name of its class, and the key of its title
-   * @param {{title: string, tools?: HTMLElement[], note?: HTMLElement}} options
+   * @param {Surroundings} shared @param {string} name of its class @param {string} title key of its title
+   * @param {Partial<Record<keyof State, [string, string][]>>} choices by what they set: values and text keys
    */
-  constructor(shared, name, { title, tools = [], note }) {
+  constructor(shared, name, title, choices = {}) {
+    const { store } = shared;
     this.shared = shared;
-    this.name = name;
     this.title = title;
     this.width = 0;
     this.height = 0;
@@ -29,18 +21,34 @@ export class Panel {
     /** @type {Point | null} */
     this.pointer = null;
     this.canvas = h("canvas", { role: "img", tabindex: 0 });
-    this.heading = h("h2", { t: title });
+    /** what is called when the panel closes @type {(() => void)[]} */
+    this.ends = [];
+    const groups = Object.entries(choices).map(([name, pairs]) => {
+      const key = /** @type {keyof State} */ (name);
+      const group = choice(title, pairs, String(store.state[key]), (value) => store.set({ [key]: value }));
+      this.follow([key], (state) => press(group, String(state[key])));
+      return group;
+    });
+    this.tools = h("div", { class: "tools" }, ...groups);
     this.element = h(
       "section",
       { class: `panel ${name}` },
-      h("header", {}, this.heading, ...(tools.length ? [h("div", { class: "tools" }, ...tools)] : [])),
+      h("header", {}, h("h2", { t: title }), this.tools),
       h("div", { class: "stage" }, this.canvas),
-      note ?? null,
     );
     const context = this.canvas.getContext("2d");
     if (!context) throw new Error("this browser has no 2-D canvas");
     this.context = context;
     this.watch();
+  }
+
+  /** Draw again when a part of the state is set. @param {(keyof State)[]} names @param {(state: State) => void} [first] */
+  follow(names, first) {
+    const off = this.shared.store.on(names, (state) => {
+      first?.(state);
+      this.mark();
+    });
+    this.ends.push(off);
   }
 
   /** @returns {Palette} the colours now */
@@ -111,6 +119,34 @@ export class Panel {
     if (this.pointer) this.tell();
   }
 
+  /** @param {string} text @param {number} x @param {number} y @param {Style} [style] */
+  write(text, x, y, { align = "left", base = "middle", color = this.palette.muted, size = 11, weight = 400, halo = 0, most } = {}) {
+    const { context, palette } = this;
+    context.font = `${weight} ${size}px ${palette.font}`;
+    context.textAlign = align;
+    context.textBaseline = base;
+    context.fillStyle = color;
+    if (halo) {
+      context.strokeStyle = palette.surface;
+      context.lineWidth = halo;
+      context.lineJoin = "round";
+      context.strokeText(text, x, y, most);
+    }
+    context.fillText(text, x, y, most);
+  }
+
+  /** Draw lines between points, each a group of numbers x, y, x, y. @param {string} color @param {number} wide @param {...number[]} lines */
+  lines(color, wide, ...lines) {
+    const { context } = this;
+    context.strokeStyle = color;
+    context.lineWidth = wide;
+    context.beginPath();
+    for (const places of lines) {
+      for (let i = 0; i + 1 < places.length; i += 2) context[i ? "lineTo" : "moveTo"](places[i], places[i + 1]);
+    }
+    context.stroke();
+  }
+
   /** @param {Point | null} at */
   point(at) {
     this.pointer = at;
@@ -139,6 +175,7 @@ export class Panel {
   }
 
   close() {
+    for (const end of this.ends) end();
     this.resizing?.disconnect();
     this.seeing?.disconnect();
     this.element.remove();

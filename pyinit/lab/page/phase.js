@@ -2,25 +2,19 @@
 
 import { drawAxes, linear, short } from "./axes.js";
 import { fillPixels, look } from "./color.js";
-import { choice } from "./dom.js";
 import { Panel } from "./panel.js";
 import { t } from "./text.js";
 
-
 export class Phase extends Panel {
   /**
-   * @param {import("./panel.js").Surroundings} shared
+   * @param {Surroundings} shared
    * @param {(sigmaW: number, sigmaB: number) => void} begin what a click does
    */
   constructor(shared, begin) {
-    const { store } = shared;
-    const which = choice("phase_diagram", [["chi", "chi"], ["depth", "depth_scale"]], store.state.phase, (phase) =>
-      store.set({ phase: /** @type {"chi" | "depth"} */ (phase) }),
-    );
-    super(shared, "phase", { title: "phase_diagram", tools: [which] });
+    super(shared, "phase", "phase_diagram", { phase: [["chi", "chi"], ["depth", "depth_scale"]] });
     this.begin = begin;
     this.field = document.createElement("canvas");
-    store.on(["phase", "diagram", "experiment", "runs"], () => this.mark());
+    this.follow(["diagram", "experiment", "runs"]);
   }
 
   get scales() {
@@ -35,7 +29,7 @@ export class Phase extends Panel {
     const { context, palette } = this;
     const { diagram, phase } = this.shared.store.state;
     const { box, x, y } = this.scales;
-    drawAxes(context, box, x, y, palette, { x: "σw", y: "σb" });
+    drawAxes(this, box, x, y, { x: "σw", y: "σb" });
     const plane = diagram?.arrays.get(phase);
     if (plane) {
       this.fill(plane, phase);
@@ -52,27 +46,17 @@ export class Phase extends Panel {
       context.beginPath();
       context.rect(box.left, box.top, box.right - box.left, box.bottom - box.top);
       context.clip();
-      context.strokeStyle = palette.ink;
-      context.lineWidth = 2.5;
-      context.beginPath();
-      for (let i = 0; i + 1 < edge.length; i += 2) context.lineTo(x.place(edge[i]), y.place(edge[i + 1]));
-      context.stroke();
+      this.lines(palette.ink, 2.5, Array.from(edge, (value, i) => (i % 2 ? y : x).place(value)));
       context.restore();
       this.drawNames(edge);
     }
+    if (this.pointer) {
+      this.lines(palette.ink, 1, [this.pointer.x, box.top, this.pointer.x, box.bottom], [box.left, this.pointer.y, box.right, this.pointer.y]);
+    }
     this.drawRuns();
-    if (!this.pointer) return;
-    context.strokeStyle = palette.ink;
-    context.lineWidth = 1;
-    context.beginPath();
-    context.moveTo(this.pointer.x, box.top);
-    context.lineTo(this.pointer.x, box.bottom);
-    context.moveTo(box.left, this.pointer.y);
-    context.lineTo(box.right, this.pointer.y);
-    context.stroke();
   }
 
-  /** @param {import("./wire.js").Plane} plane @param {string} phase */
+  /** @param {Plane} plane @param {string} phase */
   fill({ values, shape: [height, width] }, phase) {
     const { palette } = this;
     fillPixels(this.field, width, height, (i) =>
@@ -84,26 +68,15 @@ export class Phase extends Panel {
 
   /** @param {ArrayLike<number>} edge */
   drawNames(edge) {
-    const { context, palette } = this;
     const { box, x } = this.scales;
     const line = x.place(edge[0]);
-    context.font = `600 13px ${palette.font}`;
-    context.fillStyle = palette.ink;
-    context.textBaseline = "bottom";
-    context.textAlign = "left";
-    context.strokeStyle = palette.surface;
-    context.lineWidth = 4;
-    context.lineJoin = "round";
     /** @type {[string, "left" | "right", number, number][]} */
     const names = [
       ["ordered", "left", box.left + 14, line - box.left],
       ["chaotic", "right", box.right - 14, box.right - line],
     ];
-    for (const [name, side, at, room] of names) {
-      if (room < 60) continue;
-      context.textAlign = side;
-      context.strokeText(t(name), at, box.top + 28);
-      context.fillText(t(name), at, box.top + 28);
+    for (const [name, align, at, room] of names) {
+      if (room > 60) this.write(t(name), at, box.top + 20, { align, color: this.palette.ink, size: 13, weight: 600, halo: 4 });
     }
   }
 
@@ -122,28 +95,22 @@ export class Phase extends Panel {
       context.arc(left, top, 8, 0, 7);
       context.fill();
       context.stroke();
-      context.font = `600 12px ${palette.font}`;
-      context.textBaseline = "middle";
       const atRight = left > (box.left + box.right) / 2;
-      context.textAlign = atRight ? "right" : "left";
-      context.lineWidth = 3.5;
       const name = runs.length > 1 ? run.label : t("here");
-      const from = left + (atRight ? -14 : 14);
       const level = Math.min(top, box.bottom - 14) - (runs.length > 1 ? 16 * i : 0);
-      context.strokeText(name, from, level);
-      context.fillStyle = palette.ink;
-      context.fillText(name, from, level);
+      const align = atRight ? "right" : "left";
+      this.write(name, left + (atRight ? -14 : 14), level, { align, color: palette.ink, size: 12, weight: 600, halo: 3.5 });
     });
   }
 
-  /** @param {import("./panel.js").Point} at @returns {[number, number] | null} */
+  /** @param {Point} at @returns {[number, number] | null} */
   valuesAt(at) {
     const { box, x, y } = this.scales;
     if (at.x < box.left || at.x > box.right || at.y < box.top || at.y > box.bottom) return null;
     return [Number(x.value(at.x).toPrecision(3)), Math.max(0, Number(y.value(at.y).toFixed(3)))];
   }
 
-  /** @param {import("./panel.js").Point} at */
+  /** @param {Point} at */
   read(at) {
     const values = this.valuesAt(at);
     const diagram = this.shared.store.state.diagram;
@@ -151,7 +118,7 @@ export class Phase extends Panel {
     if (!values || !chi) return [];
     const { x, y } = this.scales;
     const [height, width] = chi.shape;
-    const share = (/** @type {import("./axes.js").Scale} */ { ends }, /** @type {number} */ value) =>
+    const share = (/** @type {Scale} */ { ends }, /** @type {number} */ value) =>
       (value - ends[0]) / (ends[1] - ends[0]);
     const row = Math.min(height - 1, Math.floor(share(y, values[1]) * height));
     const column = Math.min(width - 1, Math.floor(share(x, values[0]) * width));
@@ -166,7 +133,7 @@ export class Phase extends Panel {
     return lines;
   }
 
-  /** @param {import("./panel.js").Point} at */
+  /** @param {Point} at */
   press(at) {
     const values = this.valuesAt(at);
     if (values) this.begin(...values);

@@ -2,13 +2,9 @@
 
 import { Columns, Series } from "./series.js";
 
-/** @typedef {import("./wire.js").Plane} Plane */
-/** @typedef {{kind: string, text: import("./text.js").Both | string}} LayerVerdict */
-/** @typedef {{name: string, inputs: number, units: number, activation: string}} LayerInfo */
-
 export const KINDS = ["pre_activation", "activation_kind", "gradient", "weight"];
 export const MOMENTS = 5;
-const RMS = 2;
+export const RMS = 2;
 
 /** What the heat map can show of a layer. */
 export const STATISTICS = ["heat_activation", "heat_gradient", "heat_saturated", "heat_dead"];
@@ -32,8 +28,10 @@ export class Run {
     this.scores = [];
     /** @type {Map<string, Plane>} */
     this.now = new Map();
+    /** the rms that theory predicts of each layer and kind, of the network as it begins @type {Plane | undefined} */
+    this.predicted = undefined;
     this.history = new Columns(this.layers.length * STATISTICS.length);
-    /** @type {{layers: LayerVerdict[], text: import("./text.js").Both | string}} */
+    /** @type {{layers: LayerVerdict[], text: Said}} */
     this.verdict = { layers: [], text: "" };
     this.diverged = false;
   }
@@ -46,13 +44,14 @@ export class Run {
     this.diverged = false;
   }
 
-  /** Take this run's arrays of a frame. @param {import("./wire.js").Frame} frame */
+  /** Take this run's arrays of a frame. @param {Frame} frame */
   take({ header, arrays }) {
     const prefix = `r${this.index}.`;
     this.now = new Map();
     for (const [name, plane] of arrays) {
       if (name.startsWith(prefix)) this.now.set(name.slice(prefix.length), plane);
     }
+    this.predicted = this.now.get("predicted") ?? this.predicted;
     const boundary = this.now.get("boundary");
     if (boundary?.values instanceof Uint8Array) {
       this.now.set("boundary", { values: Float32Array.from(boundary.values, (one) => one / 255), shape: boundary.shape });
@@ -91,6 +90,11 @@ export class Run {
     if (!moments) return [NaN, NaN, NaN, NaN, NaN];
     const from = (layer * moments.shape[1] + kind) * MOMENTS;
     return [...moments.values.subarray(from, from + MOMENTS)];
+  }
+
+  /** @param {number} layer @param {number} kind @returns {number} the rms that theory predicts */
+  predictedOf(layer, kind) {
+    return this.predicted?.values[layer * this.predicted.shape[1] + kind] ?? NaN;
   }
 
   /** @returns {number} the newest score on test rows, else on training rows */

@@ -2,11 +2,6 @@
 
 import { h } from "./dom.js";
 
-/**
- * @typedef {object} Slider
- * @property {HTMLElement} element @property {(value: number) => void} show
- */
-
 const POSITIONS = 1000;
 
 /**

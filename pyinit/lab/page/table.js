@@ -5,7 +5,6 @@ import { h } from "./dom.js";
 import { toQuery } from "./link.js";
 import { t } from "./text.js";
 
-/** @typedef {import("./store.js").Experiment} Experiment */
 /** @typedef {Record<string, string | number> & {label: string, loss: number, score: number}} Row */
 /** @typedef {{id: string, experiment: Experiment, index: number, diverged: boolean, row: Row}} Tried */
 
@@ -13,7 +12,7 @@ const COLUMNS = ["label", "data", "depth", "width", "activation", "optimizer", "
 const MOST = 200;
 
 export class Table {
-  /** @param {import("./lab.js").Lab} lab */
+  /** @param {Lab} lab */
   constructor(lab) {
     this.lab = lab;
     /** @type {Map<string, Tried>} */
@@ -29,7 +28,7 @@ export class Table {
       h("div", { class: "scroll", tabindex: 0, role: "region", tLabel: "tried" }, h("table", {}, h("thead", {}, this.head), this.body)),
     );
     for (const name of COLUMNS) {
-      const sort = h("button", { type: "button", t: name, onclick: () => this.sort(name) });
+      const sort = h("button", { t: name, onclick: () => this.sort(name) });
       this.head.append(h("th", { scope: "col", "data-column": name, "aria-sort": "none" }, sort));
     }
     this.head.append(h("th", { scope: "col" }, h("span", { class: "unseen", t: "restore" })));
@@ -117,7 +116,7 @@ export class Table {
 
   /** @param {Tried} tried */
   makeRow({ id, experiment }) {
-    const restore = h("button", { type: "button", class: "text", t: "restore", onclick: () => this.lab.start(experiment) });
+    const restore = h("button", { class: "text", t: "restore", onclick: () => this.lab.start(experiment) });
     const row = h("tr", {}, ...COLUMNS.map((name) => h("td", { "data-column": name })), h("td", {}, restore));
     row.dataset.id = id;
     return row;

@@ -1,8 +1,5 @@
 /** What the page says, in English and Chinese. */
 
-/** @typedef {"en" | "zh"} Language */
-/** @typedef {{en: string, zh: string}} Both */
-
 /** @type {Record<string, [string, string]>} */
 const TEXTS = {
   title: ["pyinit lab", "pyinit 实验室"],
@@ -16,7 +13,7 @@ const TEXTS = {
   settings: ["Settings", "设置"],
   presets: ["Start from", "起点"],
   data: ["Data", "数据"],
-  own: ["Your own file: drop a CSV or npz here, or choose one", "自己的文件：把 CSV 或 npz 拖到这里，或点击选择"],
+  own: ["Your own: drop a CSV or npz file, or choose one", "自己的数据：拖入 CSV 或 npz 文件，或点击选择"],
   network: ["Network", "网络"],
   depth: ["Layers", "层数"],
   width: ["Width", "宽度"],
@@ -38,12 +35,10 @@ const TEXTS = {
   play: ["Play", "播放"],
   pause: ["Pause", "暂停"],
   step: ["Step", "单步"],
-  rewind: ["Rewind", "倒回"],
   rewind_hint: ["Rewind to the same weights", "倒回到同样的权重"],
   pace: ["Steps a frame", "每帧步数"],
   loss: ["Loss", "损失"],
   accuracy: ["Accuracy", "准确率"],
-  error: ["Error", "误差"],
   score: ["Score", "得分"],
   rmse: ["RMSE", "均方根误差"],
   at: ["step", "步"],
@@ -54,16 +49,19 @@ const TEXTS = {
   gradients: ["Gradients", "梯度"],
   curve: ["Cost curve", "代价曲线"],
   log: ["log", "对数"],
-  profile: ["Layer by layer", "各层范数"],
+  profile: ["Layer by layer", "逐层大小"],
   gradient_norm: ["gradient norm", "梯度范数"],
   weight_norm: ["weight norm", "权重范数"],
+  answers: ["Answers against the truth", "预测与真值"],
+  true_value: ["true", "真值"],
+  answered: ["answered", "预测"],
   layer: ["layer", "层"],
   histogram: ["Distributions in every layer", "每层的分布"],
   pre_activation: ["Pre-activation", "激活前"],
   activation_kind: ["Activation", "激活值"],
   gradient: ["Gradient", "梯度"],
   weight: ["Weight", "权重"],
-  theory: ["theory", "理论"],
+  theory: ["theory, at the start", "理论（起点）"],
   saturated: ["saturated", "饱和"],
   dead: ["dead", "死亡"],
   mean: ["mean", "均值"],
@@ -90,11 +88,8 @@ const TEXTS = {
   here: ["you are here", "你在这里"],
   tried: ["Runs tried", "试过的运行"],
   restore: ["Restore", "恢复"],
-  run: ["Run", "运行"],
-  question: ["Question", "问题"],
   run_it: ["Run it", "运行看看"],
   answer: ["Answer", "答案"],
-  lesson: ["Lesson", "第"],
   next: ["Next lesson", "下一课"],
   copy_link: ["Copy link", "复制链接"],
   copy_python: ["Copy as Python", "复制为 Python"],
@@ -105,6 +100,10 @@ const TEXTS = {
   language: ["中文", "English"],
   connecting: ["Connecting …", "正在连接……"],
   closed: ["Connection lost; trying again …", "连接已断开，正在重试……"],
+  refused: [
+    "The lab was started again, at another address. Open the one that pyinit lab prints now; with what follows # in this one it shows the same experiment.",
+    "实验室已重新启动，地址已变。请打开 pyinit lab 现在给出的地址；在其后加上本地址 # 之后的部分，即为同一个实验。",
+  ],
   use: ["Use it", "使用"],
   target: ["Column to predict", "要预测的列"],
   drop_here: ["Drop the file", "松开以放入文件"],
@@ -117,7 +116,6 @@ const TEXTS = {
   label: ["Initialization", "初始化"],
   test: ["test", "测试"],
   train_rows: ["train", "训练"],
-  none: ["none", "无"],
 };
 
 /** @type {Language} */
@@ -137,7 +135,7 @@ export function t(key) {
   return both ? both[current === "zh" ? 1 : 0] : key;
 }
 
-/** @param {Both | string | null | undefined} both @returns {string} the text of the language spoken */
+/** @param {Said | null | undefined} both @returns {string} the text of the language spoken */
 export function said(both) {
   if (both === null || both === undefined) return "";
   return typeof both === "string" ? both : (both[current] ?? both.en);

@@ -22,6 +22,11 @@ const SHAPES = {
     const within = [(share * 18 * 0.618) % 1, (share * 18 * 0.377) % 1];
     return [-0.9 + (column + within[0]) * 0.45, -0.9 + (row + within[1]) * 0.45];
   },
+  mnist: (share, side) => (side ? [0.5, 1.5 * share - 0.75] : [-0.35 + 0.4 * Math.cos(share * 6.283), 0.75 * Math.sin(share * 6.283)]),
+  abalone: (share, side) => {
+    const [x, off] = [1.7 * share - 0.85, ((share * (side ? 13.7 : 7.9)) % 1) - 0.5];
+    return [x, 0.8 * x + off * (0.3 + 0.5 * share)];
+  },
 };
 
 const SIDE = 40;
@@ -30,7 +35,7 @@ const POINTS = 34;
 /** @param {string} name @returns {boolean} whether this data set has a picture */
 export const hasThumbnail = (name) => name in SHAPES;
 
-/** @param {HTMLCanvasElement} canvas @param {string} name @param {import("./color.js").Palette} palette */
+/** @param {HTMLCanvasElement} canvas @param {string} name @param {Palette} palette */
 export function drawThumbnail(canvas, name, palette) {
   const context = canvas.getContext("2d");
   const place = SHAPES[name];

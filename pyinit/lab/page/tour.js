@@ -3,13 +3,11 @@
 import { h } from "./dom.js";
 import { said, t } from "./text.js";
 
-/** @typedef {import("./store.js").Lesson} Lesson */
-
 /** an answer is given when this share of the steps has been seen, or at the end */
 const ENOUGH = 0.5;
 
 export class Tour {
-  /** @param {import("./lab.js").Lab} lab */
+  /** @param {Lab} lab */
   constructor(lab) {
     this.lab = lab;
     const { store } = lab;
@@ -19,8 +17,8 @@ export class Tour {
     this.text = h("p", { class: "text" });
     this.question = h("p", { class: "question" });
     this.answer = h("p", { class: "answer", role: "status", hidden: true });
-    this.run = h("button", { type: "button", class: "primary", t: "run_it", onclick: () => this.begin() });
-    this.next = h("button", { type: "button", class: "text", t: "next", onclick: () => this.go(1) });
+    this.run = h("button", { class: "primary", t: "run_it", onclick: () => this.begin() });
+    this.next = h("button", { class: "text", t: "next", onclick: () => this.go(1) });
     this.element = h(
       "section",
       { class: "tour" },
@@ -72,7 +70,7 @@ export class Tour {
           {},
           h(
             "button",
-            { type: "button", "aria-current": one === lesson ? "true" : "false", "data-value": one.name, onclick: () => this.choose(one) },
+            { "aria-current": one === lesson ? "true" : "false", "data-value": one.name, onclick: () => this.choose(one) },
             h("span", {}, String(i + 1)),
             said(one.title),
           ),

@@ -4,19 +4,16 @@ import { percent, short } from "./axes.js";
 import { h, icon } from "./dom.js";
 import { said, t } from "./text.js";
 
-
-/** @typedef {import("./store.js").State} State */
-
 const PACES = [1, 2, 5, 10, 20, 50];
 
 export class Transport {
-  /** @param {import("./lab.js").Lab} lab */
+  /** @param {Lab} lab */
   constructor(lab) {
     this.lab = lab;
     const { store } = lab;
-    this.playing = h("button", { type: "button", class: "play", tLabel: "play", "aria-keyshortcuts": "Space", onclick: () => lab.toggle() }, icon("play"));
-    const step = h("button", { type: "button", class: "step", tLabel: "step", "aria-keyshortcuts": "S", onclick: () => lab.step() }, icon("step"));
-    const rewind = h("button", { type: "button", class: "rewind", tLabel: "rewind_hint", "aria-keyshortcuts": "R", onclick: () => lab.rewind() }, icon("rewind"));
+    this.playing = h("button", { class: "play", tLabel: "play", "aria-keyshortcuts": "Space", onclick: () => lab.toggle() }, icon("play"));
+    const step = h("button", { class: "step", tLabel: "step", "aria-keyshortcuts": "S", onclick: () => lab.step() }, icon("step"));
+    const rewind = h("button", { class: "rewind", tLabel: "rewind_hint", "aria-keyshortcuts": "R", onclick: () => lab.rewind() }, icon("rewind"));
     const pace = h("select", { tLabel: "pace", class: "pace" }, ...PACES.map((one) => h("option", { value: one }, `×${one}`)));
     pace.addEventListener("change", () => lab.setPace(Number(pace.value)));
     this.step = h("output", { class: "count" });
@@ -35,7 +32,7 @@ export class Transport {
     store.on(["runs", "shown", "finished"], () => (this.stale = true));
     this.stale = true;
     this.scored = "";
-    /** @type {{label: string, chip: HTMLButtonElement, loss: HTMLElement, score: HTMLElement}[]} */
+    /** @type {{label: string, chip: HTMLButtonElement, loss: HTMLElement, what: HTMLElement, score: HTMLElement}[]} */
     this.chips = [];
   }
 
@@ -57,9 +54,12 @@ export class Transport {
     this.stale = false;
     if (this.scored !== scored || this.chips.length !== runs.length || this.chips.some(({ label }, i) => label !== runs[i].label)) this.makeChips();
     runs.forEach((run, i) => {
-      const { chip, loss, score } = this.chips[i];
+      const { chip, loss, what, score } = this.chips[i];
       chip.setAttribute("aria-pressed", String(i === shown));
       loss.textContent = lossOf(run);
+      const scoredAt = run.scores.at(-1)?.step ?? step;
+      // rows are scored once an epoch: a score that is not of now says of when it is
+      what.textContent = scoredAt === step ? t(scored) : `${t(scored)}, ${t("at")} ${scoredAt}`;
       score.textContent = scoreOf(run, scored);
     });
     const run = runs[shown];
@@ -72,16 +72,16 @@ export class Transport {
     const { store } = this.lab;
     this.scored = store.state.scored;
     this.chips = store.state.runs.map(({ label, index }) => {
-      const [loss, score] = [h("b"), h("b")];
+      const [loss, what, score] = [h("b"), h("span"), h("b")];
       const chip = h(
         "button",
-        { type: "button", class: "chip", "data-run": index, onclick: () => store.set({ shown: index }) },
+        { class: "chip", "data-run": index, onclick: () => store.set({ shown: index }) },
         h("span", { class: "dot" }),
         h("span", { class: "label" }, label),
         h("span", { class: "number" }, h("span", { t: "loss" }), loss),
-        h("span", { class: "number" }, h("span", { t: this.scored }), score),
+        h("span", { class: "number" }, what, score),
       );
-      return { label, chip, loss, score };
+      return { label, chip, loss, what, score };
     });
     this.runs.replaceChildren(...this.chips.map(({ chip }) => chip));
   }
@@ -95,10 +95,10 @@ function reached({ step, experiment, finished }) {
   return `${t("at")} ${step}${experiment ? ` ${t("of")} ${experiment.steps}` : ""}${finished ? ` · ${t("finished")}` : ""}`;
 }
 
-/** @param {import("./run.js").Run} run */
+/** @param {Run} run */
 const lossOf = ({ diverged, losses }) => (diverged ? t("diverged") : short(losses.last));
 
-/** @param {import("./run.js").Run} run @param {string} scored */
+/** @param {Run} run @param {string} scored */
 const scoreOf = ({ score }, scored) => (scored === "accuracy" ? percent(score) : short(score));
 
 /** @param {State} state what is seen, in words */
@@ -112,7 +112,7 @@ export function summaryOf(state) {
 
 /** Says what is seen to who does not see it: when a run pauses or ends, and now and then before. */
 export class Summary {
-  /** @param {import("./store.js").Store} store */
+  /** @param {Store} store */
   constructor(store) {
     this.store = store;
     this.element = h("p", { class: "unseen summary", role: "status", "aria-live": "polite" });

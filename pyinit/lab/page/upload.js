@@ -1,12 +1,12 @@
 /** One's own data: a CSV or npz that is dropped or chosen, and the column to predict. */
 
-import { h } from "./dom.js";
+import { field, h } from "./dom.js";
 import { t } from "./text.js";
 
 const HEAD = 65536;
 
 export class Upload {
-  /** @param {import("./lab.js").Lab} lab */
+  /** @param {Lab} lab */
   constructor(lab) {
     this.lab = lab;
     this.input = h("input", { type: "file", accept: ".csv,.tsv,.txt,.npz", class: "unseen", tLabel: "own" });
@@ -18,12 +18,12 @@ export class Upload {
       "dialog",
       { class: "dialog" },
       this.name,
-      h("label", { class: "field" }, h("span", { class: "name", t: "target" }), this.target),
+      field("target", this.target),
       h(
         "div",
         { class: "actions" },
-        h("button", { type: "button", class: "primary use", t: "use", onclick: () => this.send() }),
-        h("button", { type: "button", class: "text", t: "close", onclick: () => this.dialog.close() }),
+        h("button", { class: "primary use", t: "use", onclick: () => this.send() }),
+        h("button", { class: "text", t: "close", onclick: () => this.dialog.close() }),
       ),
     );
     /** @type {File | null} */

@@ -1,18 +1,5 @@
 /** The wire to what trains: messages are JSON, frames are arrays; a socket carries both. */
 
-/** @typedef {Float32Array | Uint8Array | Int32Array} Values */
-/** @typedef {{values: Values, shape: number[]}} Plane */
-/** @typedef {{header: Record<string, any>, arrays: Map<string, Plane>}} Frame */
-/**
- * What carries an experiment to the page. `onframe` gets one binary message.
- * @typedef {object} Wire
- * @property {(message: Record<string, any>, binary?: ArrayBuffer) => void} send
- * @property {(message: Record<string, any>) => void} onmessage
- * @property {(frame: DataView) => void} onframe
- * @property {(state: "open" | "closed") => void} onstate
- * @property {() => void} [close]
- */
-
 const LITTLE = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 const KINDS = { f4: Float32Array, i4: Int32Array, u1: Uint8Array };
 const MOST_HEADER = 1 << 20;
@@ -60,12 +47,14 @@ export function decode(frame) {
 
 const SHORTEST_WAIT = 250;
 const LONGEST_WAIT = 5000;
+const FORBIDDEN = 403;
 
 /**
- * Return a wire over a WebSocket that is opened again, after longer and longer waits, when it drops.
- * @param {string} url @returns {Wire}
+ * Return a wire over a WebSocket that is opened again, after longer and longer waits, when it drops. A server
+ * that was started again has another token: what it answers for the page says so, as a socket cannot.
+ * @param {string} url @param {string} page @returns {Wire}
  */
-export function socketWire(url) {
+export function socketWire(url, page) {
   let wait = SHORTEST_WAIT;
   let ended = false;
   /** @type {WebSocket | null} */
@@ -97,9 +86,11 @@ export function socketWire(url) {
       if (typeof data === "string") wire.onmessage(JSON.parse(data));
       else wire.onframe(new DataView(data));
     };
-    opened.onclose = () => {
+    opened.onclose = async () => {
       wire.onstate("closed");
       if (ended) return;
+      const answer = await fetch(page, { cache: "no-store" }).catch(() => null);
+      if (answer?.status === FORBIDDEN) return wire.onstate("refused");
       setTimeout(open, wait);
       wait = Math.min(wait * 2, LONGEST_WAIT);
     };

@@ -13,6 +13,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from ..bundle.bundle import served
 from .client import Client
 from .guard import POLICY, is_own_host, is_own_origin, is_token
 from .pool import MOST_CLIENTS, Pool
@@ -106,7 +107,7 @@ def application(token: str, places: int = MOST_CLIENTS) -> Starlette:
 
 
 def _file(path: Path) -> Response:
-    return Response(path.read_bytes(), headers=_HEADERS, media_type=_MEDIA[path.suffix])
+    return Response(served(path), headers=_HEADERS, media_type=_MEDIA[path.suffix])
 
 
 def _refusal(line: str) -> Response:

@@ -14,7 +14,7 @@ import pyinit as pi
 from pyinit.data import Dataset
 from pyinit.errors import ArgumentError, DataError
 from pyinit.lab.experiment.experiment import Experiment
-from pyinit.lab.experiment.sets import Source, given
+from pyinit.lab.experiment.sets import Source, given, uploaded
 from pyinit.lab.live.frames import decoded
 from pyinit.lab.live.run import SEEN
 from pyinit.lab.live.session import Session
@@ -172,9 +172,30 @@ def test_a_regression_has_no_boundary_and_is_scored_in_its_unit() -> None:
     assert header["scored"] == "rmse"
     assert arrays["r0.scores"][-1, 2] < 3.0
     assert not any("boundary" in name or "digits" in name for name in arrays)
-    assert decoded(one.data_frame())[1] == {}
     answers = one.runs[0].answers(one.source.data.inputs)
     assert abs(answers.mean() - one.source.data.targets.mean()) < 1.0
+    targets = decoded(one.data_frame())[1]["targets"]
+    error = math.sqrt(np.square(arrays["r0.answers"] - targets).mean())
+    assert error == pytest.approx(arrays["r0.scores"][-1, 2], rel=0.25)
+    # a mutant: the answers of other rows
+    assert math.sqrt(np.square(arrays["r0.answers"][::-1] - targets).mean()) > 1.25 * error
+
+
+def test_a_table_of_classes_shows_what_each_row_is_taken_for() -> None:
+    x = np.random.default_rng(0).normal(size=(300, 3)).astype(np.float32)
+    kind = np.where(x[:, 0] > 0, np.where(x[:, 1] > 0, "c", "b"), "a")
+    rows = b"one,two,three,kind\n" + b"".join(
+        b"%f,%f,%f,%s\n" % (*row, k.encode()) for row, k in zip(x, kind, strict=True)
+    )
+    source = uploaded("t.csv", rows, "kind")
+    wanted = {"data": "t.csv", "depth": 2, "steps": 300, "runs": ["he_normal"]}
+    one = Session(Experiment.from_dict(wanted), {"t.csv": source})
+    labels = decoded(one.data_frame())[1]["labels"]
+    one.advance(300)
+    answers = decoded(one.frame())[1]["r0.answers"]
+    assert answers.shape == (len(labels), 2)
+    assert (answers[:, 0] == labels).mean() > 0.85
+    assert (answers[:, 1] > 1 / 3 - 1e-6).all()
 
 
 def test_what_a_page_is_told_is_complete() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from typing import Any, get_args
 
@@ -178,11 +179,13 @@ def test_verdicts_are_the_probes() -> None:
     for watched, found in zip(one.runs, one.verdicts(), strict=True):
         targets = one.source.data.targets[watched._rows]
         report = pi.probe(watched.network, watched._x, key=0, targets=targets)
-        assert found["text"]["en"] == str(report.verdict)
+        # the page numbers layers from 1
+        said = re.sub(r"layers\.(\d+)", lambda one: f"layer {int(one[1]) + 1}", str(report.verdict))
+        assert found["text"]["en"] == said
         assert [layer["kind"] for layer in found["layers"]] == [layer.verdict.kind for layer in report.layers]
         assert found["text"]["zh"].startswith(verdicts.KINDS_ZH[report.verdict.kind])
         kinds.append(found["kind"])
     assert kinds == ["vanishing", "healthy", "saturated", "dead"]
     zh = one.verdicts()[0]["text"]["zh"]
-    assert zh.startswith("消失:8 层中有 8 层;layers.")
+    assert zh.startswith("消失:8 层中有 8 层;第 ")
     assert "建议:" in zh

@@ -72,6 +72,25 @@ def test_a_network_and_data_of_one_s_own_are_trained_as_pi_train_does() -> None:
     assert not thread.is_alive()
 
 
+def test_a_file_that_is_dropped_on_the_widget_is_trained() -> None:
+    cell = Cell(pi.lab(data="moons", depth=2, width=4, steps=5))
+    raw = b"a,b,c,kind\n" + b"".join(
+        b"%d,%d,%d,%s\n" % (i % 7, i % 5, i % 3, b"xy"[i % 2 :][:1]) for i in range(60)
+    )
+    upload = {"type": "upload", "name": "own.csv", "target": "kind", "nbytes": len(raw)}
+    # as a notebook hands it over: the message, and its buffers as views
+    cell.widget._handle_custom_msg(upload, [memoryview(raw)])
+    found = cell.heard("uploaded")["data"]
+    assert (found["name"], found["features"], found["classes"]) == ("own.csv", 3, ["x", "y"])
+    cell.ask("start", experiment={"data": "own.csv", "depth": 2, "width": 4, "steps": 5})
+    assert cell.heard("ready")["runs"][0]["layers"][0]["inputs"] == 3
+    cell.ask("play")
+    cell.heard("state", finished=True)
+    cell.widget._handle_custom_msg(upload, [memoryview(raw[:-1])])
+    assert "own.csv was to have" in cell.heard("error")["message"]
+    cell.widget.close()
+
+
 def test_an_experiment_begins_as_it_is_named() -> None:
     cell = Cell(
         pi.lab(data="circles", depth=2, width=4, runs=["zeros", {"recipe": "he_normal", "scale": 2.0}])

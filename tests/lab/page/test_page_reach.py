@@ -129,6 +129,13 @@ def test_a_run_that_diverges_is_named(open_page: Open) -> None:
     page.click("button.play")
     page.wait_for_function("pyinit.runs[0].diverged")
     page.wait_for_function("document.querySelector('.chip').textContent.includes('diverged')")
+    # the sentence is said at the end, and the numbers that are left are no numbers of a network that learns
+    page.wait_for_function("pyinit.store.state.finished")
+    page.wait_for_function("document.querySelector('.verdict').textContent.includes('not finite')")
+    assert page.get_attribute(".verdict", "data-kind") == "ill"
+    page.click("button.rewind")
+    page.wait_for_function("!pyinit.runs[0].diverged && pyinit.store.state.step === 0")
+    page.wait_for_function("!document.querySelector('.chip').textContent.includes('diverged')")
 
 
 def test_the_user_s_own_networks_show_no_settings_that_are_not_theirs(open_page: Open) -> None:

@@ -77,7 +77,7 @@ def test_every_picture_of_the_first_view_is_painted_and_switched(open_page: Open
     page.wait_for_function("!pyinit.store.state.playing")
     for panel, share in (("network", 0.03), ("boundary", 0.3), ("curve", 0.005), ("profile", 0.003)):
         assert pixels(page, panel)["painted"] > share, panel
-    for panel, button in (("network", "gradients"), ("curve", "score"), ("profile", "0")):
+    for panel, button in (("network", "gradients"), ("curve", "score"), ("profile", "weight")):
         before = pixels(page, panel)["sum"]
         page.click(f".{panel} button[data-value={button!r}]")
         assert pixels(page, panel)["sum"] != before, panel

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import pyinit
+from pyinit.lab.bundle.bundle import served
 from pyinit.lab.experiment.limits import UPLOAD_BYTES
 
 pytestmark = pytest.mark.interop
@@ -58,7 +59,7 @@ def test_every_file_of_the_page_is_served_with_its_policy_and_nothing_else(lab: 
     for name in names:
         answer = got(lab, f"/{name}")
         assert answer.status == 200
-        assert answer.body == (PAGE / name).read_bytes()  # type: ignore[attr-defined]
+        assert answer.body.decode() == served(PAGE / name)  # type: ignore[attr-defined]
         assert "default-src 'none'" in str(answer.headers["Content-Security-Policy"])
     for path in (
         "/index.html",
