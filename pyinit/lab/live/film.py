@@ -132,7 +132,7 @@ class Film:
             }
             for name, one in self._layers.items()
         ]
-        run = {"label": self.label, "recipe": self.label, "layers": layers, "scale": None}
+        run = {"label": self.label, "recipe": self.label, "layers": layers, "named": True, "scale": None}
         last = self._shots[-1].step if self._shots else 0
         # settings are not shown of a film, but for how far it goes
         experiment = Experiment().to_dict() | {"steps": 0 if is_live else last}
@@ -142,7 +142,7 @@ class Film:
             "own": True,
             "film": "live" if is_live else "recorded",
             "runs": [run | {"sigma_w": None, "sigma_b": 0.0, "critical_scale": None}],
-            "data": {"name": self.label, "kind": "table", "rows": 0, "features": 0, "classes": []},
+            "data": {"name": self.label, "kind": "film", "rows": 0, "features": 0, "classes": []},
             "verdicts": self.verdicts(0) if self._shots else [],
             "python": "",
         }

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import anywidget
 
+from ..bundle.bundle import script_of, style
 from ..live.film import Film
 from ..player.projector import Projector
-from .widget import LabWidget
 
 __all__ = ["FilmWidget"]
 
@@ -22,8 +23,11 @@ class FilmWidget(anywidget.AnyWidget):
     film : Film
     """
 
-    _esm = LabWidget._esm
-    _css = LabWidget._css
+    _esm = script_of(
+        Path(__file__).with_name("widget.js"),
+        'export default { render: (given) => entry.render(given, "live") };',
+    )
+    _css = style()
 
     def __init__(self, film: Film) -> None:
         super().__init__()

@@ -49,7 +49,7 @@ export class Transport {
   paint() {
     const { step, experiment, runs, shown, scored } = this.lab.store.state;
     this.step.textContent = reached(this.lab.store.state);
-    this.bar.style.transform = `scaleX(${experiment ? Math.min(1, step / experiment.steps) : 0})`;
+    this.bar.style.transform = `scaleX(${experiment?.steps ? Math.min(1, step / experiment.steps) : 0})`;
     if (!this.stale) return;
     this.stale = false;
     if (this.scored !== scored || this.chips.length !== runs.length || this.chips.some(({ label }, i) => label !== runs[i].label)) this.makeChips();
@@ -92,7 +92,7 @@ const EVERY = 8000;
 
 /** @param {State} state how far the runs are */
 function reached({ step, experiment, finished }) {
-  return `${t("at")} ${step}${experiment ? ` ${t("of")} ${experiment.steps}` : ""}${finished ? ` · ${t("finished")}` : ""}`;
+  return `${t("at")} ${step}${experiment?.steps ? ` ${t("of")} ${experiment.steps}` : ""}${finished ? ` · ${t("finished")}` : ""}`;
 }
 
 /** @param {Run} run */
