@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .probing.probing import probe as probe
     from .tensor import fill as fill
     from .verification.verify import verify as verify
+    from .watching.watch import watch as watch
 
 __all__ = [
     "accelerate",
@@ -31,6 +32,7 @@ __all__ = [
     "probe",
     "to_key",
     "verify",
+    "watch",
     "write_checkpoint",
 ]
 
@@ -46,6 +48,7 @@ _HOMES = {
     "probe": "probing.probing",
     "to_key": "keys",
     "verify": "verification.verify",
+    "watch": "watching.watch",
     "write_checkpoint": "checkpoint.checkpoint",
 }
 

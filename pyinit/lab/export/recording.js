@@ -142,5 +142,7 @@ export async function play() {
   const recording = JSON.parse(text("recording"));
   const wire = recordingWire(recording, await unpacked(text("frames")));
   const root = document.getElementById("page");
-  if (root) Object.assign(window, { pyinit: mount(root, wire) });
+  const { film } = recording.ready;
+  if (root && film) root.dataset.film = film;
+  if (root) Object.assign(window, { pyinit: mount(root, wire, { query: film ? "view=layers" : "" }) });
 }

@@ -17,11 +17,13 @@ from ...stream.arguments import count as counted
 from ..bundle.bundle import script_of, style
 from ..experiment.experiment import Experiment
 from ..experiment.sets import Source
+from ..live.film import Film
+from ..live.frames import encoded
 from ..live.phase import phase_frame
 from ..live.session import Session
 from ..player.player import greeting
 
-__all__ = ["record"]
+__all__ = ["record", "record_film"]
 
 _MOST_FRAMES = 1000
 # of all frames before they are packed
@@ -96,7 +98,41 @@ def record(experiment: Experiment, frames: int = 120, uploads: Mapping[str, Sour
         "said": said,
         "steps": steps,
     }
-    return _page(content, made, " against ".join(experiment.labels))
+    return _page(content, made, f"{ready['data']['name']}, {' against '.join(experiment.labels)}")
+
+
+def record_film(film: Film) -> str:
+    """Return a page of HTML that plays what was seen of a training, as `record` does.
+
+    Raises
+    ------
+    ArgumentError
+        If nothing was seen yet, or the frames are too large for one file.
+    """
+    if not film.steps:
+        raise ArgumentError("a page needs a step that was recorded; got none. Train within the with block.")
+    last = len(film.steps) - 1
+    # the page has no phase diagram of it
+    made = [film.data_frame(), encoded({"kind": "phase", "id": 0, "step": 0}, {})]
+    size, said, told = 0, [], ""
+    for at in range(last + 1):
+        made.append(film.frame(at, at + 1, is_last=at == last))
+        size += len(made[-1])
+        if size > _MOST_BYTES:
+            raise ArgumentError(
+                f"{last + 1} steps of this module take more than {_MOST_BYTES >> 20} MiB. Watch less."
+            )
+        new = film.verdicts(at)
+        said.append([one for one in new if json.dumps(one["layers"]) != told])
+        told = json.dumps(new[0]["layers"])
+    ready = film.ready(is_live=False)
+    content = {
+        "hello": greeting() | {"experiment": ready["experiment"]},
+        "ready": ready,
+        "said": said,
+        "steps": list(film.steps),
+    }
+    return _page(content, made, film.label)
 
 
 def _page(content: Mapping[str, Any], frames: list[bytes], what: str) -> str:
@@ -110,7 +146,7 @@ def _page(content: Mapping[str, Any], frames: list[bytes], what: str) -> str:
     packed = gzip.compress(b"".join(map(_framed, frames)), mtime=0)
     return _PAGE.format(
         policy=policy,
-        title=html.escape(f"pyinit lab: {content['ready']['data']['name']}, {what}"),
+        title=html.escape(f"pyinit lab: {what}"),
         style=sheet,
         recording=recording,
         frames=base64.b64encode(packed).decode(),

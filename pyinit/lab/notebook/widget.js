@@ -5,9 +5,10 @@ import { mount } from "../page/main.js";
 /**
  * Show the lab in an element, as anywidget asks.
  * @param {{model: any, el: HTMLElement & {pyinit?: object}}} given
+ * @param {string} [film] "live" where a training elsewhere is shown
  * @returns {() => void} what ends it
  */
-export function render({ model, el }) {
+export function render({ model, el }, film = "") {
   /** @type {Wire} */
   const wire = {
     send: (message, binary) => model.send(message, undefined, binary ? [binary] : []),
@@ -31,7 +32,8 @@ export function render({ model, el }) {
       requestAnimationFrame(begin);
       return;
     }
-    el.pyinit = mount(root, wire);
+    if (film) root.dataset.film = film;
+    el.pyinit = mount(root, wire, { query: film ? "view=layers" : "" });
     wire.onstate("open");
     wire.send({ type: "hello" });
   };

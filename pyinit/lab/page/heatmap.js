@@ -9,6 +9,8 @@ import { t } from "./text.js";
 /** decades on either side of 1 that the colours span */
 const DECADES = 3;
 const SHARES = ["heat_saturated", "heat_dead"];
+/** the share of its weights by which a layer's update is neither large nor small */
+const USUAL_UPDATE = 1e-3;
 
 export class Heatmap extends Panel {
   /** @param {Surroundings} shared @param {Run} run */
@@ -64,10 +66,11 @@ export class Heatmap extends Panel {
     if (from < history.length) {
       const wide = history.length - from;
       const first = STATISTICS.indexOf(heat) * layers.length;
+      const usual = heat === "heat_update" ? USUAL_UPDATE : 1;
       const colorOf = (/** @type {number} */ value) =>
         SHARES.includes(heat)
           ? look(palette.sequential, value)
-          : look(palette.diverging, 0.5 + Math.log10(Math.max(value, 1e-30)) / (2 * DECADES));
+          : look(palette.diverging, 0.5 + Math.log10(Math.max(value / usual, 1e-30)) / (2 * DECADES));
       const at = (/** @type {number} */ i) => (from + (i % wide)) * history.rows + first + Math.floor(i / wide);
       fillPixels(this.pixels, wide, layers.length, (i) => colorOf(history.values[at(i)]), from);
     }
@@ -100,7 +103,7 @@ export class Heatmap extends Panel {
     const from = right + 12;
     fillPixels(this.scale, 1, table.length, (i) => table[table.length - 1 - i]);
     context.drawImage(this.scale, from, top, 10, bottom - top);
-    const labels = isShare ? ["100%", "50%", "0%"] : ["10³", "1", "10⁻³"];
+    const labels = isShare ? ["100%", "50%", "0%"] : heat === "heat_update" ? ["1", "10⁻³", "10⁻⁶"] : ["10³", "1", "10⁻³"];
     labels.forEach((label, i) => this.write(label, from + 14, top + 6 + (i / 2) * (bottom - top - 12)));
   }
 
@@ -116,7 +119,7 @@ export class Heatmap extends Panel {
     const said =
       SHARES.includes(heat)
         ? `${t(heat)}: ${percent(value)}`
-        : `${t(heat === "heat_gradient" ? "relative" : "rms")}: ${short(value)}`;
-    return [`${t("layer")} ${layer + 1}, ${t("at")} ${history.steps[column]}`, said];
+        : `${t(heat === "heat_gradient" ? "relative" : heat === "heat_update" ? heat : "rms")}: ${short(value)}`;
+    return [`${this.run.titleOf(layer)}, ${t("at")} ${history.steps[column]}`, said];
   }
 }

@@ -199,7 +199,7 @@ export class Histogram extends Panel {
         const [mean, std, , saturated, dead] = this.run.momentsOf(layer, kind);
         const size = (high - low) / bins;
         const lines = [
-          `${t("layer")} ${layer + 1}, ${t(KINDS[kind])}`,
+          `${this.run.titleOf(layer)}, ${t(KINDS[kind])}`,
           `[${short(low + bin * size)}, ${short(low + (bin + 1) * size)}): ${percent(total ? own[bin] / total : NaN)}`,
           `${t("mean")} ${short(mean)}, ${t("std")} ${short(std)}`,
         ];

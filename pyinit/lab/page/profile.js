@@ -42,7 +42,7 @@ export class Profile extends Panel {
     const x = linear(layers > 1 ? 1 : 0.5, layers > 1 ? layers : 1.5, box.left + 10, box.right - 4);
     this.x = x;
     drawAxes(this, box, x, y, { x: t("layer"), y: t("rms"), xTicks: Math.min(layers - 1, 10) || 1 });
-    this.write(`- - ${t("theory")}`, box.right, box.top - 6, { align: "right", base: "bottom" });
+    if (runs.some((run) => run.predicted)) this.write(`- - ${t("theory")}`, box.right, box.top - 6, { align: "right", base: "bottom" });
     const placed = (/** @type {number[]} */ values) =>
       values.flatMap((value, i) => (Number.isFinite(value) ? [x.place(i + 1), y.place(value)] : []));
     sizes.forEach(({ found, predicted }, i) => {

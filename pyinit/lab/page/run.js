@@ -1,13 +1,14 @@
 /** One run as the page knows it: its newest arrays, and what it remembers of the past. */
 
 import { Columns, Series } from "./series.js";
+import { t } from "./text.js";
 
 export const KINDS = ["pre_activation", "activation_kind", "gradient", "weight"];
 export const MOMENTS = 5;
 export const RMS = 2;
 
 /** What the heat map can show of a layer. */
-export const STATISTICS = ["heat_activation", "heat_gradient", "heat_saturated", "heat_dead"];
+export const STATISTICS = ["heat_activation", "heat_gradient", "heat_saturated", "heat_dead", "heat_update"];
 
 export class Run {
   /** @param {number} index @param {Record<string, any>} info the run as `ready` describes it */
@@ -17,6 +18,8 @@ export class Run {
     this.label = info.label ?? info.recipe ?? "";
     /** @type {LayerInfo[]} */
     this.layers = info.layers ?? [];
+    /** whether layers are told by the names of the user's own modules */
+    this.named = Boolean(info.named);
     /** @type {number | null} */
     this.sigmaW = info.sigma_w ?? null;
     /** @type {number} */
@@ -75,11 +78,13 @@ export class Run {
     const at = (/** @type {number} */ layer, /** @type {number} */ kind, /** @type {number} */ moment) =>
       values[(layer * kinds + kind) * MOMENTS + moment];
     const output = at(layers - 1, 2, RMS);
+    const updates = this.now.get("updates")?.values;
     for (let layer = 0; layer < layers; layer++) {
       column[layer] = at(layer, 1, RMS);
       column[layers + layer] = at(layer, 2, RMS) / output;
       column[2 * layers + layer] = at(layer, 0, 3);
       column[3 * layers + layer] = at(layer, 1, 4);
+      column[4 * layers + layer] = updates?.[layer] ?? NaN;
     }
     this.history.push(step, column);
   }
@@ -90,6 +95,11 @@ export class Run {
     if (!moments) return [NaN, NaN, NaN, NaN, NaN];
     const from = (layer * moments.shape[1] + kind) * MOMENTS;
     return [...moments.values.subarray(from, from + MOMENTS)];
+  }
+
+  /** @param {number} layer @returns {string} its number, and its name where it has one of its own */
+  titleOf(layer) {
+    return `${t("layer")} ${layer + 1}${this.named ? `, ${this.layers[layer].name}` : ""}`;
   }
 
   /** @param {number} layer @param {number} kind @returns {number} the rms that theory predicts */

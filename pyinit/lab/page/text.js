@@ -72,6 +72,7 @@ const TEXTS = {
   heat_gradient: ["Gradients", "梯度"],
   heat_saturated: ["Saturated", "饱和"],
   heat_dead: ["Dead", "死亡"],
+  heat_update: ["Updates / weights", "更新 / 权重"],
   rms: ["rms", "均方根"],
   relative: ["rms / output layer's", "均方根 / 输出层"],
   digits: ["Predictions", "预测"],

@@ -49,7 +49,7 @@ export class Transport {
   paint() {
     const { step, experiment, runs, shown, scored } = this.lab.store.state;
     this.step.textContent = reached(this.lab.store.state);
-    this.bar.style.transform = `scaleX(${experiment ? Math.min(1, step / experiment.steps) : 0})`;
+    this.bar.style.transform = `scaleX(${experiment?.steps ? Math.min(1, step / experiment.steps) : 0})`;
     if (!this.stale) return;
     this.stale = false;
     if (this.scored !== scored || this.chips.length !== runs.length || this.chips.some(({ label }, i) => label !== runs[i].label)) this.makeChips();
@@ -90,7 +90,7 @@ const EVERY = 8000;
 /** @param {State} state how far the runs are, and of when the scores are, as rows are scored once an epoch */
 function reached({ step, experiment, finished, runs }) {
   const scored = Math.max(...runs.map(({ scores }) => scores.at(-1)?.step ?? step));
-  const of = experiment ? ` ${t("of")} ${experiment.steps}` : "";
+  const of = experiment?.steps ? ` ${t("of")} ${experiment.steps}` : "";
   return `${t("at")} ${step}${of}${finished ? ` · ${t("finished")}` : scored < step ? ` · ${t("scored_at")} ${scored}` : ""}`;
 }
 

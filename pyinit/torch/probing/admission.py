@@ -18,30 +18,31 @@ __all__ = ["Modules", "arguments", "check_batch", "check_module", "chosen"]
 Modules: TypeAlias = str | Iterable[str] | Callable[[str, nn.Module], bool]
 
 
-def check_module(module: Any) -> None:
-    """Raise an error unless this is an eager module whose tensors have memory on this rank."""
+def check_module(module: Any, what: str = "a probe", other: str = "Use pyinit.probe for a network.") -> None:
+    """Raise an error unless this is an eager module whose tensors have memory on this rank.
+
+    Messages begin with `what`, and advise `other` if it is no module.
+    """
     if not isinstance(module, nn.Module):
-        raise RecipeError(
-            f"a probe needs a torch.nn.Module; got {type(module).__name__}. Use pyinit.probe for a network."
-        )
+        raise RecipeError(f"{what} needs a torch.nn.Module; got {type(module).__name__}. {other}")
     for name, one in module.named_modules():
         compiled = hasattr(one, "_orig_mod") or one._compiled_call_impl is not None
         if compiled or isinstance(one, torch.jit.ScriptModule):
             raise RecipeError(
-                f"a probe needs an eager module, whose calls it sees; got {name or type(one).__name__}, "
-                f"which is {'compiled' if compiled else 'scripted'}. Probe the module that it was made from."
+                f"{what} needs an eager module, whose calls it sees; got {name or type(one).__name__}, "
+                f"which is {'compiled' if compiled else 'scripted'}. Give the module that it was made from."
             )
     distributed = sys.modules.get("torch.distributed.tensor")
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
         if tensor.is_meta or nn.parameter.is_lazy(tensor):
             raise LayoutError(
-                f"a probe needs parameters and buffers with memory; got {name}, which has none yet. "
+                f"{what} needs parameters and buffers with memory; got {name}, which has none yet. "
                 "Use pyinit.torch.materialize(module, key=0) first; call a lazy module once."
             )
         if distributed is not None and isinstance(tensor, distributed.DTensor):
             raise LayoutError(
-                f"a probe needs whole parameters and buffers; got {name}, a DTensor. "
-                "Probe a replica on one rank."
+                f"{what} needs whole parameters and buffers; got {name}, a DTensor. "
+                "Give a replica on one rank."
             )
 
 

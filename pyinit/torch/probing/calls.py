@@ -38,12 +38,14 @@ class Call:
         The output's axis along which the units lie.
     before : Tag or None
         The origin of the input.
-    entering : Moments or None
-        Moments of the input; None if the input is ids.
+    entering : float or None
+        The mean square of the input of few units, nan for many; None if the input is ids.
     nonlinearity : Nonlinearity
     norm : str or None
     skips : bool
         Whether something was added before the activation.
+    goes_back : bool
+        Whether autograd recorded the pre-activation.
     moments : dict of str to Moments
         Moments of the other tensors, by kind.
     handle : RemovableHandle or None
@@ -58,10 +60,11 @@ class Call:
     units: int
     axis: int
     before: Tag | None
-    entering: Moments | None
+    entering: float | None
     nonlinearity: Nonlinearity = _LINEAR
     norm: str | None = None
     skips: bool = False
+    goes_back: bool = False
     moments: dict[str, Moments] = field(default_factory=dict)
     handle: RemovableHandle | None = None
 

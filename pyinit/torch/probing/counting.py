@@ -33,18 +33,20 @@ def counted(tensors: Sequence[torch.Tensor], kind: str, axes: Axes, threads: int
     overflows float32 counts as not finite.
     """
     axis = axes.fixed(kind)
+    in_place = [_in_place(tensor.detach()) for tensor in tensors]
     if axis is None:
-        ends = [_ends(part) for part in _parts(tensors)]
+        ends = [_ends(part) for part in _parts(tensors, in_place)]
         low, high = min(low for low, _ in ends), max(high for _, high in ends)
         axis = spanning(*((low, high) if low <= high else (0.0, 0.0)), axes.bins)
     question = Question(axis)
-    return _joined([statistics(part, question, threads) for part in _parts(tensors)], axis)
+    return _joined([statistics(part, question, threads) for part in _parts(tensors, in_place)], axis)
 
 
 def share_beyond(tensor: torch.Tensor, flat: tuple[float, float], threads: int | None) -> float:
     """Return the share of the finite values that lie at or beyond two ends."""
     question = Question(None, flat)
-    parts = [statistics(part, question, threads) for part in _parts([tensor])]
+    in_place = [_in_place(tensor.detach())]
+    parts = [statistics(part, question, threads) for part in _parts([tensor], in_place)]
     return sum((one.saturated or 0.0) * one.count for one in parts) / max(sum(one.count for one in parts), 1)
 
 
@@ -70,13 +72,21 @@ def _in_every_row(tensor: torch.Tensor, axis: int, test: Any) -> Flags:
     return holds
 
 
-def _parts(tensors: Sequence[torch.Tensor]) -> Iterator[Array]:
-    for tensor in tensors:
-        plain = _in_order(tensor.detach())
-        if plain.is_cpu and plain.dtype == torch.float32 and plain.is_contiguous() and not plain.is_neg():
-            yield float32(plain)
+def _in_place(plain: torch.Tensor) -> Array | None:
+    """Return the memory of a float32 tensor on the CPU without gaps, or None for another."""
+    plain = _in_order(plain)
+    if plain.is_cpu and plain.dtype == torch.float32 and plain.is_contiguous() and not plain.is_neg():
+        return memory(plain, np.dtype(np.float32))
+    return None
+
+
+def _parts(tensors: Sequence[torch.Tensor], in_place: Sequence[Array | None]) -> Iterator[Array]:
+    """Yield the numbers of tensors in float32, where they lie or in copies of chunks."""
+    for tensor, whole in zip(tensors, in_place, strict=True):
+        if whole is not None:
+            yield whole
             continue
-        flat = plain.reshape(-1)
+        flat = _in_order(tensor.detach()).reshape(-1)
         for first in range(0, flat.numel(), _CHUNK):
             yield float32(flat[first : first + _CHUNK])
 

@@ -12,7 +12,7 @@ its weights get a gradient.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ...lab.probe.measure.saturation import saturated_from
 from ...lab.probe.measure.spread import spread_of
@@ -34,10 +34,14 @@ MODULES = Wording("module {name}", "torch.nn.LeakyReLU({slope:g})")
 
 
 def judged(
-    calls: Sequence[Call], names: Sequence[str], inputs: float, *, went_back: bool
+    calls: Sequence[Call], names: Sequence[str], inputs: float, *, went_back: Callable[[Call], bool]
 ) -> tuple[tuple[Verdict, ...], Verdict]:
-    """Return a verdict on each call, and one on the module; `inputs` is the input's rms."""
-    layers = [_evidence(call, calls, inputs, went_back) for call in calls]
+    """Return a verdict on each call, and one on the module.
+
+    `inputs` is the input's rms; `went_back` says of a call whether a backward pass would have come to it if
+    the output depended on it.
+    """
+    layers = [_evidence(call, calls, inputs, went_back(call)) for call in calls]
     fits = [_fit(call) for call in calls]
     return verdicts(layers, names, lambda finding: _remedy(finding, calls, names, fits), MODULES)
 
@@ -89,7 +93,7 @@ def _signal(call: Call, inputs: float, is_last: bool) -> Signal | None:
     low, high = (1.0, 1.0) if call.norm else (min(inputs, 1.0), max(inputs, 1.0))
     if call.units >= FEW or call.norm or call.skips or call.entering is None:
         return Signal(rms(call.moments["pre-activation"]), where, low, high)
-    square = call.inputs * call.moments["weight"].second_moment * call.entering.second_moment
+    square = call.inputs * call.moments["weight"].second_moment * call.entering
     return Signal(math.sqrt(square), where, low, high)
 
 

@@ -7,6 +7,9 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
+
+from .preservation import as_found
 
 __all__ = ["inputs_of", "is_fused", "layers_of", "made_of", "units_axis", "weights_of"]
 
@@ -50,8 +53,17 @@ def weights_of(module: nn.Module) -> list[torch.Tensor]:
 
 
 def made_of(module: nn.Module, weights: list[torch.Tensor]) -> list[torch.Tensor]:
-    """Return the tensors by which a layer multiplies: its parameters, or the result of a parametrization."""
-    weight = getattr(module, "weight", None)
+    """Return the tensors by which a layer multiplies: its parameters, or the result of a parametrization.
+
+    A parametrization computes its result again, and stays as it was: in training, that of
+    ``spectral_norm`` would go on with its iteration.
+    """
+    made = getattr(module, "parametrizations", None)
+    if isinstance(made, nn.Module) and parametrize.is_parametrized(module, "weight"):
+        with as_found(made, gradients=False):
+            weight = getattr(module, "weight", None)
+    else:
+        weight = getattr(module, "weight", None)
     if isinstance(weight, torch.Tensor) and not isinstance(weight, nn.Parameter):
         return [weight]
     return weights

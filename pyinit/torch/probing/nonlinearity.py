@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -75,11 +76,14 @@ def of_call(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Nonlin
 
 
 def of_module(module: torch.nn.Module) -> Nonlinearity | None:
-    """Return the activation that a module without parameters computes on a grid, or None."""
+    """Return the activation that a module without parameters computes on a grid, or None.
+
+    A copy of the module runs, and torch's generator is restored: the module may count its calls, or draw.
+    """
     try:
-        with torch.no_grad():
-            grid = torch.from_numpy(_GRID)
-            made, part = module.forward(grid.clone()), module.forward(grid[:30].clone())
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            grid, run = torch.from_numpy(_GRID), copy.deepcopy(module).forward
+            made, part = run(grid.clone()), run(grid[:30].clone())
         # the last bits may depend on the position of a number in a vector
         if made.shape != grid.shape or not torch.allclose(made[:30], part, rtol=_NEAR, atol=_NEAR):
             return None

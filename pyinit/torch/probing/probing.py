@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from contextlib import ExitStack
 from typing import Any
 
 import torch
@@ -12,15 +10,13 @@ from torch import nn
 from ...errors import RecipeError
 from ...lab.probe.measure.axes import Axes, axes_of
 from ...lab.probe.measure.measure import Measured
-from ...lab.probe.prediction.prediction import Prediction
-from ...lab.probe.record import LayerReport
 from ...lab.probe.report import Report
-from ...lab.probe.verdict.verdict import Verdict
 from ...stream.arguments import check_threads
 from .admission import Modules, arguments, check_batch, check_module, chosen
-from .calls import Call
 from .chain import judged_chain, network_of
 from .counting import counted
+from .entries import entry, names_of
+from .hooks import hooked
 from .judging import judged
 from .objective import Objective, objective_of, tensors_of
 from .preservation import as_found
@@ -166,7 +162,7 @@ def probe(
         value = _back(trace, objective, output, axes, threads) if backward else None
         del output
     measured = Measured(inputs, tuple(call.moments for call in trace.calls), value)
-    names = _names(trace.calls)
+    names = names_of(trace.calls)
     network = network_of(trace.calls, end)
     # theory takes rows in float32; rows that overflow it are judged by the measurements
     if network is not None and not inputs.nonfinite:
@@ -174,9 +170,9 @@ def probe(
     else:
         theory = tuple({} for _ in names)
         scale = inputs.second_moment**0.5 if given.is_floating_point() else 1.0
-        verdicts, verdict = judged(trace.calls, names, scale or 1.0, went_back=backward)
+        verdicts, verdict = judged(trace.calls, names, scale or 1.0, went_back=lambda _: backward)
     reports = (
-        _layer(call, name, predictions, judgement)
+        entry(call, name, predictions, judgement)
         for call, name, predictions, judgement in zip(trace.calls, names, theory, verdicts, strict=True)
     )
     return Report(title, len(given), None, 0, inputs, tuple(reports), verdict, value)
@@ -189,27 +185,8 @@ def _run(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Any:
-    watched: dict[nn.Module, str] = {}
-    for name, layer in layers:
-        # a shared layer has its first name
-        watched.setdefault(layer, name)
-    with ExitStack() as stack:
-        for layer, name in watched.items():
-            stack.callback(trace.watch(name, layer).remove)
-        for one in module.modules():
-            if one not in watched and _may_be_activation(one):
-                stack.enter_context(trace.watch_function(one))
-        for value in (*args, *kwargs.values()):
-            if isinstance(value, torch.Tensor):
-                trace.begin(value)
-        with trace:
-            return module(*args, **kwargs)
-
-
-def _may_be_activation(module: nn.Module) -> bool:
-    """Return whether a module has no tensors and is not torch's; torch's are recognized by their function."""
-    is_empty = next(module.parameters(), None) is None and next(module.buffers(), None) is None
-    return is_empty and not type(module).__module__.startswith("torch.")
+    with hooked(trace, module, layers, (*args, *kwargs.values())), trace:
+        return module(*args, **kwargs)
 
 
 def _back(trace: Trace, objective: Objective, output: Any, axes: Axes, threads: int | None) -> float | None:
@@ -225,30 +202,3 @@ def _back(trace: Trace, objective: Objective, output: Any, axes: Axes, threads: 
         if own:
             call.moments["weight gradient"] = counted(own, "weight gradient", axes, threads)
     return value
-
-
-def _names(calls: list[Call]) -> list[str]:
-    """Return a name for each call; the name of a module that is called again ends with a number."""
-    names: list[str] = []
-    times: dict[nn.Module, int] = {}
-    for call in calls:
-        times[call.module] = time = times.get(call.module, 0) + 1
-        plain = call.name or type(call.module).__name__
-        names.append(plain if time == 1 else f"{plain}#{time}")
-    return names
-
-
-def _layer(call: Call, name: str, predictions: dict[str, Prediction], verdict: Verdict) -> LayerReport:
-    return LayerReport(
-        name,
-        call.inputs,
-        call.units,
-        call.nonlinearity.name,
-        type(call.module).__name__,
-        "" if getattr(call.module, "bias", None) is None else "given",
-        call.norm,
-        1.0 if call.skips else None,
-        call.moments,
-        {kind: one for kind, one in predictions.items() if math.isfinite(one.second_moment)},
-        verdict,
-    )

@@ -7,26 +7,30 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+import math
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from torch.overrides import TorchFunctionMode
+from torch.overrides import TorchFunctionMode, _get_current_function_mode, _pop_mode_temporarily
 from torch.utils.hooks import RemovableHandle
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from ...lab.probe.measure.axes import Axes
 from ...lab.probe.measure.saturation import flat_ends
+from ...lab.probe.verdict.evidence import FEW
 from ...linalg.statistics import Moments
 from .calls import Call, Stage, Tag
 from .counting import Flags, counted, is_flat, is_zero, share_beyond
 from .layers import inputs_of, made_of, units_axis, weights_of
 from .nonlinearity import Nonlinearity, of_call, of_module
 
-__all__ = ["Trace"]
+__all__ = ["Known", "Trace"]
+
+Known: TypeAlias = dict[torch.nn.Module, Nonlinearity | None]
 
 _NORMS = {
     "batch_norm": "batch",
@@ -52,6 +56,11 @@ class Trace(TorchFunctionMode):
         The axes of the histograms.
     threads : int, optional
         At most this many threads for the statistics.
+    known : dict of Module to Nonlinearity or None, optional
+        What modules without weights compute, as earlier traces found; this one adds to it.
+    scale : callable, optional
+        Returns the number by which the loss is multiplied before the backward pass; gradients are divided by
+        it.
 
     Attributes
     ----------
@@ -59,14 +68,31 @@ class Trace(TorchFunctionMode):
         The calls, in the order in which they ended.
     """
 
-    def __init__(self, axes: Axes, threads: int | None) -> None:
+    def __init__(
+        self,
+        axes: Axes,
+        threads: int | None,
+        known: Known | None = None,
+        scale: Callable[[], float] | None = None,
+    ) -> None:
         super().__init__()
         self.calls: list[Call] = []
         self._axes, self._threads = axes, threads
+        self._modules: Known = {} if known is None else known
+        self._scale = scale
         self._tags = WeakTensorKeyDictionary()
         # whether the trace itself works on tensors
         self._is_busy = False
-        self._modules: dict[torch.nn.Module, Nonlinearity | None] = {}
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Stop tracing, in whatever order traces and other modes for torch's functions were opened.
+
+        A trace below another mode does nothing from now on, and leaves the stack with the one above it.
+        """
+        self._is_busy = self._is_closed = True
+        while isinstance(top := _get_current_function_mode(), Trace) and top._is_closed:  # type: ignore[no-untyped-call]
+            top.__exit__(None, None, None)  # type: ignore[no-untyped-call]
 
     def begin(self, tensor: torch.Tensor) -> None:
         """Mark a tensor as the module's input."""
@@ -105,10 +131,22 @@ class Trace(TorchFunctionMode):
         stack.callback(module.register_forward_hook(after).remove)
         return stack
 
+    def count_gradient(self, gradients: Sequence[torch.Tensor], kind: str) -> Moments:
+        """Return the moments of gradients, of the loss without its scale."""
+        scale = 1.0 if self._scale is None else self._scale()
+        if scale != 1.0:
+            gradients = [one.detach().float() / scale for one in gradients]
+        return counted(gradients, kind, self._axes, self._threads)
+
     def _quietly(self, work: Callable[[], None]) -> None:
+        if self._is_closed:
+            return
         was, self._is_busy = self._is_busy, True
+        # a trace that is called for nothing costs more than its statistics
+        is_top = _get_current_function_mode() is self  # type: ignore[no-untyped-call]
         try:
-            work()
+            with _pop_mode_temporarily() if is_top else nullcontext():
+                work()
         finally:
             self._is_busy = was
 
@@ -150,15 +188,21 @@ class Trace(TorchFunctionMode):
         if not _is_counted(z):
             return
         before, axis = self._current(x), units_axis(module, z)
-        entering = self._count(x, "") if _is_counted(x) else None
         weights = weights_of(module)
         units = z.shape[axis] if z.ndim else 1
         inputs = inputs_of(module, x, weights, units)
+        entering = None
+        if _is_counted(x):
+            entering = self._count(x, "").second_moment if units < FEW else math.nan
         call = Call(name, len(self.calls), module, weights, inputs, units, axis, before, entering)
         self.calls.append(call)
         call.moments["weight"] = counted(made_of(module, weights), "weight", self._axes, self._threads)
         self._enter(call, z)
-        self._made(call, z, is_zero(z, axis) if z.ndim else None)
+        # the same numbers: a layer without an activation hands them on
+        kinds = ("pre-activation", "activation")
+        is_same = self._axes.fixed(kinds[0]) == self._axes.fixed(kinds[1])
+        made = replace(call.moments[kinds[0]], saturated=None) if is_same else self._count(z, kinds[1])
+        call.moments[kinds[1]] = replace(made, dead=_share(is_zero(z, axis) if z.ndim else None))
         self._tag(z, call, "output")
 
     def _of_function(self, module: torch.nn.Module, tag: Tag | None, x: Any, made: Any) -> None:
@@ -196,7 +240,7 @@ class Trace(TorchFunctionMode):
         if made.shape == z.shape and _has_units(made, call) and not tag.is_turned:
             silent = is_zero(made, call.axis)
             silent = silent if flat is None else silent | flat
-        self._made(call, made, silent)
+        call.moments["activation"] = replace(self._count(made, "activation"), dead=_share(silent))
         self._tag(made, call, "activation")
         return made
 
@@ -219,19 +263,16 @@ class Trace(TorchFunctionMode):
         """Record a tensor as the pre-activation of a call."""
         # a linear phi is flat nowhere
         call.moments["pre-activation"] = replace(self._count(tensor, "pre-activation"), saturated=0.0)
+        call.goes_back = tensor.requires_grad
         if call.handle is not None:
             call.handle.remove()
             call.handle = None
         if tensor.requires_grad:
 
             def back(gradient: torch.Tensor) -> None:
-                call.moments["gradient"] = self._count(gradient, "gradient")
+                call.moments["gradient"] = self.count_gradient([gradient], "gradient")
 
             call.handle = tensor.register_hook(back)  # type: ignore[no-untyped-call]
-
-    def _made(self, call: Call, tensor: torch.Tensor, silent: Flags | None) -> None:
-        dead = None if silent is None else int(np.count_nonzero(silent)) / len(silent)
-        call.moments["activation"] = replace(self._count(tensor, "activation"), dead=dead)
 
     def _count(self, tensor: torch.Tensor, kind: str) -> Moments:
         return counted([tensor], kind, self._axes, self._threads)
@@ -246,6 +287,10 @@ class Trace(TorchFunctionMode):
         is_turned: bool = False,
     ) -> None:
         self._tags[tensor] = Tag(call, stage, is_exact, tensor._version, is_turned)
+
+
+def _share(silent: Flags | None) -> float | None:
+    return None if silent is None else int(np.count_nonzero(silent)) / len(silent)
 
 
 def _is_counted(value: Any) -> bool:

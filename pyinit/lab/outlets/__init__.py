@@ -1,0 +1,1 @@
+"""Where the samples of a training go: event files of TensorBoard, a run of Weights & Biases, a function."""
