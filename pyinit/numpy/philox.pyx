@@ -213,14 +213,14 @@ cdef class Philox4x32(BitGenerator):
         True
         """
         with self.lock:
-            key, position, stated = self._key(), self._position(), described(self._seed_seq)
-        return {
-            "bit_generator": type(self).__name__,
-            "stream_version": STREAM_VERSION,
-            "key": {"seed": key.seed, "offset": key.offset},
-            "position": position,
-            **stated,
-        }
+            key = self._key()
+            return {
+                "bit_generator": type(self).__name__,
+                "stream_version": STREAM_VERSION,
+                "key": {"seed": key.seed, "offset": key.offset},
+                "position": self._position(),
+                **described(self._seed_seq),
+            }
 
     @state.setter
     def state(self, value):
@@ -312,9 +312,9 @@ cdef class Philox4x32(BitGenerator):
             key, position = self._key(), self._position()
             other = type(self)(self._seed_seq)
             other.ancestry = self.ancestry.copy()
-        other._seek(key, 0)
-        other._move(Key(key.seed, (key.offset + blocks) % 2**64), position, None)
-        return other
+            other._seek(key, 0)
+            other._move(Key(key.seed, (key.offset + blocks) % 2**64), position, None)
+            return other
 
     def spawn(self, n_children):
         """Return new generators of independent streams, whatever has been drawn from this one.
@@ -355,8 +355,7 @@ cdef class Philox4x32(BitGenerator):
                     f"spawn needs a seed sequence that can spawn; got {sequence!r}. "
                     "Make the generator from a key."
                 )
-            children = spawned(sequence, n_children)
-        return [type(self)(child) for child in children]
+            return [type(self)(child) for child in spawned(sequence, n_children)]
 
     def __reduce__(self):
         return type(self), (self._seed_seq,), (self.state, self.ancestry)
