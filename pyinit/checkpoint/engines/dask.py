@@ -17,7 +17,7 @@ from .tasks import Answer, Work
 
 __all__ = ["DaskEngine"]
 
-# A local cluster gives a worker up that is not there this long after it ended, even if it has been back since;
+# A local cluster gives up a worker that is not there this long after it ended, even if it was back meanwhile;
 # without workers a run would wait for ever.
 _LOCAL = {"distributed.deploy.lost-worker-timeout": "7 days"}
 # how often a task is given to Dask, which runs it again after three deaths of workers each time
