@@ -45,13 +45,16 @@ CALLS = (
 # seconds for each block: 40 extents of two blocks take longer than 50 times the mean life of a writer
 _PAUSE, _LONGEST = 0.01, 0.03
 _EXTENT_BYTES = 4_000 if sys.argv[1:2] == ["kills"] else 16_000
+_LAYOUT = sys.argv[6] if len(sys.argv) > 6 else "huggingface"
 
 
 def plan_of(folder: Path, shard_size: int | None = 60_000) -> CheckpointPlan:
     """Return a plan of a few files and many extents."""
-    return plan_checkpoint(
-        SHAPES, RECIPES, path=folder, key=3, shard_size=shard_size, extent_bytes=_EXTENT_BYTES, digest=True
-    )
+    options: dict[str, Any] = {"extent_bytes": _EXTENT_BYTES, "digest": True, "layout": _LAYOUT}
+    if _LAYOUT == "dcp" and shard_size is not None:
+        # the larger tensors in several rectangles
+        shard_size = 20_000
+    return plan_checkpoint(SHAPES, RECIPES, path=folder, key=3, shard_size=shard_size, **options)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -219,7 +222,7 @@ def watched(folder: Path, expected: dict[str, bytes], seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    kind, place, count, parts, seed = sys.argv[1], Path(sys.argv[2]), *map(int, sys.argv[3:])
+    kind, place, count, parts, seed = sys.argv[1], Path(sys.argv[2]), *map(int, sys.argv[3:6])
     alone = (kind, parts) == ("calls", 0)
     status = status_of(forked(lambda: write(place / "whole", shard_size=None if alone else 60_000)))
     assert status == 0

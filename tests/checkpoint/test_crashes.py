@@ -27,9 +27,9 @@ def place(tmp_path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def crashing(kind: str, place: Path, count: int, parts: int, seed: int) -> int:
+def crashing(kind: str, place: Path, count: int, parts: int, seed: int, layout: str = "huggingface") -> int:
     script = Path(__file__).with_name("crashing.py")
-    command = [sys.executable, str(script), kind, str(place), str(count), str(parts), str(seed)]
+    command = [sys.executable, str(script), kind, str(place), str(count), str(parts), str(seed), layout]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return int(json.loads(done.stdout))
@@ -51,8 +51,13 @@ def test_fifty_random_kills_over_one_write(place: Path, seed: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
-def test_ten_random_kills_of_three_parts(place: Path, seed: int) -> None:
-    assert crashing("kills", place, 10, 3, seed) == 1
+@pytest.mark.parametrize("layout", ["huggingface", "dcp"])
+def test_ten_random_kills_of_three_parts(place: Path, seed: int, layout: str) -> None:
+    assert crashing("kills", place, 10, 3, seed, layout) == 1
+
+
+def test_ten_random_kills_over_rectangles(place: Path) -> None:
+    assert crashing("kills", place, 10, 1, 13, "dcp") == 1
 
 
 def test_a_kill_before_any_call_of_a_write(place: Path) -> None:
@@ -62,5 +67,6 @@ def test_a_kill_before_any_call_of_a_write(place: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("parts", [1, 2, 3])
-def test_a_kill_before_any_call_of_the_last_part(place: Path, parts: int) -> None:
-    assert crashing("calls", place, 0, parts, 0) > 40
+@pytest.mark.parametrize("layout", ["huggingface", "dcp"])
+def test_a_kill_before_any_call_of_the_last_part(place: Path, parts: int, layout: str) -> None:
+    assert crashing("calls", place, 0, parts, 0, layout) > 40

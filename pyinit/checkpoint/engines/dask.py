@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Sequence
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
@@ -16,6 +17,9 @@ from .tasks import Answer, Work
 
 __all__ = ["DaskEngine"]
 
+# A local cluster gives up a worker that is not there this long after it ended, even if it was back meanwhile;
+# without workers a run would wait for ever.
+_LOCAL = {"distributed.deploy.lost-worker-timeout": "7 days"}
 # how often a task is given to Dask, which runs it again after three deaths of workers each time
 _SUBMISSIONS = 3
 
@@ -37,6 +41,7 @@ class DaskEngine:
     def __init__(self, client: Client | None = None) -> None:
         self._client = client
         self._is_ours = False
+        self._kept = ExitStack()
 
     def __enter__(self) -> DaskEngine:
         if self._client is None:
@@ -44,8 +49,16 @@ class DaskEngine:
                 self._client = Client.current()
             except ValueError:
                 address = dask.config.get("scheduler-address", None)
-                # the port of its page may be taken
-                self._client = Client(address) if address else Client(processes=True, dashboard_address=":0")
+                if not address:
+                    self._kept.enter_context(dask.config.set(_LOCAL))
+                try:
+                    # the port of its page may be taken
+                    self._client = (
+                        Client(address) if address else Client(processes=True, dashboard_address=":0")
+                    )
+                except BaseException:
+                    self._kept.close()
+                    raise
                 self._is_ours = True
         return self
 
@@ -55,6 +68,7 @@ class DaskEngine:
         if self._is_ours and self._client is not None:
             self._client.close()
             self._client, self._is_ours = None, False
+        self._kept.close()
 
     def threads(self, requested: int | None) -> int:
         """Return the threads requested, or one: a worker of Dask runs as many tasks as it has threads."""

@@ -52,8 +52,8 @@ class JoinedUploads:
         # some file systems take nothing else for the content
         self._store.put(f"{self._place(name)}/{number:05d}", bytes(data))
 
-    def complete(self, name: str, sizes: Sequence[int]) -> None:
-        """Join the objects under a hidden name, and give the file its own."""
+    def complete(self, name: str, sizes: Sequence[int], *, is_new: bool = False) -> None:
+        """Join the objects under a hidden name, and give the file its own; fsspec has no move that looks."""
         store, hidden = self._store, f"{self._folder}/joined/{name}"
         if self.pieces(name) != dict(enumerate(sizes)):
             if store.sizes().get(name) != sum(sizes):

@@ -11,10 +11,12 @@ once more when it has written its parts: if the record names another upload by t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import errno
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from ..targets import exists_already
 from .store import Store, lost
 from .uploads import record
 
@@ -78,20 +80,37 @@ class MultipartUploads:
             # a bucket that is not there has its own words
             raise self._lost(name) if "upload" in str(error) else error from None
 
-    def complete(self, name: str, sizes: Sequence[int]) -> None:
+    def complete(self, name: str, sizes: Sequence[int], *, is_new: bool = False) -> None:
         """Complete the upload; where another process has done so, the file is there."""
         parts = self._found(name)
         if parts is not None and [part["Size"] for part in parts] == list(sizes):
             listed = [{"PartNumber": part["PartNumber"], "ETag": part["ETag"]} for part in parts]
             fields = {"UploadId": self._known[name], "MultipartUpload": {"Parts": listed}}
-            # one that another process completes meanwhile, or a former try, is no more
-            with suppress(FileNotFoundError):
-                self._call("write", "complete_multipart_upload", name, **fields)
+            self._complete(name, fields, is_new=is_new)
         elif parts is not None:
             raise self._lost(name)
         if self._store.sizes().get(name) != sum(sizes):
             raise self._lost(name)
         self._forget(name)
+
+    def _complete(self, name: str, fields: Mapping[str, Any], *, is_new: bool) -> None:
+        condition = {"IfNoneMatch": "*"} if is_new else {}
+        # one that another process completes meanwhile, or a former try, is no more
+        with suppress(FileNotFoundError):
+            try:
+                self._call("write", "complete_multipart_upload", name, **fields, **condition)
+            except OSError as error:
+                if isinstance(error, FileNotFoundError) or not is_new:
+                    raise
+                if error.errno == errno.ENOSYS:
+                    # the store has no conditions
+                    self._call("write", "complete_multipart_upload", name, **fields)
+                elif self._found(name) is None:
+                    return
+                elif name in self._store.names():
+                    raise exists_already(self._store.url / name) from None
+                else:
+                    raise
 
     def abort(self, name: str) -> None:
         """Abort the upload, and remove its record last: what has one is looked for."""

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from ..targets import exists_already
 from .joined import JoinedUploads
 from .multipart import MultipartUploads
 from .store import Store, lost
@@ -148,10 +149,18 @@ class RemoteTarget:
     def publish(self, names: Sequence[str], own: Container[str] | None = None) -> None:
         """Complete the uploads in this order."""
         for name in names:
-            if name in self._small:
-                self._store.put(name, self._small.pop(name))
-            else:
-                self.uploads.complete(name, self._files[name].sizes)
+            is_new = own is not None and name not in own
+            if name not in self._small:
+                self.uploads.complete(name, self._files[name].sizes, is_new=is_new)
+                continue
+            content = self._small.pop(name)
+            if not is_new:
+                self._store.put(name, content)
+                continue
+            self._store.put_new(name, content)
+            # another process of this plan may have put the same
+            if self._store.read(name) != content:
+                raise exists_already(self._store.url / name)
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove objects."""

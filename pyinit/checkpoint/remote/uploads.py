@@ -32,8 +32,14 @@ class Uploads(Protocol):
     def put(self, name: str, number: int, data: bytearray) -> None:
         """Write a piece; several threads and machines may write at the same time."""
 
-    def complete(self, name: str, sizes: Sequence[int]) -> None:
-        """Make the file of its pieces under its final name."""
+    def complete(self, name: str, sizes: Sequence[int], *, is_new: bool = False) -> None:
+        """Make the file of its pieces under its final name; one that is new replaces none, where that can be.
+
+        Raises
+        ------
+        FileExistsError
+            If it is to be new, and there is another object of that name.
+        """
 
     def abort(self, name: str) -> None:
         """Remove an unfinished file."""

@@ -74,9 +74,14 @@ def _started(engine: Callable[[], Any]) -> ExitStack:
 def dask_client() -> Iterator[Any]:
     """A client of two worker processes, each with one thread."""
     distributed = pytest.importorskip("dask.distributed")
+    from dask import config
+
+    from pyinit.checkpoint.engines.dask import _LOCAL
+
     options: dict[str, Any] = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
-    # not the default: what other tests compute with Dask stays in this process
+    # as the engine's own; not the default: what other tests compute with Dask stays in this process
     with (
+        config.set(_LOCAL),
         distributed.LocalCluster(**options) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
     ):

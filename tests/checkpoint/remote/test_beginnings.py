@@ -11,8 +11,10 @@ import pytest
 
 import pyinit as pi
 from pyinit.checkpoint import writer
+from pyinit.checkpoint.checkpoint import write_plan
 from pyinit.checkpoint.locations import Url
 from pyinit.checkpoint.plan import CheckpointPlan, plan_checkpoint
+from pyinit.checkpoint.remote.journal import RemoteJournal
 from pyinit.checkpoint.remote.multipart import MultipartUploads
 from pyinit.checkpoint.remote.store import Store
 
@@ -158,4 +160,37 @@ def test_an_extent_is_made_again_in_the_upload_that_is_noted(
     results = [first, *(pi.run_extent(plan, index) for index in range(1, len(plan.extents)))]
     pi.finish_checkpoint(plan, results)
     assert s3.objects("out")[NAME] == (tmp_path / "whole" / NAME).read_bytes()
+    assert s3.uploads() == []
+
+
+@pytest.mark.parametrize("name", [NAME, "init.json"])
+def test_an_object_that_appears_at_the_last_moment_is_not_replaced(
+    s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """It comes after the last look at the names."""
+    write_plan(plan_of(tmp_path / "whole"))
+    plan = plan_of(f"{s3.url}/out")
+    with monkeypatch.context() as patch:
+        store = Store(Url(f"{s3.url}/out"))
+        meanwhile(patch, RemoteJournal, "add_named", lambda: store.put(name, b"theirs"))
+        with pytest.raises(FileExistsError, match=rf"{name} exists; use --force .*extents are kept"):
+            write_plan(plan)
+    assert s3.objects("out")[name] == b"theirs"
+    s3.fs.rm_file(f"{s3.bucket}/out/{name}")
+    write_plan(plan)
+    assert s3.objects("out") == {path.name: path.read_bytes() for path in (tmp_path / "whole").iterdir()}
+    assert s3.uploads() == []
+
+
+def test_a_store_without_conditions_completes_all_the_same(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = MultipartUploads._call
+
+    def call(uploads: MultipartUploads, verb: str, method: str, name: str, **fields: Any) -> Any:
+        if "IfNoneMatch" in fields:
+            raise OSError(errno.ENOSYS, "not implemented")
+        return plain(uploads, verb, method, name, **fields)
+
+    monkeypatch.setattr(MultipartUploads, "_call", call)
+    write_plan(plan_of(f"{s3.url}/out"))
+    assert sorted(s3.objects("out")) == ["init.json", NAME]
     assert s3.uploads() == []
