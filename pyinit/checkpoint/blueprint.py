@@ -185,7 +185,9 @@ def draw_up(
         _draft(tensor, (decide if tensor.copied_from is None else kept)(tensor.name, tensor.is_kernel), root)
         for tensor in model.tensors
     )
-    return Blueprint(model, rules, root, tuple(drafts))
+    decided = tuple(drafts)
+    # a rule that refuses has decided for no tensor, and no JSON could hold it
+    return Blueprint(model, tuple(rule for rule in rules if not rule.recipe.is_refusal), root, decided)
 
 
 def _draft(tensor: TensorSpec, rule: Rule | None, root: Key) -> Draft:

@@ -49,6 +49,8 @@ class Recipe(JsonObject):
     verb: ClassVar[str] = ""
     # whether it makes only convolution kernels, whose axes beyond the channels are a receptive field
     is_of_convolutions: ClassVar[bool] = False
+    # whether it makes nothing: a rule of it decides that a tensor is refused
+    is_refusal: ClassVar[bool] = False
     # the name it was made by, if that is not the verb
     spoken: Spoken | None = field(default=None, repr=False, compare=False, kw_only=True)
 

@@ -14,7 +14,7 @@ from ..depth import Depth
 from ..distributions import ones, zeros
 from ..recipe import Recipe
 from ..rules import Rule
-from .unsaid import unsaid
+from .unsaid import refused, unsaid
 
 __all__ = ["BIASES", "NORMS", "ROLES", "Drawn", "Language", "biases", "buffers", "norms", "weights"]
 
@@ -141,13 +141,16 @@ class Language:
 
     def rules(self, model: str) -> tuple[Rule, ...]:
         """Return the rules, the last of which refuses what has no role."""
-        return (*self._rules(), unsaid(model))
+        return (*self._rules(model), unsaid(model))
 
-    def _rules(self) -> Iterator[Rule]:
+    def _rules(self, model: str) -> Iterator[Rule]:
         yield norms(self.norm)
         yield from biases()
         if self.position is not None:
             yield _rule(_POSITION, self.position, optional=True)
+        else:
+            # their names end as those of words do
+            yield refused(model, _POSITION, "does not say how learned positions begin")
         rows = () if self.padding is None else (self.padding,)
         yield _rule(_EMBEDDING, self.embedding, zero_rows=rows)
         yield _rule(_HEAD, self.head, optional=True)

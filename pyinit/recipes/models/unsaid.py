@@ -28,6 +28,7 @@ class Unsaid(Recipe):
     """
 
     verb: ClassVar[str] = "unsaid"
+    is_refusal: ClassVar[bool] = True
     model: str
     why: str
 

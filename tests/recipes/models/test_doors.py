@@ -133,3 +133,26 @@ def test_fans_follow_the_layout_of_jax() -> None:
     assert float(made["layers_0"]["down_proj"]["kernel"].std()) == pytest.approx(1 / 16, rel=0.03)
     assert float(made["layers_0"]["up_proj"]["kernel"].std()) == pytest.approx(1 / 8, rel=0.03)
     assert float(made["layers_0"]["norm"]["scale"].min()) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("recipe", "options", "shapes"),
+    [
+        ("llama-depth", {"depth": 3, "width": 32}, None),
+        ("lstm", {}, {"weight_ih_l0": (32, 5), "weight_hh_l0": (32, 8), "bias_ih_l0": (32,)}),
+        ("rwkv", {"depth": 1, "width": 4, "vocabulary": 9}, {"rwkv.blocks.0.attention.time_decay": (4,)}),
+    ],
+)
+def test_a_plan_survives_json(
+    recipe: str, options: dict[str, Any], shapes: dict[str, Any] | None, config: Path, tmp_path: Path
+) -> None:
+    rules: Any = pi.recipes(recipe, **options)
+    if recipe == "rwkv":
+        rules = [rule for rule in rules if "time_decay" in rule.match]
+    spec: Any = pi.find_spec(str(config)) if shapes is None else shapes
+    plan = pi.plan_checkpoint(spec, rules, path=tmp_path / "out", key=0)
+    read = pi.CheckpointPlan.from_json(plan.to_json())
+    assert read.fingerprint == plan.fingerprint
+    assert read.to_json() == plan.to_json()
+    pi.write_checkpoint(spec, rules, path=tmp_path / "out", key=0)
+    assert pi.verify(tmp_path / "out").is_same

@@ -304,6 +304,14 @@ def test_a_recipe_of_another_model_is_refused() -> None:
     assert not pi.init_params(shapes, rules, key=0)["model.layers.0.adapter.weight"].any()
 
 
+def test_learned_positions_are_not_taken_for_words() -> None:
+    shapes = {**_of(NAMES["transformers"]), "model.position_embeddings.weight": (16, WIDTH)}
+    made = pi.init_params(shapes, pi.recipes("gpt2", depth=DEPTH), key=0)
+    assert made["model.position_embeddings.weight"].std() == pytest.approx(0.02, rel=0.15)
+    with pytest.raises(pi.RecipeError, match="'llama' does not say how learned positions begin"):
+        pi.init_params(shapes, pi.recipes("llama", depth=DEPTH, width=WIDTH), key=0)
+
+
 def test_an_unknown_name_is_refused() -> None:
     with pytest.raises(pi.RecipeError, match=r"unknown model recipe 'lama'\. Did you mean llama"):
         pi.recipes("lama")
