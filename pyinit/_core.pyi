@@ -51,6 +51,9 @@ def fill_normal(
     std: float,
     threads: int,
 ) -> None: ...
+def fill_normal_at(
+    address: int, elements: int, seed: int, offset: int, dtype: str, mean: float, std: float
+) -> None: ...
 def fill_sparse(
     out: numpy.typing.NDArray[typing.Any],
     dtype: str,
@@ -79,6 +82,18 @@ def fill_truncated(
     numbers: tuple[int, int, int, float, float, float, float, float, float],
     threads: int,
 ) -> None: ...
+def fill_truncated_at(
+    address: int,
+    elements: int,
+    seed: int,
+    offset: int,
+    dtype: str,
+    mean: float,
+    std: float,
+    lowest: float,
+    highest: float,
+    numbers: tuple[int, int, int, float, float, float, float, float, float],
+) -> None: ...
 def fill_uniform(
     out: numpy.typing.NDArray[typing.Any],
     dtype: str,
@@ -92,6 +107,20 @@ def fill_uniform(
     highest: float,
     threads: int,
 ) -> None: ...
+def fill_uniform_at(
+    address: int,
+    elements: int,
+    seed: int,
+    offset: int,
+    dtype: str,
+    low: float,
+    high: float,
+    lowest: float,
+    highest: float,
+) -> None: ...
+def folded(seed: int, offset: int, n: int) -> tuple[int, int]:
+    """The seed and the offset of a key's n-th part."""
+
 def info() -> dict[str, typing.Any]:
     """The active instruction set and the default number of threads."""
 

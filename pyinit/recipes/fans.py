@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, fields
+from operator import attrgetter, is_
 from typing import Any
 
 from ..errors import LayoutError, ShapeError
@@ -80,10 +80,13 @@ def positions(axes: int | tuple[int, ...], rank: int, what: str) -> tuple[int, .
     return found
 
 
-@lru_cache
-def _shared(owner: Any) -> tuple[str, ...]:
-    """Return the fields of `Axes` that a dataclass has, too."""
-    return tuple(name for name in Axes.__annotations__ if name in owner.__dataclass_fields__)
+def _given_stride(stride: Any) -> int | tuple[int, ...]:
+    """Return the strides as an int, or as a tuple where they differ."""
+    listed = tuple(stride) if isinstance(stride, tuple | list) else (stride,)
+    if not listed or not all(is_integer(n) and n >= 1 for n in listed):
+        raise LayoutError(f"stride is a positive integer or a tuple of them; got {stride!r}. Use 1 for none.")
+    whole = tuple(int(n) for n in listed)
+    return whole[0] if len(set(whole)) == 1 else whole
 
 
 @dataclass(frozen=True)
@@ -125,12 +128,22 @@ class Axes:
     @classmethod
     def of(cls, owner: object) -> Axes:
         """Return the axes that a recipe or a tensor states in fields of the same names."""
-        return cls(**{name: getattr(owner, name) for name in _shared(type(owner))})
+        try:
+            if all(map(is_, _stated(owner), _UNSTATED)):
+                # most recipes state none, and what is not stated needs no check
+                return _SILENT
+        except AttributeError:
+            # an owner that has not all of the fields
+            pass
+        return cls(**{name: getattr(owner, name) for name in cls.__annotations__ if hasattr(owner, name)})
 
     def write_to(self, owner: object) -> None:
         """Give the frozen `owner` of such fields their checked values."""
-        for name in _shared(type(owner)):
-            object.__setattr__(owner, name, getattr(self, name))
+        if self is _SILENT:
+            return
+        for name in type(self).__annotations__:
+            if hasattr(owner, name):
+                object.__setattr__(owner, name, getattr(self, name))
 
     def __post_init__(self) -> None:
         for name, silent in (("in_axis", None), ("out_axis", None), ("batch_axis", ())):
@@ -299,6 +312,11 @@ class Axes:
             )
 
 
+_SILENT = Axes()
+_stated = attrgetter(*(each.name for each in fields(Axes)))
+_UNSTATED = _stated(_SILENT)
+
+
 def unknown_field(recipe: str, shape: Shape) -> str:
     """Return the message for a weight with more than two axes whose roles are not known."""
     return (
@@ -307,12 +325,3 @@ def unknown_field(recipe: str, shape: Shape) -> str:
         'Give layout="torch", "keras" or "jax" if it is a convolution\'s, batch_axis= for a stack of '
         "matrices, or in_axis= and out_axis=."
     )
-
-
-def _given_stride(stride: Any) -> int | tuple[int, ...]:
-    """Return the strides as an int, or as a tuple where they differ."""
-    listed = tuple(stride) if isinstance(stride, tuple | list) else (stride,)
-    if not listed or not all(is_integer(n) and n >= 1 for n in listed):
-        raise LayoutError(f"stride is a positive integer or a tuple of them; got {stride!r}. Use 1 for none.")
-    whole = tuple(int(n) for n in listed)
-    return whole[0] if len(set(whole)) == 1 else whole

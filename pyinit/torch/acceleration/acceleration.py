@@ -21,10 +21,10 @@ def accelerate(*, key: int | Key = 0, threads: int | None = None) -> Iterator[Co
     """Make torch's draws of weights with pyinit's kernels, in a ``with`` block or a decorated function.
 
     Code that builds eager models (modules of torch.nn and its own, timm's, the ``from_config`` of
-    transformers) runs in the block without changes. It is faster where tensors are large: a fill costs some
-    tens of microseconds of Python, which a matrix of 100 x 100 makes up for and a bias does not. The k-th
-    fill of the block, counted from 0, has the key ``key.fold_in(k)``, so that the same code makes the same
-    weights in each run, with any number of threads.
+    transformers) runs in the block without changes. It is faster where tensors are large: a matrix of 100 x
+    100 makes up for what the block costs, which is a few microseconds for each layer of torch.nn, and one or
+    two for each other operation. The k-th fill of the block, counted from 0, has the key ``key.fold_in(k)``,
+    so that the same code makes the same weights in each run, with any number of threads.
 
     Parameters
     ----------

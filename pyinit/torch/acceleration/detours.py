@@ -116,7 +116,7 @@ def _replace() -> None:
 
 def _in_place() -> bool:
     """Return whether modules draw by detours, and call neither an original nor another library's function."""
-    return _drawing(vars(torch.nn.init)) == _detours
+    return bool(_drawing(vars(torch.nn.init)) == _detours)
 
 
 # A forked child must not inherit a lock that is held by a thread which it does not have.
@@ -172,9 +172,10 @@ def _detour_around_modes(original: Callable[..., Any], reader: Reader) -> Callab
                 tensor = context.answer(reader, args, kwargs)
         if tensor is not None:
             return tensor
-        if is_seen and args and torch.overrides.has_torch_function_variadic(args[0]):
+        given = args[0] if args else kwargs.get("tensor")
+        if is_seen and torch.overrides.has_torch_function_variadic(given):
             # as the original does, which would pass on the detour that has its name now
-            return torch.overrides.handle_torch_function(original, (args[0],), *args, **kwargs)
+            return torch.overrides.handle_torch_function(original, (given,), *args, **kwargs)
         return original(*args, **kwargs)
 
     return detour

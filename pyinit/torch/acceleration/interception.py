@@ -115,12 +115,13 @@ def _initialized(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
     It passes on the function that has its name: a detour, or one of transformers, which replaces it by its
     own. The one of pyinit.torch.init draws under torch's generator, as the other functions there do.
     """
-    name = func.__name__
-    if name == "kaiming_uniform_" and not str(func.__module__).startswith("pyinit."):
-        tensor = filled(_READERS[name], args, kwargs)
+    is_kaimings = func is init.kaiming_uniform_ or func is detours.OVERRIDABLE["kaiming_uniform_"]
+    if is_kaimings and not str(func.__module__).startswith("pyinit."):
+        tensor = filled(_READERS["kaiming_uniform_"], args, kwargs)
         if tensor is not None:
             return tensor
     # the detour passes the original on to the class of the tensor, as the original would not
+    name = func.__name__
     called = getattr(init, name) if func is detours.OVERRIDABLE.get(name) else func
     return called(*args, **kwargs)
 

@@ -1,0 +1,174 @@
+"""Layers that are built outside of a block's mode hold what the mode would have made of them."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+import pyinit as pi
+
+torch: Any = pytest.importorskip("torch")
+
+from torch.nn import init  # noqa: E402
+
+from pyinit.torch import accelerate  # noqa: E402
+from pyinit.torch.acceleration import constructors, context  # noqa: E402
+
+pytestmark = pytest.mark.interop
+
+
+class Seeing(torch.overrides.TorchFunctionMode):  # type: ignore[misc]
+    """Writes down the names of what it sees."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.seen.append(func.__name__)
+        return func(*args, **(kwargs or {}))
+
+
+class Own(torch.nn.Linear):  # type: ignore[misc]
+    """A layer that draws by a method of its tensor."""
+
+    def reset_parameters(self) -> None:
+        self.weight.data.normal_(0.0, 0.02)
+
+
+def torch_drew(before: Any) -> bool:
+    """Return whether torch's generator has been drawn from."""
+    return not torch.equal(before, torch.get_rng_state())
+
+
+def test_layers_are_built_outside_of_the_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A layer larger than what goes the short way, too; and both hold what the mode makes of them."""
+    seen: list[bool] = []
+    answer = context.Context.answer
+
+    def noted(self: Any, *given: Any, **how: Any) -> Any:
+        seen.append(self.is_constructing)
+        return answer(self, *given, **how)
+
+    monkeypatch.setattr(context.Context, "answer", noted)
+    with accelerate(key=3):
+        outside = [torch.nn.Linear(16, 16), torch.nn.Linear(700, 300), torch.nn.Conv2d(4, 6, 3)]
+    assert seen == [True] * 6
+    monkeypatch.setattr(constructors, "_RESETS", {})
+    seen.clear()
+    with accelerate(key=3):
+        inside = [torch.nn.Linear(16, 16), torch.nn.Linear(700, 300), torch.nn.Conv2d(4, 6, 3)]
+    assert seen == [False] * 6
+    for one, other in zip(outside, inside, strict=True):
+        assert torch.equal(one.weight, other.weight)
+        assert torch.equal(one.bias, other.bias)
+
+
+def test_a_subclass_that_draws_by_itself_is_seen() -> None:
+    before = torch.get_rng_state()
+    with accelerate(key=3) as block:
+        layer = Own(16, 8, bias=False)
+    assert not torch_drew(before)
+    assert block.fills == 1
+    expected = pi.fill(torch.empty(8, 16), pi.normal(std=0.02), key=pi.key(3).fold_in(0))
+    assert torch.equal(layer.weight, expected)
+
+
+def test_a_layer_whose_drawing_is_replaced_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = torch.get_rng_state()
+    with accelerate(key=3) as block:
+        monkeypatch.setattr(torch.nn.Linear, "reset_parameters", Own.reset_parameters)
+        torch.nn.Linear(16, 8, bias=False)
+    assert not torch_drew(before)
+    assert block.fills == 1
+
+
+def test_a_function_that_another_library_replaces_decides_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As transformers does while it loads a file, inside of the block or around it."""
+    original, calls = init.kaiming_uniform_, []
+
+    def theirs(tensor: Any, *args: Any, **kwargs: Any) -> Any:
+        calls.append(tensor)
+        return tensor if len(calls) % 2 else original(tensor, *args, **kwargs)
+
+    before = torch.get_rng_state()
+    with accelerate(key=3) as block, monkeypatch.context() as patch:
+        patch.setattr(init, "kaiming_uniform_", theirs)
+        for _ in range(2):
+            torch.nn.Linear(16, 8, bias=False)
+    assert (len(calls), block.fills) == (2, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(init, "kaiming_uniform_", theirs)
+        with accelerate(key=3) as block:
+            for _ in range(2):
+                torch.nn.Linear(16, 8, bias=False)
+        assert init.kaiming_uniform_ is theirs
+    assert (len(calls), block.fills) == (4, 1)
+    assert init.kaiming_uniform_ is original
+    assert not torch_drew(before)
+
+
+def test_another_mode_sees_a_layer_built() -> None:
+    for outer in (True, False):
+        mode = Seeing()
+        with mode if outer else accelerate(), accelerate() if outer else mode:
+            torch.nn.Linear(16, 16)
+        assert {"empty", "kaiming_uniform_", "uniform_"} <= set(mode.seen) or outer
+        assert "empty" in mode.seen
+
+
+def test_a_class_of_tensors_overrides_the_function_that_it_knows() -> None:
+    seen = []
+
+    class Overriding(torch.Tensor):  # type: ignore[misc]
+        @classmethod
+        def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            if func is kaiming_uniform_:
+                seen.append(func)
+                return (args or tuple(kwargs.values()))[0]
+            return super().__torch_function__(func, types, args, kwargs or {})
+
+    kaiming_uniform_ = init.kaiming_uniform_
+    weight = torch.ones(4, 4).as_subclass(Overriding)
+    with accelerate() as block:
+        assert init.kaiming_uniform_(weight) is weight
+        assert kaiming_uniform_(weight) is weight
+    assert len(seen) == 2
+    assert block.fills == 0
+
+
+def test_a_hook_on_parameters_is_seen() -> None:
+    def hook(module: Any, name: str, parameter: Any) -> None:
+        if parameter is not None:
+            parameter.data.normal_()
+
+    before = torch.get_rng_state()
+    handle = torch.nn.modules.module.register_module_parameter_registration_hook(hook)
+    try:
+        with accelerate() as block:
+            torch.nn.Linear(4, 4, bias=False)
+    finally:
+        handle.remove()
+    assert block.fills == 2
+    assert not torch_drew(before)
+
+
+def test_another_thread_builds_with_torch() -> None:
+    before = torch.get_rng_state()
+    with accelerate() as block:
+        thread = threading.Thread(target=torch.nn.Linear, args=(4, 4))
+        thread.start()
+        thread.join()
+    assert block.fills == 0
+    assert torch_drew(before)
+
+
+def test_an_error_in_a_constructor_leaves_the_block_as_it_was() -> None:
+    with accelerate() as block:
+        with pytest.raises(TypeError):
+            torch.nn.Linear("4", 4)
+        assert not block.is_constructing
+        torch.empty(4).normal_()
+    assert block.fills == 1
