@@ -1,8 +1,8 @@
 """What `pyinit.torch.watch` costs: `python benchmarks/lab/watch.py [--every 50] [--rounds 30]`.
 
 A training step alone and one that is sampled, in turns; CPU time of the whole process, so that other programs
-disturb less. It prints the cost of a sample in steps, and at every=50 in percent of a step: from the medians of
-rounds, and from the best of each; then what it costs to count a step that is no sample. Before the clock
+disturb less. It prints what a sample costs in steps, and at every=50 in percent of a step: from the medians
+of rounds, and from the best of each; then what it costs to count a step that is no sample. Before the clock
 starts, weights are asserted to have the same bits with and without.
 """
 

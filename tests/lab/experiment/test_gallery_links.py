@@ -1,4 +1,4 @@
-"""The gallery's pages end with their experiment in the lab: a link that is read back, and gives their figures."""
+"""The gallery's pages end with their experiment in the lab: a link that gives their figures."""
 
 from __future__ import annotations
 
