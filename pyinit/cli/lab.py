@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +21,7 @@ __all__ = ["add_arguments", "execute"]
 
 _WORDS = ("data", "activation", "norm", "optimizer")
 _NUMBERS = ("depth", "width", "learning_rate", "batch_size", "steps", "seed")
+_OF_THE_PAGE = re.compile(r"(?:^|(?<=&))(?:view|lang|theme)=[\w.]+(?=&|$)")
 _LIBRARIES = ("starlette", "uvicorn", "websockets")
 
 
@@ -71,7 +73,7 @@ def execute(arguments: argparse.Namespace) -> int:
     if wanted is not None:
         wanted.networks(wanted.source())
     try:
-        launch("" if wanted is None else to_query(wanted), arguments.port, browser=not arguments.no_browser)
+        launch(link_of(arguments, wanted), arguments.port, browser=not arguments.no_browser)
     except KeyboardInterrupt:
         # how it is ended
         print("pyinit lab: ended", file=sys.stderr)
@@ -90,6 +92,14 @@ def experiment_of(arguments: argparse.Namespace) -> Experiment | None:
     names = [part.partition("=")[0].replace("run", "runs") for part in parts]
     base = {} if content is None else content.to_dict()
     return Experiment.from_dict(base | {name: changed[name] for name in names})
+
+
+def link_of(arguments: argparse.Namespace, wanted: Experiment | None) -> str:
+    """Return what the page's address has after its #: the experiment, and the page's own settings."""
+    if wanted is None:
+        return ""
+    query = arguments.settings.rpartition("#")[2]
+    return "&".join([to_query(wanted), *_OF_THE_PAGE.findall(query)])
 
 
 def _read(text: str) -> Experiment | None:

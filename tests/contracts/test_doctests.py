@@ -26,6 +26,7 @@ _FRAMEWORKS = {
     "pyinit.torch": "torch",
     "pyinit.checkpoint.engines.dask": "dask",
     "pyinit.checkpoint.engines.ray": "ray",
+    "pyinit.lab.notebook.film": "anywidget",
     "pyinit.lab.notebook.widget": "anywidget",
     "pyinit.lab.serve": "starlette",
     "pyinit.lab.serve.launch": "uvicorn",

@@ -14,7 +14,7 @@ _HEAD = """# Gallery
 
 What initializations do, on real data, in seconds. Every figure was measured when the page was written, by
 `python -m tools.gallery`; the same bits come out on every machine, and `tests/lab/train/test_gallery.py`
-holds them to their bounds.
+holds them to their bounds. Each page ends with the command that opens its experiment in the lab.
 
 """
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .lab import footer
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -48,7 +50,7 @@ class Page:
         text = "\n\n".join(
             part if part.startswith(("|", "```")) else textwrap.fill(part, 110) for part in parts
         )
-        return f"# {self.title}\n\n![{self.title}]({self.name}.png)\n\n{text}\n"
+        return f"# {self.title}\n\n![{self.title}]({self.name}.png)\n\n{text}\n\n{footer(self.name)}"
 
     def write(self, folder: Path) -> None:
         """Write page and picture."""

@@ -23,7 +23,7 @@ TITLES = {
     "saturated": "saturated share",
     "dead": "dead share",
 }
-"""How outlets call the numbers of `pyinit.lab.live.scalars`."""
+"""How outlets call the numbers that are followed over time."""
 
 # a picture is made again when there are so many times the steps of the last one
 _GROWTH = 1.5

@@ -139,3 +139,26 @@ def test_a_missing_library_is_named_with_the_extra(monkeypatch: pytest.MonkeyPat
     monkeypatch.delitem(sys.modules, "pyinit.lab.notebook.widget", raising=False)
     with pytest.raises(MissingLibraryError, match=r"pyinit-nn\[notebook\]"):
         pi.lab(data="moons")
+
+
+def test_a_film_is_shown_while_it_is_made() -> None:
+    from pyinit.lab.live.film import Film
+
+    report = pi.probe(pi.mlp([2, 4, 1]), pi.data.moons(64).inputs)
+    film = Film("Net")
+    widget = pi.lab(film)
+    cell = Cell(widget)
+    cell.ask("hello")
+    assert cell.heard("hello")["experiment"]["steps"] == 0
+    cell.ask("start", experiment={})
+    film.add(0, report)
+    film.add(5, report)
+    assert cell.heard("ready")["film"] == "live"
+    assert [header["step"] for header, _ in cell.frames if header["kind"] == "step"] == [0, 5]
+    widget.close()
+    film.add(10, report)
+    assert len([1 for header, _ in cell.frames if header["kind"] == "step"]) == 2
+    with pytest.raises(ArgumentError, match="Leave them out"):
+        pi.lab(film, "moons")
+    # the page begins with the pictures of layers
+    assert 'entry.render(given, "live")' in widget._esm
