@@ -13,12 +13,12 @@
 
 namespace pyinit::cuda {
 
-// A rectangle of a matrix, whose rows lie side by side in `out`.
+// A rectangle of a matrix; `pitch` elements lie between its rows in `out`.
 struct ColumnZerosTask {
   void* out;
   rng::Key mask;
   uint32_t rows_in_all, zeros;  // the numbers of rng::ColumnZeros
-  uint64_t first_row, first_column, rows, columns;
+  uint64_t first_row, first_column, rows, columns, pitch;
 };
 
 // A column's permutation is set up once for so many rows.
@@ -38,7 +38,7 @@ PYINIT_INLINE void zero_in_columns(const ColumnZerosTask& task, const Thread& th
     const uint64_t end = begin + kStripRows < task.rows ? begin + kStripRows : task.rows;
     for (uint64_t row = begin; row < end; ++row) {
       const S::U32 place = permutation(static_cast<uint32_t>(task.first_row + row));
-      Out* at = static_cast<Out*>(task.out) + row * task.columns + left;
+      Out* at = static_cast<Out*>(task.out) + row * task.pitch + left;
       for (uint64_t k = 0; k < kLanes; ++k) {
         if (left + k < task.columns && place.v[k] < task.zeros) at[k] = Out{};
       }

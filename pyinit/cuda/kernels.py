@@ -122,7 +122,7 @@ def _sparse(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
     _normal(memory, plan, key, start)
     zeros, (rows, columns) = plan.numbers[2], memory.shape
     mask = KeyWords.of(key.fold_in(MASK))
-    task = ColumnZerosTask(memory.address, mask, plan.shape[0], zeros, *start, rows, columns)
+    task = ColumnZerosTask(memory.address, mask, plan.shape[0], zeros, *start, rows, columns, columns)
     units = -(-columns // 2) * -(-rows // STRIP_ROWS)
     memory.queue.launch(f"zero_in_columns_{_bits(plan)}", units, task)
 

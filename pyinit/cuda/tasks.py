@@ -148,7 +148,7 @@ class ColumnZerosTask(Task):
         ("mask", KeyWords),
         ("rows_in_all", c_uint32),
         ("zeros", c_uint32),
-        *((name, c_uint64) for name in ("first_row", "first_column", "rows", "columns")),
+        *((name, c_uint64) for name in ("first_row", "first_column", "rows", "columns", "pitch")),
     ]
 
 
