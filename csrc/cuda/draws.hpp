@@ -34,17 +34,46 @@ PYINIT_INLINE rng::Words<simd::Cuda> words_of(const rng::PhiloxKeys<simd::Cuda>&
   return words[0];
 }
 
+// Draws whole blocks of a single run, whose counters share their high word, to aligned memory, and returns
+// true; or returns false. Why apart: most fills are that, and a block then takes no arithmetic but its own.
+template <class Draw, class Out, class Numbers>
+PYINIT_INLINE bool draw_whole_blocks(const DrawTask<Numbers>& task, const Thread& thread, const Draw& drawn,
+                                     const rng::PhiloxKeys<simd::Cuda>& keys) {
+  using S = simd::Cuda;
+  using Value = typename Draw::Value;
+  constexpr uint32_t kPer = rng::kPerBlock<Value>;
+  const uint64_t first = task.window.base, end = first + task.window.length;
+  const uint64_t low = (first + kPer - 1) / kPer, high = end / kPer;
+  if (task.window.runs != 1 || low >= high) return false;
+  Out* out = static_cast<Out*>(task.out) + (low * kPer - first);
+  const uint64_t counter = task.key.offset + low, last = counter + (high - low - 1);
+  if (!is_aligned(out, kPer) || counter >> 32 != last >> 32) return false;
+  const rng::SharedHigh<S> shared(static_cast<uint32_t>(counter >> 32), task.key.seed);
+  for (uint64_t block = thread.index; block < high - low; block += thread.count) {
+    const S::U64 counters[1] = {S::block_counters(counter + block)};
+    rng::Words<S> words[1];
+    rng::philox_shared<S, 1>(counters, keys, shared, words);
+    Value values[kPer];
+    drawn(words[0], values);
+    store_block(out + block * kPer, values);
+  }
+  return true;
+}
+
 template <class Draw, class Out, class Numbers>
 PYINIT_INLINE void draw(const DrawTask<Numbers>& task, const Thread& thread) {
   using Value = typename Draw::Value;
   constexpr uint32_t kPer = rng::kPerBlock<Value>;
   const Draw drawn(task.numbers);
   const rng::PhiloxKeys<simd::Cuda> keys(task.key.seed);
+  const bool is_done = draw_whole_blocks<Draw, Out>(task, thread, drawn, keys);
   const Pieces pieces(task.window, kPer);
   const uint64_t size = pieces.size();
-  for (uint64_t number = thread.index; number < size; number += thread.count) {
-    const Piece piece = pieces[number];
-    if (piece.count == 0) continue;
+  // Where the whole blocks are done, the first and the last two pieces may be parts of blocks.
+  for (uint64_t turn = thread.index; turn < (is_done ? 3 : size); turn += thread.count) {
+    if (is_done && turn > 0 && turn >= size) break;
+    const Piece piece = pieces[is_done && turn > 0 ? size - turn : turn];
+    if (piece.count == 0 || (is_done && piece.count == kPer)) continue;
     Value values[kPer];
     drawn(words_of(keys, task.key.offset + piece.block), values);
     store_piece(static_cast<Out*>(task.out) + piece.at, values, piece.skip, piece.count);
@@ -61,9 +90,6 @@ struct ConstantTask {
 };
 
 PYINIT_INLINE void repeat(const ConstantTask& task, const Thread& thread) {
-  struct alignas(16) Line {
-    uint64_t v[2];
-  };
   auto* out = static_cast<unsigned char*>(task.out);
   // An element's borders are at multiples of its size, so every line begins with a whole element.
   const uint64_t to_line = (16 - reinterpret_cast<uintptr_t>(out) % 16) % 16;
@@ -71,7 +97,7 @@ PYINIT_INLINE void repeat(const ConstantTask& task, const Thread& thread) {
   const uint64_t lines = (task.bytes - head) / 16;
   const uint64_t tail = task.bytes - head - 16 * lines;
   for (uint64_t k = thread.index; k < lines; k += thread.count)
-    *reinterpret_cast<Line*>(out + head + 16 * k) = {{task.pattern, task.pattern}};
+    store_words(out + head + 16 * k, task.pattern, task.pattern);
   for (uint64_t k = thread.index; k < head + tail; k += thread.count) {
     const uint64_t at = k < head ? k : k + 16 * lines;
     out[at] = static_cast<unsigned char>(task.pattern >> 8 * (at % task.element_bytes));

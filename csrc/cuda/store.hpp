@@ -29,33 +29,59 @@ PYINIT_INLINE Out rounded(double x) {
   return x;
 }
 
-// One store instruction each.
-struct alignas(16) FourFloats {
-  float v[4];
-};
-struct alignas(16) TwoDoubles {
-  double v[2];
-};
-struct alignas(8) FourHalves {
-  uint32_t pair[2];
-};
+// One store instruction each, written out: the compiler splits what it is given as a vector.
+
+PYINIT_INLINE void store_words(void* out, uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
+#if defined(__CUDACC__)
+  asm volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(__cvta_generic_to_global(out)), "r"(a),
+               "r"(b), "r"(c), "r"(d)
+               : "memory");
+#else
+  const uint32_t words[] = {a, b, c, d};
+  __builtin_memcpy(out, words, sizeof(words));
+#endif
+}
+PYINIT_INLINE void store_words(void* out, uint64_t a, uint64_t b) {
+#if defined(__CUDACC__)
+  asm volatile("st.global.v2.b64 [%0], {%1, %2};" ::"l"(__cvta_generic_to_global(out)), "l"(a), "l"(b)
+               : "memory");
+#else
+  const uint64_t words[] = {a, b};
+  __builtin_memcpy(out, words, sizeof(words));
+#endif
+}
+PYINIT_INLINE void store_words(void* out, uint32_t a, uint32_t b) {
+#if defined(__CUDACC__)
+  asm volatile("st.global.v2.b32 [%0], {%1, %2};" ::"l"(__cvta_generic_to_global(out)), "r"(a), "r"(b)
+               : "memory");
+#else
+  const uint32_t words[] = {a, b};
+  __builtin_memcpy(out, words, sizeof(words));
+#endif
+}
 
 PYINIT_INLINE void store_block(float* out, const float (&values)[4]) {
-  *reinterpret_cast<FourFloats*>(out) = {{values[0], values[1], values[2], values[3]}};
+  store_words(out, __float_as_uint(values[0]), __float_as_uint(values[1]), __float_as_uint(values[2]),
+              __float_as_uint(values[3]));
 }
 PYINIT_INLINE void store_block(double* out, const double (&values)[2]) {
-  *reinterpret_cast<TwoDoubles*>(out) = {{values[0], values[1]}};
+  store_words(out, static_cast<uint64_t>(__double_as_longlong(values[0])),
+              static_cast<uint64_t>(__double_as_longlong(values[1])));
 }
 template <class Half>
 PYINIT_INLINE void store_block(Half* out, const float (&values)[4]) {
-  *reinterpret_cast<FourHalves*>(out) = {{simd::Cuda::rounded_pair(Half{}, values[0], values[1]),
-                                          simd::Cuda::rounded_pair(Half{}, values[2], values[3])}};
+  store_words(out, simd::Cuda::rounded_pair(Half{}, values[0], values[1]),
+              simd::Cuda::rounded_pair(Half{}, values[2], values[3]));
+}
+template <class Out>
+PYINIT_INLINE bool is_aligned(const Out* out, uint32_t per_block) {
+  return reinterpret_cast<uintptr_t>(out) % (per_block * sizeof(Out)) == 0;
 }
 
 // Writes `count` of the values of a block, from number `skip` on.
 template <class Value, class Out, size_t kPer>
 PYINIT_INLINE void store_piece(Out* out, const Value (&values)[kPer], uint32_t skip, uint32_t count) {
-  if (count == kPer && reinterpret_cast<uintptr_t>(out) % (kPer * sizeof(Out)) == 0) {
+  if (count == kPer && is_aligned(out, kPer)) {
     store_block(out, values);
     return;
   }

@@ -48,7 +48,18 @@ struct Cuda {
   PYINIT_OPERATION Word all_words(uint32_t x) { return {x}; }
   PYINIT_OPERATION Word low_word(U64 a) { return {static_cast<uint32_t>(a.v)}; }
   PYINIT_OPERATION Word high_word(U64 a) { return {static_cast<uint32_t>(a.v >> 32)}; }
-  PYINIT_OPERATION U64 multiply_words(Word a, Word b) { return {uint64_t{a.v} * b.v}; }
+  PYINIT_OPERATION U64 multiply_words(Word a, Word b) {
+#if defined(__CUDACC__)
+    // Written out, as the compiler would go on with words in 64 bits, which a device has no instructions for.
+    uint32_t low, high;
+    asm("{ .reg .u64 product; mul.wide.u32 product, %2, %3; mov.b64 {%0, %1}, product; }"
+        : "=r"(low), "=r"(high)
+        : "r"(a.v), "r"(b.v));
+    return {uint64_t{high} << 32 | low};
+#else
+    return {uint64_t{a.v} * b.v};
+#endif
+  }
   PYINIT_OPERATION Word bit_xor(Word a, Word b) { return {a.v ^ b.v}; }
   PYINIT_OPERATION Word bit_xor(Word a, Word b, Word c) { return {a.v ^ b.v ^ c.v}; }
   PYINIT_OPERATION U32 pair32(Word even, Word odd) { return {{even.v, odd.v}}; }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import product
 
 from ..stream.window import Shape
@@ -12,12 +13,17 @@ from .tasks import RUN_AXES, Runs
 __all__ = ["pieces_of", "runs_of"]
 
 
-def runs_of(shape: Shape, start: Shape, extent: Shape) -> Iterator[tuple[Runs, int]]:
-    """Yield the runs of a window, and how many elements of the window precede them.
+@lru_cache(maxsize=256)
+def runs_of(shape: Shape, start: Shape, extent: Shape) -> tuple[tuple[Runs, int], ...]:
+    """Return the runs of a window, and how many elements of the window precede them.
 
     Axes that follow each other without a gap are merged. There is one item, unless more than ``RUN_AXES``
     axes number the runs.
     """
+    return tuple(_runs(shape, start, extent))
+
+
+def _runs(shape: Shape, start: Shape, extent: Shape) -> Iterator[tuple[Runs, int]]:
     axes: list[tuple[int, int]] = []  # innermost first: extent and stride
     base, stride = 0, 1
     for n, first, length in zip(reversed(shape), reversed(start), reversed(extent), strict=True):
