@@ -10,9 +10,9 @@
 // The first argument of each is the name of a program; where it is one kernel, also the kernel's name.
 #define PYINIT_CONSTANT_PROGRAM(name) \
   PYINIT_GRID_KERNEL(name, pyinit::cuda::ConstantTask, pyinit::cuda::repeat)
-#define PYINIT_DRAW_PROGRAM(name, Draw, Numbers, Value, Out)             \
-  PYINIT_GRID_KERNEL(name, pyinit::cuda::DrawTask<pyinit::rng::Numbers>, \
-                     (pyinit::cuda::draw<pyinit::rng::Draw<pyinit::simd::Cuda, Value>, Out>))
+#define PYINIT_DRAW_PROGRAM(name, Draw, Numbers, Value, Out)        \
+  PYINIT_GRID_KERNEL(name, pyinit::cuda::DrawTask<pyinit::Numbers>, \
+                     (pyinit::cuda::draw<pyinit::Draw<pyinit::simd::Cuda, Value>, Out>))
 #define PYINIT_COLUMN_ZEROS_PROGRAM(name, Out) \
   PYINIT_GRID_KERNEL(name, pyinit::cuda::ColumnZerosTask, pyinit::cuda::zero_in_columns<Out>)
 #define PYINIT_CHANCE_ZEROS_PROGRAM(name, Out) \

@@ -32,6 +32,8 @@ from .tasks import (
     NormalTask,
     PatternTask,
     Runs,
+    TruncatedFloats,
+    TruncatedFloatTask,
     TruncatedNumbers,
     TruncatedTask,
     UniformNumbers,
@@ -97,16 +99,23 @@ def _uniform(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
 
 
 def _normal(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
-    numbers = NormalNumbers(*plan.numbers[:2])
-    _draw(memory, plan, key, start, lambda *place: NormalTask(*place, numbers), "normal")
+    mean, std = plan.numbers[:2]
+    numbers = NormalNumbers(mean, std)
+    name = "centred_normal" if mean == 0 and math.copysign(1, mean) > 0 else "normal"
+    _draw(memory, plan, key, start, lambda *place: NormalTask(*place, numbers), name)
 
 
 def _truncated_normal(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
     mean, std, lowest, highest, interval = plan.numbers
     sign, exponent, pivot, tail_step, tail_low, tail_high, centre_low, centre_high, centre_step = interval
     tail, centre = (tail_step, tail_low, tail_high), (centre_step, centre_low, centre_high)
-    numbers = TruncatedNumbers(mean, std, lowest, highest, sign < 0, exponent, pivot, *tail, *centre)
-    _draw(memory, plan, key, start, lambda *place: TruncatedTask(*place, numbers), "truncated_normal")
+    name, four = "truncated_normal", (mean, std, lowest, highest)
+    if plan.dtype == "float64":
+        wide = TruncatedNumbers(*four, sign < 0, exponent, pivot, *tail, *centre)
+        _draw(memory, plan, key, start, lambda *place: TruncatedTask(*place, wide), name)
+    else:
+        numbers = TruncatedFloats(*four, *tail, *centre, exponent, pivot, sign < 0)
+        _draw(memory, plan, key, start, lambda *place: TruncatedFloatTask(*place, numbers), name)
 
 
 def _threshold(sparsity: float) -> int:

@@ -215,7 +215,7 @@ class _Maker:
 
     def _draw(self, key: Key, start: int, task: ReflectorTask) -> None:
         """Draw V: element (i, k) of the block is element (start + i, start + k) of the key's normal stream."""
-        shape, name = (self.matrix.length, self.matrix.count), f"normal_float{self.bits}"
+        shape, name = (self.matrix.length, self.matrix.count), f"centred_normal_float{self.bits}"
         for runs, _ in runs_of(shape, (start, start), (task.rows, task.width)):
             drawn = NormalTask(task.v, KeyWords.of(key), runs, NormalNumbers(0.0, 1.0))
             self.queue.launch(name, pieces_of(runs, 16 // self.itemsize), drawn)

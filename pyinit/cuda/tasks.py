@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ctypes import Structure, c_bool, c_double, c_int, c_uint32, c_uint64
+from ctypes import Structure, c_bool, c_double, c_float, c_int, c_uint32, c_uint64
 from typing import Any, ClassVar
 
 from ..stream.key import Key
@@ -31,6 +31,9 @@ __all__ = [
     "ReflectorTask",
     "Runs",
     "Task",
+    "TruncatedFloatTask",
+    "TruncatedFloats",
+    "TruncatedNumbers",
     "TruncatedTask",
     "UniformTask",
 ]
@@ -105,6 +108,19 @@ class TruncatedNumbers(Structure):
     ]
 
 
+class TruncatedFloats(Structure):
+    """`cuda::TruncatedFloats`."""
+
+    _fields_: ClassVar[Fields] = [
+        *((name, c_float) for name in ("mean", "std", "lowest", "highest")),
+        *((f"tail_{name}", c_float) for name in ("step", "low", "high")),
+        *((f"centre_{name}", c_float) for name in ("step", "low", "high")),
+        ("tail_exponent", c_int),
+        ("pivot", c_uint32),
+        ("mirrored", c_uint32),
+    ]
+
+
 class DrawTask(Task):
     """`cuda::DrawTask`, without its numbers."""
 
@@ -123,8 +139,14 @@ class NormalTask(DrawTask):
     _fields_: ClassVar[Fields] = [("numbers", NormalNumbers)]
 
 
+class TruncatedFloatTask(DrawTask):
+    """Truncated normal draws in float32 over a window."""
+
+    _fields_: ClassVar[Fields] = [("numbers", TruncatedFloats)]
+
+
 class TruncatedTask(DrawTask):
-    """Truncated normal draws over a window."""
+    """Truncated normal draws in float64 over a window."""
 
     _fields_: ClassVar[Fields] = [("numbers", TruncatedNumbers)]
 

@@ -14,7 +14,10 @@
   PYINIT_LAUNCHED(name##_float16, pyinit::cuda::DrawTask<pyinit::rng::Numbers>)
 PYINIT_LAUNCHED_DRAWS(uniform, UniformNumbers)
 PYINIT_LAUNCHED_DRAWS(normal, NormalNumbers)
-PYINIT_LAUNCHED_DRAWS(truncated_normal, TruncatedNumbers)
+PYINIT_LAUNCHED(truncated_normal_float64, pyinit::cuda::DrawTask<pyinit::rng::TruncatedNumbers>)
+PYINIT_LAUNCHED(truncated_normal_float32, pyinit::cuda::DrawTask<pyinit::cuda::TruncatedFloats>)
+PYINIT_LAUNCHED(truncated_normal_bfloat16, pyinit::cuda::DrawTask<pyinit::cuda::TruncatedFloats>)
+PYINIT_LAUNCHED(truncated_normal_float16, pyinit::cuda::DrawTask<pyinit::cuda::TruncatedFloats>)
 PYINIT_LAUNCHED(zero_in_columns_16, pyinit::cuda::ColumnZerosTask)
 PYINIT_LAUNCHED(zero_in_columns_32, pyinit::cuda::ColumnZerosTask)
 PYINIT_LAUNCHED(zero_in_columns_64, pyinit::cuda::ColumnZerosTask)
@@ -42,6 +45,22 @@ void draw(Dtype dtype, const Numbers& numbers, rng::Key key, const fill::Runs& r
   kOf[static_cast<size_t>(dtype)](&task, kGrid, kThreads);
 }
 
+void draw_truncated(Dtype dtype, const rng::TruncatedNumbers& n, rng::Key key, const fill::Runs& runs,
+                    void* out) {
+  const auto f = [](double x) { return static_cast<float>(x); };
+  if (dtype == Dtype::kFloat64) {
+    draw<rng::TruncatedNumbers, nullptr, truncated_normal_float64>(dtype, n, key, runs, out);
+    return;
+  }
+  const cuda::TruncatedFloats floats{f(n.mean),        f(n.std),         f(n.lowest),
+                                     f(n.highest),     f(n.tail_step),   f(n.tail_low),
+                                     f(n.tail_high),   f(n.centre_step), f(n.centre_low),
+                                     f(n.centre_high), n.tail_exponent,  static_cast<uint32_t>(n.pivot),
+                                     n.mirrored};
+  draw<cuda::TruncatedFloats, truncated_normal_float32, nullptr, truncated_normal_bfloat16,
+       truncated_normal_float16>(dtype, floats, key, runs, out);
+}
+
 template <class Task>
 void launch_by_size(Dtype dtype, const Task& task, Kernel<Task> two, Kernel<Task> four, Kernel<Task> eight) {
   const size_t size = itemsize(dtype);
@@ -67,9 +86,7 @@ Kernels emulated() {
       draw<rng::UniformNumbers, uniform_float32, uniform_float64, uniform_bfloat16, uniform_float16>;
   kernels.fill.normal =
       draw<rng::NormalNumbers, normal_float32, normal_float64, normal_bfloat16, normal_float16>;
-  kernels.fill.truncated_normal =
-      draw<rng::TruncatedNumbers, truncated_normal_float32, truncated_normal_float64,
-           truncated_normal_bfloat16, truncated_normal_float16>;
+  kernels.fill.truncated_normal = draw_truncated;
   kernels.fill.zero_in_columns = column_zeros;
   kernels.fill.zero_by_chance = chance_zeros;
   return kernels;
