@@ -33,7 +33,6 @@ def ptx(compiler: Compiler, program: Program, arch: int, *options: str) -> str:
     return compiler.compile(program, f"compute_{arch}", *options).decode().rstrip("\0")
 
 
-
 def count_of_fma(text: str) -> int:
     return len(re.findall(r"\bfma\.rn\.f(?:32|64)\b", text))
 
