@@ -31,7 +31,7 @@ CUDA_SOURCES = "pyinit/cuda/source/"
 
 
 def cuda_sources(read: Callable[[str], str]) -> set[str]:
-    """Return the files of csrc/ that a device's kernels are compiled from, by their includes; `read` reads one."""
+    """Return the files of csrc/ that a device's kernels are compiled from; `read` reads one."""
     found, waiting = {"cuda/kernels.inc"}, ["cuda/kernels.hpp"]
     while waiting:
         name = waiting.pop()

@@ -21,7 +21,7 @@ __all__ = ["borrow", "is_on_device"]
 
 _CUDA, _CUDA_MANAGED = 2, 13
 _LEGACY_STREAM = 1
-"""The default stream of the driver, in both protocols: other streams wait for it unless they were made not to."""
+"""The default stream of the driver, in both protocols; most other streams wait for it."""
 
 _NAMES = {"<f4": "float32", "<f8": "float64", "<f2": "float16", "<u2": "bfloat16"}
 _DLPACK_NAMES = {(2, 32): "float32", (2, 64): "float64", (2, 16): "float16", (4, 16): "bfloat16"}
@@ -57,13 +57,13 @@ def borrow(out: Any) -> tuple[Memory, object]:
     size = _ITEMSIZE[found.dtype]
     if 0 not in found.shape and found.steps is not None and _has_gaps(found.shape, found.steps):
         raise LayoutError(
-            f"fill needs C-contiguous memory; got steps {found.steps} for shape {found.shape}. Fill a contiguous "
-            "array and copy it, or give its rows one by one with a window."
+            f"fill needs C-contiguous memory; got steps {found.steps} for shape {found.shape}. "
+            "Fill a contiguous array and copy it, or give its rows one by one with a window."
         )
     if found.address % size:
         raise LayoutError(
-            f"fill needs memory aligned to {size} bytes; got address {found.address:#x}. Begin the buffer at a "
-            "multiple of the item size."
+            f"fill needs memory aligned to {size} bytes; got address {found.address:#x}. "
+            "Begin the buffer at a multiple of the item size."
         )
     device = found.device or device_of_pointer(found.address)
     return Memory(found.address, found.shape, found.dtype, device.queue(found.stream)), keeper

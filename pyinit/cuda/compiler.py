@@ -66,8 +66,8 @@ class Compiler:
         older = [each for each in known if LEAST_ARCH <= each < arch]
         if not older:
             raise DeviceError(
-                f"NVRTC {self.version[0]}.{self.version[1]} compiles for {known[0]} to {known[-1]}; the device "
-                f"has compute capability {arch // 10}.{arch % 10}. Install another nvidia-cuda-nvrtc."
+                f"NVRTC {self.version[0]}.{self.version[1]} compiles for {known[0]} to {known[-1]}; the "
+                f"device has compute capability {arch // 10}.{arch % 10}. Install another nvidia-cuda-nvrtc."
             )
         return f"compute_{older[-1]}"
 

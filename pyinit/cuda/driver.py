@@ -129,7 +129,7 @@ class CudaDevice:
         return value.value
 
     def launch(self, kernel: str, blocks: int, task: Task, stream: int) -> None:
-        """Run a kernel on a stream, and return before it is done; the first time it is compiled and loaded."""
+        """Run a kernel on a stream, and return before it is done; the first time it is compiled."""
         function = self._functions.get(kernel) or self._loaded(kernel)
         library = _driver()
         argument = ctypes.c_void_p(ctypes.addressof(task))

@@ -170,8 +170,8 @@ def _pattern(memory: Memory, plan: Plan, start: Shape) -> PatternTask:
     axes = len(memory.shape)
     if axes > PATTERN_AXES:
         raise LayoutError(
-            f"{plan.distribution} on a CUDA device takes at most {PATTERN_AXES} axes; got shape {plan.shape}. "
-            "Fill on the CPU and copy."
+            f"{plan.distribution} on a CUDA device takes at most {PATTERN_AXES} axes; got shape "
+            f"{plan.shape}. Fill on the CPU and copy."
         )
     task = PatternTask(memory.address, math.prod(memory.shape), 0, axes, modulus=1)
     task.extent[:axes], task.start[:axes] = memory.shape[::-1], start[::-1]

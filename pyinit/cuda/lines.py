@@ -1,4 +1,4 @@
-"""The lines of a matrix that a window holds, described by their axes; `pyinit.stream.flattening` lists them."""
+"""The lines of a matrix that a window holds, by their axes; `pyinit.stream.flattening` lists them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class LineAxes:
     Parameters
     ----------
     shape, start, extent, steps : tuple of int
-        Of each of these axes, outermost first: the size of the whole tensor, where the window starts, how many
-        indices it holds, and how many elements of memory lie between neighbours.
+        Of each of these axes, outermost first: the size of the whole tensor, where the window starts, how
+        many indices it holds, and how many elements of memory lie between neighbours.
     """
 
     shape: Shape

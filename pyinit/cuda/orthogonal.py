@@ -117,8 +117,8 @@ class _Matrix:
 def _launch(matrix: _Matrix, each: list[tuple[Key, int]]) -> None:
     """Launch matrices of one shape: their keys, and where each begins in memory."""
     if matrix.length < matrix.count:
-        turned = {"rows": matrix.columns, "columns": matrix.rows}
-        matrix = replace(matrix, length=matrix.count, count=matrix.length, **turned)
+        rows, columns = matrix.columns, matrix.rows
+        matrix = replace(matrix, length=matrix.count, count=matrix.length, rows=rows, columns=columns)
     if not len(matrix.rows) or not len(matrix.columns):
         return
     maker = _Maker(matrix)
@@ -214,7 +214,7 @@ class _Maker:
         self.queue.launch(f"{name}_{self.bits}", units, task)
 
     def _draw(self, key: Key, start: int, task: ReflectorTask) -> None:
-        """Draw V: element (i, k) of the block is element (start + i, start + k) of the key's normal stream."""
+        """Draw V: its element (i, k) is element (start + i, start + k) of the key's normal stream."""
         shape, name = (self.matrix.length, self.matrix.count), f"centred_normal_float{self.bits}"
         for runs, _ in runs_of(shape, (start, start), (task.rows, task.width)):
             drawn = NormalTask(task.v, KeyWords.of(key), runs, NormalNumbers(0.0, 1.0))

@@ -59,8 +59,9 @@ def fill(
         A tensor on the CPU or on a CUDA device, in float32, float64, bfloat16 or float16, with any strides.
         Each element gets the value of its logical index, the same bits on every device. A contiguous tensor
         is written without a copy, a strided one block by block. On a device the values are drawn there, on
-        the current stream; the kernels are compiled at their first use, by the NVRTC that torch brings. Each rank fills its part of a DTensor, without a collective: ``full_tensor()`` has the values
-        of a plain tensor, on any mesh and for every placement but Partial. The same holds for parameters that
+        the current stream; the kernels are compiled at their first use, by the NVRTC that torch brings. Each
+        rank fills its part of a DTensor, without a collective: ``full_tensor()`` has the values of a plain
+        tensor, on any mesh and for every placement but Partial. The same holds for parameters that
         DeepSpeed's ZeRO-3, the first FSDP with ``use_orig_params=True`` and Megatron's tensor parallelism
         have cut: the recipe counts the fans of the whole tensor.
     recipe : Recipe, str or dict

@@ -1,4 +1,4 @@
-"""The way to a device: compiled by NVRTC, kept on disk, loaded and launched through a driver that runs on the CPU.
+"""The way to a device: compiled by NVRTC, kept on disk, loaded and launched by a driver that runs on the CPU.
 
 The driver is tests/cuda/driver.cpp: it has the functions of libcuda that pyinit calls, and its kernels are
 csrc/cuda compiled for the CPU. Everything else is what runs on a real device.
@@ -33,8 +33,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ctypes.CDLL(str(folder / "cuda_kernels.so"), mode=ctypes.RTLD_GLOBAL)
     made = folder / "libcuda.so.1"
     source = Path(__file__).with_name("driver.cpp")
-    compile = [os.environ.get("CXX", "g++"), "-std=c++20", "-O1", "-fPIC", "-shared", str(source)]
-    subprocess.run([*compile, "-ldl", "-o", str(made)], check=True, timeout=120)
+    command = [os.environ.get("CXX", "g++"), "-std=c++20", "-O1", "-fPIC", "-shared", str(source)]
+    subprocess.run([*command, "-ldl", "-o", str(made)], check=True, timeout=120)
     return made
 
 
@@ -110,11 +110,11 @@ def test_a_program_is_compiled_once_and_kept(
     fake: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     compiled: list[str] = []
-    compile = Compiler.compile
+    original = Compiler.compile
 
     def counted(self: Compiler, program: Program, target: str, *more: str) -> bytes:
         compiled.append(f"{program.name} {target}")
-        return compile(self, program, target, *more)
+        return original(self, program, target, *more)
 
     monkeypatch.setattr(Compiler, "compile", counted)
     for _ in range(2):
@@ -191,8 +191,8 @@ def test_without_a_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver, "_LIBRARY", "libcuda-that-is-missing.so")
     _forget()
     assert refusal() == (
-        "pyinit on a CUDA device needs NVIDIA's driver; libcuda-that-is-missing.so cannot be loaded. Install the "
-        "driver, or fill on the CPU."
+        "pyinit on a CUDA device needs NVIDIA's driver; libcuda-that-is-missing.so cannot be loaded. "
+        "Install the driver, or fill on the CPU."
     )
     assert report.described()["cuda"].startswith("none: pyinit on a CUDA device needs")
 

@@ -24,13 +24,13 @@ def destination(device: torch.device | str | None) -> torch.device:
         return where
     if not is_cuda(where):
         raise TensorLayoutError(
-            f"materialize needs the CPU or a CUDA device of NVIDIA's; got {where}. Make the module on the CPU "
-            "and move it: module.to(device)."
+            f"materialize needs the CPU or a CUDA device of NVIDIA's; got {where}. "
+            "Make the module on the CPU and move it: module.to(device)."
         )
     if where.type == "cuda" and not torch.cuda.is_available():
         raise DeviceError(
-            f"materialize on {where} needs torch built for CUDA and a device; torch {torch.__version__} finds "
-            "none. See `pyinit info`, or make the module on the CPU."
+            f"materialize on {where} needs torch built for CUDA and a device; torch {torch.__version__} "
+            "finds none. See `pyinit info`, or make the module on the CPU."
         )
     # a tensor says which of the devices it is on
     return torch.empty(0, device=where).device
@@ -40,7 +40,7 @@ def replayed_on(where: torch.device, cell: Cell, root: Key, threads: int | None)
     """Return the bytes of a cell on a CUDA device."""
     return made_on(
         where,
-        all(isinstance(write.content, Draw) for write in cell.writes),
+        is_drawn(cell),
         partial(torch.empty, cell.nbytes, dtype=torch.uint8),
         lambda storage: replay(cell.writes, storage, root, threads=threads),
     )
@@ -54,8 +54,8 @@ def made_on(
 ) -> torch.Tensor:
     """Return memory on a device after `make` has written it.
 
-    `allocate` takes the device by name. What is only drawn is made there. Operators of torch's may round differently on another device, so what
-    they compute is made on the CPU and copied.
+    `allocate` takes the device by name. What is only drawn is made there. Operators of torch's may round
+    differently on another device, so what they compute is made on the CPU and copied.
     """
     memory = allocate(device=where)
     if drawn_only or where.type == "cpu":
@@ -67,6 +67,6 @@ def made_on(
     return memory
 
 
-def is_drawn(recorded: Recorded) -> bool:
-    """Return whether a tensor is made by draws alone."""
+def is_drawn(recorded: Cell | Recorded) -> bool:
+    """Return whether a storage or a tensor is made by draws alone."""
     return all(isinstance(write.content, Draw) for write in recorded.writes)

@@ -91,8 +91,8 @@ def materialize(
     DeviceError
         If the CUDA device is too old, or its compiler is missing or does not fit the driver.
     LayoutError
-        If the device is neither the CPU nor a CUDA device. If a lazy module does not know its shapes yet. If a recipe counts fans and names no axes, and the axes
-        of a weight are unknown.
+        If the device is neither the CPU nor a CUDA device. If a lazy module does not know its shapes yet. If
+        a recipe counts fans and names no axes, and the axes of a weight are unknown.
     ShapeError, SeedError
         If a recipe cannot count fans on a shape, or the key is not valid.
 
