@@ -77,4 +77,12 @@ API int cuMemAllocAsync(uint64_t* address, size_t bytes, void*) {
 API int cuMemFreeAsync(uint64_t address, void*) {
   return std::free(reinterpret_cast<void*>(address)), --held, 0;
 }
+API int cuMemAlloc_v2(uint64_t* address, size_t bytes) { return cuMemAllocAsync(address, bytes, nullptr); }
+API int cuMemFree_v2(uint64_t address) { return cuMemFreeAsync(address, nullptr); }
+API int cuMemcpyHtoD_v2(uint64_t to, const void* from, size_t bytes) {
+  return std::memcpy(reinterpret_cast<void*>(to), from, bytes), 0;
+}
+API int cuMemcpyDtoH_v2(void* to, uint64_t from, size_t bytes) {
+  return std::memcpy(to, reinterpret_cast<void*>(from), bytes), 0;
+}
 API int cuPointerGetAttribute(void* value, int, uint64_t) { return *static_cast<int*>(value) = 1, 0; }

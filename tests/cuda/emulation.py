@@ -48,6 +48,7 @@ class EmulatedDevice:
     def __init__(self, kernels: ctypes.CDLL, processors: int = 2) -> None:
         self.kernels = kernels
         self.processors = processors
+        self.stream = STREAM
         self.launches: list[Launch] = []
         self.allocated: list[int] = []
 
@@ -67,9 +68,16 @@ class EmulatedDevice:
         address = -(-kept.ctypes.data // 256) * 256
         return address, kept
 
+    def upload(self, held: np.ndarray) -> int:
+        """Return the address of memory with these bytes."""
+        return held.ctypes.data
+
+    def download(self, address: int, held: np.ndarray) -> None:
+        """Write the bytes of that memory back."""
+
     def queue(self) -> Queue:
         """Return a stream of this device."""
-        return Queue(self, STREAM, self.allocate)
+        return Queue(self, self.stream, self.allocate)
 
 
 def filled(
@@ -103,9 +111,11 @@ def executed(
     size = int(np.prod(shape))
     # room before and behind, and for the way to a border
     held = np.full((size + offset) * stored.itemsize + 1024, 0xA5, np.uint8)
-    first = -held.ctypes.data % 256 + 256 + offset * stored.itemsize
+    address = device.upload(held)
+    first = -address % 256 + 256 + offset * stored.itemsize
     end = first + size * stored.itemsize
-    execute(plan, Memory(held.ctypes.data + first, shape, plan.dtype, device.queue()), key, start)
+    execute(plan, Memory(address + first, shape, plan.dtype, device.queue()), key, start)
+    device.download(address, held)
     assert (held[:first] == 0xA5).all(), "something was written before the memory"
     assert (held[end:] == 0xA5).all(), "something was written behind the memory"
     return held[first:end].view(stored).reshape(shape).copy()

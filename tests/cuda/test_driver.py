@@ -20,7 +20,8 @@ import pyinit as pi
 from pyinit.cuda import cache, compiler, driver, report
 from pyinit.cuda.compiler import Compiler
 from pyinit.cuda.programs import Program, program_of, programs
-from tests.cuda.emulation import build
+from tests.cuda.emulation import build, filled
+from tests.cuda.real import RealDevice
 
 pytestmark = pytest.mark.interop
 
@@ -309,3 +310,12 @@ def test_dlpack_of_a_device(fake: Any, kind: type[Exported]) -> None:
 def test_another_device_of_dlpack() -> None:
     with pytest.raises(pi.LayoutError, match=r"or of a CUDA device; got a buffer on DLPack device \(10, 0\)"):
         pi.fill(Exported(np.zeros(3, np.float32), device=10), pi.normal(), key=1)
+
+
+def test_what_the_tests_of_bits_do_on_a_real_device(fake: Any) -> None:
+    device = RealDevice(0)
+    made = filled(device, pi.orthogonal(), (40, 120), key=pi.Key(1), offset=3)
+    assert (made == pi.orthogonal()((40, 120), key=pi.Key(1))).all()
+    assert fake.fake_held() == 0
+    assert len(device.launches) > 10
+    fake.cuCtxPopCurrent_v2(None)
