@@ -7,6 +7,7 @@ csrc/cuda compiled for the CPU. Everything else is what runs on a real device.
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import os
 import subprocess
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ import pyinit as pi
 from pyinit.cuda import cache, compiler, driver, report
 from pyinit.cuda.compiler import Compiler
 from pyinit.cuda.programs import Program, program_of, programs
-from tests.cuda.emulation import build, filled
+from tests.cuda.emulation import ROOT, build, filled
 from tests.cuda.real import RealDevice
 
 pytestmark = pytest.mark.interop
@@ -319,3 +320,16 @@ def test_what_the_tests_of_bits_do_on_a_real_device(fake: Any) -> None:
     assert fake.fake_held() == 0
     assert len(device.launches) > 10
     fake.cuCtxPopCurrent_v2(None)
+
+
+def test_what_a_sanitizer_watches(fake: Any) -> None:
+    spec = importlib.util.spec_from_file_location("small", ROOT / "tools" / "gpu" / "small.py")
+    assert spec is not None
+    assert spec.loader is not None
+    small = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(small)
+    try:
+        assert small.run() == 0
+    finally:
+        fake.cuCtxPopCurrent_v2(None)
+    assert fake.fake_held() == 0
