@@ -20,6 +20,9 @@ __all__ = ["LEAST_ARCH", "Compiler", "choose", "installed"]
 LEAST_ARCH = 75
 """The oldest compute capability for which the kernels are compiled, times 10."""
 
+_LEAST_CUDA = 12
+"""The first version whose compiler knows C++20."""
+
 _INSTALL = "Run `pip install 'pyinit-nn[cuda]'`, or fill on the CPU and copy."
 
 
@@ -99,7 +102,12 @@ class Compiler:
 
 def choose(driver: int) -> Compiler:
     """Return the newest compiler whose programs a driver runs; `driver` is the CUDA version that it knows."""
-    found = installed()
+    if driver < _LEAST_CUDA:
+        raise DeviceError(
+            f"pyinit on a CUDA device needs a driver for CUDA {_LEAST_CUDA} or later; this one is for CUDA "
+            f"{driver}. Update the driver, or fill on the CPU and copy."
+        )
+    found = [each for each in installed() if each.version[0] >= _LEAST_CUDA]
     if not found:
         raise DeviceError(
             f"pyinit on a CUDA device needs NVRTC, the compiler that torch's builds for CUDA bring; none was "

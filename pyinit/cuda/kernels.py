@@ -46,7 +46,7 @@ __all__ = ["constant", "execute"]
 def execute(plan: Plan, memory: Memory, key: Key, start: Shape | None) -> None:
     """Launch what writes a plan into a device's memory; the window has been checked.
 
-    The bytes are those of `pyinit.stream.kernels.execute`. Nothing waits for the device.
+    The bytes are those of a fill on the CPU. Nothing waits for the device.
     """
     if 0 in memory.shape:
         return

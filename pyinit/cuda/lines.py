@@ -1,4 +1,4 @@
-"""The lines of a matrix that a window holds, by their axes; `pyinit.stream.flattening` lists them."""
+"""The lines of a matrix that a window holds, by their axes; the CPU lists them instead."""
 
 from __future__ import annotations
 

@@ -53,8 +53,11 @@ def fake(library: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iter
     _forget()
 
 
+_CACHED = (driver._driver, driver.device_at, compiler.installed)
+
+
 def _forget() -> None:
-    for cached in (driver._driver, driver.device_at, compiler.installed):
+    for cached in _CACHED:
         cached.cache_clear()
 
 
@@ -210,10 +213,16 @@ def test_without_a_compiler(fake: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_compiler_of_a_newer_cuda_than_the_driver(fake: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FAKE_CUDA", "11080")
+    monkeypatch.setenv("FAKE_CUDA", "12080")
+    monkeypatch.setattr(compiler, "installed", lambda: (Compiler("", (13, 5)), Compiler("", (11, 8))))
     message = refusal()
-    assert "the driver runs programs of CUDA 11; the NVRTC found is " in message
-    assert "pip install nvidia-cuda-nvrtc-cu11" in message
+    assert "the driver runs programs of CUDA 12; the NVRTC found is 13.5. " in message
+    assert "pip install nvidia-cuda-nvrtc-cu12" in message
+
+
+def test_a_driver_too_old(fake: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_CUDA", "11080")
+    assert "needs a driver for CUDA 12 or later; this one is for CUDA 11. Update the driver" in refusal()
 
 
 def test_the_newest_compiler_that_fits_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,3 +162,14 @@ def test_a_band_of_rows_is_one_run() -> None:
 
 def test_the_grid_grows_with_the_work_and_ends() -> None:
     assert [blocks_for(units, 132) for units in (1, 256, 257, 2**40)] == [1, 1, 2, 32 * 132]
+
+
+def test_more_axes_than_a_kernel_takes_are_refused(device: EmulatedDevice) -> None:
+    many = tuple(range(8))
+    recipe = pi.orthogonal(in_axis=many[1:], out_axis=0)
+    with pytest.raises(pi.LayoutError, match=r"may be flattened from 6 axes; got 7\. Fill on the CPU"):
+        filled(device, recipe, (2,) * 8, key=pi.Key(0))
+    stack = pi.dirac(in_axis=1, out_axis=0, batch_axis=(2, 3, 4, 5, 6, 7))
+    with pytest.raises(pi.LayoutError, match=r"dirac on a CUDA device takes at most 8 axes; got shape"):
+        filled(device, stack, (2,) * 9, key=pi.Key(0))
+    assert device.launches == []

@@ -132,6 +132,17 @@ def test_init_functions_and_accelerate(emulated: EmulatedDevice, monkeypatch: py
     assert all(map(torch.equal, here, drawn()))
 
 
+def test_accelerate_says_when_a_device_cannot_be_used(
+    emulated: EmulatedDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(tensor: torch.Tensor) -> Queue:
+        raise pi.DeviceError("no compiler")
+
+    monkeypatch.setattr(torch_device, "queue_of", fail)
+    with pit.accelerate(key=4), pytest.raises(pi.DeviceError, match="no compiler"):
+        torch.empty(3).normal_()
+
+
 class Model(torch.nn.Module):
     """Draws, constants, and a buffer that is computed."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from ...errors import PyinitError
+from ...errors import DeviceError, PyinitError
 from ...stream.key import Key
 from ..draws import folded
 from ..partitions.holding import partition_of, refuse_part
@@ -59,8 +59,9 @@ class Context:
         try:
             where = folded(self.key.seed, self.key.offset, self.fills)
             fill(request.tensor, request.recipe, key=where, threads=self._threads)
-        except PyinitError:
-            if is_part:
+        except PyinitError as error:
+            # a device that cannot be used would be one more cause of other numbers, seen by nobody
+            if is_part or isinstance(error, DeviceError):
                 # torch would draw the part alone, as if it were whole
                 raise
             return False
