@@ -5,17 +5,11 @@
 #include <cstdint>
 #include <string_view>
 
+#include "half.hpp"
+
 namespace pyinit {
 
 enum class Dtype { kFloat32, kFloat64, kBfloat16, kFloat16 };
-
-// Storage of the two half types; their arithmetic is float32, rounded once on the way out.
-struct Bfloat16 {
-  uint16_t bits;
-};
-struct Float16 {
-  uint16_t bits;
-};
 
 constexpr size_t itemsize(Dtype dtype) {
   switch (dtype) {

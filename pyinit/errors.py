@@ -7,6 +7,7 @@ __all__ = [
     "CallError",
     "DTypeError",
     "DataError",
+    "DeviceError",
     "FormatError",
     "LabelError",
     "LayoutError",
@@ -35,6 +36,10 @@ class LayoutError(PyinitError, ValueError):
 
 class DTypeError(PyinitError, TypeError):
     """A dtype that pyinit cannot write."""
+
+
+class DeviceError(PyinitError, RuntimeError):
+    """A device, its driver or its compiler that is missing, cannot be used, or failed."""
 
 
 class UnsupportedDTypeError(DTypeError, ValueError):

@@ -13,6 +13,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,18 +27,34 @@ EXTENSIONS = ("pyinit/_core", "pyinit/numpy/philox")
 EXTENSION = re.compile(rf"({'|'.join(EXTENSIONS)})\.[^/]*\.(so|pyd)")
 
 
+CUDA_SOURCES = "pyinit/cuda/source/"
+
+
+def cuda_sources(read: Callable[[str], str]) -> set[str]:
+    """Return the files of csrc/ that a device's kernels are compiled from; `read` reads one."""
+    found, waiting = {"cuda/kernels.inc"}, ["cuda/kernels.hpp"]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += re.findall(r'^#include "([^"]+)"$', read(name), re.MULTILINE)
+    return found
+
+
 def tracked() -> set[str]:
     """Return the files under version control."""
     done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True)
     return {name for name in done.stdout.split("\0") if name}
 
 
-def wheel_faults(names: set[str], files: set[str]) -> list[str]:
+def wheel_faults(names: set[str], files: set[str], compiled_later: set[str]) -> list[str]:
     """Return what is wrong with a wheel of `names` made from the tracked `files`.
 
-    Expected are the package as it is in the repository, its extension modules, and the metadata.
+    Expected are the package as it is in the repository, its extension modules, the files of csrc/ that are
+    `compiled_later`, and the metadata.
     """
     package = {name for name in files if name.startswith("pyinit/")}
+    package |= {CUDA_SOURCES + name for name in compiled_later}
     extensions = {name for name in names if EXTENSION.fullmatch(name)}
     metadata = {name for name in names if re.match(r"[^/]+\.dist-info/", name)}
     metadata_names = {name.split("/", 1)[1] for name in metadata}
@@ -84,7 +101,8 @@ def check(directory: Path) -> list[str]:
         in_wheel = {name for name in archive.namelist() if not name.endswith("/")}
     print(f"{sdist.name}: {len(in_sdist)} files, {sdist.stat().st_size} bytes")
     print(f"{wheel.name}: {len(in_wheel)} files, {wheel.stat().st_size} bytes")
-    return sdist_faults(in_sdist, files) + wheel_faults(in_wheel, files)
+    sources = cuda_sources(lambda name: (ROOT / "csrc" / name).read_text(encoding="utf-8"))
+    return sdist_faults(in_sdist, files) + wheel_faults(in_wheel, files, sources)
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-// Every operation of every instruction set against Scalar, and of the smallest one, bit by bit.
+// Every operation of every instruction set against Scalar, and of a thread of a GPU, bit by bit.
 #include <cstdio>
 #include <string_view>
 
@@ -50,7 +50,7 @@ int differences(const char* name, const Operations& found, const Operations& sca
 
 int main() {
   const Operations scalar = scalar_operations();
-  int failures = differences("one lane", one_lane_operations(), scalar, scalar.drawing_count);
+  int failures = differences("cuda", cuda_operations(), scalar, scalar.drawing_count);
   for (const pyinit::Kernels* set : pyinit::available_kernels())
     failures += differences(set->name, operations_of(set->name), scalar, count_of(scalar));
   std::printf("%d failures\n", failures);

@@ -42,7 +42,7 @@ Operations avx512_operations();
 Operations avx2_operations();
 Operations neon_operations();
 Operations scalar_operations();
-Operations one_lane_operations();
+Operations cuda_operations();
 
 // Operands of 32 bits, as floats and as integers; bounds are never NaN.
 template <class S>

@@ -77,7 +77,7 @@ def main(argv: list[str] | None = None) -> int:
         from . import lab
 
         lab.add_arguments(playing)
-    commands.add_parser("info", help="show version, stream version, instruction set and threads")
+    commands.add_parser("info", help="show versions, instruction set, threads and CUDA devices")
     bench = commands.add_parser("bench", help="measure speed against numpy, torch, jax and oneMKL")
     if argv[:1] == ["bench"]:
         # the benchmark's arguments name its cases, which are costly to import
@@ -142,8 +142,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
         return execute(arguments)
     from .. import info
+    from ..cuda.report import described
 
-    for name, value in info().items():
+    for name, value in {**info(), **described()}.items():
         print(f"{name:<15} {value}")
     return 0
 

@@ -11,7 +11,7 @@ from .. import _core
 from ..errors import LayoutError
 from .dtypes import resolve, unsupported
 
-__all__ = ["DLPACK_CPU", "Borrowed", "borrow", "dlpack_view"]
+__all__ = ["DLPACK_CPU", "Borrowed", "borrow", "dlpack_view", "is_immutable"]
 
 Array = npt.NDArray[Any]
 
@@ -42,7 +42,7 @@ def _name(array: Array) -> str:
 
 def _borrow_dlpack(out: Any) -> tuple[Array, str]:
     library = type(out).__module__.partition(".")[0]
-    if library in _IMMUTABLE:
+    if is_immutable(out):
         raise LayoutError(
             f"fill needs memory that may change; a {library} array is immutable. "
             "Call the recipe and convert what it returns."
@@ -56,7 +56,7 @@ def _borrow_dlpack(out: Any) -> tuple[Array, str]:
         ) from None
     if device[0] != DLPACK_CPU:
         raise LayoutError(
-            f"fill needs memory of the CPU; got a buffer on DLPack device {device}. "
+            f"fill needs memory of the CPU or of a CUDA device; got a buffer on DLPack device {device}. "
             "Fill a CPU buffer and copy it over."
         )
     if getattr(out, "requires_grad", False):
@@ -89,6 +89,13 @@ def _borrow_dlpack(out: Any) -> tuple[Array, str]:
 
 # The arrays of these libraries never change, whatever their exports claim.
 _IMMUTABLE = frozenset({"jax", "jaxlib", "tensorflow"})
+
+
+def is_immutable(out: Any) -> bool:
+    """Return whether an object is of a library whose arrays never change."""
+    return type(out).__module__.partition(".")[0] in _IMMUTABLE
+
+
 # DLPack 0.x cannot mark memory as read-only. Objects of these libraries, and of their subclasses, may be
 # written all the same.
 _MUTABLE = frozenset({"cupy", "numpy", "torch"})

@@ -19,6 +19,7 @@ from ..stream.kernels import execute
 from ..stream.key import Key, as_key
 from ..stream.plan import Plan
 from ..stream.window import Shape, Window, contiguous_blocks
+from .device import execute_on_device, is_on_device
 from .errors import TensorDTypeError, TensorLayoutError
 from .partitions.holding import partition_of
 from .small import draw_small
@@ -51,10 +52,12 @@ def fill(
     Parameters
     ----------
     tensor : torch.Tensor
-        A tensor on the CPU, in float32, float64, bfloat16 or float16, with any strides. Each element gets the
-        value of its logical index. A contiguous tensor is written without a copy, a strided one block by
-        block. Each rank fills its part of a DTensor, without a collective: ``full_tensor()`` has the values
-        of a plain tensor, on any mesh and for every placement but Partial. The same holds for parameters that
+        A tensor on the CPU or on a CUDA device, in float32, float64, bfloat16 or float16, with any strides.
+        Each element gets the value of its logical index, the same bits on every device. A contiguous tensor
+        is written without a copy, a strided one block by block. On a device the values are drawn there, on
+        the current stream; the kernels are compiled at their first use, by the NVRTC that torch brings. Each
+        rank fills its part of a DTensor, without a collective: ``full_tensor()`` has the values of a plain
+        tensor, on any mesh and for every placement but Partial. The same holds for parameters that
         DeepSpeed's ZeRO-3, the first FSDP with ``use_orig_params=True`` and Megatron's tensor parallelism
         have cut: the recipe counts the fans of the whole tensor.
     recipe : Recipe, str or dict
@@ -67,8 +70,8 @@ def fill(
     window : Window, optional
         The position of `tensor` in the whole tensor, if it is a part of one.
     threads : int, optional
-        At most this many threads; by default PYINIT_NUM_THREADS, else the CPUs of this process. The
-        values do not depend on it.
+        At most this many threads of the CPU; by default PYINIT_NUM_THREADS, else the CPUs of this process.
+        The values do not depend on it.
 
     Returns
     -------
@@ -78,13 +81,16 @@ def fill(
     Raises
     ------
     LayoutError
-        If the tensor is not in CPU memory, is sparse, quantized or expanded, is of inference mode outside of
+        If the tensor is on another device, is sparse, quantized or expanded, is of inference mode outside of
         it, or is computed: see Notes. Also a RuntimeError, as torch's. If the recipe counts fans and does not
         name the axes of a tensor with more than two. If it is unknown which part of a tensor this rank holds,
         or its library would overwrite the values: a flat parameter of FSDP, a parameter of Megatron without
         parallel_state, one of ZeRO-3 that is quantized, offloaded or held by an optimizer.
     DTypeError
         If the tensor holds another dtype. Also a RuntimeError, as torch's.
+    DeviceError
+        If the tensor is on a CUDA device that is too old, or whose compiler is missing or does not fit the
+        driver.
     ShapeError, RecipeError, SeedError
         As `pyinit.fill`. Nothing is written then.
 
@@ -145,7 +151,9 @@ def fill_under(
     array, plan, start = _prepared(tensor, recipe, window)
     where = key()
     torch.autograd.graph.increment_version(tensor)
-    if array.flags.carray:
+    if array is None:
+        execute_on_device(plan, tensor, where, start)
+    elif array.flags.carray:
         execute(plan, array, where, start, threads)
     else:
         _execute_strided(plan, array, where, start or (0,) * array.ndim, threads)
@@ -167,11 +175,15 @@ def _held(tensor: Any, window: Window | None) -> list[tuple[torch.Tensor, Window
 
 def _prepared(
     tensor: torch.Tensor, recipe: Recipe, window: Window | None
-) -> tuple[Array, Plan, Shape | None]:
-    """Return a tensor's memory, its plan and its start in the whole tensor; or raise an error."""
+) -> tuple[Array | None, Plan, Shape | None]:
+    """Return a tensor's memory, None if it is on a device, its plan, and its start in the whole tensor.
+
+    Raise an error if it cannot be filled.
+    """
     array, dtype = _borrow(tensor)
-    recipe = as_stored(recipe, array.shape if window is None else window.global_shape)
-    plan, start = planned(recipe, array.shape, dtype, window)
+    shape = tuple(tensor.shape)
+    recipe = as_stored(recipe, shape if window is None else window.global_shape)
+    plan, start = planned(recipe, shape, dtype, window)
     return array, plan, start
 
 
@@ -185,15 +197,20 @@ def _execute_strided(plan: Plan, array: Array, key: Key, start: Shape, threads: 
         array[tuple(slice(i, i + n) for i, n in zip(block.start, extent, strict=True))] = part
 
 
-def _borrow(tensor: Any) -> tuple[Array, str]:
-    """Return a tensor's memory as an array, bfloat16 as its bits, and the name of its format."""
+def _borrow(tensor: Any) -> tuple[Array | None, str]:
+    """Return a tensor's memory as an array, bfloat16 as its bits, and the name of its format.
+
+    The memory of a device is None.
+    """
     if not isinstance(tensor, torch.Tensor):
         raise TensorLayoutError(
             f"pyinit.torch needs a torch.Tensor; got {type(tensor).__name__}. "
             "Use pyinit.fill for other buffers."
         )
     name = FORMATS.get(tensor.dtype)
-    if not tensor.is_cpu or tensor.layout is not torch.strided or (name is None and tensor.is_quantized):
+    on_device = is_on_device(tensor)
+    is_near = tensor.is_cpu or on_device
+    if not is_near or tensor.layout is not torch.strided or (name is None and tensor.is_quantized):
         raise TensorLayoutError(_why_not(tensor))
     if name is None:
         advice = "Fill one of these and convert: tensor.copy_(filled)."
@@ -205,7 +222,12 @@ def _borrow(tensor: Any) -> tuple[Array, str]:
             "Fill it under torch.inference_mode(), or a clone()."
         )
     try:
-        array = memory(tensor, _STORED[name])
+        if on_device:
+            _check_memory(tensor)
+            array, expanded = None, _is_expanded(tensor.shape, tensor.stride())
+        else:
+            array = memory(tensor, _STORED[name])
+            expanded = not array.flags.c_contiguous and _is_expanded(array.shape, array.strides)
     except (RuntimeError, TypeError) as error:
         # wrappers: DTensor, FakeTensor, functorch's; and lazily negated memory
         reason = str(error).rstrip(".")
@@ -213,9 +235,7 @@ def _borrow(tensor: Any) -> tuple[Array, str]:
             f"pyinit.torch needs plain memory; got a {type(tensor).__name__}: {reason}. "
             "Fill the plain tensor inside it, with a window."
         ) from None
-    if not array.flags.c_contiguous and any(
-        step == 0 and n > 1 for step, n in zip(array.strides, array.shape, strict=True)
-    ):
+    if expanded:
         raise TensorLayoutError(
             "pyinit.torch needs a memory location for each element; got an expanded tensor of shape "
             f"{tuple(tensor.shape)} with strides {tuple(tensor.stride())}. Fill a clone() of it."
@@ -237,6 +257,11 @@ def check_lasting(tensor: torch.Tensor) -> None:
         )
 
 
+def _is_expanded(shape: Shape, steps: Shape) -> bool:
+    """Return whether several elements are at one address."""
+    return any(step == 0 and n > 1 for step, n in zip(steps, shape, strict=True))
+
+
 class _Exporter:
     """The array interface of a tensor's memory, for NumPy."""
 
@@ -245,11 +270,8 @@ class _Exporter:
         self._owner = owner
 
 
-def memory(tensor: torch.Tensor, stored: np.dtype[Any]) -> Array:
-    """Return a tensor's memory as an array, which keeps the tensor alive.
-
-    After ``tensor.numpy()`` torch would not resize the storage any more, as FSDP and others need.
-    """
+def _check_memory(tensor: torch.Tensor) -> int:
+    """Return where a tensor's memory begins; raise TypeError if it is not what the tensor holds."""
     if type(tensor).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
         raise TypeError("operations on it are redefined")
     if tensor.is_neg():
@@ -257,6 +279,15 @@ def memory(tensor: torch.Tensor, stored: np.dtype[Any]) -> Array:
     address = tensor.data_ptr()
     if address == 0 and tensor.numel() > 0:
         raise TypeError("it has no memory of its own")
+    return address
+
+
+def memory(tensor: torch.Tensor, stored: np.dtype[Any]) -> Array:
+    """Return a tensor's memory as an array, which keeps the tensor alive.
+
+    After ``tensor.numpy()`` torch would not resize the storage any more, as FSDP and others need.
+    """
+    address = _check_memory(tensor)
     steps = None if tensor.is_contiguous() else tuple(n * stored.itemsize for n in tensor.stride())
     interface = {
         "data": (address, False),
@@ -274,9 +305,10 @@ def _why_not(tensor: torch.Tensor) -> str:
             "pyinit.torch needs memory; got a meta tensor. Use torch.empty_like(tensor, device='cpu'), "
             "or pyinit.torch.materialize for a module."
         )
-    if not tensor.is_cpu:
+    if not (tensor.is_cpu or is_on_device(tensor)):
+        kind = f"{tensor.device}, of ROCm" if tensor.is_cuda else str(tensor.device)
         return (
-            f"pyinit.torch needs a CPU tensor; got one on {tensor.device}. "
+            f"pyinit.torch needs a tensor on the CPU or on a CUDA device; got one on {kind}. "
             "Fill a CPU tensor and copy it over: tensor.copy_(filled)."
         )
     if tensor.is_quantized:

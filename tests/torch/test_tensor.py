@@ -294,15 +294,36 @@ def test_memory_that_cannot_be_written(name: str) -> None:
     assert isinstance(caught.value, RuntimeError), "torch raises a RuntimeError"
 
 
-def test_another_device() -> None:
-    """A tensor that says it is on a GPU, on any machine."""
+@pytest.mark.parametrize("device", ["mps", "xpu"])
+def test_another_device(device: str) -> None:
+    """A tensor that says it is on such a device, on any machine."""
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    with FakeTensorMode():
+        tensor = torch.empty(3, device=device)
+    message = (
+        rf"or on a CUDA device; got one on {device}:0\. Fill a CPU tensor and copy it over: tensor\.copy_"
+    )
+    with pytest.raises(pi.LayoutError, match=message):
+        fill(tensor, pi.normal(), key=0)
+
+
+def test_a_fake_tensor_on_a_cuda_device() -> None:
     from torch._subclasses.fake_tensor import FakeTensorMode
 
     with FakeTensorMode():
         tensor = torch.empty(3, device="cuda")
-    with pytest.raises(
-        pi.LayoutError, match=r"got one on cuda:0\. Fill a CPU tensor and copy it over: tensor\.copy_"
-    ):
+    with pytest.raises(pi.LayoutError, match="needs plain memory; got a FakeTensor"):
+        fill(tensor, pi.normal(), key=0)
+
+
+def test_rocm_calls_its_devices_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    monkeypatch.setattr(torch.version, "hip", "7.0")
+    with FakeTensorMode():
+        tensor = torch.empty(3, device="cuda")
+    with pytest.raises(pi.LayoutError, match="got one on cuda:0, of ROCm"):
         fill(tensor, pi.normal(), key=0)
 
 

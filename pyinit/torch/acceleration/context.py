@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ... import _core
-from ...errors import PyinitError
+from ...errors import DeviceError, PyinitError
 from ...stream.key import Key
 from ..partitions.holding import partition_of, refuse_part
 from ..small import draw_small
@@ -85,8 +85,9 @@ class Context:
             return False
         try:
             fill(request.tensor, request.recipe, key=Key(*self._next()), threads=self._threads)
-        except PyinitError:
-            if is_part:
+        except PyinitError as error:
+            # a device that cannot be used would be one more cause of other numbers, seen by nobody
+            if is_part or isinstance(error, DeviceError):
                 # torch would draw the part alone, as if it were whole
                 raise
             return False

@@ -10,8 +10,10 @@ import torch
 from ... import _core
 from ...stream.arguments import check_threads
 from ...stream.key import Key, as_key
+from ..device import is_cuda
 from .construction import forget_construction
 from .deciding import Recipes, before_names, checked_recipes, decided
+from .destination import destination, replayed_on
 from .followed import kind_of
 from .holding import named_tensors, substitute
 from .partitioned import made_parts, whole_recordings
@@ -36,6 +38,7 @@ def materialize(
     key: int | Key,
     prefix: str = "",
     threads: int | None = None,
+    device: torch.device | str | None = None,
 ) -> Module:
     """Make a module on the meta device real, in place, by its own initialization drawn by name.
 
@@ -66,6 +69,10 @@ def materialize(
         names that make the keys and that patterns match; leave out the ``module`` of DataParallel yourself.
     threads : int, optional
         At most this many threads. The values do not depend on it.
+    device : torch.device or str, optional
+        Where the tensors become real: "cpu", the default, or a CUDA device, on which they are drawn. The bits
+        are the same. A DTensor on a mesh of CUDA devices is made on this rank's current one, whatever is
+        given. What an operator of torch's computes from draws or constants is made on the CPU and copied.
 
     Returns
     -------
@@ -81,9 +88,11 @@ def materialize(
         matches nothing (with a prefix, only one that begins with it), or two rules name one tied tensor. If a
         recipe is given and all tensors are real, or if all are real and DeepSpeed's ZeRO-3, the first FSDP or
         Megatron has cut one. If an expert is numbered within its rank, as Megatron's are.
+    DeviceError
+        If the CUDA device is too old, or its compiler is missing or does not fit the driver.
     LayoutError
-        If a lazy module does not know its shapes yet. If a recipe counts fans and names no axes, and the axes
-        of a weight are unknown.
+        If the device is neither the CPU nor a CUDA device. If a lazy module does not know its shapes yet. If
+        a recipe counts fans and names no axes, and the axes of a weight are unknown.
     ShapeError, SeedError
         If a recipe cannot count fans on a shape, or the key is not valid.
 
@@ -141,16 +150,16 @@ def materialize(
     True
     """
     root = as_key(key)
-    count = check_threads(threads)
+    count, where = check_threads(threads), destination(device)
     before, recipes = before_names(prefix), checked_recipes(recipe)
     with stand_ins(module) as distributed:
         recorded = decided(module, recipes, before)
         plain = {name: tensor for name, tensor in recorded.items() if name not in distributed}
         parts = whole_recordings(module, plain, before)
     plain = {name: tensor for name, tensor in plain.items() if name not in parts}
-    storages = _fill(plain, root, count)
+    storages = _fill(plain, root, count, where)
     real: dict[str, torch.Tensor] = {name: _tensor_of(tensor, storages) for name, tensor in plain.items()}
-    real |= made_parts(parts, root, count)
+    real |= made_parts(parts, root, count, where)
     if distributed:
         # its imports take longer than many a module
         real |= shards(distributed, recorded, root, count)
@@ -159,9 +168,13 @@ def materialize(
     return module
 
 
-def _fill(recorded: dict[str, Recorded], root: Key, threads: int | None) -> dict[int, torch.Tensor]:
+def _fill(
+    recorded: dict[str, Recorded], root: Key, threads: int | None, where: torch.device
+) -> dict[int, torch.Tensor]:
     """Return the bytes of each cell."""
     cells = {id(tensor.cell): tensor.cell for tensor in recorded.values()}
+    if is_cuda(where):
+        return {at: replayed_on(where, cell, root, threads) for at, cell in cells.items()}
     storages: dict[int, torch.Tensor] = {}
     small = []
     for at, cell in cells.items():
@@ -189,7 +202,8 @@ def _tensor_of(recorded: Recorded, storages: dict[int, torch.Tensor]) -> torch.T
     """Return a recorded tensor as a view of the bytes of its cell."""
     view = recorded.view
     storage = storages[id(recorded.cell)].untyped_storage()
-    return torch.empty(0, dtype=view.dtype, device="cpu").set_(storage, view.offset, view.shape, view.strides)
+    empty = torch.empty(0, dtype=view.dtype, device=storage.device)
+    return empty.set_(storage, view.offset, view.shape, view.strides)
 
 
 def _install(module: torch.nn.Module, real: dict[str, torch.Tensor]) -> None:

@@ -7,6 +7,7 @@ part. A draw into a part is a draw of the whole tensor, of which this rank makes
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from math import prod
 
 import torch
@@ -16,6 +17,7 @@ from ...stream.key import Key
 from ...stream.window import Shape
 from ..partitions.holding import partition_of
 from ..partitions.megatron import is_expert
+from .destination import is_drawn, made_on
 from .holding import named_tensors
 from .methods import forget
 from .naming import state_names
@@ -111,22 +113,37 @@ def _whole_recordings(
 
 
 def made_parts(
-    parts: Mapping[str, tuple[torch.Tensor, Recorded]], root: Key, threads: int | None
+    parts: Mapping[str, tuple[torch.Tensor, Recorded]], root: Key, threads: int | None, where: torch.device
 ) -> dict[str, torch.Tensor]:
-    """Return this rank's parts of tensors in CPU memory."""
+    """Return this rank's parts of tensors on a device."""
     made: dict[int, torch.Tensor] = {}
     for name, (tensor, recorded) in parts.items():
         if id(tensor) in made:
             continue
-        real = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="cpu")
-        real.__dict__.update(tensor.__dict__)
-        partition = partition_of(real)
-        assert partition is not None, name
-        for part, window in partition.within(real, None):
-            refill(recorded, part, root, window=window, threads=threads)
-        real.__dict__.clear()
-        made[id(tensor)] = real
+        made[id(tensor)] = made_on(
+            where,
+            is_drawn(recorded),
+            partial(torch.empty_strided, tensor.shape, tensor.stride(), dtype=tensor.dtype),
+            partial(_make_part, name, tensor, recorded, root, threads),
+        )
     return {name: made[id(tensor)] for name, (tensor, _) in parts.items()}
+
+
+def _make_part(
+    name: str,
+    tensor: torch.Tensor,
+    recorded: Recorded,
+    root: Key,
+    threads: int | None,
+    real: torch.Tensor,
+) -> None:
+    """Make this rank's part of a tensor in `real`, which has its place for that time."""
+    real.__dict__.update(tensor.__dict__)
+    partition = partition_of(real)
+    assert partition is not None, name
+    for part, window in partition.within(real, None):
+        refill(recorded, part, root, window=window, threads=threads)
+    real.__dict__.clear()
 
 
 def _of_whole(write: Write, part: View, whole: View, name: str) -> Write:

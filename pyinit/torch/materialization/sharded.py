@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,6 +14,7 @@ from torch.nn.parameter import is_lazy
 from ...errors import LayoutError, RecipeError
 from ...stream.key import Key
 from .construction import made_by_constructor
+from .destination import destination, is_drawn, made_on
 from .holding import STAND_IN, named_tensors, substitute, times_written
 from .recorder import MARK
 from .recording import Recorded
@@ -95,22 +97,40 @@ def stand_ins(module: torch.nn.Module) -> Iterator[dict[str, DTensor]]:
 def shards(
     distributed: Mapping[str, DTensor], recorded: Mapping[str, Recorded], root: Key, threads: int | None
 ) -> dict[str, DTensor]:
-    """Return DTensors in CPU memory, placed like those on the meta device; each rank makes only its parts."""
-    from torch.distributed.tensor import DTensor
+    """Return DTensors on their mesh's devices, placed like those on the meta device.
 
-    from ..placement import local_parts
-
+    Each rank makes only its parts.
+    """
     made: dict[int, DTensor] = {}
     for name, tensor in distributed.items():
         if id(tensor) in made:
             continue
         like = tensor._local_tensor
-        local = torch.empty_strided(like.shape, like.stride(), dtype=like.dtype, device="cpu")
-        real = DTensor(local, tensor._spec, requires_grad=False)  # type: ignore[no-untyped-call]
-        made[id(tensor)] = real
-        for part, window in local_parts(real):
-            refill(recorded[name], part, root, window=window, threads=threads)
+        local = made_on(
+            destination("cuda" if tensor.device_mesh.device_type == "cuda" else "cpu"),
+            is_drawn(recorded[name]),
+            partial(torch.empty_strided, like.shape, like.stride(), dtype=like.dtype),
+            partial(_make_parts, tensor, recorded[name], root, threads),
+        )
+        made[id(tensor)] = _placed(local, tensor)
     return {name: made[id(tensor)] for name, tensor in distributed.items()}
+
+
+def _placed(local: torch.Tensor, tensor: DTensor) -> DTensor:
+    """Return a DTensor of a rank's part, placed like another one."""
+    from torch.distributed.tensor import DTensor
+
+    return DTensor(local, tensor._spec, requires_grad=False)  # type: ignore[no-untyped-call]
+
+
+def _make_parts(
+    tensor: DTensor, recorded: Recorded, root: Key, threads: int | None, local: torch.Tensor
+) -> None:
+    """Make this rank's parts of a tensor in `local`."""
+    from ..placement import local_parts
+
+    for part, window in local_parts(_placed(local, tensor)):
+        refill(recorded, part, root, window=window, threads=threads)
 
 
 def _constructed(module: torch.nn.Module) -> dict[int, torch.Tensor]:

@@ -1,22 +1,23 @@
-// rng/ on one lane of 64 bits against rng/ on Scalar, bit by bit: that nothing in rng/ needs more of an
-// instruction set than simd::DrawingSet, and that a processor with one lane a thread draws the same stream.
+// rng/ on a thread of a GPU against rng/ on Scalar, bit by bit: that nothing in rng/ needs more of an
+// instruction set than simd::DrawingSet, and that one lane of 64 bits a thread draws the same stream; and the
+// rounding to half types, of all float32 that differ in their upper 20 bits.
 #include <cstdio>
 #include <cstring>
 #include <vector>
 
-#include "one_lane.hpp"
 #include "rng/bits.hpp"
 #include "rng/normal.hpp"
 #include "rng/permutation.hpp"
 #include "rng/truncated.hpp"
 #include "rng/uniform.hpp"
+#include "simd/cuda.hpp"
 #include "simd/scalar.hpp"
 
 namespace {
 
 using namespace pyinit::rng;
+using pyinit::simd::Cuda;
 using pyinit::simd::Scalar;
-using pyinit::tests::OneLane;
 
 constexpr size_t kBlocks = 4096;
 // The high word of the counter changes on the way.
@@ -59,18 +60,18 @@ bool agrees(const char* name, const Numbers&... numbers) {
   bool same = true;
   for (const bool shared : {false, true}) {
     const auto expected = drawn<Scalar>(DrawMany(numbers...), shared);
-    const auto found = drawn<OneLane>(DrawOne(numbers...), shared);
+    const auto found = drawn<Cuda>(DrawOne(numbers...), shared);
     // Neither may be constant, nor may the two generators differ.
     same = same && same_bits(found, expected) && found.front() != found.back();
-    same = same && same_bits(found, drawn<OneLane>(DrawOne(numbers...), false));
+    same = same && same_bits(found, drawn<Cuda>(DrawOne(numbers...), false));
   }
   return report(name, same);
 }
 
 template <template <class, class> class Draw, class Numbers>
 bool agrees_in_both(const char* name, const Numbers& numbers) {
-  const bool narrow = agrees<Draw<OneLane, float>, Draw<Scalar, float>>(name, numbers);
-  return agrees<Draw<OneLane, double>, Draw<Scalar, double>>(name, numbers) && narrow;
+  const bool narrow = agrees<Draw<Cuda, float>, Draw<Scalar, float>>(name, numbers);
+  return agrees<Draw<Cuda, double>, Draw<Scalar, double>>(name, numbers) && narrow;
 }
 
 bool permutations_agree() {
@@ -79,17 +80,39 @@ bool permutations_agree() {
   bool same = true;
   for (uint64_t column = 0; column < kColumns; column += Scalar::kLanes) {
     const Permutation<Scalar> many(kKey, column, kRows);
-    for (uint64_t lane = 0; lane < Scalar::kLanes; lane += OneLane::kLanes) {
-      const Permutation<OneLane> one(kKey, column + lane, kRows);
+    for (uint64_t lane = 0; lane < Scalar::kLanes; lane += Cuda::kLanes) {
+      const Permutation<Cuda> one(kKey, column + lane, kRows);
       for (uint32_t row = 0; row < kRows; row += 7) {
-        uint32_t expected[Scalar::kLanes], found[OneLane::kLanes];
+        uint32_t expected[Scalar::kLanes], found[Cuda::kLanes];
         Scalar::store(expected, many(row));
-        OneLane::store(found, one(row));
+        Cuda::store(found, one(row));
         same = same && std::memcmp(expected + lane, found, sizeof(found)) == 0;
       }
     }
   }
   return report("permutation", same);
+}
+
+bool halves_agree() {
+  bool same = true;
+  for (uint64_t first = 0; first < uint64_t{1} << 32; first += Scalar::kLanes << 12) {
+    uint32_t x[Scalar::kLanes];
+    uint16_t bfloat16[Scalar::kLanes], float16[Scalar::kLanes];
+    for (size_t i = 0; i < Scalar::kLanes; ++i) {
+      // The low bits decide ties.
+      constexpr uint32_t kLow[] = {0, 1, 0x800, 0xFFF};
+      x[i] = static_cast<uint32_t>(first + (i << 12)) | kLow[first >> 20 & 3];
+    }
+    Scalar::store_bfloat16(bfloat16, Scalar::as_float(Scalar::load(x)));
+    Scalar::store_float16(float16, Scalar::as_float(Scalar::load(x)));
+    for (size_t i = 0; i < Scalar::kLanes; ++i) {
+      if ((x[i] & 0x7FFFFFFF) > 0x7F800000) continue;
+      const float value = __uint_as_float(x[i]);
+      same = same && Cuda::rounded_pair(pyinit::Bfloat16{}, 1.0F, value) == (0x3F80U | bfloat16[i] << 16);
+      same = same && Cuda::rounded_pair(pyinit::Float16{}, 1.0F, value) == (0x3C00U | float16[i] << 16);
+    }
+  }
+  return report("halves", same);
 }
 
 }  // namespace
@@ -112,16 +135,15 @@ int main() {
   wide.tail_step = kShare * 0x1p-64;
   wide.centre_step = 2 * kShare * 0x1p-64;
 
-  bool good = agrees<Bits<OneLane>, Bits<Scalar>>("bits");
+  bool good = agrees<Bits<Cuda>, Bits<Scalar>>("bits");
   good = agrees_in_both<Uniform>("uniform", UniformNumbers{-1.5, 2.5, -1.5, 2.4999}) && good;
   good = agrees_in_both<Normal>("normal", NormalNumbers{0, 0.02}) && good;
   good = agrees_in_both<Normal>("normal, shifted", NormalNumbers{1, 0.02}) && good;
-  good = agrees<TruncatedNormal<OneLane, float>, TruncatedNormal<Scalar, float>>("truncated", near) && good;
-  good =
-      agrees<TruncatedNormal<OneLane, double>, TruncatedNormal<Scalar, double>>("truncated, float64", wide) &&
-      good;
-  good =
-      agrees<TruncatedNormal<OneLane, float>, TruncatedNormal<Scalar, float>>("truncated, far", far) && good;
+  good = agrees<TruncatedNormal<Cuda, float>, TruncatedNormal<Scalar, float>>("truncated", near) && good;
+  good = agrees<TruncatedNormal<Cuda, double>, TruncatedNormal<Scalar, double>>("truncated, float64", wide) &&
+         good;
+  good = agrees<TruncatedNormal<Cuda, float>, TruncatedNormal<Scalar, float>>("truncated, far", far) && good;
   good = permutations_agree() && good;
+  good = halves_agree() && good;
   return good ? 0 : 1;
 }

@@ -1,0 +1,248 @@
+"""The table from a plan's distribution to the launches that write it on a device."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from ..errors import LayoutError
+from ..stream.dtypes import DType, encode, resolve
+from ..stream.kernels import MASK
+from ..stream.key import Key
+from ..stream.plan import Plan
+from ..stream.window import Shape
+from .device import Memory
+from .lines import LineAxes, steps_of
+from .orthogonal import delta_orthogonal, grouped_orthogonal, orthogonal
+from .runs import pieces_of, runs_of
+from .tasks import (
+    PATTERN_AXES,
+    STRIP_ROWS,
+    ChanceZerosTask,
+    ColumnZerosTask,
+    ConstantTask,
+    DrawTask,
+    FlattenedTask,
+    KeyWords,
+    NormalNumbers,
+    NormalTask,
+    PatternTask,
+    Runs,
+    TruncatedFloats,
+    TruncatedFloatTask,
+    TruncatedNumbers,
+    TruncatedTask,
+    UniformNumbers,
+    UniformTask,
+)
+
+__all__ = ["constant", "execute"]
+
+
+def execute(plan: Plan, memory: Memory, key: Key, start: Shape | None) -> None:
+    """Launch what writes a plan into a device's memory; the window has been checked.
+
+    The bytes are those of a fill on the CPU. Nothing waits for the device.
+    """
+    if 0 in memory.shape:
+        return
+    if start is None:
+        start = (0,) * len(memory.shape)
+    _KERNELS[plan.distribution](memory, plan, key, start)
+
+
+def constant(memory: Memory, element: bytes) -> None:
+    """Repeat one element."""
+    pattern = int.from_bytes(element * (8 // len(element)), "little")
+    size = math.prod(memory.shape) * len(element)
+    task = ConstantTask(memory.address, size, pattern, len(element))
+    memory.queue.launch("constant", -(-size // 16), task)
+
+
+def _encoded(value: float, dtype: DType) -> bytes:
+    return encode(np.array(value, dtype.compute), dtype).tobytes()
+
+
+def _constant(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
+    (value,) = plan.numbers
+    constant(memory, _encoded(value, resolve(plan.dtype)))
+
+
+def _runs(memory: Memory, plan: Plan, start: Shape) -> Iterator[tuple[Runs, int]]:
+    """Yield the runs of the window and the address where each set of them begins."""
+    itemsize = resolve(plan.dtype).itemsize
+    for runs, passed in runs_of(plan.shape, start, memory.shape):
+        yield runs, memory.address + passed * itemsize
+
+
+def _draw(
+    memory: Memory,
+    plan: Plan,
+    key: Key,
+    start: Shape,
+    make: Callable[[int, KeyWords, Runs], DrawTask],
+    name: str,
+) -> None:
+    per_block = 128 // resolve(plan.dtype).word_bits
+    for runs, address in _runs(memory, plan, start):
+        task = make(address, KeyWords.of(key), runs)
+        memory.queue.launch(f"{name}_{plan.dtype}", pieces_of(runs, per_block), task)
+
+
+def _uniform(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
+    numbers = UniformNumbers(*plan.numbers)
+    _draw(memory, plan, key, start, lambda *place: UniformTask(*place, numbers), "uniform")
+
+
+def _normal(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
+    mean, std = plan.numbers[:2]
+    numbers = NormalNumbers(mean, std)
+    name = "centred_normal" if mean == 0 and math.copysign(1, mean) > 0 else "normal"
+    _draw(memory, plan, key, start, lambda *place: NormalTask(*place, numbers), name)
+
+
+def _truncated_normal(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
+    mean, std, lowest, highest, interval = plan.numbers
+    sign, exponent, pivot, tail_step, tail_low, tail_high, centre_low, centre_high, centre_step = interval
+    tail, centre = (tail_step, tail_low, tail_high), (centre_step, centre_low, centre_high)
+    name, four = "truncated_normal", (mean, std, lowest, highest)
+    if plan.dtype == "float64":
+        wide = TruncatedNumbers(*four, sign < 0, exponent, pivot, *tail, *centre)
+        _draw(memory, plan, key, start, lambda *place: TruncatedTask(*place, wide), name)
+    else:
+        numbers = TruncatedFloats(*four, *tail, *centre, exponent, pivot, sign < 0)
+        _draw(memory, plan, key, start, lambda *place: TruncatedFloatTask(*place, numbers), name)
+
+
+def _threshold(sparsity: float) -> int:
+    """Return the 32-bit draw below which an element is zero."""
+    return round(sparsity * 2**32)
+
+
+def _bits(plan: Plan) -> int:
+    return 8 * resolve(plan.dtype).itemsize
+
+
+def _sparse(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
+    _normal(memory, plan, key, start)
+    zeros, (rows, columns) = plan.numbers[2], memory.shape
+    mask = KeyWords.of(key.fold_in(MASK))
+    task = ColumnZerosTask(memory.address, mask, plan.shape[0], zeros, *start, rows, columns, columns)
+    units = -(-columns // 2) * -(-rows // STRIP_ROWS)
+    memory.queue.launch(f"zero_in_columns_{_bits(plan)}", units, task)
+
+
+def _bernoulli_sparse(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
+    _normal(memory, plan, key, start)
+    mask, threshold = KeyWords.of(key.fold_in(MASK)), _threshold(plan.numbers[2])
+    for runs, address in _runs(memory, plan, start):
+        task = ChanceZerosTask(address, mask, runs, threshold)
+        memory.queue.launch(f"zero_by_chance_{_bits(plan)}", pieces_of(runs, 4), task)
+
+
+_MASK_NUMBER = int.from_bytes(blake2b(MASK.encode(), digest_size=8).digest(), "little")
+
+
+def _flattened_sparse(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
+    mean, std, zeros, is_exact, columns, stack = plan.numbers
+    rows = tuple(axis for axis in range(len(plan.shape)) if axis not in (*columns, *stack))
+    steps = steps_of(memory.shape)
+    sides = [LineAxes.of(axes, plan.shape, start, memory.shape, steps) for axes in (rows, columns, stack)]
+    task = FlattenedTask(
+        memory.address,
+        KeyWords.of(key),
+        *(side.for_device() for side in sides),
+        *(math.prod(plan.shape[axis] for axis in axes) for axes in (rows, columns)),
+        _MASK_NUMBER,
+        zeros if is_exact else _threshold(zeros),
+        bool(stack),
+        is_exact,
+        NormalNumbers(mean, std),
+    )
+    memory.queue.launch(f"sparse_{plan.dtype}", math.prod(memory.shape), task)
+
+
+def _pattern(memory: Memory, plan: Plan, start: Shape) -> PatternTask:
+    axes = len(memory.shape)
+    if axes > PATTERN_AXES:
+        raise LayoutError(
+            f"{plan.distribution} on a CUDA device takes at most {PATTERN_AXES} axes; got shape "
+            f"{plan.shape}. Fill on the CPU and copy."
+        )
+    task = PatternTask(memory.address, math.prod(memory.shape), 0, axes, modulus=1)
+    task.extent[:axes], task.start[:axes] = memory.shape[::-1], start[::-1]
+    return task
+
+
+def _element(plan: Plan, value: float) -> int:
+    return int.from_bytes(_encoded(value, resolve(plan.dtype)), "little")
+
+
+def _identity(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
+    task = _pattern(memory, plan, start)
+    task.element = _element(plan, plan.numbers[0])
+    task.inner, task.outer, task.modulus = 0, 1, 2**63
+    memory.queue.launch(f"diagonal_{_bits(plan)}", task.size, task)
+
+
+def _dirac(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
+    groups, in_axis, out_axis, batch_axis = plan.numbers
+    task, last = _pattern(memory, plan, start), len(plan.shape) - 1
+    task.element = _element(plan, 1.0)
+    task.inner, task.outer = last - in_axis, last - out_axis
+    task.modulus = plan.shape[out_axis] // groups
+    for axis, n in enumerate(plan.shape):
+        if axis not in (in_axis, out_axis, *batch_axis):
+            task.has_centre[last - axis], task.centre[last - axis] = 1, n // 2
+    memory.queue.launch(f"diagonal_{_bits(plan)}", task.size, task)
+
+
+def _bilinear(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
+    in_axis, out_axis, batch_axis = plan.numbers
+    task, last = _pattern(memory, plan, start), len(plan.shape) - 1
+    for axis, n in enumerate(plan.shape):
+        if axis not in (in_axis, out_axis, *batch_axis):
+            f = (n + 1) // 2
+            task.scale[last - axis], task.shift[last - axis] = f, (2 * f - 1 - f % 2) / (2 * f)
+    memory.queue.launch(f"bilinear_{plan.dtype}", task.size, task)
+
+
+def _orthogonal(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
+    orthogonal(memory, plan, key, start)
+
+
+def _grouped_orthogonal(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
+    grouped_orthogonal(memory, plan, key, start)
+
+
+def _delta_orthogonal(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
+    constant(memory, bytes(resolve(plan.dtype).itemsize))
+    delta_orthogonal(memory, plan, key, start)
+
+
+def _pretrained(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
+    raise LayoutError(
+        f"pretrained copies {plan.source}, which is in the CPU's memory. Fill a CPU tensor and copy it over."
+    )
+
+
+_KERNELS: dict[str, Callable[[Memory, Plan, Key, Shape], Any]] = {
+    "constant": _constant,
+    "uniform": _uniform,
+    "normal": _normal,
+    "truncated_normal": _truncated_normal,
+    "sparse": _sparse,
+    "bernoulli_sparse": _bernoulli_sparse,
+    "flattened_sparse": _flattened_sparse,
+    "orthogonal": _orthogonal,
+    "grouped_orthogonal": _grouped_orthogonal,
+    "delta_orthogonal": _delta_orthogonal,
+    "identity": _identity,
+    "dirac": _dirac,
+    "bilinear": _bilinear,
+    "pretrained": _pretrained,
+}

@@ -1,0 +1,1 @@
+"""What tools/gpu_check.sh runs on a machine with an NVIDIA device."""
