@@ -164,7 +164,9 @@ def test_a_former_file_is_not_taken_for_one_whose_upload_is_gone(
         write_plan(plan_of(place, key=key, shard_size=None))
     plan = plan_of(path, key=6, shard_size=None)
     with monkeypatch.context() as patch:
-        patch.setattr(MultipartUploads, "complete", lambda *given: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(
+            MultipartUploads, "complete", lambda *given, **options: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
         with pytest.raises(KeyboardInterrupt, match="kept"):
             write_plan(plan, overwrite=True)
     for upload in s3.fs.call_s3("list_multipart_uploads", Bucket=s3.bucket)["Uploads"]:

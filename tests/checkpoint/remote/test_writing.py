@@ -14,6 +14,7 @@ from pyinit.checkpoint.checkpoint import finish_checkpoint, write_plan
 from pyinit.checkpoint.journal import Known
 from pyinit.checkpoint.parts import Part
 from pyinit.checkpoint.plan import CheckpointPlan, plan_checkpoint
+from pyinit.checkpoint.publication import Publication
 from pyinit.checkpoint.remote.journal import RemoteJournal
 
 pytestmark = pytest.mark.interop
@@ -61,24 +62,24 @@ def test_another_part_completes_it_meanwhile(
     """Two parts that end at the same time both see all files; one clears away while the other looks."""
     plan = plan_of(f"{memory.url}/out")
     write_plan(plan, Part(0, 2))
-    plain = share.Share._name
+    plain = Publication._name
 
-    def name(mine: share.Share, names: list[str]) -> None:
-        plain(mine, names)
-        monkeypatch.setattr(share.Share, "_name", plain)
+    def name(mine: Publication, names: list[str], own: set[str] | None) -> None:
+        plain(mine, names, own)
+        monkeypatch.setattr(Publication, "_name", plain)
         with share.Share(plan, Part(0, 2)) as other:
             assert other.publish() is not None
         if not cleared:
             half = Known({0: 1}, set(range(len(plan.names))))
             monkeypatch.setattr(RemoteJournal, "known", lambda journal: half)
 
-    def receipt(mine: share.Share) -> None:
-        monkeypatch.setattr(share.Share, "_receipt", look)
+    def receipt(mine: Publication) -> None:
+        monkeypatch.setattr(Publication, "_receipt", look)
 
-    look = share.Share._receipt
-    monkeypatch.setattr(share.Share, "_name", name)
+    look = Publication._receipt
+    monkeypatch.setattr(Publication, "_name", name)
     # the other part is not there yet
-    monkeypatch.setattr(share.Share, "_receipt", receipt)
+    monkeypatch.setattr(Publication, "_receipt", receipt)
     assert write_plan(plan, Part(1, 2)) is None
     assert memory.objects("out") == expected
 
