@@ -60,8 +60,9 @@ def watch(
     -------
     Watching
         Its ``with`` block watches. ``report`` is the newest sample, ``over_time("update ratio")`` has one
-        number of each layer at each step, ``show()`` returns the lab's page for a notebook cell, live (as
-        `pyinit.lab` does with it), and ``export(path)`` writes a page that plays what was recorded.
+        number of each layer at each step. ``show()`` returns the lab's page for a notebook cell, live, as
+        `pyinit.lab` does with it; ``serve()`` serves that page for a browser; ``export(path)`` writes one
+        that plays what was recorded.
 
     Raises
     ------

@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils.hooks import RemovableHandle
 
-from ...errors import ArgumentError
+from ...errors import ArgumentError, MissingLibraryError
 from ...lab.export.recording import record_film
 from ...lab.live.film import Film
 from ...lab.notebook.show import lab
@@ -29,6 +29,7 @@ from .sample import Sample
 
 if TYPE_CHECKING:
     from ...lab.notebook.film import FilmWidget
+    from ...lab.serve.launch import Screening
 
 __all__ = ["Watching"]
 
@@ -121,6 +122,39 @@ class Watching(Film):
         """
         found: FilmWidget = lab(self)
         return found
+
+    def serve(self, port: int | None = None) -> Screening:
+        """Serve the lab's page on this machine from a thread of its own, live, and print its address.
+
+        Parameters
+        ----------
+        port : int, optional
+            0 for any that is free; by default that of ``pyinit lab``, or any where that is taken.
+
+        Returns
+        -------
+        Screening
+            Its ``address`` is for a browser on this machine alone; ``close()`` ends it, as the process does.
+
+        Raises
+        ------
+        ArgumentError
+            If the port is taken.
+        MissingLibraryError
+            If starlette, uvicorn or websockets is not installed.
+        """
+        try:
+            from ...lab.serve.launch import Screening
+        except ImportError as error:
+            if (error.name or "").partition(".")[0] not in ("starlette", "uvicorn", "websockets"):
+                raise
+            raise MissingLibraryError(
+                f"a page on this machine needs {error.name}, which is not installed. Run pip install "
+                "'pyinit-nn[lab]', or write a page with export()."
+            ) from None
+        screening = Screening(self, port)
+        print(f"pyinit lab: {screening.address}", flush=True)
+        return screening
 
     def export(self, path: str | PathLike[str]) -> None:
         """Write what was seen as one page of HTML that plays it, without server and network.
