@@ -110,6 +110,7 @@ class Watching(Film):
         self._is_counted_by_hand = True
         if self._waiting is not None:
             self._waiting.update(lambda _: True)
+            self._without_strays()
         self._tick()
 
     def show(self) -> FilmWidget:
@@ -177,7 +178,7 @@ class Watching(Film):
         if waiting is not None:
             waiting.settle()
             is_new = waiting.step != self._done
-            if not is_new and not (self._scaler is not None and waiting.is_broken):
+            if not is_new and not (waiting.is_broken or waiting.is_stray):
                 return
             waiting.drop()
             self._waiting = None
@@ -219,6 +220,7 @@ class Watching(Film):
                 _refuse_scaled()
             own = {id(one) for group in optimizer.param_groups for one in group["params"]}
             waiting.update(lambda weight: id(weight) in own)
+            waiting = self._without_strays()
         if self._clock.ticks(optimizer):
             if self._is_counted_by_hand:
                 raise ArgumentError("an optimizer of torch counts the steps, and step() did. Leave it out.")
@@ -226,6 +228,13 @@ class Watching(Film):
         elif waiting is not None and waiting.is_complete:
             self._waiting = None
             self._finish(waiting)
+
+    def _without_strays(self) -> Sample | None:
+        """Return the sample that waits, unless its call was left without a backward pass."""
+        if self._waiting is not None and self._waiting.is_stray:
+            self._waiting.drop()
+            self._waiting, self._missed = None, -1
+        return self._waiting
 
     def _tick(self) -> None:
         self._release()
