@@ -14,9 +14,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from ..bundle.bundle import served
+from ..live.film import Film
 from .client import Client
 from .guard import POLICY, is_own_host, is_own_origin, is_token
 from .pool import MOST_CLIENTS, Pool
+from .viewer import Viewer
 
 __all__ = ["application"]
 
@@ -51,7 +53,7 @@ class _OwnHostOnly:
         await self._app(scope, receive, send)
 
 
-def application(token: str, places: int = MOST_CLIENTS) -> Starlette:
+def application(token: str, places: int = MOST_CLIENTS, film: Film | None = None) -> Starlette:
     """Return the application of one launch.
 
     Parameters
@@ -60,20 +62,23 @@ def application(token: str, places: int = MOST_CLIENTS) -> Starlette:
         What the address must carry.
     places : int
         Pages that are served at once.
+    film : Film, optional
+        What every page shows, in place of a lab of its own.
     """
     pool = Pool(places)
     files = {path.name: path for path in sorted(PAGE.iterdir()) if path.suffix in _MEDIA}
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        pool.prepare()
+        if film is None:
+            pool.prepare()
         yield
         await pool.close()
 
     async def index(request: Request) -> Response:
         if not is_token(request.query_params.get("token", ""), token):
             return _refusal("pyinit lab: open the address that it printed, with its token.")
-        return _file(files["index.html"])
+        return _file(files["index.html"], is_film=film is not None)
 
     async def file(request: Request) -> Response:
         path = files.get(request.path_params["name"])
@@ -95,7 +100,7 @@ def application(token: str, places: int = MOST_CLIENTS) -> Starlette:
             return
         pool.taken += 1
         try:
-            await Client(socket, pool).serve()
+            await (Client(socket, pool) if film is None else Viewer(socket, film)).serve()
         finally:
             pool.taken -= 1
 
@@ -106,8 +111,11 @@ def application(token: str, places: int = MOST_CLIENTS) -> Starlette:
     return app
 
 
-def _file(path: Path) -> Response:
-    return Response(served(path), headers=_HEADERS, media_type=_MEDIA[path.suffix])
+def _file(path: Path, *, is_film: bool = False) -> Response:
+    content = served(path)
+    if is_film:
+        content = content.replace("<div data-pyinit-lab>", '<div data-pyinit-lab data-film="live">')
+    return Response(content, headers=_HEADERS, media_type=_MEDIA[path.suffix])
 
 
 def _refusal(line: str) -> Response:

@@ -8,14 +8,16 @@ import webbrowser
 from collections.abc import Callable
 
 import uvicorn
+from starlette.applications import Starlette
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from ...errors import ArgumentError
 from ..experiment.limits import UPLOAD_BYTES
+from ..live.film import Film
 from .app import application
 from .guard import new_token
 
-__all__ = ["PORT", "launch"]
+__all__ = ["PORT", "Screening", "launch"]
 
 PORT = 8710
 """The port unless another is asked for; where it is taken, any that is free."""
@@ -64,15 +66,54 @@ def launch(link: str = "", port: int | None = None, *, browser: bool = True) -> 
                 # a browser that runs in the terminal would not return
                 threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
-        config = uvicorn.Config(
-            application(token),
-            log_level="error",
-            loop="asyncio",
-            ws=WebSocketsSansIOProtocol,
-            ws_max_size=UPLOAD_BYTES + _MARGIN,
-            timeout_graceful_shutdown=1,
-        )
-        _Server(config, began).run([listening])
+        _Server(_config(application(token)), began).run([listening])
+
+
+class Screening:
+    """The lab's page on 127.0.0.1, which shows a film while this process makes it.
+
+    Parameters
+    ----------
+    film : Film
+    port : int, optional
+        As `launch`.
+
+    Attributes
+    ----------
+    address : str
+        What to open; it has the token of this screening.
+    """
+
+    def __init__(self, film: Film, port: int | None = None) -> None:
+        token = new_token()
+        self._listening = _listening(port)
+        self.address = f"http://{_HOST}:{self._listening.getsockname()[1]}/?token={token}#view=layers"
+        answers = threading.Event()
+        self._server = _Server(_config(application(token, film=film)), answers.set)
+        run = self._server.run
+        self._thread = threading.Thread(target=run, args=([self._listening],), name="pyinit lab", daemon=True)
+        self._thread.start()
+        answers.wait()
+
+    def __repr__(self) -> str:
+        return f"Screening({self.address})"
+
+    def close(self) -> None:
+        """End the server; pages that are open keep what they show."""
+        self._server.should_exit = True
+        self._thread.join()
+        self._listening.close()
+
+
+def _config(app: Starlette) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_level="error",
+        loop="asyncio",
+        ws=WebSocketsSansIOProtocol,
+        ws_max_size=UPLOAD_BYTES + _MARGIN,
+        timeout_graceful_shutdown=1,
+    )
 
 
 def _listening(port: int | None) -> socket.socket:

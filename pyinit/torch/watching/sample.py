@@ -85,6 +85,13 @@ class Sample:
         found = (call.moments.get("weight gradient") for call in self._trace.calls)
         return any(one is not None and one.nonfinite for one in found)
 
+    @property
+    def is_stray(self) -> bool:
+        """Whether weights got gradients, but from a backward pass that did not come to this call."""
+        calls = self._trace.calls
+        comes = any(call.goes_back for call in calls) and bool(self._taken)
+        return comes and not any("gradient" in call.moments for call in calls)
+
     def begin(
         self,
         module: nn.Module,

@@ -50,7 +50,7 @@ def watch(
     modules : str, iterable of str, or callable, optional
         The layers, as in `pyinit.torch.probe`.
     scaler : torch.amp.GradScaler, optional
-        What multiplies the loss. Gradients are divided by its scale; a step that it skips is not a sample.
+        What multiplies the loss. Gradients are divided by its scale.
     start : int
         The number of the first step, where a training is continued.
     threads : int, optional
@@ -60,8 +60,9 @@ def watch(
     -------
     Watching
         Its ``with`` block watches. ``report`` is the newest sample, ``over_time("update ratio")`` has one
-        number of each layer at each step, ``show()`` returns the lab's page for a notebook cell, live (as
-        `pyinit.lab` does with it), and ``export(path)`` writes a page that plays what was recorded.
+        number of each layer at each step. ``show()`` returns the lab's page for a notebook cell, live, as
+        `pyinit.lab` does with it; ``serve()`` serves that page for a browser; ``export(path)`` writes one
+        that plays what was recorded.
 
     Raises
     ------
@@ -83,7 +84,9 @@ def watch(
     -----
     *A step with several calls*, as with gradient accumulation, is sampled at its first call: activations and
     gradients are those of that batch, with its loss as it was scaled. Only the update is that of the whole
-    step. A weight's gradient is that of the first backward pass that comes to it.
+    step. A weight's gradient is that of the first backward pass that comes to it. A call that gets no
+    backward pass, or whose gradients are not finite, gives way to the next call before an update: so does a
+    batch that the loop skips.
 
     *Several optimizers* may share the module: the first that updates it counts the steps, and a sample waits
     for the others. Where no optimizer of torch updates it, call ``step()`` of what is returned after each

@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils.hooks import RemovableHandle
 
-from ...errors import ArgumentError
+from ...errors import ArgumentError, MissingLibraryError
 from ...lab.export.recording import record_film
 from ...lab.live.film import Film
 from ...lab.notebook.show import lab
@@ -29,6 +29,7 @@ from .sample import Sample
 
 if TYPE_CHECKING:
     from ...lab.notebook.film import FilmWidget
+    from ...lab.serve.launch import Screening
 
 __all__ = ["Watching"]
 
@@ -109,6 +110,7 @@ class Watching(Film):
         self._is_counted_by_hand = True
         if self._waiting is not None:
             self._waiting.update(lambda _: True)
+            self._without_strays()
         self._tick()
 
     def show(self) -> FilmWidget:
@@ -121,6 +123,39 @@ class Watching(Film):
         """
         found: FilmWidget = lab(self)
         return found
+
+    def serve(self, port: int | None = None) -> Screening:
+        """Serve the lab's page on this machine from a thread of its own, live, and print its address.
+
+        Parameters
+        ----------
+        port : int, optional
+            0 for any that is free; by default that of ``pyinit lab``, or any where that is taken.
+
+        Returns
+        -------
+        Screening
+            Its ``address`` is for a browser on this machine alone; ``close()`` ends it, as the process does.
+
+        Raises
+        ------
+        ArgumentError
+            If the port is taken.
+        MissingLibraryError
+            If starlette, uvicorn or websockets is not installed.
+        """
+        try:
+            from ...lab.serve.launch import Screening
+        except ImportError as error:
+            if (error.name or "").partition(".")[0] not in ("starlette", "uvicorn", "websockets"):
+                raise
+            raise MissingLibraryError(
+                f"a page on this machine needs {error.name}, which is not installed. Run pip install "
+                "'pyinit-nn[lab]', or write a page with export()."
+            ) from None
+        screening = Screening(self, port)
+        print(f"pyinit lab: {screening.address}", flush=True)
+        return screening
 
     def export(self, path: str | PathLike[str]) -> None:
         """Write what was seen as one page of HTML that plays it, without server and network.
@@ -143,7 +178,7 @@ class Watching(Film):
         if waiting is not None:
             waiting.settle()
             is_new = waiting.step != self._done
-            if not is_new and not (self._scaler is not None and waiting.is_broken):
+            if not is_new and not (waiting.is_broken or waiting.is_stray):
                 return
             waiting.drop()
             self._waiting = None
@@ -185,6 +220,7 @@ class Watching(Film):
                 _refuse_scaled()
             own = {id(one) for group in optimizer.param_groups for one in group["params"]}
             waiting.update(lambda weight: id(weight) in own)
+            waiting = self._without_strays()
         if self._clock.ticks(optimizer):
             if self._is_counted_by_hand:
                 raise ArgumentError("an optimizer of torch counts the steps, and step() did. Leave it out.")
@@ -192,6 +228,13 @@ class Watching(Film):
         elif waiting is not None and waiting.is_complete:
             self._waiting = None
             self._finish(waiting)
+
+    def _without_strays(self) -> Sample | None:
+        """Return the sample that waits, unless its call was left without a backward pass."""
+        if self._waiting is not None and self._waiting.is_stray:
+            self._waiting.drop()
+            self._waiting, self._missed = None, -1
+        return self._waiting
 
     def _tick(self) -> None:
         self._release()

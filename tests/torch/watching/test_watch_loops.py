@@ -74,6 +74,29 @@ def test_two_calls_and_one_backward_pass() -> None:
         assert own.moments["gradient"] == other.moments["gradient"]
 
 
+@pytest.mark.parametrize("how", ["without a backward pass", "without an update"])
+def test_a_batch_that_the_loop_skips_is_no_sample(how: str) -> None:
+    module, bad, good = small(), torch.randn(6, 8), torch.randn(10, 8)
+    wanted = pt.probe(module, good, loss=mean)
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    seen: dict[int, Any] = {}
+    with pt.watch(module, 2, seen.__setitem__):
+        loss = mean(module(bad)) * float("nan")
+        if how == "without an update":
+            loss.backward()
+        del loss
+        for _ in range(4):
+            step(optimizer, lambda: mean(module(good)))
+    if how == "without an update":
+        assert list(seen) == [0, 2]
+        assert moments(seen[0]) == [one.moments for one in wanted.layers]
+    else:
+        # gradients came that are not those of the call; the next step is sampled in its place
+        assert list(seen) == [1, 2]
+    assert all("gradient" in layer.moments for one in seen.values() for layer in one.layers)
+    assert all(one.rows == 10 for one in seen.values())
+
+
 def test_a_shared_layer_has_an_entry_for_each_call() -> None:
     class Twice(nn.Module):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
