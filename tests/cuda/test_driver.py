@@ -27,6 +27,12 @@ from tests.cuda.real import RealDevice
 pytestmark = pytest.mark.interop
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _compiler() -> None:
+    if not compiler.installed():
+        pytest.skip("needs nvidia-cuda-nvrtc")
+
+
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a libcuda whose kernels are compiled for the CPU."""

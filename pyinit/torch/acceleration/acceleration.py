@@ -56,13 +56,13 @@ def accelerate(*, key: int | Key = 0, threads: int | None = None) -> Iterator[Co
     -----
     *Taken over*: ``Tensor.normal_`` and ``uniform_``; ``torch.rand``, ``randn``, ``rand_like``,
     ``randn_like``, and ``normal`` with numbers for mean and std; every function of ``torch.nn.init`` and
-    timm's truncated normals, whether they are imported early or not. The tensor has to be on the CPU, in
-    float32, float64, bfloat16 or float16. Each value has the distribution of torch's call and is rounded
-    once; a truncated, sparse or orthogonal draw is one fill.
+    timm's truncated normals, whether they are imported early or not. The tensor has to be on the CPU or on a
+    CUDA device, where the same bits are drawn, in float32, float64, bfloat16 or float16. Each value has the
+    distribution of torch's call and is rounded once; a truncated, sparse or orthogonal draw is one fill.
 
-    *Left to torch*: a call with a ``generator``, whose caller wants that generator's numbers; meta, CUDA,
-    fp8, complex, integer, sparse and quantized tensors; tensor subclasses that redefine operations (DTensor,
-    FakeTensor); whatever a dispatch mode, a transform of torch.func, torch.compile or a tracer has to see;
+    *Left to torch*: a call with a ``generator``, whose caller wants that generator's numbers; meta, fp8,
+    complex, integer, sparse and quantized tensors, and those of other devices; tensor subclasses that
+    redefine operations (DTensor, FakeTensor); whatever a dispatch mode, a transform of torch.func, torch.compile or a tracer has to see;
     functions that torch's function modes do not see, such as ``torch.ops`` and scripted functions; numbers
     that pyinit refuses and torch does not, such as an infinite mean; and ``bernoulli_``, ``exponential_``,
     ``random_``, ``randperm`` and all other draws. These advance torch's generator; the calls that are taken
