@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# What the ports of a processor allow: cycles an element of each float32 fill's inner loops, by LLVM's model.
+#
+#   bash benchmarks/ports.sh [build/core/libpyinit_core.a]
+#
+# Reads the loops out of the built library (objdump), and has llvm-mca run each of them on the models of
+# four processors. Needs binutils and llvm-mca (Debian: llvm-19; older ones do not know Zen 4). Why a model: it
+# says the same on every machine, whatever else runs there.
+#
+# Two figures for each processor, in cycles an element, one thread, output in the nearest cache:
+#   ports      what its ports allow if nothing has to wait for anything
+#   simulated  with the waiting, for as far ahead as its schedulers see
+# A measured figure lies above the second, which knows no cache and no loop around the loop. A fill that is
+# drawn in stages has a line for each stage, and their sum.
+set -euo pipefail
+
+library=${1:-build/core/libpyinit_core.a}
+[[ -r $library ]] || {
+  echo "ports.sh needs the core's library, as \"csrc/README.md\" says how to build it; got $library." >&2
+  exit 2
+}
+mca=${LLVM_MCA:-$(compgen -c llvm-mca | sort -V | tail -1)}
+[[ -n $mca ]] || {
+  echo "ports.sh needs llvm-mca. Install it (Debian: llvm-19), or name it in LLVM_MCA." >&2
+  exit 2
+}
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+# Fill | stage | function, without its arguments | bytes that the stage stores for each element. Of functions of
+# one fill, those are read that the library has.
+loops() {
+  local set="pyinit::simd::$1" words="pyinit::simd::$2"
+  local staged="pyinit::fill::StagedNormal<$set>"
+  cat <<END
+words|at once|pyinit::fill::Groups<$words, pyinit::rng::Bits<$words>>::consecutive|4
+uniform|at once|pyinit::fill::Groups<$words, pyinit::rng::Uniform<$words, float>>::consecutive|4
+normal|at once|pyinit::fill::Groups<$set, pyinit::rng::Normal<$set, float>>::consecutive|4
+normal|words|void $staged::words<pyinit::fill::BlocksInOrder|4
+normal|radii|$staged::radii|2
+normal|weights|void $staged::weights<true>|4
+truncated|at once|pyinit::fill::Groups<$set, pyinit::rng::TruncatedNormal<$set, float>>::consecutive|4
+END
+}
+
+# Writes the instructions of the function's hottest loop: of the loops without a loop inside, the one that
+# stores most. The first line says how many bytes that is, and how many vector instructions.
+inner_loop() {
+  awk -v name="$1" '
+    function width(text) { return text ~ /%zmm/ ? 64 : text ~ /%ymm/ ? 32 : 16 }
+    # A vector register goes to memory that is not the stack: a register is spilled there.
+    function stored(text) {
+      return text ~ /^vmov[a-z0-9]+ +%[xyz]mm[0-9]+,[^%]*\(/ && text !~ /\(%rsp/ ? width(text) : 0
+    }
+    index($0, "<" name)  && / <.*>:$/ { inside = 1; next }
+    inside && /^$/ { exit }
+    inside && match($0, /^ *[0-9a-f]+:/) {
+      at = substr($0, RSTART, RLENGTH - 1); gsub(/ /, "", at)
+      text = substr($0, RSTART + RLENGTH); sub(/^[ \t]+/, "", text); sub(/ *#.*/, "", text)
+      place[at] = ++count
+      if (text ~ /^j/) { split(text, part, / +/); target[count] = part[2]; sub(/ .*/, " 0", text) }
+      line[count] = text
+    }
+    END {
+      for (last = 1; last <= count; ++last) {
+        first = (last in target) && (target[last] in place) ? place[target[last]] : last + 1
+        # Every loop that is inside an earlier one ends earlier, too.
+        if (first > last || first <= inner_end && first <= inner_begin) continue
+        inner_begin = first; inner_end = last; bytes = 0; vectors = 0
+        for (i = first; i <= last; ++i) { bytes += stored(line[i]); vectors += line[i] ~ /^v/ }
+        if (bytes > most) { most = bytes; most_vectors = vectors; begin = first; end = last }
+      }
+      if (most == 0) exit 1
+      print most, most_vectors
+      for (i = begin; i <= end; ++i) print line[i]
+    }' "$scratch/disassembly"
+}
+
+# Cycles of 200 turns of a loop: by the ports, and simulated.
+cycles() {
+  "$mca" -mcpu="$1" -iterations=200 "$2" 2>"$scratch/errors" | awk '
+    /^Total Cycles:/ && !total { total = $3 }
+    /^Block RThroughput:/ && !ports { ports = $3 }
+    END { print ports * 200, total }'
+}
+
+# Templates in templates end in ">>", whoever writes their names.
+objdump -d -C --no-show-raw-insn "$library" | sed ':again; s/> >/>>/; t again' >"$scratch/disassembly"
+for name in avx2 avx512; do
+  if [[ $name == avx2 ]]; then
+    sets=('Avx2Of<2>' 'Avx2Of<1>') processors=(znver3 znver4 skylake-avx512)
+  else
+    sets=(Avx512 Avx512) processors=(znver4 skylake-avx512 sapphirerapids)
+  fi
+  printf '%s, cycles an element (ports / simulated)\n%-12s %-10s %14s' "$name" fill stage "vector instr."
+  printf ' %18s' "${processors[@]}"
+  printf '\n'
+  loops "${sets[@]}" | while IFS='|' read -r fill stage name bytes; do
+    inner_loop "$name" >"$scratch/loop" || continue
+    read -r stored vectors <"$scratch/loop"
+    tail -n +2 "$scratch/loop" >"$scratch/loop.s"
+    printf '%s|%s|%s' "$fill" "$stage" "$(awk "BEGIN { print $vectors * $bytes / $stored }")"
+    for processor in "${processors[@]}"; do
+      printf '|%s' "$(cycles "$processor" "$scratch/loop.s" | awk "{ print \$1 * $bytes / $stored / 200, \$2 * $bytes / $stored / 200 }")"
+    done
+    printf '\n'
+  done | awk -F '|' '
+    function show(fill, stage, row, n,   i, pair) {
+      printf "%-12s %-10s %14.2f", fill, stage, row[3]
+      for (i = 4; i <= n; ++i) { split(row[i], pair, " "); printf " %18s", sprintf("%.2f / %.2f", pair[1], pair[2]) }
+      printf "\n"
+    }
+    function close_fill() { if (stages > 1) show(fill, "sum", sum, fields) }
+    {
+      if ($1 != fill) { close_fill(); stages = 0; fill = $1; split("", sum) }
+      ++stages; fields = NF; split($0, row, "|"); show($1, $2, row, NF)
+      sum[3] += row[3]
+      for (i = 4; i <= NF; ++i) { split(row[i], pair, " "); split(sum[i], old, " "); sum[i] = old[1] + pair[1] " " old[2] + pair[2] }
+    }
+    END { close_fill() }'
+  printf '\n'
+done
