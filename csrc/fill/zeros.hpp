@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "fill/filler.hpp"
+#include "fill/draws.hpp"
 #include "fill/kernels.hpp"
 #include "fill/typed.hpp"
 #include "rng/bits.hpp"
@@ -36,7 +36,7 @@ void zero_in_columns(const rng::ColumnZeros& numbers, const Rectangle& area, Out
 template <class S, class Out>
 void zero_by_chance(const rng::ChanceZeros& numbers, const Runs& runs, Out* out) {
   constexpr uint64_t kChunk = 1024;
-  Filler<S, rng::Bits<S>, uint32_t> draws({}, numbers.mask);
+  Filler<S, WordGroups<S>, uint32_t> draws(rng::Bits<simd::WordSet<S>>(), numbers.mask);
   uint32_t bits[kChunk];
   for (uint64_t r = 0; r < runs.count; ++r) {
     for (uint64_t done = 0; done < runs.length; done += kChunk) {

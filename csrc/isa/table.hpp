@@ -21,7 +21,7 @@ namespace pyinit {
 
 template <class S>
 inline constexpr fill::Kernels kFillKernels = {
-    .uniform = fill::draw<S, rng::Uniform, rng::UniformNumbers>,
+    .uniform = fill::uniform<S>,
     .normal = fill::draw<S, rng::Normal, rng::NormalNumbers>,
     .truncated_normal = fill::draw<S, rng::TruncatedNormal, rng::TruncatedNumbers>,
     .zero_in_columns = fill::column_zeros<S>,

@@ -186,6 +186,25 @@ concept LoopSizes = S::kGroups > 0 && S::kTileRows > 0 && requires {
   { S::kName } -> Same<const char* const&>;
 };
 
+// A set with too few registers to make every draw at once (fill/staged.hpp). S::With<n> is the same set with n
+// registers a vector: one for words, kChainRegisters for a polynomial in a loop of its own. All keep the lanes
+// of a register in the same order, so one may store what another loads.
+template <class S>
+concept StagedSet =
+    DrawingSet<typename S::template With<1>> && DrawingSet<typename S::template With<S::kChainRegisters>>;
+
+// The set that words are drawn with: S itself, or the one of a staged set.
+template <class S>
+struct WordSetOf {
+  using Set = S;
+};
+template <StagedSet S>
+struct WordSetOf<S> {
+  using Set = typename S::template With<1>;
+};
+template <class S>
+using WordSet = typename WordSetOf<S>::Set;
+
 template <class S>
 concept InstructionSet = DrawingSet<S> && MoreFloats<S> && MemoryOperations<S> && LoopSizes<S>;
 

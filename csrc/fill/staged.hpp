@@ -1,0 +1,115 @@
+// A draw made step by step: the words of many blocks, then each step of the formula over all of them, each in
+// a loop of its own, through a stage of a few KiB in the nearest cache.
+// Why: a step is a chain in which each operation waits for the last one (a round of Philox 6 cycles, a
+// logarithm 72). With the 16 registers of AVX2 a draw that is made at once has two chains, and the ports stand
+// idle half of the time; a step by itself leaves registers for as many chains as it needs.
+// Why not everywhere: sets with 32 registers come within a fifth of what their ports allow without it.
+// Contract: the operations of the draw's own operator(), on the same numbers: the same bits.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "compiler.hpp"
+#include "fill/direct.hpp"
+#include "rng/normal.hpp"
+#include "rng/stream.hpp"
+#include "simd/interface.hpp"
+
+namespace pyinit::fill {
+
+// What all staged draws share. A stage is some groups of S, and a whole number of vectors of every width.
+template <class S>
+struct StageSizes {
+  using WordSet = simd::WordSet<S>;
+  using ChainSet = typename S::template With<S::kChainRegisters>;
+
+  static constexpr size_t kGroups = 48;
+  static constexpr size_t kBlocks = kGroups * S::kBlocks;
+  // The last vector of one step may reach past the last group, and begin past what the step before made.
+  static constexpr size_t kBlocksAhead = WordSet::kGroups * WordSet::kBlocks + ChainSet::kBlocks;
+
+  static constexpr size_t rounded_up(size_t count, size_t step) { return (count + step - 1) / step * step; }
+};
+
+// Words in pairs: even ones make the radius, odd ones the turn.
+template <class S>
+class StagedNormal {
+  using Sizes = StageSizes<S>;
+  using ChainSet = typename Sizes::ChainSet;
+  static constexpr size_t kPairs = 2 * Sizes::kBlocks;
+
+ public:
+  using Value = float;
+  using WordSet = typename Sizes::WordSet;
+  static constexpr size_t kBlocksAhead = Sizes::kBlocksAhead;
+
+  explicit StagedNormal(const rng::Normal<S, float>& draw) : draw_(draw) {}
+
+  template <class Blocks>
+  PYINIT_INLINE void operator()(const Blocks& blocks, size_t count, float* out) const {
+    Stage stage;
+    for (size_t group = 0; group < count; group += Sizes::kGroups) {
+      const size_t now = count - group < Sizes::kGroups ? count - group : Sizes::kGroups;
+      const size_t pairs = now * S::kLanes;
+      words(blocks, group * S::kBlocks, Sizes::rounded_up(pairs, ChainSet::kLanes), stage);
+      radii(pairs, stage);
+      float* const to = out + group * 2 * S::kLanes;
+      draw_.centred() ? weights<true>(pairs, stage, to) : weights<false>(pairs, stage, to);
+    }
+  }
+
+ private:
+  struct Stage {
+    alignas(64) uint32_t draw[kPairs + 2 * Sizes::kBlocksAhead];
+    alignas(64) uint32_t turn[kPairs + 2 * Sizes::kBlocksAhead];
+  };
+
+  template <class Blocks>
+  PYINIT_NOINLINE static void words(const Blocks& blocks, size_t first, size_t pairs, Stage& stage) {
+    for (size_t p = 0; p < pairs;) {
+      rng::Words<WordSet> words[WordSet::kGroups];
+      blocks.words(first + p / 2, words);
+      PYINIT_UNROLL(8)
+      for (const rng::Words<WordSet>& w : words) {
+        WordSet::store(stage.draw + p, WordSet::pair32(w.w0, w.w2));
+        WordSet::store(stage.turn + p, WordSet::pair32(w.w1, w.w3));
+        p += WordSet::kLanes;
+      }
+    }
+  }
+
+  // In place of the draws.
+  PYINIT_NOINLINE static void radii(size_t pairs, Stage& stage) {
+    for (size_t p = 0; p < pairs; p += ChainSet::kLanes) {
+      const auto radius = rng::Normal<ChainSet, float>::radius(ChainSet::load(stage.draw + p));
+      ChainSet::store(stage.draw + p, ChainSet::bits(radius));
+    }
+  }
+
+  template <bool kCentred>
+  PYINIT_NOINLINE void weights(size_t pairs, const Stage& stage, float* out) const {
+    const rng::Normal<S, float> draw = draw_;
+    for (size_t p = 0; p < pairs; p += S::kLanes) {
+      const auto radius = S::as_float(S::load(stage.draw + p));
+      draw.template weights<kCentred>(radius, S::load(stage.turn + p), out + 2 * p);
+    }
+  }
+
+  rng::Normal<S, float> draw_;
+};
+
+template <class S, class Draw>
+struct ChosenLoop {
+  using Loop = Direct<S, Draw>;
+};
+template <simd::StagedSet S>
+struct ChosenLoop<S, rng::Normal<S, float>> {
+  using Loop = StagedNormal<S>;
+};
+
+// How the groups of a draw are made.
+template <class S, class Draw>
+using LoopOf = typename ChosenLoop<S, Draw>::Loop;
+
+}  // namespace pyinit::fill
