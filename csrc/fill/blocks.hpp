@@ -17,6 +17,13 @@ class BlocksInOrder {
   BlocksInOrder(uint64_t first, uint64_t seed, const rng::PhiloxKeys<S>& keys)
       : first_(first), shared_(static_cast<uint32_t>(first >> 32), seed), keys_(keys) {}
 
+  // The same from block `block` on.
+  BlocksInOrder from(size_t block) const {
+    BlocksInOrder later = *this;
+    later.first_ += block;
+    return later;
+  }
+
   // The words of kCount groups, from block `block` on.
   template <int kCount>
   PYINIT_INLINE void words(size_t block, rng::Words<S> (&out)[kCount]) const {
@@ -39,6 +46,12 @@ class AnyBlocks {
  public:
   AnyBlocks(const uint64_t* blocks, uint64_t offset, const rng::PhiloxKeys<S>& keys)
       : blocks_(blocks), offset_(offset), keys_(keys) {}
+
+  AnyBlocks from(size_t block) const {
+    AnyBlocks later = *this;
+    later.blocks_ += block;
+    return later;
+  }
 
   template <int kCount>
   PYINIT_INLINE void words(size_t block, rng::Words<S> (&out)[kCount]) const {

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include "fill/filler.hpp"
 #include "fill/typed.hpp"
 #include "rng/bits.hpp"
+#include "rng/truncated.hpp"
 #include "rng/uniform.hpp"
 #include "simd/interface.hpp"
 
@@ -29,6 +31,19 @@ void draw(Dtype dtype, const Numbers& numbers, rng::Key key, const Runs& runs, v
   with_dtype<S>(dtype, out, [&]<class Value, class Out>(Value, Out* typed) {
     using Drawn = Draw<S, Value>;
     Filler<S, Groups<S, Drawn>, Out>(Drawn(numbers), key)(runs, typed);
+  });
+}
+
+template <class S>
+void truncated_normal(Dtype dtype, const rng::TruncatedNumbers& numbers, rng::Key key, const Runs& runs,
+                      void* out) {
+  if (dtype == Dtype::kFloat64 || !numbers.symmetric())
+    return draw<S, rng::TruncatedNormal>(dtype, numbers, key, runs, out);
+  with_dtype<S>(dtype, out, [&]<class Value, class Out>(Value, Out* typed) {
+    if constexpr (!std::is_same_v<Value, double>) {
+      using Drawn = rng::SymmetricTruncatedNormal<simd::ChainSet<S>>;
+      Filler<S, Groups<S, Drawn>, Out>(Drawn(numbers), key)(runs, typed);
+    }
   });
 }
 

@@ -12,8 +12,10 @@
 
 #include "compiler.hpp"
 #include "fill/direct.hpp"
+#include "rng/bits.hpp"
 #include "rng/normal.hpp"
 #include "rng/stream.hpp"
+#include "rng/truncated.hpp"
 #include "simd/interface.hpp"
 
 namespace pyinit::fill {
@@ -22,7 +24,7 @@ namespace pyinit::fill {
 template <class S>
 struct StageSizes {
   using WordSet = simd::WordSet<S>;
-  using ChainSet = typename S::template With<S::kChainRegisters>;
+  using ChainSet = simd::ChainSet<S>;
 
   static constexpr size_t kGroups = 48;
   static constexpr size_t kBlocks = kGroups * S::kBlocks;
@@ -99,6 +101,47 @@ class StagedNormal {
   rng::Normal<S, float> draw_;
 };
 
+// Words in order, then quantiles.
+template <class S>
+class StagedTruncated {
+  using Sizes = StageSizes<S>;
+  using ChainSet = typename Sizes::ChainSet;
+  using Draw = rng::SymmetricTruncatedNormal<ChainSet>;
+  static constexpr size_t kPerGroup = S::kBlocks * rng::kPerBlock<float>;
+  static_assert(kPerGroup % ChainSet::kLanes == 0);
+
+ public:
+  using Value = float;
+  using WordSet = typename Sizes::WordSet;
+  static constexpr size_t kBlocksAhead = 0;
+
+  explicit StagedTruncated(const rng::SymmetricTruncatedNormal<ChainSet>& draw) : draw_(draw) {}
+
+  template <class Blocks>
+  PYINIT_INLINE void operator()(const Blocks& blocks, size_t count, float* out) const {
+    alignas(64) uint32_t stage[Sizes::kGroups * kPerGroup];
+    for (size_t group = 0; group < count; group += Sizes::kGroups) {
+      const size_t now = count - group < Sizes::kGroups ? count - group : Sizes::kGroups;
+      words(blocks, group * S::kBlocks, now * S::kBlocks, stage);
+      weights(stage, now * kPerGroup, out + group * kPerGroup);
+    }
+  }
+
+ private:
+  template <class Blocks>
+  PYINIT_NOINLINE static void words(const Blocks& blocks, size_t first, size_t count, uint32_t* stage) {
+    Direct<WordSet, rng::Bits<WordSet>>({})(blocks.from(first), count / WordSet::kBlocks, stage);
+  }
+
+  PYINIT_NOINLINE void weights(const uint32_t* stage, size_t count, float* out) const {
+    const Draw draw = draw_;
+    for (size_t k = 0; k < count; k += ChainSet::kLanes)
+      ChainSet::store(out + k, draw.weight(ChainSet::load(stage + k)));
+  }
+
+  Draw draw_;
+};
+
 template <class S, class Draw>
 struct ChosenLoop {
   using Loop = Direct<S, Draw>;
@@ -106,6 +149,11 @@ struct ChosenLoop {
 template <simd::StagedSet S>
 struct ChosenLoop<S, rng::Normal<S, float>> {
   using Loop = StagedNormal<S>;
+};
+
+template <simd::StagedSet S>
+struct ChosenLoop<S, rng::SymmetricTruncatedNormal<simd::ChainSet<S>>> {
+  using Loop = StagedTruncated<S>;
 };
 
 // How the groups of a draw are made.

@@ -26,10 +26,8 @@ struct Avx2Of {
   static constexpr int kBlocks = 4 * kRegisters;
   // 12 registers of sums, 2 of a row, 1 of a factor.
   static constexpr int kTileRows = 6;
-  template <int kOther>
-  using With = Avx2Of<kOther>;
-  // Chains of fma in a loop of their own.
-  static constexpr int kChainRegisters = 4;
+  using Words = Avx2Of<1>;
+  using Chains = Avx2Of<4>;
 
   struct F32 {
     __m256 v[kRegisters];
@@ -227,6 +225,18 @@ struct Avx2Of {
   }
   PYINIT_OPERATION U32 mul(U32 a, U32 b) {
     return each<U32>([&](int i) { return _mm256_mullo_epi32(a.v[i], b.v[i]); });
+  }
+  PYINIT_OPERATION U32 smaller(U32 a, U32 b) {
+    return each<U32>([&](int i) { return _mm256_min_epu32(a.v[i], b.v[i]); });
+  }
+  PYINIT_OPERATION U32 larger(U32 a, U32 b) {
+    return each<U32>([&](int i) { return _mm256_max_epu32(a.v[i], b.v[i]); });
+  }
+  PYINIT_OPERATION U32 choose(U32 bits, U32 yes, U32 no) {
+    return each<U32>([&](int i) {
+      return _mm256_castps_si256(_mm256_blendv_ps(_mm256_castsi256_ps(no.v[i]), _mm256_castsi256_ps(yes.v[i]),
+                                                  _mm256_castsi256_ps(bits.v[i])));
+    });
   }
   PYINIT_OPERATION U32 choose(M32 m, U32 yes, U32 no) {
     return each<U32>([&](int i) { return _mm256_blendv_epi8(no.v[i], yes.v[i], m.v[i]); });

@@ -215,6 +215,16 @@ struct Avx512 {
   PYINIT_OPERATION U32 mul(U32 a, U32 b) {
     return each<U32>([&](int i) { return _mm512_mullo_epi32(a.v[i], b.v[i]); });
   }
+  PYINIT_OPERATION U32 smaller(U32 a, U32 b) {
+    return each<U32>([&](int i) { return _mm512_min_epu32(a.v[i], b.v[i]); });
+  }
+  PYINIT_OPERATION U32 larger(U32 a, U32 b) {
+    return each<U32>([&](int i) { return _mm512_max_epu32(a.v[i], b.v[i]); });
+  }
+  PYINIT_OPERATION U32 choose(U32 bits, U32 yes, U32 no) {
+    return each<U32>(
+        [&](int i) { return _mm512_mask_blend_epi32(_mm512_movepi32_mask(bits.v[i]), no.v[i], yes.v[i]); });
+  }
   PYINIT_OPERATION U32 choose(M32 m, U32 yes, U32 no) {
     return each<U32>([&](int i) { return _mm512_mask_blend_epi32(m.v[i], no.v[i], yes.v[i]); });
   }
