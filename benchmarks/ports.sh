@@ -98,7 +98,7 @@ for name in avx2 avx512; do
     # One round of 24 for 8 rows of 8 columns.
     sets=('Avx2Of<2>' 'Avx2Of<1>' "$((8 * 8))/24") processors=(znver3 znver4 skylake-avx512)
   else
-    sets=(Avx512 Avx512 "$((4 * 32))/24") processors=(znver4 skylake-avx512 sapphirerapids)
+    sets=('Avx512Of<2>' 'Avx512Of<2>' "$((4 * 32))/24") processors=(znver4 skylake-avx512 sapphirerapids)
   fi
   printf '%s, cycles an element (ports / simulated)\n%-12s %-10s %14s' "$name" fill stage "vector instr."
   printf ' %18s' "${processors[@]}"

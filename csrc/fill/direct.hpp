@@ -1,6 +1,5 @@
 // A draw made at once: the words of a group become values in registers, and only the values go to memory.
-// Why beside staged.hpp: without a stage it is the shortest way, and the fastest one where a draw has few steps
-// or the instruction set has registers enough for several groups at once.
+// Why beside staged.hpp: it is the shortest way, and the fastest one where values take little more than words.
 #pragma once
 
 #include <cstddef>

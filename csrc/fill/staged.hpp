@@ -1,9 +1,9 @@
 // A draw made step by step: the words of many blocks, then each step of the formula over all of them, each in
 // a loop of its own, through a stage of a few KiB in the nearest cache.
 // Why: a step is a chain in which each operation waits for the last one (a round of Philox 6 cycles, a
-// logarithm 72). With the 16 registers of AVX2 a draw that is made at once has two chains, and the ports stand
-// idle half of the time; a step by itself leaves registers for as many chains as it needs.
-// Why not everywhere: sets with 32 registers come within a fifth of what their ports allow without it.
+// logarithm 72), and schedulers see some hundred operations ahead. A draw that is made at once has as many
+// chains as its longest step has registers for, two with the 16 of AVX2, and the ports stand idle half of the
+// time; a step by itself has as many as it needs.
 // Contract: the operations of the draw's own operator(), on the same numbers: the same bits.
 #pragma once
 
