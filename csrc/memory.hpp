@@ -8,8 +8,8 @@
 
 namespace pyinit {
 
-// How the pages of a buffer come. Nobody has touched it yet where they are kHuge, or kSmall since huge ones would
-// be slow.
+// How the pages of a buffer come. Nobody has touched it yet where they are kHuge, or kSmall: huge ones would
+// then be slow.
 enum class Pages : uint8_t { kAsTheyAre, kHuge, kSmall };
 
 // Whether memory goes without huge pages, judged by how long the first one of each buffer took.

@@ -1,5 +1,5 @@
-// A draw made at once: the words of a group become values in registers, and only the values go to memory.
-// Why beside staged.hpp: it is the shortest way, and the fastest one where values take little more than words.
+// A draw made at once: the words of a group become values in registers, and only values go to memory.
+// Why beside staged.hpp: the shortest way, and the fastest one where values take little more than words.
 #pragma once
 
 #include <cstddef>

@@ -26,6 +26,7 @@ struct StageSizes {
   using WordSet = simd::WordSet<S>;
   using ChainSet = simd::ChainSet<S>;
 
+  // 6 KiB of words with AVX2, 12 with AVX-512.
   static constexpr size_t kGroups = 48;
   static constexpr size_t kBlocks = kGroups * S::kBlocks;
   // The last vector of one step may reach past the last group, and begin past what the step before made.
@@ -150,7 +151,6 @@ template <simd::StagedSet S>
 struct ChosenLoop<S, rng::Normal<S, float>> {
   using Loop = StagedNormal<S>;
 };
-
 template <simd::StagedSet S>
 struct ChosenLoop<S, rng::SymmetricTruncatedNormal<simd::ChainSet<S>>> {
   using Loop = StagedTruncated<S>;

@@ -19,13 +19,14 @@ namespace pyinit::simd {
 template <int kRegisters>
 struct Avx2Of {
   static constexpr const char* kName = "avx2";
-  // Three chains of Philox, one register each, just fit into the 16 registers. Values need some of these, too:
-  // a group of two registers is drawn alone.
+  // Three chains of Philox, one register each, just fit into the 16 registers. Values need some of these,
+  // too: a group of two registers is drawn alone.
   static constexpr int kGroups = kRegisters == 1 ? 3 : 1;
   static constexpr int kLanes = 8 * kRegisters;
   static constexpr int kBlocks = 4 * kRegisters;
   // 12 registers of sums, 2 of a row, 1 of a factor.
   static constexpr int kTileRows = 6;
+  // A loop of nothing but polynomials has room for four chains.
   using Words = Avx2Of<1>;
   using Chains = Avx2Of<4>;
 

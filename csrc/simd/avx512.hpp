@@ -25,7 +25,7 @@ struct Avx512Of {
   static constexpr int kTileRows = 12;
   // Two groups of 16 blocks are the four chains of Philox that measured best.
   static constexpr int kGroups = 2;
-  // A logarithm and a quantile, which follow each other, are a chain of 130 cycles; four of them side by side.
+  // A logarithm and the quantile after it are a chain of 130 cycles: four of them side by side.
   using Words = Avx512Of<2>;
   using Chains = Avx512Of<4>;
 
