@@ -66,7 +66,8 @@ inner_loop() {
       text = substr($0, RSTART + RLENGTH); sub(/^[ \t]+/, "", text); sub(/ *#.*/, "", text)
       place[at] = ++count
       # A jump back without a condition leads from a rare case into the loop.
-      if (text ~ /^j/ && text !~ /^jmp/) { split(text, part, / +/); target[count] = part[2]; sub(/ .*/, " 0", text) }
+      if (text ~ /^j/ && text !~ /^jmp/) { split(text, part, / +/); target[count] = part[2] }
+      if (text ~ /^(j|call)/) sub(/ .*/, " 0", text)
       line[count] = text
     }
     END {
