@@ -69,8 +69,10 @@ Pages advise_huge_pages([[maybe_unused]] void* out, [[maybe_unused]] size_t byte
   if (slow) return Pages::kSmall;
   // A refusal changes the speed only.
   (void)madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
-#endif
+  return Pages::kHuge;
+#else
   return Pages::kAsTheyAre;
+#endif
 }
 
 void supply([[maybe_unused]] void* out, [[maybe_unused]] size_t bytes) {

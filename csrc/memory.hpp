@@ -8,8 +8,9 @@
 
 namespace pyinit {
 
-// How the pages of a buffer come. kSmall: nobody has touched it yet, and huge pages would be slow.
-enum class Pages : uint8_t { kAsTheyAre, kSmall };
+// How the pages of a buffer come. Nobody has touched it yet where they are kHuge, or kSmall: huge ones would
+// then be slow.
+enum class Pages : uint8_t { kAsTheyAre, kHuge, kSmall };
 
 // Whether memory goes without huge pages, judged by how long the first one of each buffer took.
 // Why two slow ones in a row: one may be a thread that had to wait for its turn. The buffer itself goes

@@ -2,23 +2,54 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include "fill/filler.hpp"
 #include "fill/typed.hpp"
 #include "rng/bits.hpp"
+#include "rng/truncated.hpp"
+#include "rng/uniform.hpp"
+#include "simd/interface.hpp"
 
 namespace pyinit::fill {
+
+// Draws of one step: nothing but words needs registers.
+template <class S>
+using WordGroups = Groups<simd::WordSet<S>, rng::Bits<simd::WordSet<S>>>;
+
+template <class S>
+void uniform(Dtype dtype, const rng::UniformNumbers& numbers, rng::Key key, const Runs& runs, void* out) {
+  with_dtype<S>(dtype, out, [&]<class Value, class Out>(Value, Out* typed) {
+    using Set = simd::WordSet<S>;
+    using Drawn = rng::Uniform<Set, Value>;
+    Filler<S, Groups<Set, Drawn>, Out>(Drawn(numbers), key)(runs, typed);
+  });
+}
 
 template <class S, template <class, class> class Draw, class Numbers>
 void draw(Dtype dtype, const Numbers& numbers, rng::Key key, const Runs& runs, void* out) {
   with_dtype<S>(dtype, out, [&]<class Value, class Out>(Value, Out* typed) {
-    Filler<S, Draw<S, Value>, Out>(Draw<S, Value>(numbers), key)(runs, typed);
+    using Drawn = Draw<S, Value>;
+    Filler<S, Groups<S, Drawn>, Out>(Drawn(numbers), key)(runs, typed);
+  });
+}
+
+template <class S>
+void truncated_normal(Dtype dtype, const rng::TruncatedNumbers& numbers, rng::Key key, const Runs& runs,
+                      void* out) {
+  if (dtype == Dtype::kFloat64 || !numbers.symmetric())
+    return draw<S, rng::TruncatedNormal>(dtype, numbers, key, runs, out);
+  with_dtype<S>(dtype, out, [&]<class Value, class Out>(Value, Out* typed) {
+    if constexpr (!std::is_same_v<Value, double>) {
+      using Drawn = rng::SymmetricTruncatedNormal<simd::ChainSet<S>>;
+      Filler<S, Groups<S, Drawn>, Out>(Drawn(numbers), key)(runs, typed);
+    }
   });
 }
 
 template <class S>
 void draw_words(rng::Key key, const Runs& runs, uint32_t* out) {
-  Filler<S, rng::Bits<S>, uint32_t>({}, key)(runs, out);
+  Filler<S, WordGroups<S>, uint32_t>(rng::Bits<simd::WordSet<S>>(), key)(runs, out);
 }
 
 }  // namespace pyinit::fill

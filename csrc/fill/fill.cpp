@@ -1,6 +1,7 @@
 #include "fill/fill.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 
 #include "fill/kernels.hpp"
@@ -13,10 +14,17 @@ namespace {
 
 // A thread costs some 20 us to start: about what 256 KiB take to fill.
 constexpr size_t kBytesPerThread = size_t{256} << 10;
-// Tiles end on huge-page borders, so that no page is first touched by two threads.
-constexpr size_t kLargeTile = size_t{2} << 20;
+// Tiles end on page borders, so that no page is first touched by two threads. Large ones only for fresh huge
+// pages: 16 MiB in tiles of 2 MiB occupy 8 threads at most.
+constexpr size_t kHugeTile = size_t{2} << 20;
+constexpr size_t kHugeTileFill = size_t{16} << 20;
+// Many small pages that are supplied by one system call, and are still in the cache when they are filled.
+constexpr size_t kSuppliedTile = size_t{256} << 10;
 constexpr size_t kSmallTile = size_t{64} << 10;
-constexpr size_t kLargeFill = size_t{16} << 20;
+// A part of a tile that two passes read and write in the nearest cache.
+constexpr size_t kTwoPassBytes = size_t{16} << 10;
+// The place of an element in a column's permutation costs as much as this many normals.
+constexpr size_t kNormalsAPlace = 4;
 // A larger constant would push everything else out of the cache, and is written around it at twice the rate.
 constexpr size_t kStreamBytes = size_t{8} << 20;
 // A column's permutation is set up once for a band of columns and a strip of rows.
@@ -27,13 +35,17 @@ size_t useful_threads(size_t bytes, int threads) {
   return std::clamp<size_t>(bytes / kBytesPerThread, 1, static_cast<size_t>(threads));
 }
 
-// Calls work(begin, end) for byte ranges that cover the output; edges depend on the address and the size
-// alone.
+size_t tile_bytes(Pages pages, size_t bytes) {
+  if (pages == Pages::kSmall) return kSuppliedTile;
+  return pages == Pages::kHuge && bytes >= kHugeTileFill ? kHugeTile : kSmallTile;
+}
+
+// Calls work(begin, end) for byte ranges that cover the output. Where they are cut, no value depends on.
 template <class Work>
 void for_each_tile(void* out, size_t bytes, int threads, const Work& work) {
   if (bytes == 0) return;
   const Pages pages = advise_huge_pages(out, bytes);
-  const size_t tile = bytes >= kLargeFill ? kLargeTile : kSmallTile;
+  const size_t tile = tile_bytes(pages, bytes);
   const size_t before = reinterpret_cast<uintptr_t>(out) % tile;
   const size_t tiles = (before + bytes + tile - 1) / tile;
   parallel_for(tiles, useful_threads(bytes, threads), [&](size_t index) noexcept {
@@ -45,17 +57,22 @@ void for_each_tile(void* out, size_t bytes, int threads, const Work& work) {
   });
 }
 
+// kernel(dtype, numbers, key, runs, out) fills the runs of a part of a tile, of at most `part` bytes.
 template <class Kernel, class Numbers>
 void fill_region(const Target& target, const Region& region, rng::Key key, const Numbers& numbers,
-                 Kernel kernel) {
+                 Kernel kernel, size_t part = SIZE_MAX) {
   const size_t item = itemsize(target.dtype);
   const size_t bytes = region.size() * item;
   auto* out = static_cast<char*>(target.out);
   for_each_tile(out, bytes, target.threads, [&](size_t begin, size_t end) noexcept {
     // `out` is aligned to its element, so tile borders fall between elements.
-    region.runs(begin / item, end / item, [&](const Runs& runs, uint64_t passed) {
-      kernel(target.dtype, numbers, key, runs, out + begin + passed * item);
-    });
+    for (size_t at = begin; at < end;) {
+      const size_t stop = end - at < part ? end : at + part;
+      region.runs(at / item, stop / item, [&](const Runs& runs, uint64_t passed) {
+        kernel(target.dtype, numbers, key, runs, out + at + passed * item);
+      });
+      at = stop;
+    }
   });
 }
 
@@ -90,7 +107,7 @@ void sparse(const Kernels& kernels, const Target& target, const Region& region, 
   const size_t item = itemsize(target.dtype);
   const size_t bands = (place.columns + kBandColumns - 1) / kBandColumns;
   const size_t strips = (place.rows + kStripRows - 1) / kStripRows;
-  const size_t threads = useful_threads(region.size() * item, target.threads);
+  const size_t threads = useful_threads(kNormalsAPlace * region.size() * item, target.threads);
   parallel_for(bands * strips, threads, [&](size_t index) noexcept {
     const uint64_t row = index / bands * kStripRows;
     const uint64_t column = index % bands * kBandColumns;
@@ -104,11 +121,13 @@ void sparse(const Kernels& kernels, const Target& target, const Region& region, 
 
 void bernoulli_sparse(const Kernels& kernels, const Target& target, const Region& region, rng::Key key,
                       const rng::NormalNumbers& numbers, const rng::ChanceZeros& zeros) {
-  fill_region(target, region, key, numbers,
-              [&](Dtype dtype, const rng::NormalNumbers& n, rng::Key k, const Runs& runs, void* out) {
-                kernels.normal(dtype, n, k, runs, out);
-                kernels.zero_by_chance(dtype, zeros, runs, out);
-              });
+  fill_region(
+      target, region, key, numbers,
+      [&](Dtype dtype, const rng::NormalNumbers& n, rng::Key k, const Runs& runs, void* out) {
+        kernels.normal(dtype, n, k, runs, out);
+        kernels.zero_by_chance(dtype, zeros, runs, out);
+      },
+      kTwoPassBytes);
 }
 
 void constant(const Kernels& kernels, void* out, size_t bytes, const void* element, size_t element_bytes,

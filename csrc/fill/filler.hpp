@@ -1,6 +1,6 @@
 // The loop over a window: whole groups of values -> the part that is wanted -> the output type -> memory.
-// Why a stage: a draw always makes whole groups, in registers and in order; the edges of a window and the
-// half types need other steps. The stage is a few KiB in the nearest cache, written and read at once.
+// Why a stage: a draw always makes whole groups, in order; the edges of a window and the half types need
+// other steps. The stage is a few KiB in the nearest cache, written and read at once.
 // Why not past the cache: drawing, not memory, is the limit; through the stage and around the cache a large
 // float32 normal ran at 0.84 times the rate of plain stores, a uniform at 0.86 (2^26 elements, two cores
 // with AVX-512).
@@ -12,6 +12,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "compiler.hpp"
 #include "dtype.hpp"
 #include "fill/groups.hpp"
 #include "fill/runs.hpp"
@@ -20,21 +21,28 @@ namespace pyinit::fill {
 
 inline constexpr size_t kStageBytes = 8192;
 
-template <class S, class Draw, class Out>
+// S delivers what `Groups`, of the same set or of one of its widths, makes.
+template <class S, class Groups, class Out>
 class Filler {
-  using Value = typename Draw::Value;
-  static constexpr size_t kPerBlock = Groups<S, Draw>::kPerBlock;
-  static constexpr size_t kPerGroup = Groups<S, Draw>::kPerGroup;
+  using Value = typename Groups::Value;
+  static constexpr size_t kPerBlock = Groups::kPerBlock;
+  static constexpr size_t kPerGroup = Groups::kPerGroup;
   static constexpr size_t kLanes = S::kLanes;
   static constexpr size_t kStage = kStageBytes / sizeof(Value);
+  static constexpr size_t kBlocks = kStage / kPerBlock;
   static constexpr bool kNarrows = !std::is_same_v<Value, Out>;
+  // From here on a run is drawn alone: what that draws in vain at both ends costs less than to copy it.
+  static constexpr size_t kLong = kStage / 2;
 
  public:
+  template <class Draw>
   Filler(const Draw& draw, rng::Key key) : groups_(draw, key) {}
 
   void operator()(const Runs& runs, Out* out) {
-    if (runs.length < kPerGroup && runs.count > 1) {
-      narrow_runs(runs, out);
+    if (runs.stride == runs.length) {
+      run(runs.first, runs.length * runs.count, out);
+    } else if (runs.length < kLong && runs.count > 1) {
+      short_runs(runs, out);
     } else {
       for (uint64_t r = 0; r < runs.count; ++r)
         run(runs.first + r * runs.stride, runs.length, out + r * runs.length);
@@ -68,45 +76,63 @@ class Filler {
     }
   }
 
-  // Runs shorter than a group: a group of blocks at a time, from as many runs as they come from.
-  // Why no longer ones: a run that is drawn alone throws away less than a group at each end. Of a long run
-  // that is little, and what lies between needs no copy.
-  void narrow_runs(const Runs& runs, Out* out) {
-    uint64_t blocks[S::kBlocks] = {};
+  // Short runs: the blocks of as many runs as fill the stage are drawn together, so that few go to waste.
+  void short_runs(const Runs& runs, Out* out) {
+    // Where the values of a run, or of a part of it, lie in the stage.
     struct Piece {
-      uint8_t skip, count;
-    } pieces[S::kBlocks];
-    size_t used = 0;
-    size_t staged = 0;
+      uint32_t begin, count;
+    } pieces[kBlocks];
+    uint64_t blocks[kBlocks + Groups::kBlocks + Groups::kBlocksAhead];
+    size_t used = 0, parts = 0;
+    [[maybe_unused]] const Out* const end = out + runs.length * runs.count;
     const auto flush = [&] {
-      Value values[kPerGroup];
-      groups_.scattered(blocks, values);
-      for (size_t k = 0; k < used; ++k) {
-        std::memcpy(stage_ + staged, values + k * kPerBlock + pieces[k].skip,
-                    pieces[k].count * sizeof(Value));
-        staged += pieces[k].count;
+      const size_t groups = (used + Groups::kBlocks - 1) / Groups::kBlocks;
+      for (size_t k = used; k < groups * Groups::kBlocks + Groups::kBlocksAhead; ++k) blocks[k] = 0;
+      groups_.scattered(blocks, groups, stage_);
+      const auto pack = [&](Value* to, const Value* limit) {
+        for (size_t k = 0; k < parts; ++k) to = copy(to, stage_ + pieces[k].begin, pieces[k].count, limit);
+        return to;
+      };
+      if constexpr (kNarrows) {
+        // Together in the stage first: no piece moves to the right.
+        const auto count = static_cast<size_t>(pack(stage_, stage_ + kStage) - stage_);
+        deliver(out, stage_, count);
+        out += count;
+      } else {
+        out = pack(out, end);
       }
-      used = 0;
-      if (staged + kPerGroup > kStage) {
-        deliver(out, stage_, staged);
-        out += staged;
-        staged = 0;
-      }
+      used = parts = 0;
     };
     for (uint64_t r = 0; r < runs.count; ++r) {
       uint64_t element = runs.first + r * runs.stride;
       for (uint64_t left = runs.length; left > 0;) {
         const uint64_t skip = element % kPerBlock;
-        const uint64_t taken = left < kPerBlock - skip ? left : kPerBlock - skip;
-        blocks[used] = element / kPerBlock;
-        pieces[used] = {static_cast<uint8_t>(skip), static_cast<uint8_t>(taken)};
+        const uint64_t room = (kBlocks - used) * kPerBlock - skip;
+        const uint64_t taken = left < room ? left : room;
+        pieces[parts++] = {static_cast<uint32_t>(used * kPerBlock + skip), static_cast<uint32_t>(taken)};
+        for (uint64_t block = element / kPerBlock; block <= (element + taken - 1) / kPerBlock; ++block)
+          blocks[used++] = block;
         element += taken;
         left -= taken;
-        if (++used == S::kBlocks) flush();
+        if (used == kBlocks) flush();
       }
     }
     if (used > 0) flush();
-    deliver(out, stage_, staged);
+  }
+
+  // Copies `count` values in steps of a block, of which the last may reach further, though never to `end`:
+  // whatever comes next is written over it. Returns where that begins.
+  PYINIT_INLINE static Value* copy(Value* to, const Value* from, size_t count, const Value* end) {
+    if (static_cast<size_t>(end - to) < count + kPerBlock) {
+      std::memmove(to, from, count * sizeof(Value));
+    } else {
+      for (size_t k = 0; k < count; k += kPerBlock) {
+        Value block[kPerBlock];
+        std::memcpy(block, from + k, sizeof(block));
+        std::memcpy(to + k, block, sizeof(block));
+      }
+    }
+    return to + count;
   }
 
   static void deliver(Out* out, const Value* from, size_t count) {
@@ -129,13 +155,14 @@ class Filler {
     }
   }
 
-  [[gnu::always_inline]] static void narrow_vector(Out* to, const Value* from) {
+  PYINIT_INLINE static void narrow_vector(Out* to, const Value* from) {
     if constexpr (std::is_same_v<Out, Bfloat16>) S::store_bfloat16(to, S::load(from));
     if constexpr (std::is_same_v<Out, Float16>) S::store_float16(to, S::load(from));
   }
 
-  Groups<S, Draw> groups_;
-  alignas(64) Value stage_[kStage];
+  Groups groups_;
+  // Slack: the copy of the last piece reads a whole block.
+  alignas(64) Value stage_[kStage + kPerBlock];
 };
 
 }  // namespace pyinit::fill

@@ -7,33 +7,44 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "compiler.hpp"
+#include "fill/blocks.hpp"
+#include "fill/direct.hpp"
+#include "fill/staged.hpp"
 #include "rng/stream.hpp"
 
 namespace pyinit::fill {
 
 template <class S, class Draw>
 class Groups {
+  // At once, or in stages.
+  using Loop = LoopOf<S, Draw>;
+  using WordSet = typename Loop::WordSet;
+
  public:
   using Value = typename Draw::Value;
+  static constexpr size_t kBlocks = S::kBlocks;
   static constexpr size_t kPerBlock = rng::kPerBlock<Value>;
   static constexpr size_t kPerGroup = S::kBlocks * kPerBlock;
+  // How many block numbers `scattered` reads past those of the last group; what they are does not matter.
+  static constexpr size_t kBlocksAhead = Loop::kBlocksAhead;
 
   Groups(const Draw& draw, rng::Key key)
-      : draw_(draw), keys_(key.seed), seed_(key.seed), offset_(key.offset) {}
+      : loop_(draw), keys_(key.seed), seed_(key.seed), offset_(key.offset) {}
 
   // `count` groups from group number `group` of the tensor.
-  [[gnu::noinline]] void consecutive(uint64_t group, size_t count, Value* out) const {
+  PYINIT_NOINLINE void consecutive(uint64_t group, size_t count, Value* out) const {
     uint64_t block = offset_ + group * S::kBlocks;
     while (count > 0) {
       const uint64_t to_carry = (uint64_t{1} << 32) - static_cast<uint32_t>(block);
       const size_t near = to_carry / S::kBlocks < count ? to_carry / S::kBlocks : count;
       if (near == 0) {
         // The high counter word changes inside this group.
-        uint64_t blocks[S::kBlocks];
+        uint64_t blocks[S::kBlocks + kBlocksAhead] = {};
         for (size_t k = 0; k < S::kBlocks; ++k) blocks[k] = block - offset_ + k;
-        scattered(blocks, out);
+        scattered(blocks, 1, out);
       } else {
-        sharing_high(block, near, out);
+        loop_(BlocksInOrder<WordSet>(block, seed_, keys_), near, out);
       }
       const size_t drawn = near > 0 ? near : 1;
       block += drawn * S::kBlocks;
@@ -42,46 +53,14 @@ class Groups {
     }
   }
 
-  // One group, of any S::kBlocks blocks of the tensor.
-  [[gnu::noinline]] void scattered(const uint64_t* blocks, Value* out) const {
-    typename S::U64 counters[1] = {S::add(S::load_counters(blocks), S::all64(offset_))};
-    rng::Words<S> words[1];
-    rng::philox<S, 1>(counters, keys_, words);
-    draw_(words[0], out);
+  // `count` groups, of any blocks of the tensor: S::kBlocks numbers for each.
+  PYINIT_NOINLINE void scattered(const uint64_t* blocks, size_t count, Value* out) const {
+    loop_(AnyBlocks<WordSet>(blocks, offset_, keys_), count, out);
   }
 
  private:
-  // Groups whose blocks share the high word of their counters.
-  [[gnu::always_inline]] void sharing_high(uint64_t block, size_t count, Value* out) const {
-    const rng::SharedHigh<S> shared(static_cast<uint32_t>(block >> 32), seed_);
-    for (; count >= S::kGroups; count -= S::kGroups) {
-      at_once<S::kGroups>(block, shared, out);
-      block += S::kGroups * S::kBlocks;
-      out += S::kGroups * kPerGroup;
-    }
-    for (; count > 0; --count) {
-      at_once<1>(block, shared, out);
-      block += S::kBlocks;
-      out += kPerGroup;
-    }
-  }
-
-  // As many groups as keep the registers busy.
-  template <int kCount>
-  [[gnu::always_inline]] void at_once(uint64_t block, const rng::SharedHigh<S>& shared, Value* out) const {
-    typename S::U64 counters[kCount];
-    rng::Words<S> words[kCount];
-#pragma GCC unroll 8
-    for (int g = 0; g < kCount; ++g) {
-      counters[g] = S::block_counters(block + static_cast<uint64_t>(g) * S::kBlocks);
-    }
-    rng::philox_shared<S, kCount>(counters, keys_, shared, words);
-#pragma GCC unroll 8
-    for (int g = 0; g < kCount; ++g) draw_(words[g], out + static_cast<size_t>(g) * kPerGroup);
-  }
-
-  Draw draw_;
-  rng::PhiloxKeys<S> keys_;
+  Loop loop_;
+  rng::PhiloxKeys<WordSet> keys_;
   uint64_t seed_, offset_;
 };
 

@@ -4,8 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 
-#include "fill/filler.hpp"
+#include "fill/draws.hpp"
 #include "fill/kernels.hpp"
 #include "fill/typed.hpp"
 #include "rng/bits.hpp"
@@ -14,19 +16,43 @@
 
 namespace pyinit::fill {
 
+// Puts a zero wherever numbers[k] <= last. Why with masks of integers: every compiler makes vectors of that,
+// whatever Out is.
+template <class S, class Out>
+PYINIT_INLINE void zero_up_to(uint32_t last, const uint32_t* numbers, size_t count, Out* out) {
+  using Bits = std::conditional_t<sizeof(Out) == 2, uint16_t,
+                                  std::conditional_t<sizeof(Out) == 4, uint32_t, uint64_t>>;
+  for (size_t k = 0; k < count; ++k) {
+    Bits bits;
+    std::memcpy(&bits, out + k, sizeof(bits));
+    bits = numbers[k] <= last ? Bits{0} : bits;
+    std::memcpy(out + k, &bits, sizeof(bits));
+  }
+}
+
 // Element (i, j) is zeroed when the permutation of column j sends row i below numbers.zeros.
 template <class S, class Out>
 void zero_in_columns(const rng::ColumnZeros& numbers, const Rectangle& area, Out* out) {
-  for (uint64_t left = 0; left < area.columns; left += S::kLanes) {
-    const rng::Permutation<S> permutation(numbers.mask, area.first_column + left, numbers.rows);
+  if (numbers.zeros == 0) return;
+  // Integers alone, so the set that words are drawn with; rows at once, as the permutation asks for.
+  using Set = simd::WordSet<S>;
+  constexpr size_t kRows = 4 * S::kLanes / Set::kLanes;
+  for (uint64_t left = 0; left < area.columns; left += Set::kLanes) {
+    const rng::Permutation<Set> permutation(numbers.mask, area.first_column + left, numbers.rows);
     const uint64_t rest = area.columns - left;
-    const size_t width = rest < S::kLanes ? rest : S::kLanes;
-    for (uint64_t row = 0; row < area.rows; ++row) {
-      uint32_t place[S::kLanes];
-      S::store(place, permutation(static_cast<uint32_t>(area.first_row + row)));
-      Out* at = out + row * area.pitch + left;
-      for (size_t k = 0; k < width; ++k) {
-        if (place[k] < numbers.zeros) at[k] = Out{};
+    const size_t width = rest < Set::kLanes ? rest : Set::kLanes;
+    for (uint64_t row = 0; row < area.rows; row += kRows) {
+      uint32_t places[kRows][Set::kLanes];
+      permutation.rows(static_cast<uint32_t>(area.first_row + row), places);
+      const size_t count = area.rows - row < kRows ? area.rows - row : kRows;
+      for (size_t k = 0; k < count; ++k) {
+        Out* at = out + (row + k) * area.pitch + left;
+        // The usual width is a number that the compiler knows.
+        if (width == Set::kLanes) {
+          zero_up_to<S>(numbers.zeros - 1, places[k], Set::kLanes, at);
+        } else {
+          zero_up_to<S>(numbers.zeros - 1, places[k], width, at);
+        }
       }
     }
   }
@@ -35,18 +61,17 @@ void zero_in_columns(const rng::ColumnZeros& numbers, const Rectangle& area, Out
 // An element is zeroed when its 32-bit draw under the mask's key is below numbers.threshold.
 template <class S, class Out>
 void zero_by_chance(const rng::ChanceZeros& numbers, const Runs& runs, Out* out) {
+  if (numbers.threshold == 0) return;
   constexpr uint64_t kChunk = 1024;
-  Filler<S, rng::Bits<S>, uint32_t> draws({}, numbers.mask);
+  const auto last = static_cast<uint32_t>(numbers.threshold - 1);
+  Filler<S, WordGroups<S>, uint32_t> draws(rng::Bits<simd::WordSet<S>>(), numbers.mask);
   uint32_t bits[kChunk];
   for (uint64_t r = 0; r < runs.count; ++r) {
     for (uint64_t done = 0; done < runs.length; done += kChunk) {
       const uint64_t rest = runs.length - done;
       const uint64_t count = rest < kChunk ? rest : kChunk;
       draws({runs.first + r * runs.stride + done, 0, count, 1}, bits);
-      Out* at = out + r * runs.length + done;
-      for (uint64_t k = 0; k < count; ++k) {
-        if (bits[k] < numbers.threshold) at[k] = Out{};
-      }
+      zero_up_to<S>(last, bits, count, out + r * runs.length + done);
     }
   }
 }

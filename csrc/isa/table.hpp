@@ -21,9 +21,9 @@ namespace pyinit {
 
 template <class S>
 inline constexpr fill::Kernels kFillKernels = {
-    .uniform = fill::draw<S, rng::Uniform, rng::UniformNumbers>,
+    .uniform = fill::uniform<S>,
     .normal = fill::draw<S, rng::Normal, rng::NormalNumbers>,
-    .truncated_normal = fill::draw<S, rng::TruncatedNormal, rng::TruncatedNumbers>,
+    .truncated_normal = fill::truncated_normal<S>,
     .zero_in_columns = fill::column_zeros<S>,
     .zero_by_chance = fill::chance_zeros<S>,
     .words = fill::draw_words<S>,

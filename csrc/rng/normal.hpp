@@ -31,17 +31,29 @@ class Normal<S, float> {
         centred_(n.mean == 0) {}
 
   PYINIT_INLINE void operator()(const Words<S>& words, float* out) const {
-    const auto draw = S::from_unsigned(S::pair32(words.w0, words.w2));
-    const auto u = S::fma(draw, S::all(0x1p-32F), S::all(0x1p-33F));
-    const auto radius = S::sqrt(minus_two_log<S>(u));
-    const auto z = polar<S>(radius, S::pair32(words.w1, words.w3));
-    S::store_alternating(out, weight(z.cos), weight(z.sin));
+    const auto r = radius(S::pair32(words.w0, words.w2));
+    const auto turn = S::pair32(words.w1, words.w3);
+    centred_ ? weights<true>(r, turn, out) : weights<false>(r, turn, out);
   }
 
+  // The two steps, for loops that take one at a time: sqrt(-2 ln u) of the even draws; then the weights, of
+  // the odd draws and with kCentred = centred().
+  PYINIT_INLINE static typename S::F32 radius(typename S::U32 draw) {
+    const auto u = S::fma(S::from_unsigned(draw), S::all(0x1p-32F), S::all(0x1p-33F));
+    return S::sqrt(minus_two_log<S>(u));
+  }
+  template <bool kCentred>
+  PYINIT_INLINE void weights(typename S::F32 radius, typename S::U32 turn, float* out) const {
+    const auto z = polar<S>(radius, turn);
+    S::store_alternating(out, weight<kCentred>(z.cos), weight<kCentred>(z.sin));
+  }
+  bool centred() const { return centred_; }
+
  private:
+  template <bool kCentred>
   PYINIT_INLINE typename S::F32 weight(typename S::F32 z) const {
     // One fma is then the two roundings, but for the sign of a zero.
-    return centred_ ? S::fma(z, std_, mean_) : S::add(S::mul(z, std_), mean_);
+    return kCentred ? S::fma(z, std_, mean_) : S::add(S::mul(z, std_), mean_);
   }
 
   typename S::F32 mean_, std_;

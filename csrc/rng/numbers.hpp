@@ -36,6 +36,12 @@ struct TruncatedNumbers {
   double centre_step, centre_low, centre_high;
 
   bool far_tail() const { return tail_exponent > 0; }
+  // As many draws below the median as above, and both alike in float32: every interval about 0.
+  bool symmetric() const {
+    return !mirrored && !far_tail() && pivot == uint64_t{1} << 31 &&
+           static_cast<float>(tail_low) == static_cast<float>(tail_high) &&
+           static_cast<float>(centre_low) == static_cast<float>(centre_high);
+  }
 };
 
 // Zeros in each column of a matrix: those of its `rows` elements that the column's permutation sends below

@@ -73,11 +73,13 @@ PYINIT_INLINE void philox_rounds(const PhiloxKeys<S>& keys, Words<S> (&words)[kG
   for (int round = kFirst; round < kPhiloxRounds; ++round) {
     PYINIT_UNROLL(8)
     for (int g = 0; g < kGroups; ++g) {
+      // The first product is used up before the second is made, for the sake of registers.
       const auto product0 = S::multiply_words(words[g].w0, m0);
+      const auto next2 = S::bit_xor(S::high_word(product0), words[g].w3, keys.k1[round]);
       const auto product1 = S::multiply_words(words[g].w2, m1);
       words[g].w0 = S::bit_xor(S::high_word(product1), words[g].w1, keys.k0[round]);
       words[g].w1 = S::low_word(product1);
-      words[g].w2 = S::bit_xor(S::high_word(product0), words[g].w3, keys.k1[round]);
+      words[g].w2 = next2;
       words[g].w3 = S::low_word(product0);
     }
   }

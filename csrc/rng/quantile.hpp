@@ -27,10 +27,9 @@ PYINIT_NOINLINE typename S::F32 tail_quantile(typename S::F32 omega) {
   return S::mul(root, S::choose(S::below(omega, S::all(kGilesTailEnd)), near, far));
 }
 
-// z of x and t; negative where `below`.
+// z of x, with the sign of z, and t.
 template <class S>
-PYINIT_INLINE typename S::F32 quantile(typename S::F32 x, typename S::F32 t, typename S::M32 below) {
-  const auto signed_x = S::negate_where(x, below);
+PYINIT_INLINE typename S::F32 quantile(typename S::F32 signed_x, typename S::F32 t) {
   // t - t^2, at most 1/4.
   const auto product = S::fma(S::mul(t, S::all(-1.0F)), t, t);
   const auto omega = S::fma(minus_two_log<S>(product), S::all(0.5F), S::all(-0x1.62e43p+0F));

@@ -1,4 +1,5 @@
-// The vector operations kernels are written in, for AVX-512 (F, DQ, BW, VL): two registers a vector.
+// The vector operations kernels are written in, for AVX-512 (F, DQ, BW, VL): some registers a vector. Avx512
+// has two.
 // Why two: the polynomials are chains of fma, and the scheduler sees about a hundred operations ahead; two
 // chains side by side keep both vector ports busy (1.2 times the rate of one). What each name means is
 // written once, in interface.hpp.
@@ -15,15 +16,18 @@
 
 namespace pyinit::simd {
 
-struct Avx512 {
+template <int kRegisters>
+struct Avx512Of {
   static constexpr const char* kName = "avx512";
-  static constexpr int kRegisters = 2;
   static constexpr int kLanes = 16 * kRegisters;
   static constexpr int kBlocks = 8 * kRegisters;
   // 24 registers of sums, 2 of a row, 1 of a factor.
   static constexpr int kTileRows = 12;
   // Two groups of 16 blocks are the four chains of Philox that measured best.
   static constexpr int kGroups = 2;
+  // A logarithm and the quantile after it are a chain of 130 cycles: four of them side by side.
+  using Words = Avx512Of<2>;
+  using Chains = Avx512Of<4>;
 
   struct F32 {
     __m512 v[kRegisters];
@@ -215,6 +219,16 @@ struct Avx512 {
   PYINIT_OPERATION U32 mul(U32 a, U32 b) {
     return each<U32>([&](int i) { return _mm512_mullo_epi32(a.v[i], b.v[i]); });
   }
+  PYINIT_OPERATION U32 smaller(U32 a, U32 b) {
+    return each<U32>([&](int i) { return _mm512_min_epu32(a.v[i], b.v[i]); });
+  }
+  PYINIT_OPERATION U32 larger(U32 a, U32 b) {
+    return each<U32>([&](int i) { return _mm512_max_epu32(a.v[i], b.v[i]); });
+  }
+  PYINIT_OPERATION U32 choose(U32 bits, U32 yes, U32 no) {
+    return each<U32>(
+        [&](int i) { return _mm512_mask_blend_epi32(_mm512_movepi32_mask(bits.v[i]), no.v[i], yes.v[i]); });
+  }
   PYINIT_OPERATION U32 choose(M32 m, U32 yes, U32 no) {
     return each<U32>([&](int i) { return _mm512_mask_blend_epi32(m.v[i], no.v[i], yes.v[i]); });
   }
@@ -260,10 +274,15 @@ struct Avx512 {
   PYINIT_OPERATION void store(double* p, F64 x) {
     for (int i = 0; i < kRegisters; ++i) _mm512_storeu_pd(p + 8 * i, x.v[i]);
   }
-  PYINIT_OPERATION F64 widen_low(F32 x) { return widen(x.v[0]); }
-  PYINIT_OPERATION F64 widen_high(F32 x) { return widen(x.v[1]); }
-  PYINIT_OPERATION F64 widen(__m512 x) {
-    return {{_mm512_cvtps_pd(_mm512_castps512_ps256(x)), _mm512_cvtps_pd(_mm512_extractf32x8_ps(x, 1))}};
+  PYINIT_OPERATION F64 widen_low(F32 x) { return widen(x, 0); }
+  PYINIT_OPERATION F64 widen_high(F32 x) { return widen(x, kRegisters); }
+  // From half `first` of a register on.
+  PYINIT_OPERATION F64 widen(F32 x, int first) {
+    return each<F64>([&](int i) {
+      const __m512 whole = x.v[(first + i) / 2];
+      return _mm512_cvtps_pd((first + i) % 2 == 0 ? _mm512_castps512_ps256(whole)
+                                                  : _mm512_extractf32x8_ps(whole, 1));
+    });
   }
   PYINIT_OPERATION F64 add(F64 a, F64 b) {
     return each<F64>([&](int i) { return _mm512_add_pd(a.v[i], b.v[i]); });
@@ -376,6 +395,9 @@ struct Avx512 {
   PYINIT_OPERATION void stream_fence() { _mm_sfence(); }
 };
 
+using Avx512 = Avx512Of<2>;
+
 static_assert(InstructionSet<Avx512>);
+static_assert(StagedSet<Avx512>);
 
 }  // namespace pyinit::simd

@@ -103,6 +103,13 @@ struct Cuda {
   PYINIT_OPERATION F32 choose(M32 m, F32 yes, F32 no) {
     return {{m.v[0] ? yes.v[0] : no.v[0], m.v[1] ? yes.v[1] : no.v[1]}};
   }
+  PYINIT_OPERATION uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
+  PYINIT_OPERATION uint32_t larger(uint32_t a, uint32_t b) { return a < b ? b : a; }
+  PYINIT_OPERATION U32 smaller(U32 a, U32 b) { return {{smaller(a.v[0], b.v[0]), smaller(a.v[1], b.v[1])}}; }
+  PYINIT_OPERATION U32 larger(U32 a, U32 b) { return {{larger(a.v[0], b.v[0]), larger(a.v[1], b.v[1])}}; }
+  PYINIT_OPERATION U32 choose(U32 bits, U32 yes, U32 no) {
+    return {{bits.v[0] >> 31 != 0 ? yes.v[0] : no.v[0], bits.v[1] >> 31 != 0 ? yes.v[1] : no.v[1]}};
+  }
   PYINIT_OPERATION U32 choose(M32 m, U32 yes, U32 no) {
     return {{m.v[0] ? yes.v[0] : no.v[0], m.v[1] ? yes.v[1] : no.v[1]}};
   }

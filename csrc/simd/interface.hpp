@@ -67,8 +67,8 @@ concept PhiloxOperations = requires(typename S::Word a, typename S::Word b, type
 
 // Lanes of 32 bits: integers, modulo 2^32.
 template <class S>
-concept NarrowIntegers = requires(typename S::U32 a, typename S::U32 b, typename S::M32 m, uint32_t number,
-                                  const uint32_t* from, uint32_t* to) {
+concept NarrowIntegers = requires(typename S::U32 a, typename S::U32 b, typename S::U32 bits,
+                                  typename S::M32 m, uint32_t number, const uint32_t* from, uint32_t* to) {
   { S::all(number) } -> Same<typename S::U32>;
   { S::load(from) } -> Same<typename S::U32>;
   S::store(to, a);
@@ -80,8 +80,12 @@ concept NarrowIntegers = requires(typename S::U32 a, typename S::U32 b, typename
   // By a constant of 0 to 31; zeros come in.
   { S::template shift_left<1>(a) } -> Same<typename S::U32>;
   { S::template shift_right<1>(a) } -> Same<typename S::U32>;
-  // a where m, b elsewhere.
+  // The smaller of the two, unsigned, and the larger.
+  { S::smaller(a, b) } -> Same<typename S::U32>;
+  { S::larger(a, b) } -> Same<typename S::U32>;
+  // a where m, or where the top bit of `bits` is set; b elsewhere.
   { S::choose(m, a, b) } -> Same<typename S::U32>;
+  { S::choose(bits, a, b) } -> Same<typename S::U32>;
   // ~a where m, a elsewhere.
   { S::complement_where(a, m) } -> Same<typename S::U32>;
 };
@@ -185,6 +189,28 @@ template <class S>
 concept LoopSizes = S::kGroups > 0 && S::kTileRows > 0 && requires {
   { S::kName } -> Same<const char* const&>;
 };
+
+// A set whose draws of several steps are made in stages (fill/staged.hpp): words with S::Words, chains of fma
+// with S::Chains, which are the same set with another number of registers a vector. All keep the lanes of a
+// register in the same order, so one may store what another loads.
+template <class S>
+concept StagedSet = DrawingSet<typename S::Words> && DrawingSet<typename S::Chains>;
+
+// The sets that words and chains are made with: S itself, or those of a staged set.
+template <class S>
+struct Steps {
+  using Words = S;
+  using Chains = S;
+};
+template <StagedSet S>
+struct Steps<S> {
+  using Words = typename S::Words;
+  using Chains = typename S::Chains;
+};
+template <class S>
+using WordSet = typename Steps<S>::Words;
+template <class S>
+using ChainSet = typename Steps<S>::Chains;
 
 template <class S>
 concept InstructionSet = DrawingSet<S> && MoreFloats<S> && MemoryOperations<S> && LoopSizes<S>;

@@ -201,6 +201,18 @@ struct Neon {
   PYINIT_OPERATION U32 mul(U32 a, U32 b) {
     return each<U32>([&](int i) { return vmulq_u32(a.v[i], b.v[i]); });
   }
+  PYINIT_OPERATION U32 smaller(U32 a, U32 b) {
+    return each<U32>([&](int i) { return vminq_u32(a.v[i], b.v[i]); });
+  }
+  PYINIT_OPERATION U32 larger(U32 a, U32 b) {
+    return each<U32>([&](int i) { return vmaxq_u32(a.v[i], b.v[i]); });
+  }
+  PYINIT_OPERATION U32 choose(U32 bits, U32 yes, U32 no) {
+    return each<U32>([&](int i) {
+      const auto mask = vreinterpretq_u32_s32(vshrq_n_s32(vreinterpretq_s32_u32(bits.v[i]), 31));
+      return vbslq_u32(mask, yes.v[i], no.v[i]);
+    });
+  }
   PYINIT_OPERATION U32 choose(M32 m, U32 yes, U32 no) {
     return each<U32>([&](int i) { return vbslq_u32(m.v[i], yes.v[i], no.v[i]); });
   }

@@ -169,6 +169,15 @@ struct Scalar {
   PYINIT_OPERATION U32 mul(U32 a, U32 b) {
     return each<U32>([&](size_t i) { return a.v[i] * b.v[i]; });
   }
+  PYINIT_OPERATION U32 smaller(U32 a, U32 b) {
+    return each<U32>([&](size_t i) { return a.v[i] < b.v[i] ? a.v[i] : b.v[i]; });
+  }
+  PYINIT_OPERATION U32 larger(U32 a, U32 b) {
+    return each<U32>([&](size_t i) { return a.v[i] < b.v[i] ? b.v[i] : a.v[i]; });
+  }
+  PYINIT_OPERATION U32 choose(U32 bits, U32 yes, U32 no) {
+    return each<U32>([&](size_t i) { return bits.v[i] >> 31 != 0 ? yes.v[i] : no.v[i]; });
+  }
   PYINIT_OPERATION U32 choose(M32 m, U32 yes, U32 no) {
     return each<U32>([&](size_t i) { return m.v[i] ? yes.v[i] : no.v[i]; });
   }

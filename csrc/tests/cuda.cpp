@@ -74,22 +74,46 @@ bool agrees_in_both(const char* name, const Numbers& numbers) {
   return agrees<Draw<Cuda, double>, Draw<Scalar, double>>(name, numbers) && narrow;
 }
 
-bool permutations_agree() {
-  constexpr uint32_t kRows = 1000;
-  constexpr uint64_t kColumns = 64;
+// Where `row` goes, as permutation.hpp says it in words.
+uint32_t shuffled(uint64_t column, uint32_t rows, uint32_t row) {
+  uint64_t x = row;
+  for (uint64_t t = 0; t < kShuffleRounds; ++t) {
+    const uint32_t r = block<Scalar>(kKey, 6 * column + t / 4)[t % 4];
+    const uint64_t y = ((uint64_t{r} * rows >> 32) + rows - x) % rows;
+    uint32_t h = static_cast<uint32_t>(x > y ? x : y) ^ r;
+    h = (h ^ h >> 16) * kHashMultiplier0;
+    h = (h ^ h >> 15) * kHashMultiplier1;
+    if (h >> 31 != 0) x = y;
+  }
+  return static_cast<uint32_t>(x);
+}
+
+template <class S>
+bool permutes(uint32_t rows) {
+  constexpr uint32_t kAtOnce = 5;
   bool same = true;
-  for (uint64_t column = 0; column < kColumns; column += Scalar::kLanes) {
-    const Permutation<Scalar> many(kKey, column, kRows);
-    for (uint64_t lane = 0; lane < Scalar::kLanes; lane += Cuda::kLanes) {
-      const Permutation<Cuda> one(kKey, column + lane, kRows);
-      for (uint32_t row = 0; row < kRows; row += 7) {
-        uint32_t expected[Scalar::kLanes], found[Cuda::kLanes];
-        Scalar::store(expected, many(row));
-        Cuda::store(found, one(row));
-        same = same && std::memcmp(expected + lane, found, sizeof(found)) == 0;
+  for (uint64_t column = 0; column < 32; column += S::kLanes) {
+    const Permutation<S> permutation(kKey, column, rows);
+    for (uint32_t k = 0; k < 60; ++k) {
+      const uint32_t row = k < 30 ? k : rows - 1 - kAtOnce - k * 7;
+      uint32_t one[S::kLanes], several[kAtOnce][S::kLanes];
+      S::store(one, permutation(row));
+      permutation.rows(row, several);
+      for (size_t lane = 0; lane < S::kLanes; ++lane) {
+        same = same && one[lane] == shuffled(column + lane, rows, row);
+        for (uint32_t next = 0; next < kAtOnce; ++next)
+          same = same && several[next][lane] == shuffled(column + lane, rows, row + next);
       }
     }
   }
+  return same;
+}
+
+// For as many rows as 31 bits count, and for more.
+bool permutations_agree() {
+  bool same = true;
+  for (const uint32_t rows : {1000U, 1U << 31, (1U << 31) + 1, 0xC0000001U, 0xFFFFFFFFU})
+    same = permutes<Cuda>(rows) && permutes<Scalar>(rows) && same;
   return report("permutation", same);
 }
 
@@ -143,6 +167,7 @@ int main() {
   good = agrees<TruncatedNormal<Cuda, double>, TruncatedNormal<Scalar, double>>("truncated, float64", wide) &&
          good;
   good = agrees<TruncatedNormal<Cuda, float>, TruncatedNormal<Scalar, float>>("truncated, far", far) && good;
+  good = agrees<SymmetricTruncatedNormal<Cuda>, TruncatedNormal<Scalar, float>>("symmetric", near) && good;
   good = permutations_agree() && good;
   good = halves_agree() && good;
   return good ? 0 : 1;

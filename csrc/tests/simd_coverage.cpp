@@ -77,6 +77,9 @@ void stored_at(std::string_view operation, void* at) {
   VALUE(F32, choose_negated, (M32 m, F32 yes, F32 no), (m, yes, no))                \
   VALUE(F32, choose, (M32 m, F32 yes, F32 no), (m, yes, no))                        \
   VALUE(U32, choose, (M32 m, U32 yes, U32 no), (m, yes, no))                        \
+  VALUE(U32, choose, (U32 bits, U32 yes, U32 no), (bits, yes, no))                  \
+  VALUE(U32, smaller, (U32 a, U32 b), (a, b))                                       \
+  VALUE(U32, larger, (U32 a, U32 b), (a, b))                                        \
   VALUE(F32, from_unsigned, (U32 x), (x))                                           \
   VALUE(F32, from_signed, (U32 x), (x))                                             \
   VALUE(U32, bits, (F32 x), (x))                                                    \

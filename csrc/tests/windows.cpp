@@ -15,16 +15,38 @@ using Axes = std::vector<uint64_t>;
 
 constexpr unsigned char kGuard = 0xA5;
 constexpr rng::Key kKey{7, 3};
+// The high word of the counter changes after 200 blocks.
+constexpr rng::Key kCarry{7, (uint64_t{1} << 32) - 200};
+
+// Each is made by a loop of its own in some instruction set.
+enum class Fill { kNormal, kUniform, kTruncated };
+
+void fill_with(Fill fill, const Kernels& set, const fill::Target& target, const fill::Region& region,
+               rng::Key key) {
+  // [-2, 2], as pyinit/recipes/truncation.py makes it: of float64 another interval, which is as good here.
+  constexpr double kShare = 0.9544997361036416, kTail = 0.02275013194817921;
+  constexpr rng::TruncatedNumbers kTwo{
+      0, 1, -2, 2, false, 0, uint64_t{1} << 31, kShare * 0x1p-32, kTail, kTail, kShare * 0x1p-31, 0, 0};
+  switch (fill) {
+    case Fill::kNormal:
+      return fill::normal(set.fill, target, region, key, {0.5, 2.0});
+    case Fill::kUniform:
+      return fill::uniform(set.fill, target, region, key, {-1, 1, -1, 0.99});
+    case Fill::kTruncated:
+      return fill::truncated_normal(set.fill, target, region, key, kTwo);
+  }
+}
 
 std::vector<unsigned char> drawn(const Kernels& set, const Axes& global_shape, const Axes& start,
-                                 const Axes& shape, Dtype dtype, int threads, size_t shift, bool& intact) {
+                                 const Axes& shape, Dtype dtype, int threads, size_t shift, bool& intact,
+                                 rng::Key key = kKey, Fill fill = Fill::kNormal) {
   const fill::Region region(global_shape, start, shape);
   const size_t bytes = region.size() * itemsize(dtype);
   std::vector<unsigned char> memory(bytes + 256 + shift, kGuard);
   // The first line border past 64 guard bytes, then `shift` on.
   unsigned char* begin = memory.data() + 64;
   begin += (64 - reinterpret_cast<uintptr_t>(begin) % 64) % 64 + shift;
-  fill::normal(set.fill, {begin, dtype, threads}, region, kKey, {0.5, 2.0});
+  fill_with(fill, set, {begin, dtype, threads}, region, key);
   for (unsigned char* p = memory.data(); p < memory.data() + memory.size(); ++p) {
     if ((p < begin || p >= begin + bytes) && *p != kGuard) intact = false;
   }
@@ -64,6 +86,32 @@ void rectangles(const Kernels& set) {
       }
     }
     expect(intact, "bytes outside a window were touched", set);
+  }
+}
+
+// Rows of every length that is drawn in its own way: less than a block, a few groups, as many as are drawn
+// together, a run alone; with rows that touch each other, and across the carry of the counter.
+void rows(const Kernels& set, Fill fill) {
+  const Axes whole_shape{5, 4500};
+  for (const NamedDtype& dtype : kDtypes) {
+    const size_t item = itemsize(dtype.dtype);
+    for (const rng::Key key : {kKey, kCarry}) {
+      bool intact = true;
+      const auto whole = drawn(set, whole_shape, {0, 0}, whole_shape, dtype.dtype, 1, 0, intact, key, fill);
+      for (const uint64_t width : {2, 5, 16, 34, 200, 511, 512, 1023, 1024, 2047, 2049, 4400, 4500}) {
+        for (uint64_t column = 0; column + width <= 4500; column += 1471) {
+          const auto part =
+              drawn(set, whole_shape, {0, column}, {5, width}, dtype.dtype, 1, item, intact, key, fill);
+          std::vector<unsigned char> slice;
+          for (uint64_t i = 0; i < 5; ++i) {
+            const unsigned char* from = whole.data() + (i * 4500 + column) * item;
+            slice.insert(slice.end(), from, from + width * item);
+          }
+          expect(part == slice, "rows of a window differ from the slice", set);
+        }
+      }
+      expect(intact, "bytes outside a window were touched", set);
+    }
   }
 }
 
@@ -125,6 +173,7 @@ void constants(const Kernels& set) {
 int main() {
   for (const Kernels* set : available_kernels()) {
     rectangles(*set);
+    for (const Fill fill : {Fill::kNormal, Fill::kUniform, Fill::kTruncated}) rows(*set, fill);
     tiles(*set);
     streamed_constant(*set);
     constants(*set);

@@ -1,0 +1,45 @@
+// A draw made at once: the words of a group become values in registers, and only values go to memory.
+// Why beside staged.hpp: the shortest way, and the fastest one where values take little more than words.
+#pragma once
+
+#include <cstddef>
+
+#include "compiler.hpp"
+#include "rng/stream.hpp"
+
+namespace pyinit::fill {
+
+template <class S, class Draw>
+class Direct {
+ public:
+  using Value = typename Draw::Value;
+  using WordSet = S;
+  // Blocks that are read past the last group.
+  static constexpr size_t kBlocksAhead = 0;
+
+  explicit Direct(const Draw& draw) : draw_(draw) {}
+
+  // `count` groups of values.
+  template <class Blocks>
+  PYINIT_INLINE void operator()(const Blocks& blocks, size_t count, Value* out) const {
+    size_t group = 0;
+    for (; group + S::kGroups <= count; group += S::kGroups) at_once<S::kGroups>(blocks, group, out);
+    for (; group < count; ++group) at_once<1>(blocks, group, out);
+  }
+
+ private:
+  static constexpr size_t kPerGroup = S::kBlocks * rng::kPerBlock<Value>;
+
+  // As many groups as keep the registers busy.
+  template <int kCount, class Blocks>
+  PYINIT_INLINE void at_once(const Blocks& blocks, size_t group, Value* out) const {
+    rng::Words<S> words[kCount];
+    blocks.words(group * S::kBlocks, words);
+    PYINIT_UNROLL(8)
+    for (int g = 0; g < kCount; ++g) draw_(words[g], out + (group + static_cast<size_t>(g)) * kPerGroup);
+  }
+
+  Draw draw_;
+};
+
+}  // namespace pyinit::fill
