@@ -4,8 +4,8 @@
 // threads and the CPU.
 // Contract: the bits depend on a and b alone, but for the sign and payload of a NaN, which are the machine's.
 // Error: at most depth roundings, |c - ab| <= depth u |a||b|, u = 2^-24 or 2^-53. `c` is row-major and
-// overlaps neither factor. Memory: the packed part of b, at most 16 MiB in float and 32 MiB in double, and
-// for each thread 1 or 2 MiB of a.
+// overlaps neither factor. Memory: the packed part of b, at most 8 MiB in float and 16 MiB in double, and
+// for each thread at most 0.5 MiB of a.
 #pragma once
 
 #include <cstddef>

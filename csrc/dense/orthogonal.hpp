@@ -14,7 +14,7 @@
 // float32, 0.7 to 1.2 in float64 (tests/kernels/test_orthogonal_kernel.py).
 // Memory, beside the output: V, 96 numbers a row, and for each thread a panel of 1 to 16 MiB (never less than
 // one sliver), or together half of what is made where that is more; a matrix of at most 96 columns needs a
-// few hundred KiB a thread. Of a stack of at least twice as many matrices as threads, each thread makes whole
+// few hundred KiB a thread, and what is drawn where that is at most 8 MiB. Of a stack of at least twice as many matrices as threads, each thread makes whole
 // matrices, with its own V.
 // Source: Stewart, "The efficient generation of random orthogonal matrices", SIAM J. Numer. Anal. 1980;
 // Mezzadri, "How to generate random matrices from the classical compact groups", Notices AMS 2007.

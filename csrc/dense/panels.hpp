@@ -20,15 +20,16 @@ namespace pyinit::dense {
 inline constexpr size_t kPartDepth = 256;
 // Parts of the depth begin at multiples of this.
 inline constexpr size_t kDepthUnit = 64;
-// Parts packed at once: between them a block of c stays in the second-level cache.
-inline constexpr size_t kPartsAtOnce = 4;
+// Parts packed at once: between them a block of c stays near.
+inline constexpr size_t kPartsAtOnce = 2;
 // Columns of b packed at once, for all threads.
 inline constexpr size_t kPanelColumns = 4096;
-// Rows of a unit of work and columns of a block of c: the block (0.5 MiB), a part of a's rows (0.25 MiB) and
-// of b's columns (0.5 MiB) fit a second-level cache. Passing over all of c for every part took a fifth more
-// time.
-inline constexpr size_t kUnitRows = 264;
-inline constexpr size_t kBlockColumns = 512;
+// Tiles of a unit of work's rows in float32, half as many in float64, and of a row of a block of c. With both
+// parts of the depth, a unit's rows and its block of c take 0.4 MiB on AVX2 and 1 MiB on AVX-512, in float32
+// and float64 alike: what a second-level cache holds beside slivers of b that pass through it.
+// Why not fewer bytes: a block of c is loaded and stored once for each part.
+inline constexpr size_t kUnitTiles = 22;
+inline constexpr size_t kBlockTiles = 16;
 // A thread costs some 20 us to start: about what as many fma take.
 inline constexpr size_t kFmaPerThread = size_t{1} << 20;
 // Units a thread can expect, so that none waits long for the last.
@@ -78,10 +79,12 @@ void multiply_in_panels(const Kernels& all_kernels, const ProductShape& shape, c
   const size_t depth_part = part_size(shape.depth, kPartDepth, kDepthUnit, 1);
   const size_t column_part =
       std::min(kPanelColumns, part_size(shape.columns, shape.columns, kernels.tile_columns, 1));
+  const size_t unit_rows = kUnitTiles * sizeof(float) / sizeof(Value) * kernels.tile_rows;
+  const size_t block_columns = kBlockTiles * kernels.tile_columns;
   // Every thread gets the same number of units.
-  const size_t units = std::max((shape.rows + kUnitRows - 1) / kUnitRows, kUnitsPerThread * members);
+  const size_t units = std::max((shape.rows + unit_rows - 1) / unit_rows, kUnitsPerThread * members);
   const size_t row_part =
-      part_size(shape.rows, kUnitRows, kernels.tile_rows, (units + members - 1) / members * members);
+      part_size(shape.rows, unit_rows, kernels.tile_rows, (units + members - 1) / members * members);
   const size_t down = (shape.rows + row_part - 1) / row_part;
   // Where there are few rows the columns are shared out, too.
   const size_t unit_columns = part_size(column_part, column_part, kernels.tile_columns,
@@ -114,11 +117,11 @@ void multiply_in_panels(const Kernels& all_kernels, const ProductShape& shape, c
           });
           const size_t from = unit / down * unit_columns;
           const size_t to = std::min(from + unit_columns, columns);
-          for (size_t j = from; j < to; j += kBlockColumns) {
+          for (size_t j = from; j < to; j += block_columns) {
             each_part([&](size_t p, size_t depth, size_t place) {
               kernels.multiply(depth, packed_rows + place * row_part, rows,
                                packed_b.data() + place * column_part + j * depth,
-                               std::min(kBlockColumns, to - j), c + i * c_stride + j0 + j, c_stride,
+                               std::min(block_columns, to - j), c + i * c_stride + j0 + j, c_stride,
                                p == 0 ? Start::kZero : Start::kStored);
             });
           }
@@ -132,15 +135,16 @@ void multiply_in_panels(const Kernels& all_kernels, const ProductShape& shape, c
   });
 }
 
-// Packs a part of a factor that lies in memory, a sliver at a time.
+// Packs a part of a factor that lies in memory, some slivers at a time.
 template <class Value>
 void pack_part(const Kernels& all_kernels, Team& team, const Factor<Value>& b, const PanelPart<Value>& part) {
   const ProductKernels<Value>& kernels = product_kernels<Value>(all_kernels);
-  team.each((part.columns + kernels.tile_columns - 1) / kernels.tile_columns, [&](size_t sliver) noexcept {
-    const size_t j = sliver * kernels.tile_columns;
-    kernels.pack_columns(part_of(b, part.column + j, part.first),
-                         std::min(kernels.tile_columns, part.columns - j), part.depth,
-                         part.packed + j * part.depth);
+  const size_t width = part_size(part.columns, kBlockTiles * kernels.tile_columns, kernels.tile_columns,
+                                 kUnitsPerThread * team.size());
+  team.each((part.columns + width - 1) / width, [&](size_t task) noexcept {
+    const size_t j = task * width;
+    kernels.pack_columns(part_of(b, part.column + j, part.first), std::min(width, part.columns - j),
+                         part.depth, part.packed + j * part.depth);
   });
 }
 

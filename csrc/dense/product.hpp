@@ -1,4 +1,4 @@
-// The matrix product from packed factors, and packing.
+// The matrix product from packed factors.
 #pragma once
 
 #include <cstdint>
@@ -7,48 +7,6 @@
 #include "dense/tile.hpp"
 
 namespace pyinit::dense {
-
-// Packs slivers of kLines lines: the numbers p of all lines side by side, and zeros for lines that are
-// missing.
-template <class S, class Value, size_t kLines>
-void pack(const Factor<Value>& factor, size_t lines, size_t depth, Value* packed) {
-  // Takes a cache line of each line at a time, so that lines far apart are read in whole cache lines.
-  constexpr size_t kAtOnce = 64 / sizeof(Value);
-  for (size_t first = 0; first < lines; first += kLines, packed += kLines * depth) {
-    const size_t present = lines - first < kLines ? lines - first : kLines;
-    const Value* from = factor.data + static_cast<ptrdiff_t>(first) * factor.line_stride;
-    if (factor.line_stride == 1) {
-      for (size_t p = 0; p < depth; ++p, from += factor.depth_stride) {
-        Value* to = packed + p * kLines;
-        if (present == kLines) {
-          std::memcpy(to, from, kLines * sizeof(Value));
-        } else {
-          std::memcpy(to, from, present * sizeof(Value));
-          for (size_t line = present; line < kLines; ++line) to[line] = Value{0};
-        }
-      }
-      continue;
-    }
-    for (size_t p = 0; p < depth; p += kAtOnce) {
-      const size_t count = depth - p < kAtOnce ? depth - p : kAtOnce;
-      Value block[kLines][kAtOnce] = {};
-      for (size_t line = 0; line < present; ++line) {
-        const Value* numbers = from + static_cast<ptrdiff_t>(line) * factor.line_stride +
-                               static_cast<ptrdiff_t>(p) * factor.depth_stride;
-        if (factor.depth_stride == 1 && count == kAtOnce) {
-          std::memcpy(block[line], numbers, sizeof(block[line]));
-        } else {
-          for (size_t q = 0; q < count; ++q)
-            block[line][q] = numbers[static_cast<ptrdiff_t>(q) * factor.depth_stride];
-        }
-      }
-      Value* to = packed + p * kLines;
-      for (size_t q = 0; q < count; ++q) {
-        for (size_t line = 0; line < kLines; ++line) to[q * kLines + line] = block[line][q];
-      }
-    }
-  }
-}
 
 // Asks for the next tile of c, a row at a time, and for this tile's share of the next sliver of b, a cache
 // line at a time. Why a little at a time: asked for at once, as much as 50 cache lines keep the tile waiting.
@@ -74,10 +32,11 @@ struct NextTile {
   }
 };
 
-template <class S, class Value>
+template <class S, class Value, size_t kWidth>
 [[gnu::noinline]] void packed_tile(size_t depth, const Value* a, const Value* b, Value* c, size_t c_stride,
                                    Start start, const NextTile<S, Value>& next) {
-  multiply_tile<S, Strides<1, kTileRows<S>>>(depth, a, b, kTileColumns<S, Value>, c, c_stride, start, next);
+  multiply_tile<S, Strides<1, kTileRows<S>>, kWidth>(depth, a, b, kTileColumns<S, Value>, c, c_stride, start,
+                                                     next);
 }
 
 template <class S, class Value>
@@ -88,6 +47,10 @@ void multiply(size_t depth, const Value* packed_rows, size_t rows, const Value* 
   const size_t share = depth / kStepsApart * NextTile<S, Value>::kLine;
   for (size_t j = 0; j < columns; j += kColumns) {
     const size_t width = columns - j < kColumns ? columns - j : kColumns;
+    // Where half a tile holds what is left, that is all that is computed.
+    const bool is_half = width <= kColumns / 2;
+    const auto tile = is_half ? packed_tile<S, Value, kColumns / 2> : packed_tile<S, Value, kColumns>;
+    const bool is_whole = width == (is_half ? kColumns / 2 : kColumns);
     const Value* b = packed_columns + j * depth;
     const bool is_last = columns - j <= kColumns;
     for (size_t i = 0; i < rows; i += kRows) {
@@ -103,8 +66,8 @@ void multiply(size_t depth, const Value* packed_rows, size_t rows, const Value* 
       } else if (columns - j >= 2 * kColumns && rows >= kRows) {
         next.c = c + j + kColumns;
       }
-      if (height == kRows && width == kColumns) {
-        packed_tile<S>(depth, a, b, to, c_stride, start, next);
+      if (height == kRows && is_whole) {
+        tile(depth, a, b, to, c_stride, start, next);
         continue;
       }
       Value edge[kRows * kColumns] = {};
@@ -113,7 +76,7 @@ void multiply(size_t depth, const Value* packed_rows, size_t rows, const Value* 
           std::memcpy(edge + r * kColumns, to + r * c_stride, width * sizeof(Value));
       }
       next.rows = 0;
-      packed_tile<S>(depth, a, b, edge, kColumns, start, next);
+      tile(depth, a, b, edge, kColumns, start, next);
       for (size_t r = 0; r < height; ++r)
         std::memcpy(to + r * c_stride, edge + r * kColumns, width * sizeof(Value));
     }

@@ -53,20 +53,33 @@ class ReflectorBlock {
   }
   const Value* tau() const { return tau_; }
 
-  // Draws the rows of chunk number `chunk`, kReflectors numbers each, and returns how many. They are zero in
-  // what is used beyond the width, and above the reflectors' first numbers, which are zero until `finish` has
-  // found them.
+  // Draws the rows of chunk number `chunk` into their places, and returns how many.
   size_t draw(size_t chunk, Value* v) {
+    const size_t count = draw_numbers(chunk, v);
+    place(chunk, count, v, v);
+    return count;
+  }
+
+  // Draws them side by side, as many numbers each as there are reflectors.
+  size_t draw_numbers(size_t chunk, Value* numbers) const {
     const size_t first = chunk * kSquareRows;
     const size_t count = std::min(kSquareRows, rows_ - first);
     const fill::Runs runs{(start_ + first) * task_.count + start_, task_.count, width_, count};
     kernels_.normal(std::is_same_v<Value, double> ? Dtype::kFloat64 : Dtype::kFloat32, {0.0, 1.0}, key_, runs,
-                    v);
-    if (width_ < kReflectors) {
+                    numbers);
+    return count;
+  }
+
+  // Puts `count` drawn rows, which may lie at v itself, into their places, kReflectors numbers each. They are
+  // zero in what is used beyond the width, and above the reflectors' first numbers, which are zero until
+  // `finish` has found them.
+  void place(size_t chunk, size_t count, const Value* numbers, Value* v) {
+    if (width_ < kReflectors || numbers != v) {
       // Rows go to their places last one first, so that none overwrites another.
       for (size_t i = count; i-- > 0;) {
-        std::memmove(v + i * kReflectors, v + i * width_, width_ * sizeof(Value));
-        std::fill(v + i * kReflectors + width_, v + i * kReflectors + used(), Value{0});
+        std::memmove(v + i * kReflectors, numbers + i * width_, width_ * sizeof(Value));
+        if (width_ < kReflectors)
+          std::fill(v + i * kReflectors + width_, v + i * kReflectors + used(), Value{0});
       }
     }
     if (chunk == 0) {
@@ -76,7 +89,6 @@ class ReflectorBlock {
         v[k * kReflectors + k] = heads_[k];
       }
     }
-    return count;
   }
 
   // Finds the first numbers and tau from the squared lengths below them, and writes the signs D to

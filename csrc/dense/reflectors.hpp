@@ -53,7 +53,7 @@ void gram(const Value* v, size_t rows, const GramPart& part, Value* gram, Start 
     const bool begins = first == 0 && start == Start::kZero;
     for (size_t row = part.row; row < part.end; row += kRows) {
       Value chain[kRows * kColumns];
-      multiply_tile<S, Strides<1, kReflectors>>(count, from + row, from + part.column, kReflectors, chain,
+      multiply_tile<S, Strides<1, kReflectors>, kColumns>(count, from + row, from + part.column, kReflectors, chain,
                                                 kColumns, Start::kZero);
       for (size_t i = 0; i < kRows; ++i) {
         Value* sums = gram + (row + i) * kReflectors + part.column;
@@ -101,7 +101,7 @@ void combine(const Value* v, size_t width, size_t rows, const Value* y, Value* c
   constexpr size_t kRows = kTileRows<S>;
   constexpr size_t kColumns = kTileColumns<S, Value>;
   for (size_t i = 0; i < rows; i += kRows) {
-    multiply_tile<S, Strides<kReflectors, 1>>(width, v + i * kReflectors, y, kColumns, c + i * kColumns,
+    multiply_tile<S, Strides<kReflectors, 1>, kColumns>(width, v + i * kReflectors, y, kColumns, c + i * kColumns,
                                               kColumns, Start::kStored);
   }
 }
@@ -119,7 +119,7 @@ void reflect(const Value* v, const Value* gram, const Value* tau, size_t width, 
   for (size_t first = zero_rows; first < rows; first += kChunk) {
     const size_t count = rows - first < kChunk ? rows - first : kChunk;
     for (size_t t = 0; t < tiles; ++t) {
-      multiply_tile<S, Strides<1, kReflectors>>(
+      multiply_tile<S, Strides<1, kReflectors>, kColumns>(
           count, v + first * kReflectors + t * kRows, sliver + first * kColumns, kColumns,
           scratch + t * kRows * kColumns, kColumns, first == zero_rows ? Start::kZero : Start::kStored);
     }

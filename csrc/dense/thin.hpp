@@ -1,7 +1,7 @@
 // Matrices of at most kReflectors columns: one block, Q = E + V Y with Y = -T V'E.
 // Why apart: V'E is V's own first rows, so no column of Q need be kept while reflectors are applied: rows are
 // drawn, used and forgotten, twice. Memory does not grow with the length, but for a Gram matrix every
-// kSpanChunks chunks.
+// kSpanChunks chunks. A matrix whose numbers are few is drawn once, and they are kept.
 // Contract: where the matrix is no longer than a span, the bits are those of the blocked path; in a longer
 // one V'V is summed for each span, and spans are joined in pairs in float64.
 #pragma once
@@ -14,6 +14,9 @@
 #include "team.hpp"
 
 namespace pyinit::dense {
+
+// So many bytes of drawn numbers are kept from step to step: drawing takes most of the time.
+inline constexpr size_t kMostKeptBytes = size_t{8} << 20;
 
 template <class Value>
 class ThinMaker {
@@ -34,6 +37,8 @@ class ThinMaker {
         grams_(spans_ * solved_ * solved_),
         gram_(kReflectors * kReflectors),
         y_(slivers_ * kReflectors * columns_),
+        keeps_(task.length <= kMostKeptBytes / sizeof(Value) / task.count),
+        kept_(keeps_ ? static_cast<size_t>(task.length * task.count) : 0),
         signs_(task.count) {}
 
   // Every member of the team calls this.
@@ -49,12 +54,22 @@ class ThinMaker {
   Value* chain_of(size_t member) const { return chains_.data() + member * kReflectors * kReflectors; }
   size_t chunks_of(size_t span) const { return std::min(kSpanChunks, block_->chunks() - span * kSpanChunks); }
 
+  // Writes the rows of a chunk and returns how many: draws them, or takes those that were kept.
+  size_t rows(size_t chunk, Value* v, bool is_first) {
+    if (!keeps_) return block_->draw(chunk, v);
+    Value* numbers = kept_.data() + chunk * kSquareRows * block_->width();
+    const size_t count = is_first ? block_->draw_numbers(chunk, numbers)
+                                  : std::min(kSquareRows, block_->rows() - chunk * kSquareRows);
+    block_->place(chunk, count, numbers, v);
+    return count;
+  }
+
   // Sums the squares of a span and its V'V. The first span's V'V must wait for the reflectors' first numbers.
   void measure(size_t span, size_t member) {
     Value* v = rows_of(member);
     double* squares = chunk_squares_.data() + member * kSpanChunks * kReflectors;
     for (size_t chunk = 0; chunk < chunks_of(span); ++chunk) {
-      const size_t count = block_->draw(span * kSpanChunks + chunk, v);
+      const size_t count = rows(span * kSpanChunks + chunk, v, true);
       kernels_.reflector.sum_squares(v, count, block_->width(), squares + chunk * kReflectors);
       if (span > 0) add_gram(v, count, chunk, member);
     }
@@ -85,7 +100,7 @@ class ThinMaker {
     join_in_pairs(squares_.data(), spans_, kReflectors);
     block_->finish(squares_.data(), signs_.data());
     Value* v = rows_of(member);
-    for (size_t chunk = 0; chunk < chunks_of(0); ++chunk) add_gram(v, block_->draw(chunk, v), chunk, member);
+    for (size_t chunk = 0; chunk < chunks_of(0); ++chunk) add_gram(v, rows(chunk, v, false), chunk, member);
     keep_gram(0, member);
     join_in_pairs(grams_.data(), spans_, solved_ * solved_);
     for (size_t i = 0; i < solved_; ++i) {
@@ -93,7 +108,7 @@ class ThinMaker {
         gram_.data()[i * kReflectors + k] = static_cast<Value>(grams_.data()[i * solved_ + k]);
     }
     // V'E: the rows of V that the wanted columns of E point at.
-    block_->draw(0, v);
+    rows(0, v, false);
     std::fill(y_.data(), y_.data() + slivers_ * kReflectors * columns_, Value{0});
     for (size_t j = 0; j < task_.columns.index.size(); ++j) {
       Value* w = y_.data() + j / columns_ * kReflectors * columns_ + j % columns_;
@@ -113,18 +128,18 @@ class ThinMaker {
     if (begin == end) return;
     const auto from = static_cast<size_t>(begin - picked.begin());
     Value* v = rows_of(member);
-    const size_t count = block_->draw(chunk, v);
-    const size_t rows = round_up(count, kernels_.product.tile_rows);
-    std::fill(v + count * kReflectors, v + rows * kReflectors, Value{0});
+    const size_t count = rows(chunk, v, false);
+    const size_t whole = round_up(count, kernels_.product.tile_rows);
+    std::fill(v + count * kReflectors, v + whole * kReflectors, Value{0});
     Value* made = made_.data() + member * kSquareRows * columns_;
     for (size_t s = 0; s < slivers_; ++s) {
       const size_t columns = std::min(columns_, task_.columns.index.size() - s * columns_);
       const uint64_t* index = task_.columns.index.data() + s * columns_;
-      std::fill(made, made + rows * columns_, Value{0});
+      std::fill(made, made + whole * columns_, Value{0});
       for (size_t j = 0; j < columns; ++j) {
         if (chunk == 0) made[index[j] * columns_ + j] = Value{1};
       }
-      kernels_.reflector.combine(v, block_->width(), rows, y_.data() + s * kReflectors * columns_, made);
+      kernels_.reflector.combine(v, block_->width(), whole, y_.data() + s * kReflectors * columns_, made);
       kernels_.reflector.deliver(made,
                                  scaled_delivery<Value>(task_, dtype_, signs_, out, s * columns_, columns,
                                                         {from, static_cast<size_t>(end - begin)}, first));
@@ -139,6 +154,8 @@ class ThinMaker {
   Scratch<Value> rows_, made_, chains_;
   Scratch<double> chunk_squares_, squares_, grams_;
   Scratch<Value> gram_, y_;
+  bool keeps_;
+  Scratch<Value> kept_;
   std::vector<Value> signs_;
   std::optional<ReflectorBlock<Value>> block_;
 };

@@ -35,8 +35,45 @@ inline constexpr size_t kStepsApart = 8;
 
 struct NothingAside {};
 
+// The first kWidth numbers of a vector as one piece of memory. Why not memcpy: compilers copy it in pieces of
+// 16 bytes, and what is made of pieces stays in memory.
+template <class S, class Value, size_t kWidth>
+struct Columns {
+  using Piece [[gnu::vector_size(kWidth * sizeof(Value)), gnu::aligned(alignof(Value)), gnu::may_alias]] =
+      Value;
+
+  [[gnu::always_inline]] static void copy(Value* to, const Value* from) {
+    *reinterpret_cast<Piece*>(to) = *reinterpret_cast<const Piece*>(from);
+  }
+};
+
+// The first kWidth columns of a row of a tile: all of them, or half. What the others would hold is never used,
+// so the compiler leaves out their sums.
+template <class S, size_t kWidth, class Value>
+[[gnu::always_inline]] inline VectorOf<S, Value> load_columns(const Value* from) {
+  constexpr size_t kColumns = kTileColumns<S, Value>;
+  if constexpr (kWidth == kColumns) {
+    return S::load(from);
+  } else {
+    Value row[kColumns] = {};
+    Columns<S, Value, kWidth>::copy(row, from);
+    return S::load(row);
+  }
+}
+template <class S, size_t kWidth, class Value>
+[[gnu::always_inline]] inline void store_columns(Value* to, const VectorOf<S, Value>& columns) {
+  constexpr size_t kColumns = kTileColumns<S, Value>;
+  if constexpr (kWidth == kColumns) {
+    S::store(to, columns);
+  } else {
+    Value row[kColumns];
+    S::store(row, columns);
+    Columns<S, Value, kWidth>::copy(to, row);
+  }
+}
+
 // Calls aside() every kStepsApart steps of depth: the place to ask memory for what comes next.
-template <class S, class A, class Value, class Aside = NothingAside>
+template <class S, class A, size_t kWidth, class Value, class Aside = NothingAside>
 [[gnu::always_inline]] inline void multiply_tile(size_t depth, const Value* a, const Value* b,
                                                  size_t b_stride, Value* c, size_t c_stride, Start start,
                                                  Aside aside = {}) {
@@ -48,7 +85,7 @@ template <class S, class A, class Value, class Aside = NothingAside>
     for (size_t i = 0; i < kRows; ++i) sums[i] = S::all(Value{0});
   } else {
 #pragma GCC unroll 16
-    for (size_t i = 0; i < kRows; ++i) sums[i] = S::load(c + i * c_stride);
+    for (size_t i = 0; i < kRows; ++i) sums[i] = load_columns<S, kWidth>(c + i * c_stride);
   }
   const auto step = [&]() __attribute__((always_inline)) {
     const Vector row = S::load(b);
@@ -68,7 +105,7 @@ template <class S, class A, class Value, class Aside = NothingAside>
 #pragma GCC unroll 4
   for (size_t p = 0; p < left; ++p) step();
 #pragma GCC unroll 16
-  for (size_t i = 0; i < kRows; ++i) S::store(c + i * c_stride, sums[i]);
+  for (size_t i = 0; i < kRows; ++i) store_columns<S, kWidth>(c + i * c_stride, sums[i]);
 }
 
 }  // namespace pyinit::dense

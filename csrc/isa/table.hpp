@@ -5,6 +5,7 @@
 #pragma once
 
 #include "dense/deliver.hpp"
+#include "dense/pack.hpp"
 #include "dense/product.hpp"
 #include "dense/reflectors.hpp"
 #include "fill/constant.hpp"

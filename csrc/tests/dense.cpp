@@ -13,6 +13,7 @@
 
 #include "dense/matmul.hpp"
 #include "dense/orthogonal.hpp"
+#include "dense/thin.hpp"
 #include "dispatch.hpp"
 #include "fill/fill.hpp"
 #include "team.hpp"
@@ -113,7 +114,8 @@ void products() {
     };
   };
   for (const size_t rows : {1, 6, 13}) {
-    for (const size_t columns : {1, 8, 33}) {
+    // parts of half a tile, whole halves, and a tile with one column beyond it
+    for (const size_t columns : {1, 8, 16, 33}) {
       for (const size_t depth : {1, 65}) {
         const dense::ProductShape shape{rows, columns, depth};
         for (const Layout<Value>& layout : layouts(shape)) product(shape, layout, 1);
@@ -126,9 +128,10 @@ void products() {
     // in float, the last one is worth more than two threads, and has rows for more than one unit
     product(shape, layouts(shape)[0], 3);
   }
-  // more parts of the depth than are packed at once
-  const dense::ProductShape deep{5, 25, 1100};
-  for (const Layout<Value>& layout : layouts(deep)) product(deep, layout, 1);
+  // more parts of the depth than are packed at once, and half tiles that go on from what is stored
+  for (const dense::ProductShape& deep : {dense::ProductShape{5, 25, 1100}, {12, 8, 600}, {12, 48, 600}}) {
+    for (const Layout<Value>& layout : layouts(deep)) product(deep, layout, 1);
+  }
   std::vector<Value> zeros(6, Value{7});
   dense::matmul(scalar_kernels()->dense, {2, 3, 0}, Factor<Value>{}, Factor<Value>{}, zeros.data(), 1);
   expect(zeros == std::vector<Value>(6), "a product of depth 0 is not zero");
@@ -198,6 +201,19 @@ void orthogonal(uint64_t length, uint64_t count, const NamedDtype& named) {
   }
 }
 
+// Too long to keep what is drawn; on the widest kernels alone, for the others take seconds.
+void long_column() {
+  constexpr size_t kLength = 2'100'000;
+  static_assert(dense::kMostKeptBytes < kLength * sizeof(float));
+  const Indices rows = counted(0, kLength, 1);
+  const auto column = [&](int threads) {
+    return made(*available_kernels()[0], kLength, 1, rows, {0}, Dtype::kFloat32, threads);
+  };
+  const Bytes whole = column(1);
+  expect(departure<float>(whole, kLength, 1) < 2e-6, "a long column is not of unit length");
+  expect(column(3) == whole, "a long column differs by threads");
+}
+
 // A matrix for each of two threads, or all threads at each matrix; the first is that of its key alone.
 void stacks() {
   const Indices rows = counted(0, 100, 1), columns = counted(0, 40, 1);
@@ -258,6 +274,7 @@ int main() {
   }
   // enough for two threads
   orthogonal(193, 105, kDtypes[0]);
+  long_column();
   stacks();
   std::printf("%d failures\n", failures);
   return failures > 0 ? 1 : 0;

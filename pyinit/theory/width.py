@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,7 @@ class FiniteWidth:
         return log_normal_band(self.log_mean, self.log_variance, sigmas)
 
 
+@lru_cache(maxsize=64)
 def is_homogeneous(phi: Activation) -> bool:
     """Return whether phi(a x) = a phi(x) for a > 0, as of relu: then a signal has no scale of its own.
 
