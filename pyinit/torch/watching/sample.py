@@ -61,6 +61,8 @@ class Sample:
         self._inputs, self._rows, self._rms = _NOTHING, 0, 1.0
         self._loss: float | None = None
         self._handles: dict[int, RemovableHandle] = {}
+        # by the id of a weight: the positions of the calls that have it
+        self._owners: dict[int, list[int]] = {}
         # by the id of a weight: those that got a gradient, and their values until they are updated
         self._taken: dict[int, torch.Tensor] = {}
         self._before: dict[int, torch.Tensor] = {}
@@ -115,7 +117,12 @@ class Sample:
         loss = output.get("loss") if isinstance(output, Mapping) else None
         if isinstance(loss, torch.Tensor) and loss.numel() == 1:
             self._loss = float(loss.detach())
-        weights = {id(one): one for call in self._trace.calls for one in call.weights if one.requires_grad}
+        weights: dict[int, torch.Tensor] = {}
+        for at, call in enumerate(self._trace.calls):
+            for one in call.weights:
+                if one.requires_grad:
+                    weights[id(one)] = one
+                    self._owners.setdefault(id(one), []).append(at)
         for one in weights.values():
             self._handles[id(one)] = one.register_hook(self._taking(one))  # type: ignore[no-untyped-call]
 
@@ -152,14 +159,14 @@ class Sample:
         for one, weight in new.items():
             change = _difference(weight.detach(), self._before.pop(one))
             self.has_updates = True
-            for at, call in enumerate(self._trace.calls):
+            for at in self._owners[one]:
+                call = self._trace.calls[at]
                 own = [id(each) for each in call.weights if id(each) in self._taken]
-                if one in own:
-                    found = self._updates.setdefault(at, {})
-                    found[one] = change
-                    if len(found) == len(own):
-                        call.moments[UPDATE] = self._counted([found[each] for each in own], UPDATE)
-                        del self._updates[at]
+                found = self._updates.setdefault(at, {})
+                found[one] = change
+                if len(found) == len(own):
+                    call.moments[UPDATE] = self._counted([found[each] for each in own], UPDATE)
+                    del self._updates[at]
 
     def report(self, title: str) -> Report:
         """Return the report of a probe, whose layers have the moments of their updates, too."""
@@ -185,14 +192,13 @@ class Sample:
             handle.remove()
             self._taken[id(weight)] = weight
             self._before[id(weight)] = weight.detach().clone()
-            for at, call in enumerate(self._trace.calls):
-                own = [id(one) for one in call.weights if one.requires_grad]
-                if id(weight) in own:
-                    found = self._gradients.setdefault(at, {})
-                    found[id(weight)] = gradient
-                    if len(found) == len(own):
-                        self._take(at, [found[one] for one in own])
-                        del self._gradients[at]
+            for at in self._owners[id(weight)]:
+                own = [id(one) for one in self._trace.calls[at].weights if one.requires_grad]
+                found = self._gradients.setdefault(at, {})
+                found[id(weight)] = gradient
+                if len(found) == len(own):
+                    self._take(at, [found[one] for one in own])
+                    del self._gradients[at]
 
         return take
 
