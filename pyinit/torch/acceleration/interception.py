@@ -32,6 +32,10 @@ _COMPUTING = ("orthogonal_", "sparse_")
 _READERS = {name: reader_of(CALLS[name]) for name in (*_COMPUTING, "kaiming_uniform_")}
 
 
+_NOTHING: Any = object()
+"""What an action returns if the function has to be called."""
+
+
 class Interception(TorchFunctionMode):
     """Makes fills of the thread's context of torch's draws, where that is allowed."""
 
@@ -65,7 +69,9 @@ class Interception(TorchFunctionMode):
             act = _initialized
         if act is None or torch.compiler.is_compiling():
             return func(*args, **kwargs) if kwargs else func(*args)
-        return act(func, args, kwargs or {})
+        done = act(func, args, kwargs or {})
+        # here, as other modes look for the frame that called them, and leave out those of modes alone
+        return func(*args, **(kwargs or {})) if done is _NOTHING else done
 
 
 # Functions that have another meaning for a tensor of which this rank holds only a part; of those that write
@@ -101,12 +107,12 @@ def _computed(tensor: torch.Tensor, frame: FrameType | None) -> bool:
 
 def _drawn(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     tensor = filled(METHODS[func], args, kwargs, recorded=True)
-    return func(*args, **kwargs) if tensor is None else tensor
+    return _NOTHING if tensor is None else tensor
 
 
 def _made(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     tensor = filled(FACTORIES[func], args, kwargs, new=True)
-    return func(*args, **kwargs) if tensor is None else tensor
+    return _NOTHING if tensor is None else tensor
 
 
 def _initialized(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -122,13 +128,12 @@ def _initialized(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
             return tensor
     # the detour passes the original on to the class of the tensor, as the original would not
     name = func.__name__
-    called = getattr(init, name) if func is detours.OVERRIDABLE.get(name) else func
-    return called(*args, **kwargs)
+    return getattr(init, name)(*args, **kwargs) if func is detours.OVERRIDABLE.get(name) else _NOTHING
 
 
 def _told_meta(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     # the frame around this one and the mode's
-    return True if _computed(args[0], sys._getframe(2)) else func(*args, **kwargs)
+    return True if _computed(args[0], sys._getframe(2)) else _NOTHING
 
 
 def _on_part(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -136,7 +141,7 @@ def _on_part(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
     held = args[0] if args else None
     if (isinstance(held, torch.Tensor) and not held.__dict__ and held._base is None) or current() is None:
         # most tensors are whole
-        return func(*args, **kwargs)
+        return _NOTHING
     frame = _outside_modes(sys._getframe(2))
     if func in SHAPES:
         args = (shaped_whole(args[0], frame), *args[1:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from types import CodeType
 from typing import Any
 
@@ -29,9 +30,16 @@ aten = torch.ops.aten
 
 def arguments_of(func: Any, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of a call by their names in the schema, defaults included."""
+    names, defaults = _parameters(func)
+    return defaults | dict(zip(names, args, strict=False)) | dict(keywords)
+
+
+@cache
+def _parameters(func: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Return the names of an operator's parameters, and the defaults of those that have one."""
     schema = func._schema.arguments
     defaults = {each.name: each.default_value for each in schema if each.has_default_value()}
-    return defaults | dict(zip((each.name for each in schema), args, strict=False)) | dict(keywords)
+    return tuple(each.name for each in schema), defaults
 
 
 def _finite_constant(call: dict[str, Any]) -> Recipe | None:

@@ -10,6 +10,7 @@ operator shows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -182,7 +183,7 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if func in self.recorder.redirected:
             keywords["device"] = torch.device("meta")
             keywords.pop("pin_memory", None)
-        operands = [leaf for leaf in tree_leaves((args, keywords)) if isinstance(leaf, torch.Tensor)]
+        operands = _tensors((*args, *keywords.values()))
         is_requested = keywords.get("device") == torch.device("meta")
         if not is_requested and not any(tensor.is_meta for tensor in operands):
             return self._compute(func, args, keywords, operands)
@@ -191,8 +192,10 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.recorder.write(args[0], _content(func, args, keywords, args, keywords, args[0]))
             return args[0]
         before = {_storage(tensor) for tensor in operands if _plain(tensor)}
-        stored, named = tree_map(self._stored, (args, keywords))
-        shapes_args, shapes_keywords = tree_map(_shape_only, (args, keywords))
+        stored, named, shapes_args, shapes_keywords = args, keywords, args, keywords
+        if operands:
+            stored, named = tree_map(self._stored, (args, keywords))
+            shapes_args, shapes_keywords = tree_map(_shape_only, (args, keywords))
         if func is aten._to_copy.default and self.recorder.building:
             shapes_keywords["device"] = torch.device("meta")
         try:
@@ -263,11 +266,34 @@ def _shape_only(value: Any) -> Any:
 def _written(func: Any, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> list[torch.Tensor]:
     """Return the tensors that an operator writes, by its schema."""
     tensors = []
-    for position, argument in enumerate(func._schema.arguments):
-        if argument.alias_info is not None and argument.alias_info.is_write:
-            value = args[position] if position < len(args) else keywords.get(argument.name)
-            tensors += [leaf for leaf in tree_leaves(value) if isinstance(leaf, torch.Tensor)]
+    for position, name in _changed(func):
+        tensors += _tensors((args[position] if position < len(args) else keywords.get(name),))
     return tensors
+
+
+@cache
+def _changed(func: Any) -> tuple[tuple[int, str], ...]:
+    """Return the places and names of the arguments that an operator writes."""
+    arguments = enumerate(func._schema.arguments)
+    return tuple(
+        (position, each.name)
+        for position, each in arguments
+        if each.alias_info is not None and each.alias_info.is_write
+    )
+
+
+def _tensors(values: Iterable[Any]) -> list[torch.Tensor]:
+    """Return the tensors among an operator's arguments, which may be in lists."""
+    found = []
+    for value in values:
+        if isinstance(value, torch.Tensor):
+            found.append(value)
+        elif isinstance(value, list | tuple | dict) and not (
+            value and isinstance(value, list) and type(value[0]) is int
+        ):
+            # a list of sizes holds no tensor, and most lists are of sizes
+            found += [leaf for leaf in tree_leaves(value) if isinstance(leaf, torch.Tensor)]
+    return found
 
 
 def _content(
@@ -294,10 +320,12 @@ def _content(
         return Lost(f"{func} changes its size")
 
     def marked(original: Any, value: Any) -> Any:
-        return TARGET if original is target and output is None else value
+        return TARGET if original is target else value
 
-    # the target may be in a list
-    call_args, call_keywords = tree_map(marked, (tuple(args), dict(keywords)), (tuple(stored), named))
+    call_args, call_keywords = tuple(stored), dict(named)
+    if output is None:
+        # the target may be in a list
+        call_args, call_keywords = tree_map(marked, (tuple(args), dict(keywords)), (call_args, call_keywords))
     if call_keywords.get("device") == torch.device("meta"):
         call_keywords["device"] = torch.device("cpu")
     return Call(func, call_args, call_keywords, output)
