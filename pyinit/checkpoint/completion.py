@@ -43,7 +43,11 @@ def companions(plan: CheckpointPlan, receipt: Receipt) -> Iterator[tuple[str, by
 
 
 def is_complete(plan: CheckpointPlan) -> bool:
-    """Tell whether the checkpoint of a plan is there already; only a directory with a receipt can say so."""
+    """Tell whether the checkpoint of a plan is there already; only a directory with a receipt can say so.
+
+    The receipt of this plan, all names and all sizes decide: that costs one listing. What the files hold is
+    not read: `pyinit.verify` does that.
+    """
     if plan.is_file:
         return False
     target, receipt = target_of(plan), "init.json"
