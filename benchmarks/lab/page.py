@@ -1,9 +1,10 @@
 """How fast the lab's page is, on a running lab: ``python benchmarks/lab/page.py [--seconds 5] [--rounds 3]``.
 
 Needs the extra ``lab``, Playwright and Chromium. It prints what README says of the page: painted frames a
-second while two networks of ten layers train, beside what an empty page reaches; the time from a click to its
-picture; the first picture, beside an empty page's; the weight of the page as it is sent, and its requests.
-Before anything is timed, the page's last loss is compared with that of `pyinit.train`, bit by bit.
+second while two networks of ten layers train, beside what an empty page reaches; the CPU time of a frame,
+which depends less on what else runs; the time from a click to its picture; the first picture, beside an empty
+page's; the weight of the page as it is sent, and its requests. Before anything is timed, the page's last loss
+is compared with that of `pyinit.train`, bit by bit.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -74,23 +76,39 @@ RATE = """seconds => new Promise(done => {
   const rate = () => (pyinit.stats.painted - before) / (performance.now() - began) * 1000;
   setTimeout(() => done(rate()), 1000 * seconds);
 })"""
+COUNT = "pyinit.stats.painted"
 FIRST = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
 
 
 @contextmanager
-def lab() -> Iterator[str]:
-    """Run ``pyinit lab`` and yield its address."""
+def lab() -> Iterator[tuple[str, int]]:
+    """Run ``pyinit lab`` and yield its address and its process."""
     command = [sys.executable, "-m", "pyinit", "lab", "--no-browser", "--port", "0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         found = re.search(r"http://\S+", process.stdout.readline())
         assert found is not None
-        yield found[0]
+        yield found[0], process.pid
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(30)
         process.stdout.close()
+
+
+def seconds_of(root: int) -> float:
+    """Return the CPU time that a process and all that it started have used, in seconds."""
+    parents, used = {}, {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = path.read_text().rpartition(")")[2].split()
+            pid = int(path.parent.name)
+            parents[pid], used[pid] = int(fields[1]), int(fields[11]) + int(fields[12])
+    found, total = {root}, used.get(root, 0)
+    while grown := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= grown
+        total += sum(used[pid] for pid in grown)
+    return total / os.sysconf("SC_CLK_TCK")
 
 
 def opened(browser: Any, address: str) -> Any:
@@ -160,7 +178,7 @@ def main() -> None:
     files = [one for one in sorted(PAGE.iterdir()) if one.suffix in (".html", ".css", ".js")]
     weight = sum(len(gzip.compress(served(one).encode())) for one in files) / 1000
     print(f"page as it is sent: {weight:.1f} kB gzipped, {len(files)} files")
-    with lab() as address, sync_playwright() as started:
+    with lab() as (address, server), sync_playwright() as started:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         check(browser, address)
         first, empty, requests = first_pictures(browser, address, wanted.rounds)
@@ -171,12 +189,17 @@ def main() -> None:
         print(f"drawing everything once (script): {page.evaluate(DRAWING):.1f} ms")
         blank = opened(browser, "data:text/html,<h1>pyinit</h1>")
         rates: dict[str, list[float]] = {"an empty page": [], "the page alone": [], "while training": []}
+        costs: list[tuple[float, float]] = []
         for _ in range(wanted.rounds):
             rates["an empty page"].append(blank.evaluate(REFRESHES, wanted.seconds))
             page.bring_to_front()
             rates["the page alone"].append(page.evaluate(ALONE, wanted.seconds))
             page.click("button.play")
+            before, all_before, painted = seconds_of(server), seconds_of(os.getpid()), page.evaluate(COUNT)
             rates["while training"].append(page.evaluate(RATE, wanted.seconds))
+            training, every = seconds_of(server) - before, seconds_of(os.getpid()) - all_before
+            frames = page.evaluate(COUNT) - painted
+            costs.append((1000 * training / frames, 1000 * (every - training) / frames))
             waits = clicks(page, 1)
             page.click("button.play")
             until(page, "!pyinit.store.state.playing")
@@ -185,6 +208,10 @@ def main() -> None:
         for name, found in rates.items():
             middle, ends = statistics.median(found), f"{min(found):.1f} to {max(found):.1f}"
             print(f"frames a second, {name}: {middle:.1f} ({ends}), {middle / most:.2f} of an empty page's")
+        trained, painted_in = (statistics.median(one) for one in zip(*costs, strict=True))
+        print(
+            f"CPU time a frame: {trained:.0f} ms to train and to send it, {painted_in:.0f} ms in the browser"
+        )
         half, tenth = waits[len(waits) // 2], waits[int(0.9 * len(waits))]
         print(f"click to picture while training: p50 {half:.0f} ms, p90 {tenth:.0f} ms of {len(waits)}")
         browser.close()

@@ -19,6 +19,8 @@ const NARROW = 400;
 const LOWEST_ROW = 30;
 /** below so many pixels a cell, only its right end is named */
 const NARROWEST = 74;
+/** pixels that a curve may be off */
+const LEVEL = 0.3;
 
 export class Histogram extends Panel {
   /** @param {Surroundings} shared @param {Run} run */
@@ -77,6 +79,8 @@ export class Histogram extends Panel {
     context.globalAlpha = 1;
     context.strokeStyle = palette.ink;
     context.lineWidth = 1.5;
+    // a round joint at each of thousands of points costs as much as all else
+    context.lineJoin = "bevel";
     context.beginPath();
     for (const cell of cells) addTheory(context, cell);
     context.stroke();
@@ -270,15 +274,14 @@ function addTheory(context, { box: { left, right, top, bottom }, low, high, theo
   if (!total || !(high > low)) return;
   const wide = (right - left) / theory.length;
   const unit = (high - low) * scale;
-  let open = false;
+  const place = (/** @type {number} */ i) => Math.max(top, bottom - theory[i] * unit);
+  let before = NaN;
   for (let i = 0; i < theory.length; i++) {
-    const isSaid = Number.isFinite(theory[i]);
-    if (isSaid) {
-      const y = Math.max(top, bottom - theory[i] * unit);
-      if (open) context.lineTo(left + (i + 0.5) * wide, y);
-      else context.moveTo(left + (i + 0.5) * wide, y);
-    }
-    open = isSaid;
+    const y = place(i);
+    // on a level part its ends are enough
+    if (Math.abs(y - before) < LEVEL && Math.abs(place(i + 1) - before) < LEVEL) continue;
+    if (Number.isFinite(y)) context[Number.isFinite(before) ? "lineTo" : "moveTo"](left + (i + 0.5) * wide, y);
+    before = y;
   }
 }
 

@@ -43,6 +43,7 @@ const TEXTS = {
   rmse: ["RMSE", "均方根误差"],
   at: ["step", "步"],
   of: ["of", "/"],
+  scored_at: ["scored at", "评分于"],
   boundary: ["Decision boundary", "决策边界"],
   network_drawn: ["The network", "网络图"],
   weights: ["Weights", "权重"],

@@ -32,7 +32,7 @@ export class Transport {
     store.on(["runs", "shown", "finished"], () => (this.stale = true));
     this.stale = true;
     this.scored = "";
-    /** @type {{label: string, chip: HTMLButtonElement, loss: HTMLElement, what: HTMLElement, score: HTMLElement}[]} */
+    /** @type {{label: string, chip: HTMLButtonElement, loss: HTMLElement, score: HTMLElement}[]} */
     this.chips = [];
   }
 
@@ -54,12 +54,9 @@ export class Transport {
     this.stale = false;
     if (this.scored !== scored || this.chips.length !== runs.length || this.chips.some(({ label }, i) => label !== runs[i].label)) this.makeChips();
     runs.forEach((run, i) => {
-      const { chip, loss, what, score } = this.chips[i];
+      const { chip, loss, score } = this.chips[i];
       chip.setAttribute("aria-pressed", String(i === shown));
       loss.textContent = lossOf(run);
-      const scoredAt = run.scores.at(-1)?.step ?? step;
-      // rows are scored once an epoch: a score that is not of now says of when it is
-      what.textContent = scoredAt === step ? t(scored) : `${t(scored)}, ${t("at")} ${scoredAt}`;
       score.textContent = scoreOf(run, scored);
     });
     const run = runs[shown];
@@ -72,16 +69,16 @@ export class Transport {
     const { store } = this.lab;
     this.scored = store.state.scored;
     this.chips = store.state.runs.map(({ label, index }) => {
-      const [loss, what, score] = [h("b"), h("span"), h("b")];
+      const [loss, score] = [h("b"), h("b")];
       const chip = h(
         "button",
         { class: "chip", "data-run": index, onclick: () => store.set({ shown: index }) },
         h("span", { class: "dot" }),
         h("span", { class: "label" }, label),
         h("span", { class: "number" }, h("span", { t: "loss" }), loss),
-        h("span", { class: "number" }, what, score),
+        h("span", { class: "number" }, h("span", { t: this.scored }), score),
       );
-      return { label, chip, loss, what, score };
+      return { label, chip, loss, score };
     });
     this.runs.replaceChildren(...this.chips.map(({ chip }) => chip));
   }
@@ -90,9 +87,11 @@ export class Transport {
 /** ms between summaries while a run plays */
 const EVERY = 8000;
 
-/** @param {State} state how far the runs are */
-function reached({ step, experiment, finished }) {
-  return `${t("at")} ${step}${experiment?.steps ? ` ${t("of")} ${experiment.steps}` : ""}${finished ? ` · ${t("finished")}` : ""}`;
+/** @param {State} state how far the runs are, and of when the scores are, as rows are scored once an epoch */
+function reached({ step, experiment, finished, runs }) {
+  const scored = Math.max(...runs.map(({ scores }) => scores.at(-1)?.step ?? step));
+  const of = experiment?.steps ? ` ${t("of")} ${experiment.steps}` : "";
+  return `${t("at")} ${step}${of}${finished ? ` · ${t("finished")}` : scored < step ? ` · ${t("scored_at")} ${scored}` : ""}`;
 }
 
 /** @param {Run} run */

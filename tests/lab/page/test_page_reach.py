@@ -61,6 +61,15 @@ def test_every_control_is_reached_and_named_and_canvases_are_read(open_page: Ope
     )
 
 
+def test_a_score_that_is_not_of_now_says_of_when_it_is(open_page: Open) -> None:
+    page = open_page("data=moons&depth=3&width=8&steps=60&run=he_normal")
+    assert "scored" not in page.locator(".count").inner_text()
+    page.click("button.step")
+    page.wait_for_function("document.querySelector('.count').textContent === 'step 1 of 60 · scored at 0'")
+    page.click("button.play")
+    page.wait_for_function("document.querySelector('.count').textContent === 'step 60 of 60 · Finished'")
+
+
 def test_the_summary_is_said_when_a_run_pauses(open_page: Open) -> None:
     page = open_page("data=moons&depth=3&width=8&run=he_normal")
     page.click("button.play")
