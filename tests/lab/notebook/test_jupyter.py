@@ -198,7 +198,8 @@ def test_a_cell_shows_a_training_while_it_trains(jupyter: str, browser: Any) -> 
     context = browser.new_context(viewport={"width": 1500, "height": 1100}, locale="en-GB")
     page = context.new_page()
     page.set_default_timeout(120_000)
-    page.goto(f"{jupyter}lab/tree/watch.ipynb?token={TOKEN}")
+    # a workspace of its own: the usual one opens the other notebook again
+    page.goto(f"{jupyter}lab/workspaces/watch/tree/watch.ipynb?token={TOKEN}")
     page.wait_for_function(IDLE)
     run_first_cell(page)
     page.wait_for_function(f"({WIDGET})?.runs[0]?.history.length >= 5")
