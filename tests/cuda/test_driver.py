@@ -268,7 +268,10 @@ def test_what_info_shows(fake: Any) -> None:
     [
         ({"data": (4096, True)}, "needs writable memory; got a read-only buffer"),
         ({"strides": (4, 12)}, r"needs C-contiguous memory; got steps \(1, 3\) for shape \(3, 5\)"),
-        ({"strides": (30, 6)}, r"needs C-contiguous memory; got strides of \(30, 6\) bytes for elements of 4"),
+        (
+            {"strides": (30, 6)},
+            r"needs C-contiguous memory; got strides of \(30, 6\) bytes for elements of 4",
+        ),
         ({"data": (4098, False)}, "needs memory aligned to 4 bytes; got address 0x1002"),
         ({"typestr": "<i4"}, "needs an array of float32, float64, bfloat16 or float16; got <i4"),
     ],
