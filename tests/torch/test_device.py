@@ -69,6 +69,7 @@ DTYPES = [torch.float32, torch.float64, torch.bfloat16, torch.float16]
         pi.sparse(0.5),
         pi.identity(),
         pi.ones(),
+        pi.blocks(["he_normal", "zeros"], axis=1),
     ],
     ids=str,
 )
