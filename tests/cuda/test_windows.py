@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import pyinit as pi
+from pyinit import _core
 from pyinit.cuda import kernels as table
 from pyinit.cuda.device import blocks_for
 from pyinit.cuda.runs import runs_of
@@ -123,6 +124,21 @@ def test_matrices_and_patterns(
     start = tuple(n // 3 for n in shape)
     extent = tuple(max(1, n // 2) for n in shape)
     assert agree(device, recipe, extent, key, dtype, pi.Window(start, shape))
+
+
+@pytest.mark.parametrize("batch_axis", [(), (0,)], ids=["plain", "stacked"])
+def test_a_draw_that_is_the_threshold_itself_stays(
+    device: EmulatedDevice, batch_axis: tuple[int, ...]
+) -> None:
+    key = pi.Key(3, 4)
+    mask = (key.fold_in(0) if batch_axis else key).fold_in(table.MASK)
+    # the draw of the first element
+    word = _core.block(mask.seed, mask.offset, 0)[0]
+    shape = (2, 5, 8) if batch_axis else (5, 8)
+    for threshold, is_zero in ((word, False), (word + 1, True)):
+        recipe = pi.sparse(threshold / 2**32, std=1.0, exact=False, batch_axis=batch_axis)
+        assert agree(device, recipe, shape, key, "float32")
+        assert (on_cpu(recipe, shape, key, "float32", None).flat[0] == 0) == is_zero
 
 
 VALUES = tuple(0.5 * i for i in range(150))
