@@ -43,6 +43,7 @@ def recipes_of(text: str, spec: Spec | None) -> Recipe | tuple[Rule, ...]:
     return from_dict(content)
 
 
+_TIED = "tie_word_embeddings"
 _FIELDS = {
     "depth": ("num_hidden_layers", "n_layer", "num_layers"),
     "width": ("hidden_size", "n_embd", "d_model"),
@@ -59,4 +60,7 @@ def _of_config(model: str, spec: Spec | None) -> dict[str, int]:
         for option, fields in _FIELDS.items()
         if option in takes
     }
-    return {option: value for option, value in found.items() if value is not None}
+    said = {option: value for option, value in found.items() if value is not None}
+    if "tied" in takes and isinstance(config.get(_TIED), bool):
+        said["tied"] = config[_TIED]
+    return said
