@@ -39,7 +39,8 @@ class Rule:
     optional : bool
         The rule may match nothing; otherwise that is an error.
     advice : str
-        What that error adds. It does not count in a comparison, and is not written as JSON.
+        What that error adds; also the error of a tied tensor, of which this rule decides nothing, because the
+        rule for its other name does. It does not count in a comparison, and is not written as JSON.
 
     Examples
     --------

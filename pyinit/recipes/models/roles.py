@@ -176,7 +176,9 @@ class Language:
         rows = () if self.padding is None else (self.padding,)
         table = self.embedding if not self.tied or self.shared is None else self.shared
         yield _rule(_EMBEDDING, table, zero_rows=rows)
-        yield _rule(_HEAD, self.head, optional=self.tied is not None, advice=_TIED)
+        yield _rule(
+            _HEAD, self.head, optional=self.tied is not None, advice=_TIED if self.tied is None else ""
+        )
         if self.router is not None:
             yield _rule(_ROUTER, self.router, optional=True)
         if self.experts is not None:
