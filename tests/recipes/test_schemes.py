@@ -290,3 +290,11 @@ def test_parameters_without_numbers_have_no_width(shape: tuple[int, ...]) -> Non
         pi.mup({"w": shape}, {"w": shape}, "normal", outputs=None)
     with pytest.raises(pi.ShapeError, match=r"'w' of shape .* has no numbers"):
         pi.spectral({"w": shape})
+
+
+def test_a_parameter_of_another_name_gets_no_learning_rate() -> None:
+    scheme = pi.mup({"a": (8, 8), "b": (8, 8)}, {"a": (4, 4), "b": (4, 4)}, "normal", outputs=None)
+    assert scheme.groups({"a": 1, "b": 2}, lr=1.0) == [{"params": [1, 2], "lr": 0.5}]
+    # such as the name under a wrapper, whose learning rate would be that of a vector
+    with pytest.raises(pi.RecipeError, match=r"mup has no rule for the parameter 'module\.b'"):
+        scheme.groups({"a": 1, "module.b": 2}, lr=1.0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import RecipeError
-from ...stream.arguments import brief
+from ...stream.arguments import brief, is_integer
 from ..names import suggestion
 from ..rules import Rule, as_rules
 
@@ -75,11 +75,13 @@ class Entry:
             if not self.is_own:
                 continue
             is_count = name in _COUNTS and given is not None
-            if is_count and (isinstance(given, bool) or not isinstance(given, int) or given < 1):
+            if is_count and not (is_integer(given) and given >= 1):
                 raise RecipeError(
                     f"the {what} {self.name!r} needs {name} as an integer of at least 1; got {brief(given)}. "
                     "Correct it."
                 )
+            if is_count:
+                options = {**options, name: int(given)}
             if name in _FLAGS and not isinstance(given, bool | None):
                 raise RecipeError(
                     f"the {what} {self.name!r} needs {name} as True or False; got {brief(given)}. Correct it."

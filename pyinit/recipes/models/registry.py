@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 from ...errors import RecipeError
@@ -110,6 +111,11 @@ def register_model(
             f"a model recipe is a function that returns rules; got {brief(make)}. Write "
             "register_model(name, function)."
         )
+    for option in signature(make).parameters.values():
+        if option.kind not in (option.POSITIONAL_OR_KEYWORD, option.KEYWORD_ONLY):
+            raise RecipeError(
+                f"a model recipe takes its options by name; got {option} in {name!r}. Name each option."
+            )
     TABLE[name] = Entry(name, make, formula, source, used, is_own=False)
 
 

@@ -106,3 +106,10 @@ def test_no_name_is_both_a_models_and_a_tensors() -> None:
 def test_a_users_options_mean_what_the_user_says() -> None:
     pi.register_model("mine", lambda *, width, heads=(1, 2): [("*", pi.normal(std=width * heads[0]))])
     assert pi.recipes("mine", width=0.5, heads=(3,))[0].recipe == pi.normal(std=1.5)
+
+
+def test_options_without_names_are_refused_at_once() -> None:
+    for make in (lambda **options: [], lambda *options: [], lambda depth, /: []):
+        with pytest.raises(pi.RecipeError, match="takes its options by name"):
+            pi.register_model("mine", make)
+    assert "mine" not in TABLE

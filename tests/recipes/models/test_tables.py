@@ -166,3 +166,8 @@ def test_a_pattern_of_many_names_is_told_in_short() -> None:
         pi.init_params({"embed_tokens.weight": (8, 8)}, pi.recipes("gpt2", depth=1), key=0)
     assert "others" in str(raised.value)
     assert len(str(raised.value)) < 400
+
+
+def test_numpys_integers_are_counts() -> None:
+    rules = pi.recipes("rwkv", depth=np.int64(2), width=np.int32(8), vocabulary=np.int64(9))
+    assert rules == pi.recipes("rwkv", depth=2, width=8, vocabulary=9)
