@@ -183,8 +183,9 @@ ENTRIES = (
         _torchtitan,
         "embeddings N(0, 1); q, k, v, gate: N(0, s) cut at +-2; residual outputs, up, router: the same, "
         "std s / sqrt(2 (l + 1)); head TN(d^-1/2, 3)",
-        "torchtitan models/llama3, deepseek_v3, qwen3 (2026-08)",
-        "torchtitan's models of a gated MLP; with grouped experts as w1, w2, w3",
+        "torchtitan models/llama3, deepseek_v3 (2026-08); its qwen3 begins as megatron if it has experts, "
+        "else as hf",
+        "torchtitan's Llama 3 and DeepSeek-V3; with grouped experts as w1_EFD, w2_EDF, w3_EFD",
     ),
     Entry(
         "olmo",

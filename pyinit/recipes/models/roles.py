@@ -66,13 +66,13 @@ _ATTENTION = weights(
 )
 _DOWN = (
     weights(".down_proj", ".w2", "mlp.c_proj", ".mlp_c_proj", ".dense_4h_to_h", ".linear_fc2", ".ff_out")
-    + "|*.fc2.weight|*.experts.down_proj|*.experts.w2"
+    + "|*.fc2.weight|*.experts.down_proj|*.experts.w2|*.w2_EDF"
 )
 _GATE = (
     weights(".gate_proj", ".w1", ".c_fc", ".dense_h_to_4h", ".linear_fc1", ".ff_proj")
-    + "|*.fc1.weight|*.experts.w1"
+    + "|*.fc1.weight|*.experts.w1|*.w1_EFD"
 )
-_UP = weights(".up_proj", ".w3") + "|*.experts.w3"
+_UP = weights(".up_proj", ".w3") + "|*.experts.w3|*.w3_EFD"
 _BOTH = weights(".gate_up_proj") + "|*.experts.gate_up_proj"
 _EXPERTS = (
     "*.experts.*.weight|*.experts.*.kernel|*.experts.gate_up_proj|*.experts.down_proj|*.experts.w[123]"
