@@ -7,8 +7,9 @@ from pathlib import Path
 from ..checkpoint.spec import Spec
 from ..errors import RecipeError
 from ..recipes.models.registry import TABLE, recipes
+from ..recipes.models.roles import ROLES
 from ..recipes.recipe import Recipe, from_dict
-from ..recipes.rules import CONVENTIONS, Rule
+from ..recipes.rules import CONVENTIONS, Rule, fits
 from ..recipes.rules_json import rules_from_json
 from ..stream.strict_json import parsed
 from .definition import without_default
@@ -43,7 +44,6 @@ def recipes_of(text: str, spec: Spec | None) -> Recipe | tuple[Rule, ...]:
     return from_dict(content)
 
 
-_TIED = "tie_word_embeddings"
 _FIELDS = {
     "depth": ("num_hidden_layers", "n_layer", "num_layers"),
     "width": ("hidden_size", "n_embd", "d_model"),
@@ -52,7 +52,7 @@ _FIELDS = {
 
 
 def _of_config(model: str, spec: Spec | None) -> dict[str, int]:
-    """Return the options of a model's recipe that the model's configuration says."""
+    """Return the options of a model's recipe that the configuration says: sizes, a tie, the padding row."""
     config = {} if spec is None or spec.config is None else spec.config
     takes = [option.name for option in TABLE[model].options] if model in TABLE else []
     found = {
@@ -61,6 +61,9 @@ def _of_config(model: str, spec: Spec | None) -> dict[str, int]:
         if option in takes
     }
     said = {option: value for option, value in found.items() if value is not None}
-    if "tied" in takes and isinstance(config.get(_TIED), bool):
-        said["tied"] = config[_TIED]
+    if "tied" in takes and spec is not None and any(fits(ROLES["head"], alias) for alias in spec.ties):
+        said["tied"] = True
+    rows = {row for rule in (spec.rules or () if spec is not None else ()) for row in rule.zero_rows}
+    if "padding" in takes and len(rows) == 1:
+        said["padding"] = rows.pop()
     return said

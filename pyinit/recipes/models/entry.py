@@ -74,13 +74,12 @@ class Entry:
                 )
             if not self.is_own:
                 continue
-            is_count = name in _COUNTS and given is not None
-            if is_count and not (is_integer(given) and given >= 1):
-                raise RecipeError(
-                    f"the {what} {self.name!r} needs {name} as an integer of at least 1; got {brief(given)}. "
-                    "Correct it."
-                )
-            if is_count:
+            if name in _COUNTS and given is not None:
+                if not is_integer(given) or given < 1:
+                    raise RecipeError(
+                        f"the {what} {self.name!r} needs {name} as an integer of at least 1; got "
+                        f"{brief(given)}. Correct it."
+                    )
                 options = {**options, name: int(given)}
             if name in _FLAGS and not isinstance(given, bool | None):
                 raise RecipeError(

@@ -54,15 +54,20 @@ def test_no_recipe_makes_large_logits_of_a_shared_table(name: str) -> None:
     assert std * WIDTH**0.5 < 1.1
 
 
-def test_the_command_reads_from_the_configuration_whether_the_table_is_shared(tmp_path: Path) -> None:
+@pytest.mark.parametrize("family", ["llama", "qwen2"])
+def test_the_command_knows_of_a_configuration_whether_the_table_is_shared(
+    family: str, tmp_path: Path
+) -> None:
     config = {
-        "model_type": "llama",
+        "model_type": family,
         "vocab_size": WORDS,
         "hidden_size": WIDTH,
         "intermediate_size": 48,
         "num_hidden_layers": 1,
         "num_attention_heads": 4,
+        "num_key_value_heads": 4,
         "tie_word_embeddings": True,
+        "pad_token_id": 5,
     }
     (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
     out = tmp_path / "m.safetensors"
@@ -70,6 +75,7 @@ def test_the_command_reads_from_the_configuration_whether_the_table_is_shared(tm
     info = read_header(out).tensors["model.embed_tokens.weight"]
     words = np.frombuffer(out.read_bytes()[info.start : info.start + info.nbytes], np.float32)
     assert words.std() == pytest.approx(WIDTH**-0.5, rel=0.04)
+    assert not words.reshape(WORDS, WIDTH)[5].any()
 
 
 @pytest.mark.interop
