@@ -109,7 +109,8 @@ def test_a_users_options_mean_what_the_user_says() -> None:
 
 
 def test_options_without_names_are_refused_at_once() -> None:
-    for make in (lambda **options: [], lambda *options: [], lambda depth, /: []):
+    makers: list[Any] = [lambda **options: [], lambda *options: [], lambda depth, /: []]
+    for make in makers:
         with pytest.raises(pi.RecipeError, match="takes its options by name"):
             pi.register_model("mine", make)
     assert "mine" not in TABLE

@@ -186,3 +186,15 @@ def test_torchtitans_experts_are_known_by_their_names() -> None:
     # 16,384 draws each: 3 % is 5 times the deviation
     for name, std in (("w1_EFD", 0.02), ("w2_EDF", 0.01), ("w3_EFD", 0.01)):
         assert made[f"{at}.{name}"].std() == pytest.approx(std, rel=0.03), name
+
+
+def test_a_norm_inside_of_an_mlp_has_no_drawn_bias() -> None:
+    shapes = {
+        "blocks.0.mlp.norm.bias": (64,),
+        "blocks.0.mlp.fc1.bias": (64,),
+        "patch_embed.proj.weight": (8, 4),
+    }
+    shapes |= {"blocks.0.mlp.fc1.weight": (64, 8)}
+    made = pi.init_params(shapes, pi.recipes("vit-jax"), key=0)
+    assert not made["blocks.0.mlp.norm.bias"].any()
+    assert made["blocks.0.mlp.fc1.bias"].any()
