@@ -268,8 +268,8 @@ class Watching(Film):
             warnings.warn(
                 f"pyinit.torch.watch saw {_PATIENCE} updates of {self.label} and no call of it in training "
                 "mode with gradients, and could not sample them. A compiled module is not seen, nor a call "
-                "in a transform of torch.func or of tensors whose class redefines operations: watch the eager "
-                "module, and train it uncompiled and on plain tensors.",
+                "in a transform of torch.func or of tensors whose class redefines operations: watch the "
+                "eager module, and train it uncompiled and on plain tensors.",
                 UserWarning,
                 stacklevel=4,
             )
