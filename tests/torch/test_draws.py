@@ -245,3 +245,12 @@ def test_a_first_draw_in_a_mode_spoils_none_after_it(name: str) -> None:
     elif name != "fake":
         assert len(made) == 1
         assert torch.equal(tensor, made[0])
+
+
+def test_a_draw_inside_an_exported_program_is_refused() -> None:
+    class Drawing(torch.nn.Module):  # type: ignore[misc, name-defined]
+        def forward(self, x: Any) -> Any:
+            return x @ init.normal_(torch.empty(8, 8))
+
+    with pytest.raises(pi.LayoutError, match=r"Draw before torch\.export"):
+        torch.export.export(Drawing(), (torch.ones(2, 8),), strict=False)
