@@ -55,8 +55,8 @@ def drawn(tensor: torch.Tensor, generator: torch.Generator | None, meaning: Mean
     if recorder is None and (tensor.is_meta or _is_fake(tensor)):
         if torch.compiler.is_exporting():
             raise TensorLayoutError(
-                "pyinit.torch.init draws into memory; got a tensor of a program that is exported, in which the "
-                "draw would be missing. Draw before torch.export, or use torch.nn.init inside."
+                "pyinit.torch.init draws into memory; got a tensor of a program that is exported, in which "
+                "the draw would be missing. Draw before torch.export, or use torch.nn.init inside."
             )
         return tensor
     try:
