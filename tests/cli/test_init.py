@@ -19,6 +19,7 @@ import pyinit as pi
 from pyinit.checkpoint.local import LocalTarget
 from pyinit.cli import main
 from pyinit.cli.init import size
+from pyinit.cuda.report import described
 from pyinit.stream.safetensors import read_header
 
 GPT2 = {"model_type": "gpt2", "n_layer": 1, "n_embd": 8, "n_head": 2, "vocab_size": 9, "n_positions": 4}
@@ -230,7 +231,9 @@ def test_sizes_that_are_none(text: str) -> None:
 def test_info_shows_what_decides_speed_and_bits(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info"]) == 0
     shown = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
-    assert shown == {name: str(value) for name, value in pi.info().items()}
+    devices = {name: str(value) for name, value in described().items()}
+    assert devices
+    assert shown == {name: str(value) for name, value in pi.info().items()} | devices
     assert shown["stream_version"] == "1"
 
 

@@ -7,7 +7,7 @@ from pyinit.lab.experiment.link import to_query
 from pyinit.lab.experiment.start import Start
 from pyinit.lab.experiment.tour import TOUR
 
-__all__ = ["EXPERIMENTS", "footer", "link"]
+__all__ = ["EXPERIMENTS", "WITHOUT", "footer", "link"]
 
 _TOUR = {one.name: one.experiment for one in TOUR}
 _MNIST = {"data": "mnist", "optimizer": "sgd", "learning_rate": 0.1, "batch_size": 128, "seed": 0}
@@ -79,6 +79,9 @@ EXPERIMENTS: dict[str, tuple[Experiment, str]] = {
 }
 """By the name of the page: what the lab begins with, and the view that it shows."""
 
+WITHOUT = {"widths": "The lab trains networks of one width; `pi.coordinate_check` makes these figures."}
+"""Pages whose experiment the lab does not have, with what to use."""
+
 
 def link(name: str) -> str:
     """Return what follows the # in the lab's address."""
@@ -87,5 +90,7 @@ def link(name: str) -> str:
 
 
 def footer(name: str) -> str:
-    """Return the end of a page: the command that opens its experiment in the lab."""
+    """Return the end of a page: the command that opens its experiment in the lab, or why there is none."""
+    if name in WITHOUT:
+        return f"{WITHOUT[name]}\n"
     return f"In the lab, to play with:\n\n```bash\npyinit lab '{link(name)}'\n```\n"

@@ -52,7 +52,8 @@ def test_workers_build_a_configuration_again(dask_client: Any, config: Path, tmp
     dask_client.run(let_torchvision_load)
     for folder, engine in (("whole", []), ("out", ["--engine", "dask"])):
         options = ["--seed", "3", "--shard-size", "5GB", *engine]
-        assert main(["init", str(config), "--out", str(tmp_path / folder), *options]) == 0
+        with dask_client.as_current():
+            assert main(["init", str(config), "--out", str(tmp_path / folder), *options]) == 0
     for name in ("model.safetensors", "config.json", "init.json"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
 

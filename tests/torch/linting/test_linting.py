@@ -105,6 +105,7 @@ def split(axis: int, is_parallel: bool = True) -> Callable[[], Any]:
 def test_the_part_that_megatron_attributes_name(
     monkeypatch: pytest.MonkeyPatch, ranks: int | None, severity: str | None
 ) -> None:
+    monkeypatch.delitem(sys.modules, "megatron.core.parallel_state", raising=False)
     if ranks is not None:
         state = SimpleNamespace(
             get_tensor_model_parallel_rank=lambda: 0,
