@@ -9,14 +9,14 @@ from ...errors import RecipeError
 from ...stream.arguments import brief
 from ..names import suggestion
 from ..rules import Rule
-from . import encoders, language, recurrent, uniform, vision
+from . import encoders, language, recurrent, special, uniform, vision
 from .entry import Entry
 
 __all__ = ["TABLE", "recipes", "register_model", "table"]
 
 TABLE: dict[str, Entry] = {
     entry.name: entry
-    for module in (uniform, language, encoders, vision, recurrent)
+    for module in (uniform, language, encoders, vision, recurrent, special)
     for entry in module.ENTRIES
 }
 """The recipes of models, by name."""
