@@ -24,8 +24,8 @@ class SirenUniform(Recipe):
 
     limit = sqrt(6 / n) / omega in a hidden layer, and 1 / n in the first layer.
 
-    With these limits the arguments omega W x of the sines have standard deviation 1 in every hidden layer,
-    and the outputs of all layers have the same distribution at any depth. The inputs of the first layer are
+    With these limits the argument omega W x of a sine is close to normal, with a variance v that is the same
+    in every hidden layer at any depth: v = 1 - exp(-2 v) = 0.797. The inputs of the first layer are
     coordinates in [-1, 1], of which its omega makes periods.
 
     Parameters
