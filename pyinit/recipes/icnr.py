@@ -116,6 +116,10 @@ class Icnr(Composite):
 
     def _told(self, axes: Axes, rank: int) -> Icnr:
         """Return the recipe with what axes say of it."""
+        if rank < 2:
+            raise ShapeError(
+                f"icnr needs a kernel, of at least 2 dimensions; got {rank}. Begin its bias with zeros()."
+            )
         told, axis = self, self.axis
         is_said = any(one is not None for one in (axes.layout, axes.compat, axes.out_axis))
         if axis is None and is_said:

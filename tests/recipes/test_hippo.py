@@ -52,7 +52,9 @@ def test_a_window_is_a_slice_of_the_whole(data: Any) -> None:
     extent = tuple(data.draw(st.integers(0, 9 - i)) for i in start)
     part = pi.hippo()(extent, key=0, window=pi.Window(start, (9, 9)))
     whole = pi.hippo()((9, 9), key=0)
-    np.testing.assert_array_equal(part, whole[tuple(slice(i, i + n) for i, n in zip(start, extent, strict=True))])
+    np.testing.assert_array_equal(
+        part, whole[tuple(slice(i, i + n) for i, n in zip(start, extent, strict=True))]
+    )
 
 
 def test_json_and_repr_are_the_recipe() -> None:
@@ -77,7 +79,11 @@ def test_jax_writes_the_same_matrix() -> None:
         ((4, 5), "float32", r"hippo needs a square matrix, states by states; got shape \(4, 5\)"),
         ((4,), "float32", "hippo needs a square matrix"),
         ((2, 4, 4), "float32", "hippo needs a square matrix"),
-        ((40000, 40000), "float16", "float16 holds values up to 65504; a matrix of 40000 states reaches 79998"),
+        (
+            (40000, 40000),
+            "float16",
+            "float16 holds values up to 65504; a matrix of 40000 states reaches 79998",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(shape: tuple[int, ...], dtype: str, message: str) -> None:

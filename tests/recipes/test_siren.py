@@ -63,7 +63,9 @@ def test_every_sine_of_a_deep_network_sees_the_same_variance() -> None:
 
 
 @given(data=st.data())
-@pytest.mark.parametrize("recipe", [pi.siren_uniform(), pi.siren_uniform(first=True), pi.fourier_features(10)])
+@pytest.mark.parametrize(
+    "recipe", [pi.siren_uniform(), pi.siren_uniform(first=True), pi.fourier_features(10)]
+)
 def test_a_window_is_a_slice_of_the_whole(recipe: pi.Recipe, data: Any) -> None:
     start = tuple(data.draw(st.integers(0, n - 1)) for n in (9, 7))
     extent = tuple(data.draw(st.integers(1, n - i)) for n, i in zip((9, 7), start, strict=True))
