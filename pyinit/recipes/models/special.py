@@ -15,8 +15,8 @@ from .unsaid import unsaid
 
 __all__ = ["ENTRIES"]
 
-# the first layers of Sitzmann's modules and of siren-pytorch's
-_FIRST = "net.0.*{end}|*.net.0.*{end}|layers.0.{end}|*.layers.0.{end}"
+# the first layers of Sitzmann's modules and of siren-pytorch's; a name without a pattern would be needed
+_FIRST = "net.0.*{end}|*.net.0.*{end}|layers.[0].{end}|*.layers.0.{end}"
 
 
 def _siren(*, features: int, width: int, omega: float = 30.0, bias: str = "torch") -> tuple[Rule, ...]:
