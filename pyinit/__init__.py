@@ -50,9 +50,10 @@ from .recipes.famous import (
     xavier_uniform,
 )
 from .recipes.filling import fill
+from .recipes.haar import haar
 from .recipes.hippo import hippo
 from .recipes.icnr import icnr
-from .recipes.orthogonal import delta_orthogonal, haar, orthogonal
+from .recipes.orthogonal import delta_orthogonal, orthogonal
 from .recipes.patterns import along, bilinear, dirac, identity
 from .recipes.pretrained import pretrained
 from .recipes.recipe import Recipe
