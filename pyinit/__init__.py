@@ -107,8 +107,8 @@ if TYPE_CHECKING:
     from .recipes.rules import Rule as Rule
     from .recipes.schemes.registry import scheme as scheme
     from .recipes.schemes.scheme import Scheme as Scheme
+    from .recipes.schemes.spectral import spectral as spectral
     from .recipes.schemes.width import mup as mup
-    from .recipes.schemes.width import spectral as spectral
     from .theory.gain import gain as gain
 
 __all__ = [
@@ -246,7 +246,7 @@ _HOMES = {
     "register_model": "recipes.models.registry",
     "run_extent": "checkpoint.ranges",
     "scheme": "recipes.schemes.registry",
-    "spectral": "recipes.schemes.width",
+    "spectral": "recipes.schemes.spectral",
     "train": "lab.train.train",
     "verify": "checkpoint.verification.verify",
     "write_checkpoint": "checkpoint.checkpoint",

@@ -24,6 +24,10 @@
   PYINIT_GRID_KERNEL(name, pyinit::cuda::PatternTask, pyinit::cuda::diagonal<Out>)
 #define PYINIT_BILINEAR_PROGRAM(name, Value, Out) \
   PYINIT_GRID_KERNEL(name, pyinit::cuda::PatternTask, (pyinit::cuda::bilinear<Value, Out>))
+#define PYINIT_ALONG_PROGRAM(name, Out) \
+  PYINIT_GRID_KERNEL(name, pyinit::cuda::AlongTask, pyinit::cuda::along<Out>)
+#define PYINIT_PLACE_PROGRAM(name, Out) \
+  PYINIT_GRID_KERNEL(name, pyinit::cuda::PlaceTask, pyinit::cuda::place<Out>)
 #define PYINIT_LINES_PROGRAM(name) \
   PYINIT_GRID_KERNEL(name, pyinit::cuda::LinesTask, pyinit::cuda::write_lines)
 #define PYINIT_DELIVER_PROGRAM(name, Value, Out) \

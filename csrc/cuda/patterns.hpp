@@ -1,4 +1,5 @@
-// Tensors that are written, not drawn: identity, dirac and bilinear, over a window.
+// Tensors that are written, not drawn: identity, dirac, bilinear and values along an axis, over a window; and
+// what has been drawn elsewhere, put into its place.
 // Contract: the bytes of pyinit/stream/patterns.py, for any grid.
 #pragma once
 
@@ -65,6 +66,45 @@ PYINIT_INLINE void bilinear(const PatternTask& task, const Thread& thread) {
       value = __dmul_rn(value, __dadd_rn(1.0, away < 0 ? away : -away));
     }
     static_cast<Out*>(task.out)[element] = rounded<Out>(static_cast<Value>(value));
+  }
+}
+
+// As many values as go with a launch.
+inline constexpr uint32_t kValues = 64;
+
+// The window has `outer` times `extent` times `inner` elements; `count` indices of the axis in the middle are
+// written, from `first` on.
+struct AlongTask {
+  void* out;
+  uint64_t outer, extent, inner;
+  uint64_t first, count;
+  uint64_t values[kValues];  // the bytes of an element each
+};
+
+template <class Out>
+PYINIT_INLINE void along(const AlongTask& task, const Thread& thread) {
+  for (uint64_t unit = thread.index; unit < task.outer * task.count * task.inner; unit += thread.count) {
+    const uint64_t line = Window::divided(unit, task.inner);
+    const uint64_t row = Window::divided(line, task.count), index = line - row * task.count;
+    const uint64_t at = (row * task.extent + task.first + index) * task.inner + (unit - line * task.inner);
+    static_cast<Out*>(task.out)[at] = static_cast<Out>(task.values[index]);
+  }
+}
+
+// `count` elements that follow element `first` of a tensor whose runs of `length` elements lie `pitch` apart
+// in `out`.
+struct PlaceTask {
+  void* out;
+  const void* from;
+  uint64_t first, count, length, pitch;
+};
+
+template <class Out>
+PYINIT_INLINE void place(const PlaceTask& task, const Thread& thread) {
+  for (uint64_t unit = thread.index; unit < task.count; unit += thread.count) {
+    const uint64_t run = Window::divided(task.first + unit, task.length);
+    const uint64_t at = run * task.pitch + (task.first + unit - run * task.length);
+    static_cast<Out*>(task.out)[at] = static_cast<const Out*>(task.from)[unit];
   }
 }
 

@@ -29,8 +29,16 @@ PYINIT_INLINE Out rounded(double x) {
   return x;
 }
 
-// One store instruction each, written out: the compiler splits what it is given as a vector.
+// One store instruction each, written out: the compiler splits what it is given as a vector. A device cannot
+// store a vector where it is not aligned, so nor does what stands in for one.
 
+#if !defined(__CUDACC__)
+template <size_t kBytes>
+inline void store_aligned(void* out, const void* words) {
+  if (reinterpret_cast<uintptr_t>(out) % kBytes != 0) __builtin_trap();
+  __builtin_memcpy(out, words, kBytes);
+}
+#endif
 PYINIT_INLINE void store_words(void* out, uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
 #if defined(__CUDACC__)
   asm volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(__cvta_generic_to_global(out)), "r"(a),
@@ -38,7 +46,7 @@ PYINIT_INLINE void store_words(void* out, uint32_t a, uint32_t b, uint32_t c, ui
                : "memory");
 #else
   const uint32_t words[] = {a, b, c, d};
-  __builtin_memcpy(out, words, sizeof(words));
+  store_aligned<sizeof(words)>(out, words);
 #endif
 }
 PYINIT_INLINE void store_words(void* out, uint64_t a, uint64_t b) {
@@ -47,7 +55,7 @@ PYINIT_INLINE void store_words(void* out, uint64_t a, uint64_t b) {
                : "memory");
 #else
   const uint64_t words[] = {a, b};
-  __builtin_memcpy(out, words, sizeof(words));
+  store_aligned<sizeof(words)>(out, words);
 #endif
 }
 PYINIT_INLINE void store_words(void* out, uint32_t a, uint32_t b) {
@@ -56,7 +64,7 @@ PYINIT_INLINE void store_words(void* out, uint32_t a, uint32_t b) {
                : "memory");
 #else
   const uint32_t words[] = {a, b};
-  __builtin_memcpy(out, words, sizeof(words));
+  store_aligned<sizeof(words)>(out, words);
 #endif
 }
 

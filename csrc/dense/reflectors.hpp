@@ -53,8 +53,8 @@ void gram(const Value* v, size_t rows, const GramPart& part, Value* gram, Start 
     const bool begins = first == 0 && start == Start::kZero;
     for (size_t row = part.row; row < part.end; row += kRows) {
       Value chain[kRows * kColumns];
-      multiply_tile<S, Strides<1, kReflectors>, kColumns>(count, from + row, from + part.column, kReflectors, chain,
-                                                kColumns, Start::kZero);
+      multiply_tile<S, Strides<1, kReflectors>, kColumns>(count, from + row, from + part.column, kReflectors,
+                                                          chain, kColumns, Start::kZero);
       for (size_t i = 0; i < kRows; ++i) {
         Value* sums = gram + (row + i) * kReflectors + part.column;
         const auto ends = S::load(chain + i * kColumns);
@@ -101,8 +101,8 @@ void combine(const Value* v, size_t width, size_t rows, const Value* y, Value* c
   constexpr size_t kRows = kTileRows<S>;
   constexpr size_t kColumns = kTileColumns<S, Value>;
   for (size_t i = 0; i < rows; i += kRows) {
-    multiply_tile<S, Strides<kReflectors, 1>, kColumns>(width, v + i * kReflectors, y, kColumns, c + i * kColumns,
-                                              kColumns, Start::kStored);
+    multiply_tile<S, Strides<kReflectors, 1>, kColumns>(width, v + i * kReflectors, y, kColumns,
+                                                        c + i * kColumns, kColumns, Start::kStored);
   }
 }
 

@@ -1,10 +1,13 @@
 // rng/ on a thread of a GPU against rng/ on Scalar, bit by bit: that nothing in rng/ needs more of an
 // instruction set than simd::DrawingSet, and that one lane of 64 bits a thread draws the same stream; and the
-// rounding to half types, of all float32 that differ in their upper 20 bits.
+// rounding to half types, of all float32 that differ in their upper 20 bits. Then the index arithmetic of units
+// past 2^32, of windows and matrices larger than a test can fill.
 #include <cstdio>
 #include <cstring>
 #include <vector>
 
+#include "cuda/lines.hpp"
+#include "cuda/window.hpp"
 #include "rng/bits.hpp"
 #include "rng/normal.hpp"
 #include "rng/permutation.hpp"
@@ -139,6 +142,30 @@ bool halves_agree() {
   return report("halves", same);
 }
 
+// 2^21 planes of 3 2^10 runs of 5 elements, and as many lines.
+bool far_units_agree() {
+  constexpr uint64_t kRuns = 3 << 10, kPlanes = 1 << 21, kRunStride = 7, kPlaneStride = 7 * kRuns + 11;
+  const pyinit::cuda::Window window{
+      2, 5, kRuns * kPlanes, {kRuns, kPlanes, 1, 1}, {kRunStride, kPlaneStride, 0, 0}};
+  const pyinit::cuda::Lines lines{2, {kRuns, kPlanes}, {1, 2}, {1, kRuns + 4}, {3, 9 * kRuns}};
+  const pyinit::cuda::Pieces pieces(window, 4);
+  bool same = pieces.size() == 2 * kRuns * kPlanes && lines.size() == kRuns * kPlanes;
+  for (const uint64_t unit : {uint64_t{0}, uint64_t{kRuns} + 1, (uint64_t{1} << 32) - 1, uint64_t{1} << 32,
+                              (uint64_t{1} << 32) + 12345, kRuns * kPlanes - 1}) {
+    const uint64_t plane = unit / kRuns, run = unit % kRuns;
+    const uint64_t first = 2 + run * kRunStride + plane * kPlaneStride;
+    same = same && window.first(unit) == first;
+    const pyinit::cuda::Piece begin = pieces[2 * unit], end = pieces[2 * unit + 1];
+    same = same && begin.block == first / 4 && begin.skip == first % 4 && begin.count == 4 - first % 4;
+    same = same && begin.at == 5 * unit && end.at == 5 * unit + begin.count;
+    same = same && end.block == first / 4 + 1 && end.skip == 0 && end.count == 5 - begin.count;
+    const pyinit::cuda::Line line = lines[unit];
+    same = same && line.index == (1 + run) + (2 + plane) * (kRuns + 4);
+    same = same && line.offset == run * 3 + plane * 9 * kRuns;
+  }
+  return report("units past 2^32", same);
+}
+
 }  // namespace
 
 int main() {
@@ -170,5 +197,6 @@ int main() {
   good = agrees<SymmetricTruncatedNormal<Cuda>, TruncatedNormal<Scalar, float>>("symmetric", near) && good;
   good = permutations_agree() && good;
   good = halves_agree() && good;
+  good = far_units_agree() && good;
   return good ? 0 : 1;
 }

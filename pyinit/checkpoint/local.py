@@ -102,7 +102,11 @@ class LocalTarget:
         is_begun = self.begun(name, nbytes)
         is_counted = is_in_memory(self.directory)
         usage = shutil.disk_usage(self.directory)
-        if not is_begun and usage.total and nbytes > usage.free - self._outstanding():
+        self._promised.pop(name, None)
+        # of a file that was counted and not finished, only what was written has blocks
+        held = self._claimed(name) if is_begun and is_counted else 0
+        is_claimed = is_begun and not is_counted
+        if not is_claimed and usage.total and nbytes - held > usage.free - self._outstanding():
             # claiming would take all free blocks from others before it fails
             raise self._no_room(name, nbytes)
         if self.partial(name).is_symlink():
@@ -252,8 +256,12 @@ class LocalTarget:
         total = 0
         for name, nbytes in self._promised.items():
             with suppress(FileNotFoundError):
-                total += max(nbytes - self.partial(name).stat().st_blocks * 512, 0)
+                total += max(nbytes - self._claimed(name), 0)
         return total
+
+    def _claimed(self, name: str) -> int:
+        """Return the bytes of an unfinished file that have blocks."""
+        return self.partial(name).stat().st_blocks * 512
 
     def _no_room(self, name: str, nbytes: int) -> OSError:
         free = max(shutil.disk_usage(self.directory).free - self._outstanding(), 0)

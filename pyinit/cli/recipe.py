@@ -7,8 +7,9 @@ from pathlib import Path
 from ..checkpoint.spec import Spec
 from ..errors import RecipeError
 from ..recipes.models.registry import TABLE, recipes
+from ..recipes.models.roles import ROLES
 from ..recipes.recipe import Recipe, from_dict
-from ..recipes.rules import CONVENTIONS, Rule
+from ..recipes.rules import CONVENTIONS, Rule, fits
 from ..recipes.rules_json import rules_from_json
 from ..stream.strict_json import parsed
 from .definition import without_default
@@ -51,7 +52,7 @@ _FIELDS = {
 
 
 def _of_config(model: str, spec: Spec | None) -> dict[str, int]:
-    """Return the options of a model's recipe that the model's configuration says."""
+    """Return the options of a model's recipe that the configuration says: sizes, a tie, the padding row."""
     config = {} if spec is None or spec.config is None else spec.config
     takes = [option.name for option in TABLE[model].options] if model in TABLE else []
     found = {
@@ -59,4 +60,10 @@ def _of_config(model: str, spec: Spec | None) -> dict[str, int]:
         for option, fields in _FIELDS.items()
         if option in takes
     }
-    return {option: value for option, value in found.items() if value is not None}
+    said = {option: value for option, value in found.items() if value is not None}
+    if "tied" in takes and spec is not None and any(fits(ROLES["head"], alias) for alias in spec.ties):
+        said["tied"] = True
+    rows = {row for rule in (spec.rules or () if spec is not None else ()) for row in rule.zero_rows}
+    if "padding" in takes and len(rows) == 1:
+        said["padding"] = rows.pop()
+    return said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -11,7 +12,7 @@ import numpy as np
 
 from ..errors import LayoutError
 from ..stream.dtypes import unsupported
-from ..stream.memory import is_immutable
+from ..stream.memory import check_lasting, is_immutable
 from ..stream.window import Shape
 from .device import Memory
 from .driver import CudaDevice, device_at, device_of_pointer
@@ -43,10 +44,10 @@ def is_on_device(out: Any) -> bool:
 
 def borrow(out: Any) -> tuple[Memory, object]:
     """Return a buffer's memory, and what keeps it; or raise an error that says why it cannot be written."""
-    if getattr(out, "requires_grad", False) and hasattr(out, "detach"):
-        out = out.detach()
-    interface = getattr(out, "__cuda_array_interface__", None)
-    if interface is not None and (interface["typestr"] in _NAMES or not hasattr(out, "__dlpack__")):
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(out, torch.Tensor):
+        found, keeper = _of_torch(out, int(torch.cuda.current_stream(out.device).cuda_stream)), out
+    elif (interface := _interface_of(out)) is not None:
         found, keeper = _of_interface(interface), out
     elif hasattr(out, "__dlpack__"):
         found, keeper = _of_dlpack(out)
@@ -65,7 +66,8 @@ def borrow(out: Any) -> tuple[Memory, object]:
             f"fill needs memory aligned to {size} bytes; got address {found.address:#x}. "
             "Begin the buffer at a multiple of the item size."
         )
-    device = found.device or device_of_pointer(found.address)
+    # a buffer without elements has no address that a device knows
+    device = found.device or (device_at(0) if 0 in found.shape else device_of_pointer(found.address))
     return Memory(found.address, found.shape, found.dtype, device.queue(found.stream)), keeper
 
 
@@ -86,13 +88,47 @@ def _has_gaps(shape: Shape, steps: Shape) -> bool:
     return any(n > 1 and a != b for n, a, b in zip(shape, steps, steps_of(shape), strict=True))
 
 
+def _of_torch(tensor: Any, stream: int) -> _Found:
+    """Read a torch tensor itself: neither protocol says on which stream torch uses it."""
+    check_lasting(tensor)
+    name = str(tensor.dtype).removeprefix("torch.")
+    if name not in _ITEMSIZE:
+        raise unsupported("fill needs a tensor of", tensor.dtype, "Use another dtype.")
+    reason = None
+    if str(tensor.layout) != "torch.strided":
+        reason = f"its layout is {tensor.layout}"
+    elif tensor.is_neg():
+        reason = "its negative bit is set"
+    elif tensor.data_ptr() == 0 and tensor.numel() > 0:
+        reason = "it has no memory"
+    if reason is not None:
+        raise LayoutError(f"fill needs plain strided memory; got a tensor that says: {reason}. Copy it.")
+    steps = None if tensor.is_contiguous() else tuple(tensor.stride())
+    device = device_at(tensor.device.index or 0)
+    return _Found(tensor.data_ptr(), tuple(tensor.shape), steps, name, False, stream, device)
+
+
+def _interface_of(out: Any) -> dict[str, Any] | None:
+    """Return what `__cuda_array_interface__` says; None where DLPack may say more."""
+    interface: dict[str, Any] | None = getattr(out, "__cuda_array_interface__", None)
+    if interface is None or (interface["typestr"] not in _NAMES and hasattr(out, "__dlpack__")):
+        return None
+    return interface
+
+
 def _of_interface(interface: dict[str, Any]) -> _Found:
     name = _NAMES.get(interface["typestr"])
     if name is None:
         raise unsupported("fill needs an array of", interface["typestr"], "Use another dtype.")
     address, is_read_only = interface["data"]
     shape, strides = tuple(interface["shape"]), interface.get("strides")
-    steps = None if strides is None else tuple(n // _ITEMSIZE[name] for n in strides)
+    size = _ITEMSIZE[name]
+    if strides is not None and 0 not in shape and any(step % size for step in strides):
+        raise LayoutError(
+            f"fill needs C-contiguous memory; got strides of {tuple(strides)} bytes for elements of {size}. "
+            "Fill a contiguous array and copy it."
+        )
+    steps = None if strides is None else tuple(step // size for step in strides)
     stream = interface.get("stream")
     return _Found(
         int(address or 0), shape, steps, name, is_read_only, _LEGACY_STREAM if stream is None else int(stream)

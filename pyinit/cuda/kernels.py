@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
-import numpy as np
-
 from ..errors import LayoutError
-from ..stream.dtypes import DType, encode, resolve
+from ..stream.dtypes import resolve
 from ..stream.kernels import MASK
 from ..stream.key import Key
 from ..stream.plan import Plan
-from ..stream.window import Shape
+from ..stream.window import Shape, contiguous_blocks
 from .device import Memory
 from .lines import LineAxes, steps_of
 from .orthogonal import delta_orthogonal, grouped_orthogonal, orthogonal
+from .patterns import along, around, bilinear, dirac, element, identity
 from .runs import pieces_of, runs_of
 from .tasks import (
-    PATTERN_AXES,
     STRIP_ROWS,
     ChanceZerosTask,
     ColumnZerosTask,
@@ -30,7 +29,7 @@ from .tasks import (
     KeyWords,
     NormalNumbers,
     NormalTask,
-    PatternTask,
+    PlaceTask,
     Runs,
     TruncatedFloats,
     TruncatedFloatTask,
@@ -73,13 +72,9 @@ def constant(memory: Memory, element: bytes) -> None:
     memory.queue.launch("constant", -(-size // 16), task)
 
 
-def _encoded(value: float, dtype: DType) -> bytes:
-    return encode(np.array(value, dtype.compute), dtype).tobytes()
-
-
 def _constant(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
     (value,) = plan.numbers
-    constant(memory, _encoded(value, resolve(plan.dtype)))
+    constant(memory, element(plan, value))
 
 
 def _runs(memory: Memory, plan: Plan, start: Shape) -> Iterator[tuple[Runs, int]]:
@@ -176,51 +171,6 @@ def _flattened_sparse(memory: Memory, plan: Plan, key: Key, start: Shape) -> Non
     memory.queue.launch(f"sparse_{plan.dtype}", math.prod(memory.shape), task)
 
 
-def _pattern(memory: Memory, plan: Plan, start: Shape) -> PatternTask:
-    axes = len(memory.shape)
-    if axes > PATTERN_AXES:
-        raise LayoutError(
-            f"{plan.distribution} on a CUDA device takes at most {PATTERN_AXES} axes; got shape "
-            f"{plan.shape}. Fill on the CPU and copy."
-        )
-    task = PatternTask(memory.address, math.prod(memory.shape), 0, axes, modulus=1)
-    task.extent[:axes], task.start[:axes] = memory.shape[::-1], start[::-1]
-    return task
-
-
-def _element(plan: Plan, value: float) -> int:
-    return int.from_bytes(_encoded(value, resolve(plan.dtype)), "little")
-
-
-def _identity(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
-    task = _pattern(memory, plan, start)
-    task.element = _element(plan, plan.numbers[0])
-    task.inner, task.outer, task.modulus = 0, 1, 2**63
-    memory.queue.launch(f"diagonal_{_bits(plan)}", task.size, task)
-
-
-def _dirac(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
-    groups, in_axis, out_axis, batch_axis = plan.numbers
-    task, last = _pattern(memory, plan, start), len(plan.shape) - 1
-    task.element = _element(plan, 1.0)
-    task.inner, task.outer = last - in_axis, last - out_axis
-    task.modulus = plan.shape[out_axis] // groups
-    for axis, n in enumerate(plan.shape):
-        if axis not in (in_axis, out_axis, *batch_axis):
-            task.has_centre[last - axis], task.centre[last - axis] = 1, n // 2
-    memory.queue.launch(f"diagonal_{_bits(plan)}", task.size, task)
-
-
-def _bilinear(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
-    in_axis, out_axis, batch_axis = plan.numbers
-    task, last = _pattern(memory, plan, start), len(plan.shape) - 1
-    for axis, n in enumerate(plan.shape):
-        if axis not in (in_axis, out_axis, *batch_axis):
-            f = (n + 1) // 2
-            task.scale[last - axis], task.shift[last - axis] = f, (2 * f - 1 - f % 2) / (2 * f)
-    memory.queue.launch(f"bilinear_{plan.dtype}", task.size, task)
-
-
 def _orthogonal(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
     orthogonal(memory, plan, key, start)
 
@@ -240,6 +190,45 @@ def _pretrained(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
     )
 
 
+_BLOCK = 1 << 24
+"""Elements of a part with gaps in memory that are drawn at a time, into memory of their own."""
+
+
+def _blocks(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
+    axis, begin = plan.numbers[0], 0
+    outer, extent, inner = around(memory.shape, axis)
+    for number, part in enumerate(plan.parts):
+        end = begin + part.shape[axis]
+        low, high = max(begin, start[axis]), min(end, start[axis] + extent)
+        if low < high:
+            address = memory.address + (low - start[axis]) * inner * resolve(plan.dtype).itemsize
+            target = replace(memory, address=address, shape=_with(memory.shape, axis, high - low))
+            own, first = key.fold_in(number), _with(start, axis, low - begin)
+            if outer == 1:
+                execute(part, target, own, first)
+            else:
+                _execute_with_gaps(part, target, own, first, (high - low) * inner, extent * inner)
+        begin = end
+
+
+def _execute_with_gaps(plan: Plan, memory: Memory, key: Key, start: Shape, length: int, pitch: int) -> None:
+    """Launch a plan for memory whose runs of `length` elements lie `pitch` apart."""
+    size = math.prod(memory.shape)
+    most = size if plan.is_drawn_whole else min(size, _BLOCK)
+    address, kept = memory.queue.allocate(most * resolve(plan.dtype).itemsize)
+    for block, extent in contiguous_blocks(memory.shape, most):
+        where = tuple(map(sum, zip(start, block.start, strict=True)))
+        execute(plan, replace(memory, address=address, shape=extent), key, where)
+        count = math.prod(extent)
+        task = PlaceTask(memory.address, address, block.offset, count, length, pitch)
+        memory.queue.launch(f"place_{_bits(plan)}", count, task)
+    del kept
+
+
+def _with(shape: Shape, axis: int, n: int) -> Shape:
+    return (*shape[:axis], n, *shape[axis + 1 :])
+
+
 _KERNELS: dict[str, Callable[[Memory, Plan, Key, Shape], Any]] = {
     "constant": _constant,
     "uniform": _uniform,
@@ -251,9 +240,11 @@ _KERNELS: dict[str, Callable[[Memory, Plan, Key, Shape], Any]] = {
     "orthogonal": _orthogonal,
     "grouped_orthogonal": _grouped_orthogonal,
     "delta_orthogonal": _delta_orthogonal,
-    "identity": _identity,
-    "dirac": _dirac,
-    "bilinear": _bilinear,
+    "along": along,
+    "identity": identity,
+    "dirac": dirac,
+    "bilinear": bilinear,
     "pretrained": _pretrained,
     "selected": _pretrained,
+    "blocks": _blocks,
 }

@@ -18,6 +18,8 @@ __all__ = [
     "SPAN_ROWS",
     "SQUARE_ROWS",
     "STRIP_ROWS",
+    "VALUES",
+    "AlongTask",
     "ChanceZerosTask",
     "ColumnZerosTask",
     "ConstantTask",
@@ -28,6 +30,7 @@ __all__ = [
     "LinesTask",
     "NormalTask",
     "PatternTask",
+    "PlaceTask",
     "ReflectorTask",
     "Runs",
     "Task",
@@ -46,6 +49,9 @@ RUN_AXES, LINE_AXES, PATTERN_AXES = 4, 6, 8
 
 STRIP_ROWS = 64
 """Rows that share the setting up of a column's permutation."""
+
+VALUES = 64
+"""Values along an axis that go with a launch."""
 
 REFLECTORS, GRAM_ROWS, SQUARE_ROWS, SPAN_ROWS = 96, 48, 192, 192 * 32
 """The sizes of csrc/dense/frozen.hpp."""
@@ -219,6 +225,23 @@ class PatternTask(Task):
         *((name, c_uint64 * PATTERN_AXES) for name in ("extent", "start", "has_centre", "centre")),
         *((name, c_uint64) for name in ("inner", "outer", "modulus")),
         *((name, c_double * PATTERN_AXES) for name in ("scale", "shift")),
+    ]
+
+
+class AlongTask(Task):
+    """`cuda::AlongTask`."""
+
+    _fields_: ClassVar[Fields] = [
+        *((name, c_uint64) for name in ("out", "outer", "extent", "inner", "first", "count")),
+        ("values", c_uint64 * VALUES),
+    ]
+
+
+class PlaceTask(Task):
+    """`cuda::PlaceTask`."""
+
+    _fields_: ClassVar[Fields] = [
+        (name, c_uint64) for name in ("out", "start", "first", "count", "length", "pitch")
     ]
 
 

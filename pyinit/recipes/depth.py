@@ -12,7 +12,8 @@ from ..stream.arguments import count, flag, number
 __all__ = ["Depth", "layer_of"]
 
 # "layers.7.mlp" and Flax's "layers_7.mlp"; a name without a dot or underscore before the number is no layer
-_LAYER = re.compile(r"(?:^|\.)(?:[A-Za-z_]*_)?(\d+)(?=\.|$)")
+_NUMBER = re.compile(r"(?:^|\.)(?:\w*_)?(\d+)(?=\.|$)")
+_LAYER = re.compile(r"(?:^|[._])(?:layers?|h|blocks?|resblocks?)[._](\d+)(?=\.|$)")
 
 
 @dataclass(frozen=True)
@@ -88,13 +89,15 @@ class Depth:
 
 
 def layer_of(name: str) -> int | None:
-    """Return the number of a parameter's layer: the first number among the parts of its name.
+    """Return the number of a parameter's layer: the first after layers, h or blocks, or else the very first.
 
     Examples
     --------
     >>> from pyinit.recipes.depth import layer_of
     >>> layer_of("model.layers.11.mlp.experts.3.w1.weight"), layer_of("params.layers_2.attn.kernel")
     (11, 2)
+    >>> layer_of("towers.0.layers.5.w2.weight"), layer_of("net.3.weight")
+    (5, 3)
     """
-    found = _LAYER.search(name)
+    found = _LAYER.search(name) or _NUMBER.search(name)
     return None if found is None else int(found[1])

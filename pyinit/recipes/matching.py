@@ -118,7 +118,8 @@ def check_matched(
         if not exact and not any(fits(rule.match, name) for name in known):
             missing = [rule.match]
         if missing:
-            raise RecipeError(_unmatched(missing[0], known, aliases or {}))
+            told = _unmatched(missing[0], known, aliases or {})
+            raise RecipeError(f"{told} {rule.advice}".rstrip())
 
 
 def _deciding_match(matches: Mapping[str, None], name: str) -> str | None:
@@ -130,13 +131,22 @@ def _deciding_match(matches: Mapping[str, None], name: str) -> str | None:
     return next((match for match in matches if not _is_exact(match) and fits(match, name)), None)
 
 
+_SHOWN = 4
+
+
 def _unmatched(match: str, names: Iterable[str], aliases: Mapping[str, str]) -> str:
+    parts = match.split("|")
+    told = (
+        repr(match)
+        if len(parts) <= _SHOWN
+        else f"{'|'.join(parts[:_SHOWN])!r} or {len(parts) - _SHOWN} others"
+    )
     for alias, owner in aliases.items():
         if fits(match, alias):
-            return f"no parameter of its own matches {match!r}: {alias} shares {owner}. Name {owner}."
+            return f"no parameter of its own matches {told}: {alias} shares {owner}. Name {owner}."
     names = list(names)
     found = nearest(match, names)
     if found:
-        return f"no parameter matches {match!r}. Did you mean {', '.join(found)}?"
+        return f"no parameter matches {told}. Did you mean {', '.join(found)}?"
     listed = ", ".join(names[:3])
-    return f"no parameter matches {match!r}. The names are {listed}{', ...' if len(names) > 3 else ''}."
+    return f"no parameter matches {told}. The names are {listed}{', ...' if len(names) > 3 else ''}."

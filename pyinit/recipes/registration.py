@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ..errors import RecipeError
 from ..stream.arguments import brief
 from .makers import maker
+from .models.registry import TABLE
 from .recipe import Recipe, is_known, named
 
 __all__ = ["register_recipe"]
@@ -28,7 +29,7 @@ def register_recipe(name: str, make: Callable[..., Recipe]) -> None:
     Raises
     ------
     RecipeError
-        If the name is pyinit's own, or not a name.
+        If the name is pyinit's own, that of a recipe of models, or not a name.
 
     Examples
     --------
@@ -43,6 +44,8 @@ def register_recipe(name: str, make: Callable[..., Recipe]) -> None:
         raise RecipeError(f"a recipe needs a name; got {brief(name)}. Give a text.")
     if is_known(name) and name not in _OF_USERS:
         raise RecipeError(f"{name!r} is a recipe of pyinit's. Give yours another name.")
+    if name in TABLE:
+        raise RecipeError(f"{name!r} is a recipe of models. Give a tensor's recipe another name.")
     if not callable(make):
         raise RecipeError(
             f"a recipe's maker is a function that returns a recipe; got {brief(make)}. Write "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any
 
@@ -38,6 +38,9 @@ class Rule:
         Multiply the draws by the factor of the network's depth, or of the parameter's layer.
     optional : bool
         The rule may match nothing; otherwise that is an error.
+    advice : str
+        What that error adds; also the error of a tied tensor, of which this rule decides nothing, because the
+        rule for its other name does. It does not count in a comparison, and is not written as JSON.
 
     Examples
     --------
@@ -54,6 +57,7 @@ class Rule:
     no_kernels: bool = False
     depth: Depth | None = None
     optional: bool = False
+    advice: str = field(default="", repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.match, str) or not self.match:
@@ -65,7 +69,9 @@ class Rule:
 
     def __repr__(self) -> str:
         # what few rules have is shown where it is
-        shown = [f for f in fields(self) if f.name not in _FEW or getattr(self, f.name) != f.default]
+        shown = [
+            f for f in fields(self) if f.repr and (f.name not in _FEW or getattr(self, f.name) != f.default)
+        ]
         return f"Rule({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in shown)})"
 
     def recipe_for(self, name: str) -> Recipe:

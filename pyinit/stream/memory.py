@@ -11,7 +11,7 @@ from .. import _core
 from ..errors import LayoutError
 from .dtypes import resolve, unsupported
 
-__all__ = ["DLPACK_CPU", "Borrowed", "borrow", "dlpack_view", "is_immutable"]
+__all__ = ["DLPACK_CPU", "Borrowed", "borrow", "check_lasting", "dlpack_view", "is_immutable"]
 
 Array = npt.NDArray[Any]
 
@@ -60,7 +60,7 @@ def _borrow_dlpack(out: Any) -> tuple[Array, str]:
             "Fill a CPU buffer and copy it over."
         )
     if getattr(out, "requires_grad", False):
-        _check_lasting(out)
+        check_lasting(out)
         # a parameter exports its memory only outside autograd
         out = out.detach()
     try:
@@ -101,7 +101,7 @@ def is_immutable(out: Any) -> bool:
 _MUTABLE = frozenset({"cupy", "numpy", "torch"})
 
 
-def _check_lasting(out: Any) -> None:
+def check_lasting(out: Any) -> None:
     """Refuse a torch tensor that autograd computed, unless it is a view of one that lasts."""
     base = getattr(out, "_base", None)
     if getattr(out, "grad_fn", None) is not None and (base is None or base.grad_fn is not None):

@@ -11,7 +11,7 @@ from ..cuda.driver import device_at
 from ..cuda.kernels import execute, has_kernel
 from ..stream.kernels import execute as execute_on_cpu
 from ..stream.key import Key
-from ..stream.plan import DRAWN_WHOLE, Plan
+from ..stream.plan import Plan
 from ..stream.window import Shape, contiguous_blocks
 
 __all__ = ["execute_on_device", "is_cuda", "is_on_device"]
@@ -46,7 +46,7 @@ def execute_on_device(plan: Plan, tensor: torch.Tensor, key: Key, start: Shape |
         return
     shape = tuple(plain.shape)
     start = (0,) * len(shape) if start is None else start
-    most = max(plain.numel(), 1) if plan.distribution in DRAWN_WHOLE else _BLOCK
+    most = max(plain.numel(), 1) if plan.is_drawn_whole else _BLOCK
     drawn = torch.empty(min(plain.numel(), most), dtype=plain.dtype, device=plain.device)
     for block, extent in contiguous_blocks(shape, most):
         part = drawn[: math.prod(extent)].view(extent)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import torch
+from torch.utils._python_dispatch import _disable_current_modes
 
 from .. import _core
 from ..stream.key import Key
@@ -65,6 +66,10 @@ def _word() -> torch.Tensor:
         word: torch.Tensor = _OF_THREAD.word
     except AttributeError:
         # a tensor of inference mode cannot be written outside of it
-        with torch.inference_mode(False):
-            word = _OF_THREAD.word = torch.empty((), dtype=torch.int64, device="cpu")
+        # and a tensor that a dispatch mode makes, such as a fake one, holds no integer
+        with torch.inference_mode(False), _disable_current_modes():
+            word = torch.empty((), dtype=torch.int64, device="cpu")
+        # a transform of torch.func may make a tensor that means nothing after it
+        if not torch._C._are_functorch_transforms_active():
+            _OF_THREAD.word = word
     return word

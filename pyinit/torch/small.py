@@ -85,6 +85,8 @@ def draw_small(
         ):
             return False
         address, asked = tensor.data_ptr(), (call, tensor.shape, tensor.dtype, arguments)
+        if tensor.storage_offset() * tensor.itemsize + tensor.nbytes > tensor.untyped_storage().nbytes():
+            return False
     except RuntimeError:
         # sparse and nested tensors, and wrappers of torch.func, have no memory or no shape
         return False

@@ -279,6 +279,14 @@ def _check_memory(tensor: torch.Tensor) -> int:
     address = tensor.data_ptr()
     if address == 0 and tensor.numel() > 0:
         raise TypeError("it has no memory of its own")
+    ends = (
+        tensor.storage_offset()
+        + 1
+        + sum((n - 1) * step for n, step in zip(tensor.shape, tensor.stride(), strict=True))
+    )
+    held = tensor.untyped_storage().nbytes()
+    if tensor.numel() > 0 and ends * tensor.element_size() > held:
+        raise TypeError(f"its storage was resized to {held} bytes and ends before its last element")
     return address
 
 

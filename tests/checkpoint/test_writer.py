@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 import pyinit as pi
-from pyinit.checkpoint import share, targets
+from pyinit.checkpoint import local, share
 from pyinit.checkpoint.checkpoint import write_checkpoint
 from pyinit.checkpoint.local import LocalTarget
 from pyinit.checkpoint.plan import CheckpointPlan, plan_checkpoint
@@ -116,6 +116,21 @@ def test_files_in_memory_are_counted_until_they_are_written(small_disk: Path) ->
     target.close()
 
 
+def test_a_file_in_memory_that_is_continued_needs_room_for_the_rest(small_disk: Path) -> None:
+    first = LocalTarget(small_disk, "tag")
+    first.prepare("weights", 6 << 20, b"head")
+    first.write("weights", 0, memoryview(bytes(2 << 20)))
+    first.close()
+    (small_disk / "theirs").write_bytes(bytes(3 << 20))
+    again = LocalTarget(small_disk, "tag")
+    with pytest.raises(OSError, match=r"no room for weights in .*: it needs 6\.29 MB"):
+        again.prepare("weights", 6 << 20, b"head")
+    (small_disk / "theirs").write_bytes(bytes(1 << 20))
+    for _ in range(2):
+        again.prepare("weights", 6 << 20, b"head")
+    again.close()
+
+
 def written_beside(plan: CheckpointPlan, nbytes: int | None) -> None:
     """Write a plan while somebody else takes bytes of the disk, at first and what is left at the end."""
     theirs = plan.directory / "theirs"
@@ -170,7 +185,7 @@ def test_a_disk_without_room_for_the_receipt_can_be_continued(small_disk: Path, 
 
 def test_a_disk_without_room_for_the_log_says_so(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # as on a disk, where the room of the file is claimed
-    monkeypatch.setattr(targets, "is_in_memory", lambda directory: False)
+    monkeypatch.setattr(local, "is_in_memory", lambda directory: False)
     plan = plan_checkpoint({"w": (1 << 20,)}, pi.normal(), key=0, path=small_disk)
     message = r"no room in .* to note what is finished; make room or write elsewhere$"
     with pytest.raises(OSError, match=message):

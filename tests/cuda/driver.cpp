@@ -85,4 +85,7 @@ API int cuMemcpyHtoD_v2(uint64_t to, const void* from, size_t bytes) {
 API int cuMemcpyDtoH_v2(void* to, uint64_t from, size_t bytes) {
   return std::memcpy(to, reinterpret_cast<void*>(from), bytes), 0;
 }
-API int cuPointerGetAttribute(void* value, int, uint64_t) { return *static_cast<int*>(value) = 1, 0; }
+// The null pointer is no device's.
+API int cuPointerGetAttribute(void* value, int, uint64_t pointer) {
+  return *static_cast<int*>(value) = 1, pointer == 0 ? 1 : 0;
+}

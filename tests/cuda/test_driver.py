@@ -268,6 +268,10 @@ def test_what_info_shows(fake: Any) -> None:
     [
         ({"data": (4096, True)}, "needs writable memory; got a read-only buffer"),
         ({"strides": (4, 12)}, r"needs C-contiguous memory; got steps \(1, 3\) for shape \(3, 5\)"),
+        (
+            {"strides": (30, 6)},
+            r"needs C-contiguous memory; got strides of \(30, 6\) bytes for elements of 4",
+        ),
         ({"data": (4098, False)}, "needs memory aligned to 4 bytes; got address 0x1002"),
         ({"typestr": "<i4"}, "needs an array of float32, float64, bfloat16 or float16; got <i4"),
     ],
@@ -277,6 +281,14 @@ def test_buffers_that_cannot_be_filled(fake: Any, changes: dict[str, Any], messa
     with pytest.raises(pi.PyinitError, match=message):
         pi.fill(buffer, pi.normal(), key=0)
     assert (buffer.array == 9).all()
+
+
+def test_a_buffer_without_elements_has_no_address(fake: Any) -> None:
+    before = fake.fake_launches()
+    # as torch and CuPy describe it
+    buffer = OnDevice(np.zeros((0, 5), np.float32), data=(0, False))
+    assert pi.fill(buffer, pi.normal(), key=0) is buffer
+    assert fake.fake_launches() == before
 
 
 def test_bad_arguments_are_refused_before_anything_is_launched(fake: Any) -> None:

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import pyinit as pi
+from pyinit import _core
+from pyinit.cuda import kernels as table
 from pyinit.cuda.device import blocks_for
 from pyinit.cuda.runs import runs_of
 from tests.cuda.emulation import STORED, EmulatedDevice, filled, same_bits
@@ -122,6 +124,51 @@ def test_matrices_and_patterns(
     start = tuple(n // 3 for n in shape)
     extent = tuple(max(1, n // 2) for n in shape)
     assert agree(device, recipe, extent, key, dtype, pi.Window(start, shape))
+
+
+@pytest.mark.parametrize("batch_axis", [(), (0,)], ids=["plain", "stacked"])
+def test_a_draw_that_is_the_threshold_itself_stays(
+    device: EmulatedDevice, batch_axis: tuple[int, ...]
+) -> None:
+    key = pi.Key(3, 4)
+    mask = (key.fold_in(0) if batch_axis else key).fold_in(table.MASK)
+    # the draw of the first element
+    word = _core.block(mask.seed, mask.offset, 0)[0]
+    shape = (2, 5, 8) if batch_axis else (5, 8)
+    for threshold, is_zero in ((word, False), (word + 1, True)):
+        recipe = pi.sparse(threshold / 2**32, std=1.0, exact=False, batch_axis=batch_axis)
+        assert agree(device, recipe, shape, key, "float32")
+        assert (on_cpu(recipe, shape, key, "float32", None).flat[0] == 0) == is_zero
+
+
+VALUES = tuple(0.5 * i for i in range(150))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("recipe", "shape"),
+    [
+        (pi.along(VALUES), (150,)),
+        (pi.along(VALUES), (3, 150)),
+        (pi.along(VALUES, axis=0), (150, 7)),
+        (pi.along(VALUES[:5], axis=1), (4, 5, 3)),
+        (pi.blocks(["normal", "ones", pi.along(VALUES[:4], axis=0)], sizes=(3, 5, 4)), (12, 10)),
+        (pi.blocks(["he_normal", "zeros", "orthogonal"], axis=-1), (7, 30)),
+        (pi.blocks(["orthogonal", pi.sparse(0.5)], axis=0), (60, 13)),
+        (pi.blocks([pi.blocks(["uniform", "normal"], axis=2), "normal"], axis=1), (3, 10, 8)),
+    ],
+    ids=str,
+)
+def test_parts_and_values_along_an_axis(
+    device: EmulatedDevice, monkeypatch: pytest.MonkeyPatch, recipe: Any, shape: tuple[int, ...], dtype: str
+) -> None:
+    key = pi.Key(5, 2**32 - 10)
+    for most in (11, table._BLOCK):
+        monkeypatch.setattr(table, "_BLOCK", most)
+        assert agree(device, recipe, shape, key, dtype)
+        for start in (tuple(n // 3 for n in shape), tuple(n // 2 for n in shape)):
+            extent = tuple(max(1, n // 2) for n in shape)
+            assert agree(device, recipe, extent, key, dtype, pi.Window(start, shape))
 
 
 def test_columns_beyond_a_panel(device: EmulatedDevice, monkeypatch: pytest.MonkeyPatch) -> None:

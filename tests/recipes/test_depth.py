@@ -8,6 +8,7 @@ import pytest
 
 import pyinit as pi
 from pyinit.errors import RecipeError
+from pyinit.recipes.depth import layer_of
 from pyinit.recipes.rules_json import rules_from_json
 
 SHAPES = {f"layers.{i}.{part}.weight": (256, 256) for i in range(3) for part in ("up", "down")}
@@ -143,3 +144,21 @@ def test_values_along_an_axis() -> None:
         recipe((4, 4), key=0)
     with pytest.raises(pi.ShapeError, match="needs an axis 0; got shape"):
         recipe((), key=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"),
+    [
+        ("towers.0.layers.5.mlp.w2.weight", 5),
+        ("1.transformer.h.7.mlp.c_proj.weight", 7),
+        ("encoder.block.3.layer.1.DenseReluDense.wo.weight", 3),
+        ("layers.4.mlp.experts.9.w2.weight", 4),
+        ("params.gpt2_layer_3.experts_1.w2.kernel", 3),
+        ("params.TransformerBlock_2.Dense_1.kernel", 2),
+        ("net.6.weight", 6),
+        ("model.layer1.2.conv1.weight", 2),
+        ("layers.attn.kernel", None),
+    ],
+)
+def test_the_number_of_a_layer_is_not_that_of_what_holds_the_layers(name: str, layer: int | None) -> None:
+    assert layer_of(name) == layer

@@ -259,3 +259,42 @@ def test_bad_options_of_a_scheme_are_refused(name: str, options: dict[str, Any],
 def test_groups_of_another_model_are_refused() -> None:
     with pytest.raises(pi.RecipeError, match="none of the 1 parameters has such a name"):
         pi.scheme("mup", width=8, base_width=4, depth=2).groups({"w": 1}, lr=0.1)
+
+
+def test_a_router_under_mup_is_an_output() -> None:
+    scheme = pi.scheme("mup", width=1024, base_width=256, depth=2)
+    for name in ("layers.1.mlp.gate.weight", "layers.1.router.weight"):
+        assert (scheme.share(name).learning_rate, scheme.share(name).multiplier) == (1.0, 0.25)
+
+    def shapes(width: int) -> dict[str, tuple[int, ...]]:
+        return {"layers.1.router.weight": (8, width)}
+
+    by_shapes = pi.mup(shapes(1024), shapes(256), "normal", outputs="*.router.weight", layout="torch")
+    assert by_shapes.share("layers.1.router.weight").multiplier == 0.25
+
+
+def test_a_table_under_the_spectral_condition_has_one_input() -> None:
+    shapes = {"embed.weight": (5000, 64), "patch_embed.proj.weight": (64, 12), "embed_out.weight": (50, 64)}
+    scheme = pi.spectral(shapes, layout="torch")
+    assert scheme.share("embed.weight").learning_rate == 64
+    assert _std(scheme, "embed.weight", shapes["embed.weight"]) == 1.0
+    assert scheme.share("patch_embed.proj.weight").learning_rate == 64 / 12
+    assert scheme.share("embed_out.weight").learning_rate == 50 / 64
+    named = pi.spectral({"words": (5000, 64), "embed": (64, 32)}, layout="torch", embeddings="words")
+    assert [named.share(name).learning_rate for name in ("words", "embed")] == [64, 2]
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (4, 0), (0,)])
+def test_parameters_without_numbers_have_no_width(shape: tuple[int, ...]) -> None:
+    with pytest.raises(pi.ShapeError, match=r"'w' of shape .* has no numbers"):
+        pi.mup({"w": shape}, {"w": shape}, "normal", outputs=None)
+    with pytest.raises(pi.ShapeError, match=r"'w' of shape .* has no numbers"):
+        pi.spectral({"w": shape})
+
+
+def test_a_parameter_of_another_name_gets_no_learning_rate() -> None:
+    scheme = pi.mup({"a": (8, 8), "b": (8, 8)}, {"a": (4, 4), "b": (4, 4)}, "normal", outputs=None)
+    assert scheme.groups({"a": 1, "b": 2}, lr=1.0) == [{"params": [1, 2], "lr": 0.5}]
+    # such as the name under a wrapper, whose learning rate would be that of a vector
+    with pytest.raises(pi.RecipeError, match=r"mup has no rule for the parameter 'module\.b'"):
+        scheme.groups({"a": 1, "module.b": 2}, lr=1.0)

@@ -17,6 +17,8 @@ import pyinit.torch as pit  # noqa: E402
 from pyinit.cuda.device import Queue  # noqa: E402
 from pyinit.torch import device as torch_device  # noqa: E402
 from pyinit.torch import tensor as torch_tensor  # noqa: E402
+from pyinit.torch.acceleration import context  # noqa: E402
+from pyinit.torch.init import drawing  # noqa: E402
 from pyinit.torch.materialization import destination, materialization  # noqa: E402
 from tests.cuda.emulation import EmulatedDevice, build  # noqa: E402
 
@@ -38,6 +40,9 @@ def emulated(kernels: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> EmulatedD
 
     monkeypatch.setattr(torch_device, "queue_of", queue_of)
     monkeypatch.setattr(torch_tensor, "is_on_device", lambda tensor: True)
+    for module in (torch_tensor, context, drawing):
+        # a small tensor of the CPU has a way of its own, which no tensor of a device goes
+        monkeypatch.setattr(module, "draw_small", lambda *arguments: False)
     for module in (destination, materialization):
         monkeypatch.setattr(module, "is_cuda", lambda where: True)
     return device
@@ -64,6 +69,7 @@ DTYPES = [torch.float32, torch.float64, torch.bfloat16, torch.float16]
         pi.sparse(0.5),
         pi.identity(),
         pi.ones(),
+        pi.blocks(["he_normal", "zeros"], axis=1),
     ],
     ids=str,
 )

@@ -209,3 +209,48 @@ def test_threads_with_generators_of_their_own_and_with_a_shared_one() -> None:
         assert own[number] == [next_key(generator) for _ in range(200)]
     generator = seeded(9)
     assert set(shared) == {next_key(generator) for _ in range(800)}, "each key once, in some order"
+
+
+def modes() -> dict[str, Callable[[], Any]]:
+    """Return what makes tensors that mean nothing after it."""
+    fake = pytest.importorskip("torch._subclasses.fake_tensor").FakeTensorMode
+    return {
+        "fake": lambda: fake(allow_non_fake_inputs=True),
+        "deferred": pytest.importorskip("pyinit.torch").deferred,
+        "inference": torch.inference_mode,
+        "meta": lambda: torch.device("meta"),
+    }
+
+
+@pytest.mark.parametrize("name", ["fake", "deferred", "inference", "meta"])
+def test_a_first_draw_in_a_mode_spoils_none_after_it(name: str) -> None:
+    mode, tensor, made = modes()[name], torch.empty(6), []
+
+    def run() -> None:
+        try:
+            with mode():
+                init.normal_(tensor, generator=seeded(4))
+        except Exception as error:
+            made.append(error)
+        made.append(normal(seeded(4)))
+
+    # each thread has memory of its own for the integers of keys
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert torch.equal(made[-1], normal(seeded(4)))
+    if name == "deferred":
+        # as it is in a thread that has drawn before
+        assert "draws random numbers outside of the meta device" in str(made[0])
+    elif name != "fake":
+        assert len(made) == 1
+        assert torch.equal(tensor, made[0])
+
+
+def test_a_draw_inside_an_exported_program_is_refused() -> None:
+    class Drawing(torch.nn.Module):  # type: ignore[misc, name-defined]
+        def forward(self, x: Any) -> Any:
+            return x @ init.normal_(torch.empty(8, 8))
+
+    with pytest.raises(pi.LayoutError, match=r"Draw before torch\.export"):
+        torch.export.export(Drawing(), (torch.ones(2, 8),), strict=False)

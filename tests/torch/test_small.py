@@ -215,6 +215,28 @@ def test_wrappers_of_transforms_are_left_to_the_general_way() -> None:
     assert ways == [False, False]
 
 
+@pytest.mark.parametrize("offset", [0, 8])
+@pytest.mark.parametrize("held", [0, 8, 95])
+def test_a_storage_that_is_too_small_is_refused(offset: int, held: int) -> None:
+    whole = torch.zeros(24 + offset)
+    given = whole[offset:].data
+    whole.untyped_storage().resize_(4 * offset + held)
+    for shape in [(24,), (4, 6)]:
+        with pytest.raises(pi.LayoutError, match=r"its storage was resized to|it has no memory of its own"):
+            pit.fill(given.reshape(shape), pi.normal(), key=0)
+    assert not small.draw_small(given, "test", (), pi.normal, lambda: (0, 0))
+
+
+def test_a_storage_of_just_enough_bytes_is_filled() -> None:
+    whole, expected = torch.zeros(64), pit.fill(torch.zeros(24), pi.normal(), key=0)
+    whole.untyped_storage().resize_(4 * 32)
+    for given in (whole.data[8:32].data, whole.data[8:32].data.reshape(4, 6).t()):
+        assert not torch.equal(given, expected.reshape(given.shape))
+        pit.fill(given, pi.normal(), key=0)
+        assert torch.equal(given, expected.reshape(given.shape))
+        given.zero_()
+
+
 def test_a_mode_sees_the_call() -> None:
     class Seeing(torch.overrides.TorchFunctionMode):  # type: ignore[misc]
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -67,6 +67,8 @@ def through_torch() -> list[str]:
         wrong.append("accelerate or init")
     weight = torch.zeros(1000, 100, device="cuda")
     stream = torch.cuda.Stream()
+    # the zeros come first
+    stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         pit.fill(weight, pi.normal(), key=KEY)
     stream.synchronize()
@@ -91,9 +93,16 @@ def through_buffers() -> list[str]:
     expected = pi.he_normal()((300, 70), key=KEY)
     tensor = torch.empty(300, 70, device="cuda")
     pi.fill(tensor, pi.he_normal(), key=KEY)
-    torch.cuda.synchronize()
     if tensor.cpu().numpy().tobytes() != expected.tobytes():
         wrong.append("pi.fill on a torch tensor")
+    stream = torch.cuda.Stream()
+    with torch.cuda.stream(stream):
+        # what is on the stream before comes before, and what follows sees the weights
+        large = torch.zeros(1 << 26, device="cuda")
+        pi.fill(large, pi.constant(2.0), key=KEY)
+        total = large.double().sum().item()
+    if total != 2.0 * (1 << 26):
+        wrong.append("pi.fill on a torch tensor of another stream")
     try:
         import cupy
     except ImportError:

@@ -57,6 +57,8 @@ RECIPES: list[tuple[Any, tuple[int, ...]]] = [
     (pi.identity(), (9, 7)),
     (pi.dirac(layout="torch"), (4, 3, 3, 3)),
     (pi.bilinear(layout="torch"), (2, 2, 4, 5)),
+    (pi.along([0.5 * i for i in range(70)]), (3, 70)),
+    (pi.blocks(["he_normal", "zeros", "orthogonal"], axis=-1), (7, 33)),
     (pi.orthogonal(), (230, 110)),
     (pi.orthogonal(), (70, 300)),
 ]

@@ -6,13 +6,14 @@ import math
 
 import numpy as np
 
+from ...errors import RecipeError
 from ..distributions import normal, ones
 from ..pretrained import pretrained
 from ..rules import Rule
 from ..scaling import variance_scaling
 from .entry import Entry
-from .roles import biases, norms, weights
-from .unsaid import unsaid
+from .roles import ROLES, biases, norms, weights
+from .unsaid import refused, unsaid
 
 __all__ = ["ENTRIES", "sinusoids"]
 
@@ -48,7 +49,8 @@ def _switch_moe(*, scale: float = 0.1) -> tuple[Rule, ...]:
     return (
         norms(),
         *biases(),
-        Rule("*shared.weight|*embed_tokens.weight|*.embedding", normal(std=1.0), optional=True),
+        refused("switch-moe", ROLES["position"], "does not say how learned positions begin"),
+        Rule(f"{ROLES['embedding']}|*shared.weight|*shared.embedding", normal(std=1.0)),
         Rule("*experts.gate_up_proj|*experts.down_proj|*experts.w[123]", stacked, optional=True),
         Rule("*weight|*.kernel", drawn, kernels_only=True),
         unsaid("switch-moe"),
@@ -77,6 +79,11 @@ def sinusoids(positions: int, width: int, longest: float = 10000.0) -> np.ndarra
 def _whisper(
     *, width: int, positions: int = 1500, std: float = 0.02, padding: int | None = None
 ) -> tuple[Rule, ...]:
+    if width < 4 or width % 2:
+        raise RecipeError(
+            f"Whisper's positions are sines and cosines, half of each, and need an even width of at least 4; "
+            f"got {width}. Give the model's width."
+        )
     drawn = normal(std=std)
     rows = () if padding is None else (padding,)
     return (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import RecipeError
-from ...stream.arguments import brief
+from ...stream.arguments import brief, is_integer
 from ..names import suggestion
 from ..rules import Rule, as_rules
 
@@ -27,6 +27,8 @@ class Entry:
         Its options, by name, -> rules, or (pattern, recipe) pairs, or a mapping.
     formula, source, used : str
         What it draws; where that is written, or which file does it; who uses it, and when.
+    is_own : bool
+        Whether it is pyinit's, in whose options a name means one thing.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Entry:
     formula: str = ""
     source: str = ""
     used: str = ""
+    is_own: bool = True
 
     @property
     def options(self) -> tuple[inspect.Parameter, ...]:
@@ -69,11 +72,18 @@ class Entry:
                     f"the {what} {self.name!r} needs {name}; got none. Write "
                     f"pyinit.{door}({self.name!r}, {name}=...)."
                 )
-            is_count = name in _COUNTS and given is not None
-            if is_count and (isinstance(given, bool) or not isinstance(given, int) or given < 1):
+            if not self.is_own:
+                continue
+            if name in _COUNTS and given is not None:
+                if not is_integer(given) or given < 1:
+                    raise RecipeError(
+                        f"the {what} {self.name!r} needs {name} as an integer of at least 1; got "
+                        f"{brief(given)}. Correct it."
+                    )
+                options = {**options, name: int(given)}
+            if name in _FLAGS and not isinstance(given, bool | None):
                 raise RecipeError(
-                    f"the {what} {self.name!r} needs {name} as an integer of at least 1; got {brief(given)}. "
-                    "Correct it."
+                    f"the {what} {self.name!r} needs {name} as True or False; got {brief(given)}. Correct it."
                 )
         return self.make(**options)
 
@@ -92,3 +102,4 @@ _COUNTS = frozenset(
         *("patch_fan_in", "positions", "states", "vocabulary", "width"),
     }
 )
+_FLAGS = frozenset({"projected", "rescale", "tied", "zero_last"})

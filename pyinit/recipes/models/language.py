@@ -45,11 +45,18 @@ def _megatron(
     ).rules("megatron")
 
 
-def _torchtitan(*, depth: int, width: int, std: float = 0.02, padding: int | None = None) -> tuple[Rule, ...]:
+def _torchtitan(
+    *, depth: int, width: int, std: float = 0.02, padding: int | None = None, tied: bool | None = None
+) -> tuple[Rule, ...]:
     drawn = truncated_normal(std=std, low=-2.0, high=2.0, unit="absolute")
     out = (drawn, Depth(depth, per_layer=True))
+    head = _cut(width**-0.5)
     return Language(
-        normal(std=1.0), _cut(width**-0.5), drawn, out, drawn, out, out, router=out, padding=padding
+        *(normal(std=1.0), head, drawn, out, drawn, out, out),
+        router=out,
+        padding=padding,
+        shared=head,
+        tied=tied,
     ).rules("torchtitan")
 
 
@@ -67,20 +74,32 @@ def _olmo2(*, std: float = 0.02, padding: int | None = None) -> tuple[Rule, ...]
     )
 
 
-def _llama(*, depth: int, width: int, std: float = 0.02, padding: int | None = None) -> tuple[Rule, ...]:
-    out = (_cut(std), Depth(depth))
-    return Language(
-        normal(std=1.0), _cut(width**-0.5), _cut(std), out, _cut(std), out, out, router=out, padding=padding
-    ).rules("llama")
+def _llama(
+    *, depth: int, width: int, std: float = 0.02, padding: int | None = None, tied: bool | None = None
+) -> tuple[Rule, ...]:
+    return _of_olmo_core("llama", Depth(depth), width, std, padding, tied)
 
 
 def _llama_depth(
-    *, depth: int, width: int, std: float = 0.02, padding: int | None = None
+    *, depth: int, width: int, std: float = 0.02, padding: int | None = None, tied: bool | None = None
 ) -> tuple[Rule, ...]:
-    out = (_cut(std), Depth(depth, per_layer=True))
+    return _of_olmo_core("llama-depth", Depth(depth, per_layer=True), width, std, padding, tied)
+
+
+def _of_olmo_core(
+    model: str, depth: Depth, width: int, std: float, padding: int | None, tied: bool | None
+) -> tuple[Rule, ...]:
+    drawn, head = _cut(std), _cut(width**-0.5)
+    out = (drawn, depth)
+    # of experts, the gate is as small as the rest
     return Language(
-        normal(std=1.0), _cut(width**-0.5), _cut(std), out, _cut(std), out, out, router=out, padding=padding
-    ).rules("llama-depth")
+        *(normal(std=1.0), head, drawn, out, drawn, out, out),
+        router=out,
+        padding=padding,
+        experts=out,
+        shared=head,
+        tied=tied,
+    ).rules(model)
 
 
 def _ngpt(*, depth: int, width: int, padding: int | None = None) -> tuple[Rule, ...]:
@@ -102,10 +121,14 @@ def _gpt_neox(*, depth: int, width: int, padding: int | None = None) -> tuple[Ru
     )
 
 
-def _olmo_fan_in(*, padding: int | None = None) -> tuple[Rule, ...]:
+def _olmo_fan_in(*, padding: int | None = None, tied: bool | None = None) -> tuple[Rule, ...]:
     drawn = _of_fan_in()
     return Language(
-        normal(std=1.0), drawn, drawn, drawn, drawn, drawn, drawn, router=drawn, padding=padding
+        *(normal(std=1.0), drawn, drawn, drawn, drawn, drawn, drawn),
+        router=drawn,
+        padding=padding,
+        shared=_of_features(),
+        tied=tied,
     ).rules("olmo-fan-in")
 
 
@@ -117,18 +140,25 @@ def _maxtext(*, padding: int | None = None) -> tuple[Rule, ...]:
     )
 
 
-def _nanochat(*, mlp: float = 1.0, padding: int | None = None) -> tuple[Rule, ...]:
+def _nanochat(*, mlp: float = 1.0, padding: int | None = None, tied: bool | None = None) -> tuple[Rule, ...]:
     drawn = variance_scaling(1.0, "fan_in", "uniform")
-    first = drawn.scaled(mlp)
+    first, head = drawn.scaled(mlp), normal(std=0.001)
     return Language(
-        normal(std=1.0), normal(std=0.001), drawn, zeros(), first, first, zeros(), padding=padding
+        *(normal(std=1.0), head, drawn, zeros(), first, first, zeros()),
+        padding=padding,
+        shared=head,
+        tied=tied,
     ).rules("nanochat")
 
 
-def _spectral(*, padding: int | None = None) -> tuple[Rule, ...]:
+def _spectral(*, padding: int | None = None, tied: bool | None = None) -> tuple[Rule, ...]:
     drawn = variance_scaling(1.0, "spectral")
     return Language(
-        normal(std=1.0), drawn, drawn, drawn, drawn, drawn, drawn, router=drawn, padding=padding
+        *(normal(std=1.0), drawn, drawn, drawn, drawn, drawn, drawn),
+        router=drawn,
+        padding=padding,
+        shared=variance_scaling(1.0, "spectral", in_axis=1, out_axis=0),
+        tied=tied,
     ).rules("spectral")
 
 
@@ -153,8 +183,9 @@ ENTRIES = (
         _torchtitan,
         "embeddings N(0, 1); q, k, v, gate: N(0, s) cut at +-2; residual outputs, up, router: the same, "
         "std s / sqrt(2 (l + 1)); head TN(d^-1/2, 3)",
-        "torchtitan models/llama3, deepseek_v3, qwen3 (2026-08)",
-        "torchtitan's models of a gated MLP; with grouped experts as w1, w2, w3",
+        "torchtitan models/llama3, deepseek_v3 (2026-08); its qwen3 begins as megatron if it has experts, "
+        "else as hf",
+        "torchtitan's Llama 3 and DeepSeek-V3; with grouped experts as w1_EFD, w2_EDF, w3_EFD",
     ),
     Entry(
         "olmo",
@@ -174,7 +205,7 @@ ENTRIES = (
         "llama",
         _llama,
         "embeddings N(0, 1); q, k, v, gate TN(s, 3); residual outputs and up TN(s / sqrt(2 L), 3); "
-        "head TN(d^-1/2, 3)",
+        "head TN(d^-1/2, 3); the gate of experts as up",
         "OLMo-core src/olmo_core/nn/transformer/init.py, `InitMethod.llama`",
         "Llama-like models in OLMo-core; Meta has published no initialization of Llama",
     ),

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import math
-from decimal import Decimal, localcontext
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Context, Decimal, localcontext
+from typing import ClassVar
 
-from ..blocks import blocks
+from ...errors import RecipeError
+from ...stream.dtypes import DType
+from ...stream.plan import Plan
+from ...stream.window import Shape
+from ..blocks import Blocks, blocks
 from ..depth import Depth
 from ..distributions import constant, normal, ones, zeros
 from ..famous import glorot_uniform, he_uniform
@@ -61,13 +68,21 @@ def _around(model: str, std: float, shrunk: Depth) -> tuple[Rule, ...]:
     )
 
 
-def _power(base: Decimal, exponent: Decimal) -> float:
-    """Return a power as the nearest float."""
-    if base == 0:
-        return 0.0 if exponent else 1.0
-    with localcontext() as context:
-        context.prec = 40
-        return float((base.ln() * exponent).exp())
+def _powers(bases: list[Decimal], first: Decimal, step: Decimal, count: int) -> Iterator[list[Decimal]]:
+    """Yield the powers of each base to first, first + step, ...: one product each after the first."""
+    with localcontext(_EXACT):
+        logs = [base.ln() if base else None for base in bases]
+        now = [_ZERO if log is None else (log * first).exp() for log in logs]
+        ratios = [_ZERO if log is None else (log * step).exp() for log in logs]
+    for _ in range(count):
+        yield now
+        with localcontext(_EXACT):
+            now = [value * ratio for value, ratio in zip(now, ratios, strict=True)]
+
+
+# 20 digits more than the nearest float needs; the products of a hundred layers lose two of them
+_EXACT = Context(prec=40)
+_ZERO = Decimal(0)
 
 
 def _rwkv(
@@ -89,51 +104,70 @@ def _rwkv(
         # transformers multiplies the constant inside of ones_like
         Rule("*.attention.time_first", ones()),
     ]
-    for layer in range(depth):
-        rules.extend(_of_layer(layer, depth, width, mixed))
-    return (*rules, unsaid("rwkv"))
+    return (*rules, *_of_layers(depth, width, mixed), unsaid("rwkv"))
 
 
-def _of_layer(layer: int, depth: int, width: int, mixed: int) -> tuple[Rule, ...]:
-    late = Decimal(layer) / Decimal(max(depth - 1, 1))
-    early = 1 - Decimal(layer) / Decimal(depth)
+def _of_layers(depth: int, width: int, mixed: int) -> Iterator[Rule]:
     channels = [Decimal(i) / Decimal(width) for i in range(width)]
-    curved = along([_power(channel, early) for channel in channels])
-    gentle = along([_power(channel, early / 2) for channel in channels])
-    lifted = along([_power(channel, early) + 0.3 * float(late) for channel in channels])
-    slow = Decimal("0.7") + Decimal("1.3") * late
-    decay = along([-5 + 8 * _power(Decimal(h) / Decimal(max(mixed - 1, 1)), slow) for h in range(mixed)])
-    block = f"*blocks.{layer}"
-    return (
-        Rule(f"{block}.attention.time_decay", decay),
-        Rule(f"{block}.attention.time_mix_key|{block}.feed_forward.time_mix_*", curved),
-        Rule(f"{block}.attention.time_mix_value", lifted),
-        Rule(f"{block}.attention.time_mix_receptance", gentle),
+    heads = [Decimal(h) / Decimal(max(mixed - 1, 1)) for h in range(mixed)]
+    late = Decimal(1) / Decimal(max(depth - 1, 1))
+    early = _powers(channels, Decimal(1), -Decimal(1) / Decimal(depth), depth)
+    slow = _powers(heads, Decimal("0.7"), Decimal("1.3") * late, depth)
+    for layer, (mixes, decays) in enumerate(zip(early, slow, strict=True)):
+        curved = [float(value) for value in mixes]
+        with localcontext(_EXACT):
+            gentle = [float(value.sqrt()) for value in mixes]
+        lift = 0.3 * float(layer * late)
+        block = f"*blocks.{layer}"
+        yield Rule(f"{block}.attention.time_decay", along([-5 + 8 * float(value) for value in decays]))
+        mixing = f"{block}.attention.time_mix_key|{block}.feed_forward.time_mix_*"
+        yield Rule(mixing, along(curved))
+        yield Rule(f"{block}.attention.time_mix_value", along([value + lift for value in curved]))
+        yield Rule(f"{block}.attention.time_mix_receptance", along(gentle))
+
+
+@dataclass(frozen=True, repr=False)
+class _Gates(Blocks):
+    """Recurrent weights side by side, each square: another number of gates is of another kind of layer."""
+
+    advice: ClassVar[str] = (
+        "Use pyinit.recipes('gru') for GRUs, pyinit.recipes('lstm') for LSTMs and "
+        "pyinit.recipes('lstm', projected=True) for LSTMs with projections."
     )
 
+    def make_plan(self, shape: Shape, dtype: DType) -> Plan:
+        """Check that the gates are square."""
+        if len(shape) != 2 or shape[0] != len(self.parts) * shape[1]:
+            raise RecipeError(
+                f"{len(self.parts)} gates of a recurrent layer need a weight of {len(self.parts)} square "
+                f"matrices; got shape {shape}. {self.advice}"
+            )
+        return super().make_plan(shape, dtype)
 
-def _gates(model: str, number: int, biases: tuple[Rule, ...]) -> tuple[Rule, ...]:
+
+def _gates(model: str, recurrent: Blocks, biases: tuple[Rule, ...]) -> tuple[Rule, ...]:
     """Return rules in which every gate is a weight of its own, with the names and order of torch."""
     return (
-        Rule("*weight_ih_l*", blocks([glorot_uniform()] * number)),
-        Rule("*weight_hh_l*", blocks([orthogonal()] * number)),
+        Rule("*weight_ih_l*", blocks([glorot_uniform()] * len(recurrent.parts))),
+        Rule("*weight_hh_l*", recurrent),
         Rule("*weight_hr_l*", orthogonal(), optional=True),
         *biases,
         unsaid(model),
     )
 
 
-def _lstm(*, forget_bias: float = 1.0) -> tuple[Rule, ...]:
+def _lstm(*, forget_bias: float = 1.0, projected: bool = False) -> tuple[Rule, ...]:
     # torch adds two biases: one of them holds the whole
     gates = blocks([zeros(), constant(forget_bias), zeros(), zeros()])
     biases = (Rule("*bias_ih_l*", gates, optional=True), Rule("*bias_hh_l*", zeros(), optional=True))
-    return _gates("lstm", 4, biases)
+    each = [orthogonal()] * 4
+    return _gates("lstm", Blocks(each) if projected else _Gates(each), biases)
 
 
 def _gru(*, update_bias: float = 0.0) -> tuple[Rule, ...]:
     gates = blocks([zeros(), constant(update_bias), zeros()])
     biases = (Rule("*bias_ih_l*", gates, optional=True), Rule("*bias_hh_l*", zeros(), optional=True))
-    return _gates("gru", 3, biases)
+    return _gates("gru", _Gates([orthogonal()] * 3), biases)
 
 
 ENTRIES = (

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 from ...errors import RecipeError
 from ...stream.arguments import brief
 from ..names import suggestion
+from ..recipe import is_known
 from ..rules import Rule
 from . import encoders, language, recurrent, special, uniform, vision
 from .entry import Entry
@@ -86,7 +88,7 @@ def register_model(
     Raises
     ------
     RecipeError
-        If the name is pyinit's own, or not a name.
+        If the name is pyinit's own, that of a recipe of one tensor, or not a name.
 
     Examples
     --------
@@ -102,12 +104,19 @@ def register_model(
         raise RecipeError(f"a model recipe needs a name; got {brief(name)}. Give a text.")
     if name in _BUILTIN:
         raise RecipeError(f"{name!r} is a model recipe of pyinit's. Give yours another name.")
+    if is_known(name):
+        raise RecipeError(f"{name!r} is a recipe of one tensor. Give a model's recipe another name.")
     if not callable(make):
         raise RecipeError(
             f"a model recipe is a function that returns rules; got {brief(make)}. Write "
             "register_model(name, function)."
         )
-    TABLE[name] = Entry(name, make, formula, source, used)
+    for option in signature(make).parameters.values():
+        if option.kind not in (option.POSITIONAL_OR_KEYWORD, option.KEYWORD_ONLY):
+            raise RecipeError(
+                f"a model recipe takes its options by name; got {option} in {name!r}. Name each option."
+            )
+    TABLE[name] = Entry(name, make, formula, source, used, is_own=False)
 
 
 def table() -> str:

@@ -37,13 +37,21 @@ def weights(*stems: str) -> str:
 NORMS = "*norm*.weight|*norm*.scale|*ln_?.weight|*ln_?.scale|*.ln*.weight|ln*.weight|*.bn*.weight|bn*.weight"
 BIASES = "*.bias|bias"
 
-_POSITION = "*wpe.weight|*position_embeddings.weight|*embed_positions.weight"
+
+def _tables(*stems: str) -> str:
+    """Return the pattern of the tables of torch and Flax whose names end in these stems."""
+    return "|".join(f"*{stem}.{end}" for stem in stems for end in ("weight", "embedding"))
+
+
+_POSITION = _tables("wpe", "position_embeddings", "embed_positions", "pos_embed", "pos_embedding")
+# not every name that ends in embeddings: pos_embeddings and token_type_embeddings are no words. A set of one
+# letter makes a name a pattern, as each name without one has to match
 _EMBEDDING = (
-    "*embed_tokens.weight|*wte.weight|*tok_embeddings.weight|*word_embeddings.weight|*embed_in.weight"
-    "|*embeddings.weight|*.embedding"
+    _tables("embed_tokens", "wte", "tok_embeddings", "word_embeddings", "embed_in", "token_embedder")
+    + "|[e]mbeddings.weight|*.embeddings.weight|*.embed.embedding|*.embedder.embedding|*.Embed_0.embedding"
 )
-_HEAD = (
-    f"output.weight|{weights('lm_head', 'lm_head.w_out', 'output_layer', 'embed_out', 'transformer.ff_out')}"
+_HEAD = "[o]utput.weight|" + weights(
+    *("lm_head", "lm_head.w_out", "output_layer", "embed_out", "transformer.ff_out")
 )
 _ROUTER = weights(".mlp.gate", ".router", ".moe.gate", "block_sparse_moe.gate", ".router.gate")
 _ATTENTION_OUT = weights(
@@ -58,14 +66,18 @@ _ATTENTION = weights(
 )
 _DOWN = (
     weights(".down_proj", ".w2", "mlp.c_proj", ".mlp_c_proj", ".dense_4h_to_h", ".linear_fc2", ".ff_out")
-    + "|*.fc2.weight|*.experts.down_proj|*.experts.w2"
+    + "|*.fc2.weight|*.experts.down_proj|*.experts.w2|*.w2_EDF"
 )
 _GATE = (
     weights(".gate_proj", ".w1", ".c_fc", ".dense_h_to_4h", ".linear_fc1", ".ff_proj")
-    + "|*.fc1.weight|*.experts.w1"
+    + "|*.fc1.weight|*.experts.w1|*.w1_EFD"
 )
-_UP = weights(".up_proj", ".w3") + "|*.experts.w3"
+_UP = weights(".up_proj", ".w3") + "|*.experts.w3|*.w3_EFD"
 _BOTH = weights(".gate_up_proj") + "|*.experts.gate_up_proj"
+_EXPERTS = (
+    "*.experts.*.weight|*.experts.*.kernel|*.experts.gate_up_proj|*.experts.down_proj|*.experts.w[123]"
+    "|*.experts.mlp.w[123]"
+)
 
 
 ROLES = {
@@ -125,6 +137,13 @@ class Language:
         Of the scales of norms; by default ones.
     padding : int, optional
         The row of the embedding that is zero.
+    experts : recipe, optional
+        Of all matrices of experts, if the roles do not say it.
+    shared : recipe, optional
+        Of an embedding that is the last layer, too, if that is neither of both.
+    tied : bool, optional
+        Whether the embedding is the last layer, too; None if a model without a last layer of its own has to
+        say it.
     """
 
     embedding: Drawn
@@ -138,6 +157,9 @@ class Language:
     position: Drawn | None = None
     norm: Recipe | None = None
     padding: int | None = None
+    experts: Drawn | None = None
+    shared: Drawn | None = None
+    tied: bool | None = False
 
     def rules(self, model: str) -> tuple[Rule, ...]:
         """Return the rules, the last of which refuses what has no role."""
@@ -152,10 +174,15 @@ class Language:
             # their names end as those of words do
             yield refused(model, _POSITION, "does not say how learned positions begin")
         rows = () if self.padding is None else (self.padding,)
-        yield _rule(_EMBEDDING, self.embedding, zero_rows=rows)
-        yield _rule(_HEAD, self.head, optional=True)
+        table = self.embedding if not self.tied or self.shared is None else self.shared
+        yield _rule(_EMBEDDING, table, zero_rows=rows)
+        yield _rule(
+            _HEAD, self.head, optional=self.tied is not None, advice=_TIED if self.tied is None else ""
+        )
         if self.router is not None:
             yield _rule(_ROUTER, self.router, optional=True)
+        if self.experts is not None:
+            yield _rule(_EXPERTS, self.experts, optional=True)
         yield _rule(_ATTENTION_OUT, self.attention_out)
         yield _rule(_ATTENTION, self.attention)
         yield _rule(_DOWN, self.down)
@@ -163,6 +190,19 @@ class Language:
         yield _rule(_UP, self.up, optional=True)
 
 
-def _rule(match: str, drawn: Drawn, *, optional: bool = False, zero_rows: tuple[int, ...] = ()) -> Rule:
+_TIED = (
+    "That is the last layer, which begins smaller than the table of words. Give tied=True if it is that "
+    "table, or tied=False if the model has none."
+)
+
+
+def _rule(
+    match: str,
+    drawn: Drawn,
+    *,
+    optional: bool = False,
+    zero_rows: tuple[int, ...] = (),
+    advice: str = "",
+) -> Rule:
     recipe, depth = drawn if isinstance(drawn, tuple) else (drawn, None)
-    return Rule(match, recipe, zero_rows, depth=depth, optional=optional)
+    return Rule(match, recipe, zero_rows, depth=depth, optional=optional, advice=advice)

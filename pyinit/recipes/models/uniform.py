@@ -8,12 +8,12 @@ from ..distributions import normal, ones, zeros
 from ..recipe import Recipe
 from ..rules import Rule
 from .entry import Entry
-from .roles import biases, buffers, norms
+from .roles import ROLES, biases, buffers, norms
 from .unsaid import refused, unsaid
 
 __all__ = ["ENTRIES"]
 
-_TABLES = "*embed_tokens.weight|*wte.weight|*word_embeddings.weight|*embed_in.weight|*shared.weight"
+_TABLES = f"{ROLES['embedding']}|*shared.weight|*shared.embedding"
 _MATRICES = "*weight|*.kernel|*.embedding"
 _EXPERTS = "*experts.gate_up_proj|*experts.down_proj"
 
@@ -35,7 +35,7 @@ def _same(
         yield norms(norm)
         yield from biases()
         if padding is not None:
-            yield Rule(_TABLES, drawn, (padding,), optional=True)
+            yield Rule(_TABLES, drawn, (padding,))
         yield Rule(_EXPERTS, drawn, optional=True)
         yield Rule(_MATRICES, drawn, kernels_only=True)
         yield unsaid(model)

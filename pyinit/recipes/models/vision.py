@@ -63,6 +63,7 @@ def _vit_jax(*, head_bias: float = 0.0, layer_scale: float | None = None) -> tup
         Rule(f"{_PATCH}.weight", lecun_normal(truncated=True)),
         Rule("head.weight|*.head.weight", zeros(), optional=True),
         Rule("head.bias|*.head.bias", constant(head_bias), optional=True),
+        Rule("*norm*.bias", zeros(), optional=True),
         Rule("*.mlp.*.bias", normal(std=1e-6), optional=True),
         Rule(_LINEAR, glorot_uniform()),
     )

@@ -19,10 +19,9 @@ SCHEMES: dict[str, Entry] = {
         Entry(
             "mup",
             width.by_names,
-            "hidden N(0, s / sqrt(m)), residual outputs N(0, s / sqrt(2 L m)), embeddings and head N(0, "
-            "s); Adam's "
-            "learning rate of hidden weights / m; head times 1 / m; attention 1 / head size; m = width / "
-            "base_width",
+            "hidden N(0, s / sqrt(m)), residual outputs N(0, s / sqrt(2 L m)), embeddings and head N(0, s); "
+            "Adam's learning rate of hidden weights / m; head and router times 1 / m; attention 1 / head "
+            "size; m = width / base_width",
             "arXiv 2203.03466, Table 8; Megatron-LM `use_mup`",
             "learning rates tuned on a narrow model; pi.mup does it from base shapes",
         ),

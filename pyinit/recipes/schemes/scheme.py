@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any, overload
 
 from ...errors import RecipeError
 from ...stream.arguments import number
+from ..matching import deciding
 from ..rules import Rule, fits
 
 __all__ = ["Scheme", "Share"]
@@ -83,8 +85,24 @@ class Scheme(Sequence[Rule]):
 
     def share(self, name: str) -> Share:
         """Return what the parameter of a name needs."""
-        found = (share for share in self.shares if fits(share.match, name))
-        return next(found, Share(name))
+        return self._first()(name) or Share(name)
+
+    def _first(self) -> Callable[[str], Share | None]:
+        """Return what finds the first share of a name: it does not look at all exact names."""
+        exact: dict[str, tuple[int, Share]] = {}
+        patterns: list[tuple[int, Share]] = []
+        for at, share in enumerate(self.shares):
+            exact.setdefault(share.match, (at, share))
+            if any(sign in share.match for sign in "*?[|"):
+                patterns.append((at, share))
+
+        def first(name: str) -> Share | None:
+            named = [exact[name]] if name in exact else []
+            fitting = (entry for entry in patterns if fits(entry[1].match, name))
+            found = [*named, *islice(fitting, 1)]
+            return min(found, key=lambda entry: entry[0])[1] if found else None
+
+        return first
 
     def groups(
         self, parameters: Mapping[str, Any] | Iterable[tuple[str, Any]], *, lr: float
@@ -106,14 +124,22 @@ class Scheme(Sequence[Rule]):
         Raises
         ------
         RecipeError
-            If a share with a learning rate of its own fits none of the parameters.
+            If a share with a learning rate of its own fits none of the parameters, or no rule is for one of
+            them.
         """
         rate = number("lr", lr, least=0.0)
         named = list(parameters.items() if isinstance(parameters, Mapping) else parameters)
         found: dict[float, list[Any]] = {}
         used = set()
+        first = self._first()
+        decide = deciding(replace(rule, kernels_only=False, no_kernels=False) for rule in self.rules)
         for name, parameter in named:
-            share = self.share(name)
+            if decide(name, True) is None:
+                raise RecipeError(
+                    f"{self.name} has no rule for the parameter {name!r}, and so no learning rate. Give the "
+                    "parameters of the model that the scheme is for, by the names that it was made from."
+                )
+            share = first(name) or Share(name)
             used.add(share.match)
             found.setdefault(share.learning_rate, []).append(parameter)
         own = [share.match for share in self.shares if share.learning_rate != 1.0]

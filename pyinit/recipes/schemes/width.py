@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from ...errors import PyinitError, RecipeError
+from ...errors import PyinitError, RecipeError, ShapeError
 from ...stream.arguments import brief, flag
 from ...stream.window import Shape, normal_shape
 from ..depth import Depth
@@ -17,11 +17,10 @@ from ..matching import deciding
 from ..models.roles import ROLES, Language
 from ..names import suggestion
 from ..recipe import Recipe
-from ..rules import CONVENTIONS, Rule, fits, fitted, rules_of
-from ..scaling import variance_scaling
+from ..rules import Rule, fits, fitted, rules_of
 from .scheme import Scheme, Share
 
-__all__ = ["by_names", "mup", "spectral"]
+__all__ = ["by_names", "checked_shapes", "mup"]
 
 _SOURCE = "Yang et al., Tensor Programs V, arXiv 2203.03466, Table 8"
 _ATTENTION = {"attention": "1 / head size, not 1 / sqrt(head size)"}
@@ -137,7 +136,7 @@ def mup(
     if optimizer not in _OPTIMIZERS:
         raise RecipeError(f"mup's optimizer is 'adam' or 'sgd'; got {optimizer!r:.60}. Name one.")
     flag("mup's multipliers", multipliers)
-    wide, narrow = _checked(shapes), _checked(base)
+    wide, narrow = checked_shapes(shapes), checked_shapes(base)
     _check_same(wide, narrow)
     if outputs is not None and not any(fits(outputs, name) for name in wide):
         raise RecipeError(f"no parameter matches outputs={outputs!r}. {suggestion(outputs, wide)}")
@@ -162,12 +161,17 @@ def mup(
     return Scheme("mup", tuple(rules), tuple(shares), _ATTENTION, _SOURCE)
 
 
-def _checked(shapes: Any) -> dict[str, Shape]:
+def checked_shapes(shapes: Any, scheme: str = "mup") -> dict[str, Shape]:
+    """Return the shapes of a model's parameters, none of which is empty."""
     if not isinstance(shapes, Mapping):
         raise RecipeError(
-            f"mup needs a mapping of names to shapes; got {brief(shapes)}. Use {{'w': (2, 3)}}."
+            f"{scheme} needs a mapping of names to shapes; got {brief(shapes)}. Use {{'w': (2, 3)}}."
         )
-    return {name: normal_shape(shape, 4) for name, shape in shapes.items()}
+    checked = {name: normal_shape(shape, 4) for name, shape in shapes.items()}
+    for name, shape in checked.items():
+        if 0 in shape:
+            raise ShapeError(f"{name!r} of shape {shape} has no numbers, and so no width. Leave it out.")
+    return checked
 
 
 def _check_same(wide: Mapping[str, Shape], narrow: Mapping[str, Shape]) -> None:
@@ -238,57 +242,11 @@ def by_names(
     ).rules("mup")
     shares = (
         Share(ROLES["head"], 1.0, 1 / wider),
+        # the number of experts does not grow
+        Share(ROLES["router"], 1.0, 1 / wider),
         *(
             Share(ROLES[role], 1 / wider)
             for role in ("attention_out", "attention", "down", "gate", "up", "both")
         ),
     )
     return Scheme("mup", rules, shares, {**_ATTENTION, "logits": 1 / wider}, _SOURCE)
-
-
-def spectral(shapes: Mapping[str, Any], *, layout: str | None = None) -> Scheme:
-    """Return the spectral condition of a model: std and learning rate by the fans of each matrix.
-
-    std = fan_in^-1/2 min(1, sqrt(fan_out / fan_in)), learning rate of SGD times fan_out / fan_in; vectors are
-    zeros where they are biases, and ones where they are norms' scales.
-
-    Parameters
-    ----------
-    shapes : mapping of str to shape
-        The parameters of the model.
-    layout : {"torch", "keras", "jax"}, optional
-        How weights are stored; by default a matrix is (in, out).
-
-    Returns
-    -------
-    Scheme
-
-    Raises
-    ------
-    ShapeError, LayoutError
-        If the fans of a parameter cannot be counted.
-
-    References
-    ----------
-    Yang, Simon, Bernstein, "A spectral condition for feature learning", arXiv 2310.17813, eq. 6 and 7.
-
-    Examples
-    --------
-    >>> import pyinit as pi
-    >>> scheme = pi.spectral({"w": (256, 64)})
-    >>> scheme.share("w").learning_rate, scheme[0].recipe.plan((256, 64)).std
-    (0.25, 0.03125)
-    """
-    checked = _checked(shapes)
-    drawn = variance_scaling(1.0, "spectral", layout=layout)
-
-    def each() -> Iterator[Share]:
-        for name, shape in checked.items():
-            if len(shape) >= 2:
-                fan_in, fan_out = Axes(layout=layout).fans(shape, "spectral")
-                yield Share(name, fan_out / fan_in)
-
-    matrices = tuple(Rule(name, drawn) for name, shape in checked.items() if len(shape) >= 2)
-    others = (replace(rule, optional=True) for rule in CONVENTIONS)
-    source = "Yang, Simon, Bernstein, arXiv 2310.17813, eq. 6 and 7"
-    return Scheme("spectral", (*matrices, *others), tuple(each()), {}, source)

@@ -62,11 +62,11 @@ def accelerate(*, key: int | Key = 0, threads: int | None = None) -> Iterator[Co
 
     *Left to torch*: a call with a ``generator``, whose caller wants that generator's numbers; meta, fp8,
     complex, integer, sparse and quantized tensors, and those of other devices; tensor subclasses that
-    redefine operations (DTensor, FakeTensor); whatever a dispatch mode, a transform of torch.func, torch.compile or a tracer has to see;
-    functions that torch's function modes do not see, such as ``torch.ops`` and scripted functions; numbers
-    that pyinit refuses and torch does not, such as an infinite mean; and ``bernoulli_``, ``exponential_``,
-    ``random_``, ``randperm`` and all other draws. These advance torch's generator; the calls that are taken
-    over do not.
+    redefine operations (DTensor, FakeTensor); whatever a dispatch mode, a transform of torch.func,
+    torch.compile or a tracer has to see; functions that torch's function modes do not see, such as
+    ``torch.ops`` and scripted functions; numbers that pyinit refuses and torch does not, such as an infinite
+    mean; and ``bernoulli_``, ``exponential_``, ``random_``, ``randperm`` and all other draws. These advance
+    torch's generator; the calls that are taken over do not.
 
     *Parts of tensors*: a parameter that DeepSpeed's ZeRO-3, the first FSDP with ``use_orig_params=True`` or
     Megatron has cut is drawn with the numbers and the fans of the whole tensor, of which each rank makes its

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -42,6 +43,11 @@ _RESETS = {
 """What each layer calls to draw; a subclass, or whoever replaces it, may draw by anything."""
 
 
+_registering = attrgetter("__setattr__", "register_parameter", "register_buffer")
+_REGISTERING = _registering(torch.nn.Module)
+"""What takes a layer's tensors; whoever replaces it may draw."""
+
+
 @functools.cache
 def outside_mode(original: Callable[..., None], in_place: Callable[[], bool]) -> Callable[..., None]:
     """Return a constructor that leaves the mode out where it would see nothing that the detours do not.
@@ -51,15 +57,16 @@ def outside_mode(original: Callable[..., None], in_place: Callable[[], bool]) ->
 
     @functools.wraps(original)
     def construct(self: Any, *args: Any, **kwargs: Any) -> None:
-        kind, context = type(self), innermost(alone=True)
+        kind, context = type(self), None if torch.compiler.is_compiling() else innermost(alone=True)
         if (
             context is None
             or context.is_constructing
             or _RESETS.get(kind) is not getattr(kind, "reset_parameters", None)
             or not in_place()
             or hooks._global_parameter_registration_hooks
+            or hooks._global_buffer_registration_hooks
+            or _registering(torch.nn.Module) != _REGISTERING
             or watched()
-            or torch.compiler.is_compiling()
             # a weight that is given may be of a class that redefines operations; it is the eighth
             or len(args) >= 8
             or "_weight" in kwargs

@@ -160,13 +160,14 @@ def _detour_around_modes(original: Callable[..., Any], reader: Reader) -> Callab
 
     @wraps(original)
     def detour(*args: Any, **kwargs: Any) -> Any:
-        context, tensor = innermost(), None
+        # a compiler that traces this call must not come to what pyinit does with it
+        context, tensor = None if torch.compiler.is_compiling() else innermost(), None
         if context is None:
             pass
         elif context.is_constructing:
             # the constructor has left out the mode
             tensor = context.answer(reader, args, kwargs)
-        elif not watched() and not torch.compiler.is_compiling():
+        elif not watched():
             # to read a tensor is nothing that a mode has to see
             with torch._C.DisableTorchFunction():
                 tensor = context.answer(reader, args, kwargs)

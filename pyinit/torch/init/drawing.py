@@ -12,7 +12,7 @@ from ...errors import RecipeError
 from ...recipes.recipe import Recipe
 from ...stream.key import Key
 from ..draws import next_key, next_words
-from ..errors import TensorNumberError, TensorRecipeError
+from ..errors import TensorLayoutError, TensorNumberError, TensorRecipeError
 from ..meanings import Meaning, Reading
 from ..partitions.holding import whole_shape
 from ..small import draw_small
@@ -53,6 +53,11 @@ def drawn(tensor: torch.Tensor, generator: torch.Generator | None, meaning: Mean
     """Fill a tensor with the recipe that a call means, under the generator's next key."""
     recorder = _recorder() if tensor.is_meta else None
     if recorder is None and (tensor.is_meta or _is_fake(tensor)):
+        if torch.compiler.is_exporting():
+            raise TensorLayoutError(
+                "pyinit.torch.init draws into memory; got a tensor of a program that is exported, in which "
+                "the draw would be missing. Draw before torch.export, or use torch.nn.init inside."
+            )
         return tensor
     try:
         recipe = meaning.recipe()

@@ -185,12 +185,15 @@ def _rewritten(
 
 
 def _check_tie(tensor: Owned, rule: Rule, first: Owned, decided: Rule) -> None:
-    """Raise an error for a rule that names a tensor which another rule has filled under another name."""
-    if rule is not decided and rule.match in tensor.names:
-        raise RecipeError(
-            f"'{tensor.names[0]}' is one tensor with '{first.names[0]}', which follows the rule for "
-            f"'{decided.match}'. Give one rule for both."
-        )
+    """Raise an error for a rule that is about a tensor which another rule has filled under another name."""
+    if rule is decided or not (rule.match in tensor.names or rule.advice):
+        return
+    # a rule with advice says that it matters
+    way_out = rule.advice or "Give one rule for both."
+    raise RecipeError(
+        f"'{tensor.names[0]}' is one tensor with '{first.names[0]}', which follows the rule for "
+        f"'{decided.match:.60}'. {way_out}"
+    )
 
 
 def _padding_rows(tensor: Owned) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ from ...lab.network.passes import applied
 from ...lab.probe.measure.axes import Axes, spanning
 from ...linalg.statistics import Axis, Histogram, Moments, Question, statistics
 from ...theory.activation import Activation
+from ..errors import TensorLayoutError
 from ..tensor import memory
 
 __all__ = ["counted", "float32", "is_flat", "is_zero", "share_beyond"]
@@ -93,8 +94,15 @@ def _parts(tensors: Sequence[torch.Tensor], in_place: Sequence[Array | None]) ->
 
 def _in_order(tensor: torch.Tensor) -> torch.Tensor:
     """Return a tensor's elements in the order of memory; statistics do not depend on the order."""
-    if tensor.is_sparse:
+    if type(tensor).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__ or tensor.is_nested:
+        raise TensorLayoutError(
+            f"statistics need tensors with plain memory; got a {type(tensor).__name__} inside the module. "
+            "Give modules= the layers whose outputs are plain tensors."
+        )
+    if tensor.layout is not torch.strided:
         tensor = tensor.to_dense()
+    if tensor.is_quantized:
+        tensor = tensor.dequantize()
     if tensor.is_contiguous():
         return tensor
     return tensor.permute(sorted(range(tensor.ndim), key=lambda axis: -tensor.stride()[axis]))

@@ -286,7 +286,9 @@ class Trace(TorchFunctionMode):
         is_exact: bool = True,
         is_turned: bool = False,
     ) -> None:
-        self._tags[tensor] = Tag(call, stage, is_exact, tensor._version, is_turned)
+        # a tensor of inference mode does not tell whether it was overwritten
+        if not tensor.is_inference():
+            self._tags[tensor] = Tag(call, stage, is_exact, tensor._version, is_turned)
 
 
 def _share(silent: Flags | None) -> float | None:

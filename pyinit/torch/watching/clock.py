@@ -23,8 +23,8 @@ class Clock:
 
     def __init__(self, module: nn.Module) -> None:
         self._module = module
-        # whether an optimizer has a parameter of the module; found when it is first seen
-        self._known: WeakKeyDictionary[Optimizer, bool] = WeakKeyDictionary()
+        # how many parameters an optimizer has, and whether one of them is the module's
+        self._known: WeakKeyDictionary[Optimizer, tuple[int, bool]] = WeakKeyDictionary()
         self._first: ref[Optimizer] | None = None
         self._others: set[int] = set()
 
@@ -35,12 +35,14 @@ class Clock:
 
     def concerns(self, optimizer: Optimizer) -> bool:
         """Return whether an optimizer updates the module."""
-        if optimizer not in self._known:
+        groups = [group["params"] for group in optimizer.param_groups]
+        count, (known, is_own) = sum(map(len, groups)), self._known.get(optimizer, (-1, False))
+        if count != known:
+            # it is new, or a group was added to it
             own = {id(one) for one in self._module.parameters()}
-            self._known[optimizer] = any(
-                id(one) in own for group in optimizer.param_groups for one in group["params"]
-            )
-        return self._known[optimizer]
+            is_own = any(id(one) in own for group in groups for one in group)
+            self._known[optimizer] = count, is_own
+        return is_own
 
     def ticks(self, optimizer: Optimizer) -> bool:
         """Return whether a step ends with this update."""

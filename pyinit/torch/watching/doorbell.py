@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import nn
+from torch.utils._pytree import tree_leaves
 from torch.utils.hooks import RemovableHandle
 
 __all__ = ["Doorbell", "Listener"]
@@ -24,8 +25,9 @@ class Listener(Protocol):
 class Doorbell:
     """Hooks that tell a listener of a module's calls in training mode with gradients enabled.
 
-    Other calls are not told, nor are calls that the module makes of itself, nor those that are compiled. A
-    copy or a file of the module has a doorbell that tells nobody.
+    Other calls are not told, nor are calls that the module makes of itself, nor those whose numbers cannot be
+    read: in a compiler or a tracer, in a transform of torch.func, or of tensors whose class redefines
+    operations. A copy or a file of the module has a doorbell that tells nobody.
     """
 
     def __init__(self, listener: Listener | None = None) -> None:
@@ -60,7 +62,8 @@ class Doorbell:
     def _before(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if torch.compiler.is_compiling() or self._listener is None:
             return
-        is_told = module.training and torch.is_grad_enabled() and not any(self._told)
+        is_training = module.training and torch.is_grad_enabled()
+        is_told = is_training and not any(self._told) and _can_be_read((args, kwargs))
         self._told.append(is_told)
         if is_told:
             self._listener.called(args, kwargs)
@@ -75,3 +78,17 @@ class Doorbell:
             return
         if self._told and self._told.pop():
             self._listener.returned(output)
+
+
+_OF_OTHERS = (torch._C._TorchDispatchModeKey.FAKE, torch._C._TorchDispatchModeKey.PROXY)
+
+
+def _can_be_read(values: Any) -> bool:
+    """Return whether a call that is given these values now computes with numbers that memory holds."""
+    if torch._C._is_tracing() or torch._C._are_functorch_transforms_active():
+        return False
+    if any(torch._C._get_dispatch_mode(key) is not None for key in _OF_OTHERS):
+        return False
+    plain = torch.Tensor.__torch_dispatch__
+    given = [one for one in tree_leaves(values) if isinstance(one, torch.Tensor)]
+    return not any(type(one).__torch_dispatch__ is not plain or one.is_nested for one in given)

@@ -223,6 +223,7 @@ def _difference(after: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
 
 def _given(values: Sequence[Any]) -> torch.Tensor | None:
     """Return the tensor that a probe calls the input: the first floating-point one, or else the first."""
-    tensors = [one for one in values if isinstance(one, torch.Tensor) and one.ndim and one.numel()]
-    found = next((one for one in tensors if one.is_floating_point()), None)
-    return found if found is not None else next(iter(tensors), next(tensors_of(values), None))
+    tensors = [one for one in values if isinstance(one, torch.Tensor)]
+    floating = [one for one in tensors if one.is_floating_point()]
+    listed = (*floating, *tensors, *tensors_of(values))
+    return next((one for one in listed if one.ndim and one.numel() and not one.is_complex()), None)

@@ -68,11 +68,12 @@ class Watching(Film):
         self._running: Sample | None = None
         self._waiting: Sample | None = None
         self._failed: list[Sample] = []
-        self._is_counted_by_hand = False
+        self._is_counted_by_hand = self._is_begun = False
 
     def __enter__(self) -> Watching:
-        if self._hook is not None or self._done != self._start or self._count:
+        if self._is_begun:
             raise ArgumentError("watch is for one block; got a second. Call pyinit.torch.watch again.")
+        self._is_begun = True
         self._hook = register_optimizer_step_post_hook(self._updated)
         self._bell.hang(self._module)
         return self
@@ -80,6 +81,7 @@ class Watching(Film):
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         if self._hook is not None:
             self._hook.remove()
+            self._hook = None
         self._bell.remove()
         self._release()
         waiting, self._waiting = self._waiting, None
@@ -87,6 +89,10 @@ class Watching(Film):
             waiting.drop()
             if waiting.has_updates:
                 self._finish(waiting)
+        # what was seen may be kept for longer than the module
+        del self._module, self._clock
+        self._watched.clear()
+        self._known.clear()
         for outlet in self._outlets:
             outlet.close(self)
         if kind is None and self._done == self._start:
@@ -103,8 +109,14 @@ class Watching(Film):
         Raises
         ------
         ArgumentError
-            If an optimizer of torch updates the module: its steps are counted without this call.
+            If an optimizer of torch updates the module: its steps are counted without this call. If the
+            ``with`` block has not begun or is over.
         """
+        if self._hook is None:
+            when = "after" if self._is_begun else "before"
+            raise ArgumentError(
+                f"step() counts an update in the with block of watch; got a call {when} it. Call it inside."
+            )
         if self._clock.has_begun:
             raise ArgumentError("an optimizer of torch counts the steps; got a call of step(). Leave it out.")
         self._is_counted_by_hand = True
@@ -255,8 +267,9 @@ class Watching(Film):
             self._missed += 1
             warnings.warn(
                 f"pyinit.torch.watch saw {_PATIENCE} updates of {self.label} and no call of it in training "
-                "mode with gradients, and could not sample them. A compiled module is not seen: watch the "
-                "eager module, and train it uncompiled.",
+                "mode with gradients, and could not sample them. A compiled module is not seen, nor a call "
+                "in a transform of torch.func or of tensors whose class redefines operations: watch the "
+                "eager module, and train it uncompiled and on plain tensors.",
                 UserWarning,
                 stacklevel=4,
             )

@@ -32,19 +32,6 @@ PAINTED = """selector => {
   const pixels = new Uint32Array(data.buffer);
   return {colors: new Set(pixels).size, sum: pixels.reduce((sum, one) => (31 * sum + one) % 1000003, 7)};
 }"""
-# a cell that shows a training and goes on training, so that its kernel hears nothing of the page
-WATCHED = """import time, torch, pyinit as pi, pyinit.torch
-from IPython.display import display
-module = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.Tanh(), torch.nn.Linear(16, 1))
-optimizer, x = torch.optim.SGD(module.parameters(), lr=0.1), torch.randn(64, 8)
-with pyinit.torch.watch(module, every=10) as watching:
-    display(watching.show())
-    for step in range(100_000):
-        optimizer.zero_grad()
-        module(x).square().mean().backward()
-        optimizer.step()
-        time.sleep(0.02)
-"""
 DROP = """text => {
   const dataTransfer = new DataTransfer();
   dataTransfer.items.add(new File([text], "own.csv", {type: "text/csv"}));
@@ -61,20 +48,6 @@ def environment(home: Path) -> dict[str, str]:
     found = {name: str(home / name.lower()) for name in places}
     path = [str(Path(pyinit.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     return os.environ | found | {"HOME": str(home), "PYTHONPATH": os.pathsep.join(filter(None, path))}
-
-
-def notebook_of(source: str) -> str:
-    """Return a notebook of one cell."""
-    cell = {
-        "cell_type": "code",
-        "id": "a",
-        "metadata": {},
-        "source": source,
-        "outputs": [],
-        "execution_count": None,
-    }
-    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
-    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": kernel, "cells": [cell]})
 
 
 def address_of(process: subprocess.Popen[bytes], runtime: Path) -> str:
@@ -101,7 +74,6 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     work = home / "work"
     work.mkdir()
     shutil.copy(NOTEBOOK, work / "lab.ipynb")
-    (work / "watch.ipynb").write_text(notebook_of(WATCHED))
     # it asks for no news
     asked = home / "jupyter_config_dir/lab/user-settings/@jupyterlab/apputils-extension"
     asked.mkdir(parents=True)
@@ -191,22 +163,3 @@ def test_a_cell_shows_the_lab_which_paints_trains_rewinds_and_takes_a_file(
     assert page.evaluate(f"({WIDGET}).runs[0].layers[0].inputs") == 3
     context.close()
     assert elsewhere == []
-
-
-def test_a_cell_shows_a_training_while_it_trains(jupyter: str, browser: Any) -> None:
-    pytest.importorskip("torch")
-    context = browser.new_context(viewport={"width": 1500, "height": 1100}, locale="en-GB")
-    page = context.new_page()
-    page.set_default_timeout(120_000)
-    page.goto(f"{jupyter}lab/tree/watch.ipynb?token={TOKEN}")
-    page.wait_for_function(IDLE)
-    run_first_cell(page)
-    page.wait_for_function(f"({WIDGET})?.runs[0]?.history.length >= 5")
-    shown = page.evaluate(f"[...({WIDGET}).runs[0].history.steps.slice(0, 5)]")
-    assert shown == [0, 10, 20, 30, 40]
-    # it shows more while the cell runs
-    page.wait_for_function(f"({WIDGET}).runs[0].history.length >= 8")
-    assert "[*]" in page.evaluate("document.querySelector('.jp-CodeCell .jp-InputPrompt').textContent")
-    assert page.evaluate(PAINTED, ".pyinit-lab .heatmap canvas")["colors"] > 20
-    assert page.evaluate("document.querySelector('.pyinit-lab').dataset.film") == "live"
-    context.close()

@@ -54,3 +54,30 @@ def test_a_model_of_other_gates_is_refused() -> None:
         module = torch.nn.GRU(3, 5)
     with pytest.raises(pi.ShapeError, match="blocks needs 4 equal parts of axis 0; got 15"):
         pyinit.torch.materialize(module, pi.recipes("lstm"), key=0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "recipe", "hidden"), [("GRU", "lstm", 64), ("LSTM", "gru", 96), ("LSTM", "lstm", None)]
+)
+def test_gates_that_divide_the_weight_but_are_not_square_are_refused(
+    kind: str, recipe: str, hidden: int | None
+) -> None:
+    torch = pytest.importorskip("torch")
+    import pyinit.torch
+
+    with torch.device("meta"):
+        projected = {"proj_size": 8} if hidden is None else {}
+        module = getattr(torch.nn, kind)(16, hidden or 16, **projected)
+    with pytest.raises(pi.RecipeError, match=r"square matrices; got shape .* Use pyinit.recipes"):
+        pyinit.torch.materialize(module, pi.recipes(recipe), key=0)
+
+
+def test_the_gates_of_a_projected_lstm_are_orthogonal() -> None:
+    torch = pytest.importorskip("torch")
+    import pyinit.torch
+
+    with torch.device("meta"):
+        module = torch.nn.LSTM(16, 24, proj_size=8)
+    made = pyinit.torch.materialize(module, pi.recipes("lstm", projected=True), key=0)
+    for gate in made.weight_hh_l0.detach().double().numpy().reshape(4, 24, 8):
+        assert np.abs(gate.T @ gate - np.eye(8)).max() < 1e-5

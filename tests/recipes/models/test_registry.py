@@ -89,3 +89,28 @@ def test_pyinits_own_names_are_kept() -> None:
         pi.register_recipe("normal", pi.normal)
     with pytest.raises(pi.RecipeError, match="a function that returns"):
         pi.register_model("mine", {"*": "zeros"})  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("kept")
+def test_no_name_is_both_a_models_and_a_tensors() -> None:
+    with pytest.raises(pi.RecipeError, match="'normal' is a recipe of one tensor"):
+        pi.register_model("normal", dict)
+    with pytest.raises(pi.RecipeError, match="'gpt2' is a recipe of models"):
+        pi.register_recipe("gpt2", pi.normal)
+    pi.register_model("mine", lambda: [("*", "zeros")])
+    with pytest.raises(pi.RecipeError, match="'mine' is a recipe of models"):
+        pi.register_recipe("mine", pi.normal)
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_users_options_mean_what_the_user_says() -> None:
+    pi.register_model("mine", lambda *, width, heads=(1, 2): [("*", pi.normal(std=width * heads[0]))])
+    assert pi.recipes("mine", width=0.5, heads=(3,))[0].recipe == pi.normal(std=1.5)
+
+
+def test_options_without_names_are_refused_at_once() -> None:
+    makers: list[Any] = [lambda **options: [], lambda *options: [], lambda depth, /: []]
+    for make in makers:
+        with pytest.raises(pi.RecipeError, match="takes its options by name"):
+            pi.register_model("mine", make)
+    assert "mine" not in TABLE

@@ -155,6 +155,41 @@ def test_a_hook_on_parameters_is_seen() -> None:
     assert not torch_drew(before)
 
 
+def test_a_hook_on_buffers_is_seen() -> None:
+    def hook(module: Any, name: str, buffer: Any) -> None:
+        if buffer is not None and buffer.is_floating_point():
+            buffer.normal_()
+
+    before = torch.get_rng_state()
+    handle = torch.nn.modules.module.register_module_buffer_registration_hook(hook)
+    try:
+        with accelerate() as block:
+            torch.nn.BatchNorm1d(4)
+    finally:
+        handle.remove()
+    assert block.fills == 2
+    assert not torch_drew(before)
+
+
+@pytest.mark.parametrize("name", ["__setattr__", "register_parameter", "register_buffer"])
+def test_a_method_that_takes_tensors_and_is_replaced_is_seen(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = getattr(torch.nn.Module, name)
+
+    def drawing(self: Any, key: str, value: Any, *others: Any) -> None:
+        original(self, key, value, *others)
+        if isinstance(value, torch.Tensor) and value.is_floating_point():
+            value.data.normal_()
+
+    monkeypatch.setattr(torch.nn.Module, name, drawing)
+    before = torch.get_rng_state()
+    with accelerate() as block:
+        torch.nn.BatchNorm1d(4)
+    assert block.fills == 2
+    assert not torch_drew(before)
+
+
 def test_another_thread_builds_with_torch() -> None:
     before = torch.get_rng_state()
     with accelerate() as block:

@@ -191,3 +191,12 @@ def test_compiled_functions_draw_with_torch() -> None:
         assert torch.equal(compiled(), expected)
     assert block.fills == 0
     torch.compiler.reset()
+
+
+def test_compiled_functions_build_layers_with_torch() -> None:
+    compiled = torch.compile(lambda x: torch.nn.Linear(8, 4)(x), backend="eager")
+    with accelerate() as block:
+        assert compiled(torch.ones(2, 8)).shape == (2, 4)
+        torch.nn.Linear(8, 4)
+    assert block.fills == 2
+    torch.compiler.reset()
