@@ -50,7 +50,10 @@ from .recipes.famous import (
     xavier_uniform,
 )
 from .recipes.filling import fill
-from .recipes.orthogonal import delta_orthogonal, haar, orthogonal
+from .recipes.haar import haar
+from .recipes.hippo import hippo
+from .recipes.icnr import icnr
+from .recipes.orthogonal import delta_orthogonal, orthogonal
 from .recipes.patterns import along, bilinear, dirac, identity
 from .recipes.pretrained import pretrained
 from .recipes.recipe import Recipe
@@ -58,6 +61,7 @@ from .recipes.recipe import from_dict as recipe_from_dict
 from .recipes.recipe import from_json as recipe_from_json
 from .recipes.registration import register_recipe
 from .recipes.scaling import variance_scaling
+from .recipes.siren import fourier_features, siren_uniform
 from .recipes.sparse import sparse
 from .stream.key import STREAM_VERSION, Key, key
 from .stream.plan import Plan
@@ -159,12 +163,15 @@ __all__ = [
     "fill",
     "find_spec",
     "finish_checkpoint",
+    "fourier_features",
     "gain",
     "glorot_normal",
     "glorot_uniform",
     "haar",
     "he_normal",
     "he_uniform",
+    "hippo",
+    "icnr",
     "identity",
     "info",
     "init_params",
@@ -191,6 +198,7 @@ __all__ = [
     "register_recipe",
     "run_extent",
     "scheme",
+    "siren_uniform",
     "sparse",
     "spectral",
     "theory",

@@ -39,7 +39,7 @@ from .tasks import (
     UniformTask,
 )
 
-__all__ = ["constant", "execute"]
+__all__ = ["constant", "execute", "has_kernel"]
 
 
 def execute(plan: Plan, memory: Memory, key: Key, start: Shape | None) -> None:
@@ -47,11 +47,21 @@ def execute(plan: Plan, memory: Memory, key: Key, start: Shape | None) -> None:
 
     The bytes are those of a fill on the CPU. Nothing waits for the device.
     """
+    if not has_kernel(plan):
+        raise LayoutError(
+            f"no kernel of a CUDA device makes the distribution {plan.distribution}, or a part of it. Fill a "
+            "CPU tensor and copy it over."
+        )
     if 0 in memory.shape:
         return
     if start is None:
         start = (0,) * len(memory.shape)
     _KERNELS[plan.distribution](memory, plan, key, start)
+
+
+def has_kernel(plan: Plan) -> bool:
+    """Return whether a device makes what a plan describes, all of its parts included."""
+    return plan.distribution in _KERNELS and all(map(has_kernel, plan.parts))
 
 
 def constant(memory: Memory, element: bytes) -> None:
@@ -235,5 +245,6 @@ _KERNELS: dict[str, Callable[[Memory, Plan, Key, Shape], Any]] = {
     "dirac": dirac,
     "bilinear": bilinear,
     "pretrained": _pretrained,
+    "selected": _pretrained,
     "blocks": _blocks,
 }

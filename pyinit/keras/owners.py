@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from ..errors import LayoutError
-from ..recipes.blocks import Blocks
+from ..recipes.composite import Composite
 from ..recipes.fans import Axes
 from ..recipes.recipe import Recipe
 from ..recipes.rules import fitted
@@ -191,8 +191,8 @@ def _owners(caller: Any, variable: Any) -> Iterator[Any]:
 
 def counts_axes(recipe: Recipe) -> bool:
     """Return whether a recipe depends on its input and output axes and names none."""
-    if isinstance(recipe, Blocks):
-        return any(map(counts_axes, recipe.recipes))
+    if isinstance(recipe, Composite):
+        return recipe.needs_axes or any(map(counts_axes, recipe.recipes))
     names = {field.name for field in fields(recipe)}
     return "layout" in names and all(
         getattr(recipe, name, None) is None for name in ("layout", "in_axis", "out_axis", "compat")
@@ -215,7 +215,7 @@ def fit(recipe: Recipe, use: Use, shape: Shape) -> Recipe:
             f"{name} depends on inputs and outputs; this weight of shape {shape} {use.refusal}. "
             "Name the axes in the recipe, by in_axis=, out_axis=, batch_axis= or layout=."
         )
-    if isinstance(recipe, Blocks):
+    if isinstance(recipe, Composite):
         return recipe.fitted(
             use.axes, shape, lambda part, axes, extent: fit(part, replace(use, axes=axes), extent)
         )

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from ..errors import LayoutError, PyinitError, RecipeError, ShapeError
+from ..errors import LayoutError, RecipeError, ShapeError
 from ..stream.arguments import brief, is_integer
 from ..stream.dtypes import DType
 from ..stream.plan import Plan
 from ..stream.window import Shape
+from .composite import Composite, about
 from .fans import Axes
 from .makers import maker
 from .recipe import Recipe, as_recipe, named
@@ -21,7 +21,7 @@ __all__ = ["Blocks", "blocks"]
 
 
 @dataclass(frozen=True, repr=False)
-class Blocks(Recipe):
+class Blocks(Composite):
     """Weights that are stored in one tensor, side by side along an axis: each is drawn as if it stood alone.
 
     Block i is ``parts[i]`` for the shape of the block, under ``key.fold_in(i)``: it counts its own fans, and
@@ -144,7 +144,7 @@ class Blocks(Recipe):
 
         def each() -> Iterator[Recipe]:
             for number, part, extent in self.each(shape):
-                with _named(number):
+                with about(f"block {number}"):
                     yield fit(part, self._share(axes, shape, extent), extent)
 
         fit_parts = tuple(each())
@@ -173,7 +173,7 @@ class Blocks(Recipe):
         """Plan every block."""
         plans = []
         for number, part, extent in self.each(shape):
-            with _named(number):
+            with about(f"block {number}"):
                 plans.append(part.plan_for(extent, dtype.name))
                 if plans[-1].source is not None:
                     # a plan in JSON could not hold it
@@ -181,15 +181,6 @@ class Blocks(Recipe):
         mean, std = _mixed(plans)
         numbers = (self.axis % len(shape), tuple(plans))
         return Plan("blocks", shape, dtype.name, mean=mean, std=std, bounds=_widest(plans), numbers=numbers)
-
-
-@contextmanager
-def _named(number: int) -> Iterator[None]:
-    """Say in an error which block it is about."""
-    try:
-        yield
-    except PyinitError as error:
-        raise type(error)(f"block {number}: {error}") from None
 
 
 def _mixed(plans: Sequence[Plan]) -> tuple[float | None, float | None]:

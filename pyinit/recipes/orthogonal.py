@@ -6,19 +6,16 @@ import math
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, ClassVar
 
-import numpy.typing as npt
-
 from ..errors import LayoutError, RecipeError, ShapeError
-from ..stream.arguments import number
+from ..stream.arguments import brief, number
 from ..stream.dtypes import DType, resolve
-from ..stream.key import Key
 from ..stream.plan import Plan
 from ..stream.window import Shape
 from .fans import Axes
 from .makers import maker
 from .recipe import Recipe, named
 
-__all__ = ["DeltaOrthogonal", "Orthogonal", "delta_orthogonal", "haar", "orthogonal"]
+__all__ = ["DeltaOrthogonal", "Orthogonal", "delta_orthogonal", "orthogonal"]
 
 
 def _checked_gain(recipe: Recipe, gain: float, dtype: DType) -> float:
@@ -166,6 +163,9 @@ class DeltaOrthogonal(Recipe):
     ----------
     gain : float
         Finite. Weights that are then too small for the dtype become 0; see `Plan`.
+    keep : {"norm", "rms"}
+        Of a pixel's channels, the norm, or the root of the mean square: this needs a further factor
+        sqrt(outputs / inputs), because more outputs share the same norm. It is never below 1.
     layout : {"torch", "keras", "jax"}, optional
         [out, in, k...] or [k..., in, out]; by default the last two axes are (in, out).
     in_axis, out_axis : int, optional
@@ -180,7 +180,7 @@ class DeltaOrthogonal(Recipe):
     LayoutError
         If the axes do not describe the kernel.
     RecipeError
-        If the gain is not finite, or too large for the dtype.
+        If the gain is not finite, or too large for the dtype, or `keep` is neither.
 
     References
     ----------
@@ -200,6 +200,7 @@ class DeltaOrthogonal(Recipe):
     is_of_convolutions: ClassVar[bool] = True
     gain: float = 1.0
     _: KW_ONLY
+    keep: str = "norm"
     layout: str | None = None
     in_axis: int | None = None
     out_axis: int | None = None
@@ -207,6 +208,10 @@ class DeltaOrthogonal(Recipe):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gain", number("delta_orthogonal's gain", self.gain))
+        if self.keep not in ("norm", "rms"):
+            raise RecipeError(
+                f"delta_orthogonal's keep is 'norm' or 'rms'; got {brief(self.keep)}. Name one."
+            )
         self._axes().write_to(self)
 
     def _axes(self) -> Axes:
@@ -235,44 +240,12 @@ class DeltaOrthogonal(Recipe):
                 f"delta_orthogonal needs at least as many outputs as inputs, to keep norms; got "
                 f"{shape[in_axis]} inputs and {shape[out_axis]} outputs in shape {shape}. Use orthogonal()."
             )
-        gain = _checked_gain(self, self.gain, dtype)
+        is_longer = self.keep == "rms" and 0 not in shape
+        factor = math.sqrt(shape[out_axis] / shape[in_axis]) if is_longer else 1.0
+        gain = _checked_gain(self, self.gain * factor, dtype)
         field = math.prod(n for axis, n in enumerate(shape) if axis not in (in_axis, out_axis))
         numbers = (gain, in_axis, out_axis)
         return _drawn("delta_orthogonal", shape, dtype, gain, shape[out_axis] * field, numbers)
-
-
-def haar(n: int, *, key: int | Key, dtype: Any = "float32", threads: int | None = None) -> npt.NDArray[Any]:
-    """Return a random orthogonal matrix from the Haar measure on O(n).
-
-    Parameters
-    ----------
-    n : int
-        Rows and columns.
-    key : int or Key
-        An int is a seed.
-    dtype : str, numpy.dtype or type
-        As in a call of a recipe.
-    threads : int, optional
-        At most this many threads. The values do not depend on it.
-
-    Returns
-    -------
-    ndarray
-        (n, n): ``orthogonal()((n, n), key=key)``.
-
-    Raises
-    ------
-    ShapeError, DTypeError, RecipeError, SeedError
-        As for the recipe.
-
-    Examples
-    --------
-    >>> import pyinit as pi
-    >>> q = pi.haar(3, key=0, dtype="float64")
-    >>> bool(abs(q @ q.T - [[1, 0, 0], [0, 1, 0], [0, 0, 1]]).max() < 1e-15)
-    True
-    """
-    return Orthogonal()((n, n), key=key, dtype=dtype, threads=threads)
 
 
 orthogonal = maker("orthogonal", Orthogonal)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ..errors import RecipeError
+from ..stream.arguments import brief
 from ..stream.dtypes import DType, resolve
 from ..stream.plan import Plan
 from ..stream.pretrained import ArraySource, check_shape, open_source
@@ -19,7 +20,12 @@ __all__ = ["Pretrained", "pretrained"]
 
 @dataclass(frozen=True, repr=False)
 class Pretrained(Recipe):
-    """A copy of given values: the exact shape, or the leading slice of a larger tensor along any axes.
+    """A copy of given values: the exact shape, or a part of a larger tensor along any axes.
+
+    Weight selection (``select="even"``) starts a small model from a larger one of its family. Of M indices
+    along an axis it takes N: number k is k M / N where N divides M, else (k (M - 1) / (N - 1)), rounded half
+    to even. The small model keeps a sample of what the units of each layer have learned; the same indices in
+    all layers keep together what belongs together. Its layers are the first of the large model.
 
     Parameters
     ----------
@@ -28,14 +34,21 @@ class Pretrained(Recipe):
         ``.safetensors.index.json``, of which only the needed part is read.
     tensor : str, optional
         Name of the tensor in the file.
+    select : {"leading", "even"}
+        Which part of a larger tensor: its leading slice, or indices that are spread evenly along each axis.
 
     Raises
     ------
     ShapeError
-        If the shape is neither the source's nor a leading slice of it.
+        If the shape has another number of axes than the source's, or is longer along one.
     RecipeError, FormatError, DTypeError
-        If the file has no such tensor, is corrupt, or the values are not floating-point or leave the
-        dtype's range.
+        If `select` is neither, the file has no such tensor or is corrupt, or the values are not
+        floating-point or leave the dtype's range.
+
+    References
+    ----------
+    Xu, Chen, Vishniakov, Yin, Shen, Darrell, Liu, Liu, "Initializing models with larger ones", ICLR 2024
+    (arXiv 2311.18823), section 3: uniform element selection.
 
     Examples
     --------
@@ -45,13 +58,21 @@ class Pretrained(Recipe):
     >>> pi.pretrained(table)((2, 2), key=0)
     array([[0., 1.],
            [2., 3.]], dtype=float32)
+    >>> pi.pretrained(table, select="even")((2, 1), key=0)
+    array([[0.],
+           [4.]], dtype=float32)
     """
 
     verb: ClassVar[str] = "pretrained"
     source: Any
     tensor: str | None = None
+    select: str = "leading"
 
     def __post_init__(self) -> None:
+        if self.select not in ("leading", "even"):
+            raise RecipeError(
+                f"pretrained's select is 'leading' or 'even'; got {brief(self.select)}. Name one."
+            )
         if isinstance(self.source, os.PathLike):
             object.__setattr__(self, "source", os.fspath(self.source))
         # an array is checked now, a file when it is needed
@@ -68,11 +89,13 @@ class Pretrained(Recipe):
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
         """Find the tensor and compare shapes."""
         source = open_source(self.source, self.tensor) if self._is_file() else self.source
-        check_shape(source, shape)
-        return Plan("pretrained", shape, dtype.name, source=source)
+        is_even = self.select == "even"
+        check_shape(source, shape, evenly=is_even)
+        return Plan("selected" if is_even else "pretrained", shape, dtype.name, source=source)
 
     def __repr__(self) -> str:
-        return super().__repr__() if self._is_file() else f"pretrained(<{self.source}>)"
+        selected = "" if self.select == "leading" else f", select={self.select!r}"
+        return super().__repr__() if self._is_file() else f"pretrained(<{self.source}>{selected})"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as a dict, if it copies from a file."""

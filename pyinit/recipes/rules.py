@@ -10,7 +10,7 @@ from ..errors import LayoutError, RecipeError
 from ..stream.dtypes import DType
 from ..stream.plan import Plan
 from ..stream.window import Shape
-from .blocks import Blocks
+from .composite import Composite
 from .distributions import Constant, ones, zeros
 from .fans import Axes
 from .recipe import Recipe, as_recipe, is_maker
@@ -75,7 +75,7 @@ def fitted(recipe: Recipe, axes: Axes, shape: Shape, *, is_convolution: bool = F
     >>> fitted(pi.he_normal(), Axes(layout="torch"), (10, 1000)).plan((10, 1000)).fan_in
     1000
     """
-    if isinstance(recipe, Blocks):
+    if isinstance(recipe, Composite):
 
         def fit(part: Recipe, shared: Axes, extent: Shape) -> Recipe:
             return fitted(part, shared, extent, is_convolution=is_convolution)

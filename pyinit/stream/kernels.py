@@ -218,6 +218,21 @@ def _blocks(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> Non
         begin = end
 
 
+def _icnr(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
+    axis, copies, are_neighbours, (part,) = plan.numbers
+    if out.size == 0:
+        return
+    # the number that each index along the axis is a copy of; their runs are windows of the part
+    number = np.arange(start[axis], start[axis] + out.shape[axis])
+    number = number // copies if are_neighbours else number % part.shape[axis]
+    needed = np.unique(number)
+    for run in np.split(needed, np.flatnonzero(np.diff(needed) != 1) + 1):
+        drawn = np.empty(_with(out.shape, axis, run.size), out.dtype)
+        execute(part, drawn, key, _with(start, axis, int(run[0])), threads)
+        at = np.flatnonzero((number >= run[0]) & (number <= run[-1]))
+        out[(slice(None),) * axis + (at,)] = drawn.take(number[at] - run[0], axis)
+
+
 def _fill_strided(plan: Plan, out: Array, key: Key, start: Shape, threads: int) -> None:
     """Run a kernel on memory with gaps."""
     if out.flags.c_contiguous:
@@ -235,7 +250,8 @@ def _pattern(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> No
 
 
 def _pretrained(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
-    pretrained.copy(out, resolve(plan.dtype), plan.source, start)
+    whole = plan.shape if plan.distribution == "selected" else None
+    pretrained.copy(out, resolve(plan.dtype), plan.source, start, whole)
 
 
 _KERNELS: dict[str, Callable[[Array, Plan, Key, Shape, int], None]] = {
@@ -253,8 +269,11 @@ _KERNELS: dict[str, Callable[[Array, Plan, Key, Shape, int], None]] = {
     "identity": _pattern,
     "dirac": _pattern,
     "bilinear": _pattern,
+    "hippo": _pattern,
     "pretrained": _pretrained,
+    "selected": _pretrained,
     "blocks": _blocks,
+    "icnr": _icnr,
 }
 
 _BY_ADDRESS: dict[str, Callable[..., None]] = {

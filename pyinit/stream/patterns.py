@@ -1,4 +1,4 @@
-"""Tensors that are written, not drawn: values along an axis, identity, dirac, bilinear; in any window."""
+"""Tensors that are written, not drawn: values along an axis, identity, dirac, bilinear, HiPPO."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from .dtypes import DType, encode
 from .window import Shape
 
-__all__ = ["WRITERS", "along", "bilinear", "dirac", "identity"]
+__all__ = ["WRITERS", "along", "bilinear", "dirac", "hippo", "identity"]
 
 Array = npt.NDArray[Any]
 
@@ -94,9 +94,18 @@ def bilinear(
     out[...] = _encoded(values, dtype, out)
 
 
+def hippo(out: Array, dtype: DType, shape: Shape, start: Shape) -> None:
+    """Write -sqrt((2 n + 1) (2 k + 1)) below the diagonal, -(n + 1) on it, and zeros above."""
+    row, column = _along(out, start, 0)[:, None], _along(out, start, 1)
+    below = -np.sqrt(((2 * row + 1) * (2 * column + 1)).astype(np.float64))
+    values = np.where(row > column, below, np.where(row == column, -(row + 1.0), 0.0))
+    out[...] = _encoded(values, dtype, out)
+
+
 WRITERS: dict[str, Callable[..., None]] = {
     "along": along,
     "identity": identity,
     "dirac": dirac,
     "bilinear": bilinear,
+    "hippo": hippo,
 }

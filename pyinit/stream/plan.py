@@ -27,8 +27,11 @@ NUMBERS: dict[str, tuple[str, ...]] = {
     "identity": ("gain",),
     "dirac": ("groups", "in_axis", "out_axis", "batch_axis"),
     "bilinear": ("in_axis", "out_axis", "batch_axis"),
+    "hippo": (),
     "pretrained": (),
+    "selected": (),
     "blocks": ("axis", "parts"),
+    "icnr": ("axis", "copies", "are_neighbours", "parts"),
 }
 """The kernels by the name of their distribution, and what each takes, in order."""
 
@@ -59,7 +62,7 @@ class Plan(JsonObject):
     gain : float or None
         What multiplies 1 / sqrt(fan).
     numbers : tuple
-        What the kernel takes, in the order of ``NUMBERS[distribution]``; the parts of blocks are plans.
+        What the kernel takes, in the order of ``NUMBERS[distribution]``; parts are plans.
     source : object
         What a pretrained tensor is copied from.
 
@@ -91,8 +94,8 @@ class Plan(JsonObject):
 
     @property
     def parts(self) -> tuple[Plan, ...]:
-        """The plans of the blocks that the tensor consists of; none where it is one weight."""
-        return tuple(self.numbers[1]) if self.distribution == "blocks" else ()
+        """The plans of the weights that the tensor consists of; none where it is one weight itself."""
+        return tuple(self.numbers[-1]) if "parts" in NUMBERS[self.distribution] else ()
 
     @property
     def is_drawn_whole(self) -> bool:
@@ -108,7 +111,9 @@ class Plan(JsonObject):
             elif value is not None:
                 parts.append(f"{name} {value:.6g}" if isinstance(value, float) else f"{name} {value}")
         if self.parts:
-            parts.append(f"{len(self.parts)} blocks of {', '.join(p.distribution for p in self.parts)}")
+            made = ", ".join(p.distribution for p in self.parts)
+            count = len(self.parts) if self.distribution == "blocks" else self.numbers[1]
+            parts.append(f"{count} {'blocks' if self.distribution == 'blocks' else 'copies'} of {made}")
         elif not parts:
             named = zip(NUMBERS[self.distribution], self.numbers, strict=True)
             parts = [f"{name} {value}" for name, value in named]
@@ -144,7 +149,7 @@ class Plan(JsonObject):
                 f"a plan of {content['distribution']} needs the numbers {', '.join(names) or 'of none'}; got "
                 f"{brief(list(numbers))}. Read what to_json wrote."
             )
-        if content["distribution"] == "blocks":
+        if "parts" in names:
             numbers["parts"] = tuple(cls.from_dict(part) for part in numbers["parts"])
         content["numbers"] = [numbers[name] for name in names]
         plan = cls(**{name: restored(value) for name, value in content.items()})

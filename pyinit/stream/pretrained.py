@@ -140,21 +140,29 @@ def _open_file(path: str, tensor: str) -> FileSource:
     return FileSource(path, tensor, tuple(info.shape), _floating(info.dtype, repr(tensor)), info.start)
 
 
-def check_shape(source: Source, shape: Shape) -> None:
-    """Raise ShapeError unless `shape` is the source's, or a leading slice of it."""
+def check_shape(source: Source, shape: Shape, *, evenly: bool = False) -> None:
+    """Raise ShapeError unless `shape` is the source's, a leading slice of it, or can be selected from it."""
     if len(shape) != len(source.shape) or any(n > m for n, m in zip(shape, source.shape, strict=True)):
+        how = "exactly or evenly spaced" if evenly else "exactly or a leading slice"
         raise ShapeError(
-            f"pretrained copies {source}, shape {source.shape}, exactly or a leading slice; got {shape}. "
+            f"pretrained copies {source}, shape {source.shape}, {how}; got {shape}. "
             "Slice or reshape the source."
         )
 
 
-def copy(out: Array, dtype: DType, source: Source, start: Shape) -> None:
-    """Copy the window at `start` into `out`, each value rounded once."""
+def copy(out: Array, dtype: DType, source: Source, start: Shape, whole: Shape | None = None) -> None:
+    """Copy the window at `start` into `out`, each value rounded once.
+
+    With the shape of the whole tensor, its indices are spread evenly over those of the source.
+    """
     if out.size == 0:
         return
-    part = source.values()[tuple(slice(i, i + n) for i, n in zip(start, out.shape, strict=True))]
     kept = out.view(np.uint16) if dtype is BFLOAT16 else out
+    values = source.values()
+    if whole is None:
+        part = values[tuple(slice(i, i + n) for i, n in zip(start, out.shape, strict=True))]
+    else:
+        part = _selected(values, out.shape, start, whole)
     if source.dtype is dtype:
         kept[...] = part
         return
@@ -167,6 +175,25 @@ def copy(out: Array, dtype: DType, source: Source, start: Shape) -> None:
             _check_range(_decoded(part[block], source.dtype), dtype, source)
     for block in blocks:
         kept[block] = encode(_decoded(part[block], source.dtype), dtype)
+
+
+def _selected(values: Array, extent: Shape, start: Shape, whole: Shape) -> Array:
+    """Return the window of the selection: a view along each axis of whole steps, a copy along others."""
+    for axis, (n, i) in enumerate(zip(extent, start, strict=True)):
+        length, size = values.shape[axis], whole[axis]
+        step, rest = divmod(length, size)
+        chosen: list[Any] = [slice(None)] * len(whole)
+        if rest == 0:
+            chosen[axis] = slice(i * step, (i + n - 1) * step + 1, step)
+            values = values[tuple(chosen)]
+            continue
+        # round(k (length - 1) / (size - 1)), half to even, in integers
+        twice = 2 * np.arange(i, i + n) * (length - 1)
+        low, over = np.divmod(twice, 2 * max(size - 1, 1))
+        is_up = (over > size - 1) | ((over == size - 1) & (low % 2 == 1))
+        chosen[axis] = low + is_up
+        values = values[tuple(chosen)]
+    return values
 
 
 def _decoded(part: Array, dtype: DType) -> Array:

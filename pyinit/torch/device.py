@@ -8,7 +8,7 @@ import torch
 
 from ..cuda.device import Memory, Queue
 from ..cuda.driver import device_at
-from ..cuda.kernels import execute
+from ..cuda.kernels import execute, has_kernel
 from ..stream.kernels import execute as execute_on_cpu
 from ..stream.key import Key
 from ..stream.plan import Plan
@@ -34,10 +34,10 @@ def execute_on_device(plan: Plan, tensor: torch.Tensor, key: Key, start: Shape |
     """Launch what writes a plan into a tensor of any strides; the tensor has been checked.
 
     A contiguous tensor is written where it is. Another one is written block by block, through memory of
-    torch's allocator. Nothing waits for the device, but for weights that are copied from the CPU.
+    torch's allocator. Nothing waits for the device, but for weights that only the CPU makes.
     """
     plain = tensor.detach()
-    if plan.distribution == "pretrained":
+    if plan.source is not None or not has_kernel(plan):
         _copy(plan, plain, key, start)
         return
     queue = queue_of(plain)
@@ -69,7 +69,7 @@ def queue_of(tensor: torch.Tensor) -> Queue:
 
 
 def _copy(plan: Plan, tensor: torch.Tensor, key: Key, start: Shape | None) -> None:
-    """Copy weights that are in the CPU's memory, after they are rounded there."""
+    """Copy weights that are in the CPU's memory, or that only the CPU makes, after they are rounded there."""
     held = torch.empty(tensor.shape, dtype=tensor.dtype, device="cpu")
     bits = held.view(torch.uint16) if plan.dtype == "bfloat16" else held
     execute_on_cpu(plan, bits.numpy(), key, start, None)

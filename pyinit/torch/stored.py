@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import torch
 
-from ..recipes.blocks import Blocks
+from ..recipes.composite import Composite
 from ..recipes.fans import Axes
 from ..recipes.recipe import Recipe
 from ..recipes.rules import fitted
@@ -21,7 +21,7 @@ FORMATS = {getattr(torch, name): name for name in FLOATS}
 
 def as_stored(recipe: Recipe, shape: Shape) -> Recipe:
     """Return a recipe that reads a weight as torch stores it, unless it names axes itself."""
-    is_read = hasattr(recipe, "layout") or isinstance(recipe, Blocks)
+    is_read = hasattr(recipe, "layout") or isinstance(recipe, Composite)
     return _laid_out(recipe, shape) if is_read else recipe
 
 

@@ -220,3 +220,14 @@ def test_more_axes_than_a_kernel_takes_are_refused(device: EmulatedDevice) -> No
     with pytest.raises(pi.LayoutError, match=r"dirac on a CUDA device takes at most 8 axes; got shape"):
         filled(device, stack, (2,) * 9, key=pi.Key(0))
     assert device.launches == []
+
+
+def test_what_no_kernel_makes_is_refused_before_anything_is_written(device: EmulatedDevice) -> None:
+    inner = pi.icnr(pi.normal(), 2, axis=0, shuffle="pixel_shuffle")
+    for recipe, shape in (
+        (pi.hippo(), (3, 3)),
+        (inner, (4, 1, 3, 3)),
+        (pi.blocks(["ones", inner]), (8, 1, 3, 3)),
+    ):
+        with pytest.raises(pi.LayoutError, match="no kernel of a CUDA device makes the distribution"):
+            filled(device, recipe, shape, key=pi.key(0), dtype="float32")

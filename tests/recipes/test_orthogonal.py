@@ -239,7 +239,7 @@ ERRORS: list[tuple[Any, tuple[int, ...], type[Exception], str]] = [
         lambda: pi.delta_orthogonal(groups=2),
         (8, 5, 2),
         pi.CallError,
-        "delta_orthogonal takes gain, layout, in_axis, out_axis, transposed; got groups=2.",
+        "delta_orthogonal takes gain, keep, layout, in_axis, out_axis, transposed; got groups=2.",
     ),
     (
         lambda: pi.orthogonal(math.inf),

@@ -102,6 +102,23 @@ def test_pretrained_values_are_copied(emulated: EmulatedDevice) -> None:
     assert emulated.launches == []
 
 
+@pytest.mark.parametrize(
+    ("recipe", "shape"),
+    [
+        (pi.hippo(), (7, 7)),
+        (pi.icnr(pi.he_normal(layout="torch"), 2), (24, 3, 3, 3)),
+        (pi.blocks([pi.icnr(pi.he_normal(layout="torch"), 2), "ones"], sizes=(16, 8)), (24, 3, 3, 3)),
+        (pi.pretrained(torch.arange(48.0).view(6, 8), select="even"), (4, 3)),
+    ],
+)
+def test_what_no_kernel_makes_is_made_on_the_cpu_and_copied(
+    emulated: EmulatedDevice, monkeypatch: pytest.MonkeyPatch, recipe: Any, shape: tuple[int, ...]
+) -> None:
+    for dtype in DTYPES:
+        made = pit.fill(torch.empty(shape, dtype=dtype), recipe, key=3)
+        assert torch.equal(made, expected(recipe, shape, monkeypatch, key=3, dtype=dtype))
+
+
 def test_what_cannot_be_filled_is_refused_as_on_the_cpu(emulated: EmulatedDevice) -> None:
     refusals = {
         "expanded tensor": torch.zeros(3, 1).expand(3, 4),

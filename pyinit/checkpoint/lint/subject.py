@@ -16,7 +16,9 @@ from ...stream.window import Shape
 
 __all__ = ["Link", "Seen", "Split", "Subject", "fused_parts", "is_norm", "is_stack"]
 
-_UNDRAWN = frozenset({"constant", "along", "pretrained", "identity", "dirac", "bilinear"})
+_UNDRAWN = frozenset(
+    {"constant", "along", "pretrained", "selected", "identity", "dirac", "bilinear", "hippo"}
+)
 
 # an attention's projections stored as one, and the two of a gated layer
 _THREE = re.compile(r"(^|\.)(in_proj_weight|(qkv|qkv_proj|c_attn|query_key_value|Wqkv|in_proj_qkv)\.weight)$")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import fields
 
-from ...recipes.blocks import Blocks
+from ...recipes.composite import Composite
 from ...recipes.fans import Axes
 from ...recipes.recipe import Recipe
 from ...recipes.rules import fitted
@@ -62,7 +62,7 @@ def fitted_leaf(recipe: Recipe, leaf: Leaf, node: Node, use: Use | None, owned: 
 def _used(recipe: Recipe, use: Use) -> tuple[Axes, bool]:
     outputs: int | tuple[int, ...] = use.outputs[0] if len(use.outputs) == 1 else use.outputs
     inputs: int | tuple[int, ...] = use.inputs[0] if len(use.inputs) == 1 else use.inputs
-    if "in_axis" not in {field.name for field in fields(recipe)} and not isinstance(recipe, Blocks):
+    if "in_axis" not in {field.name for field in fields(recipe)} and not isinstance(recipe, Composite):
         # an orthogonal matrix: everything but the outputs is one side of it
         return Axes(out_axis=outputs, batch_axis=use.stacks, groups=use.groups), True
     axes = Axes(

@@ -49,7 +49,7 @@ def traced(plan: Plan, key: Words) -> Any:
     """Return the whole tensor of a plan, by operations that every backend has."""
     if plan.distribution in WRITTEN or 0 in plan.shape:
         return written(plan)
-    if plan.distribution == "blocks":
+    if plan.parts:
         return _joined(plan, key, traced)
     if plan.distribution in WHOLE:
         return narrow(WHOLE[plan.distribution](plan, key), resolve(plan.dtype))
@@ -57,7 +57,11 @@ def traced(plan: Plan, key: Words) -> Any:
 
 
 def _joined(plan: Plan, key: Words, draw: Callable[[Plan, Words], Any]) -> Any:
-    """Return the blocks of a tensor side by side, each under its own key."""
+    """Return the blocks of a tensor side by side, each under its own key; or the copies of its part."""
+    if plan.distribution == "icnr":
+        axis, copies, are_neighbours, (part,) = plan.numbers
+        drawn = draw(part, key)
+        return jnp.repeat(drawn, copies, axis) if are_neighbours else jnp.concatenate([drawn] * copies, axis)
     keys = (fold_in(key, (jnp.uint32(number), jnp.uint32(0))) for number in range(len(plan.parts)))
     parts = [draw(part, own) for part, own in zip(plan.parts, keys, strict=True)]
     return jnp.concatenate(parts, axis=plan.numbers[0])
@@ -66,7 +70,7 @@ def _joined(plan: Plan, key: Words, draw: Callable[[Plan, Words], Any]) -> Any:
 # compiled as one program even outside of jit, because single operations could round differently
 @partial(jax.jit, static_argnums=0)
 def _drawn(plan: Plan, key: Words) -> Any:
-    if plan.distribution == "blocks" and 0 not in plan.shape:
+    if plan.parts and 0 not in plan.shape:
         return _joined(plan, key, _drawn)
     if plan.distribution in ffi.KERNELS and 0 not in plan.shape and ffi.available():
         return lax.platform_dependent(key, cpu=partial(ffi.fill, plan), default=partial(traced, plan))

@@ -1,6 +1,6 @@
 """Tensors that are written, not drawn, as JAX traces them: without a constant as large as the tensor.
 
-Only a pretrained tensor is such a constant: it is copied into the program.
+Only a pretrained tensor and HiPPO's small matrix are such constants: they are copied into the program.
 """
 
 from __future__ import annotations
@@ -72,7 +72,14 @@ def _bilinear(plan: Plan, dtype: DType) -> Any:
 
 def _pretrained(plan: Plan, dtype: DType) -> Any:
     out = np.zeros(plan.shape, encode(np.zeros(1, dtype.compute), dtype).dtype)
-    pretrained.copy(out, dtype, plan.source, (0,) * len(plan.shape))
+    whole = plan.shape if plan.distribution == "selected" else None
+    pretrained.copy(out, dtype, plan.source, (0,) * len(plan.shape), whole)
+    return _stored(out, dtype)
+
+
+def _hippo(plan: Plan, dtype: DType) -> Any:
+    out = np.zeros(plan.shape, encode(np.zeros(1, dtype.compute), dtype).dtype)
+    patterns.hippo(out, dtype, plan.shape, (0, 0))
     return _stored(out, dtype)
 
 
@@ -82,7 +89,9 @@ WRITTEN = {
     "identity": _identity,
     "dirac": _dirac,
     "bilinear": _bilinear,
+    "hippo": _hippo,
     "pretrained": _pretrained,
+    "selected": _pretrained,
 }
 """The distributions that need no key."""
 

@@ -11,14 +11,14 @@ from ...stream.arguments import brief
 from ..names import suggestion
 from ..recipe import is_known
 from ..rules import Rule
-from . import encoders, language, recurrent, uniform, vision
+from . import encoders, language, recurrent, special, uniform, vision
 from .entry import Entry
 
 __all__ = ["TABLE", "recipes", "register_model", "table"]
 
 TABLE: dict[str, Entry] = {
     entry.name: entry
-    for module in (uniform, language, encoders, vision, recurrent)
+    for module in (uniform, language, encoders, vision, recurrent, special)
     for entry in module.ENTRIES
 }
 """The recipes of models, by name."""

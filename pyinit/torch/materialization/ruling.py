@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 
 from ...errors import PyinitError, RecipeError
-from ...recipes.blocks import Blocks
+from ...recipes.composite import Composite
 from ...recipes.distributions import constant, zeros
 from ...recipes.recipe import Recipe
 from ...recipes.rules import Rule
@@ -232,7 +232,7 @@ def _may_hold_zero_rows(recipe: Recipe, view: View) -> bool:
     """Return whether a recipe may make a whole index along the first axis zero."""
     if view.dtype not in FORMATS:
         return False
-    if isinstance(recipe, Blocks):
+    if isinstance(recipe, Composite):
         parts = recipe.each(view.shape)
         return any(_may_hold_zero_rows(part, view._replace(shape=extent)) for _, part, extent in parts)
     plan = recipe.plan(view.shape, FORMATS[view.dtype])
