@@ -17,17 +17,21 @@ if TYPE_CHECKING:
     from .materialization.materialization import materialize as materialize
     from .probing.probing import probe as probe
     from .tensor import fill as fill
+    from .unit_variance.lsuv import apply_lsuv as apply_lsuv
+    from .unit_variance.lsuv import lsuv as lsuv
     from .verification.verify import verify as verify
     from .watching.watch import watch as watch
 
 __all__ = [
     "accelerate",
+    "apply_lsuv",
     "coordinate_check",
     "deferred",
     "fill",
     "from_key",
     "init",
     "lint",
+    "lsuv",
     "materialize",
     "probe",
     "to_key",
@@ -39,11 +43,13 @@ __all__ = [
 # where each name is defined; a submodule is imported when its name is first used
 _HOMES = {
     "accelerate": "acceleration.acceleration",
+    "apply_lsuv": "unit_variance.lsuv",
     "coordinate_check": "coordinates",
     "deferred": "materialization.construction",
     "fill": "tensor",
     "from_key": "keys",
     "lint": "linting.linting",
+    "lsuv": "unit_variance.lsuv",
     "materialize": "materialization.materialization",
     "probe": "probing.probing",
     "to_key": "keys",

@@ -69,7 +69,7 @@ def balanced(
 def _parts(network: Network, layers: Sequence[LsuvLayer]) -> list[Parts]:
     return [
         Parts(
-            one.weight_for((layer.inputs, layer.units)),
+            one.weight_for(),
             None if layer.bias is None else one.bias_for(layer.units),
         )
         for layer, one in zip(network.layers, layers, strict=True)

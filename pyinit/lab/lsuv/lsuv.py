@@ -154,7 +154,9 @@ def _scaled(
         z = stream + np.float32(layer.branch) * z
     within = inside(layer, Parts(drawn), z)
     y = applied(layer.activation, within.entering, slope=False)
-    result = LsuvLayer(name, weight, recipe, key, found.values, found.bias, found.before, found.after)
+    result = LsuvLayer(
+        name, weight, drawn.shape, recipe, key, found.values, found.bias, found.before, found.after
+    )
     return y, z, result
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ...errors import FormatError, RecipeError
+from ...errors import FormatError, RecipeError, ShapeError
 from ...recipes.recipe import Recipe
 from ...recipes.recipe import from_dict as recipe_from_dict
 from ...stream.key import Key
@@ -30,6 +30,8 @@ class LsuvLayer:
     ----------
     name, weight : str
         The layer, and its weight.
+    shape : tuple of int
+        The shape of the weight, or of the rows of it.
     recipe : Recipe
         Makes the draws.
     key : Key
@@ -53,6 +55,7 @@ class LsuvLayer:
 
     name: str
     weight: str
+    shape: tuple[int, ...]
     recipe: Recipe
     key: Key
     factors: tuple[float, ...]
@@ -61,9 +64,16 @@ class LsuvLayer:
     after: float
     rows: tuple[int, int] | None = None
 
-    def weight_for(self, shape: tuple[int, int]) -> Array:
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Refuse a weight of another shape."""
+        if shape != self.shape:
+            raise ShapeError(
+                f"the receipt makes {self.weight} of shape {self.shape}; got {shape}. Scale this model itself."
+            )
+
+    def weight_for(self) -> Array:
         """Return the weight (inputs, units) of a dense layer."""
-        return self.recipe(shape, key=self.key) * np.asarray(self.factors, np.float32)
+        return self.recipe(self.shape, key=self.key) * np.asarray(self.factors, np.float32)
 
     def bias_for(self, units: int) -> Array:
         """Return the bias of so many units."""
@@ -74,6 +84,7 @@ class LsuvLayer:
         return {
             "name": self.name,
             "weight": self.weight,
+            "shape": list(self.shape),
             "recipe": self.recipe.to_dict(),
             "seed": self.key.seed,
             "offset": self.key.offset,
@@ -90,6 +101,7 @@ class LsuvLayer:
         values = dict(content)
         rows = values.pop("rows")
         return cls(
+            shape=tuple(map(int, values.pop("shape"))),
             recipe=recipe_from_dict(values.pop("recipe")),
             key=Key(values.pop("seed"), values.pop("offset")),
             factors=_floats(values.pop("factors")),
@@ -148,6 +160,8 @@ class LsuvReceipt(JsonObject):
         ------
         RecipeError
             If the network lacks a layer of the receipt, or one of its layers is in neither of the lists.
+        ShapeError
+            If a layer has another shape.
 
         Examples
         --------
@@ -202,7 +216,8 @@ class LsuvReceipt(JsonObject):
 
 def _scaled(layer: Dense, made: LsuvLayer) -> Dense:
     """Return a layer with the weight and bias of a receipt."""
-    weight: Any = made.weight_for((layer.inputs, layer.units))
+    made.check_shape((layer.inputs, layer.units))
+    weight: Any = made.weight_for()
     bias: Any = None if layer.bias is None else made.bias_for(layer.units) if made.bias else "zeros"
     return replace(layer, recipe=weight, bias=bias)
 

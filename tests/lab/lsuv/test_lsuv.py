@@ -86,7 +86,7 @@ def test_a_receipt_reproduces_the_weights_bit_for_bit() -> None:
         assert all((one[name] == two[name]).all() for name in one)
         assert receipt == pi.lsuv(network, X, key=pi.key(3).fold_in("model"), scaling=scaling, threads=1)
     by_hand = receipt.layers[0]
-    assert (by_hand.weight_for((X.shape[1], 32)) == one["layers.0.weight"]).all()
+    assert (by_hand.weight_for() == one["layers.0.weight"]).all()
 
 
 def test_a_dead_layer_is_named_and_left_as_it_was() -> None:
@@ -170,6 +170,8 @@ def test_what_is_refused() -> None:
         pi.lsuv(network, X, key=0, std=0.0)
     with pytest.raises(pi.RecipeError, match="the receipt is of"):
         pi.lsuv(network, X, key=0).apply(pi.mlp([X.shape[1], 8]))
+    with pytest.raises(pi.ShapeError, match=r"the receipt makes layers\.0\.weight of shape"):
+        pi.lsuv(network, X, key=0).apply(pi.mlp([X.shape[1], 9, 1]))
     with pytest.raises(pi.FormatError):
         pi.LsuvReceipt.from_json('{"kind": "lsuv"}')
 
