@@ -68,7 +68,7 @@ class LsuvLayer:
         """Refuse a weight of another shape."""
         if shape != self.shape:
             raise ShapeError(
-                f"the receipt makes {self.weight} of shape {self.shape}; got {shape}. Scale this model itself."
+                f"the receipt makes {self.weight} of shape {self.shape}; got {shape}. Scale this one."
             )
 
     def weight_for(self) -> Array:

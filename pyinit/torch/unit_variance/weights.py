@@ -145,7 +145,7 @@ def why_not(layer: nn.Module, holders: dict[int, int]) -> str | None:
             return f"its weight is quantized, of {part.tensor.dtype}"
         if holders.get(id(part.tensor), 1) > 1:
             return "another module has the same weight"
-        refuse_part(part.tensor, "pyinit.torch.lsuv", "Scale the module before it is cut.")
+        refuse_part(part.tensor, "lsuv", "Scale the module before it is cut.")
     return None
 
 
