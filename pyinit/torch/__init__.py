@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import init as init
     from .acceleration.acceleration import accelerate as accelerate
+    from .adapters.lora import lora as lora
+    from .adapters.pair import lora_pair as lora_pair
     from .checkpoint.checkpoint import write_checkpoint as write_checkpoint
     from .coordinates import coordinate_check as coordinate_check
     from .keys import from_key as from_key
@@ -31,6 +33,8 @@ __all__ = [
     "from_key",
     "init",
     "lint",
+    "lora",
+    "lora_pair",
     "lsuv",
     "materialize",
     "probe",
@@ -49,6 +53,8 @@ _HOMES = {
     "fill": "tensor",
     "from_key": "keys",
     "lint": "linting.linting",
+    "lora": "adapters.lora",
+    "lora_pair": "adapters.pair",
     "lsuv": "unit_variance.lsuv",
     "materialize": "materialization.materialization",
     "probe": "probing.probing",
