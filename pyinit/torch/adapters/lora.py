@@ -57,9 +57,9 @@ def lora(
 ) -> tuple[str, ...]:
     """Initialize the adapters of low rank that peft put into a module.
 
-    Each layer computes W x + s B A x. `pyinit.torch.lora_pair` has the table of the methods. Each parameter is
-    drawn under its name in the module, so that an adapter does not depend on which other layers have one, nor
-    on how the model is cut: fans are those of the whole tensors.
+    Each layer computes W x + s B A x. `pyinit.torch.lora_pair` has the table of the methods. Each parameter
+    is drawn under its name in the module, so that an adapter depends neither on which other layers have one,
+    nor on how the model is cut: fans are those of the whole tensors.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 _RESIDUAL = "_pyinit_residual"
-"""The attribute of a weight from which an adapter's part was subtracted."""
+"""The attribute of a weight from which an adapter's part was subtracted: its state after that."""
 
 
 def lora_pair(
@@ -169,7 +169,7 @@ def check_base(base: torch.Tensor, name: str) -> None:
             "Initialize the adapter before it is quantized, or use 'kaiming' or 'gaussian'."
         )
     check_whole(base, "a decomposition", name)
-    if getattr(base, _RESIDUAL, False):
+    if getattr(base, _RESIDUAL, None) == _state(base):
         raise TensorLayoutError(
             f"an adapter's part was already subtracted from {name}; a second time would change the model. "
             "Load the base weight again."
@@ -199,7 +199,12 @@ def decomposed(
         return
     residual = weight - scaling * (b.to(wide) @ a.to(wide))
     base.copy_(residual.T if is_transposed else residual)
-    setattr(base, _RESIDUAL, True)
+    setattr(base, _RESIDUAL, _state(base))
+
+
+def _state(base: torch.Tensor) -> tuple[int, int]:
+    """Return what changes when a weight is loaded again."""
+    return base.data_ptr(), base._version
 
 
 @torch.no_grad()

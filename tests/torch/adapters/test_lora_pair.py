@@ -12,6 +12,14 @@ import pyinit as pi
 pytestmark = pytest.mark.interop
 
 torch = pytest.importorskip("torch")
+if not torch.distributed.is_available():
+    pytest.skip("torch was built without its distributed package", allow_module_level=True)
+
+import torch.distributed as dist  # noqa: E402
+from torch.distributed.device_mesh import init_device_mesh  # noqa: E402
+from torch.distributed.tensor import DTensor, Shard  # noqa: E402
+from torch.testing._internal.distributed.fake_pg import FakeStore  # noqa: E402
+
 pyinit_torch = pytest.importorskip("pyinit.torch")
 
 
@@ -72,7 +80,7 @@ def test_decompositions(dtype: Any, shape: tuple[int, int]) -> None:
             torch.testing.assert_close((b.T @ b).double(), torch.eye(4).double(), atol=4 * near, rtol=0)
             assert (a.diagonal() >= 0).all()
     a, b = torch.empty(4, shape[1], dtype=dtype), torch.empty(shape[0], 4, dtype=dtype)
-    pyinit_torch.lora_pair(a, b, "mica", key=0, base=residual)
+    pyinit_torch.lora_pair(a, b, "mica", key=0, base=base)
     assert (a == 0).all()
     assert (b.gather(0, b.abs().argmax(0, keepdim=True)) > 0).all()
 
@@ -121,11 +129,34 @@ def test_what_is_refused() -> None:
     made("pissa", 4, 16, 24, base=base)
     with pytest.raises(pi.LayoutError, match="already subtracted"):
         made("olora", 4, 16, 24, base=base)
-    cut = weight()
-    cut.tensor_model_parallel = True
-    with pytest.raises(pi.LayoutError):
-        made("mica", 4, 16, 24, base=cut)
+    # a weight that was loaded again is whole
+    base.copy_(weight())
+    made("olora", 4, 16, 24, base=base)
     with torch.device("meta"):
         meta = torch.empty(24, 16)
     with pytest.raises(pi.LayoutError, match="meta device"):
         made("pissa", 4, 16, 24, base=meta)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_parts_of_a_distributed_pair(axis: int) -> None:
+    whole = made("kaiming", 4, 64, 8)[0]
+    for rank in range(2):
+        dist.init_process_group("fake", rank=rank, world_size=2, store=FakeStore())
+        try:
+            mesh = init_device_mesh("cpu", (2,))
+            local = torch.empty(2, 64) if axis == 0 else torch.empty(4, 32)
+            a = DTensor.from_local(local, mesh, [Shard(axis)], run_check=False)
+            b = DTensor.from_local(torch.empty(4, 4), mesh, [Shard(0)], run_check=False)
+            pyinit_torch.lora_pair(a, b, key=0)
+            # the fans are those of the whole, so that a part is a part of the whole's values
+            assert torch.equal(a.to_local(), whole.chunk(2, axis)[rank])
+            assert (b.to_local() == 0).all()
+            for method in ("orthogonal", "pissa"):
+                with pytest.raises(pi.LayoutError, match="needs whole tensors"):
+                    pyinit_torch.lora_pair(a, b, method, key=0, base=weight(8, 64))
+            base = DTensor.from_local(weight(4, 64), mesh, [Shard(0)], run_check=False)
+            with pytest.raises(pi.LayoutError, match="needs whole tensors"):
+                made("pissa", 4, 64, 8, base=base)
+        finally:
+            dist.destroy_process_group()

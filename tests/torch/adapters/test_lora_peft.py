@@ -1,4 +1,4 @@
-"""The adapters of peft: the decompositions equal peft's, draws have its distributions, layers are refused by name."""
+"""The adapters of peft: decompositions equal peft's, draws have its distributions, layers are named."""
 
 from __future__ import annotations
 
