@@ -19,6 +19,8 @@ __all__ = ["Aim", "Factors", "aim_of", "warn_of_left"]
 
 Array = npt.NDArray[np.float32]
 
+_NOISE = 1e-6
+"""The std, in means, below which numbers differ by the rounding of a product alone."""
 _SCALINGS = ("layer", "unit", "between")
 
 
@@ -59,7 +61,7 @@ class Aim(NamedTuple):
         found = statistics(product, threads=threads)
         if found.nonfinite:
             return f"{found.nonfinite} numbers of its output are not finite"
-        if not found.std > 0.0:
+        if not found.std > _NOISE * abs(found.mean):
             return "its output is one number for all rows and units"
         if self.is_by_unit:
             return self._by_unit(product, found.std, threads, has_bias)
@@ -78,7 +80,7 @@ class Aim(NamedTuple):
         mean = total(product) / rows
         spread = np.sqrt(total((product - mean) ** 2) / rows)
         # a unit that is one number for all rows is left
-        alive = spread > abs(mean) * 1e-6
+        alive = spread > _NOISE * abs(mean)
         scale = np.where(alive, self.std / np.where(alive, spread, 1.0), 1.0).astype(np.float32)
         shift = np.where(alive, -mean * scale, 0.0).astype(np.float32) if has_bias else None
         made = Factors(

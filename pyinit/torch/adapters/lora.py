@@ -15,6 +15,7 @@ from ...stream.key import Key, as_key
 from ..errors import TensorLayoutError
 from ..owners import Place, is_of_transformers, use_of
 from ..partitions.holding import whole_shape
+from ..stored import FORMATS
 from ..tensor import fill
 from .factors import DECOMPOSITIONS, check_rank
 from .pair import check_base, check_method, check_whole, decomposed, drawn_recipes, write_paired
@@ -161,7 +162,7 @@ def _check(one: _Adapter, method: str) -> None:
     try:
         _check_layer(one, method)
     except PyinitError as error:
-        raise type(error)(f"{one.name}: {error}") from None
+        raise type(error)(f"{one.name or 'the module'}: {error}") from None
 
 
 def _check_layer(one: _Adapter, method: str) -> None:
@@ -174,6 +175,12 @@ def _check_layer(one: _Adapter, method: str) -> None:
         )
     if any(getattr(one.layer, "use_dora", {}).values()):
         raise RecipeError("DoRA computes magnitudes from the weights. Have peft initialize this layer.")
+    for tensor, name in zip((one.a, one.b), one.names, strict=True):
+        if tensor.is_meta or tensor.dtype not in FORMATS:
+            raise TensorLayoutError(
+                f"an adapter needs memory of floats; got {name} of {tensor.dtype} on {tensor.device}. Give "
+                "it memory, or initialize it before it is converted."
+            )
     if method in ("kaiming", "gaussian"):
         return
     is_linear = isinstance(one.base, nn.Linear) or is_of_transformers(type(one.base), "Conv1D")

@@ -108,6 +108,14 @@ def test_a_dead_layer_is_named_and_left_as_it_was() -> None:
     assert "layers.1: left as it was" in str(receipt)
 
 
+def test_rounding_is_no_variance() -> None:
+    # one unit, and rows that are alike: the output differs by rounding at most
+    x = np.tile(RNG.normal(size=(1, 64)), (50, 1)).astype(np.float32)
+    x[::2] = np.nextafter(x[::2], np.float32(0))
+    with pytest.warns(UserWarning, match="its output is one number"):
+        assert pi.lsuv(pi.mlp([64, 1]), x, key=0).left
+
+
 def test_an_output_that_overflows_is_named() -> None:
     network = pi.mlp([X.shape[1], 4], recipe=pi.normal(std=1e37))
     with pytest.warns(UserWarning, match="are not finite"):

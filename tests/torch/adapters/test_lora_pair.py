@@ -132,6 +132,10 @@ def test_what_is_refused() -> None:
     # a weight that was loaded again is whole
     base.copy_(weight())
     made("olora", 4, 16, 24, base=base)
+    flat = weight()
+    flat._is_flat_param, flat._fqns = True, ["up.weight"]
+    with pytest.raises(pi.LayoutError):
+        made("mica", 4, 16, 24, base=flat)
     with torch.device("meta"):
         meta = torch.empty(24, 16)
     with pytest.raises(pi.LayoutError, match="meta device"):

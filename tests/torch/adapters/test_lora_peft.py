@@ -66,6 +66,27 @@ def test_decompositions_equal_those_of_peft(method: str, rslora: bool) -> None:
     torch.testing.assert_close(ours(ids), plain(ids), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("method", ["pissa", "mica"])
+def test_weights_that_are_stored_turned(method: str) -> None:
+    conv1d = pytest.importorskip("transformers.pytorch_utils").Conv1D
+
+    def model(init: Any) -> Any:
+        torch.manual_seed(0)
+        plain = nn.Sequential(conv1d(20, 12))
+        config = peft.LoraConfig(r=4, target_modules=["0"], fan_in_fan_out=True, init_lora_weights=init)
+        return peft.get_peft_model(plain, config)
+
+    theirs, ours = model(method), model(True)
+    x = torch.randn(5, 12, generator=torch.Generator().manual_seed(1))
+    before = ours(x)
+    pyinit_torch.lora(ours, method, key=0)
+    torch.testing.assert_close(ours(x), before, atol=1e-5, rtol=1e-5)
+    one, two = (m.base_model.model[0] for m in (ours, theirs))
+    torch.testing.assert_close(one.base_layer.weight, two.base_layer.weight, atol=3e-6, rtol=1e-4)
+    a, b = (each.lora_B["default"].weight.abs() for each in (one, two))
+    torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
+
+
 def test_a_table_gets_the_minor_components() -> None:
     theirs, ours = adapted("mica", ["table"]), adapted(True, ["table"])
     pyinit_torch.lora(ours, "mica", key=0)
@@ -146,5 +167,11 @@ def test_layers_that_cannot_have_a_method_are_named_and_nothing_is_written() -> 
     )
     with pytest.raises(pi.LayoutError, match=r"model\.up.*quantized"):
         pyinit_torch.lora(model, "pissa", key=0)
+    low = adapted(True, LINEAR)
+    low.base_model.model.down.lora_A["default"].to("meta")
+    before = low.base_model.model.up.lora_A["default"].weight.clone()
+    with pytest.raises(pi.LayoutError, match=r"model\.down: an adapter needs memory"):
+        pyinit_torch.lora(low, key=0)
+    assert torch.equal(before, low.base_model.model.up.lora_A["default"].weight)
     # draws do not read it
     pyinit_torch.lora(model, "gaussian", key=0)

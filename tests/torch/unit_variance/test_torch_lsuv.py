@@ -246,6 +246,10 @@ def test_what_is_refused() -> None:
         pyinit_torch.lsuv(pi.mlp([2, 1]), batch(8, 12), key=0)
     with pytest.raises(pi.RecipeError, match="calls none of its 0"):
         pyinit_torch.lsuv(nn.ReLU(), batch(8, 12), key=0)
+    cut = mlp()
+    cut[0].weight._is_flat_param, cut[0].weight._fqns = True, ["0.weight"]
+    with pytest.raises(pi.LayoutError):
+        pyinit_torch.lsuv(cut, batch(8, 12), key=0)
     with torch.device("meta"):
         meta = mlp()
     with pytest.raises(pi.LayoutError, match="which has none yet"):
