@@ -17,14 +17,14 @@ from ..network.network import Network
 from ..network.passes import Parts, Pass, backward, forward
 from .receipt import LsuvLayer
 
-__all__ = ["balanced", "check_homogeneous"]
+__all__ = ["NEAR", "ROUNDS", "balanced", "check_homogeneous", "grown"]
 
 Array = npt.NDArray[np.float32]
 
 _HOMOGENEOUS = ("linear", "relu", "leaky_relu")
 """Activations for which phi(c z) = c phi(z), c > 0."""
-_ROUNDS = 10
-_NEAR = 0.01
+ROUNDS = 10
+NEAR = 0.01
 """The relative difference of rates below which the scaling ends."""
 
 
@@ -52,17 +52,17 @@ def balanced(
         # a dead layer has no rate
         return layers
     dy = normal()((len(x), network.widths[-1]), key=root.fold_in("between"))
-    for _ in range(_ROUNDS):
+    for _ in range(ROUNDS):
         rates = _rates(network, layers, x, dy, threads or 0)
         if not (np.isfinite(rates) & (rates > 0)).all():
             return layers
         logs = np.log(rates)
         apart = logs - logs.mean()
-        if np.abs(apart).max() < _NEAR:
+        if np.abs(apart).max() < NEAR:
             break
         scale = np.exp(apart / 2)
         whole = np.cumprod(scale)
-        layers = [_grown(one, scale[at], whole[at]) for at, one in enumerate(layers)]
+        layers = [grown(one, scale[at], whole[at]) for at, one in enumerate(layers)]
     return _measured(network, layers, x, threads or 0)
 
 
@@ -100,7 +100,8 @@ def _rates(
     return rates
 
 
-def _grown(one: LsuvLayer, scale: float, whole: float) -> LsuvLayer:
+def grown(one: LsuvLayer, scale: float, whole: float) -> LsuvLayer:
+    """Return a layer whose weight has grown by a factor, and whose bias has by that of all layers so far."""
     return replace(one, factors=_times(one.factors, scale), bias=_times(one.bias, whole))
 
 

@@ -89,18 +89,11 @@ class Aim(NamedTuple):
         return made._replace(after=statistics(made.applied(product), threads=threads).std)
 
 
-def aim_of(
-    recipe: Any,
-    std: Any,
-    tolerance: Any,
-    iterations: Any,
-    scaling: Any,
-    choices: tuple[str, ...] = _SCALINGS,
-) -> Aim:
+def aim_of(recipe: Any, std: Any, tolerance: Any, iterations: Any, scaling: Any) -> Aim:
     """Return what a start scales, and how far, from the options of a call."""
     advice = "Leave it out for the paper's."
-    if scaling not in choices:
-        raise RecipeError(f"scaling is one of {', '.join(choices)}; got {brief(scaling)}. Choose one.")
+    if scaling not in _SCALINGS:
+        raise RecipeError(f"scaling is one of {', '.join(_SCALINGS)}; got {brief(scaling)}. Choose one.")
     return Aim(
         None if recipe is None else as_recipe(recipe),
         number("lsuv's std", std, above=0.0, advice=advice),

@@ -18,6 +18,7 @@ from ...stream.arguments import check_threads
 from ...stream.key import Key, as_key
 from ..probing.admission import arguments, check_batch, check_module
 from ..probing.preservation import as_found
+from .between import balanced, check_homogeneous
 from .scaler import Scaler
 from .weights import layers_of, parts_of, why_not
 
@@ -66,9 +67,11 @@ def lsuv(
         A layer whose standard deviation is this near is not scaled again.
     iterations : int
         At most so many factors are tried for a layer.
-    scaling : {"layer", "unit"}
+    scaling : {"layer", "unit", "between"}
         One factor for a layer (Mishkin and Matas), or one for each of its units or channels, with a bias that
         makes the unit's mean 0: the within-layer normalization of Krähenbühl et al.
+        "between" adds their between-layer scaling, as in `pyinit.lsuv`, for nn.Sequential of layers, relu,
+        leaky_relu and pooling.
     threads : int, optional
         At most this many threads of the CPU. The values do not depend on it.
 
@@ -102,7 +105,7 @@ def lsuv(
     ----------
     Mishkin and Matas, "All you need is a good init", ICLR 2016, arXiv 1511.06422, algorithm 1. Krähenbühl et
     al., "Data-dependent initializations of convolutional neural networks", ICLR 2016, arXiv 1511.06856,
-    section 3.1.
+    sections 3.1 and 3.2.
 
     Examples
     --------
@@ -116,8 +119,9 @@ def lsuv(
     """
     check_module(module, "lsuv", "Use pyinit.lsuv for a network.")
     args, kwargs = arguments(batch)
-    check_batch([*args, *kwargs.values()])
-    aim = aim_of(recipe, std, tolerance, iterations, scaling, ("layer", "unit"))
+    given = (*args, *kwargs.values())
+    check_batch(list(given))
+    aim = aim_of(recipe, std, tolerance, iterations, scaling)
     if aim.recipe is None:
         raise RecipeError("pyinit.torch.lsuv needs a recipe to draw from; got None. Use 'orthogonal'.")
     scaler = Scaler(aim, aim.recipe, as_key(key), check_threads(threads))
@@ -126,12 +130,18 @@ def lsuv(
         for part in parts_of(name, layer):
             # a recipe that cannot make a weight is refused before any is drawn
             part.fitted(aim.recipe).plan(tuple(part.memory.shape))
+    if scaling == "between":
+        check_homogeneous(module, layers)
     with as_found(module, gradients=False), _without_fast_path(), ExitStack() as stack:
         module.eval()
         for name, layer in layers.items():
             for hook in scaler.watch(name, layer):
                 stack.callback(hook.remove)
         module(*args, **kwargs)
+    made = scaler.made
+    if scaling == "between":
+        with as_found(module, gradients=True):
+            made = balanced(module.eval(), made, layers, given, scaler.root, scaler.threads)
     if not scaler.called and not refused:
         raise RecipeError(
             f"lsuv needs a module that calls a layer with weights; got {type(module).__name__}, which calls "
@@ -140,7 +150,7 @@ def lsuv(
     uncalled = [(name, "the module does not call it") for name in layers if name not in scaler.called]
     left = (*scaler.left, *refused, *uncalled)
     warn_of_left(left)
-    return LsuvReceipt(tuple(scaler.made), left)
+    return LsuvReceipt(tuple(made), left)
 
 
 def apply_lsuv(module: nn.Module, receipt: LsuvReceipt, *, threads: int | None = None) -> None:

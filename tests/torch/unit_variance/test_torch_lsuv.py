@@ -241,7 +241,12 @@ def test_what_is_refused() -> None:
     with pytest.raises(pi.DataError, match="must be finite"):
         pyinit_torch.lsuv(module, x, key=0)
     with pytest.raises(pi.RecipeError, match="scaling is one of layer, unit"):
+        pyinit_torch.lsuv(module, batch(8, 12), key=0, scaling="both")
+    with pytest.raises(pi.RecipeError, match="got 1, Tanh"):
         pyinit_torch.lsuv(module, batch(8, 12), key=0, scaling="between")
+    twice = nn.Linear(12, 12)
+    with pytest.raises(pi.RecipeError, match="got 1, Linear, a second time"):
+        pyinit_torch.lsuv(nn.Sequential(twice, twice), batch(8, 12), key=0, scaling="between")
     with pytest.raises(pi.RecipeError, match=r"needs a torch\.nn\.Module"):
         pyinit_torch.lsuv(pi.mlp([2, 1]), batch(8, 12), key=0)
     with pytest.raises(pi.RecipeError, match="calls none of its 0"):
@@ -264,3 +269,33 @@ def test_what_is_refused() -> None:
     with pytest.raises(pi.ShapeError, match=r"the receipt makes 4\.weight of shape \(5, 30\); got \(5, 31\)"):
         pyinit_torch.apply_lsuv(other, receipt)
     assert torch.equal(other[0].weight, kept)
+
+
+def test_layers_learn_at_one_rate_and_the_output_stays() -> None:
+    def make() -> Any:
+        convolutions = nn.Conv2d(3, 32, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 4, 3), nn.LeakyReLU()
+        return nn.Sequential(*convolutions, nn.Flatten(), nn.Linear(4, 5))
+
+    x = batch(32, 3, 8, 8)
+    unit, both, again = make(), make(), make()
+    pyinit_torch.lsuv(unit, x, key=0, recipe=pi.normal(), scaling="unit")
+    receipt = pyinit_torch.lsuv(both, x, key=0, recipe=pi.normal(), scaling="between")
+    torch.testing.assert_close(both(x), unit(x), rtol=1e-3, atol=1e-3)
+
+    def spread(module: Any) -> float:
+        weights = [one for one in module.parameters() if one.ndim > 1]
+        output = module(x)
+        dy = torch.empty(output.shape)
+        pyinit_torch.fill(dy, pi.normal(), key=pi.key(0).fold_in("between"))
+        gradients = torch.autograd.grad(output, weights, dy)
+        rates = [
+            float((one.square().mean() / two.detach().square().mean()) ** 0.5)
+            for one, two in zip(gradients, weights, strict=True)
+        ]
+        return max(rates) / min(rates)
+
+    assert spread(unit) > 1.5
+    assert spread(both) < 1.02
+    pyinit_torch.apply_lsuv(again, receipt)
+    assert all(map(torch.equal, again.parameters(), both.parameters()))
+    assert all(one.grad is None and one.requires_grad for one in both.parameters())
