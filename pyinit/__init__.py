@@ -86,6 +86,8 @@ if TYPE_CHECKING:
     from .checkpoint.verification.finding import Finding as Finding
     from .checkpoint.verification.finding import Verification as Verification
     from .checkpoint.verification.verify import verify as verify
+    from .lab.lsuv.lsuv import lsuv as lsuv
+    from .lab.lsuv.receipt import LsuvReceipt as LsuvReceipt
     from .lab.network.dense import Dense as Dense
     from .lab.network.network import Network as Network
     from .lab.network.network import mlp as mlp
@@ -133,6 +135,7 @@ __all__ = [
     "LayoutError",
     "LintFinding",
     "LintReport",
+    "LsuvReceipt",
     "MissingLibraryError",
     "Momentum",
     "Network",
@@ -183,6 +186,7 @@ __all__ = [
     "lecun_uniform",
     "linalg",
     "lint",
+    "lsuv",
     "mlp",
     "mup",
     "normal",
@@ -224,6 +228,7 @@ _HOMES = {
     "History": "lab.train.history",
     "LintFinding": "checkpoint.lint.finding",
     "LintReport": "checkpoint.lint.finding",
+    "LsuvReceipt": "lab.lsuv.receipt",
     "Momentum": "lab.train.optimizers",
     "Network": "lab.network.network",
     "Report": "lab.probe.report",
@@ -239,6 +244,7 @@ _HOMES = {
     "gain": "theory.gain",
     "init_params": "recipes.parameters",
     "lint": "checkpoint.lint.lint",
+    "lsuv": "lab.lsuv.lsuv",
     "mlp": "lab.network.network",
     "mup": "recipes.schemes.width",
     "plan_checkpoint": "checkpoint.plan",

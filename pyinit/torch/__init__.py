@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import init as init
     from .acceleration.acceleration import accelerate as accelerate
+    from .adapters.lora import lora as lora
+    from .adapters.pair import lora_pair as lora_pair
     from .checkpoint.checkpoint import write_checkpoint as write_checkpoint
     from .coordinates import coordinate_check as coordinate_check
     from .keys import from_key as from_key
@@ -17,17 +19,23 @@ if TYPE_CHECKING:
     from .materialization.materialization import materialize as materialize
     from .probing.probing import probe as probe
     from .tensor import fill as fill
+    from .unit_variance.lsuv import apply_lsuv as apply_lsuv
+    from .unit_variance.lsuv import lsuv as lsuv
     from .verification.verify import verify as verify
     from .watching.watch import watch as watch
 
 __all__ = [
     "accelerate",
+    "apply_lsuv",
     "coordinate_check",
     "deferred",
     "fill",
     "from_key",
     "init",
     "lint",
+    "lora",
+    "lora_pair",
+    "lsuv",
     "materialize",
     "probe",
     "to_key",
@@ -39,11 +47,15 @@ __all__ = [
 # where each name is defined; a submodule is imported when its name is first used
 _HOMES = {
     "accelerate": "acceleration.acceleration",
+    "apply_lsuv": "unit_variance.lsuv",
     "coordinate_check": "coordinates",
     "deferred": "materialization.construction",
     "fill": "tensor",
     "from_key": "keys",
     "lint": "linting.linting",
+    "lora": "adapters.lora",
+    "lora_pair": "adapters.pair",
+    "lsuv": "unit_variance.lsuv",
     "materialize": "materialization.materialization",
     "probe": "probing.probing",
     "to_key": "keys",

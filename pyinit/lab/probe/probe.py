@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ from .measure.measure import Output, Progress, measured
 from .prediction.prediction import Prediction, expected
 from .record import LayerReport
 from .report import Report
+from .rows import rows_for
 from .verdict.diagnosis import judged, layer_names
 from .verdict.verdict import Verdict
 
@@ -130,7 +131,7 @@ def probe(
     True
     """
     net = as_network(network)
-    rows = _rows(net, x)
+    rows = rows_for(net, x)
     where, axes = as_key(key), axes_of(bins, range, log)
     check_threads(threads)
     output = _output(net, len(rows), where, dy, targets, loss) if backward else None
@@ -146,30 +147,6 @@ def probe(
         _layer(name, net.layers[at], found.layers[at], theory[at], own[at]) for at, name in enumerate(names)
     )
     return Report(title, len(rows), where.seed, where.offset, found.inputs, layers, whole, found.loss)
-
-
-def _rows(network: Network, x: npt.ArrayLike) -> Array:
-    array = x if _is_fit(x) else numbers(x, "x", np.float32)
-    width = network.widths[0]
-    if array.ndim != 2 or 0 in array.shape:
-        raise ShapeError(
-            f"a probe needs x of shape (rows, {width}), not empty; got {array.shape}. Reshape it."
-        )
-    if array.shape[1] != width:
-        raise ShapeError(
-            f"the network has {width} inputs; got x with {array.shape[1]} columns. Make the first width "
-            f"{array.shape[1]}."
-        )
-    if any(layer.norm == "batch" for layer in network.layers) and len(array) < 2:
-        raise ShapeError("batch normalization needs at least 2 rows; got 1. Give more rows or norm='layer'.")
-    return array
-
-
-def _is_fit(x: Any) -> TypeGuard[Array]:
-    """Return whether rows can be read where they are."""
-    if not isinstance(x, np.ndarray) or np.ma.isMaskedArray(x) or x.dtype != np.float32:
-        return False
-    return x.flags.c_contiguous and x.flags.aligned and bool(np.isfinite(x).all())
 
 
 def _output(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import pyinit as pi
-from pyinit.lab.probe import probe
+from pyinit.lab.probe.rows import rows_for
 
 NETWORK = pi.mlp([3, 8, 2], "tanh")
 X = np.random.default_rng(0).normal(size=(10, 3)).astype(np.float32)
@@ -42,7 +42,7 @@ def read_only(x: np.ndarray) -> np.ndarray:
     ids=["writable", "read-only", "unaligned", "columns", "float64", "big-endian", "list"],
 )
 def test_float32_is_read_where_it_is(x: Any, is_read_in_place: bool) -> None:
-    rows = probe._rows(NETWORK, x)
+    rows = rows_for(NETWORK, x)
     assert (rows is x) == is_read_in_place
     assert rows.flags.c_contiguous
     assert rows.flags.aligned

@@ -1,0 +1,1 @@
+"""Adapters of low rank: `pyinit.torch.lora` and `pyinit.torch.lora_pair`."""
