@@ -13,8 +13,15 @@ pytestmark = pytest.mark.interop
 
 torch = pytest.importorskip("torch")
 pyinit_torch = pytest.importorskip("pyinit.torch")
-peft = pytest.importorskip("peft")
 nn = torch.nn
+peft: Any = None
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _import_peft(torchvision_loads: None) -> None:
+    """Import peft, which imports torchvision where that is installed."""
+    global peft
+    peft = pytest.importorskip("peft")
 
 
 class Model(nn.Module):  # type: ignore[misc, name-defined]
