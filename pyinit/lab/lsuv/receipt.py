@@ -64,11 +64,16 @@ class LsuvLayer:
     after: float
     rows: tuple[int, int] | None = None
 
-    def check_shape(self, shape: tuple[int, ...]) -> None:
-        """Refuse a weight of another shape."""
+    def check_shape(self, shape: tuple[int, ...], units: int) -> None:
+        """Refuse a weight of another shape, and factors of another number of units."""
         if shape != self.shape:
             raise ShapeError(
                 f"the receipt makes {self.weight} of shape {self.shape}; got {shape}. Scale this one."
+            )
+        if len(self.factors) not in (1, units) or len(self.bias) not in (0, units):
+            raise ShapeError(
+                f"the receipt needs 1 factor or {units} for {self.weight}, and 0 numbers of its bias or "
+                f"{units}; got {len(self.factors)} and {len(self.bias)}. Read what to_json wrote."
             )
 
     def weight_for(self) -> Array:
@@ -216,7 +221,7 @@ class LsuvReceipt(JsonObject):
 
 def _scaled(layer: Dense, made: LsuvLayer) -> Dense:
     """Return a layer with the weight and bias of a receipt."""
-    made.check_shape((layer.inputs, layer.units))
+    made.check_shape((layer.inputs, layer.units), layer.units)
     weight: Any = made.weight_for()
     bias: Any = None if layer.bias is None else made.bias_for(layer.units) if made.bias else "zeros"
     return replace(layer, recipe=weight, bias=bias)

@@ -75,12 +75,14 @@ class Aim(NamedTuple):
             std = statistics(product * np.float32(factor), threads=threads).std
         return Factors((factor,), (), found.std, std)
 
-    def _by_unit(self, product: Array, before: float, threads: int | None, has_bias: bool) -> Factors:
+    def _by_unit(self, product: Array, before: float, threads: int | None, has_bias: bool) -> Factors | str:
         rows = len(product)
         mean = total(product) / rows
         spread = np.sqrt(total((product - mean) ** 2) / rows)
         # a unit that is one number for all rows is left
         alive = spread > _NOISE * abs(mean)
+        if not alive.any():
+            return "each unit of its output is one number for all rows"
         scale = np.where(alive, self.std / np.where(alive, spread, 1.0), 1.0).astype(np.float32)
         shift = np.where(alive, -mean * scale, 0.0).astype(np.float32) if has_bias else None
         made = Factors(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -18,6 +17,7 @@ from ...stream.arguments import check_threads
 from ...stream.key import Key, as_key
 from ..probing.admission import arguments, check_batch, check_module
 from ..probing.preservation import as_found
+from ..sharing import holders_of
 from .between import balanced, check_homogeneous
 from .scaler import Scaler
 from .weights import layers_of, parts_of, why_not
@@ -92,13 +92,14 @@ def lsuv(
     Warns
     -----
     UserWarning
-        If a layer is left as it was: it is dead, as its output is one number or not finite; its weight is
-        computed by a parametrization, quantized, or shared with another module; or the module does not call
-        it. The receipt names it.
+        If a layer is left as it was: it is dead, as its output, or each unit of it, is one number or not
+        finite; its weight is computed by a parametrization, quantized, or cannot hold what is scaled; its
+        weight or bias is shared with another module; or the module does not call it. The receipt names it.
 
     Notes
     -----
-    A layer that is called several times is scaled by its first call. If the module itself raises an error,
+    A layer that is called several times is scaled by its first call. Parameters that do not require gradients
+    are scaled like others. With one factor for each unit, a unit that is one number keeps the factor 1. If the module itself raises an error,
     the layers that it had called by then have changed.
 
     References
@@ -171,7 +172,7 @@ def apply_lsuv(module: nn.Module, receipt: LsuvReceipt, *, threads: int | None =
     RecipeError
         If the module lacks a weight of the receipt. Nothing is written then.
     ShapeError
-        If a weight has another shape. Nothing is written then.
+        If a weight has another shape or number of units. Nothing is written then.
 
     Examples
     --------
@@ -196,7 +197,8 @@ def apply_lsuv(module: nn.Module, receipt: LsuvReceipt, *, threads: int | None =
             f"{len(missing)} in all. Give the module that was scaled."
         )
     for one in receipt.layers:
-        one.check_shape(tuple(parts[one.weight, one.rows].memory.shape))
+        part = parts[one.weight, one.rows]
+        one.check_shape(tuple(part.memory.shape), part.units)
     with torch.no_grad():
         for one in receipt.layers:
             part = parts[one.weight, one.rows]
@@ -206,7 +208,7 @@ def apply_lsuv(module: nn.Module, receipt: LsuvReceipt, *, threads: int | None =
 
 def _sorted(module: nn.Module) -> tuple[dict[str, nn.Module], list[tuple[str, str]]]:
     """Return the layers to scale, by name, and those that cannot be, with the reasons."""
-    holders = Counter(id(tensor) for one in module.modules() for tensor in one._parameters.values())
+    holders = holders_of(module)
     layers, left = {}, []
     for name, layer in layers_of(module):
         reason = why_not(layer, holders)

@@ -103,6 +103,8 @@ class Scaler:
         found = self.aim.factors(product, self.threads, has_bias=part.bias is not None)
         if not isinstance(found, str):
             part.scale(found.values, found.bias)
+            if not bool(torch.isfinite(part.memory).all()):
+                return f"{part.memory.dtype} cannot hold its scaled weight"
         return found
 
     def _leave(self, name: str, kept: Kept, why: str) -> None:

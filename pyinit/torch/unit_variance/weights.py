@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -13,8 +13,10 @@ from ...lab.lsuv.receipt import LsuvLayer
 from ...lab.lsuv.scaling import Factors
 from ...recipes.recipe import Recipe
 from ...stream.key import Key
+from ..materialization.naming import state_names
 from ..owners import Place, is_of_transformers, use_of
 from ..partitions.holding import refuse_part
+from ..sharing import place_of
 from ..tensor import fill
 
 __all__ = ["Part", "layers_of", "parts_of", "units_last", "why_not"]
@@ -56,6 +58,13 @@ class Part(NamedTuple):
     def bias_memory(self) -> torch.Tensor | None:
         """The part of the bias."""
         return None if self.bias is None else _rows(self.bias.detach(), self.bias_rows)
+
+    @property
+    def units(self) -> int:
+        """The number of units or channels of the output."""
+        if isinstance(self.owner, _CONVOLUTION):
+            return self.owner.out_channels
+        return self.memory.shape[1 if is_of_transformers(type(self.owner), "Conv1D") else 0]
 
     def fitted(self, recipe: Recipe) -> Recipe:
         """Return a recipe with the layer's axes."""
@@ -124,18 +133,18 @@ class Part(NamedTuple):
 
 
 def layers_of(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Yield the name and module of each layer that can be scaled, also of those inside others."""
+    """Yield the name in the state dict and the module of each layer that can be scaled, inside others too."""
     inside: set[nn.Module] = set()
     for name, one in module.named_modules():
         if isinstance(one, nn.MultiheadAttention):
             # attention does not call it
             inside.add(one.out_proj)
         if one not in inside and _is_layer(one):
-            yield name, one
+            yield state_names(module, [name])[name], one
 
 
-def why_not(layer: nn.Module, holders: dict[int, int]) -> str | None:
-    """Return why a layer's weights cannot be scaled, or None; `holders` counts the modules of a parameter."""
+def why_not(layer: nn.Module, holders: Mapping[object, int]) -> str | None:
+    """Return why a layer's weights cannot be scaled, or None; `holders` is what `holders_of` returned."""
     if parametrize.is_parametrized(layer) or any(hasattr(layer, f"weight{end}") for end in ("_g", "_orig")):
         return "its weight is computed from other tensors"
     for part in parts_of("", layer):
@@ -143,8 +152,13 @@ def why_not(layer: nn.Module, holders: dict[int, int]) -> str | None:
             return "its weight is no parameter"
         if not part.tensor.is_floating_point() or part.tensor.dtype.itemsize == 1:
             return f"its weight is quantized, of {part.tensor.dtype}"
-        if holders.get(id(part.tensor), 1) > 1:
+        if holders.get(place_of(part.tensor), 1) > 1:
             return "another module has the same weight"
+        if part.bias is not None:
+            if not isinstance(part.bias, nn.Parameter):
+                return "its bias is computed from other tensors"
+            if holders.get(place_of(part.bias), 1) > 1:
+                return "another module has the same bias"
         refuse_part(part.tensor, "lsuv", "Scale the module before it is cut.")
     return None
 

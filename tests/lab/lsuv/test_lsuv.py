@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -191,3 +192,17 @@ def test_a_factor_that_is_a_percent_off_would_be_seen() -> None:
         np.testing.assert_allclose(
             1.01 * made["layers.0.weight"], paper(network, X, 7)[0], rtol=2e-5, atol=1e-7
         )
+
+
+def test_units_of_one_row_are_dead() -> None:
+    with pytest.warns(UserWarning, match="each unit of its output is one number"):
+        receipt = pi.lsuv(pi.mlp([4, 8, 3]), [[1.0, 2.0, 3.0, 4.0]], key=0, scaling="unit")
+    assert [name for name, _ in receipt.left] == ["layers.0", "layers.1"]
+
+
+def test_an_edited_receipt_is_refused() -> None:
+    network = pi.mlp([4, 8])
+    receipt = pi.lsuv(network, np.eye(4), key=0, scaling="unit")
+    edited = replace(receipt, layers=(replace(receipt.layers[0], factors=(1.0, 2.0)),))
+    with pytest.raises(pi.ShapeError, match=r"needs 1 factor or 8 for layers\.0\.weight"):
+        edited.apply(network)
