@@ -93,8 +93,8 @@ def lsuv(
     -----
     UserWarning
         If a layer is dead: its output is one number for all rows and units, or is not finite; or, with one
-        factor for each unit, each unit is one number for all rows. It keeps its recipes, and the receipt names
-        it.
+        factor for each unit, each unit is one number for all rows. It keeps its recipes, and the receipt
+        names it.
 
     References
     ----------

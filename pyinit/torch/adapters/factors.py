@@ -11,10 +11,21 @@ import torch
 from ...errors import DataError, RecipeError, ShapeError
 from ...recipes.distributions import normal
 from ...recipes.orthogonal import orthogonal
+from ...stream.arguments import brief
 from ...stream.key import Key
 from ..tensor import fill
 
-__all__ = ["DECOMPOSITIONS", "METHODS", "check_finite", "check_rank", "mica", "olora", "paired", "pissa"]
+__all__ = [
+    "DECOMPOSITIONS",
+    "METHODS",
+    "RESIDUAL",
+    "check_finite",
+    "check_rank",
+    "mica",
+    "olora",
+    "paired",
+    "pissa",
+]
 
 Pair: TypeAlias = "tuple[torch.Tensor, torch.Tensor]"
 
@@ -62,7 +73,10 @@ def _svd(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor
 Decomposition: TypeAlias = Callable[[torch.Tensor, int, float], Pair]
 
 DECOMPOSITIONS: dict[str, Decomposition] = {"pissa": pissa, "olora": olora, "mica": mica}
-"""What reads the weight that is adapted; all but mica leave the residual W - s B A in its place."""
+"""What reads the weight that is adapted."""
+
+RESIDUAL = ("pissa", "olora")
+"""What leaves the residual W - s B A in its place."""
 
 
 METHODS = ("kaiming", "gaussian", "orthogonal", *DECOMPOSITIONS)
@@ -70,6 +84,8 @@ METHODS = ("kaiming", "gaussian", "orthogonal", *DECOMPOSITIONS)
 
 def check_rank(method: str, rank: int, shape: tuple[int, ...], scaling: float, name: str) -> None:
     """Refuse a rank or a scaling with which a method has no meaning."""
+    if rank < 1:
+        raise ShapeError(f"an adapter needs a rank of at least 1; got {rank} for {name}. Use a larger one.")
     if method == "orthogonal" and rank % 2:
         raise RecipeError(f"'orthogonal' needs an even rank; got {rank} for {name}. Use another rank.")
     if method in DECOMPOSITIONS:
@@ -78,8 +94,11 @@ def check_rank(method: str, rank: int, shape: tuple[int, ...], scaling: float, n
                 f"{method!r} needs a rank of at most {min(shape)} for {name} of shape {shape}; got {rank}. "
                 "Use a smaller one."
             )
-        if not (math.isfinite(scaling) and scaling > 0):
-            raise RecipeError(f"{method!r} needs a scaling above 0; got {scaling} for {name}. Correct alpha.")
+        is_number = isinstance(scaling, int | float) and not isinstance(scaling, bool)
+        if not (is_number and math.isfinite(scaling) and scaling > 0):
+            raise RecipeError(
+                f"{method!r} needs a scaling above 0; got {brief(scaling)} for {name}. Correct alpha."
+            )
 
 
 def check_finite(weight: torch.Tensor, name: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -13,20 +13,27 @@ from ...recipes.distributions import normal, zeros
 from ...stream.arguments import check_threads
 from ...stream.key import Key, as_key
 from ..errors import TensorLayoutError
+from ..materialization.naming import state_names
 from ..owners import Place, is_of_transformers, use_of
 from ..partitions.holding import whole_shape
+from ..sharing import holders_of, place_of
 from ..stored import FORMATS
 from ..tensor import fill
-from .factors import DECOMPOSITIONS, check_rank
+from .factors import DECOMPOSITIONS, RESIDUAL, check_rank
 from .pair import check_base, check_method, check_whole, decomposed, drawn_recipes, write_paired
+from .residual import mark, subtracted
 
 __all__ = ["lora"]
+
+# what init_lora_weights of peft begins with where it changes the base weight
+_CHANGING = ("pissa", "olora", "corda", "loftq", "lora_ga")
 
 
 class _Adapter(NamedTuple):
     """One adapter of a layer of peft, found by what the layer has, without importing peft."""
 
     name: str
+    adapter: str
     layer: Any
     base: Any
     a: torch.Tensor
@@ -87,8 +94,9 @@ def lora(
         If the module has no such adapter, or a layer cannot have the method: it is a convolution or an
         embedding, or uses DoRA, whose magnitudes are computed from the weights. The layer is named.
     LayoutError
-        If a base weight is quantized, a part, or already a residual, for pissa, olora and mica; if a tensor
-        is a part for orthogonal; if transformers has cut a layer without a DTensor.
+        If a base weight is quantized, a part, or already a residual, for pissa, olora and mica, or tied to
+        another module's for the first two; if a tensor is a part for orthogonal; if transformers has cut a
+        layer without a DTensor; if the adapter is merged, or its part was subtracted from the base.
     ShapeError, DataError
         As `pyinit.torch.lora_pair`.
 
@@ -96,8 +104,9 @@ def lora(
 
     Notes
     -----
-    mica needs B to be frozen, as ``init_lora_weights="mica"`` does in peft; this function only gives it its
-    values. kaiming and gaussian do not read the base, which may be quantized then.
+    pissa and olora change the base weight for all adapters of a layer: one that was there before does not fit
+    the new one. mica needs B to be frozen, as ``init_lora_weights="mica"`` does in peft; this function only
+    gives it its values. kaiming and gaussian do not read the base, which may be quantized then.
 
     Examples
     --------
@@ -131,11 +140,15 @@ def lora(
             f"lora needs a module with an adapter {adapter!r} of peft; got {type(module).__name__} without. "
             "Use peft.get_peft_model first, or lora_pair for tensors."
         )
+    _check_start(module, adapter)
+    holders = holders_of(module)
     for one in found:
-        _check(one, method)
+        _check(one, method, holders)
     written: list[str] = []
     for one in found:
         written += _write(one, method, root, threads)
+        if method in RESIDUAL:
+            mark(one.base, one.base.weight, one.adapter)
     return tuple(written)
 
 
@@ -143,24 +156,45 @@ def _adapters(module: nn.Module, adapter: str) -> Iterator[_Adapter]:
     for name, layer in module.named_modules():
         if not (hasattr(layer, "get_base_layer") and hasattr(layer, "lora_A") and hasattr(layer, "scaling")):
             continue
+        name = state_names(module, [name])[name]
         before = f"{name}." if name else ""
         held: Any = layer
         rank, scaling = held.r.get(adapter), held.scaling.get(adapter)
         if adapter in held.lora_A:
-            owners = held.lora_A[adapter], held.lora_B[adapter]
+            owners: tuple[Any, Any] = held.lora_A[adapter], held.lora_B[adapter]
+            if not isinstance(owners[0], nn.Module):
+                raise RecipeError(
+                    f"lora is for LoRA of peft; got {name or 'the module'}, {type(layer).__module__}."
+                    f"{type(layer).__qualname__}. Have peft initialize it."
+                )
             names = f"{before}lora_A.{adapter}.weight", f"{before}lora_B.{adapter}.weight"
-            pair = owners[0].weight, owners[1].weight
-            yield _Adapter(name, held, held.get_base_layer(), *pair, names, owners, rank, scaling)
+            pair: tuple[Any, Any] = owners[0].weight, owners[1].weight
+            yield _Adapter(name, adapter, held, held.get_base_layer(), *pair, names, owners, rank, scaling)
         elif adapter in getattr(held, "lora_embedding_A", {}):
             names = f"{before}lora_embedding_A.{adapter}", f"{before}lora_embedding_B.{adapter}"
             pair = held.lora_embedding_A[adapter], held.lora_embedding_B[adapter]
-            yield _Adapter(name, held, held.get_base_layer(), *pair, names, None, rank, scaling)
+            yield _Adapter(name, adapter, held, held.get_base_layer(), *pair, names, None, rank, scaling)
 
 
-def _check(one: _Adapter, method: str) -> None:
+def _check_start(module: nn.Module, adapter: str) -> None:
+    """Refuse adapters with which peft has changed the base weights."""
+    for one in module.modules():
+        configs = getattr(one, "peft_config", None)
+        start = (
+            getattr(configs.get(adapter), "init_lora_weights", None) if isinstance(configs, dict) else None
+        )
+        if isinstance(start, str) and start.lower().startswith(_CHANGING):
+            raise RecipeError(
+                f"init_lora_weights={start!r} of the adapter {adapter!r} had peft change the base weights; "
+                "another start would change the model. Load the base again, and use init_lora_weights=True."
+            )
+
+
+def _check(one: _Adapter, method: str, holders: Mapping[object, int]) -> None:
     """Refuse a layer that cannot have a method, by its name."""
     try:
         _check_layer(one, method)
+        _check_weight(one, method, holders)
     except PyinitError as error:
         raise type(error)(f"{one.name or 'the module'}: {error}") from None
 
@@ -173,7 +207,7 @@ def _check_layer(one: _Adapter, method: str) -> None:
             f"transformers has cut the {kind} over ranks without a DTensor, so that the whole is unknown. "
             "Initialize the adapter before."
         )
-    if any(getattr(one.layer, "use_dora", {}).values()):
+    if getattr(one.layer, "use_dora", {}).get(one.adapter):
         raise RecipeError("DoRA computes magnitudes from the weights. Have peft initialize this layer.")
     for tensor, name in zip((one.a, one.b), one.names, strict=True):
         if tensor.is_meta or tensor.dtype not in FORMATS:
@@ -193,7 +227,37 @@ def _check_layer(one: _Adapter, method: str) -> None:
     for tensor, name in zip((one.a, one.b), one.names, strict=True):
         check_whole(tensor, method, name)
     if method in DECOMPOSITIONS:
-        check_base(one.base.weight, f"{one.name}.base_layer.weight")
+        stored = (of_a[1], of_b[0]) if one.is_transposed else (of_b[0], of_a[1])
+        adapted = getattr(one.layer, "parameter_name", "weight")
+        if adapted != "weight" or tuple(one.base.weight.shape) != stored:
+            raise RecipeError(
+                f"{method!r} needs a pair for the weight {tuple(one.base.weight.shape)}; got one for "
+                f"{stored} of {adapted}. Use 'kaiming' or 'gaussian'."
+            )
+        check_base(one.base.weight, f"{one.name}.base_layer.weight", one.base)
+
+
+def _check_weight(one: _Adapter, method: str, holders: Mapping[object, int]) -> None:
+    """Refuse a start that would change what the layer computes, by the weight that it adapts."""
+    merged = getattr(one.layer, "merged_adapters", ())
+    if one.adapter in merged or (merged and method in DECOMPOSITIONS):
+        raise TensorLayoutError(
+            f"the base weight holds merged adapters, {', '.join(merged)}, which could not be taken out after "
+            "this start. Use unmerge_adapter first."
+        )
+    weight = getattr(one.base, "weight", None)
+    if not isinstance(weight, torch.Tensor):
+        return
+    if method in RESIDUAL and holders[place_of(weight)] > 1:
+        raise TensorLayoutError(
+            f"{method!r} changes the base weight, which another module has, too. Untie them, or use a start "
+            "that leaves it."
+        )
+    if weight.ndim == 2 and subtracted(one.base, weight) == one.adapter:
+        raise TensorLayoutError(
+            f"the part of this adapter was already subtracted from {one.name}.base_layer.weight; another "
+            "start would change the model. Load the base weight again."
+        )
 
 
 def _write(one: _Adapter, method: str, root: Key, threads: int | None) -> list[str]:
@@ -203,7 +267,7 @@ def _write(one: _Adapter, method: str, root: Key, threads: int | None) -> list[s
         decomposed(
             one.a, one.b, one.base.weight, method, one.rank, one.scaling, is_transposed=one.is_transposed
         )
-        if method != "mica":
+        if method in RESIDUAL:
             written.append(f"{one.name}.base_layer.weight" if one.name else "base_layer.weight")
     elif method == "orthogonal":
         write_paired(one.a, one.b, keys, threads)

@@ -16,8 +16,10 @@ from ...stream.arguments import brief, check_threads
 from ...stream.key import Key, as_key
 from ..errors import TensorLayoutError
 from ..partitions.holding import partition_of, whole_shape
+from ..stored import FORMATS
 from ..tensor import check_lasting, fill
-from .factors import DECOMPOSITIONS, METHODS, check_finite, check_rank, paired
+from .factors import DECOMPOSITIONS, METHODS, RESIDUAL, check_finite, check_rank, paired
+from .residual import mark, subtracted
 
 __all__ = [
     "check_base",
@@ -28,9 +30,6 @@ __all__ = [
     "lora_pair",
     "write_paired",
 ]
-
-_RESIDUAL = "_pyinit_residual"
-"""The attribute of a weight from which an adapter's part was subtracted: its state after that."""
 
 
 def lora_pair(
@@ -77,10 +76,10 @@ def lora_pair(
     RecipeError
         If the method is unknown, needs a base or an even rank, or the scaling is not above 0.
     ShapeError
-        If the shapes do not fit, or the rank is larger than a decomposition has.
+        If the shapes do not fit, or the rank is 0 or larger than a decomposition has.
     LayoutError
         If a decomposition needs a whole tensor and gets a part; if the base is quantized, or an adapter's
-        part was already subtracted from it.
+        part was already subtracted from it; if A or B is not of floats.
     DataError
         If the base is not finite.
 
@@ -107,6 +106,8 @@ def lora_pair(
     """
     check_method(method)
     root, threads = as_key(key), check_threads(threads)
+    for tensor, name in ((a, "A"), (b, "B"), (base, "base")):
+        _check_tensor(tensor, name)
     of_a, of_b = whole_shape(a), whole_shape(b)
     if len(of_a) != 2 or len(of_b) != 2 or of_a[0] != of_b[1]:
         raise ShapeError(
@@ -135,6 +136,19 @@ def lora_pair(
     fill(b, of_second, key=keys[1], threads=threads)
 
 
+def _check_tensor(tensor: object, name: str) -> None:
+    """Refuse what is no tensor, and factors that are not of floats."""
+    if name == "base" and tensor is None:
+        return
+    if not isinstance(tensor, torch.Tensor):
+        came = type(tensor).__name__
+        raise TensorLayoutError(f"lora_pair needs a torch.Tensor as {name}; got {came}. Convert it.")
+    if name != "base" and tensor.dtype not in FORMATS:
+        raise TensorLayoutError(
+            f"lora_pair needs {name} of floats; got {tensor.dtype}. Initialize it before it is converted."
+        )
+
+
 def check_method(method: object) -> None:
     """Refuse a method that is unknown."""
     if method not in METHODS:
@@ -155,8 +169,8 @@ def check_whole(tensor: torch.Tensor, method: str, name: str) -> None:
     check_lasting(tensor)
 
 
-def check_base(base: torch.Tensor, name: str) -> None:
-    """Refuse a base weight that cannot be decomposed."""
+def check_base(base: torch.Tensor, name: str, *holders: Any) -> None:
+    """Refuse a base weight that cannot be decomposed; a mark may be at it or at one of its holders."""
     data = base.detach()
     kind = type(base).__name__ if type(base) is not torch.nn.Parameter else type(base.data).__name__
     if (
@@ -169,7 +183,7 @@ def check_base(base: torch.Tensor, name: str) -> None:
             "Initialize the adapter before it is quantized, or use 'kaiming' or 'gaussian'."
         )
     check_whole(base, "a decomposition", name)
-    if getattr(base, _RESIDUAL, None) == _state(base):
+    if any(subtracted(one, base) is not None for one in (base, *holders)):
         raise TensorLayoutError(
             f"an adapter's part was already subtracted from {name}; a second time would change the model. "
             "Load the base weight again."
@@ -195,16 +209,11 @@ def decomposed(
     first, second = DECOMPOSITIONS[method](weight, rank, scaling)
     a.copy_(first)
     b.copy_(second)
-    if method == "mica":
+    if method not in RESIDUAL:
         return
     residual = weight - scaling * (b.to(wide) @ a.to(wide))
     base.copy_(residual.T if is_transposed else residual)
-    setattr(base, _RESIDUAL, _state(base))
-
-
-def _state(base: torch.Tensor) -> tuple[int, int]:
-    """Return what changes when a weight is loaded again."""
-    return base.data_ptr(), base._version
+    mark(base, base)
 
 
 @torch.no_grad()

@@ -99,8 +99,8 @@ def lsuv(
     Notes
     -----
     A layer that is called several times is scaled by its first call. Parameters that do not require gradients
-    are scaled like others. With one factor for each unit, a unit that is one number keeps the factor 1. If the module itself raises an error,
-    the layers that it had called by then have changed.
+    are scaled like others. With one factor for each unit, a unit that is one number keeps the factor 1. If
+    the module itself raises an error, the layers that it had called by then have changed.
 
     References
     ----------
