@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ...errors import FormatError, RecipeError, ShapeError
 from ...recipes.recipe import Recipe
 from ...recipes.recipe import from_dict as recipe_from_dict
+from ...stream.arguments import brief
 from ...stream.key import Key
 from ...stream.strict_json import JsonObject
 from ...text import aligned, short
@@ -105,12 +106,17 @@ class LsuvLayer:
         """Return the layer that `to_dict` wrote."""
         values = dict(content)
         rows = values.pop("rows")
+        for field in ("name", "weight"):
+            if not isinstance(values[field], str):
+                raise TypeError(f"expected a string as {field}, got {brief(values[field])}")
         return cls(
             shape=tuple(map(int, values.pop("shape"))),
             recipe=recipe_from_dict(values.pop("recipe")),
             key=Key(values.pop("seed"), values.pop("offset")),
             factors=_floats(values.pop("factors")),
             bias=_floats(values.pop("bias")),
+            before=_float(values.pop("before")),
+            after=_float(values.pop("after")),
             rows=None if rows is None else (int(rows[0]), int(rows[1])),
             **values,
         )
@@ -228,4 +234,12 @@ def _scaled(layer: Dense, made: LsuvLayer) -> Dense:
 
 
 def _floats(values: Any) -> tuple[float, ...]:
-    return tuple(float(value) for value in values)
+    if not isinstance(values, list):
+        raise TypeError(f"expected a list of numbers, got {brief(values)}")
+    return tuple(map(_float, values))
+
+
+def _float(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"expected a number, got {brief(value)}")
+    return float(value)

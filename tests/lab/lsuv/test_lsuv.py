@@ -206,3 +206,14 @@ def test_an_edited_receipt_is_refused() -> None:
     edited = replace(receipt, layers=(replace(receipt.layers[0], factors=(1.0, 2.0)),))
     with pytest.raises(pi.ShapeError, match=r"needs 1 factor or 8 for layers\.0\.weight"):
         edited.apply(network)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("name", 3), ("weight", None), ("before", "x"), ("after", True), ("factors", "12"), ("bias", [None])],
+)
+def test_a_receipt_of_other_values_is_refused(field: str, value: Any) -> None:
+    content = pi.lsuv(pi.mlp([4, 8]), np.eye(4), key=0).to_dict()
+    content["layers"][0][field] = value
+    with pytest.raises(pi.FormatError, match="not a receipt of lsuv that to_json wrote: expected"):
+        pi.LsuvReceipt.from_dict(content)
