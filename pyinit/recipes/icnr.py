@@ -57,7 +57,7 @@ class Icnr(Composite):
     LayoutError
         If the axis, `shuffle` or `dims` is not known.
     ShapeError
-        If r^d does not divide the outputs.
+        If r^d does not divide the outputs, or the outputs of a pixel lie in several groups.
 
     Notes
     -----
@@ -155,6 +155,19 @@ class Icnr(Composite):
             )
         return axis, copies, (*shape[:axis], shape[axis] // copies, *shape[axis + 1 :])
 
+    def _check_groups(self, axes: Axes, shape: Shape) -> None:
+        """Refuse a convolution of which the outputs of one pixel see other inputs."""
+        if axes.groups == 1:
+            return
+        axis, copies, _ = self._smaller(shape)
+        # a transposed kernel of torch has the outputs of one group
+        each = shape[axis] if axes.transposed else shape[axis] // axes.groups
+        if self.shuffle == "depth_to_space" or each % copies:
+            raise ShapeError(
+                f"icnr needs the {copies} outputs of a pixel in one group; got groups={axes.groups} for "
+                f"shape {shape}. Use fewer groups, or another start."
+            )
+
     def each(self, shape: Shape) -> Iterator[tuple[int, Recipe, Shape]]:
         """Yield the recipe of the smaller kernel, with its shape."""
         told = self._told(Axes.of(self.part), len(shape))
@@ -164,6 +177,7 @@ class Icnr(Composite):
         """Return the recipe with the axes of the weight's owner; itself if nothing changes."""
         told = self._told(Axes.of(self.part), len(shape))._told(axes, len(shape))
         extent = told._smaller(shape)[2]
+        told._check_groups(axes, shape)
         with about("icnr"):
             inner = fit(self.recipes[0], axes, extent)
         return told if inner is self.part else replace(told, part=inner)
@@ -175,6 +189,7 @@ class Icnr(Composite):
         """Plan the smaller kernel."""
         told = self._told(Axes.of(self.part), len(shape))
         axis, copies, extent = told._smaller(shape)
+        told._check_groups(Axes.of(self.part), shape)
         if told.shuffle is None:
             raise LayoutError(
                 f"icnr needs to know how the shuffle numbers channels; got shape {shape}. Give "

@@ -215,3 +215,35 @@ def test_files_hold_the_same_bits_however_they_are_cut(tmp_path: Path) -> None:
 def test_what_does_not_fit_is_refused(make: Any, shape: tuple[int, ...], message: str) -> None:
     with pytest.raises(pi.PyinitError, match=message):
         make()(shape, key=0)
+
+
+def test_groups_hold_whole_pixels() -> None:
+    # of 12 outputs in 2 groups, the second pixel of 4 would see the inputs of both
+    made = pi.icnr(pi.he_normal(layout="torch", groups=2), 2)
+    assert made((16, 2, 3, 3), key=0).shape == (16, 2, 3, 3)
+    with pytest.raises(pi.ShapeError, match=r"the 4 outputs of a pixel in one group; got groups=2"):
+        made((12, 2, 3, 3), key=0)
+    # depth_to_space takes a pixel's outputs from all groups
+    with pytest.raises(pi.ShapeError, match="in one group"):
+        pi.icnr(pi.he_normal(layout="keras", groups=2), 2)((3, 3, 2, 16), key=0)
+
+
+@pytest.mark.interop
+@pytest.mark.parametrize("recipe", ["he_normal", "normal"])
+def test_a_layer_of_groups_begins_as_nearest_neighbours(recipe: str) -> None:
+    torch, pyinit_torch = pytest.importorskip("torch"), pytest.importorskip("pyinit.torch")
+    nn = torch.nn
+    rules = [("*.weight", pi.icnr(recipe, 2)), ("*.bias", "zeros")]
+    x = torch.ones(1, 4, 5, 5).cumsum(-1).sin()
+    for outputs, groups in ((16, 1), (16, 2), (16, 4)):
+        with torch.device("meta"):
+            module = nn.Sequential(nn.Conv2d(4, outputs, 3, groups=groups))
+        pyinit_torch.materialize(module, rules, key=0)
+        with torch.no_grad():
+            squares = nn.PixelShuffle(2)(module(x)).reshape(1, -1, 3, 2, 3, 2)
+        assert torch.equal(squares, squares[:, :, :, :1, :, :1].expand_as(squares))
+    for outputs, groups in ((12, 2), (8, 4)):
+        with torch.device("meta"):
+            module = nn.Sequential(nn.Conv2d(4, outputs, 3, groups=groups))
+        with pytest.raises(pi.ShapeError, match=r"0\.weight.*the 4 outputs of a pixel in one group"):
+            pyinit_torch.materialize(module, rules, key=0)
