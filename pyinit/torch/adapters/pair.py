@@ -166,6 +166,13 @@ def check_whole(tensor: torch.Tensor, method: str, name: str) -> None:
         raise TensorLayoutError(
             f"{method!r} needs memory; got {name} on the meta device. Give it memory first."
         )
+    if any(step == 0 and size > 1 for step, size in zip(tensor.stride(), tensor.shape, strict=True)) or (
+        tensor.is_inference() and not torch.is_inference_mode_enabled()
+    ):
+        raise TensorLayoutError(
+            f"{method!r} needs a tensor that may change; got {name}, which is expanded or of inference mode. "
+            "Give a clone()."
+        )
     check_lasting(tensor)
 
 

@@ -136,6 +136,14 @@ def test_what_is_refused() -> None:
     flat._is_flat_param, flat._fqns = True, ["up.weight"]
     with pytest.raises(pi.LayoutError):
         made("mica", 4, 16, 24, base=flat)
+    with torch.inference_mode():
+        fixed = weight()
+    for still in (fixed, weight(1, 16).expand(24, 16)):
+        a, b = torch.zeros(4, 16), torch.zeros(24, 4)
+        with pytest.raises(pi.LayoutError, match="a tensor that may change; got base"):
+            pyinit_torch.lora_pair(a, b, "pissa", key=0, base=still)
+        assert not a.any()
+        assert not b.any()
     with torch.device("meta"):
         meta = torch.empty(24, 16)
     with pytest.raises(pi.LayoutError, match="meta device"):
