@@ -59,7 +59,6 @@ from .recipes.pretrained import pretrained
 from .recipes.recipe import Recipe
 from .recipes.recipe import from_dict as recipe_from_dict
 from .recipes.recipe import from_json as recipe_from_json
-from .recipes.registration import register_recipe
 from .recipes.scaling import variance_scaling
 from .recipes.siren import fourier_features, siren_uniform
 from .recipes.sparse import sparse
@@ -106,6 +105,7 @@ if TYPE_CHECKING:
     from .recipes.models.registry import recipes as recipes
     from .recipes.models.registry import register_model as register_model
     from .recipes.parameters import init_params as init_params
+    from .recipes.registration import register_recipe as register_recipe
     from .recipes.rules import Rule as Rule
     from .recipes.schemes.registry import scheme as scheme
     from .recipes.schemes.scheme import Scheme as Scheme
@@ -250,6 +250,7 @@ _HOMES = {
     "plan_checkpoint": "checkpoint.plan",
     "probe": "lab.probe.probe",
     "register_model": "recipes.models.registry",
+    "register_recipe": "recipes.registration",
     "run_extent": "checkpoint.ranges",
     "scheme": "recipes.schemes.registry",
     "spectral": "recipes.schemes.spectral",
