@@ -270,7 +270,16 @@ def test_every_recipe_of_matrices_is_offered() -> None:
     from pyinit.recipes.recipe import _MAKERS
 
     left = set(_MAKERS) - set(STARTS)
-    assert left == {"along", "bilinear", "blocks", "dirac", "delta_orthogonal", "pretrained"}
+    # of other layers than dense ones, or copies
+    convolutions = {"bilinear", "delta_orthogonal", "dirac", "icnr"}
+    assert left == convolutions | {
+        "along",
+        "blocks",
+        "fourier_features",
+        "hippo",
+        "pretrained",
+        "siren_uniform",
+    }
     assert set(RECIPES) <= set(_MAKERS)
     assert parameters_of("normal") == {"mean": 0.0, "std": 1.0}
 
