@@ -24,7 +24,7 @@ from .entry import Entry
 from .roles import norms
 from .unsaid import refused, unsaid
 
-__all__ = ["ENTRIES"]
+__all__ = ["ENTRIES", "Gates"]
 
 _NO_STEPS = "needs the inverse softplus of a log-uniform draw, which no recipe makes yet"
 
@@ -127,20 +127,20 @@ def _of_layers(depth: int, width: int, mixed: int) -> Iterator[Rule]:
 
 
 @dataclass(frozen=True, repr=False)
-class _Gates(Blocks):
+class Gates(Blocks):
     """Recurrent weights side by side, each square: another number of gates is of another kind of layer."""
 
     advice: ClassVar[str] = (
-        "Use pyinit.recipes('gru') for GRUs, pyinit.recipes('lstm') for LSTMs and "
+        "Use pyinit.recipes('irnn') for RNNs without gates, 'gru' for GRUs, 'lstm' for LSTMs and "
         "pyinit.recipes('lstm', projected=True) for LSTMs with projections."
     )
 
     def make_plan(self, shape: Shape, dtype: DType) -> Plan:
         """Check that the gates are square."""
         if len(shape) != 2 or shape[0] != len(self.parts) * shape[1]:
+            matrices = "a square matrix" if len(self.parts) == 1 else f"{len(self.parts)} square matrices"
             raise RecipeError(
-                f"{len(self.parts)} gates of a recurrent layer need a weight of {len(self.parts)} square "
-                f"matrices; got shape {shape}. {self.advice}"
+                f"the recurrent weight of this layer is {matrices}; got shape {shape}. {self.advice}"
             )
         return super().make_plan(shape, dtype)
 
@@ -161,13 +161,13 @@ def _lstm(*, forget_bias: float = 1.0, projected: bool = False) -> tuple[Rule, .
     gates = blocks([zeros(), constant(forget_bias), zeros(), zeros()])
     biases = (Rule("*bias_ih_l*", gates, optional=True), Rule("*bias_hh_l*", zeros(), optional=True))
     each = [orthogonal()] * 4
-    return _gates("lstm", Blocks(each) if projected else _Gates(each), biases)
+    return _gates("lstm", Blocks(each) if projected else Gates(each), biases)
 
 
 def _gru(*, update_bias: float = 0.0) -> tuple[Rule, ...]:
     gates = blocks([zeros(), constant(update_bias), zeros()])
     biases = (Rule("*bias_ih_l*", gates, optional=True), Rule("*bias_hh_l*", zeros(), optional=True))
-    return _gates("gru", _Gates([orthogonal()] * 3), biases)
+    return _gates("gru", Gates([orthogonal()] * 3), biases)
 
 
 ENTRIES = (

@@ -11,6 +11,7 @@ from ..patterns import along, identity
 from ..rules import Rule
 from ..siren import siren_uniform
 from .entry import Entry
+from .recurrent import Gates
 from .unsaid import unsaid
 
 __all__ = ["ENTRIES"]
@@ -42,7 +43,7 @@ def _siren(*, features: int, width: int, omega: float = 30.0, bias: str = "torch
 
 def _irnn(*, scale: float = 1.0, std: float = 0.001) -> tuple[Rule, ...]:
     return (
-        Rule("*weight_hh_l*", identity(scale)),
+        Rule("*weight_hh_l*", Gates([identity(scale)])),
         Rule("*weight_ih_l*", normal(std=std)),
         Rule("*bias_ih_l*|*bias_hh_l*", zeros(), optional=True),
         unsaid("irnn"),

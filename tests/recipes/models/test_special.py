@@ -104,6 +104,12 @@ def test_s4d_begins_on_the_lines_of_s4d_lin() -> None:
         (lambda: pi.recipes("s4d", step_min=-1.0), "steps are between step_min and step_max"),
         (lambda: pi.recipes("irnn", std=-1.0), "normal's std"),
         (lambda: pi.init_params({"x": (3,)}, pi.recipes("irnn"), key=0), "no parameter matches"),
+        (
+            lambda: pi.init_params(
+                {"weight_ih_l0": (32, 4), "weight_hh_l0": (32, 8)}, pi.recipes("irnn"), key=0
+            ),
+            r"is a square matrix; got shape \(32, 8\)\. Use",
+        ),
     ],
 )
 def test_what_is_not_valid_is_refused(make: Any, message: str) -> None:
