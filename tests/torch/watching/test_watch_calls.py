@@ -17,25 +17,10 @@ pytestmark = pytest.mark.interop
 
 torch = pytest.importorskip("torch")
 pt = pytest.importorskip("pyinit.torch")
+
+from .training import mean, small  # noqa: E402
+
 nn = torch.nn
-
-
-@pytest.fixture(autouse=True)
-def _seeded() -> Any:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        yield
-    torch.set_num_threads(threads)
-
-
-def small() -> Any:
-    return nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 4))
-
-
-def mean(y: Any) -> Any:
-    return y.square().mean()
 
 
 def rows() -> Any:

@@ -13,37 +13,10 @@ pytestmark = pytest.mark.interop
 
 torch = pytest.importorskip("torch")
 pt = pytest.importorskip("pyinit.torch")
+
+from .training import mean, moments, small, step  # noqa: E402
+
 nn = torch.nn
-
-
-@pytest.fixture(autouse=True)
-def _seeded() -> Any:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        yield
-    torch.set_num_threads(threads)
-
-
-def small() -> Any:
-    return nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 4))
-
-
-def moments(report: Any) -> list[dict[str, Any]]:
-    """The moments that a probe has, too."""
-    return [{kind: one for kind, one in layer.moments.items() if kind != "update"} for layer in report.layers]
-
-
-def mean(y: Any) -> Any:
-    return y.square().mean()
-
-
-def step(optimizer: Any, *losses: Callable[[], Any]) -> None:
-    optimizer.zero_grad()
-    for loss in losses:
-        loss().backward()
-    optimizer.step()
 
 
 def test_of_accumulated_batches_the_first_is_seen() -> None:
