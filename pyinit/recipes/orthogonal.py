@@ -84,7 +84,7 @@ class Orthogonal(Recipe):
     takes the time of all lines. Beside the result, memory holds 96 numbers for each line of the longer side,
     and a panel of 1 to 16 MiB for each thread; if the shorter side has up to 96 lines, it holds a few hundred
     KiB for each thread. bfloat16 and float16 are computed in float32 and rounded once; float64 is computed in
-    float64. max |Q'Q - I| is about that of LAPACK's QR of the same size: smaller in float32, as large in
+    float64. ``max |Q'Q - I|`` is about that of LAPACK's QR of the same size: smaller in float32, as large in
     float64.
 
     References

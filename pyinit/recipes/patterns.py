@@ -227,7 +227,7 @@ class Dirac(_Kernel):
 class Bilinear(_Kernel):
     """The filter that upsamples by interpolation, for transposed convolutions; the same for all channels.
 
-    1 - |x / f - c| along each spatial axis of size k, f = ceil(k / 2), c = (2 f - 1 - f mod 2) / (2 f).
+    ``1 - |x / f - c|`` along each spatial axis of size k, f = ceil(k / 2), c = (2 f - 1 - f mod 2) / (2 f).
 
     Parameters
     ----------

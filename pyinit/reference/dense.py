@@ -90,7 +90,7 @@ def matmul(a: Array, b: Array) -> Array:
 def reflected(x: Array) -> Array:
     """Return the orthonormal columns H_1 H_2 ... H_n D of drawn vectors, in float64.
 
-    Vector k is x_k = x[k:, k]. H_k = I - 2 v v' / v'v with v = x_k + sign(x_kk) |x_k| e_k, and D_k is
+    Vector k is x_k = x[k:, k]. H_k = I - 2 v v' / v'v with ``v = x_k + sign(x_kk) |x_k| e_k``, and D_k is
     -sign(x_kk). A vector of one number reflects nothing, and D is its sign.
 
     Examples

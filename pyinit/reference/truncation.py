@@ -65,7 +65,7 @@ def _ratio(coefficients: tuple[tuple[float, ...], tuple[float, ...]], x: Array) 
 def quantile(tail: Array, doubled: Array, scale: int = 0) -> Array:
     """Return the magnitude of the standard normal quantile at p, in float64 to about 1e-16 (relative).
 
-    It takes min(p, 1 - p), times 2^scale, and |2 p - 1|, because either alone loses digits at one end.
+    It takes min(p, 1 - p), times 2^scale, and ``|2 p - 1|``, because either alone loses digits at one end.
     Source: Wichura, "Algorithm AS 241: the percentage points of the normal distribution", 1988, PPND16.
 
     Examples

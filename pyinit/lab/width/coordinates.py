@@ -35,7 +35,7 @@ class CoordinateCheck:
     layers : tuple of str
         Their names, in order.
     sizes : ndarray, (steps + 1, layers, widths)
-        Mean |x| of a layer's numbers after so many steps.
+        Mean ``|x|`` of a layer's numbers after so many steps.
     changes : ndarray, (steps + 1, layers, widths)
         Root mean square of x_t - x_0, on the same rows; infinite where a training diverged.
 

@@ -32,7 +32,7 @@ def recipes(name: str, **options: Any) -> tuple[Rule, ...]:
     Parameters
     ----------
     name : str
-        A name of the table in ``docs/models.md``, or one that `pyinit.register_model` added.
+        A name of the table in ``docs/reference/models.md``, or one that `pyinit.register_model` added.
     **options
         What the rules need of the model, such as ``depth=32`` or ``width=4096``; the table lists them.
 
@@ -120,7 +120,7 @@ def register_model(
 
 
 def table() -> str:
-    """Return pyinit's own model recipes as a table in Markdown; ``docs/models.md`` holds it."""
+    """Return pyinit's own model recipes as a table in Markdown; ``docs/reference/models.md`` holds it."""
     heads = ("name", "options", "what it draws", "source", "who uses it, and when")
     own = (TABLE[name].cells() for name in TABLE if name in _BUILTIN)
     lines = [heads, ("---",) * len(heads), *own]

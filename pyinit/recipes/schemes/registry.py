@@ -85,7 +85,7 @@ def scheme(name: str, **options: Any) -> Scheme:
     Parameters
     ----------
     name : str
-        A name of the table of schemes in ``docs/models.md``.
+        A name of the table of schemes in ``docs/reference/models.md``.
     **options
         What it needs of the model; the table lists them.
 
@@ -120,7 +120,7 @@ pyinit.scheme('deepnorm', depth=...).
 
 
 def table() -> str:
-    """Return the schemes as a table in Markdown; ``docs/models.md`` holds it."""
+    """Return the schemes as a table in Markdown; ``docs/reference/models.md`` holds it."""
     heads = ("name", "options", "what it does", "source", "who uses it, and when")
     lines = [heads, ("---",) * len(heads), *(entry.cells() for entry in SCHEMES.values())]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)

@@ -28,9 +28,9 @@ def kept() -> Iterator[None]:
 
 
 def test_the_documentation_holds_the_table() -> None:
-    text = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "reference" / "models.md").read_text(encoding="utf-8")
     assert table_of_schemes() in text
-    assert table() in text, "docs/models.md is old: python -m pyinit.recipes.models.registry prints the table"
+    assert table() in text, "docs/reference/models.md is old: run python -m pyinit.recipes.models.registry"
 
 
 def test_every_recipe_says_what_it_draws_where_that_is_from_and_who_uses_it() -> None:

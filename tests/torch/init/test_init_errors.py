@@ -263,7 +263,7 @@ def test_no_warning_where_torch_gives_none() -> None:
     assert caught == []
 
 
-# what is better here, as docs/torch_init.md has it: the test tells when torch catches up
+# what is better here, as docs/reference/torch_init.md has it: the test tells when torch catches up
 
 
 @pytest.mark.parametrize(
