@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
-from pathlib import Path
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 # pyinit.keras is documented on Keras' own NumPy backend; nothing is written to anybody's home
 os.environ.setdefault("KERAS_BACKEND", "numpy")
 os.environ["KERAS_HOME"] = os.path.join(os.devnull, "keras")
 
+from docutils import nodes
+from sphinx.util.docstrings import prepare_docstring
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.inspect import signature, stringify_signature
+
 import pyinit
+from pyinit.cli import main
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -55,7 +63,22 @@ copybutton_prompt_is_regexp = True
 linkcheck_timeout = 20
 linkcheck_retries = 2
 
-PAGES = Path(__file__).parent
+
+class CommandHelp(SphinxDirective):
+    """What a command says to --help: ```{command-help} init."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Return it as a block."""
+        os.environ["COLUMNS"] = "88"
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
+            main([self.arguments[0], "--help"])
+        text = said.getvalue()
+        block = nodes.literal_block(text, text)
+        block["language"] = "text"
+        return [block]
 
 
 def pages_below(app: Sphinx, page: str, text: list[str]) -> None:
@@ -64,6 +87,33 @@ def pages_below(app: Sphinx, page: str, text: list[str]) -> None:
         text[0] += "\n```{toctree}\n:hidden:\n:glob:\n\n*\n```\n"
 
 
+# packages that are functions, too, and where these are defined
+CALLED = {"pyinit.lab": "pyinit.lab.notebook.show.lab", "pyinit.recipes": "pyinit.recipes.models.registry.recipes"}
+
+
+def called(name: str) -> Any:
+    """Return the function that a package is."""
+    home, _, function = CALLED[name].rpartition(".")
+    return getattr(import_module(home), function)
+
+
+def docstring_of_call(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Put the docstring of the function in the place of the package's."""
+    if name in CALLED and what == "function":
+        lines[:] = prepare_docstring(called(name).__doc__)
+
+
+def signature_of_call(app: Sphinx, what: str, name: str, *_: Any) -> tuple[str, str] | None:
+    """Return the signature of the function."""
+    if name in CALLED and what == "function":
+        return stringify_signature(signature(called(name)), show_annotation=False), ""
+    return None
+
+
 def setup(app: Sphinx) -> None:
     """Connect what this site adds to Sphinx."""
+    app.add_directive("command-help", CommandHelp)
     app.connect("source-read", pages_below)
+    # before napoleon reads it
+    app.connect("autodoc-process-docstring", docstring_of_call, priority=100)
+    app.connect("autodoc-process-signature", signature_of_call)

@@ -46,9 +46,13 @@ def kept() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(("path", "needs"), list(cases()))
-def test_every_block_runs(path: Path, needs: list[str], tmp_path: Path) -> None:
+def test_every_block_runs(
+    path: Path, needs: list[str], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     for name in needs:
         pytest.importorskip(name)
+    if "transformers" in needs:
+        request.getfixturevalue("torchvision_loads")
     blocks = parse(path.read_text(encoding="utf-8"), path.name)
     names: dict[str, Any] = {"__name__": "__main__"}
     if path.parent == GALLERY:
