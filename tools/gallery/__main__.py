@@ -27,7 +27,7 @@ def main(chosen: list[str]) -> None:
         start = time.perf_counter()
         page = import_module(f"{__package__}.{name}").run(draw=True)
         page.write(FOLDER)
-        lines.append(f"- [{page.title}]({name}.md)\n")
+        lines.append(f"- [![]({name}.png) {page.title}]({name}.md)\n")
         print(f"{name}: {time.perf_counter() - start:.1f} s, {dict(page.figures)}", file=sys.stderr)
     if not chosen:
         (FOLDER / "README.md").write_text(_HEAD + "".join(lines), encoding="utf-8")

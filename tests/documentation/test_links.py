@@ -1,0 +1,54 @@
+"""Links of README and of docs/ lead to files, and to headings, that exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "README.zh-CN.md", "ARCHITECTURE.md", "csrc/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+_LINK = re.compile(r"(?<!`)\]\(([^)\s]+)\)")
+_CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
+
+
+def anchors(page: str) -> set[str]:
+    """Return the names of the headings of a page, as GitHub makes them."""
+    found = set()
+    for heading in re.findall(r"^#+ (.*)$", _CODE.sub(lambda code: code[0].strip("`"), page), re.MULTILINE):
+        plain = re.sub(r"[^\w\- ]", "", heading.lower())
+        found.add(plain.replace(" ", "-"))
+    return found
+
+
+def broken(page: str, path: Path) -> list[str]:
+    """Return the links of a page that lead nowhere."""
+    found = []
+    for link in _LINK.findall(_CODE.sub("", page)):
+        if re.match(r"\w+:", link):
+            continue
+        name, _, anchor = link.partition("#")
+        target = path.parent / name if name else path
+        # the source distribution has no docs
+        if "docs" in target.parts and not (ROOT / "docs").is_dir():
+            continue
+        if not target.exists():
+            found.append(link)
+        elif anchor and anchor not in anchors(target.read_text(encoding="utf-8")):
+            found.append(link)
+    return found
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_link_is_broken(path: Path) -> None:
+    assert broken(path.read_text(encoding="utf-8"), path) == []
+
+
+def test_a_broken_link_would_be_seen() -> None:
+    here = ROOT / "README.md"
+    page = "[a](LICENSE) [b](nowhere.md) [c](#speed) [d](#sped) [e](https://example.org) `[f](code.md)`"
+    assert broken(page, here) == ["nowhere.md", "#sped"]
