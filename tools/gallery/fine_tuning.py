@@ -16,14 +16,23 @@ new, and zero. Beside it the same network from he_normal. Accuracy on 1,000 test
 | random | {random_first:.3f} | {random_early:.3f} | {random_last:.3f} |
 | pretrained, everything trains | {tuned_first:.3f} | {tuned_early:.3f} | {tuned_last:.3f} |
 
+<!-- run first
 ```python
-first = pi.train(network, digits)
-layers = [
-    pi.Dense(784, 64, "relu", first.parameters["layers.0.weight"], first.parameters["layers.0.bias"]),
-    pi.Dense(64, 64, "relu", first.parameters["layers.1.weight"], first.parameters["layers.1.bias"]),
-    pi.Dense(64, 1, "linear", recipe="zeros", bias="zeros"),
+digits = pi.data.mnist_5k().standardized()
+network = pi.mlp([784, 64, 64, 10], "relu", "he_normal", "zeros")
+parity = {{"train": digits.train, "test": digits.test, "classes": ("even", "odd")}}
+odd_or_even = pi.data.Dataset("odd or even", digits.inputs, digits.targets % 2, **parity)
+```
+-->
+```python
+first = pi.train(network, digits).parameters
+output = pi.Dense(64, 1, "linear", recipe="zeros", bias="zeros")
+learned = [
+    pi.Dense(784, 64, "relu", first["layers.0.weight"], first["layers.0.bias"]),
+    pi.Dense(64, 64, "relu", first["layers.1.weight"], first["layers.1.bias"]),
 ]
-pi.compare({{"random": network, "pretrained": pi.Network(layers)}}, odd_or_even)
+pretrained, random = pi.Network([*learned, output]), pi.Network([*network.layers[:2], output])
+pi.compare({{"random": random, "pretrained": pretrained}}, odd_or_even)
 ```
 
 A recipe may be an array: `pi.pretrained` starts a tensor from a file, or from a larger tensor's leading

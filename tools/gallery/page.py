@@ -48,7 +48,7 @@ class Page:
         """Return the page."""
         parts = self.text.format(**self.figures).strip().split("\n\n")
         text = "\n\n".join(
-            part if part.startswith(("|", "```")) else textwrap.fill(part, 110) for part in parts
+            part if part.startswith(("|", "```", "<!--")) else textwrap.fill(part, 110) for part in parts
         )
         return f"# {self.title}\n\n![{self.title}]({self.name}.png)\n\n{text}\n\n{footer(self.name)}"
 
