@@ -1,4 +1,4 @@
-"""Sessions: tests, lint, typecheck, stubs, sanitize, bench. `nox -l` lists them."""
+"""Sessions: tests, lint, typecheck, stubs, docs, links, sanitize, bench. `nox -l` lists them."""
 
 from __future__ import annotations
 
@@ -46,6 +46,21 @@ def stubs(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation into build/site; a warning is an error. No other machine is asked.
+
+    With `--no-venv` nothing is installed: pyinit and what the extra "docs" names must be there.
+    """
+    build_docs(session, "html", "build/site")
+
+
+@nox.session
+def links(session: nox.Session) -> None:
+    """Ask for every page of another site that the documentation links to."""
+    build_docs(session, "linkcheck", "build/links")
+
+
+@nox.session
 @nox.parametrize("sanitizer", SANITIZERS, ids=SANITIZERS)
 def sanitize(session: nox.Session, sanitizer: str) -> None:
     """Build the core's own tests with a sanitizer and run them."""
@@ -61,6 +76,14 @@ def bench(session: nox.Session) -> None:
     """Run the speed table beside whichever peers are named: `nox -s bench -- torch jax mkl`."""
     session.install(".[test,plot]", *session.posargs)
     session.run("pyinit", "bench", "--json", "bench.json", "--plot", "bench.png")
+
+
+def build_docs(session: nox.Session, builder: str, out: str) -> None:
+    """Run a builder of Sphinx over docs/."""
+    if session.virtualenv.is_sandboxed:
+        session.install(".[docs]")
+    options = ["--fail-on-warning", "--keep-going"]
+    session.run("sphinx-build", "--builder", builder, *options, *session.posargs, "docs", out)
 
 
 def pinned(*names: str) -> list[str]:

@@ -88,7 +88,10 @@ def pages_below(app: Sphinx, page: str, text: list[str]) -> None:
 
 
 # packages that are functions, too, and where these are defined
-CALLED = {"pyinit.lab": "pyinit.lab.notebook.show.lab", "pyinit.recipes": "pyinit.recipes.models.registry.recipes"}
+CALLED = {
+    "pyinit.lab": "pyinit.lab.notebook.show.lab",
+    "pyinit.recipes": "pyinit.recipes.models.registry.recipes",
+}
 
 
 def called(name: str) -> Any:

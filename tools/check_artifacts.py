@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 SOURCE_DIRECTORIES = ("benchmarks", "cmake", "csrc", "pyinit", "tests", "tools")
-SOURCE_FILES = ("CMakeLists.txt", "LICENSE", "README.md", "pyproject.toml")
+SOURCE_FILES = ("CMakeLists.txt", "LICENSE", "README.md", "README.zh-CN.md", "pyproject.toml")
 NOT_IN_SDIST = (".ci/", "docs/")
 DIST_INFO = ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")
 JUNK = re.compile(r"(^|/)(__pycache__|build|dist|\.\w+_cache|\.git|\.nox|\.venv)/|\.(pyc|o|a)$|\.egg-info/")

@@ -15,6 +15,7 @@ TRACKED = {
     "CMakeLists.txt",
     "LICENSE",
     "README.md",
+    "README.zh-CN.md",
     "pyproject.toml",
     "csrc/rng/philox.hpp",
     "pyinit/__init__.py",

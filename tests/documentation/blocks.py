@@ -155,5 +155,3 @@ def _imported(text: str) -> list[str]:
         elif isinstance(node, ast.ImportFrom) and node.module is not None:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
     return names
-
-

@@ -47,7 +47,11 @@ def environment(place: Path) -> dict[str, str]:
     # the package under test, wherever a program is started
     source = str(Path(pyinit.__file__).parents[1])
     paths = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH", ""))))
-    found = {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+    found = {
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": paths,
+        "OMP_NUM_THREADS": "1",
+    }
     return os.environ | found
 
 

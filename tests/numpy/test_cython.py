@@ -46,6 +46,17 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     return module
 
 
+def test_the_example_of_the_documentation(walk: ModuleType) -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "reference" / "numpy.md"
+    # the source distribution has no docs
+    if page.exists():
+        shown = page.read_text(encoding="utf-8").partition("```cython\n")[2].partition("```")[0]
+        assert shown[shown.index("def steps") :] in SOURCE.read_text(encoding="utf-8")
+    out = np.empty(100, np.float32)
+    walk.steps(7, 250, out)
+    assert (out == pi.normal()(350, key=7)[250:]).all()
+
+
 def test_the_package_ships_what_a_compiler_needs() -> None:
     here = Path(philox.__file__).parent
     assert (here / "philox.pxd").read_text(encoding="utf-8").count("noexcept nogil") == 6

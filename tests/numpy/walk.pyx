@@ -74,3 +74,9 @@ def normal64(uint64_t seed, uint64_t offset, uint64_t first, double mean, double
     """Fill an array of float64 with normals."""
     with nogil:
         fill_normal_float64(seed, offset, first, out.shape[0], mean, std, &out[0])
+
+
+def steps(uint64_t seed, uint64_t first, float[::1] out):
+    """Elements first, first + 1, ... of pi.normal() under pi.key(seed)."""
+    with nogil:
+        fill_normal_float32(seed, 0, first, out.shape[0], 0, 1, &out[0])
