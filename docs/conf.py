@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 project = "pyinit"
 author = "the authors of pyinit"
-copyright = "the authors of pyinit, Apache-2.0"
+project_copyright = "the authors of pyinit, Apache-2.0"
 version = release = pyinit.__version__
 
 extensions = [

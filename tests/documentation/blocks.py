@@ -5,7 +5,8 @@ A comment is invisible to readers. It stands before the block that it is about:
 <!-- run first ... -->
     Holds blocks of its own, which are run at this place.
 <!-- run with ... -->
-    Each line `OLD => NEW` replaces a text of the next block, so that what a page shows at full size runs at a small one.
+    Each line `OLD => NEW` replaces a text of the next block: what a page shows at full size runs at a small
+    one.
 <!-- file: NAME -->
     The next block is the content of a file.
 <!-- not run: REASON -->

@@ -36,9 +36,7 @@ def broken(page: str, path: Path) -> list[str]:
         target = path.parent / name if name else path
         if name.startswith("docs/") and not (ROOT / "docs").is_dir():
             continue
-        if not target.exists():
-            found.append(link)
-        elif anchor and anchor not in anchors(target.read_text(encoding="utf-8")):
+        if not target.exists() or (anchor and anchor not in anchors(target.read_text(encoding="utf-8"))):
             found.append(link)
     return found
 

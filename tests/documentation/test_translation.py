@@ -1,4 +1,4 @@
-"""README.zh-CN.md says what README.md says: the same blocks, pictures, pages and sections, in the same order."""
+"""README.zh-CN.md has what README.md has: the same blocks, pages and sections, in the same order."""
 
 from __future__ import annotations
 
