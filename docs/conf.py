@@ -13,6 +13,7 @@ os.environ.setdefault("KERAS_BACKEND", "numpy")
 os.environ["KERAS_HOME"] = os.path.join(os.devnull, "keras")
 
 from docutils import nodes
+from sphinx.util import logging
 from sphinx.util.docstrings import prepare_docstring
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.inspect import signature, stringify_signature
@@ -22,6 +23,9 @@ from pyinit.cli import main
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
+
+LOG = logging.getLogger(__name__)
 
 project = "pyinit"
 author = "the authors of pyinit"
@@ -38,7 +42,7 @@ extensions = [
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["lab.ipynb"]
 
-myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 
 default_role = "py:obj"
@@ -113,10 +117,23 @@ def signature_of_call(app: Sphinx, what: str, name: str, *_: Any) -> tuple[str, 
     return None
 
 
+def check_complete(app: Sphinx, env: BuildEnvironment) -> None:
+    """Warn of public names that no page documents."""
+    domain = env.get_domain("py")
+    known = {name for name, *_ in domain.get_objects()}
+    for module in ("pyinit", "pyinit.torch", *domain.modules):
+        for name in import_module(module).__all__:
+            thing = getattr(import_module(module), name)
+            home = f"{getattr(thing, '__module__', module)}.{getattr(thing, '__qualname__', name)}"
+            if f"{module}.{name}" not in known and home not in known and home.startswith("pyinit"):
+                LOG.warning("%s.%s is on no page of docs/api", module, name)
+
+
 def setup(app: Sphinx) -> None:
     """Connect what this site adds to Sphinx."""
     app.add_directive("command-help", CommandHelp)
     app.connect("source-read", pages_below)
+    app.connect("env-check-consistency", check_complete)
     # before napoleon reads it
     app.connect("autodoc-process-docstring", docstring_of_call, priority=100)
     app.connect("autodoc-process-signature", signature_of_call)

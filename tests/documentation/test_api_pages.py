@@ -11,8 +11,11 @@ from ..contracts.test_doctests import PUBLIC
 from ..contracts.test_public_paths import PACKAGE, names_of
 
 API = Path(__file__).resolve().parents[2] / "docs" / "api"
-# these are Keras' own, handed on
-THEIRS = {"pyinit.keras.initializers": {"Initializer", "deserialize", "serialize"}}
+# these are Keras' and torch's own, handed on
+THEIRS = {
+    "pyinit.keras.initializers": {"Initializer", "deserialize", "serialize"},
+    "pyinit.torch.init": {"calculate_gain", "constant_", "eye_", "ones_", "zeros_"},
+}
 # this one stands on the page of pyinit.jax already
 TWICE = {"pyinit.jax.initializers": {"Initializer"}}
 _DIRECTIVE = re.compile(r"^\.\. auto(module|function|class|data):: (\S+)((?:\n   :.*)*)", re.MULTILINE)
