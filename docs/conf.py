@@ -110,6 +110,14 @@ def docstring_of_call(app: Sphinx, what: str, name: str, thing: Any, options: An
         lines[:] = prepare_docstring(called(name).__doc__)
 
 
+def docstring_of_property(
+    app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]
+) -> None:
+    """Take back what napoleon made of a property: it reads a colon of the first line as the end of a type."""
+    if what == "property" and "-------" not in (plain := thing.__doc__ or ""):
+        lines[:] = prepare_docstring(plain)
+
+
 def signature_of_call(app: Sphinx, what: str, name: str, *_: Any) -> tuple[str, str] | None:
     """Return the signature of the function."""
     if name in CALLED and what == "function":
@@ -136,4 +144,5 @@ def setup(app: Sphinx) -> None:
     app.connect("env-check-consistency", check_complete)
     # before napoleon reads it
     app.connect("autodoc-process-docstring", docstring_of_call, priority=100)
+    app.connect("autodoc-process-docstring", docstring_of_property, priority=900)
     app.connect("autodoc-process-signature", signature_of_call)
