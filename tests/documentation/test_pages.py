@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -49,16 +51,34 @@ def kept() -> Iterator[None]:
 def test_every_block_runs(
     path: Path, needs: list[str], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    for name in needs:
-        pytest.importorskip(name)
     if "transformers" in needs:
         request.getfixturevalue("torchvision_loads")
+    for name in needs:
+        pytest.importorskip(name)
     blocks = parse(path.read_text(encoding="utf-8"), path.name)
     names: dict[str, Any] = {"__name__": "__main__"}
     if path.parent == GALLERY:
         names |= {"np": np, "pi": pi}
         blocks = [block for block in blocks if block.language == "python"]
+    if any(block.language == "bash" for block in blocks) and shutil.which("bash") is None:
+        pytest.skip("needs bash")
     run(blocks, str(path.relative_to(ROOT)), tmp_path, names)
+
+
+def entries(page: str) -> list[tuple[str, str, str]]:
+    """Return picture, title and page of each entry of the gallery's list."""
+    return re.findall(r"^- \[!\[\]\((\w+)\.png\) (.+)\]\((\w+)\.md\)$", page, re.MULTILINE)
+
+
+def test_the_gallery_lists_every_page() -> None:
+    if not GALLERY.is_dir():
+        pytest.skip("needs docs/, which an sdist has not")
+    listed = entries((GALLERY / "README.md").read_text(encoding="utf-8"))
+    pages = sorted(path for path in GALLERY.glob("*.md") if path.name != "README.md")
+    titles = {
+        path.stem: path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ") for path in pages
+    }
+    assert sorted(listed) == [(name, title, name) for name, title in sorted(titles.items())]
 
 
 PAGE = """# Page
