@@ -2,8 +2,8 @@
 
 Usage: python tools/check_site.py build/site [--pictures FOLDER]
 
-A page is wrong if it asks another machine for something, misses a file, raises an error, or is wider than its window. Pictures of
-six pages are saved to be looked at.
+A page is wrong if it asks another machine for something, misses a file, raises an error, or is wider than its
+window. Pictures of six pages are saved to be looked at.
 """
 
 from __future__ import annotations
