@@ -9,8 +9,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from ... import _core
 from .cases import races
 from .chart import draw
+from .cycles import PortsError, measure, read_model
 from .machine import is_quiet
 from .run import run
 from .table import render
@@ -18,6 +20,8 @@ from .table import render
 _FULL_ELEMENTS = 1 << 26
 _QUICK_ELEMENTS = 1 << 22
 _PICTURES = (".png", ".svg")
+# What `--only` calls the table of cycles, which is not a race.
+_CYCLES = "cycles"
 
 
 def elements(text: str) -> int:
@@ -55,6 +59,14 @@ def destination(text: str) -> Path:
     return path
 
 
+def ports(text: str) -> dict[tuple[str, str], dict[str, tuple[float, float]]]:
+    """Return the model in the file `text`, as `benchmarks/ports.sh --lines` prints it."""
+    try:
+        return read_model(Path(text))
+    except (OSError, PortsError) as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def threads(text: str) -> int:
     """Return `text` as a number of threads, 0 for the default."""
     if not text.isdecimal():
@@ -64,7 +76,7 @@ def threads(text: str) -> int:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the benchmark's arguments to `parser`."""
-    names = [race.name for race in races(1, 0)]
+    names = [*(race.name for race in races(1, 0)), _CYCLES]
     parser.add_argument(
         "--json", type=destination, metavar="FILE", help="also write every sample and ratio as JSON"
     )
@@ -80,6 +92,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=names,
         metavar="NAME",
         help=f"one of {', '.join(names)}; repeatable",
+    )
+    parser.add_argument(
+        "--ports",
+        type=ports,
+        metavar="FILE",
+        help="what `benchmarks/ports.sh --lines` printed, to stand beside the cycles",
     )
     parser.add_argument("--elements", type=elements, help="elements a pass (default 2^26)")
     parser.add_argument("--threads", type=threads, default=0, help="threads (default: pyinit's own choice)")
@@ -113,10 +131,14 @@ def execute(arguments: argparse.Namespace) -> int:
             budget_seconds=3.0 if arguments.quick else 12.0,
             progress=progress,
         )
+    if not arguments.only or _CYCLES in arguments.only:
+        progress("cycles an element")
+        isas = [isa for isa in _core.available_isas() if isa != "scalar"]
+        record.cycles = measure(isas, arguments.ports)
     print(render(record), end="")
     if arguments.json:
         arguments.json.write_text(json.dumps(record.to_json(), indent=1) + "\n")
-    if arguments.plot:
+    if arguments.plot and record.races:
         draw(record, arguments.plot)
     return 0
 
