@@ -126,8 +126,8 @@ def measure(
 
     Notes
     -----
-    A turn is one fill between two chains of products, whose time gives the clock rate at that moment. The time
-    of the same call for a single row is subtracted: it is what a call costs before its first element.
+    A turn is one fill between two chains of products, whose time gives the clock rate at that moment. The
+    time of the same call for a single row is subtracted: it is what a call costs before its first element.
     """
     found = []
     for isa in isas:
