@@ -2,7 +2,7 @@
 
 Fills from 2^4 to 2^34 elements (beyond memory: windows of one tensor, each into the same buffer), products
 and orthogonal matrices against n, a probe against depth and width; one and two threads. Each figure is the
-fastest of a few calls. The lower row of the picture divides by the work: a line that is flat grows as it must.
+fastest of a few calls. The lower row of the picture divides by the work: a flat line grows as it must.
 
 With `--from FILE` it draws figures that were measured before. All of it takes ten minutes.
 """
