@@ -62,9 +62,11 @@ END
 inner_loop() {
   awk -v name="$1" -v by="${2:0:1}" '
     function width(text) { return text ~ /%zmm/ ? 64 : text ~ /%ymm/ ? 32 : 16 }
-    # A vector register goes to memory that is not the stack: a register is spilled there.
+    # A vector register goes to memory that is not the stack, where registers are spilled: below the frame pointer
+    # in a function that aligns its frame.
     function stored(text) {
-      return text ~ /^vmov[a-z0-9]+ +%[xyz]mm[0-9]+,[^%]*\(/ && text !~ /\(%rsp/ ? width(text) : 0
+      return text ~ /^vmov[a-z0-9]+ +%[xyz]mm[0-9]+,[^%]*\(/ && text !~ /\(%rsp/ && text !~ /-0x[0-9a-f]+\(%rbp\)/ \
+        ? width(text) : 0
     }
     index($0, "<" name) && / <.*>:$/ { inside = 1; next }
     inside && /^$/ { exit }
