@@ -92,9 +92,7 @@ def main() -> None:
             for name in found[0].keys() & found[1].keys():
                 ratios.setdefault(name, []).append(found[0][name] / found[1][name])
     width = max(map(len, ratios))
-    print(
-        f"{'race':{width}}  {arguments.base} / {arguments.head}, seconds (extremes of {arguments.rounds} rounds)"
-    )
+    print(f"{'race':{width}}  {arguments.base} / {arguments.head}, seconds ({arguments.rounds} rounds)")
     for name in sorted(ratios):
         values = ratios[name]
         print(f"{name:{width}}  {statistics.median(values):.3f}  ({min(values):.3f} - {max(values):.3f})")
