@@ -17,6 +17,13 @@ from .machine import is_quiet
 from .run import run
 from .table import render
 
+#: Shown by --help, and parsed by a test.
+EXAMPLES = (
+    "pyinit bench --quick",
+    "pyinit bench --only normal --only uniform --threads 1 --json bench.json",
+    "pyinit bench --plot speed.svg",
+)
+
 _FULL_ELEMENTS = 1 << 26
 _QUICK_ELEMENTS = 1 << 22
 _PICTURES = (".png", ".svg")
@@ -52,9 +59,9 @@ def picture(text: str) -> Path:
 
 
 def destination(text: str) -> Path:
-    """Return `text` as the path of a file that can be written once the run is over."""
+    """Return `text` as the path of a file that can be written once the run is over, or - for stdout."""
     path = Path(text)
-    if path.is_dir() or not path.parent.is_dir():
+    if text != "-" and (path.is_dir() or not path.parent.is_dir()):
         raise argparse.ArgumentTypeError(f"needs a file in a directory that exists; got {text!r}")
     return path
 
@@ -78,7 +85,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the benchmark's arguments to `parser`."""
     names = [*(race.name for race in races(1, 0)), _CYCLES]
     parser.add_argument(
-        "--json", type=destination, metavar="FILE", help="also write every sample and ratio as JSON"
+        "--json",
+        type=destination,
+        metavar="FILE",
+        help="also write every sample and ratio as JSON; - prints them in place of the tables",
     )
     parser.add_argument("--plot", type=picture, metavar="FILE", help="also draw the ratios, .png or .svg")
     parser.add_argument(
@@ -135,9 +145,11 @@ def execute(arguments: argparse.Namespace) -> int:
         progress("cycles an element")
         isas = [isa for isa in _core.available_isas() if isa != "scalar"]
         record.cycles = measure(isas, arguments.ports)
-    print(render(record), end="")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(record.to_json(), indent=1) + "\n")
+    numbers = json.dumps(record.to_json(), indent=1) + "\n"
+    to_stdout = str(arguments.json) == "-"
+    print(numbers if to_stdout else render(record), end="")
+    if arguments.json and not to_stdout:
+        arguments.json.write_text(numbers)
     if arguments.plot and record.races:
         draw(record, arguments.plot)
     return 0
