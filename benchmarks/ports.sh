@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # What the ports of a processor allow: cycles an element of each float32 fill's inner loops, by LLVM's model.
 #
-#   bash benchmarks/ports.sh [build/core/libpyinit_core.a]
+#   bash benchmarks/ports.sh [--lines] [build/core/libpyinit_core.a]
+#
+# With --lines it prints what `pyinit bench --ports FILE` reads: instruction set, fill, processor, ports, simulated.
 #
 # Reads the loops out of the built library (objdump), and has llvm-mca run each of them on the models of
 # processors. Needs binutils and llvm-mca (Debian: llvm-19; one that does not know a processor leaves it out). Why
@@ -16,6 +18,11 @@
 # chance on top of words, too.
 set -euo pipefail
 
+lines=
+if [[ ${1:-} == --lines ]]; then
+  lines=yes
+  shift
+fi
 library=${1:-build/core/libpyinit_core.a}
 [[ -r $library ]] || {
   echo "ports.sh needs the core's library, as \"csrc/README.md\" says how to build it; got $library." >&2
@@ -55,9 +62,11 @@ END
 inner_loop() {
   awk -v name="$1" -v by="${2:0:1}" '
     function width(text) { return text ~ /%zmm/ ? 64 : text ~ /%ymm/ ? 32 : 16 }
-    # A vector register goes to memory that is not the stack: a register is spilled there.
+    # A vector register goes to memory that is not the stack, where registers are spilled: below the frame pointer
+    # in a function that aligns its frame.
     function stored(text) {
-      return text ~ /^vmov[a-z0-9]+ +%[xyz]mm[0-9]+,[^%]*\(/ && text !~ /\(%rsp/ ? width(text) : 0
+      return text ~ /^vmov[a-z0-9]+ +%[xyz]mm[0-9]+,[^%]*\(/ && text !~ /\(%rsp/ && text !~ /-0x[0-9a-f]+\(%rbp\)/ \
+        ? width(text) : 0
     }
     index($0, "<" name) && / <.*>:$/ { inside = 1; next }
     inside && /^$/ { exit }
@@ -140,10 +149,21 @@ for name in avx2 avx512; do
   for processor in "${candidates[@]}"; do
     if known "$processor"; then processors+=("$processor"); else echo "$mca does not know $processor" >&2; fi
   done
+  model "${sets[@]}" >"$scratch/model"
+  if [[ -n $lines ]]; then
+    awk -F '|' -v set="$name" -v names="${processors[*]}" '
+      { for (i = 4; i <= NF; ++i) { split($i, pair, " "); ports[$1, i] += pair[1]; all[$1, i] += pair[2] } }
+      !seen[$1]++ { order[++fills] = $1 }
+      END {
+        count = split(names, processor, " ")
+        for (f = 1; f <= fills; ++f) for (p = 1; p <= count; ++p)
+          printf "%s|%s|%s|%.3f|%.3f\n", set, order[f], processor[p], ports[order[f], p + 3], all[order[f], p + 3]
+      }' "$scratch/model"
+    continue
+  fi
   printf '%s, cycles an element (ports / simulated)\n%-13s %-8s %13s' "$name" fill stage "vector instr."
   printf ' %16s' "${processors[@]}"
   printf '\n'
-  model "${sets[@]}" >"$scratch/model"
   awk -F '|' '
     function show(fill, stage, row,   i, pair) {
       printf "%-13s %-8s %13.2f", fill, stage, row[3]

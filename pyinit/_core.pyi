@@ -169,6 +169,9 @@ def moments(
 ) -> dict[str, typing.Any]:
     """The statistics of a matrix."""
 
+def multiply_in_turn(count: int) -> int:
+    """Make `count` products of 64 bits, each of the last one; the time tells the clock rate."""
+
 def orthogonal(
     out: numpy.typing.NDArray[typing.Any],
     dtype: str,

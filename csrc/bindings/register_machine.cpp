@@ -3,6 +3,18 @@
 #include "dispatch.hpp"
 #include "threads.hpp"
 
+namespace {
+
+// Each product waits for the one before. The square of an odd number is odd: nothing is zero, and no compiler knows
+// the result.
+uint64_t multiply_in_turn(uint64_t count) {
+  uint64_t x = count | 1;
+  for (uint64_t i = 0; i < count; ++i) x *= x;
+  return x;
+}
+
+}  // namespace
+
 void register_machine(py::module_& module) {
   module.def(
       "info",
@@ -23,6 +35,8 @@ void register_machine(py::module_& module) {
         return names;
       },
       "Instruction sets this machine runs, widest first.");
+  module.def("multiply_in_turn", &multiply_in_turn, py::arg("count"),
+             "Make `count` products of 64 bits, each of the last one; the time tells the clock rate.");
   module.def("use_isa", &pyinit::use_isa, py::arg("name"),
              "Make an instruction set active; return the previous name. Not while another thread fills.");
 }

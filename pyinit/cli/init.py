@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import math
 import re
 import sys
 import time
-from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,19 +18,28 @@ from ..checkpoint.families.builtin import BUILTIN
 from ..checkpoint.families.lookup import find_spec
 from ..checkpoint.local import write_small
 from ..checkpoint.locations import Location, location
-from ..checkpoint.parts import WHOLE, Part, assigned, part_of_environment
+from ..checkpoint.parts import WHOLE, Part, part_of_environment
 from ..checkpoint.plan import CheckpointPlan, plan_blueprint
 from ..checkpoint.shards import LAYOUTS, Layout
 from ..checkpoint.share import is_finished
-from ..checkpoint.sizes import readable_size
 from ..errors import ArgumentError, RecipeError
 from ..stream.dtypes import FLOATS
 from ..stream.key import key
 from .definition import blueprint_of, definition_of, learn_to_rebuild
-from .meter import Meter, peak_memory
+from .listing import listing, sizes
+from .meter import Meter
+from .outcome import Outcome, as_json, foreseen, table
 from .recipe import recipes_of
 
-__all__ = ["add_arguments", "execute", "seed_of", "size"]
+__all__ = ["EXAMPLES", "add_arguments", "execute", "seed_of", "size"]
+
+#: Shown by --help, and parsed by a test.
+EXAMPLES = (
+    "pyinit init --list",
+    "pyinit init gpt2 --out gpt2",
+    "pyinit init llama-70b --dtype bfloat16 --shard-size 5GB --out s3://bucket/llama",
+    "pyinit init config.json --recipe he_normal --dry-run",
+)
 
 #: Most bytes of a file of a checkpoint that several processes write.
 PART_FILE_BYTES = 5 * 10**9
@@ -62,6 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``pyinit init`` to `parser`."""
     parser.add_argument(
         "spec",
+        nargs="?",
         metavar="SPEC",
         help=f"a built-in model ({', '.join(BUILTIN)}), a config.json or a directory with one, "
         "a .safetensors file or its index (same names, shapes and dtypes, new values), a plain JSON spec, "
@@ -127,6 +136,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="print every number of every tensor and the files; write nothing",
     )
+    parser.add_argument("--list", action="store_true", help="print the built-in models and their sizes")
+    parser.add_argument(
+        "--json", action="store_true", help="print what was done, or with --dry-run what would be, as JSON"
+    )
     parser.add_argument(
         "--plan",
         metavar="FILE",
@@ -136,6 +149,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Run ``pyinit init``."""
+    if arguments.list:
+        print(as_json(sizes()) if arguments.json else listing())
+        return 0
+    if arguments.spec is None:
+        raise ArgumentError("init needs SPEC, a model; got none. See pyinit init --list for those built in")
     part = None
     if arguments.part is not None:
         part = part_of_environment() if arguments.part == "auto" else Part.read(arguments.part)
@@ -149,12 +167,9 @@ def execute(arguments: argparse.Namespace) -> int:
         if arguments.engine is not None and is_given:
             raise ArgumentError(f"init takes --engine or --{name}, not both; an engine does the whole itself")
     plan = _planned(arguments)
-    model = plan.blueprint.spec
-    amount = f"{len(model.tensors)} tensors, {model.parameters} parameters, {readable_size(model.nbytes)}"
     if arguments.dry_run:
-        for line in (*plan.blueprint.table(), *_files(plan, part)):
+        for line in [as_json(foreseen(plan, part))] if arguments.json else table(plan, part):
             print(line)
-        print(f"{model.source}: {amount}")
         return 0
     if arguments.plan is not None:
         if arguments.plan == "-":
@@ -162,14 +177,45 @@ def execute(arguments: argparse.Namespace) -> int:
         else:
             write_small(Path(arguments.plan), plan.to_json().encode(), overwrite=arguments.force)
         return 0
-    if part is not None or arguments.finish:
-        return _take_part(plan, part, arguments)
-    if arguments.engine is not None and '"kind": "computed"' in plan.text:
-        # workers read the plan, and so does what sends it to them
-        learn_to_rebuild()
-    print(f"{model.source}: {amount} -> {plan.path}", file=sys.stderr)
-    _written(plan, WHOLE, arguments, amount)
+    if (part is not None or arguments.finish) and is_finished(plan):
+        outcome = Outcome(plan, part, is_complete=True)
+    elif arguments.finish:
+        finish_checkpoint(plan, overwrite=arguments.force)
+        outcome = Outcome(plan, None, is_complete=True, has_finished=True)
+    else:
+        if arguments.engine is not None and '"kind": "computed"' in plan.text:
+            # workers read the plan, and so does what sends it to them
+            learn_to_rebuild()
+        outcome = _written(plan, part, arguments)
+    for line in [as_json(outcome.to_dict())] if arguments.json else outcome.lines():
+        print(line)
     return 0
+
+
+def _written(plan: CheckpointPlan, part: Part | None, arguments: argparse.Namespace) -> Outcome:
+    """Write a part, or all, and return what was done."""
+    outcome = Outcome(plan, part, uses_engine=arguments.engine is not None)
+    if not outcome.files:
+        return outcome
+    print(f"{plan.blueprint.spec.source}: {outcome.amount} -> {plan.path}", file=sys.stderr)
+    first: list[int] = []
+    start = time.perf_counter()
+    with Meter(sys.stderr) as meter:
+
+        def progress(done: int, total: int) -> None:
+            first[:] = first or [done]
+            meter(done, total)
+
+        options = {"threads": arguments.threads, "overwrite": arguments.force, "engine": arguments.engine}
+        receipt = write_plan(plan, part or WHOLE, **options, progress=progress)
+    # what an earlier run had finished took no time now
+    headers = sum(len(shard.header) for shard in outcome.files)
+    return replace(
+        outcome,
+        seconds=time.perf_counter() - start,
+        nbytes_before=first[0] - headers if first else outcome.nbytes,
+        is_complete=receipt is not None or is_complete(plan),
+    )
 
 
 def _planned(arguments: argparse.Namespace) -> CheckpointPlan:
@@ -201,70 +247,6 @@ def _text_of_plan(spec: str) -> bytes | None:
         return None
     text = path.read_bytes()
     return text if b'"pyinit_plan"' in text[:1000] else None
-
-
-def _files(plan: CheckpointPlan, part: Part | None) -> Iterator[str]:
-    """Yield the lines of a table of files, where there are several."""
-    mine = assigned([shard.nbytes for shard in plan.shards], part or WHOLE)
-    for file, shard in enumerate(plan.shards):
-        if len(plan.shards) > 1 or part is not None:
-            extents = sum(extent.file == file for extent in plan.extents)
-            line = (
-                f"{shard.name}  {readable_size(shard.nbytes)}  {len(shard.drafts)} tensors  {extents} extents"
-            )
-            yield line + (f"  part {part}" if part is not None and file in mine else "")
-
-
-def _take_part(plan: CheckpointPlan, part: Part | None, arguments: argparse.Namespace) -> int:
-    if is_finished(plan):
-        print(f"nothing to do: the checkpoint in {plan.path} is complete")
-        return 0
-    if part is None:
-        receipt = finish_checkpoint(plan, overwrite=arguments.force)
-        amount = f"{len(receipt.shards)} files, {readable_size(receipt.nbytes)}"
-        print(f"all parts are there: {amount} in {plan.path}")
-        return 0
-    mine = assigned([shard.nbytes for shard in plan.shards], part)
-    nbytes = sum(plan.shards[file].nbytes for file in mine)
-    if not mine:
-        files = f"{len(plan.shards)} file{'s' * (len(plan.shards) > 1)}"
-        print(f"nothing to do for part {part}: the checkpoint has {files}")
-        return 0
-    amount = f"part {part}, {len(mine)} of {len(plan.shards)} files, {readable_size(nbytes)}"
-    print(f"{plan.blueprint.spec.source}: {amount} -> {plan.path}", file=sys.stderr)
-    if _written(plan, part, arguments, amount):
-        print("all parts are there: the checkpoint is complete")
-    else:
-        print("other parts are missing: the last one, or --finish, completes the checkpoint")
-    return 0
-
-
-def _written(plan: CheckpointPlan, part: Part, arguments: argparse.Namespace, amount: str) -> bool:
-    """Write a part and say how fast; return whether the checkpoint is complete."""
-    first: list[int] = []
-    start = time.perf_counter()
-    with Meter(sys.stderr) as meter:
-
-        def progress(done: int, total: int) -> None:
-            first[:] = first or [done]
-            meter(done, total)
-
-        options = {"threads": arguments.threads, "overwrite": arguments.force, "engine": arguments.engine}
-        receipt = write_plan(plan, part, **options, progress=progress)
-    seconds = time.perf_counter() - start
-    shards = [plan.shards[file] for file in assigned([shard.nbytes for shard in plan.shards], part)]
-    names = ", ".join(shard.name for shard in shards[:3]) + (", ..." if len(shards) > 3 else "")
-    print(f"wrote {names} in {plan.path}: {amount}")
-    total = sum(shard.nbytes for shard in shards)
-    # what an earlier run had finished took no time now
-    before = first[0] - sum(len(shard.header) for shard in shards) if first else total
-    if before:
-        print(f"{readable_size(before)} of it were there already")
-    elements = sum(math.prod(slab.shape) for shard in shards for slab in shard.slabs)
-    speed, rate = (total - before) / seconds / 1e9, elements * (1 - before / total) / seconds / 1e9
-    memory = f"peak memory{' of this process' if arguments.engine else ''} {readable_size(peak_memory())}"
-    print(f"{seconds:.2f} s, {speed:.2f} GB/s, {rate:.3f} Gparam/s, {memory}")
-    return receipt is not None or is_complete(plan)
 
 
 def _blueprint(arguments: argparse.Namespace) -> Blueprint:

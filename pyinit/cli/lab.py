@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from ..checkpoint.local import write_small
@@ -17,7 +19,14 @@ from ..lab.experiment.experiment import Experiment
 from ..lab.experiment.limits import LIMITS
 from ..lab.experiment.link import from_query, to_query
 
-__all__ = ["add_arguments", "execute"]
+__all__ = ["EXAMPLES", "add_arguments", "execute"]
+
+#: Shown by --help, and parsed by a test.
+EXAMPLES = (
+    "pyinit lab",
+    "pyinit lab 'data=moons' --run he_normal --run normal,scale:0.2",
+    "pyinit lab --data mnist --export lab.html",
+)
 
 _WORDS = ("data", "activation", "norm", "optimizer")
 _NUMBERS = ("depth", "width", "learning_rate", "batch_size", "steps", "seed")
@@ -27,7 +36,6 @@ _LIBRARIES = ("starlette", "uvicorn", "websockets")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``pyinit lab`` to `parser`."""
-    parser.description = __doc__
     add = parser.add_argument
     add(
         "settings",
@@ -52,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--export", type=Path, metavar="FILE", help="train, and write one page that plays it offline")
     add("--frames", type=int, default=120, metavar="N", help="frames of the exported page (default 120)")
     add("--force", action="store_true", help="replace an existing file")
+    add("--json", action="store_true", help="print the address, or the file that was written, as JSON")
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -73,7 +82,8 @@ def execute(arguments: argparse.Namespace) -> int:
     if wanted is not None:
         wanted.networks(wanted.source())
     try:
-        launch(link_of(arguments, wanted), arguments.port, browser=not arguments.no_browser)
+        options: dict[str, Any] = {"announce": _as_json} if arguments.json else {}
+        launch(link_of(arguments, wanted), arguments.port, browser=not arguments.no_browser, **options)
     except KeyboardInterrupt:
         # how it is ended
         print("pyinit lab: ended", file=sys.stderr)
@@ -127,4 +137,11 @@ def _export(arguments: argparse.Namespace, wanted: Experiment) -> None:
         raise exists_already(path)
     page = record(wanted, arguments.frames)
     write_small(path, page.encode(), overwrite=arguments.force)
-    print(f"wrote {path}", file=sys.stderr)
+    if arguments.json:
+        print(json.dumps({"file": str(path), "bytes": len(page.encode())}))
+    else:
+        print(f"wrote {path}", file=sys.stderr)
+
+
+def _as_json(address: str) -> None:
+    print(json.dumps({"address": address}), flush=True)

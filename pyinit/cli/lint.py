@@ -16,12 +16,14 @@ from ..stream.dtypes import FLOATS
 from .definition import built, definition_of
 from .recipe import recipes_of
 
-__all__ = ["add_arguments", "execute"]
+__all__ = ["EXAMPLES", "add_arguments", "execute"]
+
+#: Shown by --help, and parsed by a test.
+EXAMPLES = ("pyinit lint gpt2", "pyinit lint gpt2 --recipe he_normal --json")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``pyinit lint`` to `parser`."""
-    parser.description = __doc__
     parser.add_argument(
         "spec",
         metavar="SPEC",

@@ -18,6 +18,8 @@ __all__ = ["Meter", "peak_memory"]
 
 _LINE_SECONDS = 2.0
 _BAR_SECONDS = 0.05
+# Before so long the rate says little of what is left.
+_TELLING_SECONDS = 1.0
 
 
 class Meter:
@@ -33,6 +35,7 @@ class Meter:
         self._is_terminal = stream.isatty()
         self._start = self._shown = time.perf_counter()
         self._width = 0
+        self._first: float | None = None
         self._bar: Progress | None = None
 
     def __enter__(self) -> Meter:
@@ -48,7 +51,10 @@ class Meter:
         if not self._is_due(now - self._shown, share):
             return
         self._shown = now
-        line = f"{share:4.0%}  {self._say(done, total, max(now - self._start, 1e-9))}"
+        seconds = max(now - self._start, 1e-9)
+        # What an earlier run had done came at once, and says nothing of the rate.
+        self._first = share if self._first is None else self._first
+        line = f"{share:4.0%}  {self._say(done, total, seconds)}{_left(seconds, share, self._first)}"
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=share, description=line, refresh=True)
         elif self._is_terminal:
@@ -91,6 +97,16 @@ def _bar(stream: TextIO) -> Progress | None:
     )
     bar.add_task("", total=1.0)
     return bar
+
+
+def _left(seconds: float, share: float, first: float) -> str:
+    """Return how long the rest will take at the rate so far; nothing before that can be told."""
+    if seconds < _TELLING_SECONDS or not first < share < 1:
+        return ""
+    rest = seconds * (1 - share) / (share - first)
+    if rest < 100:
+        return f", {rest:.0f} s left"
+    return f", {rest / 60:.0f} min left" if rest < 6000 else f", {rest / 3600:.1f} h left"
 
 
 def _bytes(written: int, total: int, seconds: float) -> str:

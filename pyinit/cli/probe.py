@@ -23,12 +23,17 @@ from ..recipes.recipe import Recipe
 from .experiment import add_network, add_outputs, init_of, inits_of, outputs_of, residual_of, write
 from .meter import Meter
 
-__all__ = ["add_arguments", "execute"]
+__all__ = ["EXAMPLES", "add_arguments", "execute"]
+
+#: Shown by --help, and parsed by a test.
+EXAMPLES = (
+    "pyinit probe --data abalone --widths 8,64,64,64,1 --activation relu --init he,xavier",
+    "pyinit probe --data mnist --widths 784,100,100,10 --html probe.html",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``pyinit probe`` to `parser`."""
-    parser.description = __doc__
     add_network(parser)
     add = parser.add_argument
     add("--bias", default=BIAS, metavar="RECIPE", help="a recipe for biases (default: zeros), or none")

@@ -16,12 +16,17 @@ from ..lab.train.comparison import Comparison, compare
 from .experiment import add_network, add_outputs, init_of, inits_of, outputs_of, residual_of, write
 from .meter import Meter
 
-__all__ = ["add_arguments", "execute"]
+__all__ = ["EXAMPLES", "add_arguments", "execute"]
+
+#: Shown by --help, and parsed by a test.
+EXAMPLES = (
+    "pyinit train --data moons --widths 2,16,16,2 --init normal,xavier",
+    "pyinit train --data mnist --widths 784,100,10 --optimizer adam --plot mnist.png",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``pyinit train`` to `parser`."""
-    parser.description = __doc__
     add_network(parser)
     add = parser.add_argument
     add("--bias", default=BIAS, metavar="RECIPE", help="a recipe for biases (default: zeros), or none")

@@ -15,7 +15,10 @@ from ..checkpoint.verification.verify import receipt_text, verify
 from .definition import learn_to_rebuild
 from .meter import Meter
 
-__all__ = ["add_arguments", "execute", "share"]
+__all__ = ["EXAMPLES", "add_arguments", "execute", "share"]
+
+#: Shown by --help, and parsed by a test.
+EXAMPLES = ("pyinit verify gpt2", "pyinit verify s3://bucket/llama --sample 1% --json")
 
 
 def share(text: str) -> float:

@@ -160,7 +160,6 @@ def test_errors_are_one_line(
     ("arguments", "message"),
     [
         ([], "the following arguments are required"),
-        (["init"], "the following arguments are required: SPEC"),
         (["grow"], "invalid choice: 'grow'"),
         (["init", "gpt2", "--dtype", "int8"], "argument --dtype: invalid choice: 'int8'"),
         (["init", "gpt2", "--seed", "one"], "argument --seed: needs an integer in [0, 2**64); got 'one'"),

@@ -1,5 +1,8 @@
-"""The speed table: pyinit beside whichever of numpy, torch, jax and oneMKL are installed, in one run."""
+"""Measure speed beside whichever of numpy, torch, jax and oneMKL are installed, in one run.
 
-from .command import add_arguments, execute, main
+Contenders take turns, and none is timed before its answer was checked. A ratio is the median over the rounds.
+"""
 
-__all__ = ["add_arguments", "execute", "main"]
+from .command import EXAMPLES, add_arguments, execute, main
+
+__all__ = ["EXAMPLES", "add_arguments", "execute", "main"]

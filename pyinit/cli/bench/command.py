@@ -9,15 +9,26 @@ import sys
 import tempfile
 from pathlib import Path
 
+from ... import _core
 from .cases import races
 from .chart import draw
+from .cycles import PortsError, measure, read_model
 from .machine import is_quiet
 from .run import run
 from .table import render
 
+#: Shown by --help, and parsed by a test.
+EXAMPLES = (
+    "pyinit bench --quick",
+    "pyinit bench --only normal --only uniform --threads 1 --json bench.json",
+    "pyinit bench --plot speed.svg",
+)
+
 _FULL_ELEMENTS = 1 << 26
 _QUICK_ELEMENTS = 1 << 22
 _PICTURES = (".png", ".svg")
+# What `--only` calls the table of cycles, which is not a race.
+_CYCLES = "cycles"
 
 
 def elements(text: str) -> int:
@@ -48,11 +59,19 @@ def picture(text: str) -> Path:
 
 
 def destination(text: str) -> Path:
-    """Return `text` as the path of a file that can be written once the run is over."""
+    """Return `text` as the path of a file that can be written once the run is over, or - for stdout."""
     path = Path(text)
-    if path.is_dir() or not path.parent.is_dir():
+    if text != "-" and (path.is_dir() or not path.parent.is_dir()):
         raise argparse.ArgumentTypeError(f"needs a file in a directory that exists; got {text!r}")
     return path
+
+
+def ports(text: str) -> dict[tuple[str, str], dict[str, tuple[float, float]]]:
+    """Return the model in the file `text`, as `benchmarks/ports.sh --lines` prints it."""
+    try:
+        return read_model(Path(text))
+    except (OSError, PortsError) as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def threads(text: str) -> int:
@@ -64,9 +83,12 @@ def threads(text: str) -> int:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the benchmark's arguments to `parser`."""
-    names = [race.name for race in races(1, 0)]
+    names = [*(race.name for race in races(1, 0)), _CYCLES]
     parser.add_argument(
-        "--json", type=destination, metavar="FILE", help="also write every sample and ratio as JSON"
+        "--json",
+        type=destination,
+        metavar="FILE",
+        help="also write every sample and ratio as JSON; - prints them in place of the tables",
     )
     parser.add_argument("--plot", type=picture, metavar="FILE", help="also draw the ratios, .png or .svg")
     parser.add_argument(
@@ -80,6 +102,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=names,
         metavar="NAME",
         help=f"one of {', '.join(names)}; repeatable",
+    )
+    parser.add_argument(
+        "--ports",
+        type=ports,
+        metavar="FILE",
+        help="what `benchmarks/ports.sh --lines` printed, to stand beside the cycles",
     )
     parser.add_argument("--elements", type=elements, help="elements a pass (default 2^26)")
     parser.add_argument("--threads", type=threads, default=0, help="threads (default: pyinit's own choice)")
@@ -113,10 +141,16 @@ def execute(arguments: argparse.Namespace) -> int:
             budget_seconds=3.0 if arguments.quick else 12.0,
             progress=progress,
         )
-    print(render(record), end="")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(record.to_json(), indent=1) + "\n")
-    if arguments.plot:
+    if not arguments.only or _CYCLES in arguments.only:
+        progress("cycles an element")
+        isas = [isa for isa in _core.available_isas() if isa != "scalar"]
+        record.cycles = measure(isas, arguments.ports)
+    numbers = json.dumps(record.to_json(), indent=1) + "\n"
+    to_stdout = str(arguments.json) == "-"
+    print(numbers if to_stdout else render(record), end="")
+    if arguments.json and not to_stdout:
+        arguments.json.write_text(numbers)
+    if arguments.plot and record.races:
         draw(record, arguments.plot)
     return 0
 

@@ -6,6 +6,8 @@ import statistics
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from .cycles import Cycles
+
 
 @dataclass(frozen=True)
 class Ratio:
@@ -90,6 +92,7 @@ class Record:
     threads: int
     elements: int
     races: list[RaceRecord] = field(default_factory=list)
+    cycles: list[Cycles] = field(default_factory=list)
 
     def ratios(self) -> list[Ratio]:
         """Return the ratios of all races, in order."""
@@ -103,4 +106,6 @@ class Record:
                 entry.update(
                     median=ratio.median, lowest=min(ratio.rounds), highest=max(ratio.rounds), met=ratio.met
                 )
+        for cycles, entry in zip(self.cycles, data["cycles"], strict=True):
+            entry.update(median=cycles.median)
         return data

@@ -32,6 +32,18 @@ def rates(record: Record) -> list[str]:
     return aligned(rows, {3, 4}, rule=True)
 
 
+def cycles(record: Record) -> list[str]:
+    """Return the table of cycles an element, and of each processor's model."""
+    processors = list(dict.fromkeys(name for fill in record.cycles for name in fill.model))
+    rows = [["fill", "isa", "cycles", "quartiles", *processors]]
+    for fill in record.cycles:
+        half = "{:.2f} - {:.2f}".format(*fill.middle_half)
+        figures = [fill.model.get(name) for name in processors]
+        models = ["" if pair is None else f"{pair[0]:.2f} / {pair[1]:.2f}" for pair in figures]
+        rows.append([fill.fill, fill.isa, f"{fill.median:.2f}", half, *models])
+    return aligned(rows, set(range(2, len(rows[0]))), rule=True)
+
+
 def render(record: Record) -> str:
     """Return the whole report as text."""
     machine = record.machine
@@ -43,8 +55,19 @@ def render(record: Record) -> str:
     ]
     if absent:
         lines.append(f"absent: {', '.join(absent)}")
-    lines += ["", "Seconds of the peer over seconds of pyinit, median of the rounds:", "", *ratios(record)]
-    lines += ["", "Rates at the median:", "", *rates(record)]
+    if record.races:
+        lines += [
+            "",
+            "Seconds of the peer over seconds of pyinit, median of the rounds:",
+            "",
+            *ratios(record),
+        ]
+        lines += ["", "Rates at the median:", "", *rates(record)]
+    if record.cycles:
+        title = "Cycles an element, float32, one thread, output in the cache (zeros: beyond a normal's)"
+        if any(fill.model for fill in record.cycles):
+            title += "; by a processor's model: ports alone / with waiting"
+        lines += ["", f"{title}:", "", *cycles(record)]
     for race in record.races:
         if "peak_mib" in race.notes:
             peak = race.notes["peak_mib"]

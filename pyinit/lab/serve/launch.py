@@ -38,7 +38,17 @@ class _Server(uvicorn.Server):
         self._began()
 
 
-def launch(link: str = "", port: int | None = None, *, browser: bool = True) -> None:
+def _announce(address: str) -> None:
+    print(f"pyinit lab: {address}\nPress Ctrl-C to end it.", flush=True)
+
+
+def launch(
+    link: str = "",
+    port: int | None = None,
+    *,
+    browser: bool = True,
+    announce: Callable[[str], None] = _announce,
+) -> None:
     """Serve the lab on 127.0.0.1 until it is interrupted; print its address, and open it in a browser.
 
     Parameters
@@ -49,6 +59,8 @@ def launch(link: str = "", port: int | None = None, *, browser: bool = True) -> 
         0 for any that is free; by default `PORT`, or any where that is taken.
     browser : bool
         Whether to open the page.
+    announce : callable
+        Receives the address when the server answers; by default it is printed.
 
     Raises
     ------
@@ -61,7 +73,7 @@ def launch(link: str = "", port: int | None = None, *, browser: bool = True) -> 
         address += f"#{link}" if link else ""
 
         def began() -> None:
-            print(f"pyinit lab: {address}\nPress Ctrl-C to end it.", flush=True)
+            announce(address)
             if browser:
                 # a browser that runs in the terminal would not return
                 threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pyinit.cli.bench.chart import draw
+from pyinit.cli.bench.cycles import Cycles
 from pyinit.cli.bench.record import RaceRecord, Ratio, Record, Sample
 from pyinit.cli.bench.table import render
 
@@ -77,3 +78,19 @@ def test_picture(record: Record, tmp_path: Path, suffix: str, magic: bytes) -> N
     assert path.read_bytes().startswith(magic)
     if suffix == ".svg":
         assert "Example 9000" in path.read_text(encoding="utf-8")
+
+
+def test_the_table_of_cycles_has_a_column_for_each_processor(record: Record) -> None:
+    model = {"znver3": (2.438, 3.424)}
+    record.cycles = [
+        Cycles("normal", "avx2", (3.0, 4.0, 3.5), model),
+        Cycles("rows of 16", "avx2", (5.0, 5.0, 5.5)),
+    ]
+    lines = render(record).splitlines()
+    head = next(index for index, line in enumerate(lines) if line.startswith("fill "))
+    assert lines[head].split() == ["fill", "isa", "cycles", "quartiles", "znver3"]
+    assert lines[head + 2].split() == ["normal", "avx2", "3.50", "3.00", "-", "4.00", "2.44", "/", "3.42"]
+    assert lines[head + 3].split() == ["rows", "of", "16", "avx2", "5.00", "5.00", "-", "5.50"]
+    data = record.to_json()
+    assert [entry["median"] for entry in data["cycles"]] == [3.5, 5.0]
+    assert data["cycles"][0]["model"] == model

@@ -1,0 +1,79 @@
+"""Which libraries are installed, and what each is for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+
+from .finding import FAILS, FINE, NOTE, Finding
+
+__all__ = ["LIBRARIES", "Library", "libraries"]
+
+
+@dataclass(frozen=True)
+class Library:
+    """A library that pyinit uses where it is there.
+
+    Parameters
+    ----------
+    name : str
+        Of its distribution.
+    least : tuple of int
+        The oldest version that pyinit works with; () where any does.
+    use : str
+        What it is for.
+    extra : str
+        The extra that installs it, or "".
+    """
+
+    name: str
+    least: tuple[int, ...]
+    use: str
+    extra: str = ""
+
+    @property
+    def install(self) -> str:
+        """The command that installs it."""
+        return f"pip install {repr(f'pyinit-nn[{self.extra}]') if self.extra else self.name}"
+
+
+LIBRARIES = (
+    Library("torch", (2, 4), "pyinit.torch"),
+    Library("jax", (0, 4, 30), "pyinit.jax"),
+    Library("keras", (3, 5), "pyinit.keras"),
+    Library("transformers", (), "pyinit init with any config.json"),
+    Library("timm", (), "pyinit init timm:NAME"),
+    Library("ml_dtypes", (0, 4), "bfloat16 and float8 arrays of NumPy", "bfloat16"),
+    Library("matplotlib", (3, 7), "pictures", "plot"),
+    Library("rich", (13,), "progress bars, tables in colour", "plot"),
+    Library("shtab", (1, 6), "pyinit completion", "cli"),
+    Library("starlette", (0, 37), "pyinit lab", "lab"),
+    Library("anywidget", (0, 9, 13), "pi.lab() in a notebook", "notebook"),
+    Library("dask", (2024, 8), "lazy arrays, pyinit init --engine dask", "dask"),
+    Library("ray", (2, 9), "pyinit init --engine ray", "ray"),
+    Library("s3fs", (2025, 3), "pyinit init --out s3://...", "remote"),
+)
+
+
+def libraries() -> Iterator[Finding]:
+    """Yield what was found about each library."""
+    for library in LIBRARIES:
+        try:
+            version = metadata.version(library.name)
+        except metadata.PackageNotFoundError:
+            yield Finding(library.name, NOTE, f"not installed; for {library.use}", library.install)
+            continue
+        least = ".".join(map(str, library.least))
+        if _numbers(version) < library.least:
+            advice = f"{library.install} --upgrade"
+            yield Finding(library.name, FAILS, f"{version}, where {library.use} needs {least}", advice)
+        else:
+            yield Finding(library.name, FINE, f"{version}; for {library.use}")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Return the numbers that `version` begins with."""
+    found = re.match(r"\d+(?:\.\d+)*", version)
+    return tuple(int(number) for number in found[0].split(".")) if found else ()

@@ -1,0 +1,162 @@
+"""Every command: its help, its examples, its completion, and JSON where it prints results."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pyinit.cli import main
+from pyinit.cli.commands import COMMANDS, EXIT_CODES, Command, parser_of
+from pyinit.cli.doctor.libraries import LIBRARIES
+
+EXAMPLES = [(command.name, example) for command in COMMANDS for example in command.module.EXAMPLES]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_help_shows_what_it_does_and_examples(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command.name, "--help"])
+    assert ended.value.code == 0
+    out = capsys.readouterr().out
+    assert command.module.__doc__.split()[0] in out
+    assert "examples:\n" in out
+    for example in command.module.EXAMPLES:
+        assert f"\n  {example}\n" in out
+        assert example.startswith(f"pyinit {command.name}")
+
+
+@pytest.mark.parametrize(("name", "example"), EXAMPLES, ids=[example for _, example in EXAMPLES])
+def test_an_example_is_accepted_by_the_parser(name: str, example: str) -> None:
+    words = shlex.split(example.partition(" > ")[0])[1:]
+    assert parser_of(name).parse_args(words).command == name
+
+
+def test_help_explains_the_exit_status(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    out = capsys.readouterr().out
+    assert EXIT_CODES in out
+    assert max(map(len, EXIT_CODES.splitlines())) < 80
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_every_command_that_prints_results_can_print_json(command: Command) -> None:
+    options = {word for action in _actions(command.name) for word in action.option_strings}
+    # What completion prints is a script.
+    assert ("--json" in options) == (command.name != "completion")
+
+
+def _actions(name: str) -> list[object]:
+    (commands,) = (action for action in parser_of(name)._actions if action.dest == "command")
+    return list(commands.choices[name]._actions)  # type: ignore[union-attr, call-overload, index]
+
+
+def test_init_lists_models_with_their_sizes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", "--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (gpt2,) = (line.split() for line in lines if line.startswith("gpt2 "))
+    assert gpt2 == ["gpt2", "124M", "float32", "498", "MB", "148"]
+    assert main(["init", "--list", "--json"]) == 0
+    models = {model["name"]: model for model in json.loads(capsys.readouterr().out)}
+    assert models["gpt2"]["parameters"] == 124_439_808
+    assert len(models) == len(lines) - 1
+
+
+def test_init_without_a_model_says_where_they_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init"]) == 2
+    assert "pyinit init --list" in capsys.readouterr().err
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps({"tensors": {"a.weight": [40, 30], "b.weight": [20, 10]}}))
+    return path
+
+
+def test_what_a_dry_run_foresees_is_what_a_run_does(spec: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["init", str(spec), "--recipe", "he_normal", "--json"]
+    assert main([*words, "--dry-run"]) == 0
+    foreseen = json.loads(capsys.readouterr().out)
+    assert foreseen["parameters"] == 40 * 30 + 20 * 10
+    assert foreseen["tensors"]["a.weight"]["recipe"]["recipe"] == "he_normal"
+    out = spec.parent / "out"
+    assert main([*words, "--out", str(out)]) == 0
+    done = json.loads(capsys.readouterr().out)
+    assert done["is_complete"]
+    assert [file["name"] for file in done["files"]] == [file["name"] for file in foreseen["files"]]
+    assert [file["bytes"] for file in done["files"]] == [(out / "model.safetensors").stat().st_size]
+    assert done["parameters"] == foreseen["parameters"]
+    assert done["seconds"] > 0
+
+
+def test_parts_say_in_json_when_the_checkpoint_is_complete(
+    spec: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["init", str(spec), "--recipe", "he_normal", "--json", "--out", str(spec.parent / "out")]
+    words += ["--shard-size", "1000"]
+    states = []
+    for rest in (["--part", "0/2"], ["--part", "1/2"], ["--part", "1/2"], ["--finish"]):
+        assert main([*words, *rest]) == 0
+        states.append(json.loads(capsys.readouterr().out))
+    assert [state["is_complete"] for state in states] == [False, True, True, True]
+    assert [state["part"] for state in states] == ["0/2", "1/2", "1/2", None]
+    assert states[2]["seconds"] is None
+
+
+def test_facts_are_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["stream_version"] == 1
+
+
+def test_bench_prints_its_numbers_in_place_of_the_tables(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--quick", "--only", "normal_64x64", "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["races"][0]["name"] == "normal_64x64"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+def test_a_shells_script_knows_the_options(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("shtab", reason="needs shtab")
+    assert main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    for option in ("shard-size", "standardize", "quick"):
+        assert option in script
+
+
+def test_bash_completes_with_the_script(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("shtab", reason="needs shtab")
+    assert main(["completion", "bash"]) == 0
+    path = tmp_path / "pyinit"
+    path.write_text(capsys.readouterr().out)
+    asked = """
+        source "$1"
+        function_of=$(complete -p pyinit | sed -E 's/.*-F ([^ ]+).*/\\1/')
+        COMP_WORDS=(pyinit verify --sa) COMP_CWORD=2
+        $function_of pyinit --sa verify
+        printf '%s\\n' "${COMPREPLY[@]}"
+    """
+    ran = subprocess.run(["bash", "-c", asked, "bash", path], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["--sample"]
+
+
+def test_completion_without_its_library_says_what_to_install() -> None:
+    code = (
+        "import sys; sys.modules['shtab'] = None; from pyinit.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code, "completion", "bash"], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 2
+    assert ran.stderr.count("\n") == 1
+    assert "pip install 'pyinit-nn[cli]'" in ran.stderr
+
+
+def test_extras_that_are_named_exist() -> None:
+    text = (Path(__file__).parents[2] / "pyproject.toml").read_text()
+    for library in LIBRARIES:
+        assert not library.extra or f"\n{library.extra} = [" in text, library

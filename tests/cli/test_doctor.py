@@ -1,0 +1,127 @@
+"""What the doctor finds, and what it says of machines that lack something."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from pyinit import _core
+from pyinit.cli import main
+from pyinit.cli.doctor import command, libraries, processor
+from pyinit.cli.doctor.disk import disk
+from pyinit.cli.doctor.finding import FAILS, FINE, NOTE, Finding
+from pyinit.cli.doctor.processor import huge_pages
+
+
+def test_a_machine_that_runs_the_suite_has_the_right_bits(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["doctor", "--directory", str(tmp_path), "--json"]) in (0, 1)
+    found = {finding["topic"]: finding for finding in json.loads(capsys.readouterr().out)}
+    assert found["bits"]["state"] == FINE
+    assert "scalar" in found["bits"]["found"]
+    assert {"instructions", "threads", "huge pages", "memory", "disk", "cuda", "torch"} <= set(found)
+    assert "GB/s" in found["memory"]["found"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_lines_are_for_people_and_advice_follows(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [Finding("disk", FINE, "fast"), Finding("torch", FAILS, "old", "pip install torch --upgrade")]
+    monkeypatch.setattr(command, "_findings", lambda directory: iter(found))
+    assert main(["doctor"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        "fine   disk           fast",
+        "fails  torch          old",
+        "                      pip install torch --upgrade",
+    ]
+
+
+def test_other_bits_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(processor.KNOWN, ("normal", "float32"), "0" * 16)
+    finding = next(iter(processor.processor()))
+    assert finding.state == FAILS
+    assert "must not be used" in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("text", "state"), [("always [madvise] never\n", FINE), ("always madvise [never]\n", NOTE), (None, FINE)]
+)
+def test_huge_pages(text: str | None, state: str, tmp_path: Path) -> None:
+    setting = tmp_path / "enabled"
+    if text is not None:
+        setting.write_text(text)
+    found = huge_pages(setting)
+    assert found.state == state
+    assert (state == NOTE) == (str(setting) in found.advice)
+
+
+def _topic(environment: dict[str, str], topic: str) -> dict[str, str]:
+    """Return what a new process finds about `topic`."""
+    code = "import sys; from pyinit.cli import main; sys.exit(main(['doctor', '--json']))"
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found: dict[str, dict[str, str]] = {finding["topic"]: finding for finding in json.loads(ran.stdout)}
+    return found[topic]
+
+
+def test_a_narrower_instruction_set_is_noted() -> None:
+    if len(_core.available_isas()) == 1:
+        pytest.skip("this machine runs one instruction set")
+    found = _topic({"PYINIT_ISA": "scalar"}, "instructions")
+    assert found["state"] == NOTE
+    assert "PYINIT_ISA" in found["advice"]
+
+
+def test_fewer_threads_are_noted() -> None:
+    found = _topic({"PYINIT_NUM_THREADS": "1"}, "threads")
+    assert "as PYINIT_NUM_THREADS says" in found["found"]
+    assert found["state"] == (FINE if os.cpu_count() == 1 else NOTE)
+
+
+def test_a_directory_that_cannot_be_written_fails(tmp_path: Path) -> None:
+    absent = tmp_path / "absent"
+    assert main(["doctor", "--directory", str(absent)]) == 2
+    if os.geteuid() == 0:
+        # Nobody is refused root's writes but by the file system itself.
+        (finding,) = disk(Path("/proc"))
+        assert finding.state in (FAILS, NOTE)
+        return
+    tmp_path.chmod(0o500)
+    (finding,) = disk(tmp_path)
+    assert finding.state == FAILS
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="has no file system in memory at /dev/shm")
+def test_files_that_are_memory_are_noted() -> None:
+    (finding,) = disk(Path("/dev/shm"))
+    assert finding.state == NOTE
+
+
+@pytest.mark.parametrize(
+    ("version", "state"),
+    [("2.3.1", FAILS), ("2.4.0", FINE), ("2.13.0+cpu", FINE), ("2.14.0a0", FINE), (None, NOTE)],
+)
+def test_versions(version: str | None, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def known(name: str) -> str:
+        if version is None:
+            raise metadata.PackageNotFoundError(name)
+        return version
+
+    monkeypatch.setattr(libraries.metadata, "version", known)
+    found = {finding.topic: finding for finding in libraries.libraries()}
+    assert found["torch"].state == state
+    assert (found["torch"].advice == "") == (state == FINE)
