@@ -69,16 +69,16 @@ linkcheck_retries = 2
 
 
 class CommandHelp(SphinxDirective):
-    """What a command says to --help: ```{command-help} init."""
+    """What a command, or pyinit itself, says to --help: ```{command-help} init."""
 
-    required_arguments = 1
+    optional_arguments = 1
 
     def run(self) -> list[nodes.Node]:
         """Return it as a block."""
         os.environ["COLUMNS"] = "88"
         said = io.StringIO()
         with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
-            main([self.arguments[0], "--help"])
+            main([*self.arguments, "--help"])
         text = said.getvalue()
         block = nodes.literal_block(text, text)
         block["language"] = "text"

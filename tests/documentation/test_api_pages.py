@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pyinit.cli.commands import COMMANDS
+
 from ..contracts.test_doctests import PUBLIC
 from ..contracts.test_public_paths import PACKAGE, names_of
 
@@ -79,6 +81,12 @@ def test_every_name_on_a_page_is_public() -> None:
 def test_every_page_is_in_the_list() -> None:
     listed = set(re.findall(r"\]\((\w+\.md)\)", (API / "index.md").read_text(encoding="utf-8")))
     assert listed == {path.name for path in API.glob("*.md")} - {"index.md"}
+
+
+def test_every_command_is_on_its_page() -> None:
+    page = (API.parent / "reference" / "command_line.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^## pyinit (\w+)\n\n```\{command-help\} (\w+)\n```$", page, re.MULTILINE)
+    assert shown == [(command.name, command.name) for command in COMMANDS]
 
 
 def test_a_name_that_is_left_out_is_seen() -> None:
