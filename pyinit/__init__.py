@@ -102,9 +102,9 @@ if TYPE_CHECKING:
     from .lab.train.train import train as train
     from .lab.width.check import coordinate_check as coordinate_check
     from .lab.width.coordinates import CoordinateCheck as CoordinateCheck
-    from .recipes.models.registry import recipes as recipes
-    from .recipes.models.registry import register_model as register_model
+    from .recipes.lookup import recipes as recipes
     from .recipes.parameters import init_params as init_params
+    from .recipes.registration import register_model as register_model
     from .recipes.registration import register_recipe as register_recipe
     from .recipes.rules import Rule as Rule
     from .recipes.schemes.registry import scheme as scheme
@@ -249,7 +249,7 @@ _HOMES = {
     "mup": "recipes.schemes.width",
     "plan_checkpoint": "checkpoint.plan",
     "probe": "lab.probe.probe",
-    "register_model": "recipes.models.registry",
+    "register_model": "recipes.registration",
     "register_recipe": "recipes.registration",
     "run_extent": "checkpoint.ranges",
     "scheme": "recipes.schemes.registry",

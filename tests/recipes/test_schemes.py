@@ -205,9 +205,12 @@ def test_t_fixup_scales_encoder_decoder_and_embeddings() -> None:
 def test_ds_init_divides_by_the_root_of_the_layer() -> None:
     scheme = pi.scheme("ds-init", depth=4, alpha=0.5)
     pi.init_params(_decoder(4, 64), scheme, key=0)
+    # the authors' code: l^-1/2 is the factor of a variance
+    code = pi.scheme("ds-init", depth=4, power=0.25)
     for layer in range(4):
         name = f"layers.{layer}.self_attn.q_proj.weight"
         assert _std(scheme, name, (64, 64)) == pytest.approx(0.5 * XAVIER / math.sqrt(layer + 1))
+        assert _std(code, name, (64, 64)) ** 2 == pytest.approx(XAVIER**2 * (layer + 1) ** -0.5)
 
 
 @pytest.mark.parametrize(("block", "layers"), [("basic", 2), ("bottleneck", 3)])
@@ -248,7 +251,8 @@ def test_gated_branches_begin_with_zero(name: str, gate: str) -> None:
         ("deepnorm", {}, "the scheme 'deepnorm' needs depth"),
         ("mup", {"width": 8, "depth": 2}, "the scheme 'mup' needs base_width"),
         ("fixup", {"depth": 4, "block": "wide"}, "'basic' or 'bottleneck'"),
-        ("ds-init", {"depth": 4, "layers": 3}, "takes depth, alpha; got layers=3"),
+        ("sub-ln", {"depth": 0}, "needs depth as an integer of at least 1"),
+        ("ds-init", {"depth": 4, "layers": 3}, "takes depth, alpha, power; got layers=3"),
     ],
 )
 def test_bad_options_of_a_scheme_are_refused(name: str, options: dict[str, Any], message: str) -> None:

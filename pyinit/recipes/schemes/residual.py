@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ...errors import RecipeError
 from ..depth import Depth
 from ..distributions import ones, zeros
@@ -13,7 +15,7 @@ from ..rules import Rule
 from ..scaling import variance_scaling
 from .scheme import Scheme, Share
 
-__all__ = ["deepnorm", "ds_init", "fixup", "rezero", "skipinit", "t_fixup"]
+__all__ = ["deepnorm", "ds_init", "fixup", "rezero", "skipinit", "sub_ln", "t_fixup"]
 
 _QUERIES = weights(
     ".q_proj", ".k_proj", ".wq", ".wk", ".w_q", ".w_k", ".query", ".key", "Attention.q", "Attention.k"
@@ -68,8 +70,45 @@ def deepnorm(*, depth: int, decoder_depth: int | None = None) -> Scheme:
     return Scheme("deepnorm", (*rules, unsaid("deepnorm")), (), alphas, "arXiv 2203.00555, figure 2")
 
 
+def sub_ln(*, depth: int, decoder_depth: int | None = None) -> Scheme:
+    """Return Magneto's start of transformers with a second norm inside of each branch.
+
+    Of N layers, values, outputs and MLP are Xavier normal times sqrt(log(2 N)), queries and keys Xavier
+    normal. Of an encoder of N and a decoder of M layers, the factors are sqrt(log(3 M) log(2 N) / 3) and
+    sqrt(log(3 M)). A branch is f(LN(x)) with a norm before its last layer, too; each then adds a change that
+    shrinks with the layers before it, so that the factor grows no faster than a logarithm.
+
+    The authors' torchscale 0.3.0 has the same factors; it leaves the first matrices as torch starts a linear
+    layer, and divides queries, keys and values by sqrt(2).
+    """
+    if decoder_depth is None:
+        gammas = {"": math.log(2 * depth) ** 0.5}
+    else:
+        gammas = {
+            "encoder": (math.log(3 * decoder_depth) * math.log(2 * depth) / 3) ** 0.5,
+            "decoder": math.log(3 * decoder_depth) ** 0.5,
+        }
+    rules = [
+        norms(),
+        Rule("*_ln.weight|*_ln.scale", ones(), no_kernels=True, optional=True),
+        *biases(),
+        Rule(_WORDS, _table(), optional=True),
+        Rule(ROLES["head"], _table(), optional=True),
+    ]
+    for stack, gamma in gammas.items():
+        rules.extend(_branches(stack, glorot_normal(), glorot_normal().scaled(gamma)))
+    settings = {"norms": "before the first and before the last layer of each branch"}
+    source = "arXiv 2210.06423, section 2.2; torchscale architecture/encoder.py and decoder.py"
+    return Scheme("sub-ln", (*rules, unsaid("sub-ln")), (), settings, source)
+
+
 def t_fixup(*, depth: int) -> Scheme:
-    """Return T-Fixup of an encoder and a decoder without layer normalization."""
+    """Return T-Fixup of an encoder and a decoder without layer normalization.
+
+    The authors' code, layer6ai-labs/T-Fixup, has these factors (fairseq/modules/transformer_layer.py,
+    ``fixup_initialization``). Its values are Xavier uniform times the factor, as here; its queries and keys
+    keep fairseq's division by sqrt(2), of which the paper says nothing.
+    """
     small = {"encoder": 0.67 * depth**-0.25, "decoder": (9 * depth) ** -0.25}
     rules = [*biases(), Rule(_WORDS, _table().scaled(small["decoder"]))]
     rules.append(Rule(ROLES["head"], glorot_uniform(), optional=True))
@@ -79,9 +118,14 @@ def t_fixup(*, depth: int) -> Scheme:
     return Scheme("t-fixup", (*rules, unsaid("t-fixup")), (), {}, source)
 
 
-def ds_init(*, depth: int, alpha: float = 1.0) -> Scheme:
-    """Return depth-scaled initialization: Xavier's bound times alpha / sqrt(l), l counted from 1."""
-    drawn, each = glorot_uniform().scaled(alpha), Depth(depth, per_layer=True, branches=1.0)
+def ds_init(*, depth: int, alpha: float = 1.0, power: float = 0.5) -> Scheme:
+    """Return depth-scaled initialization: Xavier's bound times alpha l^-power, l counted from 1.
+
+    The paper's bound shrinks by sqrt(l), power = 0.5. The authors' code, bzhangGo/zero, gives l^-1/2 to
+    TensorFlow's variance scaling, whose scale is a variance: its bound shrinks by l^1/4, power = 0.25.
+    """
+    drawn = glorot_uniform().scaled(alpha)
+    each = Depth(depth, per_layer=True, branches=1.0, power=power)
     rules = (
         norms(),
         *biases(),
@@ -118,14 +162,21 @@ def fixup(*, depth: int, block: str) -> Scheme:
 
 
 def rezero(*, recipe: Recipe | str = "glorot_uniform") -> Scheme:
-    """Return ReZero: x + alpha f(x), alpha 0 at first, with any recipe inside of f."""
+    """Return ReZero: x + alpha f(x), alpha 0 at first, with any recipe inside of f.
+
+    In the authors' package rezero 0.1.0 alpha is called resweight; the rest begins as torch starts it.
+    """
     return _gated(
         "rezero", "*resweight|*rezero*|*.alpha", recipe, "Bachlechner et al., arXiv 2003.04887, eq. 5"
     )
 
 
 def skipinit(*, recipe: Recipe | str = "he_normal") -> Scheme:
-    """Return SkipInit: x + alpha f(x), alpha 0 at first, of networks without normalization."""
+    """Return SkipInit: x + alpha f(x), alpha 0 at first, of networks without normalization.
+
+    The paper's alpha is 0 or at most 1 / sqrt(number of branches). In timm it is called skipinit_gain, and 0
+    (models/nfnet.py).
+    """
     return _gated(
         "skipinit", "*skipinit_gain|*skip_gain|*.alpha", recipe, "De and Smith, arXiv 2002.10444, section 4"
     )
