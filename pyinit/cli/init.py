@@ -272,14 +272,15 @@ def _blueprint(arguments: argparse.Namespace) -> Blueprint:
     """Decide the model: by pyinit's own knowledge of it, or by building it with torch."""
     definition = definition_of(arguments.spec)
     spec = find_spec(arguments.spec) if definition is None else None
-    recipes = None if arguments.recipe is None else recipes_of(arguments.recipe, spec)
+    given = None if arguments.recipe is None else recipes_of(arguments.recipe, spec)
+    recipes = given.rules if isinstance(given, Scheme) else given
     if spec is not None:
         blueprint = draw_up(spec, recipes, key(arguments.seed or 0), arguments.dtype)
     else:
         by_state = arguments.layout is not None and Layout(arguments.layout).is_cut
         root = key(arguments.seed or 0)
         blueprint = blueprint_of(str(definition), recipes, root, arguments.dtype, by_state=by_state)
-    if isinstance(recipes, Scheme):
-        for line in besides(recipes, blueprint):
+    if isinstance(given, Scheme):
+        for line in besides(given, blueprint):
             print(line, file=sys.stderr)
     return blueprint
