@@ -103,6 +103,7 @@ if TYPE_CHECKING:
     from .lab.width.check import coordinate_check as coordinate_check
     from .lab.width.coordinates import CoordinateCheck as CoordinateCheck
     from .recipes.lookup import recipes as recipes
+    from .recipes.mimetic import mimetic_attention as mimetic_attention
     from .recipes.parameters import init_params as init_params
     from .recipes.registration import register_model as register_model
     from .recipes.registration import register_recipe as register_recipe
@@ -187,6 +188,7 @@ __all__ = [
     "linalg",
     "lint",
     "lsuv",
+    "mimetic_attention",
     "mlp",
     "mup",
     "normal",
@@ -245,6 +247,7 @@ _HOMES = {
     "init_params": "recipes.parameters",
     "lint": "checkpoint.lint.lint",
     "lsuv": "lab.lsuv.lsuv",
+    "mimetic_attention": "recipes.mimetic",
     "mlp": "lab.network.network",
     "mup": "recipes.schemes.width",
     "plan_checkpoint": "checkpoint.plan",

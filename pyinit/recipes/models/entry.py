@@ -106,6 +106,7 @@ _COUNTS = frozenset(
             "depth",
             "features",
             "head_dim",
+            "head_size",
             "heads",
             "hidden",
         ),

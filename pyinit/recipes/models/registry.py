@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from . import encoders, language, recurrent, special, uniform, vision
+from . import encoders, language, recurrent, rwkv, special, uniform, vision
 from .entry import Entry
 
 __all__ = ["BUILTIN", "TABLE", "table"]
 
 TABLE: dict[str, Entry] = {
     entry.name: entry
-    for module in (uniform, language, encoders, vision, recurrent, special)
+    for module in (uniform, language, encoders, vision, recurrent, rwkv, special)
     for entry in module.ENTRIES
 }
 """The recipes of models, by name."""
