@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ...stream.arguments import number
+from ..depth import Depth
 from ..distributions import normal
 from ..models.roles import ROLES, Language
 from .scheme import Scheme, Share
@@ -40,7 +41,8 @@ def completep(
     """
     alpha = number("alpha", alpha, least=0.0)
     wider, deeper = width / base_width, depth / base_depth
-    plain, hidden = normal(std=std), normal(std=std / math.sqrt(wider))
+    # a layer beyond the depth is of another model
+    plain, hidden = normal(std=std), (normal(std=std / math.sqrt(wider)), Depth(depth, power=0.0))
     rules = Language(
         plain, plain, hidden, hidden, hidden, hidden, hidden, position=plain, padding=padding
     ).rules("completep")

@@ -29,8 +29,11 @@ _WORDS = f"{ROLES['embedding']}|*shared.weight"
 
 
 def _within(stack: str, match: str) -> str:
-    """Return the pattern restricted to an encoder or a decoder; an empty stack restricts nothing."""
-    return "|".join(f"*{stack}{part}" for part in match.split("|")) if stack else match
+    """Return the pattern restricted to an encoder or a decoder; an empty stack restricts nothing.
+
+    The dot tells a stack from a layer of the other one: a decoder has an encoder_attn.
+    """
+    return "|".join(f"*{stack}.{part}" for part in match.split("|")) if stack else match
 
 
 def _table() -> Recipe:
@@ -38,12 +41,14 @@ def _table() -> Recipe:
     return variance_scaling(1.0, "fan_in", "normal", in_axis=1, out_axis=0)
 
 
-def _branches(stack: str, plain: Recipe, small: Recipe) -> tuple[Rule, ...]:
+def _branches(stack: str, layers: int, plain: Recipe, small: Recipe) -> tuple[Rule, ...]:
     """Return the rules of a stack: values, outputs and MLP are small, queries and keys are not."""
+    # the factors are those of this depth: a layer beyond it is of another model
+    depth = Depth(layers, power=0.0)
     return (
-        Rule(_within(stack, f"{_VALUES}|{_OUT}"), small),
-        Rule(_within(stack, _MLP), small),
-        Rule(_within(stack, _QUERIES), plain),
+        Rule(_within(stack, f"{_VALUES}|{_OUT}"), small, depth=depth),
+        Rule(_within(stack, _MLP), small, depth=depth),
+        Rule(_within(stack, _QUERIES), plain, depth=depth),
     )
 
 
@@ -51,22 +56,25 @@ def deepnorm(*, depth: int, decoder_depth: int | None = None) -> Scheme:
     """Return DeepNorm: LayerNorm(alpha x + f(x)) after each branch, and branches times beta."""
     if decoder_depth is None:
         alphas = {"residual": (2 * depth) ** 0.25}
-        betas = {"": (8 * depth) ** -0.25}
+        betas = {"": (depth, (8 * depth) ** -0.25)}
     else:
         both = (depth**4 * decoder_depth) ** (1 / 16)
         alphas = {
             "residual of the encoder": 0.81 * both,
             "residual of the decoder": (3 * decoder_depth) ** 0.25,
         }
-        betas = {"encoder": 0.87 / both, "decoder": (12 * decoder_depth) ** -0.25}
+        betas = {
+            "encoder": (depth, 0.87 / both),
+            "decoder": (decoder_depth, (12 * decoder_depth) ** -0.25),
+        }
     rules = [
         norms(),
         *biases(),
         Rule(_WORDS, _table(), optional=True),
         Rule(ROLES["head"], _table(), optional=True),
     ]
-    for stack, beta in betas.items():
-        rules.extend(_branches(stack, glorot_normal(), glorot_normal().scaled(beta)))
+    for stack, (layers, beta) in betas.items():
+        rules.extend(_branches(stack, layers, glorot_normal(), glorot_normal().scaled(beta)))
     return Scheme("deepnorm", (*rules, unsaid("deepnorm")), (), alphas, "arXiv 2203.00555, figure 2")
 
 
@@ -82,11 +90,11 @@ def sub_ln(*, depth: int, decoder_depth: int | None = None) -> Scheme:
     layer, and divides queries, keys and values by sqrt(2).
     """
     if decoder_depth is None:
-        gammas = {"": math.log(2 * depth) ** 0.5}
+        gammas = {"": (depth, math.log(2 * depth) ** 0.5)}
     else:
         gammas = {
-            "encoder": (math.log(3 * decoder_depth) * math.log(2 * depth) / 3) ** 0.5,
-            "decoder": math.log(3 * decoder_depth) ** 0.5,
+            "encoder": (depth, (math.log(3 * decoder_depth) * math.log(2 * depth) / 3) ** 0.5),
+            "decoder": (decoder_depth, math.log(3 * decoder_depth) ** 0.5),
         }
     rules = [
         norms(),
@@ -95,8 +103,8 @@ def sub_ln(*, depth: int, decoder_depth: int | None = None) -> Scheme:
         Rule(_WORDS, _table(), optional=True),
         Rule(ROLES["head"], _table(), optional=True),
     ]
-    for stack, gamma in gammas.items():
-        rules.extend(_branches(stack, glorot_normal(), glorot_normal().scaled(gamma)))
+    for stack, (layers, gamma) in gammas.items():
+        rules.extend(_branches(stack, layers, glorot_normal(), glorot_normal().scaled(gamma)))
     settings = {"norms": "before the first and before the last layer of each branch"}
     source = "arXiv 2210.06423, section 2.2; torchscale architecture/encoder.py and decoder.py"
     return Scheme("sub-ln", (*rules, unsaid("sub-ln")), (), settings, source)
@@ -113,7 +121,7 @@ def t_fixup(*, depth: int) -> Scheme:
     rules = [*biases(), Rule(_WORDS, _table().scaled(small["decoder"]))]
     rules.append(Rule(ROLES["head"], glorot_uniform(), optional=True))
     for stack, factor in small.items():
-        rules.extend(_branches(stack, glorot_uniform(), glorot_uniform().scaled(factor)))
+        rules.extend(_branches(stack, depth, glorot_uniform(), glorot_uniform().scaled(factor)))
     source = "Huang, Perez, Ba, Volkovs, ICML 2020, section 3.2"
     return Scheme("t-fixup", (*rules, unsaid("t-fixup")), (), {}, source)
 

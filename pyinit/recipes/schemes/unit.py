@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..depth import Depth
 from ..distributions import normal
 from ..models.roles import ROLES, Language
 from ..models.unsaid import refused
@@ -40,7 +41,9 @@ def unit(
         All heads together: the inputs of the attention's last layer; by default `width`.
     """
     drawn = normal(std=1.0)
-    rules = Language(drawn, drawn, drawn, drawn, drawn, drawn, drawn, position=drawn, padding=padding).rules(
+    # a layer beyond the depth is of another model
+    inner = (drawn, Depth(depth, power=0.0))
+    rules = Language(drawn, drawn, inner, inner, inner, inner, inner, position=drawn, padding=padding).rules(
         "u-mup"
     )
     fans = {
