@@ -242,3 +242,54 @@ def test_sub_ln_has_the_factors_of_torchscale() -> None:
             assert factor == pytest.approx(_factor(scheme, name, tuple(value.shape)), rel=1e-5), name
             checked += 1
     assert checked == 6 * 6
+
+
+def _moved(torch: Any, depth: int, base: int) -> float:
+    """Return how far the stream of a model of branches moves in three steps of Adam."""
+    from torch.nn import functional
+
+    import pyinit.torch
+
+    class Layer(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            for name in ("q_proj", "o_proj", "up_proj", "down_proj"):
+                self.add_module(name, torch.nn.Linear(width, width, bias=False))
+
+        def forward(self, x: Any, share: float) -> Any:
+            width = x.shape[-1:]
+            x = x + share * self.o_proj(torch.tanh(self.q_proj(functional.layer_norm(x, width))))
+            return x + share * self.down_proj(functional.relu(self.up_proj(functional.layer_norm(x, width))))
+
+    width = 32
+    model = torch.nn.Module()
+    with torch.device("meta"):
+        model.embed_tokens = torch.nn.Embedding(16, width)
+        model.layers = torch.nn.ModuleList(Layer(width) for _ in range(depth))
+        model.lm_head = torch.nn.Linear(width, 16, bias=False)
+    options: dict[str, Any] = {"width": width, "base_width": width, "std": 0.18}
+    scheme = pi.scheme("completep", depth=depth, base_depth=base, **options)
+    pyinit.torch.materialize(model, scheme, key=0)
+    groups = scheme.groups(model.named_parameters(), lr=0.001, weight_decay=0.0, eps=1e-12)
+    optimizer, words = torch.optim.AdamW(groups), torch.arange(16)
+    stream = []
+    for _ in range(4):
+        x = model.embed_tokens(words)
+        for layer in model.layers:
+            x = layer(x, float(scheme.settings["residual branches"]))
+        stream.append(x.detach())
+        optimizer.zero_grad()
+        functional.cross_entropy(model.lm_head(functional.layer_norm(x, (width,))), words.roll(1)).backward()
+        optimizer.step()
+    return float((stream[-1] - stream[0]).square().mean().sqrt())
+
+
+@pytest.mark.interop
+def test_under_completep_a_step_moves_the_stream_alike_at_any_depth() -> None:
+    """The change at 32 layers beside that at 4: near 1, and far above without the factors of the depth."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("pyinit.torch")
+    shallow = _moved(torch, 4, base=4)
+    assert 0.5 < _moved(torch, 32, base=4) / shallow < 2.0
+    # the mutant: each depth is its own base
+    assert _moved(torch, 32, base=32) / shallow > 3.0
