@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -152,6 +153,17 @@ def _trained(model: torch.nn.Module, loss: Loss, rate: float, steps: int) -> lis
     return losses
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch use one thread: models of this size gain nothing from more."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def curves(case: Case, seeds: Sequence[int], steps: int, *, own: bool = False, factor: float = 1.0) -> Curves:
     """Train a model from each seed, on the same data.
 
@@ -183,13 +195,14 @@ def curves(case: Case, seeds: Sequence[int], steps: int, *, own: bool = False, f
         return model
 
     found = []
-    for seed in seeds:
-        model = started(seed)
-        with torch.no_grad():
-            for parameter in model.parameters():
-                if parameter.dim() > 1 and factor != 1.0:
-                    parameter.mul_(factor)
-        found.append(_trained(model, loss, case.rate, steps))
+    with _one_thread():
+        for seed in seeds:
+            model = started(seed)
+            with torch.no_grad():
+                for parameter in model.parameters():
+                    if parameter.dim() > 1 and factor != 1.0:
+                        parameter.mul_(factor)
+            found.append(_trained(model, loss, case.rate, steps))
     return np.array(found).reshape(len(seeds), -1, WINDOW).mean(axis=2)
 
 
