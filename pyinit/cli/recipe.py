@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,6 +60,7 @@ _FIELDS = {
     "width": ("hidden_size", "n_embd", "d_model"),
     "hidden": ("intermediate_size", "n_inner"),
     "attention": ("attention_hidden_size",),
+    "head_size": ("head_size",),
     "vocabulary": ("vocab_size",),
 }
 
@@ -74,6 +76,10 @@ def _of_config(model: str, spec: Spec | None) -> dict[str, int]:
         if option in takes
     }
     said = {option: value for option, value in found.items() if value is not None}
+    heads = [config.get(field) for field in ("num_attention_heads", "head_dim")]
+    if "attention" in takes and all(type(each) is int for each in heads):
+        # all heads together may be wider than the stream
+        said["attention"] = math.prod(heads)
     if "tied" in takes and spec is not None and any(fits(ROLES["head"], alias) for alias in spec.ties):
         said["tied"] = True
     rows = {row for rule in (spec.rules or () if spec is not None else ()) for row in rule.zero_rows}

@@ -95,6 +95,17 @@ def test_the_command_takes_a_scheme_by_name(
     assert sum("q_proj" in line for line in told.splitlines()) == 1
 
 
+def test_the_command_knows_how_wide_all_heads_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({**CONFIG, "head_dim": 16}), encoding="utf-8")
+    assert main(["init", str(path), "--recipe", "u-mup", "--dry-run"]) == 0
+    rows = [line.split() for line in capsys.readouterr().err.splitlines()]
+    multipliers = {row[2].rpartition("layers.*.")[2]: float(row[1]) for row in rows if len(row) == 3}
+    # of inputs: four heads of 16, the stream, the MLP
+    for name, inputs in (("self_attn.o_proj", 64), ("self_attn.q_proj", 32), ("mlp.down_proj", 48)):
+        assert multipliers[f"{name}.weight"] == pytest.approx(inputs**-0.5, rel=1e-5)
+
+
 def test_a_scheme_without_a_table_says_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], config: Path
 ) -> None:
