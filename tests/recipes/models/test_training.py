@@ -37,6 +37,9 @@ def test_a_recipe_trains_as_the_librarys_own_start(
     name: str, length: tuple[int, int, float, float], training: Any
 ) -> None:
     steps, seeds, allowed, factor = length
+    if name == "mamba" and length == SHORT:
+        # its steps are slow, and its first ones tell most
+        steps //= 2
     case = training.CASES[name]
     own = training.curves(case, range(seeds), steps, own=True)
     distance = training.apart(training.curves(case, range(seeds), steps), own)
