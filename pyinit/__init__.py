@@ -102,9 +102,10 @@ if TYPE_CHECKING:
     from .lab.train.train import train as train
     from .lab.width.check import coordinate_check as coordinate_check
     from .lab.width.coordinates import CoordinateCheck as CoordinateCheck
-    from .recipes.models.registry import recipes as recipes
-    from .recipes.models.registry import register_model as register_model
+    from .recipes.lookup import recipes as recipes
+    from .recipes.mimetic import mimetic_attention as mimetic_attention
     from .recipes.parameters import init_params as init_params
+    from .recipes.registration import register_model as register_model
     from .recipes.registration import register_recipe as register_recipe
     from .recipes.rules import Rule as Rule
     from .recipes.schemes.registry import scheme as scheme
@@ -187,6 +188,7 @@ __all__ = [
     "linalg",
     "lint",
     "lsuv",
+    "mimetic_attention",
     "mlp",
     "mup",
     "normal",
@@ -245,11 +247,12 @@ _HOMES = {
     "init_params": "recipes.parameters",
     "lint": "checkpoint.lint.lint",
     "lsuv": "lab.lsuv.lsuv",
+    "mimetic_attention": "recipes.mimetic",
     "mlp": "lab.network.network",
     "mup": "recipes.schemes.width",
     "plan_checkpoint": "checkpoint.plan",
     "probe": "lab.probe.probe",
-    "register_model": "recipes.models.registry",
+    "register_model": "recipes.registration",
     "register_recipe": "recipes.registration",
     "run_extent": "checkpoint.ranges",
     "scheme": "recipes.schemes.registry",

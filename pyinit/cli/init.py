@@ -23,13 +23,14 @@ from ..checkpoint.plan import CheckpointPlan, plan_blueprint
 from ..checkpoint.shards import LAYOUTS, Layout
 from ..checkpoint.share import is_finished
 from ..errors import ArgumentError, RecipeError
+from ..recipes.schemes.scheme import Scheme
 from ..stream.dtypes import FLOATS
 from ..stream.key import key
 from .definition import blueprint_of, definition_of, learn_to_rebuild
 from .listing import listing, sizes
 from .meter import Meter
 from .outcome import Outcome, as_json, foreseen, table
-from .recipe import recipes_of
+from .recipe import besides, recipes_of
 
 __all__ = ["EXAMPLES", "add_arguments", "execute", "seed_of", "size"]
 
@@ -89,8 +90,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a recipe, by name (he_normal) or as JSON, for the kernels that the model draws at random: "
         "matrices, embeddings, convolutions; norms, biases and buffers keep the model's values. Or a JSON "
         'file of ordered rules: [{"match": "*.weight", "recipe": "he_normal"}, "default"]. '
-        'Or a recipe of models, by name (gpt2), or with options: {"model": "gpt2", "depth": 12}; depth, '
-        "width and vocabulary are those of a config.json. "
+        'Or a recipe of models or a scheme, by name (gpt2, deepnorm), or with options: {"model": "mup", '
+        '"base_width": 256}; depth, width and vocabulary are those of a config.json. '
         "By default the model's own",
     )
     parser.add_argument("--dtype", choices=FLOATS, help="of all floating tensors (default: the model's own)")
@@ -253,9 +254,15 @@ def _blueprint(arguments: argparse.Namespace) -> Blueprint:
     """Decide the model: by pyinit's own knowledge of it, or by building it with torch."""
     definition = definition_of(arguments.spec)
     spec = find_spec(arguments.spec) if definition is None else None
-    recipes = None if arguments.recipe is None else recipes_of(arguments.recipe, spec)
+    given = None if arguments.recipe is None else recipes_of(arguments.recipe, spec)
+    recipes = given.rules if isinstance(given, Scheme) else given
     if spec is not None:
-        return draw_up(spec, recipes, key(arguments.seed or 0), arguments.dtype)
-    by_state = arguments.layout is not None and Layout(arguments.layout).is_cut
-    root = key(arguments.seed or 0)
-    return blueprint_of(str(definition), recipes, root, arguments.dtype, by_state=by_state)
+        blueprint = draw_up(spec, recipes, key(arguments.seed or 0), arguments.dtype)
+    else:
+        by_state = arguments.layout is not None and Layout(arguments.layout).is_cut
+        root = key(arguments.seed or 0)
+        blueprint = blueprint_of(str(definition), recipes, root, arguments.dtype, by_state=by_state)
+    if isinstance(given, Scheme):
+        for line in besides(given, blueprint):
+            print(line, file=sys.stderr)
+    return blueprint

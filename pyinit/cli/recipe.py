@@ -1,31 +1,36 @@
-"""What ``--recipe`` names: a recipe, a recipe of models, or a file of rules."""
+"""What ``--recipe`` names: a recipe, a recipe of models, a scheme, or a file of rules."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from pathlib import Path
 
+from ..checkpoint.blueprint import Blueprint
 from ..checkpoint.spec import Spec
 from ..errors import RecipeError
-from ..recipes.models.registry import TABLE, recipes
+from ..recipes.lookup import entry_of, recipes
 from ..recipes.models.roles import ROLES
 from ..recipes.recipe import Recipe, from_dict
 from ..recipes.rules import CONVENTIONS, Rule, fits
 from ..recipes.rules_json import rules_from_json
+from ..recipes.schemes.registry import SCHEMES, scheme
+from ..recipes.schemes.scheme import Scheme
 from ..stream.strict_json import parsed
 from .definition import without_default
 
-__all__ = ["recipes_of"]
+__all__ = ["besides", "recipes_of"]
 
 
-def recipes_of(text: str, spec: Spec | None) -> Recipe | tuple[Rule, ...]:
-    """Return what ``--recipe`` names for a model: one recipe, or a list of rules.
+def recipes_of(text: str, spec: Spec | None) -> Recipe | tuple[Rule, ...] | Scheme:
+    """Return what ``--recipe`` names for a model: one recipe, a list of rules, or a scheme.
 
     A model without a spec is a module: its "default", what it does where no rule matches, stands last.
     """
     content: object = text
     where = "--recipe"
-    if text in TABLE:
-        return recipes(text, **_of_config(text, spec))
+    if entry_of(text) is not None:
+        return _named(text, {}, spec)
     if text.lstrip().startswith(("{", "[")):
         content = parsed(text, where, RecipeError)
     elif text.endswith(".json") or Path(text).is_file():
@@ -40,13 +45,22 @@ def recipes_of(text: str, spec: Spec | None) -> Recipe | tuple[Rule, ...]:
         return rules_from_json(content, spec.rules if spec.rules is not None else CONVENTIONS, where)
     if isinstance(content, dict) and isinstance(content.get("model"), str):
         options = {name: value for name, value in content.items() if name != "model"}
-        return recipes(content["model"], **{**_of_config(content["model"], spec), **options})
+        return _named(content["model"], options, spec)
     return from_dict(content)
+
+
+def _named(name: str, options: dict[str, object], spec: Spec | None) -> tuple[Rule, ...] | Scheme:
+    """Return the rules, or the scheme, of a name; the configuration says what the options do not."""
+    options = {**_of_config(name, spec), **options}
+    return scheme(name, **options) if name in SCHEMES else recipes(name, **options)
 
 
 _FIELDS = {
     "depth": ("num_hidden_layers", "n_layer", "num_layers"),
     "width": ("hidden_size", "n_embd", "d_model"),
+    "hidden": ("intermediate_size", "n_inner"),
+    "attention": ("attention_hidden_size",),
+    "head_size": ("head_size",),
     "vocabulary": ("vocab_size",),
 }
 
@@ -54,16 +68,29 @@ _FIELDS = {
 def _of_config(model: str, spec: Spec | None) -> dict[str, int]:
     """Return the options of a model's recipe that the configuration says: sizes, a tie, the padding row."""
     config = {} if spec is None or spec.config is None else spec.config
-    takes = [option.name for option in TABLE[model].options] if model in TABLE else []
+    entry = entry_of(model)
+    takes = [] if entry is None else [option.name for option in entry.options]
     found = {
         option: next((config[field] for field in fields if type(config.get(field)) is int), None)
         for option, fields in _FIELDS.items()
         if option in takes
     }
     said = {option: value for option, value in found.items() if value is not None}
+    heads = [config.get(field) for field in ("num_attention_heads", "head_dim")]
+    if "attention" in takes and all(type(each) is int for each in heads):
+        # all heads together may be wider than the stream
+        said["attention"] = math.prod(heads)
     if "tied" in takes and spec is not None and any(fits(ROLES["head"], alias) for alias in spec.ties):
         said["tied"] = True
     rows = {row for rule in (spec.rules or () if spec is not None else ()) for row in rule.zero_rows}
     if "padding" in takes and len(rows) == 1:
         said["padding"] = rows.pop()
     return said
+
+
+def besides(scheme: Scheme, blueprint: Blueprint) -> Iterator[str]:
+    """Yield what a scheme needs beside the weights: learning rates, and what the model's code has to do."""
+    lines = list(scheme.lines(draft.name for draft in blueprint.drafts))
+    if lines:
+        yield f"{scheme.name} is more than these weights; training and the model also need:"
+        yield from (f"  {line}" for line in lines)

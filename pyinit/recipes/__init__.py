@@ -1,6 +1,7 @@
 """What a weight should be: recipes, the fans they count, and the rules that say which tensor gets which.
 
-The package is also a function: ``pi.recipes("gpt2", depth=12)`` returns the rules of a model.
+The package is also a function: ``pi.recipes("gpt2", depth=12)`` returns the rules of a model,
+``pi.recipes("deepnorm", depth=12)`` those of a scheme.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ class _Recipes(ModuleType):
 
     def __call__(self, name: str, **options: Any) -> Any:
         # importing pyinit stays quick for those who name recipes themselves
-        from .models.registry import recipes
+        from .lookup import recipes
 
         return recipes(name, **options)
 

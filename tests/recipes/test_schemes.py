@@ -205,9 +205,12 @@ def test_t_fixup_scales_encoder_decoder_and_embeddings() -> None:
 def test_ds_init_divides_by_the_root_of_the_layer() -> None:
     scheme = pi.scheme("ds-init", depth=4, alpha=0.5)
     pi.init_params(_decoder(4, 64), scheme, key=0)
+    # the authors' code: l^-1/2 is the factor of a variance
+    code = pi.scheme("ds-init", depth=4, power=0.25)
     for layer in range(4):
         name = f"layers.{layer}.self_attn.q_proj.weight"
         assert _std(scheme, name, (64, 64)) == pytest.approx(0.5 * XAVIER / math.sqrt(layer + 1))
+        assert _std(code, name, (64, 64)) ** 2 == pytest.approx(XAVIER**2 * (layer + 1) ** -0.5)
 
 
 @pytest.mark.parametrize(("block", "layers"), [("basic", 2), ("bottleneck", 3)])
@@ -248,12 +251,51 @@ def test_gated_branches_begin_with_zero(name: str, gate: str) -> None:
         ("deepnorm", {}, "the scheme 'deepnorm' needs depth"),
         ("mup", {"width": 8, "depth": 2}, "the scheme 'mup' needs base_width"),
         ("fixup", {"depth": 4, "block": "wide"}, "'basic' or 'bottleneck'"),
-        ("ds-init", {"depth": 4, "layers": 3}, "takes depth, alpha; got layers=3"),
+        ("sub-ln", {"depth": 0}, "needs depth as an integer of at least 1"),
+        ("ds-init", {"depth": 4, "layers": 3}, "takes depth, alpha, power; got layers=3"),
     ],
 )
 def test_bad_options_of_a_scheme_are_refused(name: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(pi.RecipeError, match=message):
         pi.scheme(name, **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("mup", {"width": 64, "base_width": 32}),
+        ("completep", {"width": 64, "base_width": 32, "base_depth": 1}),
+        ("u-mup", {"width": 64, "hidden": 256}),
+        ("deepnorm", {}),
+        ("sub-ln", {}),
+        ("ds-init", {}),
+    ],
+)
+def test_a_layer_beyond_the_depth_is_of_another_model(name: str, options: dict[str, Any]) -> None:
+    pi.init_params(_decoder(2, 64), pi.scheme(name, depth=2, **options), key=0)
+    with pytest.raises(pi.RecipeError, match=r"the depth is 2, so that layers are 0 to 1; 'layers\.2"):
+        pi.init_params(_decoder(3, 64), pi.scheme(name, depth=2, **options), key=0)
+
+
+def test_encoder_and_decoder_have_depths_of_their_own() -> None:
+    shapes = _encoder_decoder(3, 64)
+    pi.init_params(shapes, pi.scheme("t-fixup", depth=3), key=0)
+    for scheme in (pi.scheme("t-fixup", depth=2), pi.scheme("deepnorm", depth=2, decoder_depth=3)):
+        with pytest.raises(pi.RecipeError, match=r"the depth is 2, .*encoder\.layers\.2"):
+            pi.init_params(shapes, scheme, key=0)
+    with pytest.raises(pi.RecipeError, match=r"the depth is 2, .*decoder\.layers\.2"):
+        pi.init_params(shapes, pi.scheme("sub-ln", depth=3, decoder_depth=2), key=0)
+
+
+@pytest.mark.parametrize("name", ["deepnorm", "sub-ln", "t-fixup"])
+def test_a_decoders_attention_to_the_encoder_is_the_decoders(name: str) -> None:
+    both = {} if name == "t-fixup" else {"decoder_depth": 12}
+    scheme, at = pi.scheme(name, depth=6, **both), "model.decoder.layers.0"
+    for part in ("v_proj", "out_proj", "k_proj"):
+        own, of_encoder = (f"{at}.{kind}.{part}.weight" for kind in ("self_attn", "encoder_attn"))
+        assert _std(scheme, own, (64, 64)) == _std(scheme, of_encoder, (64, 64)), part
+    encoder = "model.encoder.layers.0.self_attn.v_proj.weight"
+    assert _std(scheme, encoder, (64, 64)) != _std(scheme, f"{at}.encoder_attn.v_proj.weight", (64, 64))
 
 
 def test_groups_of_another_model_are_refused() -> None:

@@ -83,3 +83,16 @@ def test_hooks_are_removed_and_a_loss_that_runs_nothing_is_refused() -> None:
             make, [4, 8], lambda m: sum(p.sum() for p in m.parameters()), steps=1, seeds=1
         )
     assert not any(module._forward_hooks for module in kept)
+
+
+def test_data_that_are_not_finite_are_neither_stable_nor_small() -> None:
+    x = torch.full((4, 3), float("nan"))
+
+    def make(width: int, key: pi.Key) -> tuple[Any, Any]:
+        module = torch.nn.Sequential(torch.nn.Linear(3, width), torch.nn.Linear(width, 1))
+        return module, torch.optim.SGD(module.parameters(), lr=0.1)
+
+    check = pyinit_torch.coordinate_check(make, [4, 8], lambda m: m(x).mean(), steps=1, seeds=1)
+    assert (check.sizes == float("inf")).all()
+    assert not check.is_stable
+    assert check.growing() == check.layers

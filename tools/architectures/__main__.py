@@ -104,7 +104,7 @@ def _work(options: argparse.Namespace) -> None:
 
     warnings.filterwarnings("ignore")
     logging.disable(logging.ERROR)
-    _let_torchvision_load()
+    let_torchvision_load()
     done = {(row["model"], row["way"]) for row in _rows(options.results)}
     for name in options.only:
         start = time.perf_counter()
@@ -141,7 +141,7 @@ class _Alarm:
         signal.alarm(0)
 
 
-def _let_torchvision_load() -> None:
+def let_torchvision_load() -> None:
     """Give torchvision's operators a schema: its wheel cannot load them beside torch for the CPU."""
     import torch
 

@@ -28,7 +28,7 @@ from pyinit.stream.safetensors import read_header
 from pyinit.stream.window import contiguous_blocks
 from pyinit.torch.checkpoint.blueprint import draw_up
 
-from .__main__ import _let_torchvision_load
+from .__main__ import let_torchvision_load
 from .configurations import LARGEST, builder, chosen, seeded
 
 Files = dict[str, tuple[str, tuple[int, ...], bytes]]
@@ -43,7 +43,7 @@ def main() -> None:
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
     logging.disable(logging.ERROR)
-    _let_torchvision_load()
+    let_torchvision_load()
     counts: Counter[str] = Counter()
     for name in chosen(options.library, options.only):
         try:

@@ -4,7 +4,8 @@
     python -m tools.gallery zeros      writes this one
 
 An experiment is a module with ``run(draw)``, which returns a `Page`; tests/lab/train/test_gallery.py holds
-the figures to their bounds.
+the figures to their bounds. Pages of libraries train their models by torch, whose sums differ between
+machines: tests/recipes/models/test_training.py holds short runs of them to their bounds.
 """
 
 EXPERIMENTS = (
@@ -21,3 +22,4 @@ EXPERIMENTS = (
     "fine_tuning",
     "widths",
 )
+OF_LIBRARIES = ("model_recipes",)

@@ -7,14 +7,16 @@ import time
 from importlib import import_module
 from pathlib import Path
 
-from . import EXPERIMENTS
+from ..architectures.__main__ import let_torchvision_load
+from . import EXPERIMENTS, OF_LIBRARIES
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "gallery"
 _HEAD = """# Gallery
 
 What initializations do, on real data, in seconds. Every figure was measured when the page was written, by
 `python -m tools.gallery`; the same bits come out on every machine, and `tests/lab/train/test_gallery.py`
-holds them to their bounds. Each page ends with the command that opens its experiment in the lab.
+holds them to their bounds. The last page trains models of other libraries by torch, whose sums differ between
+machines. Each page ends with the command that opens its experiment in the lab, or says why there is none.
 
 """
 
@@ -23,7 +25,8 @@ def main(chosen: list[str]) -> None:
     """Write the chosen pages, or all and the list of them."""
     FOLDER.mkdir(exist_ok=True)
     lines = []
-    for name in chosen or EXPERIMENTS:
+    let_torchvision_load()
+    for name in chosen or (*EXPERIMENTS, *OF_LIBRARIES):
         start = time.perf_counter()
         page = import_module(f"{__package__}.{name}").run(draw=True)
         page.write(FOLDER)

@@ -79,7 +79,10 @@ EXPERIMENTS: dict[str, tuple[Experiment, str]] = {
 }
 """By the name of the page: what the lab begins with, and the view that it shows."""
 
-WITHOUT = {"widths": "The lab trains networks of one width; `pi.coordinate_check` makes these figures."}
+WITHOUT = {
+    "widths": "The lab trains networks of one width; `pi.coordinate_check` makes these figures.",
+    "model_recipes": "The lab has no models of libraries; `tools/gallery/library_training.py` trains them.",
+}
 """Pages whose experiment the lab does not have, with what to use."""
 
 

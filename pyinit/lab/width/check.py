@@ -131,7 +131,8 @@ def under(network: Network, scheme: Scheme, optimizer: Optimizer) -> tuple[Netwo
     Raises
     ------
     RecipeError
-        If a parameter has no rule, or the scheme has a multiplier, which a network does not have.
+        If a parameter has no rule, or the scheme has a multiplier or an epsilon of its own, which a network
+        does not have.
     """
     decide = deciding(scheme)
     shapes = {name: shape for name, (shape, _) in network.parameters().items()}
@@ -145,6 +146,11 @@ def under(network: Network, scheme: Scheme, optimizer: Optimizer) -> tuple[Netwo
             raise RecipeError(
                 f"a network has no multipliers; {scheme.name!r} gives {name!r} {share.multiplier:g}. Use "
                 "pyinit.mup(..., multipliers=False), which puts them into std and learning rate."
+            )
+        if share.epsilon != 1.0:
+            raise RecipeError(
+                f"a network's optimizer has one epsilon; {scheme.name!r} gives {name!r} one of its own. "
+                "Check a module with pyinit.torch.coordinate_check."
             )
         chosen[name] = rule.recipe_for(name)
         factors.append(np.full(int(np.prod(shape)), share.learning_rate, np.float32))

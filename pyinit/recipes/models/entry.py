@@ -98,7 +98,18 @@ class Entry:
 
 _COUNTS = frozenset(
     {
-        *("attention", "base_width", "decoder_depth", "depth", "features", "head_dim", "heads", "hidden"),
+        *(
+            "attention",
+            "base_depth",
+            "base_width",
+            "decoder_depth",
+            "depth",
+            "features",
+            "head_dim",
+            "head_size",
+            "heads",
+            "hidden",
+        ),
         *("patch_fan_in", "positions", "states", "vocabulary", "width"),
     }
 )

@@ -1,4 +1,4 @@
-"""Networks whose start decides what they can represent: SIREN, IRNN, S4D."""
+"""Networks whose start decides what they can represent: SIREN, WIRE, IRNN, S4D."""
 
 from __future__ import annotations
 
@@ -38,6 +38,20 @@ def _siren(*, features: int, width: int, omega: float = 30.0, bias: str = "torch
         Rule("*.weight", hidden, kernels_only=True),
         Rule("*.bias", other, optional=True),
         unsaid("siren"),
+    )
+
+
+def _wire(*, features: int, width: int, omega: float = 30.0, scale: float = 10.0) -> tuple[Rule, ...]:
+    # torch's own of linear layers, of both parts of a complex number
+    first, other = (uniform(-(fan**-0.5), fan**-0.5) for fan in (features, width))
+    return (
+        Rule("*omega_0", constant(omega), optional=True),
+        Rule("*scale_0", constant(scale), optional=True),
+        Rule("net.0.*.weight|*.net.0.*.weight", first),
+        Rule("net.0.*.bias|*.net.0.*.bias", first, optional=True),
+        Rule("*.weight", other, kernels_only=True),
+        Rule("*.bias", other, optional=True),
+        unsaid("wire"),
     )
 
 
@@ -82,6 +96,16 @@ ENTRIES = (
         "them, U(+-n^-1/2), or with the limits of the weights",
         "arXiv 2006.09661, section 3.2; biases: vsitzmann/siren (torch), siren-pytorch 0.1.7 (weight)",
         "images, sounds, shapes as functions of `features` coordinates; omega is that of hidden layers",
+    ),
+    Entry(
+        "wire",
+        _wire,
+        "real and imaginary parts of weights and biases as torch starts linear layers: first layer "
+        "U(+-features^-1/2), all others U(+-width^-1/2); factors omega_0 w and scale_0 s where they are "
+        "parameters",
+        "Saragadam et al., arXiv 2301.05187; vishwa91/wire modules/wire.py, wire2d.py",
+        "images and volumes as functions of coordinates, with activations exp(i w x - (s abs(x))^2); width "
+        "is that of hidden layers, a real network's / sqrt(2)",
     ),
     Entry(
         "irnn",

@@ -8,7 +8,7 @@ from ...errors import RecipeError
 from ...stream.arguments import brief
 from ..models.entry import Entry
 from ..names import suggestion
-from . import residual, width
+from . import completep, residual, unit, width
 from .scheme import Scheme
 
 __all__ = ["SCHEMES", "scheme", "table"]
@@ -26,6 +26,24 @@ SCHEMES: dict[str, Entry] = {
             "learning rates tuned on a narrow model; pi.mup does it from base shapes",
         ),
         Entry(
+            "completep",
+            completep.completep,
+            "as mup, without the factor of the depth on std; with n = depth / base_depth, branches times "
+            "n^-a, learning rates of layers n^(a-1), epsilon of layers n^-a / m, weight decay of hidden "
+            "weights times m, of vectors 0",
+            "arXiv 2505.01618, Table 1; EleutherAI/nanoGPT-mup, branch completep",
+            "learning rates tuned on a model that is narrower and shallower; norms before the branches",
+        ),
+        Entry(
+            "u-mup",
+            unit.unit,
+            "all weights N(0, 1); hidden layers times fan_in^-1/2, head times 1 / d; Adam's learning rate of "
+            "hidden weights fan_in^-1/2, of embeddings d^-1/2, within layers times L^-1/2; branches weighted "
+            "so that the stream keeps unit variance",
+            "arXiv 2407.17465, Table 2; unit-scaling 0.3.5",
+            "training in float8; learning rates near 1 that transfer over widths",
+        ),
+        Entry(
             "deepnorm",
             residual.deepnorm,
             "LayerNorm(a x + f(x)), a = (2 N)^1/4; Xavier normal, values, outputs and MLP times (8 "
@@ -36,19 +54,28 @@ SCHEMES: dict[str, Entry] = {
             "transformers of 100 layers and more, norms after the branches",
         ),
         Entry(
+            "sub-ln",
+            residual.sub_ln,
+            "a norm before the first and before the last layer of each branch; Xavier normal, values, "
+            "outputs and MLP times sqrt(log(2 N)); with a decoder of M layers sqrt(log(3 M) log(2 N) / 3) "
+            "and sqrt(log(3 M))",
+            "arXiv 2210.06423, section 2.2; torchscale 0.3.0",
+            "Magneto, BEiT-3, Kosmos-1: deep transformers of any modality",
+        ),
+        Entry(
             "t-fixup",
             residual.t_fixup,
             "Xavier uniform; values, outputs and MLP of the encoder times 0.67 N^-1/4, of the decoder (9 "
             "N)^-1/4; "
             "embeddings N(0, d^-1/2) (9 N)^-1/4",
-            "Huang, Perez, Ba, Volkovs, ICML 2020, section 3.2",
+            "Huang, Perez, Ba, Volkovs, ICML 2020, section 3.2; layer6ai-labs/T-Fixup",
             "transformers without layer normalization and warm-up",
         ),
         Entry(
             "ds-init",
             residual.ds_init,
-            "Xavier uniform times alpha / sqrt(l), l counted from 1",
-            "Zhang, Titov, Sennrich, arXiv 1908.11365, eq. 5",
+            "Xavier uniform times alpha l^-p, l counted from 1; p = 0.5, and 0.25 in the authors' code",
+            "Zhang, Titov, Sennrich, arXiv 1908.11365, eq. 5; bzhangGo/zero models/transformer.py",
             "deep transformers with norms after the branches",
         ),
         Entry(
@@ -64,14 +91,14 @@ SCHEMES: dict[str, Entry] = {
             "rezero",
             residual.rezero,
             "x + alpha f(x), alpha 0",
-            "Bachlechner et al., arXiv 2003.04887, eq. 5",
+            "Bachlechner et al., arXiv 2003.04887, eq. 5; rezero 0.1.0",
             "deep networks of any kind of branch",
         ),
         Entry(
             "skipinit",
             residual.skipinit,
             "x + alpha f(x), alpha 0; He normal inside",
-            "De and Smith, arXiv 2002.10444, section 4",
+            "De and Smith, arXiv 2002.10444, section 4; timm models/nfnet.py",
             "ResNets without batch normalization, NFNets",
         ),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -9,6 +10,7 @@ from typing import Any, overload
 
 from ...errors import RecipeError
 from ...stream.arguments import number
+from ...text import aligned
 from ..matching import deciding
 from ..rules import Rule, fits
 
@@ -27,11 +29,20 @@ class Share:
         Multiplies the learning rate of these parameters.
     multiplier : float
         Multiplies what the layer of these parameters computes, in the model.
+    weight_decay, epsilon : float
+        Multiply AdamW's weight decay and epsilon.
     """
 
     match: str
     learning_rate: float = 1.0
     multiplier: float = 1.0
+    weight_decay: float = 1.0
+    epsilon: float = 1.0
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the parameters need nothing beside their initialization."""
+        return self == Share(self.match)
 
 
 @dataclass(frozen=True, repr=False)
@@ -105,7 +116,12 @@ class Scheme(Sequence[Rule]):
         return first
 
     def groups(
-        self, parameters: Mapping[str, Any] | Iterable[tuple[str, Any]], *, lr: float
+        self,
+        parameters: Mapping[str, Any] | Iterable[tuple[str, Any]],
+        *,
+        lr: float,
+        weight_decay: float | None = None,
+        eps: float | None = None,
     ) -> list[dict[str, Any]]:
         """Return an optimizer's groups of parameters, each with its learning rate.
 
@@ -113,23 +129,33 @@ class Scheme(Sequence[Rule]):
         ----------
         parameters : mapping, or iterable of (name, parameter)
             Such as ``module.named_parameters()``.
-        lr : float
-            The learning rate of the model without the scheme, or of the base model.
+        lr, weight_decay, eps : float
+            Those of the model without the scheme, or of the base model. The last two are left to the
+            optimizer if they are None, which is an error if the scheme changes them.
 
         Returns
         -------
         list of dict
-            ``{"params": [...], "lr": ...}``, in the order of the first parameter of each.
+            ``{"params": [...], "lr": ...}``, in the order of the first parameter of each; also with
+            ``"weight_decay"`` and ``"eps"``, if they are given.
 
         Raises
         ------
         RecipeError
-            If a share with a learning rate of its own fits none of the parameters, or no rule is for one of
-            them.
+            If a share with a learning rate of its own fits none of the parameters, no rule is for one of
+            them, or the scheme changes what is not given.
         """
-        rate = number("lr", lr, least=0.0)
+        given = {"lr": number("lr", lr, least=0.0)}
+        for name, value in (("weight_decay", weight_decay), ("eps", eps)):
+            if value is not None:
+                given[name] = number(name, value, least=0.0)
+            elif any(getattr(share, _FACTORS[name]) != 1.0 for share in self.shares):
+                raise RecipeError(
+                    f"{self.name} changes {name} of some parameters; got none. Give groups(..., {name}=...), "
+                    "the value of the base model."
+                )
         named = list(parameters.items() if isinstance(parameters, Mapping) else parameters)
-        found: dict[float, list[Any]] = {}
+        found: dict[tuple[float, ...], list[Any]] = {}
         used = set()
         first = self._first()
         decide = deciding(replace(rule, kernels_only=False, no_kernels=False) for rule in self.rules)
@@ -141,7 +167,8 @@ class Scheme(Sequence[Rule]):
                 )
             share = first(name) or Share(name)
             used.add(share.match)
-            found.setdefault(share.learning_rate, []).append(parameter)
+            factors = tuple(getattr(share, _FACTORS[option]) for option in given)
+            found.setdefault(factors, []).append(parameter)
         own = [share.match for share in self.shares if share.learning_rate != 1.0]
         if own and not used & set(own):
             raise RecipeError(
@@ -149,15 +176,48 @@ class Scheme(Sequence[Rule]):
                 "parameters "
                 "has such a name. Give the parameters of the model that the scheme is for."
             )
-        return [{"params": each, "lr": rate * factor} for factor, each in found.items()]
+        return [
+            {"params": each}
+            | {name: given[name] * factor for name, factor in zip(given, factors, strict=True)}
+            for factors, each in found.items()
+        ]
 
-    def lines(self) -> Iterator[str]:
-        """Yield the lines of a table: patterns, learning rates, multipliers, and the settings."""
-        yield f"{'learning rate':>13}  {'multiplier':>10}  parameters"
-        for share in self.shares:
-            yield f"{share.learning_rate:13.6g}  {share.multiplier:10.6g}  {share.match}"
+    def lines(self, names: Iterable[str] | None = None) -> Iterator[str]:
+        """Yield the lines of a table: learning rates, multipliers, and the settings.
+
+        Parameters
+        ----------
+        names : iterable of str, optional
+            The parameters of a model, of which layers that need the same share a line; by default the lines
+            are those of the patterns.
+        """
+        shares = self.shares if names is None else tuple(self._shares_of(names))
+        heads = ["learning_rate", "multiplier"]
+        heads += [
+            one for one in ("weight_decay", "epsilon") if any(getattr(each, one) != 1 for each in shares)
+        ]
+        rows = [[*(head.replace("_", " ") for head in heads), "parameters"]]
+        rows += [[*(f"{getattr(share, head):.6g}" for head in heads), share.match] for share in shares]
+        if shares:
+            yield from aligned(rows, range(len(heads)))
         for name, value in self.settings.items():
             yield f"{name}: {value if isinstance(value, str) else f'{value:.6g}'}"
 
+    def _shares_of(self, names: Iterable[str]) -> Iterator[Share]:
+        """Yield what the parameters of these names need, once for all layers that need the same."""
+        first = self._first()
+        told = set()
+        for name in names:
+            share = first(name)
+            if share is not None and not share.is_plain:
+                one = replace(share, match=re.sub(r"(?<=[._])\d+(?=\.)", "*", name))
+                if one not in told:
+                    told.add(one)
+                    yield one
+
     def __str__(self) -> str:
         return "\n".join(self.lines())
+
+
+# what a share calls that which an optimizer's group has under this name
+_FACTORS = {"lr": "learning_rate", "weight_decay": "weight_decay", "eps": "epsilon"}

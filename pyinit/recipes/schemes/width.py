@@ -20,10 +20,13 @@ from ..recipe import Recipe
 from ..rules import Rule, fits, fitted, rules_of
 from .scheme import Scheme, Share
 
-__all__ = ["by_names", "checked_shapes", "mup"]
+__all__ = ["ATTENTION", "HIDDEN", "by_names", "checked_shapes", "mup"]
 
 _SOURCE = "Yang et al., Tensor Programs V, arXiv 2203.03466, Table 8"
-_ATTENTION = {"attention": "1 / head size, not 1 / sqrt(head size)"}
+ATTENTION = {"attention": "1 / head size, not 1 / sqrt(head size)"}
+"""What the model's code has to do in attention."""
+HIDDEN = ("attention_out", "attention", "down", "gate", "up", "both")
+"""The roles of the layers whose inputs and outputs grow with the width."""
 _OPTIMIZERS = ("adam", "sgd")
 _EMBEDDINGS = "*embed*|*wte*|*wpe*|*shared.weight"
 
@@ -158,7 +161,7 @@ def mup(
         share = Share(name, rate, multiplier)
         if (share.learning_rate, share.multiplier) != (1.0, 1.0):
             shares.append(share)
-    return Scheme("mup", tuple(rules), tuple(shares), _ATTENTION, _SOURCE)
+    return Scheme("mup", tuple(rules), tuple(shares), ATTENTION, _SOURCE)
 
 
 def checked_shapes(shapes: Any, scheme: str = "mup") -> dict[str, Shape]:
@@ -244,9 +247,6 @@ def by_names(
         Share(ROLES["head"], 1.0, 1 / wider),
         # the number of experts does not grow
         Share(ROLES["router"], 1.0, 1 / wider),
-        *(
-            Share(ROLES[role], 1 / wider)
-            for role in ("attention_out", "attention", "down", "gate", "up", "both")
-        ),
+        *(Share(ROLES[role], 1 / wider) for role in HIDDEN),
     )
-    return Scheme("mup", rules, shares, {**_ATTENTION, "logits": 1 / wider}, _SOURCE)
+    return Scheme("mup", rules, shares, {**ATTENTION, "logits": 1 / wider}, _SOURCE)

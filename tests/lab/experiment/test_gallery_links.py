@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import re
 import shlex
-import sys
-from importlib import import_module
-from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -17,31 +12,17 @@ from pyinit.cli.lab import add_arguments, experiment_of, link_of
 from pyinit.lab.experiment.link import from_query
 from pyinit.lab.experiment.tour import TOUR
 from pyinit.lab.live.session import Session
+from tests.gallery import ROOT, gallery, package
 
-ROOT = Path(__file__).resolve().parents[3]
 VIEWS = {"train", "layers", "compare", "phase", *(f"tour.{one.name}" for one in TOUR)}
-
-
-def gallery(name: str) -> ModuleType:
-    """Return a module of tools/gallery, under a name of its own."""
-    package = "pyinit_gallery"
-    if package not in sys.modules:
-        folder = ROOT / "tools" / "gallery"
-        spec = importlib.util.spec_from_file_location(
-            package, folder / "__init__.py", submodule_search_locations=[str(folder)]
-        )
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[package] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[package])
-    return import_module(f"{package}.{name}")
 
 
 LAB = gallery("lab")
 
 
 def test_every_page_has_an_experiment_or_says_why_not() -> None:
-    assert sorted([*LAB.EXPERIMENTS, *LAB.WITHOUT]) == sorted(sys.modules["pyinit_gallery"].EXPERIMENTS)
+    pages = package()
+    assert sorted([*LAB.EXPERIMENTS, *LAB.WITHOUT]) == sorted((*pages.EXPERIMENTS, *pages.OF_LIBRARIES))
 
 
 @pytest.mark.parametrize("name", LAB.EXPERIMENTS)

@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-import sys
 from collections.abc import Callable
 from functools import lru_cache
-from importlib import import_module
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
-
-
-def package() -> ModuleType:
-    """Return tools/gallery, under a name of its own."""
-    name = "pyinit_gallery"
-    if name not in sys.modules:
-        folder = ROOT / "tools" / "gallery"
-        spec = importlib.util.spec_from_file_location(
-            name, folder / "__init__.py", submodule_search_locations=[str(folder)]
-        )
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
+from tests.gallery import ROOT, gallery, package
 
 
 @lru_cache
 def page(name: str) -> Any:
     """Run an experiment, once."""
-    return import_module(f"{package().__name__}.{name}").run(draw=False)
+    return gallery(name).run(draw=False)
 
 
 def near(value: float, wanted: float, relative: float) -> bool:

@@ -1,4 +1,4 @@
-"""A model's recipe makes the same bits through every door that takes rules."""
+"""A model's recipe, and a scheme, make the same bits through every door that takes rules."""
 
 from __future__ import annotations
 
@@ -68,6 +68,80 @@ def test_the_command_names_a_depth_that_is_missing(
     assert "'gpt2' needs depth" in capsys.readouterr().err
     assert main(["init", str(spec), "--recipe", '{"model": "gpt3"}', "--dry-run"]) != 0
     assert "unknown model recipe 'gpt3'" in capsys.readouterr().err
+
+
+SCHEME: dict[str, Any] = {"width": 32, "base_width": 16, "depth": 3}
+
+
+def test_the_command_takes_a_scheme_by_name(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = pi.find_spec(str(config))
+    pi.write_checkpoint(spec, pi.recipes("mup", **SCHEME), key=5, path=tmp_path / "rules.safetensors")
+    expected = _tensors(tmp_path / "rules.safetensors")
+    pi.write_checkpoint(spec, pi.scheme("mup", **SCHEME), key=5, path=tmp_path / "scheme.safetensors")
+    out = tmp_path / "by_command.safetensors"
+    recipe = '{"model": "mup", "base_width": 16}'
+    assert main(["init", str(config), "--recipe", recipe, "--seed", "5", "--out", str(out)]) == 0
+    for made in (_tensors(tmp_path / "scheme.safetensors"), _tensors(out)):
+        assert made.keys() == expected.keys()
+        assert all((made[name] == expected[name]).all() for name in made)
+    # a file holds the half of it; the other half is told, each kind of layer once
+    told = capsys.readouterr().err
+    assert "mup is more than these weights" in told
+    rows = [line.split() for line in told.splitlines() if line.startswith("  ")]
+    assert ["0.5", "1", "model.layers.*.self_attn.q_proj.weight"] in rows
+    assert ["1", "0.5", "lm_head.weight"] in rows
+    assert sum("q_proj" in line for line in told.splitlines()) == 1
+
+
+def test_the_command_knows_how_wide_all_heads_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({**CONFIG, "head_dim": 16}), encoding="utf-8")
+    assert main(["init", str(path), "--recipe", "u-mup", "--dry-run"]) == 0
+    rows = [line.split() for line in capsys.readouterr().err.splitlines()]
+    multipliers = {row[2].rpartition("layers.*.")[2]: float(row[1]) for row in rows if len(row) == 3}
+    # of inputs: four heads of 16, the stream, the MLP
+    for name, inputs in (("self_attn.o_proj", 64), ("self_attn.q_proj", 32), ("mlp.down_proj", 48)):
+        assert multipliers[f"{name}.weight"] == pytest.approx(inputs**-0.5, rel=1e-5)
+
+
+def test_a_scheme_without_a_table_says_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], config: Path
+) -> None:
+    assert main(["init", str(config), "--recipe", "ds-init", "--dry-run"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.interop
+def test_a_scheme_is_for_torch_and_jax_too(config: Path, tmp_path: Path) -> None:
+    torch, jax = pytest.importorskip("torch"), pytest.importorskip("jax")
+    import pyinit.torch
+    from pyinit.jax import init_tree
+
+    shapes = {"layers.0.q_proj.weight": (32, 32), "layers.0.o_proj.weight": (32, 32)}
+    shapes |= {
+        "layers.0.down_proj.weight": (32, 48),
+        "embed_tokens.weight": (80, 32),
+        "lm_head.weight": (80, 32),
+    }
+    for given in (pi.recipes("mup", **SCHEME), pi.scheme("mup", **SCHEME)):
+        made = pi.init_params(shapes, given, key=5)
+        with torch.device("meta"):
+            module = torch.nn.Module()
+            for name, shape in shapes.items():
+                at = module
+                *stems, last = name.split(".")
+                for stem in stems:
+                    if not hasattr(at, stem):
+                        at.add_module(stem, torch.nn.Module())
+                    at = at.get_submodule(stem)
+                at.register_parameter(last, torch.nn.Parameter(torch.empty(shape)))
+        for name, value in pyinit.torch.materialize(module, given, key=5).named_parameters():
+            assert (value.detach().numpy() == made[name]).all(), name
+        tree = {name: jax.ShapeDtypeStruct(shape, "float32") for name, shape in shapes.items()}
+        for name, value in init_tree(tree, recipe=given, key=5).items():
+            assert (np.asarray(value) == made[name]).all(), name
 
 
 def test_numpy_makes_the_bits_of_the_file(written: dict[str, np.ndarray]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import pyinit as pi
-from pyinit.recipes.models.registry import _BUILTIN, TABLE, table
+from pyinit.recipes.models.registry import BUILTIN, TABLE, table
 from pyinit.recipes.recipe import _MAKERS
 from pyinit.recipes.schemes.registry import SCHEMES
 from pyinit.recipes.schemes.registry import table as table_of_schemes
@@ -34,13 +34,14 @@ def test_the_documentation_holds_the_table() -> None:
 
 
 def test_every_recipe_says_what_it_draws_where_that_is_from_and_who_uses_it() -> None:
-    for entry in (*map(TABLE.__getitem__, _BUILTIN), *SCHEMES.values()):
+    for entry in (*map(TABLE.__getitem__, BUILTIN), *SCHEMES.values()):
         assert all((entry.formula, entry.source, entry.used)), entry.name
         assert "|" not in entry.formula + entry.source + entry.used
 
 
 def test_no_model_has_the_name_of_a_recipe() -> None:
     assert not set(TABLE) & set(_MAKERS)
+    assert not set(SCHEMES) & {*TABLE, *_MAKERS}
 
 
 @pytest.mark.usefixtures("kept")
@@ -87,6 +88,10 @@ def test_pyinits_own_names_are_kept() -> None:
         pi.register_model("gpt2", dict)
     with pytest.raises(pi.RecipeError, match="'normal' is a recipe of pyinit's"):
         pi.register_recipe("normal", pi.normal)
+    with pytest.raises(pi.RecipeError, match="'deepnorm' is a scheme of pyinit's"):
+        pi.register_model("deepnorm", dict)
+    with pytest.raises(pi.RecipeError, match="'deepnorm' is a scheme"):
+        pi.register_recipe("deepnorm", pi.normal)
     with pytest.raises(pi.RecipeError, match="a function that returns"):
         pi.register_model("mine", {"*": "zeros"})  # type: ignore[arg-type]
 

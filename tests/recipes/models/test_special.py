@@ -1,4 +1,4 @@
-"""SIREN, IRNN and S4D by name: the tensors of a model, against the start that the model's authors wrote."""
+"""SIREN, WIRE, IRNN and S4D by name: the tensors of a model, against the start that their authors wrote."""
 
 from __future__ import annotations
 
@@ -55,6 +55,39 @@ def test_the_first_layer_is_found_by_the_names_of_both_libraries(first: str) -> 
     assert found.recipe == pi.siren_uniform(first=True)
     (other,) = [rule for rule in rules if rule.matches("net.10.linear.weight", is_kernel=True)][:1]
     assert other.recipe == pi.siren_uniform()
+
+
+def _wire(torch: Any) -> Any:
+    """Return the layers of the authors' network, which begin as torch starts them, of real numbers."""
+    layers = []
+    for inputs in (2, 256, 256):
+        layer = torch.nn.Module()
+        for name in ("linear", "scale_orth"):
+            layer.add_module(name, torch.nn.Linear(inputs, 256))
+        layer.omega_0 = torch.nn.Parameter(30.0 * torch.ones(1), requires_grad=False)
+        layer.scale_0 = torch.nn.Parameter(10.0 * torch.ones(1), requires_grad=False)
+        layers.append(layer)
+    net = torch.nn.ModuleDict()
+    net["net"] = torch.nn.ModuleList([*layers, torch.nn.Linear(256, 64)])
+    return net
+
+
+@pytest.mark.interop
+def test_a_wire_begins_as_its_authors_begin_it() -> None:
+    torch = pytest.importorskip("torch")
+    import pyinit.torch
+
+    torch.manual_seed(0)
+    reference = _wire(torch).state_dict()
+    with torch.device("meta"):
+        module = _wire(torch)
+    rules = pi.recipes("wire", features=2, width=256)
+    assert differences(pyinit.torch.materialize(module, rules, key=0).state_dict(), reference) == []
+    # the mutant: the width of a real network
+    with torch.device("meta"):
+        module = _wire(torch)
+    wrong = pyinit.torch.materialize(module, pi.recipes("wire", features=2, width=362), key=0)
+    assert differences(wrong.state_dict(), reference)[0].startswith("net.1.linear.weight: std")
 
 
 @pytest.mark.interop
