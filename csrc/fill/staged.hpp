@@ -15,6 +15,7 @@
 #include "rng/bits.hpp"
 #include "rng/normal.hpp"
 #include "rng/stream.hpp"
+#include "rng/transformed.hpp"
 #include "rng/truncated.hpp"
 #include "simd/interface.hpp"
 
@@ -102,12 +103,11 @@ class StagedNormal {
   rng::Normal<S, float> draw_;
 };
 
-// Words in order, then quantiles.
-template <class S>
-class StagedTruncated {
+// Words in order, then what a draw of the chains' set makes of each.
+template <class S, class Draw>
+class StagedInOrder {
   using Sizes = StageSizes<S>;
   using ChainSet = typename Sizes::ChainSet;
-  using Draw = rng::SymmetricTruncatedNormal<ChainSet>;
   static constexpr size_t kPerGroup = S::kBlocks * rng::kPerBlock<float>;
   static_assert(kPerGroup % ChainSet::kLanes == 0);
 
@@ -116,7 +116,7 @@ class StagedTruncated {
   using WordSet = typename Sizes::WordSet;
   static constexpr size_t kBlocksAhead = 0;
 
-  explicit StagedTruncated(const rng::SymmetricTruncatedNormal<ChainSet>& draw) : draw_(draw) {}
+  explicit StagedInOrder(const Draw& draw) : draw_(draw) {}
 
   template <class Blocks>
   PYINIT_INLINE void operator()(const Blocks& blocks, size_t count, float* out) const {
@@ -153,7 +153,11 @@ struct ChosenLoop<S, rng::Normal<S, float>> {
 };
 template <simd::StagedSet S>
 struct ChosenLoop<S, rng::SymmetricTruncatedNormal<simd::ChainSet<S>>> {
-  using Loop = StagedTruncated<S>;
+  using Loop = StagedInOrder<S, rng::SymmetricTruncatedNormal<simd::ChainSet<S>>>;
+};
+template <simd::StagedSet S, template <class, class> class Curve>
+struct ChosenLoop<S, rng::Transformed<simd::ChainSet<S>, float, Curve>> {
+  using Loop = StagedInOrder<S, rng::Transformed<simd::ChainSet<S>, float, Curve>>;
 };
 
 // How the groups of a draw are made.
