@@ -197,7 +197,7 @@ _BLOCK = 1 << 24
 def _blocks(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
     axis, begin = plan.numbers[0], 0
     outer, extent, inner = around(memory.shape, axis)
-    for number, part in enumerate(plan.parts):
+    for number, part in zip(plan.streams, plan.parts, strict=True):
         end = begin + part.shape[axis]
         low, high = max(begin, start[axis]), min(end, start[axis] + extent)
         if low < high:
@@ -247,4 +247,5 @@ _KERNELS: dict[str, Callable[[Memory, Plan, Key, Shape], Any]] = {
     "pretrained": _pretrained,
     "selected": _pretrained,
     "blocks": _blocks,
+    "sharing_blocks": _blocks,
 }

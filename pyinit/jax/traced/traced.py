@@ -62,7 +62,7 @@ def _joined(plan: Plan, key: Words, draw: Callable[[Plan, Words], Any]) -> Any:
         axis, copies, are_neighbours, (part,) = plan.numbers
         drawn = draw(part, key)
         return jnp.repeat(drawn, copies, axis) if are_neighbours else jnp.concatenate([drawn] * copies, axis)
-    keys = (fold_in(key, (jnp.uint32(number), jnp.uint32(0))) for number in range(len(plan.parts)))
+    keys = (fold_in(key, (jnp.uint32(number), jnp.uint32(0))) for number in plan.streams)
     parts = [draw(part, own) for part, own in zip(plan.parts, keys, strict=True)]
     return jnp.concatenate(parts, axis=plan.numbers[0])
 

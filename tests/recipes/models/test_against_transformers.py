@@ -40,6 +40,13 @@ T5 = {
     "num_sparse_decoder_layers": 1,
 }
 MAMBA = {"vocab_size": WORDS, "hidden_size": WIDTH, "num_hidden_layers": LAYERS, "state_size": 8}
+DELTA = {
+    "head_dim": 16,
+    "linear_num_value_heads": 4,
+    "linear_num_key_heads": 2,
+    "linear_key_head_dim": 16,
+    "linear_value_head_dim": 16,
+}
 
 CASES: dict[str, tuple[str, dict[str, Any], str, dict[str, Any]]] = {
     "llama": ("hf", {}, "LlamaForCausalLM", LLAMA),
@@ -137,24 +144,27 @@ CASES: dict[str, tuple[str, dict[str, Any], str, dict[str, Any]]] = {
         {
             **LLAMA,
             "num_hidden_layers": 4,
-            "head_dim": 16,
-            "linear_num_value_heads": 4,
-            "linear_num_key_heads": 2,
-            "linear_key_head_dim": 16,
-            "linear_value_head_dim": 16,
+            **DELTA,
             "num_experts": 4,
             "num_experts_per_tok": 2,
             "moe_intermediate_size": 64,
             "shared_expert_intermediate_size": 64,
         },
     ),
-}
-# what no recipe draws yet: the library's own start stays
-REFUSED = {
-    "mamba": "*.dt_proj.bias",
-    "mamba_rescaled": "*.dt_proj.bias",
-    "mamba2": "*.dt_bias",
-    "qwen3_next": "*.A_log",
+    "olmo_hybrid": ("olmo-hybrid", {}, "OlmoHybridForCausalLM", {**LLAMA, **DELTA, "num_hidden_layers": 4}),
+    "kimi_linear": (
+        "kimi-linear",
+        {},
+        "KimiLinearForCausalLM",
+        {
+            **LLAMA,
+            "num_hidden_layers": 4,
+            "num_key_value_heads": 4,
+            "num_experts": 4,
+            "num_experts_per_token": 2,
+            "moe_intermediate_size": 64,
+        },
+    ),
 }
 
 
@@ -182,21 +192,8 @@ def _materialized(kind: str, config: Mapping[str, Any], rules: Any) -> dict[str,
 @pytest.mark.parametrize("case", CASES)
 def test_a_model_begins_as_its_library_lets_it(case: str) -> None:
     recipe, options, kind, config = CASES[case]
-    rules: tuple[Any, ...] = pi.recipes(recipe, **options)
     reference = _reference(kind, config)
-    if case in REFUSED:
-        with pytest.raises(pi.RecipeError, match="no recipe makes yet"):
-            _materialized(kind, config, rules)
-        rules = ((REFUSED[case], "zeros"), *rules)
-    made = _materialized(kind, config, rules)
-    left = [
-        name
-        for name in made
-        if case in REFUSED and pi.Rule(REFUSED[case], "zeros").matches(name, is_kernel=False)
-    ]
-    assert (len(left) > 0) == (case in REFUSED)
-    for name in left:
-        del made[name], reference[name]
+    made = _materialized(kind, config, pi.recipes(recipe, **options))
     assert differences(made, reference) == []
     assert made.keys() == reference.keys()
 
