@@ -22,5 +22,5 @@ using TransformedValues = std::array<double, 7>;
 
 inline pyinit::rng::TransformedNumbers transformed(pyinit::rng::Transform function,
                                                    const TransformedValues& x) {
-  return {function, x[0], x[1], x[2], x[3], x[4], x[5], x[6]};
+  return {function, x[0] + x[1] + x[2] > 0, x[0], x[1], x[2], x[3], x[4], x[5], x[6]};
 }

@@ -49,17 +49,18 @@ class LogUniform {
   using Vector = typename Width<S, T>::Vector;
 
   explicit LogUniform(const TransformedNumbers& n)
-      : width_(parts(n.width * Width<S, T>::kStep, n.width_rest * Width<S, T>::kStep)),
-        start_(parts(n.start, n.start_rest)) {}
+      : width_(parts(n.width, n.width_rest, Width<S, T>::kStep)),
+        start_(parts(n.start, n.start_rest, T{1})) {}
 
   PYINIT_INLINE Vector operator()(Vector k) const { return power(k).value; }
   PYINIT_INLINE Power<Vector> power(Vector k) const { return power_of_two<S>(k, width_, start_); }
 
  private:
   // In float32 the first number has bits for both parts.
-  static Parts<Vector> parts(double first, double second) {
+  PYINIT_INLINE static Parts<Vector> parts(double first, double second, T factor) {
     const T high = static_cast<T>(first);
-    return {S::all(high), S::all(static_cast<T>(first - high + second))};
+    return {S::all(static_cast<T>(high * factor)),
+            S::all(static_cast<T>(static_cast<T>(first - high + second) * factor))};
   }
 
   Parts<Vector> width_, start_;
@@ -70,8 +71,7 @@ class InverseSoftplus {
  public:
   using Vector = typename Width<S, T>::Vector;
 
-  explicit InverseSoftplus(const TransformedNumbers& n)
-      : log_uniform_(n), is_wide_(n.start + n.start_rest + n.width > 0) {}
+  explicit InverseSoftplus(const TransformedNumbers& n) : log_uniform_(n), is_wide_(n.is_wide) {}
 
   PYINIT_INLINE Vector operator()(Vector k) const {
     const auto power = log_uniform_.power(k);

@@ -51,6 +51,8 @@ enum class Transform : uint32_t { kLogUniform, kInverseSoftplus, kLogOfUniform, 
 // pyinit/recipes/transformation.py.
 struct TransformedNumbers {
   Transform function;
+  // Some value of log2 t may be above 0; only inverse_softplus asks.
+  bool is_wide;
   double start, start_rest;
   double width, width_rest;
   double scale;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from ctypes import c_float
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
@@ -31,6 +32,10 @@ from .tasks import (
     NormalTask,
     PlaceTask,
     Runs,
+    TransformedFloats,
+    TransformedFloatTask,
+    TransformedNumbers,
+    TransformedTask,
     TruncatedFloats,
     TruncatedFloatTask,
     TruncatedNumbers,
@@ -121,6 +126,20 @@ def _truncated_normal(memory: Memory, plan: Plan, key: Key, start: Shape) -> Non
     else:
         numbers = TruncatedFloats(*four, *tail, *centre, exponent, pivot, sign < 0)
         _draw(memory, plan, key, start, lambda *place: TruncatedFloatTask(*place, numbers), name)
+
+
+def _transformed(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
+    first, first_rest, width, width_rest, *others = plan.numbers
+    is_wide = first + first_rest + width > 0
+    if plan.dtype == "float64":
+        wide = TransformedNumbers(0, is_wide, *plan.numbers)
+        _draw(memory, plan, key, start, lambda *place: TransformedTask(*place, wide), plan.distribution)
+    else:
+        # what float32 does not keep of the first parts goes to the second ones
+        start32, width32 = c_float(first).value, c_float(width).value
+        argument = start32, first - start32 + first_rest, width32, width - width32 + width_rest
+        numbers = TransformedFloats(*argument, *others, is_wide)
+        _draw(memory, plan, key, start, lambda *place: TransformedFloatTask(*place, numbers), plan.distribution)
 
 
 def _threshold(sparsity: float) -> int:
@@ -234,6 +253,10 @@ _KERNELS: dict[str, Callable[[Memory, Plan, Key, Shape], Any]] = {
     "uniform": _uniform,
     "normal": _normal,
     "truncated_normal": _truncated_normal,
+    "log_uniform": _transformed,
+    "inverse_softplus": _transformed,
+    "log_of_uniform": _transformed,
+    "log_decay": _transformed,
     "sparse": _sparse,
     "bernoulli_sparse": _bernoulli_sparse,
     "flattened_sparse": _flattened_sparse,
