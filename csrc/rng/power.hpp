@@ -4,7 +4,7 @@
 // would lose the bits of x above the point.
 // Why `start` and `width` in two parts: their own rounding would be multiplied by the exponent's size.
 // Contract: k a draw as an integer; the first part of `start` a multiple of 2^-15 (float32) or 2^-40
-// (float64), so that start - n is exact; the power in the normal range. Max error of the power 1 ULP, the
+// (float64), so that start - n is exact; the power in the normal range. Max error of the power 1.2 ULP, the
 // same bits on every instruction set.
 // Source: coefficients by tools/coefficients.py. Checked by csrc/tests/elementary.cpp.
 #pragma once

@@ -33,9 +33,9 @@ constexpr Bounds kBounds[] = {
 };
 
 constexpr const char* kNames[] = {"log_uniform", "inverse_softplus", "log_of_uniform", "log_decay"};
-constexpr double kStated[] = {1.0, 1.8, 1.1, 1.3};
+constexpr double kStated[] = {1.2, 2.3, 1.1, 1.5};
 // Of steps up to 1, as all models have them.
-constexpr double kStatedNear = 0.8;
+constexpr double kStatedNear = 0.9;
 
 template <class T>
 TransformedNumbers numbers_of(const Bounds& bounds) {
