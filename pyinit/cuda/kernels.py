@@ -129,17 +129,17 @@ def _truncated_normal(memory: Memory, plan: Plan, key: Key, start: Shape) -> Non
 
 
 def _transformed(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
-    first, first_rest, width, width_rest, *others = plan.numbers
+    name, (first, first_rest, width, width_rest, *others) = plan.distribution, plan.numbers
     is_wide = first + first_rest + width > 0
     if plan.dtype == "float64":
         wide = TransformedNumbers(0, is_wide, *plan.numbers)
-        _draw(memory, plan, key, start, lambda *place: TransformedTask(*place, wide), plan.distribution)
+        _draw(memory, plan, key, start, lambda *place: TransformedTask(*place, wide), name)
     else:
         # what float32 does not keep of the first parts goes to the second ones
         start32, width32 = c_float(first).value, c_float(width).value
         argument = start32, first - start32 + first_rest, width32, width - width32 + width_rest
         numbers = TransformedFloats(*argument, *others, is_wide)
-        _draw(memory, plan, key, start, lambda *place: TransformedFloatTask(*place, numbers), plan.distribution)
+        _draw(memory, plan, key, start, lambda *place: TransformedFloatTask(*place, numbers), name)
 
 
 def _threshold(sparsity: float) -> int:

@@ -21,6 +21,7 @@ RECIPES = [
     pi.uniform(-0.3, 0.7),
     pi.normal(),
     pi.truncated_normal(),
+    pi.inverse_softplus(0.001, 0.1),
     pi.sparse(0.7, std=1.0),
     pi.sparse(0.7, std=1.0, exact=False),
 ]
