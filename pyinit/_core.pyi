@@ -76,7 +76,7 @@ def fill_transformed(
     global_shape: collections.abc.Sequence[int],
     start: collections.abc.Sequence[int],
     function: str,
-    numbers: tuple[float, ...],
+    numbers: collections.abc.Sequence[float],
     threads: int,
 ) -> None: ...
 def fill_truncated(
