@@ -212,3 +212,34 @@ def test_norms_of_one_in_gemma_are_seen() -> None:
     reference = _reference(kind, config)
     found = differences(_materialized(kind, config, pi.recipes("hf")), reference)
     assert len(found) == 2 * LAYERS + 1
+
+
+@pytest.mark.parametrize(
+    ("case", "changed", "tensor"),
+    [
+        ("mamba", {"hidden_size": 256, "expand": 8}, "dt_proj.bias"),
+        ("mamba2", {"hidden_size": 1024, "head_dim": 2, "num_heads": 1024}, "dt_bias"),
+        ("olmo_hybrid", {"linear_num_value_heads": 2048, "linear_value_head_dim": 2}, "A_log"),
+        ("kimi_linear", {"num_attention_heads": 256, "num_key_value_heads": 256, "head_dim": 4}, "dt_bias"),
+    ],
+)
+def test_steps_and_decays_have_the_librarys_distribution(
+    case: str, changed: dict[str, Any], tensor: str
+) -> None:
+    # two samples of 2,048 and more: a distance of 0.07 of their distribution functions shows at this level
+    stats = pytest.importorskip("scipy.stats")
+    recipe, options, kind, config = CASES[case]
+    config = {**config, **changed, "num_hidden_layers": 2, "vocab_size": 32}
+    options = {
+        name: config.get("num_heads", value) if name == "heads" else value for name, value in options.items()
+    }
+    values = []
+    for model in (_reference(kind, config), _materialized(kind, config, pi.recipes(recipe, **options))):
+        drawn = [
+            each.detach().flatten().double().numpy() for name, each in model.items() if name.endswith(tensor)
+        ]
+        values.append([value for each in drawn for value in each])
+    assert len(values[0]) == len(values[1]) >= 2048
+    assert stats.ks_2samp(*values).pvalue > 1e-4
+    # the mutant: steps that are half as long, or decays half as fast
+    assert stats.ks_2samp(values[0], [value - 0.7 for value in values[1]]).pvalue < 1e-9
