@@ -189,9 +189,9 @@ class Blocks(Composite):
                     raise RecipeError(f"{part!r} copies a tensor. Join the values, then copy them.")
         mean, std = _mixed(plans)
         axis, bounds = self.axis % len(shape), _widest(plans)
-        name, numbers = "blocks", (axis, tuple(plans))
-        if self.streams is not None:
-            name, numbers = "sharing_blocks", (axis, self.streams, tuple(plans))
+        name = "blocks" if self.streams is None else "sharing_blocks"
+        streams = () if self.streams is None else (self.streams,)
+        numbers = (axis, *streams, tuple(plans))
         return Plan(name, shape, dtype.name, mean=mean, std=std, bounds=bounds, numbers=numbers)
 
 

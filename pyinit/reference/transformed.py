@@ -19,9 +19,10 @@ Array = npt.NDArray[Any]
 
 def _drawn(key: Key, index: Index, dtype: str) -> Array:
     """Return u as `uniform` draws it, in [0, 1)."""
-    if resolve(dtype).word_bits == 64:
-        return (words64(key, index) & np.uint64(2**53 - 1)).astype(np.float64) * 2.0**-53
-    return (words32(key, index) & np.uint64(2**24 - 1)).astype(np.float64) * 2.0**-24
+    bits = 53 if resolve(dtype).word_bits == 64 else 24
+    words = words64(key, index) if bits == 53 else words32(key, index)
+    u: Array = (words & np.uint64(2**bits - 1)).astype(np.float64) * 2.0**-bits
+    return u
 
 
 def _finished(values: Array, scale: float, lowest: float, highest: float, dtype: str) -> Array:
