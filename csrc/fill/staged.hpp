@@ -103,6 +103,18 @@ class StagedNormal {
   rng::Normal<S, float> draw_;
 };
 
+// The words of `count` blocks from number `first` on, in the stream's order. Apart from the draws that begin with
+// them, so that they are compiled once.
+template <class S>
+struct OrderedWords {
+  using WordSet = simd::WordSet<S>;
+
+  template <class Blocks>
+  PYINIT_NOINLINE static void make(const Blocks& blocks, size_t first, size_t count, uint32_t* stage) {
+    Direct<WordSet, rng::Bits<WordSet>>({})(blocks.from(first), count / WordSet::kBlocks, stage);
+  }
+};
+
 // Words in order, then what a draw of the chains' set makes of each.
 template <class S, class Draw>
 class StagedInOrder {
@@ -123,17 +135,12 @@ class StagedInOrder {
     alignas(64) uint32_t stage[Sizes::kGroups * kPerGroup];
     for (size_t group = 0; group < count; group += Sizes::kGroups) {
       const size_t now = count - group < Sizes::kGroups ? count - group : Sizes::kGroups;
-      words(blocks, group * S::kBlocks, now * S::kBlocks, stage);
+      OrderedWords<S>::make(blocks, group * S::kBlocks, now * S::kBlocks, stage);
       weights(stage, now * kPerGroup, out + group * kPerGroup);
     }
   }
 
  private:
-  template <class Blocks>
-  PYINIT_NOINLINE static void words(const Blocks& blocks, size_t first, size_t count, uint32_t* stage) {
-    Direct<WordSet, rng::Bits<WordSet>>({})(blocks.from(first), count / WordSet::kBlocks, stage);
-  }
-
   PYINIT_NOINLINE void weights(const uint32_t* stage, size_t count, float* out) const {
     const Draw draw = draw_;
     for (size_t k = 0; k < count; k += ChainSet::kLanes)

@@ -47,7 +47,7 @@ def _chrono(longest: float) -> Blocks:
     --------
     >>> import pyinit as pi
     >>> bias = pi.chrono(784)((4 * 128,), key=0).reshape(4, 128)
-    >>> bool((bias[0] == -bias[1]).all() and (bias[1] >= 0).all()), bias[2:].any()
+    >>> bool((bias[0] == -bias[1]).all() and (bias[1] >= 0).all()), bool(bias[2:].any())
     (True, False)
     """
     most = number("chrono's longest", longest, above=2.0, advice="Give the length of the longest dependency.")
