@@ -1,5 +1,5 @@
-// The numbers of the functions of a uniform in digests.cpp, by dtype, as pyinit/recipes/transformation.py works
-// them out for the recipes of tests/kernels/test_digests.py.
+// The numbers of the functions of a uniform in digests.cpp, by dtype, as
+// pyinit/recipes/transformation.py works them out for the recipes of tests/kernels/test_digests.py.
 #pragma once
 
 #include "dtype.hpp"
