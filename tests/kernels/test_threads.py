@@ -70,7 +70,7 @@ def test_threads_of_python_fill_side_by_side() -> None:
 
     alone = [make(item, 1) for item in work]
     with ThreadPoolExecutor(6) as pool:
-        together = list(pool.map(make, work, [1, 2, 3] * (len(work) // 3)))
+        together = list(pool.map(make, work, [1 + number % 3 for number in range(len(work))]))
     assert together == alone
 
 
