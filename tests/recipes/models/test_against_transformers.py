@@ -42,10 +42,10 @@ T5 = {
 MAMBA = {"vocab_size": WORDS, "hidden_size": WIDTH, "num_hidden_layers": LAYERS, "state_size": 8}
 DELTA = {
     "head_dim": 16,
-    "linear_num_value_heads": 4,
+    "linear_num_value_heads": 32,
     "linear_num_key_heads": 2,
     "linear_key_head_dim": 16,
-    "linear_value_head_dim": 16,
+    "linear_value_head_dim": 4,
 }
 
 CASES: dict[str, tuple[str, dict[str, Any], str, dict[str, Any]]] = {
@@ -150,6 +150,13 @@ CASES: dict[str, tuple[str, dict[str, Any], str, dict[str, Any]]] = {
             "moe_intermediate_size": 64,
             "shared_expert_intermediate_size": 64,
         },
+    ),
+    "falcon_mamba": ("mamba", {"depth": LAYERS, "states": 8}, "FalconMambaForCausalLM", MAMBA),
+    "qwen3_5": (
+        "qwen3-next",
+        {},
+        "Qwen3_5ForCausalLM",
+        {**LLAMA, **DELTA, "num_hidden_layers": 4},
     ),
     "olmo_hybrid": ("olmo-hybrid", {}, "OlmoHybridForCausalLM", {**LLAMA, **DELTA, "num_hidden_layers": 4}),
     "kimi_linear": (
