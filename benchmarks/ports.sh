@@ -48,8 +48,8 @@ truncated|weights|$truncated::weights|4
 chance zeros|mask|void pyinit::fill::zero_by_chance<$set, float>|4
 column zeros|shuffle|void pyinit::fill::zero_in_columns<$set, float>|=$3
 END
-  # The loop of inverse_softplus calls what is rare; its own instructions are those of the model.
-  for curve in LogUniform LogOfUniform InverseSoftplus LogDecay; do
+  # Without InverseSoftplus: a rare case inside of its loop is a loop, too, and would be taken for it.
+  for curve in LogUniform LogOfUniform LogDecay; do
     at_once="pyinit::fill::Groups<$set, pyinit::rng::Transformed<$set, float, pyinit::rng::$curve>>::consecutive"
     cat <<END
 $curve|at once|$at_once|4
@@ -130,8 +130,7 @@ model() {
     done
     printf '\n'
   done < <(loops "$@")
-  for fill in words uniform normal truncated "chance zeros" "column zeros" LogUniform LogOfUniform InverseSoftplus \
-    LogDecay; do
+  for fill in words uniform normal truncated "chance zeros" "column zeros" LogUniform LogOfUniform LogDecay; do
     [[ $seen == *"|$fill|"* ]] && continue
     echo "ports.sh needs a function of $1 for \"$fill\" in $library and found none. Correct its name in loops()." >&2
     return 1
