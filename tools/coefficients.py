@@ -115,7 +115,7 @@ def fitted(
     scale: Callable[[int], Real] = lambda k: mp.mpf(1),
     of: str = "relative error",
 ) -> None:
-    """`scale(k)` is a power of two, so that scaling keeps the rounding; `of` is what the weight keeps small."""
+    """`scale(k)` is a power of two, so that scaling keeps the rounding; `of` names what is weighted."""
     memory: dict[Real, Real] = {}
 
     def cached(x: Real) -> Real:
