@@ -40,7 +40,8 @@ trap 'rm -rf "$scratch"' EXIT
 # stores nothing, "=" and the elements of one turn. Of functions of one fill, those are read that the library has.
 loops() {
   local set="pyinit::simd::$1" words="pyinit::simd::$2"
-  local normal="pyinit::fill::StagedNormal<$set>" truncated="pyinit::fill::StagedTruncated<$set>"
+  local chains="pyinit::simd::$4" normal="pyinit::fill::StagedNormal<$set>" curve at_once
+  local truncated="pyinit::fill::StagedInOrder<$set, pyinit::rng::SymmetricTruncatedNormal<$chains>>"
   cat <<END
 words|at once|pyinit::fill::Groups<$words, pyinit::rng::Bits<$words>>::consecutive|4
 uniform|at once|pyinit::fill::Groups<$words, pyinit::rng::Uniform<$words, float>>::consecutive|4
@@ -49,11 +50,20 @@ normal|words|void $normal::words<pyinit::fill::BlocksInOrder|4
 normal|radii|$normal::radii|2
 normal|weights|void $normal::weights<true>|4
 truncated|at once|pyinit::fill::Groups<$set, pyinit::rng::SymmetricTruncatedNormal<$set>>::consecutive|4
-truncated|words|void $truncated::words<pyinit::fill::BlocksInOrder|4
+truncated|words|void pyinit::fill::OrderedWords<$set>::make<pyinit::fill::BlocksInOrder|4
 truncated|weights|$truncated::weights|4
 chance zeros|mask|void pyinit::fill::zero_by_chance<$set, float>|4
 column zeros|shuffle|void pyinit::fill::zero_in_columns<$set, float>|=$3
 END
+  # Without InverseSoftplus: a rare case inside of its loop is a loop, too, and would be taken for it.
+  for curve in LogUniform LogOfUniform LogDecay; do
+    at_once="pyinit::fill::Groups<$set, pyinit::rng::Transformed<$set, float, pyinit::rng::$curve>>::consecutive"
+    cat <<END
+$curve|at once|$at_once|4
+$curve|words|void pyinit::fill::OrderedWords<$set>::make<pyinit::fill::BlocksInOrder|4
+$curve|weights|pyinit::fill::StagedInOrder<$set, pyinit::rng::Transformed<$chains, float, pyinit::rng::$curve>>::weights|4
+END
+  done
 }
 
 # Writes the instructions of the function's hottest loop: of the loops without a loop inside, the first of those
@@ -129,7 +139,7 @@ model() {
     done
     printf '\n'
   done < <(loops "$@")
-  for fill in words uniform normal truncated "chance zeros" "column zeros"; do
+  for fill in words uniform normal truncated "chance zeros" "column zeros" LogUniform LogOfUniform LogDecay; do
     [[ $seen == *"|$fill|"* ]] && continue
     echo "ports.sh needs a function of $1 for \"$fill\" in $library and found none. Correct its name in loops()." >&2
     return 1
@@ -141,9 +151,9 @@ objdump -d -C --no-show-raw-insn "$library" | sed ':again; s/> >/>>/; t again' >
 for name in avx2 avx512; do
   if [[ $name == avx2 ]]; then
     # A turn is one round of 24, for 8 rows of 8 columns.
-    sets=('Avx2Of<2>' 'Avx2Of<1>' "$((8 * 8))/24") candidates=(znver3 znver4 skylake-avx512)
+    sets=('Avx2Of<2>' 'Avx2Of<1>' "$((8 * 8))/24" 'Avx2Of<4>') candidates=(znver3 znver4 skylake-avx512)
   else
-    sets=('Avx512Of<2>' 'Avx512Of<2>' "$((4 * 32))/24") candidates=(znver4 skylake-avx512 sapphirerapids)
+    sets=('Avx512Of<2>' 'Avx512Of<2>' "$((4 * 32))/24" 'Avx512Of<4>') candidates=(znver4 skylake-avx512 sapphirerapids)
   fi
   processors=()
   for processor in "${candidates[@]}"; do

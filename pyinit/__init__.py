@@ -34,6 +34,7 @@ from .errors import (
     SpecError,
 )
 from .recipes.blocks import blocks
+from .recipes.chrono import chrono
 from .recipes.depth import Depth
 from .recipes.distributions import constant, normal, ones, truncated_normal, uniform, zeros
 from .recipes.famous import (
@@ -53,6 +54,8 @@ from .recipes.filling import fill
 from .recipes.haar import haar
 from .recipes.hippo import hippo
 from .recipes.icnr import icnr
+from .recipes.log_uniform import inverse_softplus, log_uniform
+from .recipes.logarithms import log_decay, log_of_uniform
 from .recipes.orthogonal import delta_orthogonal, orthogonal
 from .recipes.patterns import along, bilinear, dirac, identity
 from .recipes.pretrained import pretrained
@@ -157,6 +160,7 @@ __all__ = [
     "along",
     "bilinear",
     "blocks",
+    "chrono",
     "compare",
     "constant",
     "coordinate_check",
@@ -179,6 +183,7 @@ __all__ = [
     "identity",
     "info",
     "init_params",
+    "inverse_softplus",
     "kaiming_normal",
     "kaiming_uniform",
     "key",
@@ -187,6 +192,9 @@ __all__ = [
     "lecun_uniform",
     "linalg",
     "lint",
+    "log_decay",
+    "log_of_uniform",
+    "log_uniform",
     "lsuv",
     "mimetic_attention",
     "mlp",

@@ -68,6 +68,17 @@ def fill_sparse(
     zeros: int,
     threads: int,
 ) -> None: ...
+def fill_transformed(
+    out: numpy.typing.NDArray[typing.Any],
+    dtype: str,
+    seed: int,
+    offset: int,
+    global_shape: collections.abc.Sequence[int],
+    start: collections.abc.Sequence[int],
+    function: str,
+    numbers: collections.abc.Sequence[float],
+    threads: int,
+) -> None: ...
 def fill_truncated(
     out: numpy.typing.NDArray[typing.Any],
     dtype: str,

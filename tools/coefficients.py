@@ -44,6 +44,21 @@ def log_ratio_tail(square: Real) -> Real:
     return (mp.log((1 + s) / (1 - s)) / s - 2) / square
 
 
+def power_tail(r: Real) -> Real:
+    """(2^r - 1) / r."""
+    return mp.expm1(r * mp.log(2)) / r if abs(r) > mp.mpf("1e-20") else mp.log(2)
+
+
+def power_weight(r: Real) -> Real:
+    return max(abs(r), TINY) / mp.mpf(2) ** r
+
+
+def softplus_tail(square: Real) -> Real:
+    """(ln((e^t - 1) / t) - t / 2) / t^2 in t^2."""
+    t = mp.sqrt(square)
+    return (mp.log(mp.expm1(t) / t) - t / 2) / square
+
+
 def upper_quantile(omega: Real) -> Real:
     """Solve for z: 4 Q(z) (1 - Q(z)) = exp(-omega), Q the upper tail of the normal."""
     if omega < TINY:
@@ -81,8 +96,8 @@ def literal(value: Real, kind: str) -> str:
     return float(digits).hex()
 
 
-def emit(name: str, kind: str, meaning: str, values: list[Real], error: Real) -> None:
-    print(f"// {meaning}; relative error 2^{mp.nstr(mp.log(error, 2), 3)} before rounding.")
+def emit(name: str, kind: str, meaning: str, values: list[Real], error: Real, of: str) -> None:
+    print(f"// {meaning}; {of} 2^{mp.nstr(mp.log(error, 2), 3)} before rounding.")
     print(f"inline constexpr {kind} {name}[] = {{")
     for value in values:
         print(f"    {literal(value, kind)},")
@@ -98,8 +113,9 @@ def fitted(
     interval: tuple[Real, Real],
     degree: int,
     scale: Callable[[int], Real] = lambda k: mp.mpf(1),
+    of: str = "relative error",
 ) -> None:
-    """`scale(k)` is a power of two, so that scaling keeps the rounding."""
+    """`scale(k)` is a power of two, so that scaling keeps the rounding; `of` names what is weighted."""
     memory: dict[Real, Real] = {}
 
     def cached(x: Real) -> Real:
@@ -108,7 +124,7 @@ def fitted(
         return memory[x]
 
     values, error = remez(cached, weight, interval, degree, 240)
-    emit(name, kind, meaning, [c * scale(k) for k, c in enumerate(values)], error)
+    emit(name, kind, meaning, [c * scale(k) for k, c in enumerate(values)], error, of)
 
 
 def main() -> None:
@@ -139,6 +155,17 @@ def main() -> None:
         "(ln((1 + s) / (1 - s)) / s - 2) / s^2 in s^2, s = f / (2 + f), 1 + f in [sqrt 1/2, sqrt 2]",
         log_ratio_tail, lambda s: s / 2, (TINY, edge * mp.mpf("1.0001")), 6,
     )  # fmt: skip
+    for kind, power_degree, softplus_degree in (("float", 5, 2), ("double", 10, 7)):
+        suffix = kind.capitalize()
+        fitted(
+            f"kPower{suffix}", kind, "(2^r - 1) / r in r, |r| <= 1/2",
+            power_tail, power_weight, (-mp.mpf("0.5001"), mp.mpf("0.5001")), power_degree,
+        )  # fmt: skip
+        fitted(
+            f"kSoftplus{suffix}", kind, "(ln((e^t - 1) / t) - t / 2) / t^2 in t^2, t in (0, 1]",
+            softplus_tail, lambda square: square, (TINY, mp.mpf("1.0001")), softplus_degree,
+            of="error of ln((e^t - 1) / t)",
+        )  # fmt: skip
     fitted(
         "kQuantileCentreFloat", "float", "z / x in omega in [0, 5]",
         quantile_centre, lambda w: 1 / quantile_centre(w), (mp.mpf(0), mp.mpf(5)), 9,

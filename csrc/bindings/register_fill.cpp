@@ -5,6 +5,7 @@
 #include "bindings/buffer.hpp"
 #include "bindings/environment.hpp"
 #include "bindings/register.hpp"
+#include "bindings/transformed.hpp"
 #include "bindings/truncated.hpp"
 #include "fill/fill.hpp"
 #include "float_environment.hpp"
@@ -93,6 +94,19 @@ void register_fill(py::module_& module) {
       py::arg("out"), py::arg("dtype"), py::arg("seed"), py::arg("offset"), py::arg("global_shape"),
       py::arg("start"), py::arg("mean"), py::arg("std"), py::arg("lowest"), py::arg("highest"),
       py::arg("numbers"), py::arg("threads"));
+  module.def(
+      "fill_transformed",
+      [](py::array& out, std::string_view dtype, uint64_t seed, uint64_t offset, const Axes& global_shape,
+         const Axes& start, std::string_view function, const TransformedValues& numbers, int threads) {
+        const Place to = place(out, dtype, seed, offset, global_shape, start, threads);
+        const auto known = transform_named(function);
+        if (!known) throw py::value_error("unknown function of a uniform");
+        const auto values = transformed(*known, numbers);
+        const py::gil_scoped_release release;
+        pyinit::fill::transformed(to.kernels, to.target, to.region, to.key, values);
+      },
+      py::arg("out"), py::arg("dtype"), py::arg("seed"), py::arg("offset"), py::arg("global_shape"),
+      py::arg("start"), py::arg("function"), py::arg("numbers"), py::arg("threads"));
   module.def(
       "fill_sparse",
       [](py::array& out, std::string_view dtype, uint64_t seed, uint64_t offset, const Axes& global_shape,

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "bindings/pybind.hpp"
+#include "bindings/transformed.hpp"
 #include "bindings/truncated.hpp"
 #include "dispatch.hpp"
 #include "fill/fill.hpp"
@@ -95,6 +96,9 @@ bool fill_one(const pyinit::fill::Kernels& kernels, const Request& what, const T
                             x[9]};
     const auto numbers = truncated(x[0], x[1], x[2], x[3], interval);
     pyinit::fill::truncated_normal(kernels, target, region, key, numbers);
+  } else if (const auto function = transform_named(what.distribution); function && x.size() == 7) {
+    const auto numbers = transformed(*function, {x[0], x[1], x[2], x[3], x[4], x[5], x[6]});
+    pyinit::fill::transformed(kernels, target, region, key, numbers);
   } else if (what.distribution == "sparse" && x.size() == 2 && n.size() == 1 && what.extent.size() == 2 &&
              what.global_shape[0] <= UINT32_MAX && holds<uint32_t>(n[0])) {
     const pyinit::rng::ColumnZeros zeros{mask, static_cast<uint32_t>(what.global_shape[0]),

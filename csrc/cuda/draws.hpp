@@ -1,4 +1,4 @@
-// The fills: constants, uniforms, normals and truncated normals over a window.
+// The fills: constants, uniforms and functions of them, normals and truncated normals over a window.
 // Why one block of the stream at a time: its values are 16 bytes of float32 or float64, one vector store; a
 // warp's stores are consecutive.
 // Contract: the bytes of fill/, for any grid; nothing outside the window is written.
@@ -10,8 +10,10 @@
 #include "cuda/launch.hpp"
 #include "cuda/store.hpp"
 #include "cuda/window.hpp"
+#include "rng/curves.hpp"
 #include "rng/normal.hpp"
 #include "rng/stream.hpp"
+#include "rng/transformed.hpp"
 #include "rng/truncated.hpp"
 #include "rng/uniform.hpp"
 
@@ -48,11 +50,31 @@ struct TruncatedFloats {
   }
 };
 
+// The same of a function of a uniform. A first part is exact in float32, and the second has the rest.
+struct TransformedFloats {
+  float start, start_rest, width, width_rest, scale, lowest, highest;
+  uint32_t is_wide;
+
+  PYINIT_INLINE rng::TransformedNumbers exact() const {
+    return {{}, is_wide != 0, start, start_rest, width, width_rest, scale, lowest, highest};
+  }
+};
+
+template <class S, class T>
+using LogUniform = rng::Transformed<S, T, rng::LogUniform>;
+template <class S, class T>
+using InverseSoftplus = rng::Transformed<S, T, rng::InverseSoftplus>;
+template <class S, class T>
+using LogOfUniform = rng::Transformed<S, T, rng::LogOfUniform>;
+template <class S, class T>
+using LogDecay = rng::Transformed<S, T, rng::LogDecay>;
+
 template <class Numbers>
 PYINIT_INLINE const Numbers& exact(const Numbers& numbers) {
   return numbers;
 }
 PYINIT_INLINE rng::TruncatedNumbers exact(const TruncatedFloats& numbers) { return numbers.exact(); }
+PYINIT_INLINE rng::TransformedNumbers exact(const TransformedFloats& numbers) { return numbers.exact(); }
 
 // The words of one block.
 PYINIT_INLINE rng::Words<simd::Cuda> words_of(const rng::PhiloxKeys<simd::Cuda>& keys, uint64_t counter) {

@@ -7,6 +7,8 @@
 #include "fill/filler.hpp"
 #include "fill/typed.hpp"
 #include "rng/bits.hpp"
+#include "rng/curves.hpp"
+#include "rng/transformed.hpp"
 #include "rng/truncated.hpp"
 #include "rng/uniform.hpp"
 #include "simd/interface.hpp"
@@ -45,6 +47,33 @@ void truncated_normal(Dtype dtype, const rng::TruncatedNumbers& numbers, rng::Ke
       Filler<S, Groups<S, Drawn>, Out>(Drawn(numbers), key)(runs, typed);
     }
   });
+}
+
+template <class S, template <class, class> class Curve>
+void draw_curve(Dtype dtype, const rng::TransformedNumbers& numbers, rng::Key key, const Runs& runs,
+                void* out) {
+  with_dtype<S>(dtype, out, [&]<class Value, class Out>(Value, Out* typed) {
+    // In float64 a loop at once, as for all draws.
+    using Set = std::conditional_t<std::is_same_v<Value, double>, S, simd::ChainSet<S>>;
+    using Drawn = rng::Transformed<Set, Value, Curve>;
+    Filler<S, Groups<S, Drawn>, Out>(Drawn(numbers), key)(runs, typed);
+  });
+}
+
+template <class S>
+void transformed(Dtype dtype, const rng::TransformedNumbers& numbers, rng::Key key, const Runs& runs,
+                 void* out) {
+  using rng::Transform;
+  switch (numbers.function) {
+    case Transform::kLogUniform:
+      return draw_curve<S, rng::LogUniform>(dtype, numbers, key, runs, out);
+    case Transform::kInverseSoftplus:
+      return draw_curve<S, rng::InverseSoftplus>(dtype, numbers, key, runs, out);
+    case Transform::kLogOfUniform:
+      return draw_curve<S, rng::LogOfUniform>(dtype, numbers, key, runs, out);
+    case Transform::kLogDecay:
+      return draw_curve<S, rng::LogDecay>(dtype, numbers, key, runs, out);
+  }
 }
 
 template <class S>

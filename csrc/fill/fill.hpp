@@ -24,6 +24,8 @@ void normal(const Kernels& kernels, const Target& target, const Region& region, 
             const rng::NormalNumbers& numbers);
 void truncated_normal(const Kernels& kernels, const Target& target, const Region& region, rng::Key key,
                       const rng::TruncatedNumbers& numbers);
+void transformed(const Kernels& kernels, const Target& target, const Region& region, rng::Key key,
+                 const rng::TransformedNumbers& numbers);
 
 // Normal draws of which some are zero: a count in every column of the matrix whose rectangle begins at
 // (first_row, first_column), or each element by chance.

@@ -15,6 +15,7 @@
 #include "rng/bits.hpp"
 #include "rng/normal.hpp"
 #include "rng/stream.hpp"
+#include "rng/transformed.hpp"
 #include "rng/truncated.hpp"
 #include "simd/interface.hpp"
 
@@ -102,12 +103,23 @@ class StagedNormal {
   rng::Normal<S, float> draw_;
 };
 
-// Words in order, then quantiles.
+// The words of `count` blocks from number `first` on, in the stream's order. Apart from the draws that begin with
+// them, so that they are compiled once.
 template <class S>
-class StagedTruncated {
+struct OrderedWords {
+  using WordSet = simd::WordSet<S>;
+
+  template <class Blocks>
+  PYINIT_NOINLINE static void make(const Blocks& blocks, size_t first, size_t count, uint32_t* stage) {
+    Direct<WordSet, rng::Bits<WordSet>>({})(blocks.from(first), count / WordSet::kBlocks, stage);
+  }
+};
+
+// Words in order, then what a draw of the chains' set makes of each.
+template <class S, class Draw>
+class StagedInOrder {
   using Sizes = StageSizes<S>;
   using ChainSet = typename Sizes::ChainSet;
-  using Draw = rng::SymmetricTruncatedNormal<ChainSet>;
   static constexpr size_t kPerGroup = S::kBlocks * rng::kPerBlock<float>;
   static_assert(kPerGroup % ChainSet::kLanes == 0);
 
@@ -116,24 +128,19 @@ class StagedTruncated {
   using WordSet = typename Sizes::WordSet;
   static constexpr size_t kBlocksAhead = 0;
 
-  explicit StagedTruncated(const rng::SymmetricTruncatedNormal<ChainSet>& draw) : draw_(draw) {}
+  explicit StagedInOrder(const Draw& draw) : draw_(draw) {}
 
   template <class Blocks>
   PYINIT_INLINE void operator()(const Blocks& blocks, size_t count, float* out) const {
     alignas(64) uint32_t stage[Sizes::kGroups * kPerGroup];
     for (size_t group = 0; group < count; group += Sizes::kGroups) {
       const size_t now = count - group < Sizes::kGroups ? count - group : Sizes::kGroups;
-      words(blocks, group * S::kBlocks, now * S::kBlocks, stage);
+      OrderedWords<S>::make(blocks, group * S::kBlocks, now * S::kBlocks, stage);
       weights(stage, now * kPerGroup, out + group * kPerGroup);
     }
   }
 
  private:
-  template <class Blocks>
-  PYINIT_NOINLINE static void words(const Blocks& blocks, size_t first, size_t count, uint32_t* stage) {
-    Direct<WordSet, rng::Bits<WordSet>>({})(blocks.from(first), count / WordSet::kBlocks, stage);
-  }
-
   PYINIT_NOINLINE void weights(const uint32_t* stage, size_t count, float* out) const {
     const Draw draw = draw_;
     for (size_t k = 0; k < count; k += ChainSet::kLanes)
@@ -153,7 +160,11 @@ struct ChosenLoop<S, rng::Normal<S, float>> {
 };
 template <simd::StagedSet S>
 struct ChosenLoop<S, rng::SymmetricTruncatedNormal<simd::ChainSet<S>>> {
-  using Loop = StagedTruncated<S>;
+  using Loop = StagedInOrder<S, rng::SymmetricTruncatedNormal<simd::ChainSet<S>>>;
+};
+template <simd::StagedSet S, template <class, class> class Curve>
+struct ChosenLoop<S, rng::Transformed<simd::ChainSet<S>, float, Curve>> {
+  using Loop = StagedInOrder<S, rng::Transformed<simd::ChainSet<S>, float, Curve>>;
 };
 
 // How the groups of a draw are made.

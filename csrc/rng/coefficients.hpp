@@ -44,6 +44,32 @@ inline constexpr double kLogRatioDouble[] = {
     0x1.74663f967b059p-3, 0x1.39a1a7c720e35p-3, 0x1.2f062f840a843p-3,
 };
 
+// (2^r - 1) / r in r, |r| <= 1/2; relative error 2^-28.9 before rounding.
+inline constexpr float kPowerFloat[] = {
+    0x1.62e4300000000p-1F, 0x1.ebfbdc0000000p-3F,  0x1.c6aee80000000p-5F,
+    0x1.3b2d4e0000000p-7F, 0x1.5f3e800000000p-10F, 0x1.41fb8e0000000p-13F,
+};
+
+// (ln((e^t - 1) / t) - t / 2) / t^2 in t^2, t in (0, 1]; error of ln((e^t - 1) / t) 2^-30.1 before rounding.
+inline constexpr float kSoftplusFloat[] = {
+    0x1.55554c0000000p-5F,
+    -0x1.6bf9040000000p-12F,
+    0x1.64e9c40000000p-18F,
+};
+
+// (2^r - 1) / r in r, |r| <= 1/2; relative error 2^-58.0 before rounding.
+inline constexpr double kPowerDouble[] = {
+    0x1.62e42fefa39efp-1,  0x1.ebfbdff82c5a4p-3,  0x1.c6b08d7049fe8p-5,  0x1.3b2ab6fba00f4p-7,
+    0x1.5d87fe78cd753p-10, 0x1.4309130ee0a59p-13, 0x1.ffcbfba96e480p-17, 0x1.62bfc788c9cb0p-20,
+    0x1.b5267cdcdfbdcp-24, 0x1.e61b7486ed971p-28, 0x1.e79bf9caba244p-32,
+};
+
+// (ln((e^t - 1) / t) - t / 2) / t^2 in t^2, t in (0, 1]; error of ln((e^t - 1) / t) 2^-68.0 before rounding.
+inline constexpr double kSoftplusDouble[] = {
+    0x1.5555555555555p-5,  -0x1.6c16c16c16b3fp-12, 0x1.71de3a55470a8p-18, -0x1.bbd779010863bp-24,
+    0x1.1eed7c4a15bdfp-29, -0x1.834db0c1ef14bp-35, 0x1.0c083c70efdf6p-40, -0x1.5978a3b791262p-46,
+};
+
 // z / x in omega in [0, 5]; relative error 2^-27.4 before rounding.
 inline constexpr float kQuantileCentreFloat[] = {
     0x1.40d9320000000p+0F,   0x1.4ffdee0000000p-2F,   0x1.0b967a0000000p-6F,  -0x1.b0b1a60000000p-9F,

@@ -44,6 +44,21 @@ struct TruncatedNumbers {
   }
 };
 
+// The functions of curves.hpp.
+enum class Transform : uint32_t { kLogUniform, kInverseSoftplus, kLogOfUniform, kLogDecay };
+
+// The function takes u width + start, which are numbers in two parts; see curves.hpp. Worked out in decimal by
+// pyinit/recipes/transformation.py.
+struct TransformedNumbers {
+  Transform function;
+  // Some value of log2 t may be above 0; only inverse_softplus asks.
+  bool is_wide;
+  double start, start_rest;
+  double width, width_rest;
+  double scale;
+  double lowest, highest;
+};
+
 // Zeros in each column of a matrix: those of its `rows` elements that the column's permutation sends below
 // `zeros`.
 struct ColumnZeros {

@@ -8,9 +8,11 @@
 
 #include "cuda/lines.hpp"
 #include "cuda/window.hpp"
+#include "named_curves.hpp"
 #include "rng/bits.hpp"
 #include "rng/normal.hpp"
 #include "rng/permutation.hpp"
+#include "rng/transformed.hpp"
 #include "rng/truncated.hpp"
 #include "rng/uniform.hpp"
 #include "simd/cuda.hpp"
@@ -142,6 +144,26 @@ bool halves_agree() {
   return report("halves", same);
 }
 
+template <template <class, class> class Curve>
+bool curve_agrees(const char* name, const TransformedNumbers& narrow, const TransformedNumbers& wide) {
+  const bool good = agrees<Transformed<Cuda, float, Curve>, Transformed<Scalar, float, Curve>>(name, narrow);
+  return agrees<Transformed<Cuda, double, Curve>, Transformed<Scalar, double, Curve>>(name, wide) && good;
+}
+
+bool curves_agree(const char* name, const TransformedNumbers& narrow, const TransformedNumbers& wide) {
+  switch (narrow.function) {
+    case Transform::kLogUniform:
+      return curve_agrees<LogUniform>(name, narrow, wide);
+    case Transform::kInverseSoftplus:
+      return curve_agrees<InverseSoftplus>(name, narrow, wide);
+    case Transform::kLogOfUniform:
+      return curve_agrees<LogOfUniform>(name, narrow, wide);
+    case Transform::kLogDecay:
+      return curve_agrees<LogDecay>(name, narrow, wide);
+  }
+  return false;
+}
+
 // 2^21 planes of 3 2^10 runs of 5 elements, and as many lines.
 bool far_units_agree() {
   constexpr uint64_t kRuns = 3 << 10, kPlanes = 1 << 21, kRunStride = 7, kPlaneStride = 7 * kRuns + 11;
@@ -195,6 +217,9 @@ int main() {
          good;
   good = agrees<TruncatedNormal<Cuda, float>, TruncatedNormal<Scalar, float>>("truncated, far", far) && good;
   good = agrees<SymmetricTruncatedNormal<Cuda>, TruncatedNormal<Scalar, float>>("symmetric", near) && good;
+  for (const auto& named : pyinit::tests::kCurves) {
+    good = curves_agree(named.name, named.of[0], named.of[1]) && good;
+  }
   good = permutations_agree() && good;
   good = halves_agree() && good;
   good = far_units_agree() && good;

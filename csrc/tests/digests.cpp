@@ -9,6 +9,7 @@
 
 #include "fill/fill.hpp"
 #include "golden.hpp"
+#include "named_curves.hpp"
 
 namespace {
 
@@ -109,7 +110,18 @@ rng::TruncatedNumbers truncated(int which, Dtype dtype) {
   }
 }
 
-const std::vector<std::pair<const char*, Draw>> kDraws = {
+Draw curve(const tests::NamedCurve& named) {
+  return [&named](const Window& w) {
+    fill::transformed(w.kernels, w.target, w.region, w.key(), named.of[static_cast<size_t>(w.target.dtype)]);
+  };
+}
+
+std::vector<std::pair<const char*, Draw>> with_curves(std::vector<std::pair<const char*, Draw>> draws) {
+  for (const tests::NamedCurve& named : tests::kCurves) draws.emplace_back(named.name, curve(named));
+  return draws;
+}
+
+const std::vector<std::pair<const char*, Draw>> kDraws = with_curves({
     {"uniform",
      [](const Window& w) {
        fill::uniform(w.kernels, w.target, w.region, w.key(), {-0.3, 0.7, -kInfinity, 0.6875});
@@ -150,7 +162,7 @@ const std::vector<std::pair<const char*, Draw>> kDraws = {
        fill::sparse(w.kernels, w.target, w.region, w.key(), {0.0, 0.01}, zeros,
                     {w.place.start[0], w.place.start[1], w.place.shape[0], w.place.shape[1]});
      }},
-};
+});
 
 Digests digests_of(const Kernels& kernels, int threads) {
   Digests found;

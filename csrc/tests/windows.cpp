@@ -7,6 +7,7 @@
 
 #include "dispatch.hpp"
 #include "fill/fill.hpp"
+#include "named_curves.hpp"
 
 namespace {
 
@@ -19,7 +20,7 @@ constexpr rng::Key kKey{7, 3};
 constexpr rng::Key kCarry{7, (uint64_t{1} << 32) - 200};
 
 // Each is made by a loop of its own in some instruction set.
-enum class Fill { kNormal, kUniform, kTruncated };
+enum class Fill { kNormal, kUniform, kTruncated, kCurve };
 
 void fill_with(Fill fill, const Kernels& set, const fill::Target& target, const fill::Region& region,
                rng::Key key) {
@@ -34,6 +35,8 @@ void fill_with(Fill fill, const Kernels& set, const fill::Target& target, const 
       return fill::uniform(set.fill, target, region, key, {-1, 1, -1, 0.99});
     case Fill::kTruncated:
       return fill::truncated_normal(set.fill, target, region, key, kTwo);
+    case Fill::kCurve:
+      return fill::transformed(set.fill, target, region, key, tests::kCurves[0].of[0]);
   }
 }
 
@@ -173,7 +176,7 @@ void constants(const Kernels& set) {
 int main() {
   for (const Kernels* set : available_kernels()) {
     rectangles(*set);
-    for (const Fill fill : {Fill::kNormal, Fill::kUniform, Fill::kTruncated}) rows(*set, fill);
+    for (const Fill fill : {Fill::kNormal, Fill::kUniform, Fill::kTruncated, Fill::kCurve}) rows(*set, fill);
     tiles(*set);
     streamed_constant(*set);
     constants(*set);

@@ -63,19 +63,28 @@ _FIELDS = {
     "head_size": ("head_size",),
     "vocabulary": ("vocab_size",),
 }
+_STEPS = {
+    "a_min": ("linear_a_log_min",),
+    "a_max": ("linear_a_log_max",),
+    "time_step_min": ("time_step_min", "linear_dt_min"),
+    "time_step_max": ("time_step_max", "linear_dt_max"),
+    "time_step_floor": ("time_step_floor", "linear_dt_init_floor"),
+}
+"""What may be a fraction, unlike sizes."""
 
 
-def _of_config(model: str, spec: Spec | None) -> dict[str, int]:
-    """Return the options of a model's recipe that the configuration says: sizes, a tie, the padding row."""
+def _of_config(model: str, spec: Spec | None) -> dict[str, int | float]:
+    """Return the options that the configuration says: sizes, steps, a tie, the padding row."""
     config = {} if spec is None or spec.config is None else spec.config
     entry = entry_of(model)
     takes = [] if entry is None else [option.name for option in entry.options]
     found = {
-        option: next((config[field] for field in fields if type(config.get(field)) is int), None)
-        for option, fields in _FIELDS.items()
+        option: next((config[field] for field in fields if type(config.get(field)) in kinds), None)
+        for kinds, options in (((int,), _FIELDS), ((int, float), _STEPS))
+        for option, fields in options.items()
         if option in takes
     }
-    said = {option: value for option, value in found.items() if value is not None}
+    said: dict[str, int | float] = {option: value for option, value in found.items() if value is not None}
     heads = [config.get(field) for field in ("num_attention_heads", "head_dim")]
     if "attention" in takes and all(type(each) is int for each in heads):
         # all heads together may be wider than the stream

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from ctypes import c_float
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
@@ -31,6 +32,10 @@ from .tasks import (
     NormalTask,
     PlaceTask,
     Runs,
+    TransformedFloats,
+    TransformedFloatTask,
+    TransformedNumbers,
+    TransformedTask,
     TruncatedFloats,
     TruncatedFloatTask,
     TruncatedNumbers,
@@ -123,6 +128,20 @@ def _truncated_normal(memory: Memory, plan: Plan, key: Key, start: Shape) -> Non
         _draw(memory, plan, key, start, lambda *place: TruncatedFloatTask(*place, numbers), name)
 
 
+def _transformed(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
+    name, (first, first_rest, width, width_rest, *others) = plan.distribution, plan.numbers
+    is_wide = first + first_rest + width > 0
+    if plan.dtype == "float64":
+        wide = TransformedNumbers(0, is_wide, *plan.numbers)
+        _draw(memory, plan, key, start, lambda *place: TransformedTask(*place, wide), name)
+    else:
+        # what float32 does not keep of the first parts goes to the second ones
+        start32, width32 = c_float(first).value, c_float(width).value
+        argument = start32, first - start32 + first_rest, width32, width - width32 + width_rest
+        numbers = TransformedFloats(*argument, *others, is_wide)
+        _draw(memory, plan, key, start, lambda *place: TransformedFloatTask(*place, numbers), name)
+
+
 def _threshold(sparsity: float) -> int:
     """Return the 32-bit draw below which an element is zero."""
     return round(sparsity * 2**32)
@@ -197,7 +216,7 @@ _BLOCK = 1 << 24
 def _blocks(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
     axis, begin = plan.numbers[0], 0
     outer, extent, inner = around(memory.shape, axis)
-    for number, part in enumerate(plan.parts):
+    for number, part in zip(plan.streams, plan.parts, strict=True):
         end = begin + part.shape[axis]
         low, high = max(begin, start[axis]), min(end, start[axis] + extent)
         if low < high:
@@ -234,6 +253,10 @@ _KERNELS: dict[str, Callable[[Memory, Plan, Key, Shape], Any]] = {
     "uniform": _uniform,
     "normal": _normal,
     "truncated_normal": _truncated_normal,
+    "log_uniform": _transformed,
+    "inverse_softplus": _transformed,
+    "log_of_uniform": _transformed,
+    "log_decay": _transformed,
     "sparse": _sparse,
     "bernoulli_sparse": _bernoulli_sparse,
     "flattened_sparse": _flattened_sparse,
@@ -247,4 +270,5 @@ _KERNELS: dict[str, Callable[[Memory, Plan, Key, Shape], Any]] = {
     "pretrained": _pretrained,
     "selected": _pretrained,
     "blocks": _blocks,
+    "sharing_blocks": _blocks,
 }

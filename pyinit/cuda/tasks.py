@@ -34,6 +34,10 @@ __all__ = [
     "ReflectorTask",
     "Runs",
     "Task",
+    "TransformedFloatTask",
+    "TransformedFloats",
+    "TransformedNumbers",
+    "TransformedTask",
     "TruncatedFloatTask",
     "TruncatedFloats",
     "TruncatedNumbers",
@@ -127,6 +131,25 @@ class TruncatedFloats(Structure):
     ]
 
 
+_TRANSFORMED = ("start", "start_rest", "width", "width_rest", "scale", "lowest", "highest")
+
+
+class TransformedNumbers(Structure):
+    """`rng::TransformedNumbers`."""
+
+    _fields_: ClassVar[Fields] = [
+        ("function", c_uint32),
+        ("is_wide", c_bool),
+        *((name, c_double) for name in _TRANSFORMED),
+    ]
+
+
+class TransformedFloats(Structure):
+    """`cuda::TransformedFloats`."""
+
+    _fields_: ClassVar[Fields] = [*((name, c_float) for name in _TRANSFORMED), ("is_wide", c_uint32)]
+
+
 class DrawTask(Task):
     """`cuda::DrawTask`, without its numbers."""
 
@@ -155,6 +178,18 @@ class TruncatedTask(DrawTask):
     """Truncated normal draws in float64 over a window."""
 
     _fields_: ClassVar[Fields] = [("numbers", TruncatedNumbers)]
+
+
+class TransformedFloatTask(DrawTask):
+    """Functions of uniform draws in float32 over a window."""
+
+    _fields_: ClassVar[Fields] = [("numbers", TransformedFloats)]
+
+
+class TransformedTask(DrawTask):
+    """Functions of uniform draws in float64 over a window."""
+
+    _fields_: ClassVar[Fields] = [("numbers", TransformedNumbers)]
 
 
 class ConstantTask(Task):

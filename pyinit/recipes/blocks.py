@@ -24,9 +24,9 @@ __all__ = ["Blocks", "blocks"]
 class Blocks(Composite):
     """Weights that are stored in one tensor, side by side along an axis: each is drawn as if it stood alone.
 
-    Block i is ``parts[i]`` for the shape of the block, under ``key.fold_in(i)``: it counts its own fans, and
-    is a matrix of its own where it is orthogonal. Queries, keys and values in one tensor, the gates of an
-    LSTM, the two first layers of a gated MLP, and the groups of a convolution are such weights.
+    Block i is ``parts[i]`` for the shape of the block, under ``key.fold_in(streams[i])``: it counts its own
+    fans, and is a matrix of its own where it is orthogonal. Queries, keys and values in one tensor, the gates
+    of an LSTM, the two first layers of a gated MLP, and the groups of a convolution are such weights.
 
     Parameters
     ----------
@@ -36,6 +36,10 @@ class Blocks(Composite):
         The axis along which they lie.
     sizes : sequence of int, optional
         The length of each block along the axis; by default they are equal.
+    streams : sequence of int, optional
+        Which draws each block takes, from 0 on; by default block i takes those of number i, and no two share
+        any. Blocks of one shape and number make the same draws: ``streams=[0, 0]`` with a recipe and its
+        negative makes two blocks whose sum is 0, as in `chrono`.
 
     Raises
     ------
@@ -73,6 +77,7 @@ class Blocks(Composite):
     parts: Sequence[Recipe | str | dict[str, Any]]
     axis: int = 0
     sizes: Sequence[int] | None = None
+    streams: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
         given: Any = self.parts
@@ -94,6 +99,8 @@ class Blocks(Composite):
                     f"blocks needs a size for each of its {len(parts)} parts; got {brief(sizes)}. Give all."
                 )
             object.__setattr__(self, "sizes", tuple(int(n) for n in sizes))
+        if self.streams is not None:
+            object.__setattr__(self, "streams", _streams(self.streams, len(parts)))
 
     @property
     def recipes(self) -> tuple[Recipe, ...]:
@@ -105,7 +112,9 @@ class Blocks(Composite):
         content: dict[str, Any] = {"recipe": self.verb, "parts": [part.to_dict() for part in self.recipes]}
         if self.axis:
             content["axis"] = self.axis
-        return content | ({} if self.sizes is None else {"sizes": list(self.sizes)})
+        if self.sizes is not None:
+            content["sizes"] = list(self.sizes)
+        return content if self.streams is None else content | {"streams": list(self.streams)}
 
     def each(self, shape: Shape) -> Iterator[tuple[int, Recipe, Shape]]:
         """Yield the number, the recipe and the shape of each block of a tensor.
@@ -179,8 +188,25 @@ class Blocks(Composite):
                     # a plan in JSON could not hold it
                     raise RecipeError(f"{part!r} copies a tensor. Join the values, then copy them.")
         mean, std = _mixed(plans)
-        numbers = (self.axis % len(shape), tuple(plans))
-        return Plan("blocks", shape, dtype.name, mean=mean, std=std, bounds=_widest(plans), numbers=numbers)
+        axis, bounds = self.axis % len(shape), _widest(plans)
+        name = "blocks" if self.streams is None else "sharing_blocks"
+        streams = () if self.streams is None else (self.streams,)
+        numbers = (axis, *streams, tuple(plans))
+        return Plan(name, shape, dtype.name, mean=mean, std=std, bounds=bounds, numbers=numbers)
+
+
+def _streams(given: Any, count: int) -> tuple[int, ...] | None:
+    """Return the numbers of the blocks' draws; None where they are those that blocks have anyway."""
+    if not isinstance(given, tuple | list) or not all(is_integer(n) and 0 <= n < 2**32 for n in given):
+        raise RecipeError(
+            f"blocks' streams are integers from 0 on; got {brief(given)}. Write streams=(0, 0, 1)."
+        )
+    if len(given) != count:
+        raise RecipeError(
+            f"blocks needs a stream for each of its {count} parts; got {brief(given)}. Give all."
+        )
+    streams = tuple(int(n) for n in given)
+    return None if streams == tuple(range(count)) else streams
 
 
 def _mixed(plans: Sequence[Plan]) -> tuple[float | None, float | None]:

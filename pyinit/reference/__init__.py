@@ -5,6 +5,7 @@ from .dense import fma, matmul, reflected
 from .layer import Moments, dead, layer_backward, layer_forward, linear_slots, log_slots, moments
 from .sparse import permuted, sparse
 from .stream import block, constant, indices, normal, orthogonal, standard_normal, uniform, words32, words64
+from .transformed import inverse_softplus, log_decay, log_of_uniform, log_uniform
 from .truncation import quantile, truncated_normal
 
 __all__ = [
@@ -14,10 +15,14 @@ __all__ = [
     "dead",
     "fma",
     "indices",
+    "inverse_softplus",
     "layer_backward",
     "layer_forward",
     "linear_slots",
+    "log_decay",
+    "log_of_uniform",
     "log_slots",
+    "log_uniform",
     "matmul",
     "moments",
     "normal",

@@ -65,6 +65,13 @@ def _truncated_normal(out: Array, plan: Plan, key: Key, start: Shape, threads: i
     )
 
 
+def _transformed(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
+    where = (plan.shape, start)
+    _core.fill_transformed(
+        out, plan.dtype, key.seed, key.offset, *where, plan.distribution, plan.numbers, threads
+    )
+
+
 MASK = "sparse.mask"
 """The part of a sparse tensor's key that decides which elements are zero."""
 
@@ -208,7 +215,7 @@ _BLOCK = 1 << 18
 
 def _blocks(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
     axis, begin = plan.numbers[0], 0
-    for number, part in enumerate(plan.parts):
+    for number, part in zip(plan.streams, plan.parts, strict=True):
         end = begin + part.shape[axis]
         low, high = max(begin, start[axis]), min(end, start[axis] + out.shape[axis])
         if low < high and out.size:
@@ -259,6 +266,10 @@ _KERNELS: dict[str, Callable[[Array, Plan, Key, Shape, int], None]] = {
     "uniform": _uniform,
     "normal": _normal,
     "truncated_normal": _truncated_normal,
+    "log_uniform": _transformed,
+    "inverse_softplus": _transformed,
+    "log_of_uniform": _transformed,
+    "log_decay": _transformed,
     "sparse": _sparse,
     "bernoulli_sparse": _sparse,
     "flattened_sparse": _flattened_sparse,
@@ -273,6 +284,7 @@ _KERNELS: dict[str, Callable[[Array, Plan, Key, Shape, int], None]] = {
     "pretrained": _pretrained,
     "selected": _pretrained,
     "blocks": _blocks,
+    "sharing_blocks": _blocks,
     "icnr": _icnr,
 }
 

@@ -12,11 +12,17 @@ from .window import Shape
 
 __all__ = ["DRAWN_WHOLE", "NUMBERS", "Plan"]
 
+_TRANSFORMED = ("start", "start_rest", "width", "width_rest", "scale", "lowest", "highest")
+
 NUMBERS: dict[str, tuple[str, ...]] = {
     "constant": ("value",),
     "uniform": ("low", "high", "lowest", "highest"),
     "normal": ("mean", "std"),
     "truncated_normal": ("mean", "std", "lowest", "highest", "truncation"),
+    "log_uniform": _TRANSFORMED,
+    "inverse_softplus": _TRANSFORMED,
+    "log_of_uniform": _TRANSFORMED,
+    "log_decay": _TRANSFORMED,
     "sparse": ("mean", "std", "zeros"),
     "bernoulli_sparse": ("mean", "std", "sparsity"),
     "flattened_sparse": ("mean", "std", "zeros", "exact", "out_axis", "batch_axis"),
@@ -31,6 +37,7 @@ NUMBERS: dict[str, tuple[str, ...]] = {
     "pretrained": (),
     "selected": (),
     "blocks": ("axis", "parts"),
+    "sharing_blocks": ("axis", "streams", "parts"),
     "icnr": ("axis", "copies", "are_neighbours", "parts"),
 }
 """The kernels by the name of their distribution, and what each takes, in order."""
@@ -98,6 +105,11 @@ class Plan(JsonObject):
         return tuple(self.numbers[-1]) if "parts" in NUMBERS[self.distribution] else ()
 
     @property
+    def streams(self) -> tuple[int, ...]:
+        """Under which number each block draws: blocks of one shape and number make the same draws."""
+        return self.numbers[1] if self.distribution == "sharing_blocks" else tuple(range(len(self.parts)))
+
+    @property
     def is_drawn_whole(self) -> bool:
         """Whether a few rows take as long as all of them, so that a writer of files draws whole tensors."""
         return self.distribution in DRAWN_WHOLE or any(part.is_drawn_whole for part in self.parts)
@@ -112,8 +124,9 @@ class Plan(JsonObject):
                 parts.append(f"{name} {value:.6g}" if isinstance(value, float) else f"{name} {value}")
         if self.parts:
             made = ", ".join(p.distribution for p in self.parts)
-            count = len(self.parts) if self.distribution == "blocks" else self.numbers[1]
-            parts.append(f"{count} {'blocks' if self.distribution == 'blocks' else 'copies'} of {made}")
+            is_repeated = self.distribution == "icnr"
+            count = self.numbers[1] if is_repeated else len(self.parts)
+            parts.append(f"{count} {'copies' if is_repeated else 'blocks'} of {made}")
         elif not parts:
             named = zip(NUMBERS[self.distribution], self.numbers, strict=True)
             parts = [f"{name} {value}" for name, value in named]

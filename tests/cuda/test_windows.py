@@ -44,6 +44,10 @@ DRAWS: list[Any] = [
     pi.uniform(-0.3, 0.7),
     pi.truncated_normal(std=0.02),
     pi.truncated_normal(low=6.0, high=7.0),
+    pi.inverse_softplus(0.001, 0.1),
+    # its largest step is 1 and a last place
+    pi.inverse_softplus(0.001, 1.0 + 2.0**-23),
+    pi.log_of_uniform(1.0, 16.0, scale=-0.3),
     pi.sparse(0.5, std=0.1, exact=False),
     pi.sparse(0.9, std=1.0),
     pi.constant(0.3),

@@ -40,6 +40,11 @@ RECIPES = {
     "truncated_half": pi.truncated_normal(low=-0.5, high=math.inf),
     "truncated_far": pi.truncated_normal(low=6.0, high=7.0),
     "truncated_mirrored": pi.truncated_normal(low=-8.0, high=-7.0),
+    "log_uniform": pi.log_uniform(0.001, 0.1),
+    "inverse_softplus": pi.inverse_softplus(0.001, 0.1, floor=0.002),
+    "inverse_softplus_wide": pi.inverse_softplus(0.5, 3.0),
+    "log_of_uniform": pi.log_of_uniform(0.0, 16.0),
+    "log_decay": pi.log_decay(0.9, 0.999),
 }
 # What a recipe decides by itself and the core's own test decides otherwise: bounds, and the key of zeros.
 Bare = Callable[[np.ndarray, str, Place], None]
@@ -118,6 +123,6 @@ def test_a_changed_bit_changes_the_digest() -> None:
 
 
 def test_the_file_is_whole() -> None:
-    assert len(GOLDEN) == 224
+    assert len(GOLDEN) == 344
     assert {dtype for _, _, dtype in GOLDEN} == {resolve(name).name for name in DTYPES}
     assert {name for name, _, _ in GOLDEN} == {*RECIPES, *BARE}

@@ -21,6 +21,7 @@ RECIPES = [
     pi.uniform(-0.3, 0.7),
     pi.normal(),
     pi.truncated_normal(),
+    pi.inverse_softplus(0.001, 0.1),
     pi.sparse(0.7, std=1.0),
     pi.sparse(0.7, std=1.0, exact=False),
 ]
@@ -69,7 +70,7 @@ def test_threads_of_python_fill_side_by_side() -> None:
 
     alone = [make(item, 1) for item in work]
     with ThreadPoolExecutor(6) as pool:
-        together = list(pool.map(make, work, [1, 2, 3] * (len(work) // 3)))
+        together = list(pool.map(make, work, [1 + number % 3 for number in range(len(work))]))
     assert together == alone
 
 

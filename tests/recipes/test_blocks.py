@@ -221,3 +221,32 @@ def test_keras_gives_each_block_the_axes_of_the_layer() -> None:
     use = Use(Axes(layout="keras", transposed=True), is_convolution=True)
     found = fit(recipe, use, (3, 4, 8, 6))
     assert found == pi.blocks([pi.glorot_uniform(layout="keras", transposed=True), "ones"], axis=1)
+
+
+def test_blocks_of_one_stream_make_the_same_draws() -> None:
+    recipe = pi.blocks([pi.normal(), pi.normal(std=2.0), pi.normal()], streams=[3, 3, 0])
+    made = recipe((9, 8), key=1)
+    for block, number in ((made[:3], 3), (made[3:6] / 2, 3), (made[6:], 0)):
+        assert_same_bits(block, pi.normal()((3, 8), key=pi.key(1).fold_in(number)))
+    plan = recipe.plan((9, 8))
+    assert (plan.distribution, plan.streams) == ("sharing_blocks", (3, 3, 0))
+    assert pi.Plan.from_json(plan.to_json()) == plan
+    assert pi.recipe_from_json(recipe.to_json()) == recipe
+    # the numbers that blocks have anyway change nothing, the plan included
+    same = pi.blocks(["ones", "zeros"], streams=[0, 1])
+    assert same == pi.blocks(["ones", "zeros"])
+    assert same.plan((4,)).distribution == "blocks"
+
+
+@pytest.mark.parametrize(
+    ("streams", "message"),
+    [
+        ([0], "needs a stream for each of its 2 parts"),
+        ([0, -1], "streams are integers from 0 on"),
+        ([0, 0.5], "streams are integers from 0 on"),
+        ("01", "streams are integers from 0 on"),
+    ],
+)
+def test_streams_that_are_not_valid_are_refused(streams: Any, message: str) -> None:
+    with pytest.raises(pi.RecipeError, match=message):
+        pi.blocks(["ones", "zeros"], streams=streams)

@@ -18,6 +18,15 @@ PYINIT_LAUNCHED(truncated_normal_float64, pyinit::cuda::DrawTask<pyinit::rng::Tr
 PYINIT_LAUNCHED(truncated_normal_float32, pyinit::cuda::DrawTask<pyinit::cuda::TruncatedFloats>)
 PYINIT_LAUNCHED(truncated_normal_bfloat16, pyinit::cuda::DrawTask<pyinit::cuda::TruncatedFloats>)
 PYINIT_LAUNCHED(truncated_normal_float16, pyinit::cuda::DrawTask<pyinit::cuda::TruncatedFloats>)
+#define PYINIT_LAUNCHED_CURVE(name)                                                         \
+  PYINIT_LAUNCHED(name##_float32, pyinit::cuda::DrawTask<pyinit::cuda::TransformedFloats>)  \
+  PYINIT_LAUNCHED(name##_float64, pyinit::cuda::DrawTask<pyinit::rng::TransformedNumbers>)  \
+  PYINIT_LAUNCHED(name##_bfloat16, pyinit::cuda::DrawTask<pyinit::cuda::TransformedFloats>) \
+  PYINIT_LAUNCHED(name##_float16, pyinit::cuda::DrawTask<pyinit::cuda::TransformedFloats>)
+PYINIT_LAUNCHED_CURVE(log_uniform)
+PYINIT_LAUNCHED_CURVE(inverse_softplus)
+PYINIT_LAUNCHED_CURVE(log_of_uniform)
+PYINIT_LAUNCHED_CURVE(log_decay)
 PYINIT_LAUNCHED(zero_in_columns_16, pyinit::cuda::ColumnZerosTask)
 PYINIT_LAUNCHED(zero_in_columns_32, pyinit::cuda::ColumnZerosTask)
 PYINIT_LAUNCHED(zero_in_columns_64, pyinit::cuda::ColumnZerosTask)
@@ -61,6 +70,41 @@ void draw_truncated(Dtype dtype, const rng::TruncatedNumbers& n, rng::Key key, c
        truncated_normal_float16>(dtype, floats, key, runs, out);
 }
 
+template <Kernel<cuda::DrawTask<cuda::TransformedFloats>> kFloat32,
+          Kernel<cuda::DrawTask<rng::TransformedNumbers>> kFloat64,
+          Kernel<cuda::DrawTask<cuda::TransformedFloats>> kBfloat16,
+          Kernel<cuda::DrawTask<cuda::TransformedFloats>> kFloat16>
+void draw_curve(Dtype dtype, const rng::TransformedNumbers& n, rng::Key key, const fill::Runs& runs,
+                void* out) {
+  if (dtype == Dtype::kFloat64) {
+    draw<rng::TransformedNumbers, nullptr, kFloat64>(dtype, n, key, runs, out);
+    return;
+  }
+  const auto f = [](double x) { return static_cast<float>(x); };
+  const float start = f(n.start), width = f(n.width);
+  const cuda::TransformedFloats floats{start,        f(n.start - start + n.start_rest),
+                                       width,        f(n.width - width + n.width_rest),
+                                       f(n.scale),   f(n.lowest),
+                                       f(n.highest), n.is_wide};
+  draw<cuda::TransformedFloats, kFloat32, nullptr, kBfloat16, kFloat16>(dtype, floats, key, runs, out);
+}
+
+#define PYINIT_CURVE(name) draw_curve<name##_float32, name##_float64, name##_bfloat16, name##_float16>
+
+void draw_transformed(Dtype dtype, const rng::TransformedNumbers& n, rng::Key key, const fill::Runs& runs,
+                      void* out) {
+  switch (n.function) {
+    case rng::Transform::kLogUniform:
+      return PYINIT_CURVE(log_uniform)(dtype, n, key, runs, out);
+    case rng::Transform::kInverseSoftplus:
+      return PYINIT_CURVE(inverse_softplus)(dtype, n, key, runs, out);
+    case rng::Transform::kLogOfUniform:
+      return PYINIT_CURVE(log_of_uniform)(dtype, n, key, runs, out);
+    case rng::Transform::kLogDecay:
+      return PYINIT_CURVE(log_decay)(dtype, n, key, runs, out);
+  }
+}
+
 template <class Task>
 void launch_by_size(Dtype dtype, const Task& task, Kernel<Task> two, Kernel<Task> four, Kernel<Task> eight) {
   const size_t size = itemsize(dtype);
@@ -87,6 +131,7 @@ Kernels emulated() {
   kernels.fill.normal =
       draw<rng::NormalNumbers, normal_float32, normal_float64, normal_bfloat16, normal_float16>;
   kernels.fill.truncated_normal = draw_truncated;
+  kernels.fill.transformed = draw_transformed;
   kernels.fill.zero_in_columns = column_zeros;
   kernels.fill.zero_by_chance = chance_zeros;
   return kernels;

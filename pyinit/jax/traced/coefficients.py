@@ -11,11 +11,15 @@ __all__ = [
     "COS_FLOAT",
     "LOG_FLOAT",
     "LOG_RATIO_DOUBLE",
+    "POWER_DOUBLE",
+    "POWER_FLOAT",
     "QUANTILE_CENTRE_FLOAT",
     "QUANTILE_FAR_FLOAT",
     "QUANTILE_TAIL_FLOAT",
     "SIN_DOUBLE",
     "SIN_FLOAT",
+    "SOFTPLUS_DOUBLE",
+    "SOFTPLUS_FLOAT",
     "WICHURA_CENTRE_BOTTOM",
     "WICHURA_CENTRE_TOP",
     "WICHURA_FAR_BOTTOM",
@@ -61,6 +65,29 @@ LOG_RATIO_DOUBLE = _floats(
     """
     0x1.5555555555592p-1 0x1.999999997fd82p-2 0x1.24924941f4813p-2 0x1.c71c520654ddbp-3
     0x1.74663f967b059p-3 0x1.39a1a7c720e35p-3 0x1.2f062f840a843p-3
+    """
+)
+POWER_FLOAT = _floats(
+    """
+    0x1.62e43p-1 0x1.ebfbdcp-3 0x1.c6aee8p-5 0x1.3b2d4ep-7 0x1.5f3e8p-10 0x1.41fb8ep-13
+    """
+)
+SOFTPLUS_FLOAT = _floats(
+    """
+    0x1.55554cp-5 -0x1.6bf904p-12 0x1.64e9c4p-18
+    """
+)
+POWER_DOUBLE = _floats(
+    """
+    0x1.62e42fefa39efp-1 0x1.ebfbdff82c5a4p-3 0x1.c6b08d7049fe8p-5 0x1.3b2ab6fba00f4p-7
+    0x1.5d87fe78cd753p-10 0x1.4309130ee0a59p-13 0x1.ffcbfba96e48p-17 0x1.62bfc788c9cbp-20
+    0x1.b5267cdcdfbdcp-24 0x1.e61b7486ed971p-28 0x1.e79bf9caba244p-32
+    """
+)
+SOFTPLUS_DOUBLE = _floats(
+    """
+    0x1.5555555555555p-5 -0x1.6c16c16c16b3fp-12 0x1.71de3a55470a8p-18 -0x1.bbd779010863bp-24
+    0x1.1eed7c4a15bdfp-29 -0x1.834db0c1ef14bp-35 0x1.0c083c70efdf6p-40 -0x1.5978a3b791262p-46
     """
 )
 QUANTILE_CENTRE_FLOAT = _floats(

@@ -14,6 +14,7 @@ import numpy as np
 
 from ...stream.plan import Plan
 from .counter import Wide, Words, pair32, pair64, words32, words64
+from .curves import CURVES
 from .elementary import Floats, circle, from_wide, minus_two_log, quantile_double, quantile_float
 from .rounding import affine
 
@@ -103,5 +104,6 @@ DRAWS: dict[str, Callable[[Plan, Words, Wide], Floats]] = {
     "uniform": _uniform,
     "normal": normal,
     "truncated_normal": _truncated_normal,
+    **CURVES,
 }
 """The distributions whose element i is made from its own draws."""

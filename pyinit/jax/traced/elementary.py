@@ -19,13 +19,13 @@ from jax import lax
 from . import coefficients as c
 from .counter import Wide, Words
 
-__all__ = ["circle", "from_wide", "minus_two_log", "quantile_double", "quantile_float"]
+__all__ = ["circle", "from_wide", "minus_two_log", "polynomial", "quantile_double", "quantile_float"]
 
 Floats = Any
 """An array of float32 or float64, or a tracer of one."""
 
 
-def _polynomial(x: Floats, terms: Sequence[float]) -> Floats:
+def polynomial(x: Floats, terms: Sequence[float]) -> Floats:
     """Return terms[0] + terms[1] x + ... by Horner's rule."""
     kind = x.dtype.type
     total = jnp.full_like(x, kind(terms[-1]))
@@ -45,7 +45,7 @@ def _minus_two_log_float(x: Floats) -> Floats:
     exponent = (bits - np.uint32(0x3F400000)) & np.uint32(0xFF800000)
     mantissa = lax.bitcast_convert_type(bits - exponent, jnp.float32)
     g = mantissa * np.float32(-2) + np.float32(2)
-    series = g * g * _polynomial(g, c.LOG_FLOAT) + g
+    series = g * g * polynomial(g, c.LOG_FLOAT) + g
     e = lax.bitcast_convert_type(exponent, jnp.int32).astype(jnp.float32)
     return e * np.float32(float.fromhex("-0x1.62e43p-23")) + series
 
@@ -57,7 +57,7 @@ def _minus_two_log_double(x: Floats) -> Floats:
     f = mantissa - 1
     s = f / (mantissa + 1)
     square = s * s
-    ratio = square * _polynomial(square, c.LOG_RATIO_DOUBLE)
+    ratio = square * polynomial(square, c.LOG_RATIO_DOUBLE)
     half_square = f * f * 0.5
     small = s * (half_square + ratio) - half_square
     e = lax.bitcast_convert_type(exponent, jnp.int64).astype(jnp.float64) * 2.0**-52
@@ -88,8 +88,8 @@ def circle(draw: Words | Wide, sine: Any) -> Floats:
     kind = rest.dtype.type
     y = rest * kind(scale) + kind(2 * scale)
     square = y * y
-    sin = square * y * _polynomial(square, sines) + y
-    cos = square * _polynomial(square, cosines) + kind(1)
+    sin = square * y * polynomial(square, sines) + y
+    cos = square * polynomial(square, cosines) + kind(1)
     quarter = top + np.uint32(0x20000000)
     odd = (quarter & np.uint32(0x40000000)) != 0
     # a quarter turn makes cos into -sin, and sin into cos
@@ -101,8 +101,8 @@ def circle(draw: Words | Wide, sine: Any) -> Floats:
 def _tail_float(omega: Floats) -> Floats:
     root = jnp.sqrt(omega)
     inverse = np.float32(1) / root
-    near = _polynomial(inverse - np.float32(0.35), c.QUANTILE_TAIL_FLOAT)
-    far = _polynomial(inverse - np.float32(0.14), c.QUANTILE_FAR_FLOAT)
+    near = polynomial(inverse - np.float32(0.35), c.QUANTILE_TAIL_FLOAT)
+    far = polynomial(inverse - np.float32(0.14), c.QUANTILE_FAR_FLOAT)
     return root * jnp.where(omega < np.float32(16), near, far)
 
 
@@ -116,13 +116,13 @@ def quantile_float(tail: Floats, doubled: Floats, scale: int) -> Floats:
         shift = np.float32(scale) * _LOG_TWO - _LOG_FOUR
         return _tail_float(minus_two_log(tail) * np.float32(0.5) + shift)
     omega = minus_two_log(tail * (np.float32(1) - tail)) * np.float32(0.5) - _LOG_FOUR
-    centre = _polynomial(omega, c.QUANTILE_CENTRE_FLOAT)
+    centre = polynomial(omega, c.QUANTILE_CENTRE_FLOAT)
     outer = _tail_float(jnp.maximum(omega, np.float32(5)))
     return doubled * jnp.where(omega < np.float32(5), centre, outer)
 
 
 def _ratio(x: Floats, top: Sequence[float], bottom: Sequence[float]) -> Floats:
-    return _polynomial(x, top) / _polynomial(x, bottom)
+    return polynomial(x, top) / polynomial(x, bottom)
 
 
 def quantile_double(tail: Floats, doubled: Floats, scale: int) -> Floats:

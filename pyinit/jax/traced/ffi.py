@@ -21,6 +21,7 @@ from ... import _core
 from ...stream.plan import Plan
 from ...stream.window import Shape
 from .counter import Words
+from .curves import CURVES
 from .sparse import mask_key
 
 __all__ = ["KERNELS", "TARGET", "attributes", "available", "call", "fill"]
@@ -28,7 +29,7 @@ __all__ = ["KERNELS", "TARGET", "attributes", "available", "call", "fill"]
 TARGET = "pyinit_fill"
 """The name of the call in a compiled program."""
 
-KERNELS = frozenset({"uniform", "normal", "truncated_normal", "sparse", "bernoulli_sparse"})
+KERNELS = frozenset({"uniform", "normal", "truncated_normal", "sparse", "bernoulli_sparse", *CURVES})
 """The distributions that the call can draw."""
 
 

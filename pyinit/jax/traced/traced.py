@@ -62,7 +62,7 @@ def _joined(plan: Plan, key: Words, draw: Callable[[Plan, Words], Any]) -> Any:
         axis, copies, are_neighbours, (part,) = plan.numbers
         drawn = draw(part, key)
         return jnp.repeat(drawn, copies, axis) if are_neighbours else jnp.concatenate([drawn] * copies, axis)
-    keys = (fold_in(key, (jnp.uint32(number), jnp.uint32(0))) for number in range(len(plan.parts)))
+    keys = (fold_in(key, (jnp.uint32(number), jnp.uint32(0))) for number in plan.streams)
     parts = [draw(part, own) for part, own in zip(plan.parts, keys, strict=True)]
     return jnp.concatenate(parts, axis=plan.numbers[0])
 
@@ -91,9 +91,10 @@ def draw(recipe: Any, key_words: Any, shape: int | tuple[int, ...], dtype: Any =
     """Return what a recipe makes under a key that may be traced.
 
     Uniforms, zeros and all that is not drawn have the bits of ``pyinit.fill``. Normal draws agree within 2e-6
-    std, truncated ones within 6e-7 of the larger of std and distance from the mean, elements of orthogonal
-    matrices within 1.5e-6 gain. On a CPU, where pyinit was built with jaxlib's headers, all but the last
-    agree in every bit, because the kernels then draw inside the compiled program.
+    std, truncated ones within 6e-7 of the larger of std and distance from the mean, functions of a uniform
+    within 4 units in the last place of the larger of the value and 1 (`log_uniform` of the value), elements
+    of orthogonal matrices within 1.5e-6 gain. On a CPU, where pyinit was built with jaxlib's headers, all but
+    the last agree in every bit, because the kernels then draw inside the compiled program.
 
     Parameters
     ----------

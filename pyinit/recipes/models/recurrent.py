@@ -13,20 +13,20 @@ from ...stream.dtypes import DType
 from ...stream.plan import Plan
 from ...stream.window import Shape
 from ..blocks import Blocks, blocks
+from ..chrono import chrono
 from ..depth import Depth
 from ..distributions import constant, normal, ones, zeros
 from ..famous import glorot_uniform, he_uniform
+from ..log_uniform import inverse_softplus
 from ..orthogonal import orthogonal
 from ..patterns import along
 from ..rules import Rule
 from ..scaling import variance_scaling
 from .entry import Entry
 from .roles import norms
-from .unsaid import refused, unsaid
+from .unsaid import unsaid
 
 __all__ = ["ENTRIES", "Gates"]
-
-_NO_STEPS = "needs the inverse softplus of a log-uniform draw, which no recipe makes yet"
 
 
 def _logarithms(count: int) -> tuple[float, ...]:
@@ -34,24 +34,42 @@ def _logarithms(count: int) -> tuple[float, ...]:
     return tuple(float(Decimal(n).ln()) for n in range(1, count + 1))
 
 
-def _mamba(*, depth: int, states: int = 16, std: float = 0.1, rescale: bool = False) -> tuple[Rule, ...]:
+def _mamba(
+    *,
+    depth: int,
+    states: int = 16,
+    std: float = 0.1,
+    rescale: bool = False,
+    time_step_min: float = 0.001,
+    time_step_max: float = 0.1,
+    time_step_floor: float = 1e-4,
+) -> tuple[Rule, ...]:
     # the root of the layers, not of twice their number, and only where it is asked for
     shrunk = Depth(depth, branches=1.0) if rescale else Depth(depth, power=0.0)
     return (
         Rule("*.A_log", along(_logarithms(states))),
         Rule("*.D", ones()),
         Rule("*.dt_proj.weight", variance_scaling(1 / 3, "fan_in", "uniform")),
-        refused("mamba", "*.dt_proj.bias", _NO_STEPS),
+        Rule("*.dt_proj.bias", inverse_softplus(time_step_min, time_step_max, floor=time_step_floor)),
         *_around("mamba", std, shrunk),
     )
 
 
-def _mamba2(*, depth: int, heads: int, std: float = 0.1, rescale: bool = False) -> tuple[Rule, ...]:
+def _mamba2(
+    *,
+    depth: int,
+    heads: int,
+    std: float = 0.1,
+    rescale: bool = False,
+    time_step_min: float = 0.001,
+    time_step_max: float = 0.1,
+    time_step_floor: float = 1e-4,
+) -> tuple[Rule, ...]:
     shrunk = Depth(depth, branches=1.0) if rescale else Depth(depth, power=0.0)
     return (
         Rule("*.A_log", along(_logarithms(heads))),
         Rule("*.D", ones()),
-        refused("mamba2", "*.dt_bias", _NO_STEPS),
+        Rule("*.dt_bias", inverse_softplus(time_step_min, time_step_max, floor=time_step_floor)),
         *_around("mamba2", std, shrunk),
     )
 
@@ -156,9 +174,11 @@ def _gates(model: str, recurrent: Blocks, biases: tuple[Rule, ...]) -> tuple[Rul
     )
 
 
-def _lstm(*, forget_bias: float = 1.0, projected: bool = False) -> tuple[Rule, ...]:
+def _lstm(
+    *, forget_bias: float = 1.0, projected: bool = False, longest: float | None = None
+) -> tuple[Rule, ...]:
     # torch adds two biases: one of them holds the whole
-    gates = blocks([zeros(), constant(forget_bias), zeros(), zeros()])
+    gates = blocks([zeros(), constant(forget_bias), zeros(), zeros()]) if longest is None else chrono(longest)
     biases = (Rule("*bias_ih_l*", gates, optional=True), Rule("*bias_hh_l*", zeros(), optional=True))
     each = [orthogonal()] * 4
     return _gates("lstm", Blocks(each) if projected else Gates(each), biases)
@@ -175,8 +195,9 @@ ENTRIES = (
         "lstm",
         _lstm,
         "each gate's input weight Xavier uniform, its recurrent weight orthogonal; biases 0, the forget "
-        "gate's b",
-        "arXiv 1312.6120 (orthogonal); Jozefowicz, Zaremba, Sutskever, ICML 2015 (b = 1)",
+        "gate's b; with `longest` T, forget ln U(1, T - 1) and input its negative (chrono)",
+        "arXiv 1312.6120 (orthogonal); Jozefowicz, Zaremba, Sutskever, ICML 2015 (b = 1); arXiv 1804.11188 "
+        "(chrono)",
         "LSTMs of torch, whose own start is U(+-h^-1/2) for all",
     ),
     Entry(
@@ -189,17 +210,18 @@ ENTRIES = (
     Entry(
         "mamba",
         _mamba,
-        "A_log = log(1 .. N) per state, D 1; dt_proj U(+-rank^-1/2), its bias is refused; conv1d and "
+        "A_log = log(1 .. N) per state, D 1; dt_proj U(+-rank^-1/2), its bias the inverse softplus of "
+        "a log-uniform step of .001 to .1; conv1d and "
         "out_proj kaiming uniform (a = sqrt 5), out_proj / sqrt(L) if rescaled; other matrices N(0, s)",
         "transformers mamba/modeling_mamba.py `init_mamba_weights`; arXiv 2312.00752",
-        "Mamba: give dt_proj.bias a rule of its own",
+        "Mamba, Falcon Mamba",
     ),
     Entry(
         "mamba2",
         _mamba2,
-        "A_log = log(1 .. heads), D 1; dt_bias is refused; the rest as mamba",
+        "A_log = log(1 .. heads), D 1; dt_bias and the rest as mamba",
         "transformers mamba2/modeling_mamba2.py `init_mamba2_weights`; arXiv 2405.21060",
-        "Mamba 2: give dt_bias a rule of its own",
+        "Mamba 2",
     ),
     Entry(
         "rwkv",

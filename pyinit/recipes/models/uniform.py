@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..distributions import normal, ones, zeros
+from ..log_uniform import inverse_softplus
+from ..logarithms import log_of_uniform
 from ..recipe import Recipe
 from ..rules import Rule
 from .entry import Entry
 from .roles import ROLES, biases, buffers, norms
-from .unsaid import refused, unsaid
+from .unsaid import unsaid
 
 __all__ = ["ENTRIES"]
 
@@ -71,9 +73,39 @@ def _deepseek_v3_paper(*, std: float = 0.006, padding: int | None = None) -> tup
 def _qwen3_next(*, std: float = 0.02, padding: int | None = None) -> tuple[Rule, ...]:
     first = (
         Rule("*.linear_attn.norm.weight|*.dt_bias", ones(), optional=True),
-        refused("qwen3-next", "*.A_log", "needs the logarithm of a uniform draw, which no recipe makes yet"),
+        Rule("*.A_log", log_of_uniform(0.01, 16.0), optional=True),
     )
     return _same("qwen3-next", std, padding, norm=zeros(), first=first)
+
+
+def _olmo_hybrid(
+    *,
+    std: float = 0.02,
+    padding: int | None = None,
+    a_min: float = 0.0,
+    a_max: float = 16.0,
+    time_step_min: float = 0.001,
+    time_step_max: float = 0.1,
+    time_step_floor: float = 1e-4,
+) -> tuple[Rule, ...]:
+    return _same(
+        "olmo-hybrid",
+        std,
+        padding,
+        first=_delta((a_min, a_max), (time_step_min, time_step_max), time_step_floor),
+    )
+
+
+def _kimi_linear(*, std: float = 0.02, padding: int | None = None) -> tuple[Rule, ...]:
+    return _same("kimi-linear", std, padding, first=_delta((1.0, 16.0), (0.001, 0.1), 1e-4))
+
+
+def _delta(decays: tuple[float, float], steps: tuple[float, float], floor: float) -> tuple[Rule, ...]:
+    """Return the rules of a gated delta rule: its decay, and the bias of its step sizes."""
+    return (
+        Rule("*.A_log", log_of_uniform(*decays)),
+        Rule("*.dt_bias", inverse_softplus(*steps, floor=floor)),
+    )
 
 
 ENTRIES = (
@@ -115,8 +147,22 @@ ENTRIES = (
     Entry(
         "qwen3-next",
         _qwen3_next,
-        "as hf; norms 0 (1 + w), but the gated norm of linear attention 1; dt_bias 1; A_log is refused",
+        "as hf; norms 0 (1 + w), but the gated norm of linear attention 1; dt_bias 1; A_log = ln U(.01, 16)",
         "transformers qwen3_next/modeling_qwen3_next.py `_init_weights`",
-        "Qwen3-Next: give A_log a rule of its own",
+        "Qwen3-Next, Qwen3.5",
+    ),
+    Entry(
+        "olmo-hybrid",
+        _olmo_hybrid,
+        "as hf; A_log = ln U(0, 16); dt_bias the inverse softplus of a log-uniform step of .001 to .1",
+        "transformers olmo_hybrid/modeling_olmo_hybrid.py `_init_weights`; arXiv 2412.06464",
+        "OLMo Hybrid: attention and gated delta networks",
+    ),
+    Entry(
+        "kimi-linear",
+        _kimi_linear,
+        "as olmo-hybrid; A_log = ln U(1, 16)",
+        "transformers kimi_linear/modeling_kimi_linear.py `_init_weights`; arXiv 2510.26692",
+        "Kimi Linear: attention and a gated delta rule with a decay for each channel",
     ),
 )

@@ -32,6 +32,10 @@ RECIPES = [
     pi.he_normal(),
     pi.truncated_normal(),
     pi.truncated_normal(low=-30.0, high=-7.0),
+    pi.log_uniform(0.001, 0.1),
+    pi.inverse_softplus(0.001, 3.0),
+    pi.log_of_uniform(0.0, 16.0),
+    pi.log_decay(0.9, 0.999),
     pi.sparse(0.3),
     pi.sparse(0.3, exact=False),
 ]

@@ -169,6 +169,39 @@ def test_error_of_truncated_normals(low: float, high: float) -> None:
     assert lowest <= made.min() <= made.max() <= highest
 
 
+CURVE_ERROR = 4
+"""Units in the last place of the larger of the value and 1, or of the value for `log_uniform`."""
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        pi.log_uniform(0.001, 0.1),
+        pi.log_uniform(1e-30, 1e30),
+        pi.inverse_softplus(0.001, 0.1),
+        pi.inverse_softplus(1e-20, 1e30),
+        pi.log_of_uniform(0.0, 16.0),
+        pi.log_decay(0.0, 1.0),
+    ],
+    ids=repr,
+)
+def test_error_of_functions_of_a_uniform(recipe: Any) -> None:
+    shape = (257, 129)
+    for dtype, unit in (("float32", 2.0**-23), ("float64", 2.0**-52)):
+        with jax.enable_x64(dtype == "float64"):
+            made, kernel = (each(recipe, WRAPPING, shape, dtype) for each in (in_operations, filled))
+        wide = kernel.astype(np.float64)
+        size = np.abs(wide) if recipe.verb == "log_uniform" else np.maximum(np.abs(wide), 1)
+        assert (np.abs(made.astype(np.float64) - wide) / size).max() <= CURVE_ERROR * unit
+        lowest, highest = recipe.plan(shape, dtype).bounds
+        assert lowest <= made.min() <= made.max() <= highest
+
+
+def test_blocks_that_share_a_stream_share_it_when_traced() -> None:
+    made = np.asarray(draw(pi.chrono(784), words(WRAPPING), (512,)))
+    np.testing.assert_array_equal(bits(made), bits(filled(pi.chrono(784), WRAPPING, (512,))))
+
+
 @pytest.mark.parametrize("exact", [True, False])
 def test_sparse(exact: bool) -> None:
     recipe = pi.sparse(0.3, std=1.0, exact=exact)

@@ -272,7 +272,9 @@ def test_every_recipe_of_matrices_is_offered() -> None:
     left = set(_MAKERS) - set(STARTS)
     # of other layers than dense ones, or copies
     convolutions = {"bilinear", "delta_orthogonal", "dirac", "icnr"}
-    assert left == convolutions | {
+    # vectors of models with a state
+    states = {"chrono", "inverse_softplus", "log_decay", "log_of_uniform", "log_uniform"}
+    assert left == convolutions | states | {
         "along",
         "blocks",
         "fourier_features",

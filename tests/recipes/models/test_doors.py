@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 import pyinit as pi
+from pyinit.checkpoint.spec import Spec
 from pyinit.cli import main
+from pyinit.cli.recipe import recipes_of
 from pyinit.stream.safetensors import read_header
 
 CONFIG = {
@@ -230,3 +232,14 @@ def test_a_plan_survives_json(
     assert read.to_json() == plan.to_json()
     pi.write_checkpoint(spec, rules, path=tmp_path / "out", key=0)
     assert pi.verify(tmp_path / "out").is_same
+
+
+def test_the_command_takes_step_sizes_from_the_configuration() -> None:
+    config = {"num_hidden_layers": 2, "time_step_min": 0.01, "time_step_max": 1, "time_step_floor": 0.02}
+    spec = Spec("config.json", (), config=config)
+    said = {name: config[name] for name in config if name.startswith("time_step")}
+    assert recipes_of("mamba", spec) == pi.recipes("mamba", depth=2, **said)
+    own = '{"model": "mamba", "time_step_max": 0.5}'
+    assert recipes_of(own, spec) == pi.recipes("mamba", depth=2, **{**said, "time_step_max": 0.5})
+    gated = Spec("config.json", (), config={"linear_a_log_max": 8, "linear_dt_min": 0.02})
+    assert recipes_of("olmo-hybrid", gated) == pi.recipes("olmo-hybrid", a_max=8.0, time_step_min=0.02)

@@ -46,6 +46,26 @@ def test_the_forget_gate_is_where_torch_has_it() -> None:
     assert torch.equal(after, cell)
 
 
+def test_chrono_biases_are_where_torch_has_the_gates() -> None:
+    torch = pytest.importorskip("torch")
+    import pyinit.torch
+
+    with torch.device("meta"):
+        module = torch.nn.LSTM(8, 256, num_layers=2)
+    made = pyinit.torch.materialize(module, pi.recipes("lstm", longest=1000), key=0)
+    for layer in range(2):
+        ingoing, forget, cell, outgoing = getattr(made, f"bias_ih_l{layer}").detach().reshape(4, 256)
+        assert torch.equal(ingoing, -forget)
+        assert not cell.any()
+        assert not outgoing.any()
+        assert not getattr(made, f"bias_hh_l{layer}").any()
+        # a unit that sees nothing keeps 1 - 1 / (1 + v) of its state a step: v is uniform up to 999
+        steps = 1 / (1 - torch.sigmoid(forget.double()))
+        assert 2 <= float(steps.min()) < 40 < 960 < float(steps.max()) <= 1000
+    with pytest.raises(pi.RecipeError, match="chrono's longest must be above 2; got 1"):
+        pi.recipes("lstm", longest=1)
+
+
 def test_a_model_of_other_gates_is_refused() -> None:
     torch = pytest.importorskip("torch")
     import pyinit.torch
