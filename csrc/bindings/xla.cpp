@@ -52,6 +52,12 @@ bool dtype_of(ffi::DataType type, Dtype& dtype) {
     case ffi::F16:
       dtype = Dtype::kFloat16;
       return true;
+    case ffi::F8E4M3FN:
+      dtype = Dtype::kFloat8E4m3fn;
+      return true;
+    case ffi::F8E5M2:
+      dtype = Dtype::kFloat8E5m2;
+      return true;
     default:
       return false;
   }
