@@ -49,18 +49,26 @@ def execute(plan: Plan, memory: Memory, key: Key, start: Shape | None) -> None:
     """
     if not has_kernel(plan):
         raise LayoutError(
-            f"no kernel of a CUDA device makes the distribution {plan.distribution}, or a part of it. Fill a "
-            "CPU tensor and copy it over."
+            f"no kernel of a CUDA device makes the distribution {plan.distribution} in "
+            f"{plan.dtype}, or a part of it. Fill a CPU tensor and copy it over."
         )
     if 0 in memory.shape:
         return
     if start is None:
         start = (0,) * len(memory.shape)
+    dtype = resolve(plan.dtype)
+    if dtype.is_complex:
+        # the parts of numbers lie along a last axis
+        plan = replace(plan, dtype=dtype.compute, shape=(*plan.shape, 2))
+        memory, start = replace(memory, dtype=dtype.compute, shape=(*memory.shape, 2)), (*start, 0)
     _KERNELS[plan.distribution](memory, plan, key, start)
 
 
 def has_kernel(plan: Plan) -> bool:
     """Return whether a device makes what a plan describes, all of its parts included."""
+    if resolve(plan.dtype).is_complex:
+        # both parts of a number are alike: drawn, or zero
+        return plan.distribution in ("normal", "uniform") or plan.numbers == (0.0,)
     return plan.distribution in _KERNELS and all(map(has_kernel, plan.parts))
 
 

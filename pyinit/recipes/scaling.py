@@ -58,6 +58,7 @@ class VarianceScaling(Recipe):
         and Bernstein: std = sqrt(scale / fan_in) min(1, sqrt(fan_out / fan_in)).
     distribution : {"normal", "truncated_normal", "uniform"}
         "truncated_normal" is cut at `cut` std; "uniform" is on [-limit, limit), limit = sqrt(3 scale / fan).
+        A complex dtype takes "normal", of E|z|^2 = scale / fan.
     cut : float
         Where a truncated normal ends, in std; above 0.
     correct : bool
@@ -161,6 +162,12 @@ class VarianceScaling(Recipe):
         fan = FANS[self.mode](fan_in, fan_out) or 1
         std = math.sqrt(self.scale / fan)
         kind: Recipe
+        if dtype.is_complex and self.distribution != "normal":
+            raise RecipeError(
+                f"{self.called} draws complex numbers by a normal alone; got the distribution "
+                f'{self.distribution!r} in {dtype.name}. Write distribution="normal", which has the same '
+                "E|z|^2, or uniform(low, high), which draws both parts."
+            )
         if std == 0:
             kind = Normal(std=0.0)
         elif self.distribution == "normal":

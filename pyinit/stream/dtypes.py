@@ -85,12 +85,14 @@ FLOAT8_E5M2 = DType("float8_e5m2", 1, 3, -16, 57344.0, "float32")
 COMPLEX64 = DType("complex64", 8, 24, -149, FLOAT32.largest, "float32")
 COMPLEX128 = DType("complex128", 16, 53, -1074, FLOAT64.largest, "float64")
 
-_REAL = (FLOAT32, FLOAT64, BFLOAT16, FLOAT16, FLOAT8_E4M3FN, FLOAT8_E5M2)
-_FORMATS = {dtype.name: dtype for dtype in (*_REAL, COMPLEX64, COMPLEX128)}
+_FORMATS = {
+    dtype.name: dtype
+    for dtype in (FLOAT32, FLOAT64, BFLOAT16, FLOAT16, FLOAT8_E4M3FN, FLOAT8_E5M2, COMPLEX64, COMPLEX128)
+}
 _BITS = {"bfloat16": "uint16", "float8_e4m3fn": "uint8", "float8_e5m2": "uint8"}
 
-FLOATS = tuple(dtype.name for dtype in _REAL)
-"""The names of the floating-point formats."""
+FLOATS = ("float32", "float64", "bfloat16", "float16")
+"""The names of the formats that models are drawn in as a whole; a weight of another one is asked for by name."""
 
 FORMATS = tuple(_FORMATS)
 """The names of all formats that pyinit writes. Tensors of other dtypes hold constants, or are copied."""
@@ -237,7 +239,9 @@ def encode(values: npt.NDArray[Any], dtype: DType) -> npt.NDArray[Any]:
 def _float8_bits(bits: npt.NDArray[np.uint32], dtype: DType) -> npt.NDArray[np.uint8]:
     """Round float32 bit patterns; the twin of csrc/rng/float8.hpp, which also tells why."""
     dropped, bias = np.uint32(24 - dtype.digits), 2 - dtype.digits - dtype.quantum
-    magnitude = bits & np.uint32(0x7FFFFFFF)
+    # of a scalar NumPy would warn that it wraps
+    pattern = np.atleast_1d(bits)
+    magnitude = pattern & np.uint32(0x7FFFFFFF)
     adding = np.uint32(127 + 23 + dtype.quantum << 23)
     with np.errstate(invalid="ignore"):
         subnormal = (magnitude.view(np.float32) + adding.view(np.float32)).view(np.uint32) - adding
@@ -247,5 +251,5 @@ def _float8_bits(bits: npt.NDArray[np.uint32], dtype: DType) -> npt.NDArray[np.u
     too_large = 0x7F if dtype is FLOAT8_E4M3FN else 0x7C
     rounded = np.where(magnitude < np.uint32(128 - bias << 23), subnormal, np.minimum(normal, too_large))
     rounded = np.where(magnitude > np.uint32(0x7F800000), 0x7F, rounded)
-    kept: npt.NDArray[np.uint8] = (rounded | bits >> np.uint32(24) & np.uint32(0x80)).astype(np.uint8)
-    return kept
+    kept: npt.NDArray[np.uint8] = (rounded | pattern >> np.uint32(24) & np.uint32(0x80)).astype(np.uint8)
+    return kept.reshape(np.shape(bits))

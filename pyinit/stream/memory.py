@@ -172,6 +172,8 @@ def dlpack_view(exporter: Any) -> Borrowed:
     """
     if getattr(exporter, "is_neg", bool)():
         raise BufferError("its negative bit is set")
+    if getattr(exporter, "is_conj", bool)():
+        raise BufferError("its conjugate bit is set")
     borrowed = Borrowed(*_core.dlpack_view(exporter))
     if borrowed.array.size > 0 and borrowed.array.base is None:
         # for a null pointer NumPy allocates

@@ -10,12 +10,12 @@ from ..recipes.composite import Composite
 from ..recipes.fans import Axes
 from ..recipes.recipe import Recipe
 from ..recipes.rules import fitted
-from ..stream.dtypes import FLOATS
+from ..stream.dtypes import FORMATS as NAMES
 from ..stream.window import Shape
 
 __all__ = ["FORMATS", "as_stored"]
 
-FORMATS = {getattr(torch, name): name for name in FLOATS}
+FORMATS = {getattr(torch, name): name for name in NAMES}
 """The dtypes that pyinit writes, with its names for them."""
 
 
