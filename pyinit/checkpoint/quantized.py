@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import RecipeError
+from ..recipes.scaled import scales_beside
 from ..stream.dtypes import FLOAT8_E4M3FN, encode
 from ..stream.window import Shape, Window
 from .contents import READERS, Bytes, Content, Drawn, content_from_dict
@@ -91,9 +92,6 @@ def _matrices(extent: Shape, start: Shape) -> Iterator[tuple[Shape, Shape]]:
         yield index, tuple(a + b for a, b in zip(start, index, strict=True))
 
 
-_OTHERS = ("scale", "qscale_weight", "activation_scale", "input_scale", "output_scale")
-
-
 def blocks_of(spec: Spec) -> dict[str, tuple[int, int]]:
     """Return the blocks of each float8 weight that has scales, by its name.
 
@@ -109,10 +107,7 @@ def blocks_of(spec: Spec) -> dict[str, tuple[int, int]]:
     for weight in spec.tensors:
         if not weight.dtype.startswith("float8"):
             continue
-        stem = weight.name.rpartition(".")[0]
-        beside = {f"{stem}.{name}" if stem else name for name in _OTHERS}
-        # those of the weight itself, such as weight_scale, and those of its layer
-        scales = [name for name in tensors if name in beside or name.startswith(f"{weight.name}_scale")]
+        scales = scales_beside(weight.name, tensors)
         if not scales:
             continue
         own = tensors.get(weight.name + SUFFIX)
