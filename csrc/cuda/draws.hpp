@@ -10,6 +10,7 @@
 #include "cuda/launch.hpp"
 #include "cuda/store.hpp"
 #include "cuda/window.hpp"
+#include "rng/disk.hpp"
 #include "rng/normal.hpp"
 #include "rng/stream.hpp"
 #include "rng/truncated.hpp"

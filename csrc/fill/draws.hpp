@@ -7,6 +7,7 @@
 #include "fill/filler.hpp"
 #include "fill/typed.hpp"
 #include "rng/bits.hpp"
+#include "rng/disk.hpp"
 #include "rng/truncated.hpp"
 #include "rng/uniform.hpp"
 #include "simd/interface.hpp"
@@ -45,6 +46,15 @@ void truncated_normal(Dtype dtype, const rng::TruncatedNumbers& numbers, rng::Ke
       Filler<S, Groups<S, Drawn>, Out>(Drawn(numbers), key)(runs, typed);
     }
   });
+}
+
+template <class S>
+void disk(Dtype dtype, const rng::DiskNumbers& numbers, rng::Key key, const Runs& runs, void* out) {
+  const auto fill = [&]<class Value>(Value* typed) {
+    using Drawn = rng::Disk<S, Value>;
+    Filler<S, Groups<S, Drawn>, Value>(Drawn(numbers), key)(runs, typed);
+  };
+  dtype == Dtype::kFloat64 ? fill(static_cast<double*>(out)) : fill(static_cast<float*>(out));
 }
 
 template <class S>

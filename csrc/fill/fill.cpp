@@ -100,6 +100,11 @@ void truncated_normal(const Kernels& kernels, const Target& target, const Region
   fill_region(target, region, key, numbers, kernels.truncated_normal);
 }
 
+void disk(const Kernels& kernels, const Target& target, const Region& region, rng::Key key,
+          const rng::DiskNumbers& numbers) {
+  fill_region(target, region, key, numbers, kernels.disk);
+}
+
 void sparse(const Kernels& kernels, const Target& target, const Region& region, rng::Key key,
             const rng::NormalNumbers& numbers, const rng::ColumnZeros& zeros, const MatrixPlace& place) {
   fill_region(target, region, key, numbers, kernels.normal);

@@ -24,6 +24,9 @@ void normal(const Kernels& kernels, const Target& target, const Region& region, 
             const rng::NormalNumbers& numbers);
 void truncated_normal(const Kernels& kernels, const Target& target, const Region& region, rng::Key key,
                       const rng::TruncatedNumbers& numbers);
+// The dtype is float32 or float64: the parts of complex numbers lie along the last axis.
+void disk(const Kernels& kernels, const Target& target, const Region& region, rng::Key key,
+          const rng::DiskNumbers& numbers);
 
 // Normal draws of which some are zero: a count in every column of the matrix whose rectangle begins at
 // (first_row, first_column), or each element by chance.

@@ -24,6 +24,8 @@ from .tasks import (
     ChanceZerosTask,
     ColumnZerosTask,
     ConstantTask,
+    DiskNumbers,
+    DiskTask,
     DrawTask,
     FlattenedTask,
     KeyWords,
@@ -68,7 +70,7 @@ def has_kernel(plan: Plan) -> bool:
     """Return whether a device makes what a plan describes, all of its parts included."""
     if resolve(plan.dtype).is_complex:
         # both parts of a number are alike: drawn, or zero
-        return plan.distribution in ("normal", "uniform") or plan.numbers == (0.0,)
+        return plan.distribution in ("normal", "uniform", "disk", "disk_normal") or plan.numbers == (0.0,)
     return plan.distribution in _KERNELS and all(map(has_kernel, plan.parts))
 
 
@@ -116,6 +118,13 @@ def _normal(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
     numbers = NormalNumbers(mean, std)
     name = "centred_normal" if mean == 0 and math.copysign(1, mean) > 0 else "normal"
     _draw(memory, plan, key, start, lambda *place: NormalTask(*place, numbers), name)
+
+
+def _disk(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
+    is_normal = plan.distribution == "disk_normal"
+    scale, floor = plan.numbers if is_normal else (plan.numbers[0], 0.0)
+    numbers = DiskNumbers(scale, floor, is_normal)
+    _draw(memory, plan, key, start, lambda *place: DiskTask(*place, numbers), "disk")
 
 
 def _truncated_normal(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
@@ -241,6 +250,8 @@ _KERNELS: dict[str, Callable[[Memory, Plan, Key, Shape], Any]] = {
     "constant": _constant,
     "uniform": _uniform,
     "normal": _normal,
+    "disk": _disk,
+    "disk_normal": _disk,
     "truncated_normal": _truncated_normal,
     "sparse": _sparse,
     "bernoulli_sparse": _bernoulli_sparse,

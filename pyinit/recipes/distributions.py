@@ -241,6 +241,7 @@ class TruncatedNormal(Recipe):
         Finite, above 0; of the normal before truncation, or with `correct` of the weights.
     low, high : float
         low < high; an end may be infinite. No value is ever outside them.
+        In a complex dtype the modulus is cut: mean 0, low = -high, and |z - mean| <= high.
     unit : {"std", "absolute"}
         Whether the bounds count standard deviations from the mean, or are values. (torch's
         ``trunc_normal_(a, b)`` is absolute; Keras, JAX and timm count standard deviations.)
@@ -314,6 +315,15 @@ class TruncatedNormal(Recipe):
         from .truncation import moments, numbers
 
         a, b = self._standard_bounds()
+        if dtype.is_complex:
+            if self.mean or a != -b:
+                raise RecipeError(
+                    f"truncated_normal in {dtype.name} cuts the modulus, and needs mean 0 and bounds that are "
+                    f"alike, -c and c; got {self!r}. Draw the parts along a last axis of 2 for others."
+                )
+            from .disk import cut_normal
+
+            return cut_normal(self.std, b, self.correct, shape, dtype)
         centre, variance = moments(a, b)
         parent = self.std / math.sqrt(variance) if self.correct else self.std
         _check_scale(parent, dtype)

@@ -58,7 +58,7 @@ class VarianceScaling(Recipe):
         and Bernstein: std = sqrt(scale / fan_in) min(1, sqrt(fan_out / fan_in)).
     distribution : {"normal", "truncated_normal", "uniform"}
         "truncated_normal" is cut at `cut` std; "uniform" is on [-limit, limit), limit = sqrt(3 scale / fan).
-        A complex dtype takes "normal", of E|z|^2 = scale / fan.
+        In a complex dtype E|z|^2 = scale / fan; the modulus is cut, and "uniform" is on a disk, as in JAX.
     cut : float
         Where a truncated normal ends, in std; above 0.
     correct : bool
@@ -162,18 +162,19 @@ class VarianceScaling(Recipe):
         fan = FANS[self.mode](fan_in, fan_out) or 1
         std = math.sqrt(self.scale / fan)
         kind: Recipe
-        if dtype.is_complex and self.distribution != "normal":
-            raise RecipeError(
-                f"{self.called} draws complex numbers by a normal alone; got the distribution "
-                f'{self.distribution!r} in {dtype.name}. Write distribution="normal", which has the same '
-                "E|z|^2, or uniform(low, high), which draws both parts."
-            )
         if std == 0:
             kind = Normal(std=0.0)
         elif self.distribution == "normal":
             kind = Normal(std=std)
         elif self.distribution == "truncated_normal":
             kind = TruncatedNormal(std=std, low=-self.cut, high=self.cut, correct=self.correct)
+        elif dtype.is_complex:
+            # decimal is slow to import
+            from .disk import uniform_disk
+
+            return replace(
+                uniform_disk(std, shape, dtype), fan_in=fan_in, fan_out=fan_out, gain=math.sqrt(self.scale)
+            )
         else:
             limit = math.sqrt(3 * self.scale / fan)
             kind = Uniform(-limit, limit)

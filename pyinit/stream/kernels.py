@@ -73,6 +73,13 @@ def _normal(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> Non
     _core.fill_normal(to, dtype, key.seed, key.offset, *where, mean, std, threads)
 
 
+def _disk(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
+    is_normal = plan.distribution == "disk_normal"
+    scale, floor = plan.numbers if is_normal else (plan.numbers[0], 0.0)
+    to, dtype, *where = _parts(out, plan, start)
+    _core.fill_disk(to, dtype, key.seed, key.offset, *where, scale, floor, is_normal, threads)
+
+
 def _truncated_normal(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
     mean, std, lowest, highest, numbers = plan.numbers
     where = (plan.shape, start)
@@ -277,6 +284,8 @@ _KERNELS: dict[str, Callable[[Array, Plan, Key, Shape, int], None]] = {
     "constant": _constant,
     "uniform": _uniform,
     "normal": _normal,
+    "disk": _disk,
+    "disk_normal": _disk,
     "truncated_normal": _truncated_normal,
     "sparse": _sparse,
     "bernoulli_sparse": _sparse,

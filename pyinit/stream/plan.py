@@ -17,6 +17,8 @@ NUMBERS: dict[str, tuple[str, ...]] = {
     "constant": ("value",),
     "uniform": ("low", "high", "lowest", "highest"),
     "normal": ("mean", "std"),
+    "disk": ("radius",),
+    "disk_normal": ("std", "floor"),
     "truncated_normal": ("mean", "std", "lowest", "highest", "truncation"),
     "sparse": ("mean", "std", "zeros"),
     "bernoulli_sparse": ("mean", "std", "sparsity"),
@@ -37,7 +39,6 @@ NUMBERS: dict[str, tuple[str, ...]] = {
 """The kernels by the name of their distribution, and what each takes, in order."""
 
 _WITHOUT_COMPLEX = {
-    "truncated_normal": "Use normal(), which has the same E|z|^2, or draw float32 parts along a last axis of 2.",
     "sparse": "Draw float32 parts along a last axis of 2.",
     "bernoulli_sparse": "Draw float32 parts along a last axis of 2.",
     "flattened_sparse": "Draw float32 parts along a last axis of 2.",

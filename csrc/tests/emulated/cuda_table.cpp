@@ -22,6 +22,8 @@ PYINIT_LAUNCHED(truncated_normal_bfloat16, pyinit::cuda::DrawTask<pyinit::cuda::
 PYINIT_LAUNCHED(truncated_normal_float16, pyinit::cuda::DrawTask<pyinit::cuda::TruncatedFloats>)
 PYINIT_LAUNCHED(truncated_normal_float8_e4m3fn, pyinit::cuda::DrawTask<pyinit::cuda::TruncatedFloats>)
 PYINIT_LAUNCHED(truncated_normal_float8_e5m2, pyinit::cuda::DrawTask<pyinit::cuda::TruncatedFloats>)
+PYINIT_LAUNCHED(disk_float32, pyinit::cuda::DrawTask<pyinit::rng::DiskNumbers>)
+PYINIT_LAUNCHED(disk_float64, pyinit::cuda::DrawTask<pyinit::rng::DiskNumbers>)
 PYINIT_LAUNCHED(zero_in_columns_8, pyinit::cuda::ColumnZerosTask)
 PYINIT_LAUNCHED(zero_by_chance_8, pyinit::cuda::ChanceZerosTask)
 PYINIT_LAUNCHED(zero_in_columns_16, pyinit::cuda::ColumnZerosTask)
@@ -95,6 +97,7 @@ Kernels emulated() {
   kernels.fill.normal = draw<rng::NormalNumbers, normal_float32, normal_float64, normal_bfloat16,
                              normal_float16, normal_float8_e4m3fn, normal_float8_e5m2>;
   kernels.fill.truncated_normal = draw_truncated;
+  kernels.fill.disk = draw<rng::DiskNumbers, disk_float32, disk_float64>;
   kernels.fill.zero_in_columns = column_zeros;
   kernels.fill.zero_by_chance = chance_zeros;
   return kernels;

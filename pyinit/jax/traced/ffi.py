@@ -28,7 +28,9 @@ __all__ = ["KERNELS", "TARGET", "attributes", "available", "call", "fill"]
 TARGET = "pyinit_fill"
 """The name of the call in a compiled program."""
 
-KERNELS = frozenset({"uniform", "normal", "truncated_normal", "sparse", "bernoulli_sparse"})
+KERNELS = frozenset(
+    {"uniform", "normal", "truncated_normal", "disk", "disk_normal", "sparse", "bernoulli_sparse"}
+)
 """The distributions that the call can draw."""
 
 
