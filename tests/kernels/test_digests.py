@@ -119,7 +119,7 @@ def test_a_changed_bit_changes_the_digest() -> None:
 
 
 def test_the_file_is_whole() -> None:
-    assert len(GOLDEN) == 352
+    assert len(GOLDEN) == 360
     assert {dtype for _, _, dtype in GOLDEN} == {resolve(name).name for name in DTYPES}
     assert {name for name, _, _ in GOLDEN} == {*RECIPES, *BARE, "disk", "disk_normal"}
     for name in ("disk", "disk_normal"):
