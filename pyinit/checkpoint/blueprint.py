@@ -245,9 +245,7 @@ def _quantized(tensor: TensorSpec, draft: Draft, block: tuple[int, int] | None) 
     if block is None:
         return draft
     assert isinstance(draft.content, Drawn), "a float8 tensor is drawn"
-    return replace(
-        draft, dtype=tensor.dtype, content=Quantized(draft.content, block), nbytes=tensor.nbytes
-    )
+    return replace(draft, dtype=tensor.dtype, content=Quantized(draft.content, block), nbytes=tensor.nbytes)
 
 
 def _scales(tensor: TensorSpec, weight: Draft, block: tuple[int, int]) -> Draft:

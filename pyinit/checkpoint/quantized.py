@@ -192,9 +192,7 @@ class BlockScales:
             # one scale, of the whole weight
             start, extent = (0,) * len(whole), (1,) * len(whole)
         target = out.view(np.float32).reshape(extent)
-        left, right = (
-            min(count * self.block[1], whole[-1]) for count in (start[-1], start[-1] + extent[-1])
-        )
+        left, right = (min(count * self.block[1], whole[-1]) for count in (start[-1], start[-1] + extent[-1]))
         for index, number in _matrices(extent[:-1], start[:-1]):
             top, bottom = (min(row * self.block[0], whole[-2]) for row in (number[-1], number[-1] + 1))
             shape = (*(1 for _ in index[:-1]), bottom - top, right - left)

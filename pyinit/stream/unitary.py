@@ -102,13 +102,13 @@ def _reflectors(re: Array, im: Array, threads: int) -> tuple[Array, Array, Array
     at = np.arange(re.shape[1])
     first_re, first_im = wide_re[at, at], wide_im[at, at]
     size = np.sqrt(first_re * first_re + first_im * first_im)
-    # a number that is 0 has the sign 1, and a vector that is 0 is e_k
-    is_zero = size == 0
+    # a number that is 0 has the sign 1, and a vector that is 0 is reflected as e_k
+    is_zero, is_empty = size == 0, norm == 0
     divisor = np.where(is_zero, 1.0, size)
     sign_re, sign_im = np.where(is_zero, 1.0, first_re / divisor), first_im / divisor
-    norm = np.where(norm == 0, 1.0, norm)
+    norm = np.where(is_empty, 1.0, norm)
     re[at, at], im[at, at] = sign_re * (size + norm), sign_im * (size + norm)
-    return norm * (norm + size), sign_re, sign_im
+    return np.where(is_empty, 0.5, norm * (norm + size)), sign_re, sign_im
 
 
 def _embedded(re: Array, im: Array) -> Array:

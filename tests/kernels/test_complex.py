@@ -65,7 +65,9 @@ def test_windows(
     whole = (31, 43)
     part = recipe(extent, key=3, dtype=dtype, window=pi.Window(start, whole), threads=threads)
     place = tuple(slice(i, i + n) for i, n in zip(start, extent, strict=True))
-    np.testing.assert_array_equal(part.view(np.uint8), recipe(whole, key=3, dtype=dtype)[place].view(np.uint8))
+    np.testing.assert_array_equal(
+        part.view(np.uint8), recipe(whole, key=3, dtype=dtype)[place].view(np.uint8)
+    )
 
 
 def test_memory_that_is_aligned_to_its_parts() -> None:
@@ -133,7 +135,9 @@ def test_what_has_no_complex_form_is_refused_by_name() -> None:
         with pytest.raises(pi.RecipeError, match="sparse draws no complex numbers; got complex128. Draw"):
             recipe.plan((3, 3), "complex128")
     for recipe in (pi.truncated_normal(mean=1.0), pi.truncated_normal(low=-1.0), pi.truncated_normal(low=0)):
-        with pytest.raises(pi.RecipeError, match="cuts the modulus, and needs mean 0 and bounds that are alike"):
+        with pytest.raises(
+            pi.RecipeError, match="cuts the modulus, and needs mean 0 and bounds that are alike"
+        ):
             recipe.plan((3,), "complex64")
     with pytest.raises(pi.RecipeError, match="is cut at 0.1 std or more; got 0.05"):
         pi.truncated_normal(low=-0.05, high=0.05).plan((3,), "complex64")

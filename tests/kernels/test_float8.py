@@ -88,9 +88,7 @@ def test_uniforms_are_the_specification_s_and_their_bound_stays_open(
 ) -> None:
     plan = pi.uniform(low, high).plan((COUNT,), dtype)
     made = pi.uniform(low, high)(COUNT, key=pi.Key(9, 4), dtype=dtype)
-    expected = reference.uniform(
-        pi.Key(9, 4), np.arange(COUNT, dtype=np.uint64), *plan.numbers, dtype
-    )
+    expected = reference.uniform(pi.Key(9, 4), np.arange(COUNT, dtype=np.uint64), *plan.numbers, dtype)
     np.testing.assert_array_equal(bits(made), expected)
     assert low <= made.astype(np.float64).min() and made.astype(np.float64).max() < high
 
@@ -149,7 +147,9 @@ def test_what_leaves_the_range_is_refused() -> None:
         with pytest.raises(pi.RecipeError, match="float8_e4m3fn holds values up to 448"):
             recipe.plan((3, 3), "float8_e4m3fn")
         recipe.plan((3, 3), "float8_e5m2")
-    with pytest.raises(pi.RecipeError, match="float8_e4m3fn holds values up to 448; an array of float32 holds 500"):
+    with pytest.raises(
+        pi.RecipeError, match="float8_e4m3fn holds values up to 448; an array of float32 holds 500"
+    ):
         pi.pretrained(np.float32([500.0]))(1, key=0, dtype="float8_e4m3fn")
     with pytest.raises(pi.RecipeError, match=r"\[0.0, 0.0001\) holds no value of|needs at least one"):
         pi.uniform(1e-5, 1e-4).plan((3,), "float8_e4m3fn")

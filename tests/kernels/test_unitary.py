@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pyinit as pi
@@ -21,9 +21,7 @@ SHAPES = [(1, 1), (2, 2), (5, 1), (1, 5), (64, 64), (65, 65), (200, 130), (130, 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_lines_are_orthonormal_and_the_specification_s(
-    isa: str, shape: tuple[int, int], dtype: str
-) -> None:
+def test_lines_are_orthonormal_and_the_specification_s(isa: str, shape: tuple[int, int], dtype: str) -> None:
     made = pi.orthogonal()(shape, key=pi.Key(9, 4), dtype=dtype)
     lines = made if shape[0] >= shape[1] else made.T
     unit = 1e-7 if dtype == "complex64" else 2e-16
@@ -46,14 +44,13 @@ def test_golden_digests(isa: str, dtype: str, digest: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@settings(max_examples=15)
 @given(
     start=st.tuples(st.integers(0, 2), st.integers(0, 90), st.integers(0, 70)),
     extent=st.tuples(st.integers(0, 2), st.integers(0, 31), st.integers(0, 31)),
     threads=st.integers(1, 3),
 )
-def test_windows(
-    dtype: str, start: tuple[int, int, int], extent: tuple[int, int, int], threads: int
-) -> None:
+def test_windows(dtype: str, start: tuple[int, int, int], extent: tuple[int, int, int], threads: int) -> None:
     whole = (4, 121, 101)
     recipe = pi.orthogonal(gain=0.5, batch_axis=0)
     part = recipe(extent, key=3, dtype=dtype, window=pi.Window(start, whole), threads=threads)
@@ -90,7 +87,7 @@ def test_a_vector_of_zeros_still_gives_a_unitary_matrix(monkeypatch: pytest.Monk
     np.testing.assert_allclose(made @ made.conj().T, np.eye(3), atol=1e-15)
 
 
-N, COUNT = 5, 20_000
+N, COUNT = 5, 8_000
 
 
 def score(sample: np.ndarray, expected: float) -> float:
@@ -101,8 +98,8 @@ def haar_excess(q: np.ndarray) -> float:
     """Return the worst score of what is known of the Haar measure on U(n).
 
     E |tr Q^k|^2 = k for k <= n and E tr Q^k = 0 (Diaconis and Shahshahani 1994); the phase of an entry and of
-    the determinant is uniform, and |q|^2 is Beta(1, n - 1). It detects, at 20,000 matrices, an E|tr Q|^2 off
-    by 0.05, a mean trace of 0.035, and a probability off by 0.018.
+    the determinant is uniform, and |q|^2 is Beta(1, n - 1). It detects, at 8,000 matrices, an E|tr Q|^2 off
+    by 0.08, a mean trace of 0.06, and a probability off by 0.028.
     """
     scores, power = [], np.broadcast_to(np.eye(N), q.shape)
     for k in range(1, 4):
@@ -143,6 +140,8 @@ def test_haar_by_name() -> None:
     np.testing.assert_array_equal(
         pi.haar(6, key=2, dtype="complex64"), pi.orthogonal()((6, 6), key=2, dtype="complex64")
     )
-    with pytest.raises(pi.RecipeError, match=r"draws from SO\(n\), which is real; got dtype complex64. Leave"):
+    with pytest.raises(
+        pi.RecipeError, match=r"draws from SO\(n\), which is real; got dtype complex64. Leave"
+    ):
         pi.haar(3, key=0, dtype="complex64", special=True)
     assert pi.haar(0, key=0, dtype="complex64").shape == (0, 0)

@@ -128,7 +128,9 @@ def test_a_rule_for_a_quantized_layer_is_refused() -> None:
     fp8 = pytest.importorskip("transformers.integrations.finegrained_fp8")
     with torch.device("meta"):
         module = torch.nn.Sequential(fp8.FP8Linear(256, 128, block_size=(128, 128)), torch.nn.Linear(128, 10))
-    with pytest.raises(pi.RecipeError, match="'0.weight' is float8_e4m3fn with scales, 0.weight_scale_inv, and"):
+    with pytest.raises(
+        pi.RecipeError, match="'0.weight' is float8_e4m3fn with scales, 0.weight_scale_inv, and"
+    ):
         pit.materialize(module, pi.normal(std=0.02), key=0)
     with pytest.raises(pi.RecipeError, match="write its file by pyinit.write_checkpoint"):
         pit.materialize(module, {"0.weight": "zeros", "*": "ones"}, key=0)
