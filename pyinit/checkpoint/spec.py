@@ -192,8 +192,8 @@ class Spec:
         for tensor in self.tensors:
             if tensor.dtype.startswith("float8"):
                 raise DTypeError(
-                    f"{self.source}: tensor '{tensor.name}' is {tensor.dtype}, and may have scales beside it; "
-                    f"got dtype '{dtype}' for all. Leave it out, or take the spec of the model before it was "
+                    f"{self.source}: tensor '{tensor.name}' is {tensor.dtype}, and may have scales beside "
+                    f"it; got dtype '{dtype}' for all. Leave it out, or take the spec of the model before it was "
                     "quantized"
                 )
         tensors = tuple(
@@ -210,9 +210,9 @@ def spec_from_checkpoint(path: str | os.PathLike[str]) -> Spec:
 
     Floating tensors get new values in the same names, shapes and dtypes; integers and booleans,
     which no recipe can draw, are copied unless a rule makes them constant. Of weights of float8 with scales
-    in ``..._scale_inv``, as transformers' FineGrainedFP8 has them, both are made of one draw in float32. All tensors of two or more
-    dimensions count as kernels in torch's layout; such a file does not say what further axes are: a
-    recipe that counts fans must.
+    in ``..._scale_inv``, as transformers' FineGrainedFP8 has them, both are made of one draw in float32. All
+    tensors of two or more dimensions count as kernels in torch's layout; such a file does not say what
+    further axes are: a recipe that counts fans must.
 
     Parameters
     ----------

@@ -76,8 +76,8 @@ class Initializer:
         shape : sequence of int
             Shape of the whole array.
         dtype : dtype, optional
-            float32, bfloat16, float16, float8_e4m3fn, float8_e5m2 or complex64; float64 or complex128 where JAX
-            has them enabled.
+            float32, bfloat16, float16, float8_e4m3fn, float8_e5m2 or complex64; float64 or complex128 where
+            JAX has them enabled.
         out_sharding : jax.sharding.Sharding or PartitionSpec, optional
             Outside of a trace, each shard that this process addresses is drawn alone.
 

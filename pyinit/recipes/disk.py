@@ -28,7 +28,7 @@ _CONTEXT = Context(prec=60)
 
 def _checked(radius: float, std: float, dtype: DType) -> None:
     largest = resolve(dtype.compute).largest
-    if not (0.0 < resolve(dtype.compute).round(std) and radius * _SLACK < largest):
+    if not (resolve(dtype.compute).round(std) > 0.0 and radius * _SLACK < largest):
         raise RecipeError(
             f"{dtype.name} holds parts up to {largest:.6g}, and no std that rounds to 0; got std {std!r}. "
             "Use complex128 or another std."
@@ -50,7 +50,7 @@ def cut_normal(std: float, cut: float, correct: bool, shape: Shape, dtype: DType
     """
     if cut < _SMALLEST_CUT:
         raise RecipeError(
-            f"a complex normal is cut at {_SMALLEST_CUT} std or more; got {cut!r}. Use a uniform distribution."
+            f"a complex normal is cut at {_SMALLEST_CUT} std or more; got {cut!r}. Use a uniform one."
         )
     with localcontext(_CONTEXT):
         square = Decimal(min(cut, 40.0)) ** 2

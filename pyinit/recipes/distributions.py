@@ -318,8 +318,8 @@ class TruncatedNormal(Recipe):
         if dtype.is_complex:
             if self.mean or a != -b:
                 raise RecipeError(
-                    f"truncated_normal in {dtype.name} cuts the modulus, and needs mean 0 and bounds that are "
-                    f"alike, -c and c; got {self!r}. Draw the parts along a last axis of 2 for others."
+                    f"truncated_normal in {dtype.name} cuts the modulus, and needs mean 0 and bounds that "
+                    f"are alike, -c and c; got {self!r}. Draw the parts along a last axis of 2 for others."
                 )
             from .disk import cut_normal
 

@@ -23,7 +23,8 @@ Array = npt.NDArray[Any]
 def _parts(index: Index) -> Index:
     """Return the real elements of the parts, along a new last axis."""
     twice = np.asarray(index, np.uint64)[..., None] * np.uint64(2)
-    return twice + np.arange(2, dtype=np.uint64)
+    parts: Index = twice + np.arange(2, dtype=np.uint64)
+    return parts
 
 
 def _joined(parts: Array, dtype: DType) -> Array:

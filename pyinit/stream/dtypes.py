@@ -14,7 +14,8 @@ from ..errors import DTypeError
 
 __all__ = [
     "BFLOAT16", "COMPLEX64", "COMPLEX128", "FLOAT8_E4M3FN", "FLOAT8_E5M2", "FLOAT16", "FLOAT32", "FLOAT64",
-    "FLOATS", "FORMATS", "DType", "bits_dtype", "decode", "encode", "held", "resolve", "storage", "unsupported",
+    "FLOATS", "FORMATS", "DType", "bits_dtype", "decode", "encode", "held", "resolve", "storage",
+    "unsupported",
 ]  # fmt: skip
 
 
@@ -92,7 +93,7 @@ _FORMATS = {
 _BITS = {"bfloat16": "uint16", "float8_e4m3fn": "uint8", "float8_e5m2": "uint8"}
 
 FLOATS = ("float32", "float64", "bfloat16", "float16")
-"""The names of the formats that models are drawn in as a whole; a weight of another one is asked for by name."""
+"""The names of the formats that whole models are drawn in; a weight of another one says so itself."""
 
 FORMATS = tuple(_FORMATS)
 """The names of all formats that pyinit writes. Tensors of other dtypes hold constants, or are copied."""
@@ -169,7 +170,8 @@ def storage(dtype: Any) -> np.dtype[Any]:
             f"{found.name} arrays need ml_dtypes, which is not installed. "
             f"Run `pip install ml_dtypes`{advice}."
         ) from None
-    return np.dtype(getattr(ml_dtypes, found.name))
+    kept: np.dtype[Any] = np.dtype(getattr(ml_dtypes, found.name))
+    return kept
 
 
 def bits_dtype(dtype: DType) -> np.dtype[Any]:

@@ -63,21 +63,21 @@ def _parts(out: Array, plan: Plan, start: Shape) -> tuple[Array, str, Shape, Sha
 
 def _uniform(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
     low, high, lowest, highest = plan.numbers
-    to, dtype, *where = _parts(out, plan, start)
-    _core.fill_uniform(to, dtype, key.seed, key.offset, *where, low, high, lowest, highest, threads)
+    to, dtype, whole, start = _parts(out, plan, start)
+    _core.fill_uniform(to, dtype, key.seed, key.offset, whole, start, low, high, lowest, highest, threads)
 
 
 def _normal(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
     mean, std = plan.numbers
-    to, dtype, *where = _parts(out, plan, start)
-    _core.fill_normal(to, dtype, key.seed, key.offset, *where, mean, std, threads)
+    to, dtype, whole, start = _parts(out, plan, start)
+    _core.fill_normal(to, dtype, key.seed, key.offset, whole, start, mean, std, threads)
 
 
 def _disk(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
     is_normal = plan.distribution == "disk_normal"
     scale, floor = plan.numbers if is_normal else (plan.numbers[0], 0.0)
-    to, dtype, *where = _parts(out, plan, start)
-    _core.fill_disk(to, dtype, key.seed, key.offset, *where, scale, floor, is_normal, threads)
+    to, dtype, whole, start = _parts(out, plan, start)
+    _core.fill_disk(to, dtype, key.seed, key.offset, whole, start, scale, floor, is_normal, threads)
 
 
 def _truncated_normal(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:

@@ -60,7 +60,8 @@ class Plan(JsonObject):
     shape : tuple of int
         Shape of the whole tensor.
     dtype : str
-        "float32", "float64", "bfloat16", "float16", "float8_e4m3fn", "float8_e5m2", "complex64" or "complex128".
+        "float32", "float64", "bfloat16", "float16", "float8_e4m3fn", "float8_e5m2", "complex64" or
+        "complex128".
     mean, std : float or None
         Of the weights themselves, after truncation and zeros, before they are rounded to `dtype`. Rounding
         makes a weight of up to half the smallest number, 2**-25 in float16, 0, without a warning. None where

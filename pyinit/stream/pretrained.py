@@ -166,8 +166,8 @@ def copy(out: Array, dtype: DType, source: Source, start: Shape, whole: Shape | 
         return
     if source.dtype.is_complex and not dtype.is_complex:
         raise RecipeError(
-            f"{dtype.name} has no imaginary part; {source} holds complex numbers. Copy its real part, or draw "
-            "a complex dtype."
+            f"{dtype.name} has no imaginary part; {source} holds complex numbers. Copy its real part, or "
+            "draw a complex dtype."
         )
     blocks = [
         tuple(slice(i, i + n) for i, n in zip(block.start, extent, strict=True))

@@ -220,7 +220,7 @@ def test_other_scales_are_refused(beside: tuple[str, tuple[int, ...], str], tmp_
 
 
 def test_a_dtype_for_all_is_refused_beside_float8_and_leaves_complex_numbers(tmp_path: Path) -> None:
-    with pytest.raises(pi.DTypeError, match="'a.weight' is float8_e4m3fn, and may have scales beside it"):
+    with pytest.raises(pi.DTypeError, match=r"'a\.weight' is float8_e4m3fn, and may have scales beside it"):
         pi.write_checkpoint(spec(), RULES, key=0, path=tmp_path / "m", dtype="bfloat16")
     model = Spec("m", (TensorSpec("c", (3,), "complex64"), TensorSpec("w", (3,), F32)))
     assert [tensor.dtype for tensor in model.with_dtype("float16").tensors] == ["complex64", "float16"]
@@ -228,7 +228,7 @@ def test_a_dtype_for_all_is_refused_beside_float8_and_leaves_complex_numbers(tmp
 
 def test_lint_reads_the_numbers_of_the_weight(written: Path) -> None:
     told = str(pi.lint(spec(), RULES))
-    assert "underflow" not in told and "rounded to zero" not in told
+    assert "rounded to zero" not in told
     # the mutant: the same weight without scales
     plain = Spec("plain", (TensorSpec("a.weight", (300, 260), F8, "torch"),))
     assert "4% of the values are rounded to zero" in str(pi.lint(plain, pi.normal(std=0.02)))

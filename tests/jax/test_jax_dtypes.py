@@ -15,7 +15,7 @@ jax = pytest.importorskip("jax")
 pytestmark = pytest.mark.interop
 
 from pyinit.jax import initializer, initializers, keys  # noqa: E402
-from pyinit.jax.traced.traced import traced  # noqa: E402
+from pyinit.jax.traced.traced import draw, traced  # noqa: E402
 
 DTYPES = ["float8_e4m3fn", "float8_e5m2", "complex64", "complex128"]
 RECIPES: dict[str, Any] = {
@@ -112,6 +112,4 @@ def test_what_has_no_complex_form_is_refused() -> None:
         initializer(pi.sparse(0.5))(jax.random.key(0), (4, 4), "complex64")
     jax.config.update("jax_enable_x64", False)
     with pytest.raises(pi.DTypeError, match="complex128 needs JAX's 64-bit types, which are off"):
-        from pyinit.jax.traced.traced import draw
-
         draw(pi.normal(), keys.words(jax.random.key(0)), (3,), "complex128")

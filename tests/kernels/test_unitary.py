@@ -1,4 +1,4 @@
-"""Unitary matrices: orthonormal, the specification's, the same for every window and thread, and of the Haar measure."""
+"""Unitary matrices: orthonormal, the specification's, the same for every window, and of the Haar measure."""
 
 from __future__ import annotations
 

@@ -175,7 +175,11 @@ def unaligned() -> np.ndarray:
             lambda: np.zeros(3, np.int32),
             r"fill needs an array of float32, .*; got int32. Use .view",
         ),
-        (pi.DTypeError, lambda: np.zeros(3, np.uint8), r"got uint8. Use .view\(dtype\) on raw bytes, such as"),
+        (
+            pi.DTypeError,
+            lambda: np.zeros(3, np.uint8),
+            r"got uint8. Use .view\(dtype\) on raw bytes, such as",
+        ),
         (pi.DTypeError, lambda: np.zeros(3, np.clongdouble), r"got (complex256|clongdouble)"),
         (pi.DTypeError, lambda: np.zeros(3, object), r"got object"),
         (pi.DTypeError, lambda: np.zeros(3, ">f4"), r"in native byte order; got '>f4'"),

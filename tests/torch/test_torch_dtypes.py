@@ -1,4 +1,4 @@
-"""float8 and complex tensors: the values of NumPy's door, in any memory; torch's own meaning where it has one."""
+"""float8 and complex tensors: the values of NumPy's door, in any memory; torch's own meaning."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def raw(values: Any) -> np.ndarray:
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_values_are_those_of_numpy_s_door(name: str, dtype: str) -> None:
     recipe, kind = RECIPES[name], getattr(torch, dtype)
-    laid_out = recipe if not hasattr(recipe, "layout") else type(recipe)(**{**recipe_options(recipe)})
+    laid_out = recipe if not hasattr(recipe, "layout") else type(recipe)(**recipe_options(recipe))
     expected = raw(laid_out((40, 30), key=3, dtype=dtype))
     plain = torch.nn.Parameter(torch.empty(40, 30, dtype=kind), requires_grad=False)
     np.testing.assert_array_equal(raw(pit.fill(plain, recipe, key=3).ravel()), expected)
@@ -129,10 +129,10 @@ def test_a_rule_for_a_quantized_layer_is_refused() -> None:
     with torch.device("meta"):
         module = torch.nn.Sequential(fp8.FP8Linear(256, 128, block_size=(128, 128)), torch.nn.Linear(128, 10))
     with pytest.raises(
-        pi.RecipeError, match="'0.weight' is float8_e4m3fn with scales, 0.weight_scale_inv, and"
+        pi.RecipeError, match=r"'0\.weight' is float8_e4m3fn with scales, 0\.weight_scale_inv, and"
     ):
         pit.materialize(module, pi.normal(std=0.02), key=0)
-    with pytest.raises(pi.RecipeError, match="write its file by pyinit.write_checkpoint"):
+    with pytest.raises(pi.RecipeError, match=r"write its file by pyinit\.write_checkpoint"):
         pit.materialize(module, {"0.weight": "zeros", "*": "ones"}, key=0)
 
 

@@ -111,8 +111,8 @@ def _check_scales(tensor: Owned, tensors: list[Owned]) -> None:
     scales = scales_beside(name, (name for each in tensors for name in each.names))
     if scales:
         raise RecipeError(
-            f"'{name}' is {FORMATS[tensor.recorded.view.dtype]} with scales, {', '.join(scales)}, and both are "
-            "made of one draw. Fill the model before it is quantized, or write its file by "
+            f"'{name}' is {FORMATS[tensor.recorded.view.dtype]} with scales, {', '.join(scales)}, and both "
+            "are made of one draw. Fill the model before it is quantized, or write its file by "
             "pyinit.write_checkpoint(pyinit.find_spec(file), ...), which makes both."
         )
 
