@@ -24,8 +24,8 @@ class Disk<S, float> {
 
   explicit Disk(const DiskNumbers& n)
       : scale_(S::all(static_cast<float>(n.scale))),
-        step_(S::all(static_cast<float>((1 - n.floor) * 0x1p-32))),
-        low_(S::all(static_cast<float>(n.floor + (1 - n.floor) * 0x1p-33))),
+        step_(S::mul(S::all(static_cast<float>(1 - n.floor)), S::all(0x1p-32F))),
+        low_(S::fma(step_, S::all(0.5F), S::all(static_cast<float>(n.floor)))),
         normal_(n.normal) {}
 
   PYINIT_INLINE void operator()(const Words<S>& words, float* out) const {
@@ -48,8 +48,8 @@ class Disk<S, double> {
 
   explicit Disk(const DiskNumbers& n)
       : scale_(S::all(n.scale)),
-        step_(S::all((1 - n.floor) * 0x1p-64)),
-        low_(S::all(n.floor + (1 - n.floor) * 0x1p-65)),
+        step_(S::mul(S::all(1 - n.floor), S::all(0x1p-64))),
+        low_(S::fma(step_, S::all(0.5), S::all(n.floor))),
         normal_(n.normal) {}
 
   PYINIT_INLINE void operator()(const Words<S>& words, double* out) const {

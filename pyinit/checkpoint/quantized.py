@@ -1,9 +1,9 @@
 """Weights of float8 with a scale for each block: as transformers' FineGrainedFP8 and DeepSeek-V3 store them.
 
-A weight is drawn in float32. Of each block of the last two axes, f is 448 (1 / m) with m
-the largest |w| in it, or 1 where m is 0. The file holds w f in float8_e4m3fn, and the scale 1 / f in float32, so that the weight is
-the product of both. Each operation is rounded once to float32, in the order in which transformers'
-`Fp8Quantize` does them, so the bits are its own.
+A weight is drawn in float32. Of each block of the last two axes, f is 448 (1 / m) with m the largest |w| in
+it, or 1 where m is 0. The file holds w f in float8_e4m3fn, and the scale 1 / f in float32, so that the weight is
+the product of both. Each operation is rounded once to float32, in the order in which transformers' `Fp8Quantize`
+does them, so the bits are its own.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def block_of(weight: Shape, scales: Shape, given: Any = None) -> tuple[int, int]
     if len(weight) < 2 or 0 in weight:
         return None
     sides = weight[-2:]
-    if len(weight) == 2 and scales in ((), (1,), (1, 1)):
+    if len(weight) == 2 and scales in ((), (1,)):
         return sides[0], sides[1]
     if len(scales) != len(weight) or scales[:-2] != weight[:-2] or 0 in scales:
         return None

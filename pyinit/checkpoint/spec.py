@@ -193,8 +193,8 @@ class Spec:
             if tensor.dtype.startswith("float8"):
                 raise DTypeError(
                     f"{self.source}: tensor '{tensor.name}' is {tensor.dtype}, and may have scales beside "
-                    f"it; got dtype '{dtype}' for all. Leave it out, or take the spec of the model before it was "
-                    "quantized"
+                    f"it; got dtype '{dtype}' for all. Leave it out, or take the spec of the model before it "
+                    "was quantized"
                 )
         tensors = tuple(
             replace(tensor, dtype=dtype) if tensor.dtype in FLOATS else tensor for tensor in self.tensors

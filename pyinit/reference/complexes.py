@@ -93,11 +93,12 @@ def disk(
     real, imaginary = np.moveaxis(_parts(index), -1, 0)
     words, bits = (words64, 64) if found.word_bits == 64 else (words32, 32)
     kind = np.dtype(found.compute).type
-    low = kind(floor + (1 - floor) * 0.5 * 2.0**-bits)
     wide = np.longdouble if bits == 64 else np.float64
+    step = kind(1 - floor) * kind(2.0**-bits)
+    low = kind(wide(step) * wide(0.5) + wide(kind(floor)))
     drawn = words(key, real).astype(found.compute).astype(wide)
     # one fused multiply-add, then inside of [low, 1]
-    u = (drawn * wide(kind((1 - floor) * 2.0**-bits)) + wide(low)).astype(kind)
+    u = (drawn * wide(step) + wide(low)).astype(kind)
     u = np.clip(u, low, kind(1)).astype(np.float64)
     radius = np.sqrt(np.abs(2 * np.log(u)) if is_normal else u)
     cosine, sine = turn(words(key, imaginary), bits)

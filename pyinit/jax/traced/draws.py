@@ -62,8 +62,9 @@ def _disk(plan: Plan, key: Words, index: Wide) -> Floats:
     wide = plan.dtype == "float64"
     even, odd = pair64(key, index) if wide else pair32(key, index)
     bits, kind = (64, np.float64) if wide else (32, np.float32)
-    low = kind(floor + (1 - floor) * 0.5 * 2.0**-bits)
-    u = (from_wide(even) if wide else even.astype(jnp.float32)) * kind((1 - floor) * 2.0**-bits) + low
+    step = kind(1 - floor) * kind(2.0**-bits)
+    low = kind(np.float64(step) * 0.5 + np.float64(kind(floor)))
+    u = (from_wide(even) if wide else even.astype(jnp.float32)) * step + low
     u = jnp.clip(u, low, kind(1))
     radius = jnp.sqrt(minus_two_log(u) if is_normal else u)
     return affine(radius * circle(odd, (index[0] & np.uint32(1)) != 0), scale, 0.0)
