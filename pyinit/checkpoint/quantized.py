@@ -1,9 +1,9 @@
 """Weights of float8 with a scale for each block: as transformers' FineGrainedFP8 and DeepSeek-V3 store them.
 
 A weight is drawn in float32. Of each block of the last two axes, f is 448 (1 / m) with m the largest |w| in
-it, or 1 where m is 0. The file holds w f in float8_e4m3fn, and the scale 1 / f in float32, so that the weight is
-the product of both. Each operation is rounded once to float32, in the order in which transformers' `Fp8Quantize`
-does them, so the bits are its own.
+it, or 1 where m is 0. The file holds w f in float8_e4m3fn, and the scale 1 / f in float32, so that the weight
+is the product of both. Each operation is rounded once to float32, in the order in which transformers'
+`Fp8Quantize` does them, so the bits are its own.
 """
 
 from __future__ import annotations
