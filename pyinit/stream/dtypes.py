@@ -100,10 +100,14 @@ FORMATS = tuple(_FORMATS)
 
 
 def unsupported(
-    what: str, got: Any, advice: str = "Use one of these names.", error: type[DTypeError] = DTypeError
+    what: str,
+    got: Any,
+    advice: str = "Use one of these names.",
+    error: type[DTypeError] = DTypeError,
+    known: tuple[str, ...] = FORMATS,
 ) -> DTypeError:
     """Return the error for another dtype; `what` begins the sentence, such as "fill needs an array of"."""
-    return error(f"{what} {', '.join(FORMATS[:-1])} or {FORMATS[-1]}; got {got}. {advice}")
+    return error(f"{what} {', '.join(known[:-1])} or {known[-1]}; got {got}. {advice}")
 
 
 def _name(dtype: Any) -> str:
