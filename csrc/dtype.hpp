@@ -9,7 +9,7 @@
 
 namespace pyinit {
 
-enum class Dtype { kFloat32, kFloat64, kBfloat16, kFloat16 };
+enum class Dtype { kFloat32, kFloat64, kBfloat16, kFloat16, kFloat8E4m3fn, kFloat8E5m2 };
 
 constexpr size_t itemsize(Dtype dtype) {
   switch (dtype) {
@@ -20,6 +20,9 @@ constexpr size_t itemsize(Dtype dtype) {
     case Dtype::kBfloat16:
     case Dtype::kFloat16:
       return 2;
+    case Dtype::kFloat8E4m3fn:
+    case Dtype::kFloat8E5m2:
+      return 1;
   }
   return 0;
 }
@@ -32,6 +35,8 @@ struct NamedDtype {
 inline constexpr NamedDtype kDtypes[] = {{"float32", Dtype::kFloat32},
                                          {"float64", Dtype::kFloat64},
                                          {"bfloat16", Dtype::kBfloat16},
-                                         {"float16", Dtype::kFloat16}};
+                                         {"float16", Dtype::kFloat16},
+                                         {"float8_e4m3fn", Dtype::kFloat8E4m3fn},
+                                         {"float8_e5m2", Dtype::kFloat8E5m2}};
 
 }  // namespace pyinit

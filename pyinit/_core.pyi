@@ -40,6 +40,18 @@ def fill_bernoulli_sparse(
     threads: int,
 ) -> None: ...
 def fill_constant(out: numpy.typing.NDArray[typing.Any], element: bytes, threads: int) -> None: ...
+def fill_disk(
+    out: numpy.typing.NDArray[typing.Any],
+    dtype: str,
+    seed: int,
+    offset: int,
+    global_shape: collections.abc.Sequence[int],
+    start: collections.abc.Sequence[int],
+    scale: float,
+    floor: float,
+    normal: bool,
+    threads: int,
+) -> None: ...
 def fill_normal(
     out: numpy.typing.NDArray[typing.Any],
     dtype: str,

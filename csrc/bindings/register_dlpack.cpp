@@ -47,6 +47,9 @@ struct DLManagedTensorVersioned {
 constexpr int32_t kDeviceCpu = 1;
 constexpr uint8_t kCodeFloat = 2;
 constexpr uint8_t kCodeBfloat = 4;
+constexpr uint8_t kCodeComplex = 5;
+constexpr uint8_t kCodeFloat8E4m3fn = 10;
+constexpr uint8_t kCodeFloat8E5m2 = 12;
 constexpr uint32_t kMajor = 1;
 constexpr uint64_t kReadOnly = 1;
 constexpr uint64_t kCopied = 2;
@@ -67,6 +70,10 @@ struct Names<DLManagedTensorVersioned> {
 const char* name_of(DLDataType dtype) {
   if (dtype.lanes != 1) return nullptr;
   if (dtype.code == kCodeBfloat && dtype.bits == 16) return "bfloat16";
+  if (dtype.code == kCodeFloat8E4m3fn && dtype.bits == 8) return "float8_e4m3fn";
+  if (dtype.code == kCodeFloat8E5m2 && dtype.bits == 8) return "float8_e5m2";
+  if (dtype.code == kCodeComplex && dtype.bits == 64) return "complex64";
+  if (dtype.code == kCodeComplex && dtype.bits == 128) return "complex128";
   if (dtype.code != kCodeFloat) return nullptr;
   switch (dtype.bits) {
     case 16:
@@ -82,6 +89,7 @@ const char* name_of(DLDataType dtype) {
 
 py::dtype storage_of(const std::string& name) {
   if (name == "bfloat16") return py::dtype("uint16");
+  if (name == "float8_e4m3fn" || name == "float8_e5m2") return py::dtype("uint8");
   return py::dtype(name);
 }
 
@@ -101,7 +109,7 @@ std::pair<py::array, std::string> taken(const py::object& capsule) {
   if (tensor.device.type != kDeviceCpu) throw py::value_error("a DLPack tensor must live in CPU memory");
   const char* name = name_of(tensor.dtype);
   if (name == nullptr) {
-    throw py::value_error("a DLPack tensor must hold float32, float64, bfloat16 or float16");
+    throw py::value_error("a DLPack tensor must hold a format that pyinit writes");
   }
   const py::dtype storage = storage_of(name);
   std::vector<py::ssize_t> shape(tensor.shape, tensor.shape + tensor.ndim);

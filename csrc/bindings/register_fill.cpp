@@ -108,6 +108,18 @@ void register_fill(py::module_& module) {
       py::arg("out"), py::arg("dtype"), py::arg("seed"), py::arg("offset"), py::arg("global_shape"),
       py::arg("start"), py::arg("function"), py::arg("numbers"), py::arg("threads"));
   module.def(
+      "fill_disk",
+      [](py::array& out, std::string_view dtype, uint64_t seed, uint64_t offset, const Axes& global_shape,
+         const Axes& start, double scale, double floor, bool normal, int threads) {
+        const Place to = place(out, dtype, seed, offset, global_shape, start, threads);
+        if (to.target.dtype != Dtype::kFloat32 && to.target.dtype != Dtype::kFloat64)
+          throw py::value_error("the parts of complex numbers are float32 or float64");
+        const py::gil_scoped_release release;
+        pyinit::fill::disk(to.kernels, to.target, to.region, to.key, {scale, floor, normal});
+      },
+      py::arg("out"), py::arg("dtype"), py::arg("seed"), py::arg("offset"), py::arg("global_shape"),
+      py::arg("start"), py::arg("scale"), py::arg("floor"), py::arg("normal"), py::arg("threads"));
+  module.def(
       "fill_sparse",
       [](py::array& out, std::string_view dtype, uint64_t seed, uint64_t offset, const Axes& global_shape,
          const Axes& start, double mean, double std, uint64_t mask_seed, uint64_t mask_offset, uint32_t zeros,

@@ -53,6 +53,12 @@ bool dtype_of(ffi::DataType type, Dtype& dtype) {
     case ffi::F16:
       dtype = Dtype::kFloat16;
       return true;
+    case ffi::F8E4M3FN:
+      dtype = Dtype::kFloat8E4m3fn;
+      return true;
+    case ffi::F8E5M2:
+      dtype = Dtype::kFloat8E5m2;
+      return true;
     default:
       return false;
   }
@@ -84,6 +90,10 @@ bool fill_one(const pyinit::fill::Kernels& kernels, const Request& what, const T
     pyinit::fill::uniform(kernels, target, region, key, {x[0], x[1], x[2], x[3]});
   } else if (what.distribution == "normal" && x.size() == 2) {
     pyinit::fill::normal(kernels, target, region, key, {x[0], x[1]});
+  } else if (what.distribution == "disk" && x.size() == 1 && target.dtype <= Dtype::kFloat64) {
+    pyinit::fill::disk(kernels, target, region, key, {x[0], 0.0, false});
+  } else if (what.distribution == "disk_normal" && x.size() == 2 && target.dtype <= Dtype::kFloat64) {
+    pyinit::fill::disk(kernels, target, region, key, {x[0], x[1], true});
   } else if (what.distribution == "truncated_normal" && x.size() == 10 && n.size() == 3 && holds<int>(n[1])) {
     const Interval interval{n[0] < 0 ? -1 : 1,
                             static_cast<int>(n[1]),

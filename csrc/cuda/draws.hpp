@@ -11,6 +11,7 @@
 #include "cuda/store.hpp"
 #include "cuda/window.hpp"
 #include "rng/curves.hpp"
+#include "rng/disk.hpp"
 #include "rng/normal.hpp"
 #include "rng/stream.hpp"
 #include "rng/transformed.hpp"

@@ -6,6 +6,7 @@
 
 #include "compiler.hpp"
 #include "half.hpp"
+#include "rng/float8.hpp"
 #include "simd/cuda.hpp"
 
 namespace pyinit::cuda {
@@ -23,6 +24,14 @@ PYINIT_INLINE Bfloat16 rounded<Bfloat16>(float x) {
 template <>
 PYINIT_INLINE Float16 rounded<Float16>(float x) {
   return {static_cast<uint16_t>(simd::Cuda::rounded_pair(Float16{}, x, 0.0F))};
+}
+template <>
+PYINIT_INLINE Float8E4m3fn rounded<Float8E4m3fn>(float x) {
+  return {static_cast<uint8_t>(rng::float8_bits<simd::Cuda, Float8E4m3fn>({{x, 0.0F}}).v[0])};
+}
+template <>
+PYINIT_INLINE Float8E5m2 rounded<Float8E5m2>(float x) {
+  return {static_cast<uint8_t>(rng::float8_bits<simd::Cuda, Float8E5m2>({{x, 0.0F}}).v[0])};
 }
 template <class Out>
 PYINIT_INLINE Out rounded(double x) {
@@ -68,6 +77,14 @@ PYINIT_INLINE void store_words(void* out, uint32_t a, uint32_t b) {
 #endif
 }
 
+PYINIT_INLINE void store_word(void* out, uint32_t a) {
+#if defined(__CUDACC__)
+  asm volatile("st.global.b32 [%0], %1;" ::"l"(__cvta_generic_to_global(out)), "r"(a) : "memory");
+#else
+  store_aligned<sizeof(a)>(out, &a);
+#endif
+}
+
 PYINIT_INLINE void store_block(float* out, const float (&values)[4]) {
   store_words(out, __float_as_uint(values[0]), __float_as_uint(values[1]), __float_as_uint(values[2]),
               __float_as_uint(values[3]));
@@ -76,10 +93,17 @@ PYINIT_INLINE void store_block(double* out, const double (&values)[2]) {
   store_words(out, static_cast<uint64_t>(__double_as_longlong(values[0])),
               static_cast<uint64_t>(__double_as_longlong(values[1])));
 }
-template <class Half>
-PYINIT_INLINE void store_block(Half* out, const float (&values)[4]) {
-  store_words(out, simd::Cuda::rounded_pair(Half{}, values[0], values[1]),
-              simd::Cuda::rounded_pair(Half{}, values[2], values[3]));
+template <class Narrow>
+PYINIT_INLINE void store_block(Narrow* out, const float (&values)[4]) {
+  if constexpr (sizeof(Narrow) == 1) {
+    using Cuda = simd::Cuda;
+    const Cuda::U32 low = rng::float8_bits<Cuda, Narrow>({{values[0], values[1]}});
+    const Cuda::U32 high = rng::float8_bits<Cuda, Narrow>({{values[2], values[3]}});
+    store_word(out, low.v[0] | low.v[1] << 8 | high.v[0] << 16 | high.v[1] << 24);
+  } else {
+    store_words(out, simd::Cuda::rounded_pair(Narrow{}, values[0], values[1]),
+                simd::Cuda::rounded_pair(Narrow{}, values[2], values[3]));
+  }
 }
 template <class Out>
 PYINIT_INLINE bool is_aligned(const Out* out, uint32_t per_block) {

@@ -6,6 +6,7 @@
 
 #include "dense/tile.hpp"
 #include "dtype.hpp"
+#include "rng/float8.hpp"
 
 namespace pyinit::dense {
 
@@ -16,6 +17,7 @@ void round_row(const Value* row, const Vector& scale, Out* rounded) {
   if constexpr (std::is_same_v<Out, Value>) S::store(rounded, values);
   if constexpr (std::is_same_v<Out, Bfloat16>) S::store_bfloat16(rounded, values);
   if constexpr (std::is_same_v<Out, Float16>) S::store_float16(rounded, values);
+  if constexpr (sizeof(Out) == 1) rng::store_float8<S>(rounded, values);
 }
 
 template <class S, class Value, class Out>
@@ -66,6 +68,10 @@ void deliver(const Value* sliver, const Delivery<Value>& to) {
         return deliver_as<S, float, Bfloat16>(sliver, to);
       case Dtype::kFloat16:
         return deliver_as<S, float, Float16>(sliver, to);
+      case Dtype::kFloat8E4m3fn:
+        return deliver_as<S, float, Float8E4m3fn>(sliver, to);
+      case Dtype::kFloat8E5m2:
+        return deliver_as<S, float, Float8E5m2>(sliver, to);
       default:
         return deliver_as<S, float, float>(sliver, to);
     }

@@ -8,6 +8,7 @@
 #include "fill/typed.hpp"
 #include "rng/bits.hpp"
 #include "rng/curves.hpp"
+#include "rng/disk.hpp"
 #include "rng/transformed.hpp"
 #include "rng/truncated.hpp"
 #include "rng/uniform.hpp"
@@ -74,6 +75,15 @@ void transformed(Dtype dtype, const rng::TransformedNumbers& numbers, rng::Key k
     case Transform::kLogDecay:
       return draw_curve<S, rng::LogDecay>(dtype, numbers, key, runs, out);
   }
+}
+
+template <class S>
+void disk(Dtype dtype, const rng::DiskNumbers& numbers, rng::Key key, const Runs& runs, void* out) {
+  const auto fill = [&]<class Value>(Value* typed) {
+    using Drawn = rng::Disk<S, Value>;
+    Filler<S, Groups<S, Drawn>, Value>(Drawn(numbers), key)(runs, typed);
+  };
+  dtype == Dtype::kFloat64 ? fill(static_cast<double*>(out)) : fill(static_cast<float*>(out));
 }
 
 template <class S>

@@ -105,6 +105,11 @@ void transformed(const Kernels& kernels, const Target& target, const Region& reg
   fill_region(target, region, key, numbers, kernels.transformed);
 }
 
+void disk(const Kernels& kernels, const Target& target, const Region& region, rng::Key key,
+          const rng::DiskNumbers& numbers) {
+  fill_region(target, region, key, numbers, kernels.disk);
+}
+
 void sparse(const Kernels& kernels, const Target& target, const Region& region, rng::Key key,
             const rng::NormalNumbers& numbers, const rng::ColumnZeros& zeros, const MatrixPlace& place) {
   fill_region(target, region, key, numbers, kernels.normal);

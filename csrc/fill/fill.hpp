@@ -26,6 +26,9 @@ void truncated_normal(const Kernels& kernels, const Target& target, const Region
                       const rng::TruncatedNumbers& numbers);
 void transformed(const Kernels& kernels, const Target& target, const Region& region, rng::Key key,
                  const rng::TransformedNumbers& numbers);
+// The dtype is float32 or float64: the parts of complex numbers lie along the last axis.
+void disk(const Kernels& kernels, const Target& target, const Region& region, rng::Key key,
+          const rng::DiskNumbers& numbers);
 
 // Normal draws of which some are zero: a count in every column of the matrix whose rectangle begins at
 // (first_row, first_column), or each element by chance.

@@ -16,6 +16,7 @@
 #include "dtype.hpp"
 #include "fill/groups.hpp"
 #include "fill/runs.hpp"
+#include "rng/float8.hpp"
 
 namespace pyinit::fill {
 
@@ -158,6 +159,7 @@ class Filler {
   PYINIT_INLINE static void narrow_vector(Out* to, const Value* from) {
     if constexpr (std::is_same_v<Out, Bfloat16>) S::store_bfloat16(to, S::load(from));
     if constexpr (std::is_same_v<Out, Float16>) S::store_float16(to, S::load(from));
+    if constexpr (sizeof(Out) == 1) rng::store_float8<S>(to, S::load(from));
   }
 
   Groups groups_;

@@ -21,6 +21,8 @@ struct Kernels {
   void (*normal)(Dtype, const rng::NormalNumbers&, rng::Key, const Runs&, void* out);
   void (*truncated_normal)(Dtype, const rng::TruncatedNumbers&, rng::Key, const Runs&, void* out);
   void (*transformed)(Dtype, const rng::TransformedNumbers&, rng::Key, const Runs&, void* out);
+  // Of float32 or float64: the parts of complex numbers.
+  void (*disk)(Dtype, const rng::DiskNumbers&, rng::Key, const Runs&, void* out);
   // Put zeros into what has been drawn; `out` is where the rectangle or the runs begin.
   void (*zero_in_columns)(Dtype, const rng::ColumnZeros&, const Rectangle&, void* out);
   void (*zero_by_chance)(Dtype, const rng::ChanceZeros&, const Runs&, void* out);

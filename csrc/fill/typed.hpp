@@ -18,6 +18,10 @@ void with_dtype(Dtype dtype, void* out, const Use& use) {
       return use(float{}, static_cast<Bfloat16*>(out));
     case Dtype::kFloat16:
       return use(float{}, static_cast<Float16*>(out));
+    case Dtype::kFloat8E4m3fn:
+      return use(float{}, static_cast<Float8E4m3fn*>(out));
+    case Dtype::kFloat8E5m2:
+      return use(float{}, static_cast<Float8E5m2*>(out));
   }
 }
 

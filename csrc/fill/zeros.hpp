@@ -20,8 +20,9 @@ namespace pyinit::fill {
 // whatever Out is.
 template <class S, class Out>
 PYINIT_INLINE void zero_up_to(uint32_t last, const uint32_t* numbers, size_t count, Out* out) {
-  using Bits = std::conditional_t<sizeof(Out) == 2, uint16_t,
-                                  std::conditional_t<sizeof(Out) == 4, uint32_t, uint64_t>>;
+  using Narrow = std::conditional_t<sizeof(Out) == 1, uint8_t, uint16_t>;
+  using Wide = std::conditional_t<sizeof(Out) == 4, uint32_t, uint64_t>;
+  using Bits = std::conditional_t<sizeof(Out) <= 2, Narrow, Wide>;
   for (size_t k = 0; k < count; ++k) {
     Bits bits;
     std::memcpy(&bits, out + k, sizeof(bits));

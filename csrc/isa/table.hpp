@@ -26,6 +26,7 @@ inline constexpr fill::Kernels kFillKernels = {
     .normal = fill::draw<S, rng::Normal, rng::NormalNumbers>,
     .truncated_normal = fill::truncated_normal<S>,
     .transformed = fill::transformed<S>,
+    .disk = fill::disk<S>,
     .zero_in_columns = fill::column_zeros<S>,
     .zero_by_chance = fill::chance_zeros<S>,
     .words = fill::draw_words<S>,

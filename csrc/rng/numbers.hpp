@@ -20,6 +20,12 @@ struct NormalNumbers {
   double mean, std;
 };
 
+// Of complex numbers on a disk; see disk.hpp. `floor` is 0 where the disk is uniform.
+struct DiskNumbers {
+  double scale, floor;
+  bool normal;
+};
+
 // The interval in probabilities; see truncated.hpp. Worked out in decimal by pyinit/recipes/truncation.py.
 struct TruncatedNumbers {
   double mean, std;

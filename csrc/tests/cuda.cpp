@@ -7,9 +7,11 @@
 #include <vector>
 
 #include "cuda/lines.hpp"
+#include "cuda/store.hpp"
 #include "cuda/window.hpp"
 #include "named_curves.hpp"
 #include "rng/bits.hpp"
+#include "rng/float8.hpp"
 #include "rng/normal.hpp"
 #include "rng/permutation.hpp"
 #include "rng/transformed.hpp"
@@ -122,6 +124,16 @@ bool permutations_agree() {
   return report("permutation", same);
 }
 
+template <class Out>
+bool float8_agrees(const uint32_t (&x)[Scalar::kLanes]) {
+  Out bits[Scalar::kLanes];
+  pyinit::rng::store_float8<Scalar>(bits, Scalar::as_float(Scalar::load(x)));
+  bool same = true;
+  for (size_t i = 0; i < Scalar::kLanes; ++i)
+    same = same && pyinit::cuda::rounded<Out>(__uint_as_float(x[i])).bits == bits[i].bits;
+  return same;
+}
+
 bool halves_agree() {
   bool same = true;
   for (uint64_t first = 0; first < uint64_t{1} << 32; first += Scalar::kLanes << 12) {
@@ -140,6 +152,7 @@ bool halves_agree() {
       same = same && Cuda::rounded_pair(pyinit::Bfloat16{}, 1.0F, value) == (0x3F80U | bfloat16[i] << 16);
       same = same && Cuda::rounded_pair(pyinit::Float16{}, 1.0F, value) == (0x3C00U | float16[i] << 16);
     }
+    same = same && float8_agrees<pyinit::Float8E4m3fn>(x) && float8_agrees<pyinit::Float8E5m2>(x);
   }
   return report("halves", same);
 }

@@ -42,6 +42,9 @@ struct Window {
 
   rng::Key key() const { return place.key; }
 };
+// Whether complex numbers have parts of a dtype.
+bool is_of_parts(Dtype dtype) { return dtype == Dtype::kFloat32 || dtype == Dtype::kFloat64; }
+
 using Draw = std::function<void(const Window&)>;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -132,6 +135,12 @@ const std::vector<std::pair<const char*, Draw>> kDraws = with_curves({
     // Near the smallest float32: subnormals are kept, whatever the caller's mode.
     {"normal_tiny",
      [](const Window& w) { fill::normal(w.kernels, w.target, w.region, w.key(), {0.0, 0x1p-127}); }},
+    {"disk", [](const Window& w) { fill::disk(w.kernels, w.target, w.region, w.key(), {0.7, 0.0, false}); }},
+    // The modulus is cut at 2 sqrt(2).
+    {"disk_normal",
+     [](const Window& w) {
+       fill::disk(w.kernels, w.target, w.region, w.key(), {0.7, 0x1.2c155b8213cf4p-6, true});
+     }},
     {"truncated_two",
      [](const Window& w) {
        fill::truncated_normal(w.kernels, w.target, w.region, w.key(), truncated(0, w.target.dtype));
@@ -171,6 +180,7 @@ Digests digests_of(const Kernels& kernels, int threads) {
     for (const auto& [name, draw] : kDraws) {
       if (std::strcmp(name, "sparse") == 0 && place.shape.size() != 2) continue;
       for (const NamedDtype& dtype : kDtypes) {
+        if (std::strncmp(name, "disk", 4) == 0 && !is_of_parts(dtype.dtype)) continue;
         std::vector<unsigned char> bytes(region.size() * itemsize(dtype.dtype));
         const Target target{bytes.data(), dtype.dtype, threads};
         draw({kernels.fill, target, region, place});

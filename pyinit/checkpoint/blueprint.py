@@ -17,6 +17,7 @@ from ..recipes.rules import CONVENTIONS, Rule, fitted, is_one_recipe, rules_of
 from ..stream.key import Key, as_key
 from ..stream.plan import Plan
 from .contents import Content, Copied, Drawn, Filled
+from .quantized import SUFFIX, BlockScales, Quantized, blocks_of
 from .rectangles import Rearranged
 from .spec import Spec, TensorSpec
 from .spec_json import spec_from_shapes
@@ -54,7 +55,8 @@ class Draft:
     @property
     def plan(self) -> Plan | None:
         """The numbers of what is drawn, also as a part of another tensor; None for other contents."""
-        return self.content.plan if isinstance(self.content, Drawn | Rearranged) else None
+        content = self.content.weight if isinstance(self.content, Quantized) else self.content
+        return content.plan if isinstance(content, Drawn | Rearranged) else None
 
     @property
     def zero_rows(self) -> tuple[int, ...]:
@@ -181,11 +183,24 @@ def draw_up(
     root, decide = as_key(key), deciding(rules)
     # one recipe is for what is drawn, so that integers of a file are copied
     kept = deciding(model.rules or CONVENTIONS) if is_one_recipe(recipes) else decide
-    drafts = (
-        _draft(tensor, (decide if tensor.copied_from is None else kept)(tensor.name, tensor.is_kernel), root)
+    blocks = blocks_of(model)
+    scales = {name + SUFFIX: name for name in blocks}
+    drafts = {
+        tensor.name: _draft(
+            # what has scales is drawn before it is quantized
+            replace(tensor, dtype="float32") if tensor.name in blocks else tensor,
+            (decide if tensor.copied_from is None else kept)(tensor.name, tensor.is_kernel),
+            root,
+        )
+        for tensor in model.tensors
+        if tensor.name not in scales
+    }
+    decided = tuple(
+        _scales(tensor, drafts[scales[tensor.name]], blocks[scales[tensor.name]])
+        if tensor.name in scales
+        else _quantized(tensor, drafts[tensor.name], blocks.get(tensor.name))
         for tensor in model.tensors
     )
-    decided = tuple(drafts)
     # a rule that refuses has decided for no tensor, and no JSON could hold it
     return Blueprint(model, tuple(rule for rule in rules if not rule.recipe.is_refusal), root, decided)
 
@@ -225,6 +240,20 @@ def _draft(tensor: TensorSpec, rule: Rule | None, root: Key) -> Draft:
     return Draft(tensor.name, tensor.shape, tensor.dtype, key, recipe, content, fans, tensor.nbytes)
 
 
+def _quantized(tensor: TensorSpec, draft: Draft, block: tuple[int, int] | None) -> Draft:
+    """Return the draft of a weight's numbers in float8, if it has blocks."""
+    if block is None:
+        return draft
+    assert isinstance(draft.content, Drawn), "a float8 tensor is drawn"
+    return replace(draft, dtype=tensor.dtype, content=Quantized(draft.content, block), nbytes=tensor.nbytes)
+
+
+def _scales(tensor: TensorSpec, weight: Draft, block: tuple[int, int]) -> Draft:
+    assert isinstance(weight.content, Drawn), "a float8 tensor is drawn"
+    content = BlockScales(weight.content, block)
+    return Draft(tensor.name, tensor.shape, tensor.dtype, weight.key, None, content, None, tensor.nbytes)
+
+
 def _fitted(recipe: Recipe, tensor: TensorSpec) -> Recipe:
     if not tensor.is_kernel:
         return recipe
@@ -233,7 +262,7 @@ def _fitted(recipe: Recipe, tensor: TensorSpec) -> Recipe:
 
 def _integer(tensor: TensorSpec, recipe: Constant) -> int:
     """Return the value of a constant; one that the dtype does not hold exactly is refused."""
-    # NumPy knows no 8-bit floats: for them and for what has no range, zero is enough
+    # for what has no range, zero is enough
     low, high = 0, int(tensor.dtype == "bool")
     if tensor.dtype.startswith(("int", "uint")):
         info = np.iinfo(tensor.dtype)
@@ -263,6 +292,8 @@ def _fans(tensor: TensorSpec, plan: Plan | None) -> tuple[float, float] | None:
 def _aside(draft: Draft) -> str:
     if draft.plan is not None and isinstance(draft.content, Rearranged):
         return " (part of another)"
+    if isinstance(draft.content, Quantized):
+        return " (scaled)"
     return " (zero rows)" if draft.zero_rows else ""
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import FormatError, RecipeError
+from ..stream.dtypes import bits_dtype, resolve
 from ..stream.kernels import execute
 from ..stream.key import Key
 from ..stream.plan import Plan
@@ -71,8 +72,7 @@ class Drawn:
 
     def fill(self, window: Window, extent: Shape, out: Bytes, threads: int) -> None:
         """Draw the rectangle."""
-        storage = np.dtype(np.uint16 if self.plan.dtype == "bfloat16" else self.plan.dtype)
-        array = out.view(storage).reshape(extent)
+        array = out.view(bits_dtype(resolve(self.plan.dtype))).reshape(extent)
         execute(self.plan, array, self.key, window.start, threads)
         if self.zero_rows:
             first = window.start[0]

@@ -17,8 +17,7 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
-from ..stream.dtypes import FLOATS
-from .found import Found, joined, moments_of
+from .found import Found, is_measured, joined, moments_of
 
 __all__ = ["Digest", "combine", "combined", "crc32", "crc32_of_file", "digest_of", "scattered_crc32"]
 
@@ -38,7 +37,7 @@ class Digest:
 
 def digest_of(data: npt.NDArray[np.uint8], dtype: str) -> Digest:
     """Return the digest of the bytes of a block of a dtype."""
-    return Digest(crc32(data.data), len(data), moments_of(data, dtype) if dtype in FLOATS else None)
+    return Digest(crc32(data.data), len(data), moments_of(data, dtype) if is_measured(dtype) else None)
 
 
 def combined(parts: Iterable[Digest]) -> Digest:

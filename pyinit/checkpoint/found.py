@@ -17,8 +17,9 @@ import numpy.typing as npt
 
 from .. import _core
 from ..linalg.statistics import Question
+from ..stream.dtypes import FORMATS, decode, held, resolve
 
-__all__ = ["Found", "as_float32", "joined", "moments_of"]
+__all__ = ["Found", "as_float32", "is_measured", "joined", "moments_of"]
 
 _QUESTION = Question().asked()
 
@@ -41,13 +42,19 @@ class Found:
         return {"mean": float(f"{self.mean:.6g}"), "std": float(f"{self.std:.6g}")}
 
 
+def is_measured(dtype: str) -> bool:
+    """Return whether tensors of a dtype have a mean and a std here: floating numbers have."""
+    return dtype in FORMATS and not resolve(dtype).is_complex
+
+
 def as_float32(data: npt.NDArray[np.uint8], dtype: str) -> npt.NDArray[np.float32]:
     """Return the numbers of bytes of a floating dtype as float32; float64 is rounded."""
     if dtype == "bfloat16":
         wide = data.view(np.uint16).astype(np.uint32)
         wide <<= 16
         return wide.view(np.float32)
-    array: npt.NDArray[Any] = data.view(dtype)
+    found = resolve(dtype)
+    array: npt.NDArray[Any] = data.view(dtype) if found.bits is None else decode(held(data, found), found)
     with np.errstate(over="ignore"):
         return array.astype(np.float32, copy=False)
 

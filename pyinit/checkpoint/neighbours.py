@@ -15,6 +15,7 @@ from .log import Known
 from .parts import Part
 from .places import AnyJournal
 from .plan import CheckpointPlan
+from .quantized import BlockScales, Quantized
 from .rectangles import Rearranged
 from .shards import contradicting
 from .sources import source_crc32
@@ -144,6 +145,8 @@ def sources(content: Content) -> list[Path]:
     """Return the files that a content copies values from."""
     if isinstance(content, Rearranged):
         return [path for piece in content.pieces for path in sources(piece.content)]
+    if isinstance(content, Quantized | BlockScales):
+        return sources(content.weight)
     if isinstance(content, Drawn) and isinstance(content.plan.source, FileSource):
         return [Path(content.plan.source.path)]
     return [content.path] if isinstance(content, Copied) else []
@@ -161,6 +164,8 @@ def refuse_changed(contents: Iterable[Content]) -> None:
         source = content.plan.source if isinstance(content, Drawn) else None
         if isinstance(content, Rearranged):
             refuse_changed(piece.content for piece in content.pieces)
+        elif isinstance(content, Quantized | BlockScales):
+            refuse_changed([content.weight])
         elif isinstance(content, Copied):
             content.check(crc32_of_file(content.path, content.info.start, content.info.nbytes))
         elif isinstance(content, Drawn) and isinstance(source, FileSource):

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ..stream.window import Shape, Window
 from .contents import Content, Drawn
 from .digest import Digest, scattered_crc32
-from .found import joined, moments_of
+from .found import is_measured, joined, moments_of
 
 __all__ = ["Panel", "joined_digest", "panels_of"]
 
@@ -63,6 +63,8 @@ class Panel:
         """Return what the panel adds to the digest of a rectangle of `nbytes` bytes."""
         end = self.offset + (self.rows - 1) * self.step + self.row_bytes
         crc = scattered_crc32((row for _, row in self.cut(data)), self.step, nbytes - end)
+        if not is_measured(dtype):
+            return Digest(crc, self.nbytes)
         parts = range(0, len(data), _MOMENTS_BYTES)
         found = joined(moments_of(data[at : at + _MOMENTS_BYTES], dtype) for at in parts)
         return Digest(crc, self.nbytes, found)
@@ -97,4 +99,4 @@ def joined_digest(parts: list[Digest]) -> Digest:
     for part in parts:
         crc ^= part.crc32
     found = [part.found for part in parts if part.found is not None]
-    return Digest(crc, sum(part.nbytes for part in parts), joined(found))
+    return Digest(crc, sum(part.nbytes for part in parts), joined(found) if found else None)

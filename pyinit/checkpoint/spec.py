@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import DTypeError, LayoutError, ShapeError, SpecError
 from ..recipes.fans import Axes
 from ..recipes.rules import Rule
-from ..stream.dtypes import FLOATS
+from ..stream.dtypes import FLOATS, FORMATS
 from ..stream.safetensors import ITEMSIZE, Header, TensorInfo, read_header, read_index
 from ..stream.window import normal_shape
 
@@ -101,7 +101,7 @@ class TensorSpec:
     @property
     def is_float(self) -> bool:
         """Whether the tensor can be drawn."""
-        return self.dtype in FLOATS
+        return self.dtype in FORMATS
 
     @property
     def is_kernel(self) -> bool:
@@ -186,11 +186,18 @@ class Spec:
         return sum(prod(tensor.shape) for tensor in self.tensors if tensor.is_float)
 
     def with_dtype(self, dtype: str) -> Spec:
-        """Return the spec with every floating tensor in `dtype`; integers keep theirs."""
+        """Return the spec with every floating tensor in `dtype`; integers and complex numbers keep theirs."""
         if dtype not in FLOATS:
             raise DTypeError(f"dtype must be one of {', '.join(FLOATS)}; got '{dtype}'")
+        for tensor in self.tensors:
+            if tensor.dtype.startswith("float8"):
+                raise DTypeError(
+                    f"{self.source}: tensor '{tensor.name}' is {tensor.dtype}, and may have scales beside "
+                    f"it; got dtype '{dtype}' for all. Leave it out, or take the spec of the model before it "
+                    "was quantized"
+                )
         tensors = tuple(
-            replace(tensor, dtype=dtype) if tensor.is_float else tensor for tensor in self.tensors
+            replace(tensor, dtype=dtype) if tensor.dtype in FLOATS else tensor for tensor in self.tensors
         )
         config = self.config
         if config is not None and "model_type" in config:
@@ -202,9 +209,10 @@ def spec_from_checkpoint(path: str | os.PathLike[str]) -> Spec:
     """Return the spec of an existing ``.safetensors`` file or ``.safetensors.index.json``.
 
     Floating tensors get new values in the same names, shapes and dtypes; integers and booleans,
-    which no recipe can draw, are copied unless a rule makes them constant. All tensors of two or more
-    dimensions count as kernels in torch's layout; such a file does not say what further axes are: a
-    recipe that counts fans must.
+    which no recipe can draw, are copied unless a rule makes them constant. Of weights of float8 with scales
+    in ``..._scale_inv``, as transformers' FineGrainedFP8 has them, both are made of one draw in float32. All
+    tensors of two or more dimensions count as kernels in torch's layout; such a file does not say what
+    further axes are: a recipe that counts fans must.
 
     Parameters
     ----------

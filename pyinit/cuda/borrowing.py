@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..errors import LayoutError
-from ..stream.dtypes import unsupported
+from ..stream.dtypes import FORMATS, resolve, unsupported
 from ..stream.memory import check_lasting, is_immutable
 from ..stream.window import Shape
 from .device import Memory
@@ -24,9 +24,25 @@ _CUDA, _CUDA_MANAGED = 2, 13
 _LEGACY_STREAM = 1
 """The default stream of the driver, in both protocols; most other streams wait for it."""
 
-_NAMES = {"<f4": "float32", "<f8": "float64", "<f2": "float16", "<u2": "bfloat16"}
-_DLPACK_NAMES = {(2, 32): "float32", (2, 64): "float64", (2, 16): "float16", (4, 16): "bfloat16"}
-_ITEMSIZE = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2}
+_NAMES = {
+    "<f4": "float32",
+    "<f8": "float64",
+    "<f2": "float16",
+    "<u2": "bfloat16",
+    "<c8": "complex64",
+    "<c16": "complex128",
+}
+_DLPACK_NAMES = {
+    (2, 32): "float32",
+    (2, 64): "float64",
+    (2, 16): "float16",
+    (4, 16): "bfloat16",
+    (5, 64): "complex64",
+    (5, 128): "complex128",
+    (10, 8): "float8_e4m3fn",
+    (12, 8): "float8_e5m2",
+}
+_ITEMSIZE = {name: resolve(name).itemsize for name in FORMATS}
 
 
 def is_on_device(out: Any) -> bool:
@@ -61,7 +77,7 @@ def borrow(out: Any) -> tuple[Memory, object]:
             f"fill needs C-contiguous memory; got steps {found.steps} for shape {found.shape}. "
             "Fill a contiguous array and copy it, or give its rows one by one with a window."
         )
-    if found.address % size:
+    if found.address % min(size, 8):
         raise LayoutError(
             f"fill needs memory aligned to {size} bytes; got address {found.address:#x}. "
             "Begin the buffer at a multiple of the item size."

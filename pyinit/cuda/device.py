@@ -66,7 +66,7 @@ class Memory:
     shape : tuple of int
         Of what it holds.
     dtype : str
-        The name of its format, one of the four that pyinit writes.
+        The name of its format.
     queue : Queue
         What writes it.
     """

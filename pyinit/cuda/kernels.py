@@ -25,6 +25,8 @@ from .tasks import (
     ChanceZerosTask,
     ColumnZerosTask,
     ConstantTask,
+    DiskNumbers,
+    DiskTask,
     DrawTask,
     FlattenedTask,
     KeyWords,
@@ -54,18 +56,26 @@ def execute(plan: Plan, memory: Memory, key: Key, start: Shape | None) -> None:
     """
     if not has_kernel(plan):
         raise LayoutError(
-            f"no kernel of a CUDA device makes the distribution {plan.distribution}, or a part of it. Fill a "
-            "CPU tensor and copy it over."
+            f"no kernel of a CUDA device makes the distribution {plan.distribution} in "
+            f"{plan.dtype}, or a part of it. Fill a CPU tensor and copy it over."
         )
     if 0 in memory.shape:
         return
     if start is None:
         start = (0,) * len(memory.shape)
+    dtype = resolve(plan.dtype)
+    if dtype.is_complex:
+        # the parts of numbers lie along a last axis
+        plan = replace(plan, dtype=dtype.compute, shape=(*plan.shape, 2))
+        memory, start = replace(memory, dtype=dtype.compute, shape=(*memory.shape, 2)), (*start, 0)
     _KERNELS[plan.distribution](memory, plan, key, start)
 
 
 def has_kernel(plan: Plan) -> bool:
     """Return whether a device makes what a plan describes, all of its parts included."""
+    if resolve(plan.dtype).is_complex:
+        # both parts of a number are alike: drawn, or zero
+        return plan.distribution in ("normal", "uniform", "disk", "disk_normal") or plan.numbers == (0.0,)
     return plan.distribution in _KERNELS and all(map(has_kernel, plan.parts))
 
 
@@ -113,6 +123,13 @@ def _normal(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
     numbers = NormalNumbers(mean, std)
     name = "centred_normal" if mean == 0 and math.copysign(1, mean) > 0 else "normal"
     _draw(memory, plan, key, start, lambda *place: NormalTask(*place, numbers), name)
+
+
+def _disk(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
+    is_normal = plan.distribution == "disk_normal"
+    scale, floor = plan.numbers if is_normal else (plan.numbers[0], 0.0)
+    numbers = DiskNumbers(scale, floor, is_normal)
+    _draw(memory, plan, key, start, lambda *place: DiskTask(*place, numbers), "disk")
 
 
 def _truncated_normal(memory: Memory, plan: Plan, key: Key, start: Shape) -> None:
@@ -252,6 +269,8 @@ _KERNELS: dict[str, Callable[[Memory, Plan, Key, Shape], Any]] = {
     "constant": _constant,
     "uniform": _uniform,
     "normal": _normal,
+    "disk": _disk,
+    "disk_normal": _disk,
     "truncated_normal": _truncated_normal,
     "log_uniform": _transformed,
     "inverse_softplus": _transformed,

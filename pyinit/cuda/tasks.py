@@ -23,6 +23,8 @@ __all__ = [
     "ChanceZerosTask",
     "ColumnZerosTask",
     "ConstantTask",
+    "DiskNumbers",
+    "DiskTask",
     "DrawTask",
     "FlattenedTask",
     "KeyWords",
@@ -102,6 +104,12 @@ class NormalNumbers(Structure):
     _fields_: ClassVar[Fields] = [("mean", c_double), ("std", c_double)]
 
 
+class DiskNumbers(Structure):
+    """`rng::DiskNumbers`."""
+
+    _fields_: ClassVar[Fields] = [("scale", c_double), ("floor", c_double), ("normal", c_bool)]
+
+
 class TruncatedNumbers(Structure):
     """`rng::TruncatedNumbers`."""
 
@@ -166,6 +174,12 @@ class NormalTask(DrawTask):
     """Normal draws over a window."""
 
     _fields_: ClassVar[Fields] = [("numbers", NormalNumbers)]
+
+
+class DiskTask(DrawTask):
+    """Complex numbers on a disk over a window."""
+
+    _fields_: ClassVar[Fields] = [("numbers", DiskNumbers)]
 
 
 class TruncatedFloatTask(DrawTask):

@@ -53,7 +53,7 @@ def array(
     chunks : int, tuple, dict or str
         As `dask.array` takes them; by default blocks of its usual size.
     dtype : str, numpy.dtype or type
-        "float32", "float64", "float16", "bfloat16" (needs ml_dtypes) or "uint16", the bits of bfloat16.
+        As in a call of a recipe.
 
     Returns
     -------

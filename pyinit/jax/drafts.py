@@ -14,7 +14,7 @@ from ..errors import DTypeError, PyinitError, RecipeError
 from ..recipes.distributions import Constant
 from ..recipes.recipe import Recipe
 from ..recipes.rules import check_rows
-from ..stream.dtypes import FLOATS
+from ..stream.dtypes import FORMATS
 from ..stream.kernels import execute
 from ..stream.key import Key
 from ..stream.plan import Plan
@@ -40,7 +40,7 @@ class Draft:
         plan = self.plan
 
         def write(out: Any, start: Shape) -> None:
-            if out.dtype.name in FLOATS:
+            if out.dtype.name in FORMATS:
                 execute(plan, out, self.key, start, threads)
             else:
                 out[...] = plan.numbers[0]
@@ -68,7 +68,7 @@ def drafted(
     """
     check_rows(zero_rows, leaf.shape)
     dtype = canonical(leaf.dtype)
-    if dtype.name in FLOATS:
+    if dtype.name in FORMATS:
         plan = recipe.plan(leaf.shape, dtype.name)
         return Draft(plan, dtype, key, sharding, tuple(zero_rows))
     if not isinstance(recipe, Constant) or np.array(recipe.value).astype(dtype) != recipe.value:

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import RecipeError, ShapeError, UnsupportedDTypeError
 from ..recipes.recipe import Recipe, as_recipe
 from ..stream.arguments import number as recipe_number
-from ..stream.dtypes import FLOATS, storage, unsupported
+from ..stream.dtypes import FORMATS, storage, unsupported
 from ..stream.kernels import execute
 from ..stream.key import Key
 from ..stream.plan import Plan
@@ -76,7 +76,8 @@ class Initializer:
         shape : sequence of int
             Shape of the whole array.
         dtype : dtype, optional
-            float32, bfloat16, float16, or float64 where JAX has it enabled.
+            float32, bfloat16, float16, float8_e4m3fn, float8_e5m2 or complex64; float64 or complex128 where
+            JAX has them enabled.
         out_sharding : jax.sharding.Sharding or PartitionSpec, optional
             Outside of a trace, each shard that this process addresses is drawn alone.
 
@@ -104,8 +105,8 @@ class Initializer:
 
     def planned(self, shape: Shape, dtype: np.dtype[Any]) -> Plan:
         """Plan a checked shape and a canonical dtype."""
-        if dtype.name not in FLOATS:
-            advice = "Draw one of these and convert, or use jax.nn.initializers for complex numbers."
+        if dtype.name not in FORMATS:
+            advice = "Draw one of these and convert."
             raise unsupported("pyinit draws", dtype, advice, UnsupportedDTypeError)
         return self.recipe_for(shape).plan(shape, dtype.name)
 

@@ -23,7 +23,7 @@ def drawn(recipe: Recipe, seed: Any, shape: Shape, dtype: str, layout: Any) -> A
     """
     if dtype not in FLOATS:
         advice = "Draw one of these and use keras.ops.cast, or take keras.initializers' own."
-        raise unsupported("pyinit draws", dtype, advice, UnsupportedDTypeError)
+        raise unsupported("pyinit.keras draws", dtype, advice, UnsupportedDTypeError, FLOATS)
     check_layout(layout)
     recipe.plan(shape, dtype)
     if not isinstance(seed, keras.random.SeedGenerator):

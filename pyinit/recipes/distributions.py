@@ -96,6 +96,8 @@ class Constant(Recipe):
 class Uniform(Recipe):
     """Uniform draws: u * (high - low) + low, u in [0, 1), never `high` in any dtype.
 
+    Of a complex number both parts are such draws, as in torch: z is uniform on a square.
+
     Parameters
     ----------
     low, high : float
@@ -158,12 +160,13 @@ class Uniform(Recipe):
                 f"uniform needs high - low within {dtype.compute}; got {self.low!r} and {self.high!r}. "
                 "Use a wider dtype or closer bounds."
             )
+        std = (self.high / 2 - self.low / 2) / math.sqrt(3)
         return Plan(
             "uniform",
             shape,
             dtype.name,
             mean=self.low / 2 + self.high / 2,
-            std=(self.high / 2 - self.low / 2) / math.sqrt(3),
+            std=math.sqrt(2) * std if dtype.is_complex else std,
             bounds=(lowest, highest),
             numbers=(low, high, lowest, highest),
         )
@@ -173,10 +176,13 @@ class Uniform(Recipe):
 class Normal(Recipe):
     """Normal draws: z * std + mean, z by Box and Muller's transform.
 
+    Of a complex number both parts are normal draws of std / sqrt(2), so that E|z|**2 = std**2, as in torch
+    and JAX.
+
     Parameters
     ----------
     mean : float
-        Finite.
+        Finite; 0 in a complex dtype, as torch adds it to both parts and others to the real part.
     std : float
         Finite, at least 0.
 
@@ -208,7 +214,14 @@ class Normal(Recipe):
         _check_scale(self.std, dtype)
         reach = _REACH[dtype.compute] * self.std
         _check_reach(self.mean - reach, self.mean + reach, dtype, self)
-        return Plan("normal", shape, dtype.name, mean=self.mean, std=self.std, numbers=(self.mean, self.std))
+        if dtype.is_complex and self.mean:
+            raise RecipeError(
+                f"normal in {dtype.name} needs a mean of 0, as torch adds a mean to both parts and others to "
+                f"the real part; got {self.mean!r}. Draw without it, then add it where it is meant."
+            )
+        std = self.std / math.sqrt(2) if dtype.is_complex else self.std
+        _check_scale(std, dtype)
+        return Plan("normal", shape, dtype.name, mean=self.mean, std=self.std, numbers=(self.mean, std))
 
 
 def spread(recipe: str, value: Any) -> float:
@@ -228,6 +241,7 @@ class TruncatedNormal(Recipe):
         Finite, above 0; of the normal before truncation, or with `correct` of the weights.
     low, high : float
         low < high; an end may be infinite. No value is ever outside them.
+        In a complex dtype the modulus is cut: mean 0, low = -high, and |z - mean| <= high.
     unit : {"std", "absolute"}
         Whether the bounds count standard deviations from the mean, or are values. (torch's
         ``trunc_normal_(a, b)`` is absolute; Keras, JAX and timm count standard deviations.)
@@ -301,6 +315,15 @@ class TruncatedNormal(Recipe):
         from .truncation import moments, numbers
 
         a, b = self._standard_bounds()
+        if dtype.is_complex:
+            if self.mean or a != -b:
+                raise RecipeError(
+                    f"truncated_normal in {dtype.name} cuts the modulus, and needs mean 0 and bounds that "
+                    f"are alike, -c and c; got {self!r}. Draw the parts along a last axis of 2 for others."
+                )
+            from .disk import cut_normal
+
+            return cut_normal(self.std, b, self.correct, shape, dtype)
         centre, variance = moments(a, b)
         parent = self.std / math.sqrt(variance) if self.correct else self.std
         _check_scale(parent, dtype)

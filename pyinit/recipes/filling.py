@@ -30,10 +30,11 @@ def fill(
     Parameters
     ----------
     out : ndarray, memmap, torch tensor, DLPack object, bytearray or memoryview
-        Writable and C-contiguous, of float32, float64, bfloat16 or float16. Raw bytes hold float32;
-        an array of uint16 holds the bits of bfloat16. Memory of a CUDA device, as CuPy, Numba, Warp and torch
-        have it, is drawn there, with the same bits: on the stream that ``__cuda_array_interface__`` names,
-        else on the device's default stream. Nothing waits for the device.
+        Writable and C-contiguous, of float32, float64, bfloat16, float16, float8_e4m3fn, float8_e5m2,
+        complex64 or complex128. Raw bytes hold float32; an array of uint16 holds the bits of bfloat16. Memory
+        of a CUDA device, as CuPy, Numba, Warp and torch have it, is drawn there, with the same bits: on the
+        stream that ``__cuda_array_interface__`` names, else on the device's default stream. Nothing waits for
+        the device.
     recipe : Recipe, str or dict
         What the weights should be: a recipe, its name, or what ``Recipe.to_dict`` returns. For a recipe that
         names no axes, a matrix is (in, out), whoever owns the memory; `pyinit.torch.fill` uses torch's

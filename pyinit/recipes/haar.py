@@ -1,4 +1,4 @@
-"""Random matrices from the Haar measure on O(n) and SO(n)."""
+"""Random matrices from the Haar measure on O(n), SO(n) and U(n)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import RecipeError
 from ..stream.arguments import flag
+from ..stream.dtypes import resolve
 from ..stream.key import Key
 from .orthogonal import Orthogonal
 
@@ -17,7 +19,7 @@ __all__ = ["haar"]
 def haar(
     n: int, *, key: int | Key, dtype: Any = "float32", threads: int | None = None, special: bool = False
 ) -> npt.NDArray[Any]:
-    """Return a random orthogonal matrix from the Haar measure on O(n), or on SO(n).
+    """Return a random matrix from the Haar measure on O(n) or SO(n), or in a complex dtype on U(n).
 
     Parameters
     ----------
@@ -31,7 +33,7 @@ def haar(
         At most this many threads. The values do not depend on it.
     special : bool
         Draw from SO(n), the rotations: of a matrix with determinant -1 the last column gets the other sign,
-        which maps the measure of one half of O(n) to that of the other half.
+        which maps the measure of one half of O(n) to that of the other half. Not in a complex dtype.
 
     Returns
     -------
@@ -41,7 +43,7 @@ def haar(
     Raises
     ------
     ShapeError, DTypeError, RecipeError, SeedError
-        As for the recipe.
+        As for the recipe; a RecipeError also for `special` in a complex dtype.
 
     References
     ----------
@@ -54,11 +56,20 @@ def haar(
     >>> q = pi.haar(3, key=0, dtype="float64")
     >>> bool(abs(q @ q.T - [[1, 0, 0], [0, 1, 0], [0, 0, 1]]).max() < 1e-15)
     True
+    >>> u = pi.haar(3, key=0, dtype="complex128")
+    >>> bool(abs(u @ u.conj().T - np.eye(3)).max() < 1e-14)
+    True
     >>> round(float(np.linalg.det(pi.haar(3, key=0, dtype="float64", special=True))), 9)
     1.0
     """
+    is_special = flag("haar's special", special)
+    if is_special and resolve(dtype).is_complex:
+        raise RecipeError(
+            f"haar's special draws from SO(n), which is real; got dtype {resolve(dtype).name}. Leave it out, "
+            "and divide a column by the determinant for SU(n)."
+        )
     matrix = Orthogonal()((n, n), key=key, dtype=dtype, threads=threads)
-    if flag("haar's special", special) and n and _is_reflection(matrix, key, threads):
+    if is_special and n and _is_reflection(matrix, key, threads):
         last = matrix[:, -1]
         # uint16 holds the bits of bfloat16
         last[...] = last ^ 0x8000 if matrix.dtype == np.uint16 else -last

@@ -48,7 +48,8 @@ class Orthogonal(Recipe):
     """`gain` times a matrix with orthonormal columns, or rows where these are fewer; Haar-distributed.
 
     Q = H_1 H_2 ... H_n D, from Householder reflectors that are drawn, not computed. Q has the distribution of
-    the Q in the QR of a Gaussian matrix, with a positive diagonal of R.
+    the Q in the QR of a Gaussian matrix, with a positive diagonal of R. In a complex dtype Q is unitary, or
+    its part: Q^H Q = I, from the Haar measure on U(n), by complex reflectors.
 
     Parameters
     ----------
@@ -83,9 +84,10 @@ class Orthogonal(Recipe):
     the time of its lines, and of drawing the reflectors up to its last one; a window along the longer side
     takes the time of all lines. Beside the result, memory holds 96 numbers for each line of the longer side,
     and a panel of 1 to 16 MiB for each thread; if the shorter side has up to 96 lines, it holds a few hundred
-    KiB for each thread. bfloat16 and float16 are computed in float32 and rounded once; float64 is computed in
-    float64. ``max |Q'Q - I|`` is about that of LAPACK's QR of the same size: smaller in float32, as large in
-    float64.
+    KiB for each thread. Formats of 16 and 8 bits are computed in float32 and rounded once; float64 is
+    computed in float64. A complex matrix is made in memory of its own, of several times its bytes, and a
+    window of it takes the time of all rows and of the columns up to its last. ``max |Q'Q - I|`` is about that of
+    LAPACK's QR of the same size: smaller in float32, as large in float64.
 
     References
     ----------

@@ -77,7 +77,8 @@ class Recipe(JsonObject):
         key : int or Key
             The parameter's key; an int is a seed.
         dtype : str, numpy.dtype or type
-            "float32", "float64", "float16", "bfloat16" (needs ml_dtypes) or "uint16", the bits of bfloat16.
+            "float32", "float64", "float16", "complex64", "complex128"; "bfloat16", "float8_e4m3fn" or
+            "float8_e5m2" (these need ml_dtypes); or "uint16", the bits of bfloat16.
         window : Window, optional
             Where the rectangle sits in the whole tensor.
         threads : int, optional

@@ -58,6 +58,7 @@ class VarianceScaling(Recipe):
         and Bernstein: std = sqrt(scale / fan_in) min(1, sqrt(fan_out / fan_in)).
     distribution : {"normal", "truncated_normal", "uniform"}
         "truncated_normal" is cut at `cut` std; "uniform" is on [-limit, limit), limit = sqrt(3 scale / fan).
+        In a complex dtype E|z|^2 = scale / fan; the modulus is cut, and "uniform" is on a disk, as in JAX.
     cut : float
         Where a truncated normal ends, in std; above 0.
     correct : bool
@@ -167,6 +168,13 @@ class VarianceScaling(Recipe):
             kind = Normal(std=std)
         elif self.distribution == "truncated_normal":
             kind = TruncatedNormal(std=std, low=-self.cut, high=self.cut, correct=self.correct)
+        elif dtype.is_complex:
+            # decimal is slow to import
+            from .disk import uniform_disk
+
+            return replace(
+                uniform_disk(std, shape, dtype), fan_in=fan_in, fan_out=fan_out, gain=math.sqrt(self.scale)
+            )
         else:
             limit = math.sqrt(3 * self.scale / fan)
             kind = Uniform(-limit, limit)

@@ -1,6 +1,7 @@
 """The executable specification: what every kernel computes, in NumPy, clear rather than fast."""
 
 from ..stream.key import philox4x32
+from .complexes import complex_normal, complex_uniform, disk, unitary
 from .dense import fma, matmul, reflected
 from .layer import Moments, dead, layer_backward, layer_forward, linear_slots, log_slots, moments
 from .sparse import permuted, sparse
@@ -11,8 +12,11 @@ from .truncation import quantile, truncated_normal
 __all__ = [
     "Moments",
     "block",
+    "complex_normal",
+    "complex_uniform",
     "constant",
     "dead",
+    "disk",
     "fma",
     "indices",
     "inverse_softplus",
@@ -35,6 +39,7 @@ __all__ = [
     "standard_normal",
     "truncated_normal",
     "uniform",
+    "unitary",
     "words32",
     "words64",
 ]

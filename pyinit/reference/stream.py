@@ -2,7 +2,7 @@
 
 Each function takes a key and the global indices, in C order, of the elements to make; `indices` lists those
 of a window. Kernels equal these functions: bit for bit in words and uniforms, within a stated error where
-logarithms and cosines enter. bfloat16 is returned as its bits, in uint16.
+logarithms and cosines enter. bfloat16 and float8 are returned as their bits, in uint16 and uint8.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ __all__ = [
     "normal",
     "orthogonal",
     "standard_normal",
+    "turn",
     "uniform",
     "words32",
     "words64",
@@ -171,7 +172,7 @@ def uniform(
     return encode(np.clip(affine(u, width, low, found), kind(lowest), kind(highest)), found)
 
 
-def _turn(draw: Index, bits: int) -> tuple[Array, Array]:
+def turn(draw: Index, bits: int) -> tuple[Array, Array]:
     """Return the cosine and the sine of (draw + 1/2) / 2^bits turns, reduced exactly."""
     eighth, quarter = np.uint64(1 << (bits - 3)), np.uint64(bits - 2)
     quadrant = ((draw + eighth) >> quarter) & np.uint64(3)
@@ -205,11 +206,11 @@ def standard_normal(key: Key, index: Index, dtype: str = "float32") -> Array:
     even = index & ~np.uint64(1)
     if found.word_bits == 64:
         u = words64(key, even).astype(np.float64) * 2.0**-64 + 2.0**-65
-        cosine, sine = _turn(words64(key, even + np.uint64(1)), 64)
+        cosine, sine = turn(words64(key, even + np.uint64(1)), 64)
     else:
         scaled = words32(key, even).astype(np.float32) * np.float32(2.0**-32)
         u = (scaled + np.float32(2.0**-33)).astype(np.float64)
-        cosine, sine = _turn(words32(key, even + np.uint64(1)), 32)
+        cosine, sine = turn(words32(key, even + np.uint64(1)), 32)
     radius = np.sqrt(np.abs(2 * np.log(u)))
     z: Array = radius * np.where(index & np.uint64(1), sine, cosine)
     return z

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from . import patterns, pretrained
+from . import patterns, pretrained, unitary
 from .dtypes import encode, resolve
 from .flattening import Flattening, Lines
 from .key import Key
@@ -36,25 +36,48 @@ def by_address(plan: Plan) -> tuple[Callable[..., None], tuple[Any, ...]] | None
     the key's seed and offset, and these arguments. None if the distribution has no such kernel.
     """
     kernel = _BY_ADDRESS.get(plan.distribution)
-    return None if kernel is None else (kernel, (plan.dtype, *plan.numbers))
+    return None if kernel is None or resolve(plan.dtype).is_complex else (kernel, (plan.dtype, *plan.numbers))
 
 
 def _constant(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
     dtype = resolve(plan.dtype)
     element = encode(np.array(plan.numbers, dtype.compute), dtype)
+    if dtype.is_complex:
+        # memory of a complex dtype is aligned to its parts alone
+        out[...] = element
+        return
     _core.fill_constant(out, element.tobytes(), threads)
+
+
+def _parts(out: Array, plan: Plan, start: Shape) -> tuple[Array, str, Shape, Shape]:
+    """Return what a kernel of real numbers fills: the memory, the format, the whole shape and the start.
+
+    Of a complex tensor these are its real and imaginary parts, which number a last axis.
+    """
+    dtype = resolve(plan.dtype)
+    if not dtype.is_complex:
+        return out, plan.dtype, plan.shape, start
+    parts = out.reshape(-1).view(dtype.compute).reshape(*out.shape, 2)
+    return parts, dtype.compute, (*plan.shape, 2), (*start, 0)
 
 
 def _uniform(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
     low, high, lowest, highest = plan.numbers
-    where = (plan.shape, start)
-    _core.fill_uniform(out, plan.dtype, key.seed, key.offset, *where, low, high, lowest, highest, threads)
+    to, dtype, whole, start = _parts(out, plan, start)
+    _core.fill_uniform(to, dtype, key.seed, key.offset, whole, start, low, high, lowest, highest, threads)
 
 
 def _normal(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
     mean, std = plan.numbers
-    where = (plan.shape, start)
-    _core.fill_normal(out, plan.dtype, key.seed, key.offset, *where, mean, std, threads)
+    to, dtype, whole, start = _parts(out, plan, start)
+    _core.fill_normal(to, dtype, key.seed, key.offset, whole, start, mean, std, threads)
+
+
+def _disk(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
+    is_normal = plan.distribution == "disk_normal"
+    scale, floor = plan.numbers if is_normal else (plan.numbers[0], 0.0)
+    to, dtype, whole, start = _parts(out, plan, start)
+    _core.fill_disk(to, dtype, key.seed, key.offset, whole, start, scale, floor, is_normal, threads)
 
 
 def _truncated_normal(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
@@ -163,7 +186,7 @@ def _delta_orthogonal(out: Array, plan: Plan, key: Key, start: Shape, threads: i
     gain, in_axis, out_axis = plan.numbers
     if out.size == 0:
         return
-    _core.fill_constant(out, bytes(out.itemsize), threads)
+    out[...] = 0
     offset = 0
     for axis, step in enumerate(out.strides):
         if axis not in (in_axis, out_axis):
@@ -204,6 +227,9 @@ def _draw_lines(
     length, count = size
     if length < count:
         length, count, rows, columns = count, length, columns, rows
+    if resolve(plan.dtype).is_complex:
+        unitary.write(out, words, starts, length, count, rows, columns, gain, threads)
+        return
     _core.orthogonal(
         out, plan.dtype, words, starts, length, count, rows.lists(), columns.lists(), gain, threads
     )
@@ -265,6 +291,8 @@ _KERNELS: dict[str, Callable[[Array, Plan, Key, Shape, int], None]] = {
     "constant": _constant,
     "uniform": _uniform,
     "normal": _normal,
+    "disk": _disk,
+    "disk_normal": _disk,
     "truncated_normal": _truncated_normal,
     "log_uniform": _transformed,
     "inverse_softplus": _transformed,

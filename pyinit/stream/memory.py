@@ -9,14 +9,16 @@ import numpy.typing as npt
 
 from .. import _core
 from ..errors import LayoutError
-from .dtypes import resolve, unsupported
+from .dtypes import FORMATS, bits_dtype, resolve, unsupported
 
 __all__ = ["DLPACK_CPU", "Borrowed", "borrow", "check_lasting", "dlpack_view", "is_immutable"]
 
 Array = npt.NDArray[Any]
 
-_NAMES: dict[np.dtype[Any], str] = {np.dtype(name): name for name in ("float32", "float64", "float16")}
-_NAMES[np.dtype(np.uint16)] = "bfloat16"
+# NumPy's own formats, and the bits of bfloat16; those of float8 do not tell which of two formats they are
+_NAMES: dict[np.dtype[Any], str] = {
+    bits_dtype(resolve(name)): name for name in FORMATS if not name.startswith("float8")
+}
 
 
 def borrow(out: Any) -> tuple[Array, str]:
@@ -34,8 +36,10 @@ def borrow(out: Any) -> tuple[Array, str]:
 
 
 def _name(array: Array) -> str:
-    if array.dtype.kind in "biuSVOU" and array.dtype.name != "bfloat16":
+    if array.dtype.kind in "biuSVOU" and array.dtype.name not in FORMATS:
         advice = "Use .view(numpy.float32) on raw bytes, or make the array with another dtype."
+        if array.dtype == np.uint8:
+            advice = "Use .view(dtype) on raw bytes, such as numpy.float32 or ml_dtypes.float8_e4m3fn."
         raise unsupported("fill needs an array of", array.dtype, advice)
     return resolve(array.dtype).name
 
@@ -152,7 +156,7 @@ class Borrowed(NamedTuple):
     """The memory of a DLPack exporter."""
 
     array: Array
-    """The memory as an array, bfloat16 as its bits; read-only if the exporter marks it so."""
+    """The memory as an array, bfloat16 and float8 as bits; read-only if the exporter marks it so."""
     name: str
     """The name of its format."""
     has_flags: bool
@@ -168,6 +172,8 @@ def dlpack_view(exporter: Any) -> Borrowed:
     """
     if getattr(exporter, "is_neg", bool)():
         raise BufferError("its negative bit is set")
+    if getattr(exporter, "is_conj", bool)():
+        raise BufferError("its conjugate bit is set")
     borrowed = Borrowed(*_core.dlpack_view(exporter))
     if borrowed.array.size > 0 and borrowed.array.base is None:
         # for a null pointer NumPy allocates

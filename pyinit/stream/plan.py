@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from ..errors import RecipeError
 from .arguments import brief
+from .dtypes import FORMATS, resolve
 from .strict_json import JsonObject, finite, restored
 from .window import Shape
 
@@ -18,6 +19,8 @@ NUMBERS: dict[str, tuple[str, ...]] = {
     "constant": ("value",),
     "uniform": ("low", "high", "lowest", "highest"),
     "normal": ("mean", "std"),
+    "disk": ("radius",),
+    "disk_normal": ("std", "floor"),
     "truncated_normal": ("mean", "std", "lowest", "highest", "truncation"),
     "log_uniform": _TRANSFORMED,
     "inverse_softplus": _TRANSFORMED,
@@ -42,6 +45,20 @@ NUMBERS: dict[str, tuple[str, ...]] = {
 }
 """The kernels by the name of their distribution, and what each takes, in order."""
 
+_WITHOUT_COMPLEX = dict.fromkeys(
+    (
+        "sparse",
+        "bernoulli_sparse",
+        "flattened_sparse",
+        "log_uniform",
+        "inverse_softplus",
+        "log_of_uniform",
+        "log_decay",
+    ),
+    "Draw float32 parts along a last axis of 2.",
+)
+"""The distributions that no complex number has here, and what to do instead."""
+
 DRAWN_WHOLE = frozenset({"orthogonal", "grouped_orthogonal", "delta_orthogonal"})
 """Kernels that take as long for a few rows as for all of them."""
 
@@ -57,13 +74,16 @@ class Plan(JsonObject):
     shape : tuple of int
         Shape of the whole tensor.
     dtype : str
-        "float32", "float64", "bfloat16" or "float16".
+        "float32", "float64", "bfloat16", "float16", "float8_e4m3fn", "float8_e5m2", "complex64" or
+        "complex128".
     mean, std : float or None
         Of the weights themselves, after truncation and zeros, before they are rounded to `dtype`. Rounding
         makes a weight of up to half the smallest number, 2**-25 in float16, 0, without a warning. None where
-        nothing is drawn.
+        nothing is drawn. Of a complex tensor the mean is that of the real part, and the std is
+        sqrt(E|z - E z|**2).
     bounds : tuple of float, or None
-        Smallest and largest value that can occur, in `dtype`; None where only the format ends them.
+        Smallest and largest value that can occur, in `dtype`; None where only the format ends them. Of a
+        complex tensor they are those of the real part.
     fan_in, fan_out : int, float or None
         None when the recipe counts no fans; a float only where a stride does not divide it.
     gain : float or None
@@ -98,6 +118,13 @@ class Plan(JsonObject):
     gain: float | None = None
     numbers: tuple[Any, ...] = ()
     source: Any = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.distribution in _WITHOUT_COMPLEX and self.dtype in FORMATS and resolve(self.dtype).is_complex:
+            raise RecipeError(
+                f"{self.distribution} draws no complex numbers; got {self.dtype}. "
+                f"{_WITHOUT_COMPLEX[self.distribution]}"
+            )
 
     @property
     def parts(self) -> tuple[Plan, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DTypeError, LayoutError, RecipeError, ShapeError
-from .dtypes import BFLOAT16, DType, decode, encode, resolve, unsupported
+from .dtypes import DType, bits_dtype, decode, encode, held, resolve, unsupported
 from .memory import DLPACK_CPU, dlpack_view
 from .window import Shape, contiguous_blocks
 
@@ -34,7 +34,7 @@ class Source(Protocol):
         """Format of its values."""
 
     def values(self) -> Array:
-        """Return all values without copying; bfloat16 as its bits."""
+        """Return all values without copying; bfloat16 and float8 as bits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +69,7 @@ class FileSource:
 
     def values(self) -> Array:
         """Return the tensor as a read-only map of the file."""
-        kind = np.uint16 if self.dtype is BFLOAT16 else np.dtype(self.dtype.name)
-        return np.memmap(self.path, kind, "r", self.start, self.shape)
+        return np.memmap(self.path, bits_dtype(self.dtype), "r", self.start, self.shape)
 
     def __str__(self) -> str:
         return f"{self.path}[{self.tensor}]"
@@ -89,9 +88,8 @@ def open_source(source: Any, tensor: str | None) -> Source:
     if not isinstance(source, np.ndarray) and hasattr(source, "__dlpack__"):
         return _from_dlpack(source.detach() if hasattr(source, "detach") else source)
     array = np.asarray(source)
-    if array.dtype.name == "bfloat16":
-        array = array.view(np.uint16)
-    return ArraySource(array, _floating(array.dtype, "an array"))
+    dtype = _format(array.dtype, "an array")
+    return ArraySource(held(array, dtype), dtype)
 
 
 def _from_dlpack(tensor: Any) -> ArraySource:
@@ -111,12 +109,12 @@ def _from_dlpack(tensor: Any) -> ArraySource:
             f"pretrained needs plain strided memory; got a tensor that says: {error}. Copy it."
         ) from None
     except ValueError:
-        held = getattr(tensor, "dtype", "another dtype")
-        raise unsupported("pretrained needs", f"a tensor of {held}", "Convert it first.") from None
+        other = getattr(tensor, "dtype", "another dtype")
+        raise unsupported("pretrained needs", f"a tensor of {other}", "Convert it first.") from None
     return ArraySource(borrowed.array, resolve(borrowed.name))
 
 
-def _floating(dtype: Any, what: str) -> DType:
+def _format(dtype: Any, what: str) -> DType:
     try:
         return resolve(dtype)
     except DTypeError:
@@ -137,7 +135,7 @@ def _open_file(path: str, tensor: str) -> FileSource:
         known = ", ".join(list(tensors)[:8]) + (", ..." if len(tensors) > 8 else "")
         raise RecipeError(f"{path} has no tensor {tensor!r}. It has {known or 'none'}.")
     info = tensors[tensor]
-    return FileSource(path, tensor, tuple(info.shape), _floating(info.dtype, repr(tensor)), info.start)
+    return FileSource(path, tensor, tuple(info.shape), _format(info.dtype, repr(tensor)), info.start)
 
 
 def check_shape(source: Source, shape: Shape, *, evenly: bool = False) -> None:
@@ -157,7 +155,7 @@ def copy(out: Array, dtype: DType, source: Source, start: Shape, whole: Shape | 
     """
     if out.size == 0:
         return
-    kept = out.view(np.uint16) if dtype is BFLOAT16 else out
+    kept = held(out, dtype)
     values = source.values()
     if whole is None:
         part = values[tuple(slice(i, i + n) for i, n in zip(start, out.shape, strict=True))]
@@ -166,15 +164,20 @@ def copy(out: Array, dtype: DType, source: Source, start: Shape, whole: Shape | 
     if source.dtype is dtype:
         kept[...] = part
         return
+    if source.dtype.is_complex and not dtype.is_complex:
+        raise RecipeError(
+            f"{dtype.name} has no imaginary part; {source} holds complex numbers. Copy its real part, or "
+            "draw a complex dtype."
+        )
     blocks = [
         tuple(slice(i, i + n) for i, n in zip(block.start, extent, strict=True))
         for block, extent in contiguous_blocks(out.shape, _BLOCK)
     ]
     if source.dtype.largest > dtype.largest:
         for block in blocks:
-            _check_range(_decoded(part[block], source.dtype), dtype, source)
+            _check_range(decode(part[block], source.dtype), dtype, source)
     for block in blocks:
-        kept[block] = encode(_decoded(part[block], source.dtype), dtype)
+        kept[block] = encode(decode(part[block], source.dtype), dtype)
 
 
 def _selected(values: Array, extent: Shape, start: Shape, whole: Shape) -> Array:
@@ -196,15 +199,11 @@ def _selected(values: Array, extent: Shape, start: Shape, whole: Shape) -> Array
     return values
 
 
-def _decoded(part: Array, dtype: DType) -> Array:
-    return decode(part) if dtype is BFLOAT16 else part
-
-
 def _check_range(values: Array, dtype: DType, source: Source) -> None:
     rounded = encode(values, dtype)
-    large = np.isinf(decode(rounded) if dtype is BFLOAT16 else rounded) & np.isfinite(values)
+    large = ~np.isfinite(decode(rounded, dtype)) & np.isfinite(values)
     if large.any():
         raise RecipeError(
             f"{dtype.name} holds values up to {dtype.largest:.6g}; {source} holds "
-            f"{float(values[large][0]):.6g}. Use a wider dtype."
+            f"{values[large][0]:.6g}. Use a wider dtype."
         )

@@ -9,6 +9,7 @@ import torch
 from ..cuda.device import Memory, Queue
 from ..cuda.driver import device_at
 from ..cuda.kernels import execute, has_kernel
+from ..stream.dtypes import resolve
 from ..stream.kernels import execute as execute_on_cpu
 from ..stream.key import Key
 from ..stream.plan import Plan
@@ -71,6 +72,7 @@ def queue_of(tensor: torch.Tensor) -> Queue:
 def _copy(plan: Plan, tensor: torch.Tensor, key: Key, start: Shape | None) -> None:
     """Copy weights that are in the CPU's memory, or that only the CPU makes, after they are rounded there."""
     held = torch.empty(tensor.shape, dtype=tensor.dtype, device="cpu")
-    bits = held.view(torch.uint16) if plan.dtype == "bfloat16" else held
-    execute_on_cpu(plan, bits.numpy(), key, start, None)
+    bits = resolve(plan.dtype).bits
+    of = held if bits is None else held.view(getattr(torch, bits))
+    execute_on_cpu(plan, of.numpy(), key, start, None)
     tensor.copy_(held)

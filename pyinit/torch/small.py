@@ -80,6 +80,7 @@ def draw_small(
             or tensor.grad_fn is not None
             or not tensor.is_contiguous()
             or tensor.is_neg()
+            or tensor.is_conj()
             or tensor.is_inference()
             or (tensor.__dict__ and not MARKS.isdisjoint(tensor.__dict__))
         ):

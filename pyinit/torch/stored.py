@@ -11,12 +11,16 @@ from ..recipes.fans import Axes
 from ..recipes.recipe import Recipe
 from ..recipes.rules import fitted
 from ..stream.dtypes import FLOATS
+from ..stream.dtypes import FORMATS as NAMES
 from ..stream.window import Shape
 
-__all__ = ["FORMATS", "as_stored"]
+__all__ = ["FLOATING", "FORMATS", "as_stored"]
 
-FORMATS = {getattr(torch, name): name for name in FLOATS}
+FORMATS = {getattr(torch, name): name for name in NAMES}
 """The dtypes that pyinit writes, with its names for them."""
+
+FLOATING = frozenset(getattr(torch, name) for name in FLOATS)
+"""Those that torch draws and computes in everywhere: neither float8 nor complex numbers."""
 
 
 def as_stored(recipe: Recipe, shape: Shape) -> Recipe:

@@ -13,7 +13,7 @@ import torch
 
 from ..recipes.recipe import Recipe, as_recipe
 from ..stream.arguments import check_threads
-from ..stream.dtypes import unsupported
+from ..stream.dtypes import bits_dtype, resolve, unsupported
 from ..stream.fill import planned
 from ..stream.kernels import execute
 from ..stream.key import Key, as_key
@@ -30,7 +30,7 @@ __all__ = ["FORMATS", "check_lasting", "fill", "fill_under", "memory"]
 TensorType = TypeVar("TensorType", bound=torch.Tensor)
 Array = npt.NDArray[Any]
 
-_STORED = {name: np.dtype("uint16" if name == "bfloat16" else name) for name in FORMATS.values()}
+_STORED = {name: bits_dtype(resolve(name)) for name in FORMATS.values()}
 
 _BLOCK = 1 << 17
 """Elements of a strided tensor that are drawn at once, and stay in a core's cache until they are copied."""
@@ -52,7 +52,8 @@ def fill(
     Parameters
     ----------
     tensor : torch.Tensor
-        A tensor on the CPU or on a CUDA device, in float32, float64, bfloat16 or float16, with any strides.
+        A tensor on the CPU or on a CUDA device, in float32, float64, bfloat16, float16, float8_e4m3fn,
+        float8_e5m2, complex64 or complex128, with any strides.
         Each element gets the value of its logical index, the same bits on every device. A contiguous tensor
         is written without a copy, a strided one block by block. On a device the values are drawn there, on
         the current stream; the kernels are compiled at their first use, by the NVRTC that torch brings. Each
@@ -198,7 +199,7 @@ def _execute_strided(plan: Plan, array: Array, key: Key, start: Shape, threads: 
 
 
 def _borrow(tensor: Any) -> tuple[Array | None, str]:
-    """Return a tensor's memory as an array, bfloat16 as its bits, and the name of its format.
+    """Return a tensor's memory as an array, bfloat16 and float8 as bits, and the name of its format.
 
     The memory of a device is None.
     """
@@ -276,6 +277,8 @@ def _check_memory(tensor: torch.Tensor) -> int:
         raise TypeError("operations on it are redefined")
     if tensor.is_neg():
         raise TypeError("its negative bit is set")
+    if tensor.is_conj():
+        raise TypeError("its conjugate bit is set")
     address = tensor.data_ptr()
     if address == 0 and tensor.numel() > 0:
         raise TypeError("it has no memory of its own")

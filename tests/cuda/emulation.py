@@ -15,11 +15,12 @@ import pyinit as pi
 from pyinit.cuda.device import Memory, Queue
 from pyinit.cuda.kernels import execute
 from pyinit.cuda.tasks import BLOCK_THREADS, Task
+from pyinit.stream.dtypes import FORMATS, bits_dtype, resolve
 
 ROOT = Path(__file__).parents[2]
 STREAM = 0x5EED
 
-STORED = {"float32": np.float32, "float64": np.float64, "float16": np.float16, "bfloat16": np.uint16}
+STORED = {name: bits_dtype(resolve(name)) for name in FORMATS}
 
 
 def build(folder: Path, *flags: str) -> ctypes.CDLL:

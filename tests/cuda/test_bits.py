@@ -14,7 +14,7 @@ from pyinit.stream.plan import NUMBERS
 from tests.cuda.emulation import EmulatedDevice, executed, filled, same_bits
 
 DATA = Path(__file__).parents[1] / "data"
-DTYPES = ["float32", "float64", "bfloat16", "float16"]
+DTYPES = ["float32", "float64", "bfloat16", "float16", "float8_e4m3fn", "float8_e5m2"]
 INFINITY = math.inf
 
 PLACES = {
@@ -65,6 +65,8 @@ def plan_of(name: str, shape: tuple[int, ...], dtype: str) -> pi.Plan:
         "uniform": (-0.3, 0.7, -INFINITY, 0.6875),
         "sparse": (0.0, 0.01, shape[0] * 9 // 10),
         "bernoulli_sparse": (0.0, 0.01, 0.75),
+        "disk": (0.7,),
+        "disk_normal": (0.7, math.exp(-4)),
     }
     return pi.Plan(name, shape, dtype, numbers=numbers[name])
 

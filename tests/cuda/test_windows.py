@@ -235,3 +235,27 @@ def test_what_no_kernel_makes_is_refused_before_anything_is_written(device: Emul
     ):
         with pytest.raises(pi.LayoutError, match="no kernel of a CUDA device makes the distribution"):
             filled(device, recipe, shape, key=pi.key(0), dtype="float32")
+
+
+COMPLEX = {
+    "normal": pi.normal(std=0.3),
+    "uniform": pi.uniform(-1, 2),
+    "disk": pi.glorot_uniform(),
+    "cut": pi.variance_scaling(2.0, distribution="truncated_normal"),
+    "zeros": pi.zeros(),
+}
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+@pytest.mark.parametrize("name", COMPLEX)
+def test_complex_numbers(device: EmulatedDevice, name: str, dtype: str) -> None:
+    window = pi.Window((3, 5), (40, 33))
+    made = filled(device, COMPLEX[name], (20, 21), key=pi.Key(5, 3), dtype=dtype, window=window)
+    expected = COMPLEX[name]((20, 21), key=pi.Key(5, 3), dtype=dtype, window=window)
+    np.testing.assert_array_equal(made, expected)
+
+
+def test_complex_numbers_that_no_kernel_makes(device: EmulatedDevice) -> None:
+    for recipe in (pi.orthogonal(), pi.constant(0.5), pi.identity(), pi.blocks(["zeros", "zeros"])):
+        with pytest.raises(pi.LayoutError, match=r"no kernel of a CUDA device makes .* complex64"):
+            filled(device, recipe, (4, 4), key=pi.key(0), dtype="complex64")

@@ -337,7 +337,7 @@ def test_a_recipe_of_an_array_is_cloned_but_has_no_config() -> None:
             "a Keras seed is an int or a keras.random.SeedGenerator; got 1.5",
         ),
         (lambda: initializers.HeNormal(seed=2**64)((2, 2)), pi.SeedError, r"in \[0, 2\*\*64\)"),
-        (lambda: initializers.HeNormal()((2, 2), "int32"), TypeError, "pyinit draws float32, float64"),
+        (lambda: initializers.HeNormal()((2, 2), "int32"), TypeError, "pyinit.keras draws float32, float64"),
         (lambda: initializers.HeNormal()((2, 2), "int32"), ValueError, "got int32. Draw one of these"),
         (lambda: initializers.HeNormal()((2, 2), "complex64"), TypeError, "got complex64"),
         (lambda: initializers.HeNormal()((2, 2), "float8_e4m3fn"), TypeError, "got float8_e4m3fn"),

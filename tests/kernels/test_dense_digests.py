@@ -13,7 +13,7 @@ GOLDEN = {
     tuple(line.split()[:3]): int(line.split()[3], 16)
     for line in (Path(__file__).parents[1] / "data" / "dense_v1_digests.txt").read_text().splitlines()
 }
-DTYPES = ["float32", "float64", "bfloat16", "float16"]
+DTYPES = ["float32", "float64", "bfloat16", "float16", "float8_e4m3fn", "float8_e5m2"]
 
 
 def digest(content: bytes) -> int:

@@ -12,7 +12,7 @@ import pytest
 
 import pyinit as pi
 from pyinit import _core
-from pyinit.stream.dtypes import resolve
+from pyinit.stream.dtypes import bits_dtype, resolve
 
 GOLDEN = {
     tuple(line.split()[:3]): int(line.split()[3], 16)
@@ -31,7 +31,8 @@ PLACES = {
     "far": Place(pi.Key(2, 0xFFFFFFFFFFFFFF00), pi.Window((2**43 + 5,), (2**44,)), (9001,)),
     "rows": Place(pi.Key(42, 7), pi.Window((100, 0), (300, 251)), (120, 251)),
 }
-DTYPES = ["float32", "float64", "bfloat16", "float16"]
+DTYPES = ["float32", "float64", "bfloat16", "float16", "float8_e4m3fn", "float8_e5m2"]
+OF_PARTS = {"float32": "complex64", "float64": "complex128"}
 RECIPES = {
     "normal": pi.normal(),
     "normal_shifted": pi.normal(mean=0.1, std=0.02),
@@ -86,7 +87,7 @@ def digest(content: bytes) -> int:
 
 
 def storage(dtype: str) -> np.dtype:
-    return np.dtype(np.uint16 if dtype == "bfloat16" else dtype)
+    return bits_dtype(resolve(dtype))
 
 
 @pytest.mark.parametrize("place", ["column", "far"])
@@ -123,6 +124,8 @@ def test_a_changed_bit_changes_the_digest() -> None:
 
 
 def test_the_file_is_whole() -> None:
-    assert len(GOLDEN) == 344
+    assert len(GOLDEN) == 540
     assert {dtype for _, _, dtype in GOLDEN} == {resolve(name).name for name in DTYPES}
-    assert {name for name, _, _ in GOLDEN} == {*RECIPES, *BARE}
+    assert {name for name, _, _ in GOLDEN} == {*RECIPES, *BARE, "disk", "disk_normal"}
+    for name in ("disk", "disk_normal"):
+        assert {dtype for drawn, _, dtype in GOLDEN if drawn == name} == set(OF_PARTS)

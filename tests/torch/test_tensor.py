@@ -328,7 +328,9 @@ def test_rocm_calls_its_devices_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "dtype", [torch.int64, torch.bool, torch.complex64, torch.float8_e4m3fn, torch.float8_e5m2], ids=str
+    "dtype",
+    [torch.int64, torch.bool, torch.float8_e5m2fnuz, torch.float8_e4m3fnuz, torch.float8_e8m0fnu],
+    ids=str,
 )
 def test_another_dtype(dtype: Any) -> None:
     tensor = torch.zeros(3, dtype=dtype)

@@ -9,12 +9,13 @@ from typing import Any
 from ...errors import FormatError, PyinitError
 from ...recipes.fans import Axes
 from ...recipes.recipe import Recipe, from_dict
-from ...stream.dtypes import FLOATS
+from ...stream.dtypes import FORMATS
 from ...stream.key import STREAM_VERSION, Key
 from ...stream.plan import Plan
 from ...stream.strict_json import shown
 from ..blueprint import Blueprint, Draft
 from ..contents import Drawn
+from ..quantized import Quantized
 from ..spec import TensorSpec
 from .subject import Link, Seen, Subject, fused_parts, is_norm, is_stack
 
@@ -39,11 +40,12 @@ def of_blueprint(blueprint: Blueprint) -> Subject:
 
 
 def _seen(tensor: TensorSpec, draft: Draft, config: Mapping[str, Any] | None) -> Seen:
-    is_whole = isinstance(draft.content, Drawn)
+    is_whole = isinstance(draft.content, Drawn | Quantized)
     seen = Seen(
         draft.name,
         draft.shape,
-        draft.dtype,
+        # scales have the range of float32
+        "float32" if isinstance(draft.content, Quantized) else draft.dtype,
         # a part of another tensor has the numbers of that one's shape
         draft.plan,
         draft.recipe,
@@ -121,8 +123,11 @@ def _of_receipt(tensors: Mapping[str, Any], config: Mapping[str, Any] | None) ->
         recipe: Recipe | None = None
         plan: Plan | None = None
         is_whole = "pieces" not in entry
-        if isinstance(entry["recipe"], Mapping) and dtype in FLOATS:
+        if isinstance(entry["recipe"], Mapping) and dtype in FORMATS:
             recipe = from_dict(entry["recipe"])
+            if entry.get("content", {}).get("kind") == Quantized.kind:
+                # its scales have the range of float32
+                dtype = "float32"
             plan = recipe.plan(shape, dtype)
         axes = None
         if len(shape) == 2 and "fan_in" in entry:

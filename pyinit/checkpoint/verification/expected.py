@@ -11,7 +11,7 @@ from typing import Any
 
 from ...errors import FormatError, PyinitError, SpecError
 from ...recipes.recipe import Recipe, from_dict
-from ...stream.dtypes import FLOATS
+from ...stream.dtypes import FORMATS
 from ...stream.key import STREAM_VERSION, Key
 from ...stream.release import version
 from ...stream.safetensors import itemsize
@@ -177,7 +177,7 @@ def _content(name: str, entry: Mapping[str, Any], recipe: Recipe | None, key: Ke
     try:
         if "content" in entry:
             return content_from_dict(entry["content"], name, shape, dtype)
-        if recipe is not None and dtype in FLOATS:
+        if recipe is not None and dtype in FORMATS:
             return Drawn(recipe.plan(shape, dtype), key, tuple(entry.get("zero_rows", ())))
     except OSError as error:
         why = f"tensor '{name}' is copied from {error.filename}: {error.strerror}"

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...stream.dtypes import decode
+from ...stream.dtypes import BFLOAT16, decode
 from .contender import Job
 
 # Standard errors by which a sample moment may differ; two in 1e9 honest samples would fail.
@@ -54,7 +54,7 @@ EXPECTED = {
 def widen(values: np.ndarray[Any, Any], dtype: str) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Return `values` as float64; bfloat16 may come as its 16-bit patterns."""
     if dtype == "bfloat16":
-        return decode(values.view(np.uint16)).astype(np.float64)
+        return decode(values.view(np.uint16), BFLOAT16).astype(np.float64)
     return values.astype(np.float64)
 
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...recipes.distributions import Constant
-from ...stream.dtypes import FLOATS
+from ...stream.dtypes import FORMATS
 from ...stream.key import Key
 from ...stream.window import Shape
 from ..arrays import concrete, filled
@@ -110,7 +110,7 @@ class _Number(Initializer):
 
     def __call__(self, key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> jax.Array:
         resolved, extent = canonical(self.dtype if dtype is None else dtype), static_shape(shape)
-        if resolved.name in FLOATS:
+        if resolved.name in FORMATS:
             self.planned(extent, resolved)
             if not is_traced(None):
                 return super().__call__(Key(0), extent, resolved, out_sharding)

@@ -55,6 +55,22 @@ def normal(plan: Plan, key: Words, index: Wide) -> Floats:
     return affine(z, std, mean)
 
 
+def _disk(plan: Plan, key: Words, index: Wide) -> Floats:
+    is_normal = plan.distribution == "disk_normal"
+    scale, floor = plan.numbers if is_normal else (plan.numbers[0], 0.0)
+    even: Any
+    odd: Any
+    wide = plan.dtype == "float64"
+    even, odd = pair64(key, index) if wide else pair32(key, index)
+    bits, kind = (64, np.float64) if wide else (32, np.float32)
+    step = kind(1 - floor) * kind(2.0**-bits)
+    low = kind(np.float64(step) * 0.5 + np.float64(kind(floor)))
+    u = (from_wide(even) if wide else even.astype(jnp.float32)) * step + low
+    u = jnp.clip(u, low, kind(1))
+    radius = jnp.sqrt(minus_two_log(u) if is_normal else u)
+    return affine(radius * circle(odd, (index[0] & np.uint32(1)) != 0), scale, 0.0)
+
+
 def _below(a: Wide, number: int) -> Any:
     low, high = (np.uint32(word) for word in (number & 0xFFFFFFFF, number >> 32))
     return (a[1] < high) | ((a[1] == high) & (a[0] < low))
@@ -105,5 +121,7 @@ DRAWS: dict[str, Callable[[Plan, Words, Wide], Floats]] = {
     "normal": normal,
     "truncated_normal": _truncated_normal,
     **CURVES,
+    "disk": _disk,
+    "disk_normal": _disk,
 }
 """The distributions whose element i is made from its own draws."""

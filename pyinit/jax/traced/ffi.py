@@ -29,7 +29,9 @@ __all__ = ["KERNELS", "TARGET", "attributes", "available", "call", "fill"]
 TARGET = "pyinit_fill"
 """The name of the call in a compiled program."""
 
-KERNELS = frozenset({"uniform", "normal", "truncated_normal", "sparse", "bernoulli_sparse", *CURVES})
+KERNELS = frozenset(
+    {"uniform", "normal", "truncated_normal", "disk", "disk_normal", "sparse", "bernoulli_sparse", *CURVES}
+)
 """The distributions that the call can draw."""
 
 

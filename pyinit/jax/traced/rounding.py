@@ -1,7 +1,7 @@
 """Scaling and rounding that a compiler cannot change: the last steps of a draw, for any consumer.
 
 XLA may fuse a product with a sum into one rounding, joins the constants of two sums, and by default drops a
-conversion to a half type that is followed by one back. A weight would then depend on how it is used.
+conversion to a narrow type that is followed by one back. A weight would then depend on how it is used.
 """
 
 from __future__ import annotations
@@ -50,8 +50,24 @@ def _float16(values: Floats) -> Any:
     return lax.bitcast_convert_type(half.astype(jnp.uint16), jnp.float16)
 
 
+def _float8(values: Floats, dtype: DType) -> Any:
+    # as csrc/rng/float8.hpp, which tells why; no plan reaches what is too large
+    dropped, bias = 24 - dtype.digits, 2 - dtype.digits - dtype.quantum
+    bits = lax.bitcast_convert_type(values, jnp.uint32)
+    size = bits & np.uint32(0x7FFFFFFF)
+    rebiased = size - np.uint32(127 - bias << 23)
+    normal = (rebiased + np.uint32((1 << dropped - 1) - 1) + (rebiased >> dropped & np.uint32(1))) >> dropped
+    adding = np.uint32(150 + dtype.quantum << 23)
+    shifted = lax.bitcast_convert_type(size, jnp.float32) + adding.view(np.float32)
+    subnormal = lax.bitcast_convert_type(shifted, jnp.uint32) - adding
+    rounded = jnp.where(size < np.uint32(128 - bias << 23), subnormal, normal) | bits >> 24 & np.uint32(0x80)
+    return lax.bitcast_convert_type(rounded.astype(jnp.uint8), jnp.dtype(dtype.name))
+
+
 def narrow(values: Floats, dtype: DType) -> Any:
     """Round float32 values once, to nearest even, into a dtype whose range holds them."""
     if dtype.name == "bfloat16":
         return _bfloat16(values)
+    if dtype.itemsize == 1:
+        return _float8(values, dtype)
     return _float16(values) if dtype.name == "float16" else values

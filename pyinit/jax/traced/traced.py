@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -51,9 +52,20 @@ def traced(plan: Plan, key: Words) -> Any:
         return written(plan)
     if plan.parts:
         return _joined(plan, key, traced)
+    if (numbers := _from_parts(plan, key, traced)) is not None:
+        return numbers
     if plan.distribution in WHOLE:
         return narrow(WHOLE[plan.distribution](plan, key), resolve(plan.dtype))
     return window(plan, key, (0,) * len(plan.shape), plan.shape)
+
+
+def _from_parts(plan: Plan, key: Words, draw: Callable[[Plan, Words], Any]) -> Any | None:
+    """Return the complex numbers whose parts, along a last axis, are drawn; None for what is not made so."""
+    dtype = resolve(plan.dtype)
+    if not dtype.is_complex or plan.distribution not in DRAWS or 0 in plan.shape:
+        return None
+    parts = draw(replace(plan, dtype=dtype.compute, shape=(*plan.shape, 2)), key)
+    return lax.complex(parts[..., 0], parts[..., 1])
 
 
 def _joined(plan: Plan, key: Words, draw: Callable[[Plan, Words], Any]) -> Any:
@@ -72,6 +84,8 @@ def _joined(plan: Plan, key: Words, draw: Callable[[Plan, Words], Any]) -> Any:
 def _drawn(plan: Plan, key: Words) -> Any:
     if plan.parts and 0 not in plan.shape:
         return _joined(plan, key, _drawn)
+    if (numbers := _from_parts(plan, key, _drawn)) is not None:
+        return numbers
     if plan.distribution in ffi.KERNELS and 0 not in plan.shape and ffi.available():
         return lax.platform_dependent(key, cpu=partial(ffi.fill, plan), default=partial(traced, plan))
     return traced(plan, key)
@@ -105,7 +119,8 @@ def draw(recipe: Any, key_words: Any, shape: int | tuple[int, ...], dtype: Any =
     shape : int or tuple of int
         Shape of the whole tensor.
     dtype : str, numpy.dtype or type
-        "float32", "bfloat16", "float16", or "float64" where JAX has it enabled.
+        "float32", "bfloat16", "float16", "float8_e4m3fn", "float8_e5m2" or "complex64"; "float64" or
+        "complex128" where JAX has them enabled.
 
     Returns
     -------
@@ -141,10 +156,10 @@ def draw(recipe: Any, key_words: Any, shape: int | tuple[int, ...], dtype: Any =
     (1, 3, 5)
     """
     resolved = resolve(dtype)
-    if resolved.name == "float64" and jax.dtypes.canonicalize_dtype(jnp.float64) != jnp.float64:
+    if resolved.compute == "float64" and jax.dtypes.canonicalize_dtype(jnp.float64) != jnp.float64:
         raise DTypeError(
-            "float64 needs JAX's 64-bit types, which are off. Set jax.config.update('jax_enable_x64', True), "
-            "or draw float32."
+            f"{resolved.name} needs JAX's 64-bit types, which are off. Set "
+            "jax.config.update('jax_enable_x64', True), or draw half as many bits."
         )
     extent = normal_shape(shape, resolved.itemsize)
     if any(n >= 2**32 for n in extent):

@@ -14,7 +14,7 @@ import numpy as np
 from jax import lax
 
 from ...stream import patterns, pretrained
-from ...stream.dtypes import DType, encode, resolve
+from ...stream.dtypes import DType, bits_dtype, encode, resolve
 from ...stream.plan import Plan
 
 __all__ = ["WRITTEN", "written"]
@@ -26,7 +26,7 @@ def _value(number: float, dtype: DType) -> Any:
 
 
 def _stored(values: Any, dtype: DType) -> Any:
-    return jnp.asarray(values.view(jnp.bfloat16) if dtype.name == "bfloat16" else values)
+    return jnp.asarray(values if dtype.bits is None else values.view(jnp.dtype(dtype.name)))
 
 
 def _along(plan: Plan, axis: int) -> Any:
@@ -65,20 +65,20 @@ def _bilinear(plan: Plan, dtype: DType) -> Any:
     channels: Sequence[int] = (in_axis, out_axis, *batch)
     # every pair of channels has the same filter
     one = tuple(1 if axis in channels else n for axis, n in enumerate(plan.shape))
-    out = np.zeros(one, encode(np.zeros(1, dtype.compute), dtype).dtype)
+    out = np.zeros(one, bits_dtype(dtype))
     patterns.bilinear(out, dtype, one, (0,) * len(one), *plan.numbers)
     return jnp.broadcast_to(_stored(out, dtype), plan.shape)
 
 
 def _pretrained(plan: Plan, dtype: DType) -> Any:
-    out = np.zeros(plan.shape, encode(np.zeros(1, dtype.compute), dtype).dtype)
+    out = np.zeros(plan.shape, bits_dtype(dtype))
     whole = plan.shape if plan.distribution == "selected" else None
     pretrained.copy(out, dtype, plan.source, (0,) * len(plan.shape), whole)
     return _stored(out, dtype)
 
 
 def _hippo(plan: Plan, dtype: DType) -> Any:
-    out = np.zeros(plan.shape, encode(np.zeros(1, dtype.compute), dtype).dtype)
+    out = np.zeros(plan.shape, bits_dtype(dtype))
     patterns.hippo(out, dtype, plan.shape, (0, 0))
     return _stored(out, dtype)
 

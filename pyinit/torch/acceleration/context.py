@@ -9,9 +9,11 @@ import torch
 
 from ... import _core
 from ...errors import DeviceError, PyinitError
+from ...recipes.recipe import Recipe
 from ...stream.key import Key
 from ..partitions.holding import partition_of, refuse_part
 from ..small import draw_small
+from ..stored import FLOATING
 from ..tensor import check_lasting, fill
 from .requests import Reader, Request, requested
 
@@ -108,7 +110,7 @@ class Context:
             tensor,
             (reader, *kwargs),
             (*args[1:], *kwargs.values()),
-            lambda: None if (request := requested(reader, args, kwargs)) is None else request.recipe,
+            lambda: _recipe(requested(reader, args, kwargs)),
             self._next,
         )
         self.fills += is_drawn
@@ -119,12 +121,18 @@ class Context:
         return _core.folded(self.key.seed, self.key.offset, self.fills)
 
 
+def _recipe(request: Request | None) -> Recipe | None:
+    """Return the recipe of a request that is taken over."""
+    return None if request is None or request.tensor.dtype not in FLOATING else request.recipe
+
+
 def _plain(tensor: torch.Tensor, *, recorded: bool) -> bool:
     """Return whether torch would do no more than write to the tensor's memory."""
     kind = type(tensor)
     return (
         # torch may refuse the numbers even if it draws none
         tensor.numel() > 0
+        and tensor.dtype in FLOATING
         # a subclass that redefines operations has to see the operation
         and (kind is torch.Tensor or kind is torch.nn.Parameter or _inherits_all(kind))
         # torch refuses to change a leaf, and records a change of any other tensor

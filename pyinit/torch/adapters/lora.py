@@ -17,7 +17,7 @@ from ..materialization.naming import state_names
 from ..owners import Place, is_of_transformers, use_of
 from ..partitions.holding import whole_shape
 from ..sharing import holders_of, place_of
-from ..stored import FORMATS
+from ..stored import FLOATING
 from ..tensor import fill
 from .factors import DECOMPOSITIONS, RESIDUAL, check_rank
 from .pair import check_base, check_method, check_whole, decomposed, drawn_recipes, write_paired
@@ -210,7 +210,7 @@ def _check_layer(one: _Adapter, method: str) -> None:
     if getattr(one.layer, "use_dora", {}).get(one.adapter):
         raise RecipeError("DoRA computes magnitudes from the weights. Have peft initialize this layer.")
     for tensor, name in zip((one.a, one.b), one.names, strict=True):
-        if tensor.is_meta or tensor.dtype not in FORMATS:
+        if tensor.is_meta or tensor.dtype not in FLOATING:
             raise TensorLayoutError(
                 f"an adapter needs memory of floats; got {name} of {tensor.dtype} on {tensor.device}. Give "
                 "it memory, or initialize it before it is converted."

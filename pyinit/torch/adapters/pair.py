@@ -16,7 +16,7 @@ from ...stream.arguments import brief, check_threads
 from ...stream.key import Key, as_key
 from ..errors import TensorLayoutError
 from ..partitions.holding import partition_of, whole_shape
-from ..stored import FORMATS
+from ..stored import FLOATING
 from ..tensor import check_lasting, fill
 from .factors import DECOMPOSITIONS, METHODS, RESIDUAL, check_finite, check_rank, paired
 from .residual import mark, subtracted
@@ -143,7 +143,7 @@ def _check_tensor(tensor: object, name: str) -> None:
     if not isinstance(tensor, torch.Tensor):
         came = type(tensor).__name__
         raise TensorLayoutError(f"lora_pair needs a torch.Tensor as {name}; got {came}. Convert it.")
-    if name != "base" and tensor.dtype not in FORMATS:
+    if name != "base" and tensor.dtype not in FLOATING:
         raise TensorLayoutError(
             f"lora_pair needs {name} of floats; got {tensor.dtype}. Initialize it before it is converted."
         )

@@ -218,9 +218,9 @@ def _simple(recorded: Recorded, root: Key) -> tuple[Content, Recipe | None] | No
 def _known(recorded: Recorded, root: Key) -> tuple[Content, Recipe | None] | None:
     """Return what makes a tensor that the key does not decide, if a plan can hold it."""
     value = refill(recorded, torch.empty(recorded.shape, dtype=recorded.dtype), root)
-    first = value.reshape(-1)[:1]
-    if recorded.dtype in FORMATS and value.numel() and bool((value == first).all() & first.isfinite().all()):
-        recipe = constant(float(first))
+    number = _number(value) if recorded.dtype in FORMATS and value.numel() else None
+    if number is not None:
+        recipe = constant(number)
         plan = recipe.plan(recorded.shape, FORMATS[recorded.dtype])
         content = Drawn(plan, root.fold_in(recorded.name))
         made = torch.empty(value.nbytes, dtype=torch.uint8)
@@ -229,6 +229,15 @@ def _known(recorded: Recorded, root: Key) -> tuple[Content, Recipe | None] | Non
         if torch.equal(made, value.contiguous().reshape(-1).view(torch.uint8)):
             return content, recipe
     return (given(value), None) if value.nbytes <= _SMALL else None
+
+
+def _number(value: torch.Tensor) -> float | None:
+    """Return the finite real number that all elements of a tensor equal, if there is one."""
+    # few operations take numbers of 8 bits
+    wide = value.to(torch.complex128 if value.is_complex() else torch.float64)
+    first = complex(wide.reshape(-1)[0])
+    is_one = bool((wide == first).all()) and math.isfinite(first.real) and first.imag == 0
+    return first.real if is_one else None
 
 
 def _constant(write: Write) -> float | None:

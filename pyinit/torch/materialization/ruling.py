@@ -12,6 +12,7 @@ from ...recipes.composite import Composite
 from ...recipes.distributions import constant, zeros
 from ...recipes.recipe import Recipe
 from ...recipes.rules import Rule
+from ...recipes.scaled import scales_beside
 from ..stored import FORMATS
 from .dependence import again, following, is_random, last_constants
 from .naming import state_names
@@ -102,6 +103,20 @@ def ruled(
     return _rewritten(tensors, rule_of)
 
 
+def _check_scales(tensor: Owned, tensors: list[Owned]) -> None:
+    """Refuse a rule for a float8 weight that means something only beside its scales."""
+    if not FORMATS.get(tensor.recorded.view.dtype, "").startswith("float8"):
+        return
+    name = tensor.names[0]
+    scales = scales_beside(name, (name for each in tensors for name in each.names))
+    if scales:
+        raise RecipeError(
+            f"'{name}' is {FORMATS[tensor.recorded.view.dtype]} with scales, {', '.join(scales)}, and both "
+            "are made of one draw. Fill the model before it is quantized, or write its file by "
+            "pyinit.write_checkpoint(pyinit.find_spec(file), ...), which makes both."
+        )
+
+
 def _of_several(tensor: Owned) -> str:
     return (
         f"'{tensor.weight}' is computed from several tensors, of which '{tensor.names[0]}' is one. "
@@ -130,6 +145,7 @@ def _rewritten(
         return cells.setdefault(id(recorded.cell), replace(recorded.cell))
 
     def write(tensor: Owned, rule: Rule) -> None:
+        _check_scales(tensor, tensors)
         cell = cell_of(tensor)
         kept = last_constants(cell.writes) if keeps_constants and tensor.recorded.unmade is None else ()
         try:

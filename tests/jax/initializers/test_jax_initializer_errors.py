@@ -60,13 +60,13 @@ def test_unknown_options(option: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "dtype"), [*itertools.product(["normal", "uniform"], ["int32", "complex64"])]
+    ("name", "dtype"), [*itertools.product(["normal", "uniform"], ["int32", "float8_e4m3fnuz"])]
 )
 def test_dtypes_that_are_not_drawn(name: str, dtype: str) -> None:
     said = error(lambda: getattr(ours, name)()(KEY, (2,), dtype), ValueError)
     assert said == (
-        f"pyinit draws float32, float64, bfloat16 or float16; got {dtype}. Draw one of these and convert, "
-        "or use jax.nn.initializers for complex numbers."
+        "pyinit draws float32, float64, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or "
+        f"complex128; got {dtype}. Draw one of these and convert."
     )
     error(lambda: getattr(ours, name)()(KEY, (2,), dtype), TypeError)
 

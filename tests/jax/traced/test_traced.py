@@ -12,7 +12,7 @@ import pytest
 
 import pyinit as pi
 from pyinit import reference
-from pyinit.reference.stream import _turn
+from pyinit.reference.stream import turn
 
 jax = pytest.importorskip("jax")
 
@@ -137,7 +137,7 @@ def test_error_of_normals_where_the_transform_is_delicate() -> None:
     u = ((even.astype(np.float32) * np.float32(2**-32)) + np.float32(2**-33)).astype(np.float64)
     radius = np.sqrt(np.abs(2 * np.log(u)))
     made = jax.jit(box_muller)
-    for is_odd, exact in enumerate(_turn(odd, 32)):
+    for is_odd, exact in enumerate(turn(odd, 32)):
         z = made(jnp.asarray(even, jnp.uint32), jnp.asarray(odd, jnp.uint32), jnp.bool_(is_odd))
         # near a zero of the cosine the error is relative
         np.testing.assert_allclose(z, radius * exact, rtol=1e-6, atol=0)

@@ -124,8 +124,8 @@ SAME_TYPE: dict[str, tuple[Call, str]] = {
         r"^pyinit\.torch needs a tensor of float32, .*; got torch\.int64\. Fill one of these and convert",
     ),
     "float8": (
-        lambda module: module.uniform_(torch.zeros(3, dtype=torch.float8_e5m2)),
-        r"got torch\.float8_e5m2\. Fill one of these and convert",
+        lambda module: module.uniform_(torch.zeros(3, dtype=torch.float8_e5m2fnuz)),
+        r"got torch\.float8_e5m2fnuz\. Fill one of these and convert",
     ),
     "orthogonal_ of integers": (
         lambda module: module.orthogonal_(torch.zeros(3, 3, dtype=torch.int64)),
@@ -160,7 +160,10 @@ REFUSED_HERE_ALONE: dict[str, tuple[Call, type[Exception]]] = {
         lambda module: module.trunc_normal_(vector(), std=-1.0),
         pi.RecipeError,
     ),
-    "complex numbers": (lambda module: module.normal_(torch.zeros(3, dtype=torch.complex64)), pi.DTypeError),
+    "complex numbers with a mean": (
+        lambda module: module.normal_(torch.zeros(3, dtype=torch.complex64), mean=1.0),
+        pi.RecipeError,
+    ),
 }
 
 

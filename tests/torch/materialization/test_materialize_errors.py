@@ -158,9 +158,12 @@ ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "'bias': ",
     ),
     "dtype": (
-        lambda: materialize(on_meta(lambda: nn.Linear(3, 2, dtype=torch.complex64)), pi.normal(), key=0),
+        lambda: materialize(
+            on_meta(lambda: nn.Linear(3, 2, dtype=torch.float8_e5m2fnuz)), pi.normal(), key=0
+        ),
         pi.errors.RecipeError,
-        "'weight': normal() needs one of float32, float64, bfloat16, float16; it is torch.complex64. Give",
+        "'weight': normal() needs one of float32, float64, bfloat16, float16, float8_e4m3fn, float8_e5m2, "
+        "complex64, complex128; it is torch.float8_e5m2fnuz. Give",
     ),
     "rows": (
         lambda: materialize(
