@@ -75,8 +75,11 @@ class BlockedMaker {
 
   // Makes V, V'V, tau and D of the block.
   void build(Team& team, uint64_t start) {
-    ReflectorBlock<Value>& block = *block_;
-    team.each(block.chunks(), [&](size_t chunk) noexcept {
+    // For a member that comes late the block may already be another one: how many pieces a step has comes from
+    // the shape.
+    const BlockShape shape(task_, start);
+    team.each(shape.chunks(), [&](size_t chunk) noexcept {
+      ReflectorBlock<Value>& block = *block_;
       Value* v = v_.data() + chunk * kSquareRows * kReflectors;
       const size_t count = block.draw(chunk, v);
       if (chunk + 1 == block.chunks()) {
@@ -86,21 +89,22 @@ class BlockedMaker {
       kernels_.reflector.sum_squares(v, count, block.width(), sums_.data() + chunk * kReflectors);
     });
     team.each(1, [&](size_t) noexcept {
+      ReflectorBlock<Value>& block = *block_;
       join_in_pairs(sums_.data(), block.chunks(), kReflectors);
       block.finish(sums_.data(), signs_.data() + start);
       block.complete(v_.data());
     });
     // Only what lies above the diagonal is needed. A unit is a sliver of columns, or a part of one where
     // there are many threads.
-    const size_t across = parts(block.solved(), width_);
+    const size_t across = parts(shape.solved(), width_);
     const size_t down = parts(team.size(), across);
     team.each(down * across, [&](size_t unit) noexcept {
       const size_t column = unit / down * width_;
-      const size_t end = std::min(block.solved(), column + width_);
+      const size_t end = std::min(shape.solved(), column + width_);
       const size_t height = round_up(parts(end, down), kernels_.product.tile_rows);
       const size_t row = unit % down * height;
       const GramPart part{row, std::min(end, row + height), column};
-      kernels_.reflector.gram(v_.data(), block.rows(), part, gram_.data(), Start::kZero);
+      kernels_.reflector.gram(v_.data(), shape.rows(), part, gram_.data(), Start::kZero);
     });
   }
 

@@ -34,13 +34,13 @@ void make_all(const BlockKernels<Value>& kernels, const OrthogonalTask& task,
     // threads' own team shares out the matrices.
     const size_t members = useful(fma * static_cast<double>(matrices.size()), matrices.size());
     std::vector<std::unique_ptr<Making>> makers(members);
-    std::vector<std::unique_ptr<Team>> alone(members);
     for (auto& maker : makers) maker = std::make_unique<Making>(kernels, task, dtype, 1);
-    for (auto& team : alone) team = std::make_unique<Team>(1);
     run_team(members, [&](Team& team, size_t member) noexcept {
       in_default_environment([&]() noexcept {
-        team.each(matrices.size(),
-                  [&](size_t index) noexcept { makers[member]->make(*alone[member], 0, matrices[index]); });
+        team.each(matrices.size(), [&](size_t index) noexcept {
+          Team alone;
+          makers[member]->make(alone, 0, matrices[index]);
+        });
       });
     });
     return;

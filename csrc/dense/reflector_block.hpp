@@ -28,16 +28,11 @@ BlockKernels<Value> block_kernels(const fill::Kernels& draws, const Kernels& ker
 constexpr size_t parts(size_t n, size_t size) { return (n + size - 1) / size; }
 constexpr size_t round_up(size_t n, size_t multiple) { return parts(n, multiple) * multiple; }
 
-// The `width` reflectors that begin at column `start` of a matrix, of `rows` numbers and fewer.
-template <class Value>
-class ReflectorBlock {
+// The sizes of the `width` reflectors that begin at column `start` of a matrix, of `rows` numbers and fewer.
+class BlockShape {
  public:
-  ReflectorBlock(const BlockKernels<Value>& kernels, const OrthogonalTask& task, uint64_t start, rng::Key key)
-      : kernels_(kernels),
-        task_(task),
-        key_(key),
-        start_(start),
-        rows_(static_cast<size_t>(task.length - start)),
+  BlockShape(const OrthogonalTask& task, uint64_t start)
+      : rows_(static_cast<size_t>(task.length - start)),
         width_(static_cast<size_t>(std::min<uint64_t>(kReflectors, task.count - start))) {}
 
   size_t rows() const { return rows_; }
@@ -45,6 +40,18 @@ class ReflectorBlock {
   size_t chunks() const { return parts(rows_, kSquareRows); }
   // Reflectors that the triangular system is solved for: whole steps.
   size_t solved() const { return round_up(width_, kSolvedAtOnce); }
+
+ protected:
+  size_t rows_, width_;
+};
+
+// These reflectors.
+template <class Value>
+class ReflectorBlock : public BlockShape {
+ public:
+  ReflectorBlock(const BlockKernels<Value>& kernels, const OrthogonalTask& task, uint64_t start, rng::Key key)
+      : BlockShape(task, start), kernels_(kernels), task_(task), key_(key), start_(start) {}
+
   // Numbers that whole tiles of V'V and sums of squares read of a row of V.
   size_t used() const {
     return std::min(kReflectors, std::max({round_up(solved(), kernels_.product.tile_rows),
@@ -118,7 +125,6 @@ class ReflectorBlock {
   const OrthogonalTask& task_;
   rng::Key key_;
   uint64_t start_;
-  size_t rows_, width_;
   Value drawn_[kReflectors] = {}, heads_[kReflectors] = {}, tau_[kReflectors] = {};
 };
 

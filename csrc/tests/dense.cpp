@@ -245,7 +245,6 @@ void teams() {
             if (steps[i] != step) ++misfits;
             ++steps[i];
           });
-          if (count > 0 && steps[count - 1] < step + 1) ++misfits;
           team.each(0, [&](size_t) noexcept { ++misfits; });
         }
       });
