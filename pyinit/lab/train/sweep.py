@@ -17,7 +17,7 @@ __all__ = ["backward", "forward", "outputs", "parts_by_layer", "threads_for"]
 Array: TypeAlias = npt.NDArray[np.float32]
 
 # from this many fma on, sharing a product saves more time than starting threads costs
-_SHARED = 1 << 25
+_SHARED = 1 << 20
 
 
 def threads_for(network: Network, rows: int, threads: int | None) -> int:
