@@ -4,6 +4,7 @@
 #include "bindings/buffer.hpp"
 #include "bindings/environment.hpp"
 #include "bindings/register.hpp"
+#include "bindings/released.hpp"
 #include "dense/matmul.hpp"
 #include "dense/orthogonal.hpp"
 
@@ -34,7 +35,7 @@ void matmul_as(const py::array& a, const py::array& b, py::array& out, int threa
   check_apart(out, a);
   check_apart(out, b);
   const Settled call = settled(threads);
-  const py::gil_scoped_release release;
+  const GilReleased released;
   pyinit::dense::matmul(call.kernels.dense, shape, rows, columns, to, call.threads);
 }
 
@@ -92,7 +93,7 @@ void orthogonal(py::array& out, std::string_view dtype, const std::vector<std::a
   }
   const OrthogonalTask task{length, count, {rows[0], rows[1]}, {columns[0], columns[1]}, gain};
   const Settled call = settled(threads);
-  const py::gil_scoped_release release;
+  const GilReleased released;
   pyinit::dense::orthogonal(call.kernels.fill, call.kernels.dense, task, matrices, known, call.threads);
 }
 

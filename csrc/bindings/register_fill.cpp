@@ -5,6 +5,7 @@
 #include "bindings/buffer.hpp"
 #include "bindings/environment.hpp"
 #include "bindings/register.hpp"
+#include "bindings/released.hpp"
 #include "bindings/truncated.hpp"
 #include "fill/fill.hpp"
 #include "float_environment.hpp"
@@ -64,7 +65,7 @@ void register_fill(py::module_& module) {
       [](py::array& out, std::string_view dtype, uint64_t seed, uint64_t offset, const Axes& global_shape,
          const Axes& start, double low, double high, double lowest, double highest, int threads) {
         const Place to = place(out, dtype, seed, offset, global_shape, start, threads);
-        const py::gil_scoped_release release;
+        const GilReleased released;
         pyinit::fill::uniform(to.kernels, to.target, to.region, to.key, {low, high, lowest, highest});
       },
       py::arg("out"), py::arg("dtype"), py::arg("seed"), py::arg("offset"), py::arg("global_shape"),
@@ -75,7 +76,7 @@ void register_fill(py::module_& module) {
       [](py::array& out, std::string_view dtype, uint64_t seed, uint64_t offset, const Axes& global_shape,
          const Axes& start, double mean, double std, int threads) {
         const Place to = place(out, dtype, seed, offset, global_shape, start, threads);
-        const py::gil_scoped_release release;
+        const GilReleased released;
         pyinit::fill::normal(to.kernels, to.target, to.region, to.key, {mean, std});
       },
       py::arg("out"), py::arg("dtype"), py::arg("seed"), py::arg("offset"), py::arg("global_shape"),
@@ -87,7 +88,7 @@ void register_fill(py::module_& module) {
          int threads) {
         const Place to = place(out, dtype, seed, offset, global_shape, start, threads);
         const auto interval = truncated(mean, std, lowest, highest, numbers);
-        const py::gil_scoped_release release;
+        const GilReleased released;
         pyinit::fill::truncated_normal(to.kernels, to.target, to.region, to.key, interval);
       },
       py::arg("out"), py::arg("dtype"), py::arg("seed"), py::arg("offset"), py::arg("global_shape"),
@@ -105,7 +106,7 @@ void register_fill(py::module_& module) {
             {mask_seed, mask_offset}, static_cast<uint32_t>(global_shape[0]), zeros};
         const pyinit::fill::MatrixPlace matrix{start[0], start[1], static_cast<uint64_t>(out.shape(0)),
                                                static_cast<uint64_t>(out.shape(1))};
-        const py::gil_scoped_release release;
+        const GilReleased released;
         pyinit::fill::sparse(to.kernels, to.target, to.region, to.key, {mean, std}, columns, matrix);
       },
       py::arg("out"), py::arg("dtype"), py::arg("seed"), py::arg("offset"), py::arg("global_shape"),
@@ -119,7 +120,7 @@ void register_fill(py::module_& module) {
         const Place to = place(out, dtype, seed, offset, global_shape, start, threads);
         const uint64_t threshold = chance_threshold(sparsity);
         const pyinit::rng::ChanceZeros chance{{mask_seed, mask_offset}, threshold};
-        const py::gil_scoped_release release;
+        const GilReleased released;
         pyinit::fill::bernoulli_sparse(to.kernels, to.target, to.region, to.key, {mean, std}, chance);
       },
       py::arg("out"), py::arg("dtype"), py::arg("seed"), py::arg("offset"), py::arg("global_shape"),
@@ -131,7 +132,7 @@ void register_fill(py::module_& module) {
         void* to = writable(out, 1);
         const auto size = static_cast<size_t>(out.nbytes());
         const Settled call = settled(threads);
-        const py::gil_scoped_release release;
+        const GilReleased released;
         pyinit::fill::stream_constant(call.kernels.fill, to, size, call.threads);
       },
       py::arg("out"), py::arg("threads"),
@@ -146,7 +147,7 @@ void register_fill(py::module_& module) {
         void* to = writable(out, item);
         const auto size = static_cast<size_t>(out.nbytes());
         const Settled call = settled(threads);
-        const py::gil_scoped_release release;
+        const GilReleased released;
         pyinit::fill::constant(call.kernels.fill, to, size, bytes.data(), item, call.threads);
       },
       py::arg("out"), py::arg("element"), py::arg("threads"));
