@@ -1,7 +1,6 @@
 // Work shared among threads that take the next piece when they are free.
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <type_traits>
@@ -10,19 +9,19 @@
 
 namespace pyinit {
 
-// Calls work(i) for every i below `count`, each once, on at most `threads` threads, this one among them.
+// Calls work(i) for every i below `count`, each once, on at most as many threads as wanted, this one among them.
 // Where there are fewer the others do their share.
 template <class Work>
-void parallel_for(size_t count, size_t threads, const Work& work) noexcept {
+void parallel_for(size_t count, const Demand& wanted, const Work& work) noexcept {
   static_assert(std::is_nothrow_invocable_v<const Work&, size_t>,
                 "an exception in a thread ends the process");
-  threads = std::min(threads, count);
-  if (threads <= 1) {
+  const Demand demand = wanted.at_most(count);
+  if (demand.threads == 1) {
     for (size_t i = 0; i < count; ++i) work(i);
     return;
   }
   std::atomic<size_t> next{0};
-  const Helpers helpers(threads - 1);
+  const Helpers helpers(demand);
   helpers.share([&](size_t) noexcept {
     for (size_t i = next++; i < count; i = next++) work(i);
   });

@@ -142,8 +142,8 @@ class Pool {
     return pool;
   }
 
-  // Takes up to `most` workers; returns the first, and writes how many they are and whether they stay awake.
-  Worker* take(size_t most, size_t& taken, bool& awake) noexcept {
+  // Takes workers; returns the first, and writes how many they are and whether they stay awake.
+  Worker* take(const Demand& demand, size_t& taken, bool& awake) noexcept {
     Worker* first = nullptr;
     size_t missing = 0;
     uint64_t affinity;
@@ -156,15 +156,18 @@ class Pool {
         cpus_ = static_cast<size_t>(usable_cpus());
       }
       affinity = affinity_number_;
+      const size_t most = demand.threads - 1, woken = demand.woken - 1;
+      // The last one that was given back lies on top: where it sleeps, so do the others.
       for (; taken < most && free_ != nullptr; ++taken) {
         Worker* worker = free_;
+        if (taken >= woken && worker->state.load() == State::kAsleep) break;
         free_ = worker->next;
         worker->next = first;
         first = worker;
       }
       // Calls at one time may use all CPUs, and one call what it asks for.
-      const size_t limit = std::max(most, cpus_ - 1);
-      if (usable_ && count_ < limit) missing = std::min(most - taken, limit - count_);
+      const size_t limit = std::max(woken, cpus_ - 1);
+      if (usable_ && taken < woken && count_ < limit) missing = std::min(woken - taken, limit - count_);
       count_ += missing;
       ++calls_;
       busy_ += taken + missing;
@@ -260,8 +263,8 @@ class Pool {
 
 }  // namespace
 
-Helpers::Helpers(size_t most) noexcept {
-  if (most > 0) first_ = Pool::instance().take(most, size_, stay_awake_);
+Helpers::Helpers(const Demand& demand) noexcept {
+  first_ = Pool::instance().take(demand, size_, stay_awake_);
 }
 
 Helpers::~Helpers() { Pool::instance().give_back(first_, size_); }

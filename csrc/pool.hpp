@@ -9,6 +9,8 @@
 #include <memory>
 #include <type_traits>
 
+#include "demand.hpp"
+
 namespace pyinit {
 
 struct Worker;
@@ -16,8 +18,9 @@ struct Worker;
 // Workers for the length of one call.
 class Helpers {
  public:
-  // Takes up to `most` workers. There are fewer where others use them or the system refuses a thread.
-  explicit Helpers(size_t most) noexcept;
+  // Takes workers for a call that wants so many threads. There are fewer where others use them or the system
+  // refuses a thread.
+  explicit Helpers(const Demand& demand) noexcept;
   // Gives them back.
   ~Helpers();
   Helpers(const Helpers&) = delete;

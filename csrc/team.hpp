@@ -42,21 +42,21 @@ class Team {
   uint32_t step_ = 0;
 };
 
-// Calls work(team, member) on each of at most `threads` threads, this one among them; members are numbered
-// from 0. Where there are fewer threads the team is smaller.
+// Calls work(team, member) on each of at most as many threads as wanted, this one among them; members are
+// numbered from 0. Where there are fewer threads the team is smaller.
 template <class Work>
-void run_team(size_t threads, const Work& work) noexcept {
+void run_team(const Demand& wanted, const Work& work) noexcept {
   static_assert(std::is_nothrow_invocable_v<const Work&, Team&, size_t>,
                 "an exception in a thread ends the process");
-  const Helpers helpers(threads - 1);
-  if (helpers.size() == 0) {
+  if (wanted.threads == 1) {
     Team alone;
     work(alone, size_t{0});
     return;
   }
+  const Helpers helpers(wanted);
   Steps steps(helpers.stay_awake());
   helpers.share([&](size_t member) noexcept {
-    Team team(steps, 1 + helpers.size());
+    Team team = helpers.size() == 0 ? Team() : Team(steps, 1 + helpers.size());
     work(team, member);
   });
 }

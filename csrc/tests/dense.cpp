@@ -236,7 +236,7 @@ void teams() {
       std::vector<int> steps(count);
       std::vector<std::atomic<int>> members(threads);
       std::atomic<size_t> size{0}, misfits{0};
-      run_team(threads, [&](Team& team, size_t member) noexcept {
+      run_team(Demand(threads), [&](Team& team, size_t member) noexcept {
         size = team.size();
         if (member >= team.size() || members[member]++ != 0) ++misfits;
         for (int step = 0; step < 20; ++step) {

@@ -38,7 +38,7 @@ constexpr int kRounds = 300;
 
 namespace {
 
-using pyinit::Helpers, pyinit::parallel_for, pyinit::run_team, pyinit::Steps, pyinit::Team;
+using pyinit::Demand, pyinit::Helpers, pyinit::parallel_for, pyinit::run_team, pyinit::Steps, pyinit::Team;
 
 int failures = 0;
 
@@ -51,7 +51,7 @@ void expect(bool condition, const char* what) {
 // Returns whether every piece is called once.
 bool shares(size_t count, size_t threads) {
   std::vector<std::atomic<int>> called(count);
-  parallel_for(count, threads, [&](size_t i) noexcept { ++called[i]; });
+  parallel_for(count, Demand(threads), [&](size_t i) noexcept { ++called[i]; });
   for (const auto& times : called) {
     if (times != 1) return false;
   }
@@ -63,7 +63,7 @@ bool steps_follow(size_t count, size_t threads) {
   constexpr int kSteps = 12;
   std::vector<int> at(count);
   std::atomic<int> misfits{0};
-  run_team(threads, [&](Team& team, size_t) noexcept {
+  run_team(Demand(threads), [&](Team& team, size_t) noexcept {
     for (int step = 0; step < kSteps; ++step) {
       team.each(step % 4 == 3 ? 0 : count, [&](size_t i) noexcept {
         // plain ints: only the order of the steps keeps them apart
@@ -93,9 +93,10 @@ void callers_side_by_side() {
 
 void nested() {
   std::atomic<int> pieces{0};
-  parallel_for(8, 4, [&](size_t) noexcept {
-    parallel_for(8, 4, [&](size_t) noexcept {
-      run_team(3, [&](Team& team, size_t) noexcept { team.each(5, [&](size_t) noexcept { ++pieces; }); });
+  parallel_for(8, Demand(4), [&](size_t) noexcept {
+    parallel_for(8, Demand(4), [&](size_t) noexcept {
+      run_team(Demand(3),
+               [&](Team& team, size_t) noexcept { team.each(5, [&](size_t) noexcept { ++pieces; }); });
     });
   });
   expect(pieces == 8 * 8 * 5, "a call inside a call loses pieces");
@@ -135,14 +136,14 @@ void late_member() {
 void numbers() {
   bool once = true;
   for (int round = 0; round < 10 * kRounds; ++round) {
-    const Helpers helpers(3);
+    const Helpers helpers(Demand(4));
     std::vector<std::atomic<int>> called(1 + helpers.size());
     helpers.share([&](size_t number) noexcept { ++called[number]; });
     for (const auto& times : called) once &= times == 1;
   }
   expect(once, "a helper's share is not done once");
   std::atomic<bool> begun{false}, done{false};
-  const Helpers helpers(1);
+  const Helpers helpers(Demand(2));
   helpers.share([&](size_t number) noexcept {
     if (number == 0) {
       while (helpers.size() > 0 && !begun) std::this_thread::yield();
@@ -156,14 +157,14 @@ void numbers() {
 }
 
 void limit() {
-  const Helpers all(static_cast<size_t>(pyinit::usable_cpus()) + 3), more(2);
+  const Helpers all(Demand(static_cast<size_t>(pyinit::usable_cpus()) + 4)), more(Demand(3));
   expect(more.size() == 0, "calls side by side start more workers than CPUs and than one of them wants");
 }
 
 // Calls look() on a worker; returns whether there was one.
 template <class Look>
 bool on_a_worker(const Look& look) {
-  const Helpers helpers(1);
+  const Helpers helpers(Demand(2));
   if (helpers.size() == 0) return false;
   const std::thread::id here = std::this_thread::get_id();
   std::atomic<bool> looked{false};
@@ -251,7 +252,7 @@ void numbers_of_workers() {
 
 // The worker of this call does not exist in the child.
 void fork_inside_a_call() {
-  const Helpers helpers(1);
+  const Helpers helpers(Demand(2));
   bool right = false;
   helpers.share([&](size_t number) noexcept {
     if (number > 0) return;
