@@ -85,13 +85,14 @@ void multiply_in_panels(const Kernels& all_kernels, const ProductShape& shape, c
   const size_t unit_rows = kUnitTiles * sizeof(float) / sizeof(Value) * kernels.tile_rows;
   const size_t block_columns = kBlockTiles * kernels.tile_columns;
   // Every thread gets the same number of units.
-  const size_t units = std::max((shape.rows + unit_rows - 1) / unit_rows, kUnitsPerThread * members);
+  const size_t least = members == 1 ? 1 : kUnitsPerThread * members;
+  const size_t units = std::max((shape.rows + unit_rows - 1) / unit_rows, least);
   const size_t row_part =
       part_size(shape.rows, unit_rows, kernels.tile_rows, (units + members - 1) / members * members);
   const size_t down = (shape.rows + row_part - 1) / row_part;
-  // Where there are few rows the columns are shared out, too.
-  const size_t unit_columns = part_size(column_part, column_part, kernels.tile_columns,
-                                        (kUnitsPerThread * members + down - 1) / down);
+  // Where there are few rows the columns are shared out, too. Not sooner: each unit packs its rows.
+  const size_t unit_columns =
+      part_size(column_part, column_part, kernels.tile_columns, (least / 2 + down - 1) / down);
   const size_t packed_depth =
       std::min(kPartsAtOnce, (shape.depth + depth_part - 1) / depth_part) * depth_part;
   const Scratch<Value> packed_a(members * row_part * packed_depth);
