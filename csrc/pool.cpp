@@ -114,6 +114,14 @@ class SignalsBlocked {
 class SignalsBlocked {};
 #endif
 
+size_t cpus() noexcept {
+  try {
+    return static_cast<size_t>(usable_cpus());
+  } catch (const std::bad_alloc&) {
+    return 1;
+  }
+}
+
 // Returns null where the system refuses it.
 Worker* started() noexcept {
   auto* worker = new (std::nothrow) Worker;
@@ -153,7 +161,7 @@ class Pool {
       if (!(here == affinity_) || cpus_ == 0) {
         affinity_ = here;
         ++affinity_number_;
-        cpus_ = static_cast<size_t>(usable_cpus());
+        cpus_ = cpus();
       }
       affinity = affinity_number_;
       const size_t most = demand.threads - 1, woken = demand.woken - 1;

@@ -161,6 +161,16 @@ void limit() {
   expect(more.size() == 0, "calls side by side start more workers than CPUs and than one of them wants");
 }
 
+// Little work is worth a worker that is awake, and no other.
+void demands() {
+  const Demand none(1.9, 1, 8), awake(7.9, 1, 8), woken(8, 1, 8), all(1e30, 1, 8);
+  expect(none.threads == 1 && awake.threads == 7 && woken.threads == 8 && all.threads == 8 && all.woken == 8,
+         "a demand for threads is not one for each share of work");
+  expect(awake.woken == 1 && woken.woken == 2, "a demand wakes workers for other than four shares of work");
+  expect(all.at_most(3).threads == 3 && all.at_most(3).woken == 3 && all.at_most(0).threads == 1,
+         "a demand is for more threads than pieces");
+}
+
 // Calls look() on a worker; returns whether there was one.
 template <class Look>
 bool on_a_worker(const Look& look) {
@@ -244,6 +254,8 @@ int workers() {
 void numbers_of_workers() {
   child_shares(0);
   expect(workers() == 0, "workers that are free outlive a fork");
+  expect(Helpers(Demand(3, 1, 4)).size() == 0 && workers() == 0, "a worker is started for little work");
+  expect(Helpers(Demand(8, 1, 4)).size() == 1, "a worker is not started for enough work");
   for (int round = 0; round < 10 * kRounds; ++round) shares(5, 3);
   expect(workers() == 2, "calls of three threads leave more or fewer than two workers");
   for (int round = 0; round < kRounds; ++round) shares(9, 6);
@@ -286,6 +298,7 @@ int main() {
   late_member();
   numbers();
   limit();
+  demands();
 #if !defined(_WIN32)
   signals();
   forks();
