@@ -1,4 +1,4 @@
-"""Threads that wait between calls, in real processes: forks, ends, affinity, and a system that refuses them."""
+"""Threads that wait between calls, in real processes: forks, ends, affinity, a system that refuses them."""
 
 from __future__ import annotations
 
