@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What the ports of a processor allow: cycles an element of each float32 fill's inner loops, by LLVM's model.
+# What the ports of a processor allow, by LLVM's model: cycles an element of each float32 fill's inner loops, and
+# cycles a vector fma of a product's.
 #
 #   bash benchmarks/ports.sh [build/core/libpyinit_core.a]
 #
@@ -13,7 +14,9 @@
 # The model knows no cache, no jump that is guessed wrong, and of a fill nothing but its inner loops. Zen 3 sees
 # further ahead than its model: Philox made at once took 2.05 cycles an element there, and 2.64 by the model. A fill
 # that is drawn in stages has a line for each stage, and their sum; zeros come on top of a normal, and zeros by
-# chance on top of words, too.
+# chance on top of words, too. An element of a product is one vector of multiply-adds, of which these processors do
+# two a cycle; Zen 4 does one of 512 bits, and so does Sapphire Rapids by the model of LLVM 14, which knows one of
+# its two ports.
 set -euo pipefail
 
 library=${1:-build/core/libpyinit_core.a}
@@ -46,6 +49,8 @@ truncated|words|void $truncated::words<pyinit::fill::BlocksInOrder|4
 truncated|weights|$truncated::weights|4
 chance zeros|mask|void pyinit::fill::zero_by_chance<$set, float>|4
 column zeros|shuffle|void pyinit::fill::zero_in_columns<$set, float>|=$3
+product32|tile|void pyinit::dense::packed_tile<$set, float, $4>|=$5
+product64|tile|void pyinit::dense::packed_tile<$set, double, $6>|=$5
 END
 }
 
@@ -120,7 +125,7 @@ model() {
     done
     printf '\n'
   done < <(loops "$@")
-  for fill in words uniform normal truncated "chance zeros" "column zeros"; do
+  for fill in words uniform normal truncated "chance zeros" "column zeros" product32 product64; do
     [[ $seen == *"|$fill|"* ]] && continue
     echo "ports.sh needs a function of $1 for \"$fill\" in $library and found none. Correct its name in loops()." >&2
     return 1
@@ -131,10 +136,10 @@ model() {
 objdump -d -C --no-show-raw-insn "$library" | sed ':again; s/> >/>>/; t again' >"$scratch/disassembly"
 for name in avx2 avx512; do
   if [[ $name == avx2 ]]; then
-    # A turn is one round of 24, for 8 rows of 8 columns.
-    sets=('Avx2Of<2>' 'Avx2Of<1>' "$((8 * 8))/24") candidates=(znver3 znver4 skylake-avx512)
+    # A turn of zeros is one round of 24, for 8 rows of 8 columns; of a product, 8 steps of 6 rows of two vectors.
+    sets=('Avx2Of<2>' 'Avx2Of<1>' "$((8 * 8))/24" 16ul "$((8 * 6 * 2))" 8ul) candidates=(znver3 znver4 skylake-avx512)
   else
-    sets=('Avx512Of<2>' 'Avx512Of<2>' "$((4 * 32))/24") candidates=(znver4 skylake-avx512 sapphirerapids)
+    sets=('Avx512Of<2>' 'Avx512Of<2>' "$((4 * 32))/24" 32ul "$((8 * 12 * 2))" 16ul) candidates=(znver4 skylake-avx512 sapphirerapids)
   fi
   processors=()
   for processor in "${candidates[@]}"; do

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "dense/blocked.hpp"
 #include "dense/matmul.hpp"
 #include "dense/orthogonal.hpp"
 #include "dense/thin.hpp"
@@ -273,6 +274,9 @@ int main() {
   }
   // enough for two threads
   orthogonal(193, 105, kDtypes[0]);
+  // a block whose V is far away reflects slivers together, and another panel uses what is known of it
+  static_assert(2800 * dense::kReflectors * sizeof(float) > dense::kNearBytes);
+  orthogonal(2800, 130, kDtypes[0]);
   long_column();
   stacks();
   std::printf("%d failures\n", failures);

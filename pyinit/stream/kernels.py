@@ -197,9 +197,8 @@ def _draw_lines(
     length, count = size
     if length < count:
         length, count, rows, columns = count, length, columns, rows
-    _core.orthogonal(
-        out, plan.dtype, words, starts, length, count, rows.lists(), columns.lists(), gain, threads
-    )
+    lines = ((rows.index, rows.offset), (columns.index, columns.offset))
+    _core.orthogonal(out, plan.dtype, words, starts, length, count, *lines, gain, threads)
 
 
 # elements of a block with gaps in memory that are drawn at a time, into memory of their own
