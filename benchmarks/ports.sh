@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What the ports of a processor allow: cycles an element of each float32 fill's inner loops, by LLVM's model.
+# What the ports of a processor allow, by LLVM's model: cycles an element of each float32 fill's inner loops, and
+# cycles a vector fma of a product's.
 #
 #   bash benchmarks/ports.sh [--lines] [build/core/libpyinit_core.a]
 #
@@ -15,7 +16,9 @@
 # The model knows no cache, no jump that is guessed wrong, and of a fill nothing but its inner loops. Zen 3 sees
 # further ahead than its model: Philox made at once took 2.05 cycles an element there, and 2.64 by the model. A fill
 # that is drawn in stages has a line for each stage, and their sum; zeros come on top of a normal, and zeros by
-# chance on top of words, too.
+# chance on top of words, too. An element of a product is one vector of multiply-adds, of which these processors do
+# two a cycle; Zen 4 does one of 512 bits, and so does Sapphire Rapids by the model of LLVM 14, which knows one of
+# its two ports.
 set -euo pipefail
 
 lines=
@@ -54,6 +57,8 @@ truncated|words|void pyinit::fill::OrderedWords<$set>::make<pyinit::fill::Blocks
 truncated|weights|$truncated::weights|4
 chance zeros|mask|void pyinit::fill::zero_by_chance<$set, float>|4
 column zeros|shuffle|void pyinit::fill::zero_in_columns<$set, float>|=$3
+product32|tile|void pyinit::dense::packed_tile<$set, float, $5>|=$6
+product64|tile|void pyinit::dense::packed_tile<$set, double, $7>|=$6
 END
   # Without InverseSoftplus: a rare case inside of its loop is a loop, too, and would be taken for it.
   for curve in LogUniform LogOfUniform LogDecay; do
@@ -139,7 +144,7 @@ model() {
     done
     printf '\n'
   done < <(loops "$@")
-  for fill in words uniform normal truncated "chance zeros" "column zeros" LogUniform LogOfUniform LogDecay; do
+  for fill in words uniform normal truncated "chance zeros" "column zeros" LogUniform LogOfUniform LogDecay product32 product64; do
     [[ $seen == *"|$fill|"* ]] && continue
     echo "ports.sh needs a function of $1 for \"$fill\" in $library and found none. Correct its name in loops()." >&2
     return 1
@@ -150,10 +155,12 @@ model() {
 objdump -d -C --no-show-raw-insn "$library" | sed ':again; s/> >/>>/; t again' >"$scratch/disassembly"
 for name in avx2 avx512; do
   if [[ $name == avx2 ]]; then
-    # A turn is one round of 24, for 8 rows of 8 columns.
-    sets=('Avx2Of<2>' 'Avx2Of<1>' "$((8 * 8))/24" 'Avx2Of<4>') candidates=(znver3 znver4 skylake-avx512)
+    # A turn of zeros is one round of 24, for 8 rows of 8 columns; of a product, 8 steps of 6 rows of two vectors.
+    sets=('Avx2Of<2>' 'Avx2Of<1>' "$((8 * 8))/24" 'Avx2Of<4>' 16ul "$((8 * 6 * 2))" 8ul)
+    candidates=(znver3 znver4 skylake-avx512)
   else
-    sets=('Avx512Of<2>' 'Avx512Of<2>' "$((4 * 32))/24" 'Avx512Of<4>') candidates=(znver4 skylake-avx512 sapphirerapids)
+    sets=('Avx512Of<2>' 'Avx512Of<2>' "$((4 * 32))/24" 'Avx512Of<4>' 32ul "$((8 * 12 * 2))" 16ul)
+    candidates=(znver4 skylake-avx512 sapphirerapids)
   fi
   processors=()
   for processor in "${candidates[@]}"; do

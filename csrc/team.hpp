@@ -1,74 +1,64 @@
 // Steps that several threads take together, for a call that has more than one: the next step begins when all
-// of the last one is done, and no thread is started in between. For a single step, parallel.hpp does.
+// of the last one is done. For a single step, parallel.hpp does.
 #pragma once
 
-#include <atomic>
-#include <barrier>
 #include <cstddef>
-#include <new>
-#include <system_error>
+#include <cstdint>
 #include <type_traits>
 
-#include "parallel.hpp"
+#include "pool.hpp"
+#include "steps.hpp"
 
 namespace pyinit {
 
-// Threads that take the same steps together, the work of each step shared among them.
+// Threads that take the same steps together, the work of each step shared among them; as one of them sees it.
 class Team {
  public:
-  // Throws std::bad_alloc.
-  explicit Team(size_t size) : size_(size), end_of_step_(static_cast<std::ptrdiff_t>(size), Reset{&next_}) {}
+  // A team of one.
+  Team() = default;
+  Team(Steps& steps, size_t size) : steps_(&steps), size_(size) {}
 
-  // The number of members it was made for.
+  // The number of its members.
   size_t size() const { return size_; }
 
   // Calls work(i) for every i below `count`, each once, on whichever member is free; returns when all are
-  // done. Every member calls it with the same count.
+  // done. Every member calls it with the same count. A member that comes late finds its first steps done, and
+  // the others at a later one: between two steps a member reads nothing that any step writes.
   template <class Work>
   void each(size_t count, const Work& work) {
     static_assert(std::is_nothrow_invocable_v<const Work&, size_t>, "the others would wait for ever");
-    if (size_ == 1) {
-      for (size_t i = 0; i < count; ++i) work(i);
+    if (steps_ != nullptr) {
+      steps_->take_part(step_++, count, work);
       return;
     }
-    for (size_t i = next_++; i < count; i = next_++) work(i);
-    end_of_step_.arrive_and_wait();
+    for (size_t i = 0; i < count; ++i) work(i);
   }
-
-  // Leaves out a member that never came.
-  void leave() { end_of_step_.arrive_and_drop(); }
 
  private:
-  struct Reset {
-    std::atomic<size_t>* next;
-    void operator()() noexcept { *next = 0; }
-  };
-
-  size_t size_;
-  std::atomic<size_t> next_{0};
-  std::barrier<Reset> end_of_step_;
+  // Null where there is only one member.
+  Steps* steps_ = nullptr;
+  size_t size_ = 1;
+  // The number of the next step.
+  uint32_t step_ = 0;
 };
 
-// Calls work(team, member) on each of at most `threads` threads, this one among them; members are numbered
-// from 0. Where the system refuses a thread the others do its share. Throws std::bad_alloc before any work
-// has begun.
+// Calls work(team, member) on each of at most as many threads as wanted, this one among them; members are
+// numbered from 0. Where there are fewer threads the team is smaller.
 template <class Work>
-void run_team(size_t threads, const Work& work) {
+void run_team(const Demand& wanted, const Work& work) noexcept {
   static_assert(std::is_nothrow_invocable_v<const Work&, Team&, size_t>,
                 "an exception in a thread ends the process");
-  Team team(threads);
-  Helpers helpers(threads);
-  size_t members = 1;
-  try {
-    for (; members < threads; ++members) {
-      helpers.start([&team, &work, member = members]() noexcept { work(team, member); });
-    }
-  } catch (const std::system_error&) {
-  } catch (const std::bad_alloc&) {
+  if (wanted.threads == 1) {
+    Team alone;
+    work(alone, size_t{0});
+    return;
   }
-  // None of them can end a step before this thread has: the missing are counted out in time.
-  for (size_t missing = members; missing < threads; ++missing) team.leave();
-  work(team, size_t{0});
+  const Helpers helpers(wanted);
+  Steps steps(helpers.stay_awake());
+  helpers.share([&](size_t member) noexcept {
+    Team team = helpers.size() == 0 ? Team() : Team(steps, 1 + helpers.size());
+    work(team, member);
+  });
 }
 
 }  // namespace pyinit

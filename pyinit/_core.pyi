@@ -202,8 +202,8 @@ def orthogonal(
     starts: collections.abc.Sequence[int],
     length: int,
     count: int,
-    rows: collections.abc.Sequence[collections.abc.Sequence[int]],
-    columns: collections.abc.Sequence[collections.abc.Sequence[int]],
+    rows: collections.abc.Sequence[numpy.typing.ArrayLike],
+    columns: collections.abc.Sequence[numpy.typing.ArrayLike],
     gain: float,
     threads: int,
 ) -> None:

@@ -2,6 +2,7 @@
 #include "bindings/buffer.hpp"
 #include "bindings/environment.hpp"
 #include "bindings/register.hpp"
+#include "bindings/released.hpp"
 #include "float_environment.hpp"
 #include "probe/kernels.hpp"
 
@@ -23,7 +24,7 @@ void apply(std::string_view name, double parameter, const Array& x, Array& out) 
     throw py::value_error("x and out must be aligned and of one size");
   check_same_or_apart(out, x);
   const Kernels& kernels = settled(1).kernels.probe;
-  const py::gil_scoped_release release;
+  const GilReleased released;
   pyinit::in_default_environment(
       [&]() noexcept { (kernels.*kKernel)(*activation, static_cast<float>(parameter), from, count, to); });
 }

@@ -5,6 +5,7 @@
 #include "bindings/buffer.hpp"
 #include "bindings/environment.hpp"
 #include "bindings/register.hpp"
+#include "bindings/released.hpp"
 #include "bindings/truncated.hpp"
 #include "fill/fill.hpp"
 
@@ -25,7 +26,7 @@ void fill_at(uintptr_t address, uint64_t elements, std::string_view dtype, const
   // NOLINTNEXTLINE(performance-no-int-to-ptr)
   const Target target{reinterpret_cast<void*>(address), known, 1};
   const Region whole({elements}, {0}, {elements});
-  const py::gil_scoped_release release;
+  const GilReleased released;
   fill(kernels, target, whole);
 }
 

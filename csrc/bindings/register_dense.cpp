@@ -4,6 +4,7 @@
 #include "bindings/buffer.hpp"
 #include "bindings/environment.hpp"
 #include "bindings/register.hpp"
+#include "bindings/released.hpp"
 #include "dense/matmul.hpp"
 #include "dense/orthogonal.hpp"
 
@@ -34,7 +35,7 @@ void matmul_as(const py::array& a, const py::array& b, py::array& out, int threa
   check_apart(out, a);
   check_apart(out, b);
   const Settled call = settled(threads);
-  const py::gil_scoped_release release;
+  const GilReleased released;
   pyinit::dense::matmul(call.kernels.dense, shape, rows, columns, to, call.threads);
 }
 
@@ -54,15 +55,21 @@ void matmul(const py::array& a, const py::array& b, py::array& out, int threads)
 
 using pyinit::dense::OrthogonalOutput;
 using pyinit::dense::OrthogonalTask;
+using pyinit::dense::Picked;
 using Indices = std::vector<uint64_t>;
+// Indices and offsets as arrays. Why not lists: two lists of 65536 rows took longer than their matrix.
+using Lines = std::array<py::array_t<uint64_t, py::array::c_style | py::array::forcecast>, 2>;
 
-void check_picked(const char* side, const Indices& index, const Indices& offset, uint64_t size) {
-  if (index.size() != offset.size())
+Picked picked(const char* side, const Lines& lines, uint64_t size) {
+  const auto numbers = [](const auto& array) { return Indices(array.data(), array.data() + array.size()); };
+  Picked found{numbers(lines[0]), numbers(lines[1])};
+  if (found.index.size() != found.offset.size())
     throw py::value_error(std::string(side) + " and their offsets differ in number");
-  for (size_t i = 0; i < index.size(); ++i) {
-    if (index[i] >= size || (i > 0 && index[i] <= index[i - 1]))
+  for (size_t i = 0; i < found.index.size(); ++i) {
+    if (found.index[i] >= size || (i > 0 && found.index[i] <= found.index[i - 1]))
       throw py::value_error(std::string(side) + " must ascend inside the matrix");
   }
+  return found;
 }
 
 // The largest of the offsets, which must lie inside `out`.
@@ -73,26 +80,25 @@ uint64_t reach(const Indices& offset, uint64_t size) {
 }
 
 void orthogonal(py::array& out, std::string_view dtype, const std::vector<std::array<uint64_t, 2>>& keys,
-                const Indices& starts, uint64_t length, uint64_t count, const std::array<Indices, 2>& rows,
-                const std::array<Indices, 2>& columns, double gain, int threads) {
+                const Indices& starts, uint64_t length, uint64_t count, const Lines& rows,
+                const Lines& columns, double gain, int threads) {
   const pyinit::Dtype known = dtype_named(dtype);
   const size_t item = pyinit::itemsize(known);
   auto* to = static_cast<char*>(writable(out, item));
   if (count > length || count == 0) throw py::value_error("orthogonal needs length >= count > 0");
-  check_picked("rows", rows[0], rows[1], length);
-  check_picked("columns", columns[0], columns[1], count);
+  const OrthogonalTask task{length, count, picked("rows", rows, length), picked("columns", columns, count),
+                            gain};
   if (keys.size() != starts.size()) throw py::value_error("keys and starts differ in number");
   const auto size = static_cast<uint64_t>(out.size());
   std::vector<OrthogonalOutput> matrices;
-  if (keys.empty() || rows[0].empty() || columns[0].empty()) return;
-  const uint64_t last = reach(rows[1], size) + reach(columns[1], size);
+  if (keys.empty() || task.rows.index.empty() || task.columns.index.empty()) return;
+  const uint64_t last = reach(task.rows.offset, size) + reach(task.columns.offset, size);
   for (size_t i = 0; i < keys.size(); ++i) {
     if (starts[i] >= size || last >= size - starts[i]) throw py::value_error("an offset leaves out");
     matrices.push_back({{keys[i][0], keys[i][1]}, to + starts[i] * item});
   }
-  const OrthogonalTask task{length, count, {rows[0], rows[1]}, {columns[0], columns[1]}, gain};
   const Settled call = settled(threads);
-  const py::gil_scoped_release release;
+  const GilReleased released;
   pyinit::dense::orthogonal(call.kernels.fill, call.kernels.dense, task, matrices, known, call.threads);
 }
 

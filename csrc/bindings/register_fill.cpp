@@ -5,6 +5,7 @@
 #include "bindings/buffer.hpp"
 #include "bindings/environment.hpp"
 #include "bindings/register.hpp"
+#include "bindings/released.hpp"
 #include "bindings/transformed.hpp"
 #include "bindings/truncated.hpp"
 #include "fill/fill.hpp"
@@ -65,7 +66,7 @@ void register_fill(py::module_& module) {
       [](py::array& out, std::string_view dtype, uint64_t seed, uint64_t offset, const Axes& global_shape,
          const Axes& start, double low, double high, double lowest, double highest, int threads) {
         const Place to = place(out, dtype, seed, offset, global_shape, start, threads);
-        const py::gil_scoped_release release;
+        const GilReleased released;
         pyinit::fill::uniform(to.kernels, to.target, to.region, to.key, {low, high, lowest, highest});
       },
       py::arg("out"), py::arg("dtype"), py::arg("seed"), py::arg("offset"), py::arg("global_shape"),
@@ -76,7 +77,7 @@ void register_fill(py::module_& module) {
       [](py::array& out, std::string_view dtype, uint64_t seed, uint64_t offset, const Axes& global_shape,
          const Axes& start, double mean, double std, int threads) {
         const Place to = place(out, dtype, seed, offset, global_shape, start, threads);
-        const py::gil_scoped_release release;
+        const GilReleased released;
         pyinit::fill::normal(to.kernels, to.target, to.region, to.key, {mean, std});
       },
       py::arg("out"), py::arg("dtype"), py::arg("seed"), py::arg("offset"), py::arg("global_shape"),
@@ -88,7 +89,7 @@ void register_fill(py::module_& module) {
          int threads) {
         const Place to = place(out, dtype, seed, offset, global_shape, start, threads);
         const auto interval = truncated(mean, std, lowest, highest, numbers);
-        const py::gil_scoped_release release;
+        const GilReleased released;
         pyinit::fill::truncated_normal(to.kernels, to.target, to.region, to.key, interval);
       },
       py::arg("out"), py::arg("dtype"), py::arg("seed"), py::arg("offset"), py::arg("global_shape"),
@@ -102,7 +103,7 @@ void register_fill(py::module_& module) {
         const auto known = transform_named(function);
         if (!known) throw py::value_error("unknown function of a uniform");
         const auto values = transformed(*known, numbers);
-        const py::gil_scoped_release release;
+        const GilReleased released;
         pyinit::fill::transformed(to.kernels, to.target, to.region, to.key, values);
       },
       py::arg("out"), py::arg("dtype"), py::arg("seed"), py::arg("offset"), py::arg("global_shape"),
@@ -114,7 +115,7 @@ void register_fill(py::module_& module) {
         const Place to = place(out, dtype, seed, offset, global_shape, start, threads);
         if (to.target.dtype != Dtype::kFloat32 && to.target.dtype != Dtype::kFloat64)
           throw py::value_error("the parts of complex numbers are float32 or float64");
-        const py::gil_scoped_release release;
+        const GilReleased released;
         pyinit::fill::disk(to.kernels, to.target, to.region, to.key, {scale, floor, normal});
       },
       py::arg("out"), py::arg("dtype"), py::arg("seed"), py::arg("offset"), py::arg("global_shape"),
@@ -131,7 +132,7 @@ void register_fill(py::module_& module) {
             {mask_seed, mask_offset}, static_cast<uint32_t>(global_shape[0]), zeros};
         const pyinit::fill::MatrixPlace matrix{start[0], start[1], static_cast<uint64_t>(out.shape(0)),
                                                static_cast<uint64_t>(out.shape(1))};
-        const py::gil_scoped_release release;
+        const GilReleased released;
         pyinit::fill::sparse(to.kernels, to.target, to.region, to.key, {mean, std}, columns, matrix);
       },
       py::arg("out"), py::arg("dtype"), py::arg("seed"), py::arg("offset"), py::arg("global_shape"),
@@ -145,7 +146,7 @@ void register_fill(py::module_& module) {
         const Place to = place(out, dtype, seed, offset, global_shape, start, threads);
         const uint64_t threshold = chance_threshold(sparsity);
         const pyinit::rng::ChanceZeros chance{{mask_seed, mask_offset}, threshold};
-        const py::gil_scoped_release release;
+        const GilReleased released;
         pyinit::fill::bernoulli_sparse(to.kernels, to.target, to.region, to.key, {mean, std}, chance);
       },
       py::arg("out"), py::arg("dtype"), py::arg("seed"), py::arg("offset"), py::arg("global_shape"),
@@ -157,7 +158,7 @@ void register_fill(py::module_& module) {
         void* to = writable(out, 1);
         const auto size = static_cast<size_t>(out.nbytes());
         const Settled call = settled(threads);
-        const py::gil_scoped_release release;
+        const GilReleased released;
         pyinit::fill::stream_constant(call.kernels.fill, to, size, call.threads);
       },
       py::arg("out"), py::arg("threads"),
@@ -172,7 +173,7 @@ void register_fill(py::module_& module) {
         void* to = writable(out, item);
         const auto size = static_cast<size_t>(out.nbytes());
         const Settled call = settled(threads);
-        const py::gil_scoped_release release;
+        const GilReleased released;
         pyinit::fill::constant(call.kernels.fill, to, size, bytes.data(), item, call.threads);
       },
       py::arg("out"), py::arg("element"), py::arg("threads"));

@@ -5,6 +5,7 @@
 #include "bindings/buffer.hpp"
 #include "bindings/environment.hpp"
 #include "bindings/register.hpp"
+#include "bindings/released.hpp"
 #include "bindings/truncated.hpp"
 #include "float_environment.hpp"
 #include "probe/layer.hpp"
@@ -176,7 +177,7 @@ py::tuple layer_forward(const Array& x, const std::variant<Strided, DrawnNumbers
                           question(ask_weight)};
   ForwardMoments moments;
   {
-    const py::gil_scoped_release release;
+    const GilReleased released;
     moments = forward(kernels_of(call), task, arguments);
   }
   return py::make_tuple(statistics(moments.z), statistics(moments.y), statistics(moments.weight));
@@ -224,7 +225,7 @@ py::tuple layer_backward(const Array& x, const std::variant<Strided, DrawnNumber
                            question(ask_dw)};
   BackwardMoments moments;
   {
-    const py::gil_scoped_release release;
+    const GilReleased released;
     moments = backward(kernels_of(call), task, arguments);
   }
   return py::make_tuple(statistics(moments.dz), statistics(moments.dw));
@@ -237,7 +238,7 @@ py::dict matrix_moments(const Array& x, const Asked& asked, int threads) {
   const Settled call = settled(threads);
   std::optional<Moments> result;
   {
-    const py::gil_scoped_release release;
+    const GilReleased released;
     result = moments(call.kernels.probe, view, what, call.threads);
   }
   return statistics(result).cast<py::dict>();

@@ -34,6 +34,11 @@ void deliver_as(const Value* sliver, const Delivery<Value>& to) {
   for (size_t i = 0; i < to.rows;) {
     size_t line = 1;
     while (line < kLine && i + line < to.rows && to.row_offsets[i + line] == to.row_offsets[i] + line) ++line;
+    if (adjacent && to.columns == kColumns) {
+      round_row<S>(row_of(i), scale, out + to.row_offsets[i] + to.column_offsets[0]);
+      ++i;
+      continue;
+    }
     if (adjacent || line < kLine) {
       Out rounded[kColumns];
       round_row<S>(row_of(i), scale, rounded);

@@ -53,12 +53,11 @@ struct ReflectorKernels {
   // Writes a part of V'V (kReflectors x kReflectors), or adds it to what is there; a sum goes on after a
   // multiple of kGramRows rows.
   void (*gram)(const Value* v, size_t rows, const GramPart& part, Value* gram, Start start);
-  // C += V Y, Y = -T V'C: applies the `width` reflectors of a block of `rows` rows, a multiple of tile_rows,
-  // to a sliver C, which is as many columns of a matrix as a tile has, row after row. The first `zero_rows`
-  // rows of C are zero. `scratch` holds kReflectors rows.
-  void (*reflect)(const Value* v, const Value* gram, const Value* tau, size_t width, size_t rows,
-                  size_t zero_rows, Value* sliver, Value* scratch);
-  // The last steps of that alone: Y from a sliver of W = V'C in place, and C += V Y.
+  // C += V Y, Y = -T V'C applies a block of reflectors to a sliver C, which is as many columns of a matrix as a
+  // tile has, row after row. In three steps: W = V'C, or W += V'C, of some rows of V and C, for `width`
+  // reflectors and up to a tile's rows beyond them; Y from W in place; and C += V Y of some rows, a multiple of
+  // tile_rows. W and Y have room for kReflectors rows.
+  void (*project)(const Value* v, size_t width, size_t rows, const Value* c, Value* w, Start start);
   void (*solve)(const Value* gram, const Value* tau, size_t width, Value* w);
   void (*combine)(const Value* v, size_t width, size_t rows, const Value* y, Value* c);
   void (*deliver)(const Value* sliver, const Delivery<Value>& delivery);

@@ -12,8 +12,8 @@
 namespace pyinit::dense {
 namespace {
 
-// A thread costs some 20 us to start, and a step of the team some more.
-constexpr double kFmaPerThread = 1 << 20;
+// About what a thread computes in 5 us. Its steps are short, and a team's members wait for each other at each.
+constexpr double kFmaPerThread = 1 << 18;
 // More rows than any memory holds. Up to here the bytes of V (96 numbers a row) and of a panel fit in 64
 // bits; beyond, they would wrap, and too little memory would be allocated.
 constexpr uint64_t kMostLength = uint64_t{1} << 48;
@@ -25,30 +25,28 @@ void make_all(const BlockKernels<Value>& kernels, const OrthogonalTask& task,
   const double fma = static_cast<double>(task.length) * static_cast<double>(task.columns.index.size()) *
                      static_cast<double>(task.count);
   const auto useful = [&](double work, size_t units) {
-    const auto worth =
-        static_cast<size_t>(std::clamp(work / kFmaPerThread, 1.0, static_cast<double>(wanted)));
-    return std::min(worth, units);
+    return Demand(work, kFmaPerThread, wanted).at_most(units);
   };
   if (matrices.size() >= 2 * wanted) {
     // A matrix for each thread, whose maker shares its steps with nobody: it has a team of one, while the
     // threads' own team shares out the matrices.
-    const size_t members = useful(fma * static_cast<double>(matrices.size()), matrices.size());
-    std::vector<std::unique_ptr<Making>> makers(members);
-    std::vector<std::unique_ptr<Team>> alone(members);
+    const Demand members = useful(fma * static_cast<double>(matrices.size()), matrices.size());
+    std::vector<std::unique_ptr<Making>> makers(members.threads);
     for (auto& maker : makers) maker = std::make_unique<Making>(kernels, task, dtype, 1);
-    for (auto& team : alone) team = std::make_unique<Team>(1);
     run_team(members, [&](Team& team, size_t member) noexcept {
       in_default_environment([&]() noexcept {
-        team.each(matrices.size(),
-                  [&](size_t index) noexcept { makers[member]->make(*alone[member], 0, matrices[index]); });
+        team.each(matrices.size(), [&](size_t index) noexcept {
+          Team alone;
+          makers[member]->make(alone, 0, matrices[index]);
+        });
       });
     });
     return;
   }
   const size_t chunks = parts(static_cast<size_t>(task.length), kSquareRows);
   const size_t slivers = parts(task.columns.index.size(), kernels.product.tile_columns);
-  const size_t members = useful(fma, std::max(chunks, slivers));
-  Making maker(kernels, task, dtype, members);
+  const Demand members = useful(fma, std::max(chunks, slivers));
+  Making maker(kernels, task, dtype, members.threads);
   run_team(members, [&](Team& team, size_t member) noexcept {
     in_default_environment([&]() noexcept {
       for (const OrthogonalOutput& matrix : matrices) maker.make(team, member, matrix);

@@ -12,10 +12,11 @@
 // threads or instruction set. The half types are computed in float32 and rounded once.
 // Error: max |Q'Q - I| is about that of LAPACK's geqrf and orgqr at the same size: 0.1 to 0.9 of it in
 // float32, 0.7 to 1.2 in float64 (tests/kernels/test_orthogonal_kernel.py).
-// Memory, beside the output: V, 96 numbers a row, and for each thread a panel of 1 to 16 MiB (never less than
-// one sliver), or together half of what is made where that is more; a matrix of at most 96 columns needs a
-// few hundred KiB a thread, and what is drawn where that is at most 8 MiB. Of a stack of at least twice as many matrices as threads, each thread makes whole
-// matrices, with its own V.
+// Memory, beside the output: V, 96 numbers a row; V'V of every block, 96 numbers a column, where not all columns
+// are made at once; and for each thread a panel of 1 to 16 MiB (never less than one sliver), or together half of
+// what is made where that is more. A matrix of at most 96 columns needs a few hundred KiB a thread, and what is
+// drawn where that is at most 8 MiB. Of a stack of at least twice as many matrices as threads, each thread makes
+// whole matrices, with its own V.
 // Source: Stewart, "The efficient generation of random orthogonal matrices", SIAM J. Numer. Anal. 1980;
 // Mezzadri, "How to generate random matrices from the classical compact groups", Notices AMS 2007.
 #pragma once

@@ -30,8 +30,8 @@ inline constexpr size_t kPanelColumns = 4096;
 // Why not fewer bytes: a block of c is loaded and stored once for each part.
 inline constexpr size_t kUnitTiles = 22;
 inline constexpr size_t kBlockTiles = 16;
-// A thread costs some 20 us to start: about what as many fma take.
-inline constexpr size_t kFmaPerThread = size_t{1} << 20;
+// About what a thread computes in 5 us.
+inline constexpr double kFmaPerThread = 1 << 18;
 // Units a thread can expect, so that none waits long for the last.
 inline constexpr size_t kUnitsPerThread = 4;
 
@@ -49,13 +49,14 @@ Factor<Value> part_of(const Factor<Value>& factor, size_t line, size_t depth) {
           factor.line_stride, factor.depth_stride};
 }
 
-// How many threads are worth their start and have a tile each.
-inline size_t product_members(const Kernels& kernels, const ProductShape& shape, int threads) {
-  const size_t work = shape.rows * shape.columns / 64 * shape.depth / (kFmaPerThread / 64);
+// How many threads are worth it and have a tile each.
+inline Demand product_members(const Kernels& kernels, const ProductShape& shape, int threads) {
+  const double fma =
+      static_cast<double>(shape.rows) * static_cast<double>(shape.columns) * static_cast<double>(shape.depth);
   const ProductKernels<float>& product = kernels.product32;
   const size_t tiles = ((shape.rows + product.tile_rows - 1) / product.tile_rows) *
                        ((shape.columns + product.tile_columns - 1) / product.tile_columns);
-  return std::min(std::clamp<size_t>(work, 1, static_cast<size_t>(threads)), tiles);
+  return Demand(fma, kFmaPerThread, static_cast<size_t>(threads)).at_most(tiles);
 }
 
 // A part of the second factor: columns [column, column + columns), numbers [first, first + depth) of each, to
@@ -72,23 +73,26 @@ struct PanelPart {
 // 0.
 template <class Value, class Pack, class Finish>
 void multiply_in_panels(const Kernels& all_kernels, const ProductShape& shape, const Factor<Value>& a,
-                        const Pack& pack, Value* c, size_t c_stride, size_t members, const Finish& finish) {
+                        const Pack& pack, Value* c, size_t c_stride, const Demand& wanted,
+                        const Finish& finish) {
   static_assert(std::is_nothrow_invocable_v<const Pack&, Team&, size_t, const PanelPart<Value>&>);
   static_assert(std::is_nothrow_invocable_v<const Finish&, Team&, size_t, size_t, size_t>);
   const ProductKernels<Value>& kernels = product_kernels<Value>(all_kernels);
+  const size_t members = wanted.threads;
   const size_t depth_part = part_size(shape.depth, kPartDepth, kDepthUnit, 1);
   const size_t column_part =
       std::min(kPanelColumns, part_size(shape.columns, shape.columns, kernels.tile_columns, 1));
   const size_t unit_rows = kUnitTiles * sizeof(float) / sizeof(Value) * kernels.tile_rows;
   const size_t block_columns = kBlockTiles * kernels.tile_columns;
   // Every thread gets the same number of units.
-  const size_t units = std::max((shape.rows + unit_rows - 1) / unit_rows, kUnitsPerThread * members);
+  const size_t least = members == 1 ? 1 : kUnitsPerThread * members;
+  const size_t units = std::max((shape.rows + unit_rows - 1) / unit_rows, least);
   const size_t row_part =
       part_size(shape.rows, unit_rows, kernels.tile_rows, (units + members - 1) / members * members);
   const size_t down = (shape.rows + row_part - 1) / row_part;
-  // Where there are few rows the columns are shared out, too.
-  const size_t unit_columns = part_size(column_part, column_part, kernels.tile_columns,
-                                        (kUnitsPerThread * members + down - 1) / down);
+  // Where there are few rows the columns are shared out, too. Not sooner: each unit packs its rows.
+  const size_t unit_columns =
+      part_size(column_part, column_part, kernels.tile_columns, (least / 2 + down - 1) / down);
   const size_t packed_depth =
       std::min(kPartsAtOnce, (shape.depth + depth_part - 1) / depth_part) * depth_part;
   const Scratch<Value> packed_a(members * row_part * packed_depth);
@@ -130,7 +134,7 @@ void multiply_in_panels(const Kernels& all_kernels, const ProductShape& shape, c
       finish(team, member, j0, columns);
     }
   };
-  run_team(members, [&](Team& team, size_t member) noexcept {
+  run_team(wanted, [&](Team& team, size_t member) noexcept {
     in_default_environment([&]() noexcept { work(team, member); });
   });
 }

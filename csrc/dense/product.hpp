@@ -27,6 +27,7 @@ struct NextTile {
     --rows;
 #pragma GCC unroll 4
     for (size_t j = 0; j < kTileColumns<S, Value>; j += kLine) __builtin_prefetch(c + j);
+    __builtin_prefetch(c + kTileColumns<S, Value> - 1);
     // Added as integers: beyond the last row a pointer need not exist.
     c = reinterpret_cast<const Value*>(reinterpret_cast<uintptr_t>(c) + c_stride * sizeof(Value));
   }

@@ -95,6 +95,17 @@ void solve(const Value* gram, const Value* tau, size_t width, Value* w) {
   }
 }
 
+// W = V'C of some rows of V and of a sliver C, or adds them to it.
+template <class S, class Value>
+void project(const Value* v, size_t width, size_t rows, const Value* c, Value* w, Start start) {
+  constexpr size_t kRows = kTileRows<S>;
+  constexpr size_t kColumns = kTileColumns<S, Value>;
+  for (size_t k = 0; k < width; k += kRows) {
+    multiply_tile<S, Strides<1, kReflectors>, kColumns>(rows, v + k, c, kColumns, w + k * kColumns, kColumns,
+                                                        start);
+  }
+}
+
 // C += V Y for a sliver C of `rows` rows.
 template <class S, class Value>
 void combine(const Value* v, size_t width, size_t rows, const Value* y, Value* c) {
@@ -104,28 +115,6 @@ void combine(const Value* v, size_t width, size_t rows, const Value* y, Value* c
     multiply_tile<S, Strides<kReflectors, 1>, kColumns>(width, v + i * kReflectors, y, kColumns,
                                                         c + i * kColumns, kColumns, Start::kStored);
   }
-}
-
-template <class S, class Value>
-void reflect(const Value* v, const Value* gram, const Value* tau, size_t width, size_t rows, size_t zero_rows,
-             Value* sliver, Value* scratch) {
-  constexpr size_t kRows = kTileRows<S>;
-  constexpr size_t kColumns = kTileColumns<S, Value>;
-  // So many rows of V stay in the second-level cache, and of the sliver in the first.
-  constexpr size_t kChunk = 20 * kRows;
-  // The system is solved for some reflectors beyond the last, whose columns of V are zero.
-  const size_t solved = (width + kSolvedAtOnce - 1) / kSolvedAtOnce * kSolvedAtOnce;
-  const size_t tiles = (solved + kRows - 1) / kRows;
-  for (size_t first = zero_rows; first < rows; first += kChunk) {
-    const size_t count = rows - first < kChunk ? rows - first : kChunk;
-    for (size_t t = 0; t < tiles; ++t) {
-      multiply_tile<S, Strides<1, kReflectors>, kColumns>(
-          count, v + first * kReflectors + t * kRows, sliver + first * kColumns, kColumns,
-          scratch + t * kRows * kColumns, kColumns, first == zero_rows ? Start::kZero : Start::kStored);
-    }
-  }
-  solve<S>(gram, tau, width, scratch);
-  combine<S>(v, width, rows, scratch, sliver);
 }
 
 }  // namespace pyinit::dense

@@ -46,7 +46,8 @@ class ThinMaker {
     team.each(1, [&](size_t) noexcept { block_.emplace(kernels_, task_, 0, output.key); });
     team.each(spans_, [&](size_t span) noexcept { measure(span, member); });
     team.each(1, [&](size_t) noexcept { solve(member); });
-    team.each(block_->chunks(), [&](size_t chunk) noexcept { deliver(chunk, member, output.out); });
+    team.each(BlockShape(task_, 0).chunks(),
+              [&](size_t chunk) noexcept { deliver(chunk, member, output.out); });
   }
 
  private:

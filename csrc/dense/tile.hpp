@@ -30,7 +30,8 @@ struct Strides {
   static constexpr size_t kDepth = kDepthStride;
 };
 
-// Steps of depth between two calls of what a tile does on the side.
+// Steps of depth between two calls of what a tile does on the side. They are written out one after the other:
+// as a loop of single steps, doubles took a tenth longer on AVX-512.
 inline constexpr size_t kStepsApart = 8;
 
 struct NothingAside {};
@@ -95,14 +96,11 @@ template <class S, class A, size_t kWidth, class Value, class Aside = NothingAsi
     b += b_stride;
   };
   size_t left = depth;
-  if constexpr (!std::is_same_v<Aside, NothingAside>) {
-    for (; left >= kStepsApart; left -= kStepsApart) {
-      aside();
-#pragma GCC unroll 4
-      for (size_t p = 0; p < kStepsApart; ++p) step();
-    }
+  for (; left >= kStepsApart; left -= kStepsApart) {
+    if constexpr (!std::is_same_v<Aside, NothingAside>) aside();
+#pragma GCC unroll 8
+    for (size_t p = 0; p < kStepsApart; ++p) step();
   }
-#pragma GCC unroll 4
   for (size_t p = 0; p < left; ++p) step();
 #pragma GCC unroll 16
   for (size_t i = 0; i < kRows; ++i) store_columns<S, kWidth>(c + i * c_stride, sums[i]);

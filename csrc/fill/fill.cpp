@@ -12,8 +12,8 @@
 namespace pyinit::fill {
 namespace {
 
-// A thread costs some 20 us to start: about what 256 KiB take to fill.
-constexpr size_t kBytesPerThread = size_t{256} << 10;
+// About what a thread fills in 5 us.
+constexpr double kBytesPerThread = 64 << 10;
 // Tiles end on page borders, so that no page is first touched by two threads. Large ones only for fresh huge
 // pages: 16 MiB in tiles of 2 MiB occupy 8 threads at most.
 constexpr size_t kHugeTile = size_t{2} << 20;
@@ -31,8 +31,8 @@ constexpr size_t kStreamBytes = size_t{8} << 20;
 constexpr uint64_t kBandColumns = 256;
 constexpr uint64_t kStripRows = 4096;
 
-size_t useful_threads(size_t bytes, int threads) {
-  return std::clamp<size_t>(bytes / kBytesPerThread, 1, static_cast<size_t>(threads));
+Demand useful_threads(size_t bytes, int threads) {
+  return {static_cast<double>(bytes), kBytesPerThread, static_cast<size_t>(threads)};
 }
 
 size_t tile_bytes(Pages pages, size_t bytes) {
@@ -117,8 +117,8 @@ void sparse(const Kernels& kernels, const Target& target, const Region& region, 
   const size_t item = itemsize(target.dtype);
   const size_t bands = (place.columns + kBandColumns - 1) / kBandColumns;
   const size_t strips = (place.rows + kStripRows - 1) / kStripRows;
-  const size_t threads = useful_threads(kNormalsAPlace * region.size() * item, target.threads);
-  parallel_for(bands * strips, threads, [&](size_t index) noexcept {
+  const Demand wanted = useful_threads(kNormalsAPlace * region.size() * item, target.threads);
+  parallel_for(bands * strips, wanted, [&](size_t index) noexcept {
     const uint64_t row = index / bands * kStripRows;
     const uint64_t column = index % bands * kBandColumns;
     const Rectangle area{place.first_row + row, place.first_column + column,

@@ -46,7 +46,7 @@ template <class S, class Value>
 inline constexpr dense::ReflectorKernels<Value> kReflectorKernels = {
     .sum_squares = dense::sum_squares<S, Value>,
     .gram = dense::gram<S, Value>,
-    .reflect = dense::reflect<S, Value>,
+    .project = dense::project<S, Value>,
     .solve = dense::solve<S, Value>,
     .combine = dense::combine<S, Value>,
     .deliver = dense::deliver<S, Value>,

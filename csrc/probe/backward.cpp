@@ -32,9 +32,9 @@ void sum_columns(const float* matrix, size_t rows, size_t width, size_t column, 
 
 // Makes the weight gradient, whole or in bands of rows that are looked at and dropped.
 std::optional<Moments> weight_gradient(const LayerKernels& kernels, const Layer& layer, const Backward& task,
-                                       size_t members) {
+                                       const Demand& wanted) {
   const auto [inputs, outputs] = std::pair{layer.weight.inputs, layer.weight.outputs};
-  std::optional<Recorder> record = recorder(kernels.probe, task.ask_dw, inputs, outputs, members);
+  std::optional<Recorder> record = recorder(kernels.probe, task.ask_dw, inputs, outputs, wanted.threads);
   const Blocks whole(inputs, outputs);
   const size_t least = whole.block_rows;
   const size_t band = task.dw != nullptr ? inputs : std::max(least, kBandNumbers / outputs / least * least);
@@ -55,7 +55,7 @@ std::optional<Moments> weight_gradient(const LayerKernels& kernels, const Layer&
       });
     };
     multiply_in_panels(kernels.weight.dense, dense::ProductShape{rows, outputs, layer.batch},
-                       columns_of(task.x + first, inputs), pack, to, outputs, members, look);
+                       columns_of(task.x + first, inputs), pack, to, outputs, wanted, look);
   }
   return result(record);
 }
@@ -65,7 +65,8 @@ std::optional<Moments> weight_gradient(const LayerKernels& kernels, const Layer&
 BackwardMoments backward(const LayerKernels& kernels, const Layer& layer, const Backward& task) {
   const auto [inputs, outputs] = std::pair{layer.weight.inputs, layer.weight.outputs};
   const dense::ProductShape shape{layer.batch, inputs, outputs};
-  const size_t members = dense::product_members(kernels.weight.dense, shape, layer.threads);
+  const Demand wanted = dense::product_members(kernels.weight.dense, shape, layer.threads);
+  const size_t members = wanted.threads;
   std::optional<Recorder> record = recorder(kernels.probe, task.ask_dz, layer.batch, outputs, members);
   const Blocks blocks(layer.batch, outputs);
   std::optional<LiveUnits> live;
@@ -86,7 +87,7 @@ BackwardMoments backward(const LayerKernels& kernels, const Layer& layer, const 
       sum_columns(task.dz, layer.batch, outputs, j, std::min(kSumColumns, outputs - j), task.db);
     });
   };
-  run_team(members, [&](Team& team, size_t member) noexcept {
+  run_team(wanted, [&](Team& team, size_t member) noexcept {
     in_default_environment([&]() noexcept { work(team, member); });
   });
   BackwardMoments moments{result(record), std::nullopt};
@@ -99,10 +100,10 @@ BackwardMoments backward(const LayerKernels& kernels, const Layer& layer, const 
     const auto pack = [&](Team& team, size_t member, const dense::PanelPart<float>& part) noexcept {
       packer.pack_inputs(team, member, part);
     };
-    multiply_in_panels(kernels.weight.dense, shape, rows_of(task.dz, outputs), pack, task.dx, inputs, members,
+    multiply_in_panels(kernels.weight.dense, shape, rows_of(task.dz, outputs), pack, task.dx, inputs, wanted,
                        [](Team&, size_t, size_t, size_t) noexcept {});
   }
-  if (task.dw != nullptr || task.ask_dw) moments.dw = weight_gradient(kernels, layer, task, members);
+  if (task.dw != nullptr || task.ask_dw) moments.dw = weight_gradient(kernels, layer, task, wanted);
   return moments;
 }
 

@@ -19,7 +19,8 @@ void add_bias(const Tile& tile, const float* bias, float* z) {
 ForwardMoments forward(const LayerKernels& kernels, const Layer& layer, const Forward& task) {
   const auto [inputs, outputs] = std::pair{layer.weight.inputs, layer.weight.outputs};
   const dense::ProductShape shape{layer.batch, outputs, inputs};
-  const size_t members = dense::product_members(kernels.weight.dense, shape, layer.threads);
+  const Demand wanted = dense::product_members(kernels.weight.dense, shape, layer.threads);
+  const size_t members = wanted.threads;
   std::optional<Recorder> record_z = recorder(kernels.probe, task.ask_z, layer.batch, outputs, members);
   std::optional<Recorder> record_y = recorder(kernels.probe, task.ask_y, layer.batch, outputs, members);
   std::optional<Recorder> record_weight = recorder(kernels.probe, task.ask_weight, inputs, outputs, members);
@@ -53,7 +54,7 @@ ForwardMoments forward(const LayerKernels& kernels, const Layer& layer, const Fo
       }
     });
   };
-  multiply_in_panels(kernels.weight.dense, shape, rows_of(task.x, inputs), pack, task.z, outputs, members,
+  multiply_in_panels(kernels.weight.dense, shape, rows_of(task.x, inputs), pack, task.z, outputs, wanted,
                      finish);
 
   ForwardMoments moments{result(record_z), result(record_y), result(record_weight)};

@@ -11,8 +11,8 @@
 namespace pyinit::probe {
 namespace {
 
-// A thread costs some 20 us to start: about what so many numbers take.
-constexpr size_t kNumbersPerThread = size_t{1} << 15;
+// About what a thread looks at in 5 us.
+constexpr double kNumbersPerThread = 1 << 13;
 
 }  // namespace
 
@@ -97,11 +97,11 @@ Moments Recorder::result() {
 }
 
 Moments moments(const Kernels& kernels, const Matrix& matrix, const Question& question, int threads) {
-  const size_t members =
-      std::clamp<size_t>(matrix.rows * matrix.columns / kNumbersPerThread, 1, static_cast<size_t>(threads));
-  Recorder recorder(kernels, matrix.rows, matrix.columns, question, members);
+  const Demand wanted(static_cast<double>(matrix.rows * matrix.columns), kNumbersPerThread,
+                      static_cast<size_t>(threads));
+  Recorder recorder(kernels, matrix.rows, matrix.columns, question, wanted.threads);
   const Blocks& blocks = recorder.blocks();
-  run_team(members, [&](Team& team, size_t member) noexcept {
+  run_team(wanted, [&](Team& team, size_t member) noexcept {
     team.each(blocks.down * blocks.across, [&](size_t number) noexcept {
       const size_t row = number / blocks.across * blocks.block_rows;
       const size_t column = number % blocks.across * blocks.block_columns;

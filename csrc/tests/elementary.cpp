@@ -48,7 +48,8 @@ constexpr uint64_t kChunk = uint64_t{1} << 16;
 template <class Visit>
 void sweep(uint64_t begin, uint64_t end, uint64_t stride, const Visit& visit) {
   const uint64_t count = (end - begin + stride - 1) / stride;
-  pyinit::parallel_for((count + kChunk - 1) / kChunk, static_cast<size_t>(pyinit::default_threads()),
+  pyinit::parallel_for((count + kChunk - 1) / kChunk,
+                       pyinit::Demand(static_cast<size_t>(pyinit::default_threads())),
                        [&](size_t chunk) noexcept {
                          const uint64_t first = chunk * kChunk;
                          const uint64_t last = first + kChunk < count ? first + kChunk : count;

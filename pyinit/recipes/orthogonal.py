@@ -86,8 +86,8 @@ class Orthogonal(Recipe):
     and a panel of 1 to 16 MiB for each thread; if the shorter side has up to 96 lines, it holds a few hundred
     KiB for each thread. Formats of 16 and 8 bits are computed in float32 and rounded once; float64 is
     computed in float64. A complex matrix is made in memory of its own, of several times its bytes, and a
-    window of it takes the time of all rows and of the columns up to its last. ``max |Q'Q - I|`` is about that of
-    LAPACK's QR of the same size: smaller in float32, as large in float64.
+    window of it takes the time of all rows and of the columns up to its last. ``max |Q'Q - I|`` is about
+    that of LAPACK's QR of the same size: smaller in float32, as large in float64.
 
     References
     ----------

@@ -230,9 +230,8 @@ def _draw_lines(
     if resolve(plan.dtype).is_complex:
         unitary.write(out, words, starts, length, count, rows, columns, gain, threads)
         return
-    _core.orthogonal(
-        out, plan.dtype, words, starts, length, count, rows.lists(), columns.lists(), gain, threads
-    )
+    lines = ((rows.index, rows.offset), (columns.index, columns.offset))
+    _core.orthogonal(out, plan.dtype, words, starts, length, count, *lines, gain, threads)
 
 
 # elements of a block with gaps in memory that are drawn at a time, into memory of their own

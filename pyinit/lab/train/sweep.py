@@ -12,18 +12,9 @@ from ..network import passes
 from ..network.network import Network
 from ..network.passes import Parts, Pass, parts_of
 
-__all__ = ["backward", "forward", "outputs", "parts_by_layer", "threads_for"]
+__all__ = ["backward", "forward", "outputs", "parts_by_layer"]
 
 Array: TypeAlias = npt.NDArray[np.float32]
-
-# from this many fma on, sharing a product saves more time than starting threads costs
-_SHARED = 1 << 25
-
-
-def threads_for(network: Network, rows: int, threads: int | None) -> int:
-    """Return the number of threads for batches of so many rows, 0 for all; bits do not depend on it."""
-    largest = max(layer.inputs * layer.units for layer in network.layers)
-    return 1 if rows * largest < _SHARED else threads or 0
 
 
 def parts_by_layer(network: Network, parameters: Mapping[str, Array]) -> list[Parts]:

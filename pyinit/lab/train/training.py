@@ -21,7 +21,7 @@ from .history import History
 from .objective import Objective, objective_of
 from .optimizers import Optimizer, optimizer_of
 from .records import Divergence, Score, Snapshot, broken_at
-from .sweep import backward, forward, outputs, parts_by_layer, threads_for
+from .sweep import backward, forward, outputs, parts_by_layer
 
 __all__ = ["Length", "Training", "Watch", "begin"]
 
@@ -88,7 +88,7 @@ class Training:
         self.parts = parts_by_layer(network, self.parameters)
         self.places = parts_by_layer(network, self._gradients)
         self._rows_of = [data.part("train")] + ([data.part("test")] if len(data.test) else [])
-        self._members = threads_for(network, size, threads)
+        self._threads = threads or 0
         self._update = optimizer.start(len(self._vector))
         self._rows = self._ordered()
         self.losses: list[float] = []
@@ -112,12 +112,12 @@ class Training:
 
     def _step(self, rows: npt.NDArray[np.intp], watch: Watch | None) -> None:
         network, parts, step = self.network, self.parts, self.done
-        made = forward(network, parts, self._data.inputs.take(rows, axis=0), self._members)
+        made = forward(network, parts, self._data.inputs.take(rows, axis=0), self._threads)
         loss, dy = self.goal(made[-1].activation, rows)
         self.losses.append(loss)
         back: list[Array] = []
         if math.isfinite(loss):
-            back = backward(network, parts, made, dy, self.places, self._members)
+            back = backward(network, parts, made, dy, self.places, self._threads)
         if not back or not np.isfinite(self._gradient).all():
             self.divergence = broken_at(step, made, back, self._gradients)
             if step > self.scores[-1].step:
@@ -153,8 +153,7 @@ class Training:
 
     def _score(self, epoch: int, step: int) -> Score:
         inputs = [x for x, _ in self._rows_of]
-        threads = threads_for(self.network, len(inputs[0]), self.threads)
-        made = outputs(self.network, self.parts, inputs, threads)
+        made = outputs(self.network, self.parts, inputs, self._threads)
         train, *test = (self.goal.score(y, t) for y, (_, t) in zip(made, self._rows_of, strict=True))
         return Score(epoch, step, train, test[0] if test else None)
 

@@ -15,7 +15,7 @@ from ...recipes.schemes.scheme import Scheme
 from ...stream.arguments import count
 from ..network.network import Network, as_network
 from ..train.optimizers import Optimizer, Step, Vector, optimizer_of
-from ..train.sweep import forward, threads_for
+from ..train.sweep import forward
 from ..train.training import Training, begin
 from .coordinates import Array, CoordinateCheck, checked_widths, measured
 
@@ -194,11 +194,10 @@ class _Shared(Optimizer):
 def _run(training: Training, rows: Any, steps: int, threads: int | None) -> Array:
     """Return (steps + 1, layers, 2): size and change of each layer after each step."""
     x = rows[:_ROWS]
-    members = threads_for(training.network, len(x), threads)
 
     def entering() -> list[Any]:
         with np.errstate(all="ignore"):
-            made = forward(training.network, training.parts, x, members)
+            made = forward(training.network, training.parts, x, threads or 0)
         return [one.inside.entering.copy() for one in made]
 
     first = entering()

@@ -1,0 +1,32 @@
+// The CPUs that a thread may run on, where the system says: on Linux.
+#pragma once
+
+#include <cstddef>
+#include <thread>
+
+namespace pyinit {
+
+// The set of CPUs of one thread. Empty where it is not known.
+class Affinity {
+ public:
+  // The set of the calling thread.
+  static Affinity of_this_thread() noexcept;
+
+  // The number of CPUs in the set.
+  int count() const noexcept;
+
+  // Has another thread run on these CPUs only. Does nothing where the set is empty.
+  void give_to(std::thread& thread) const noexcept;
+
+  bool operator==(const Affinity& other) const noexcept;
+
+ private:
+  // Linux counts 8192 CPUs at most.
+  static constexpr size_t kMostBytes = 8192 / 8;
+
+  // Only the first bytes_ have a value.
+  alignas(unsigned long) unsigned char mask_[kMostBytes];
+  size_t bytes_ = 0;
+};
+
+}  // namespace pyinit
