@@ -20,7 +20,7 @@ inline constexpr size_t kMostPanelBytes = size_t{16} << 20;
 
 // Where V takes more bytes than this, slivers are reflected together: at most so many, and in so many groups for
 // each thread.
-inline constexpr size_t kNearBytes = size_t{1} << 20;
+inline constexpr size_t kNearBytes = size_t{1} << 19;
 inline constexpr size_t kMostTogether = 8;
 inline constexpr size_t kGroupsPerThread = 2;
 // Rows of V that are used for all slivers of a group one after the other, in tiles: they stay in the second-level

@@ -78,7 +78,7 @@ def fused(width: int, depth: int, batch: int) -> Callable[[], np.ndarray]:
     """Return the probe's layers without a single statistic, on matrices used again; it gives the last."""
     x, net = rows(width, batch), network(width, depth)
     parts = [
-        Parts(Drawn(layer.recipe.plan((width, width)), pi.key(0).fold_in(f"layers.{at}.weight")).given())
+        Parts(Drawn(layer.recipe.plan((width, width)), pi.key(0).fold_in(f"layers.{at}.weight")))
         for at, layer in enumerate(net.layers)
     ]
 
