@@ -17,7 +17,7 @@ from .key import Key
 from .plan import Plan
 from .window import Shape, contiguous_blocks
 
-__all__ = ["by_address", "execute"]
+__all__ = ["execute", "ready"]
 
 Array = npt.NDArray[Any]
 
@@ -29,14 +29,13 @@ def execute(plan: Plan, array: Array, key: Key, start: Shape | None, threads: in
     _KERNELS[plan.distribution](array, plan, key, start, threads or 0)
 
 
-def by_address(plan: Plan) -> tuple[Callable[..., None], tuple[Any, ...]] | None:
-    """Return the kernel that runs a plan on memory given by its address, and its last arguments.
+def ready(plan: Plan, elements: int) -> Any:
+    """Return a plan that is ready to run on memory given by its address, for `_core.draw_small`.
 
-    The kernel fills the whole tensor, in one thread. It is called with the address, the number of elements,
-    the key's seed and offset, and these arguments. None if the distribution has no such kernel.
+    It fills all elements, in one thread. None if the distribution has no such kernel.
     """
-    kernel = _BY_ADDRESS.get(plan.distribution)
-    return None if kernel is None else (kernel, (plan.dtype, *plan.numbers))
+    make = _READY.get(plan.distribution)
+    return None if make is None else make(elements, plan.dtype, *plan.numbers)
 
 
 def _constant(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
@@ -276,8 +275,8 @@ _KERNELS: dict[str, Callable[[Array, Plan, Key, Shape, int], None]] = {
     "icnr": _icnr,
 }
 
-_BY_ADDRESS: dict[str, Callable[..., None]] = {
-    "uniform": _core.fill_uniform_at,
-    "normal": _core.fill_normal_at,
-    "truncated_normal": _core.fill_truncated_at,
+_READY: dict[str, Callable[..., Any]] = {
+    "uniform": _core.ready_uniform,
+    "normal": _core.ready_normal,
+    "truncated_normal": _core.ready_truncated,
 }

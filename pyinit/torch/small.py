@@ -9,13 +9,14 @@ of the kernel in one look-up, and the kernel takes the address. Whatever is not 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
+from .. import _core
 from ..errors import PyinitError
 from ..recipes.recipe import Recipe
-from ..stream.kernels import by_address
+from ..stream.kernels import ready
 from .partitions.holding import MARKS
 from .stored import FORMATS, as_stored
 
@@ -26,20 +27,11 @@ _MOST_BYTES = 256 << 10
 
 _MOST_KEPT = 4096
 
-_SETTLED = frozenset({float, int, str, type(None)})
-"""Types of arguments that decide by their value alone; a bool is equal to a number, and may be refused."""
+_TORCH = (torch.Tensor, torch.nn.Parameter, MARKS, torch._C._increment_version)
+"""The classes of plain tensors, the attributes of parts, and what tells autograd of a change."""
 
-
-class _Draw(NamedTuple):
-    """A recipe for one shape and dtype, ready to run: a kernel, its elements and its last arguments."""
-
-    kernel: Callable[..., None]
-    itemsize: int
-    elements: int
-    numbers: tuple[Any, ...]
-
-
-_kept: dict[tuple[Any, ...], _Draw | None] = {}
+_kept: dict[tuple[Any, ...], Any] = {}
+"""The draws of calls that were made before, by call, shape, dtype and arguments; None for the general way."""
 
 
 def draw_small(
@@ -68,54 +60,23 @@ def draw_small(
     key_of : callable
         Returns the seed and the offset of the key; it is called once, and only if the tensor is drawn.
     """
-    kind = type(tensor)
-    if not (kind is torch.nn.Parameter or kind is torch.Tensor) or not _SETTLED.issuperset(
-        map(type, arguments)
-    ):
-        return False
-    try:
-        if (
-            not tensor.is_cpu
-            or tensor._base is not None
-            or tensor.grad_fn is not None
-            or not tensor.is_contiguous()
-            or tensor.is_neg()
-            or tensor.is_inference()
-            or (tensor.__dict__ and not MARKS.isdisjoint(tensor.__dict__))
-        ):
-            return False
-        address, asked = tensor.data_ptr(), (call, tensor.shape, tensor.dtype, arguments)
-        if tensor.storage_offset() * tensor.itemsize + tensor.nbytes > tensor.untyped_storage().nbytes():
-            return False
-    except RuntimeError:
-        # sparse and nested tensors, and wrappers of torch.func, have no memory or no shape
-        return False
-    try:
-        draw = _kept[asked]
-    except TypeError:
-        # a recipe that holds an array has no hash
-        return False
-    except KeyError:
+    is_drawn = _core.draw_small(tensor, _TORCH, call, arguments, _kept, key_of)
+    if is_drawn is None:
         try:
             draw = _ready(recipe_of(), tensor)
         except (PyinitError, TypeError, ValueError, ArithmeticError, AttributeError):
             return False
         if len(_kept) >= _MOST_KEPT:
             _kept.clear()
-        _kept[asked] = draw
-    if draw is None or address == 0 or address % draw.itemsize:
-        return False
-    seed, offset = key_of()
-    torch._C._increment_version((tensor,))
-    draw.kernel(address, draw.elements, seed, offset, *draw.numbers)
-    return True
+        _kept[call, tensor.shape, tensor.dtype, arguments] = draw
+        is_drawn = _core.draw_small(tensor, _TORCH, call, arguments, _kept, key_of)
+    return bool(is_drawn)
 
 
-def _ready(recipe: Recipe | None, tensor: torch.Tensor) -> _Draw | None:
-    """Return the draw of a recipe into a tensor, or None where no kernel takes an address."""
+def _ready(recipe: Recipe | None, tensor: torch.Tensor) -> Any:
+    """Return the draw of a recipe into a tensor, or None where it goes the general way."""
     name, elements = FORMATS.get(tensor.dtype), tensor.numel()
     if recipe is None or name is None or not 0 < elements * tensor.element_size() <= _MOST_BYTES:
         return None
     shape = tuple(tensor.shape)
-    found = by_address(as_stored(recipe, shape).plan_for(shape, name))
-    return None if found is None else _Draw(found[0], tensor.element_size(), elements, found[1])
+    return ready(as_stored(recipe, shape).plan_for(shape, name), elements)
