@@ -34,14 +34,20 @@ def ready(plan: Plan, elements: int) -> Any:
 
     It fills all elements, in one thread. None if the distribution has no such kernel.
     """
+    if plan.distribution == "constant":
+        return _core.ready_constant(elements, plan.dtype, _element(plan))
     make = _READY.get(plan.distribution)
     return None if make is None else make(elements, plan.dtype, *plan.numbers)
 
 
 def _constant(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
+    _core.fill_constant(out, _element(plan), threads)
+
+
+def _element(plan: Plan) -> bytes:
+    """Return the bytes of a constant."""
     dtype = resolve(plan.dtype)
-    element = encode(np.array(plan.numbers, dtype.compute), dtype)
-    _core.fill_constant(out, element.tobytes(), threads)
+    return encode(np.array(plan.numbers, dtype.compute), dtype).tobytes()
 
 
 def _uniform(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:

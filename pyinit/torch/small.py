@@ -8,7 +8,8 @@ of the kernel in one look-up, and the kernel takes the address. Whatever is not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -33,13 +34,18 @@ _TORCH = (torch.Tensor, torch.nn.Parameter, MARKS, torch._C._increment_version)
 _kept: dict[tuple[Any, ...], Any] = {}
 """The draws of calls that were made before, by call, shape, dtype and arguments; None for the general way."""
 
+_draw_known = partial(_core.draw_small, _TORCH, _kept)
+"""Draws as `draw_small` does, without a recipe; for a call that is new it returns its place in `_kept`."""
+
+_Key = tuple[int, int, int] | Callable[[], tuple[int, int]]
+
 
 def draw_small(
-    tensor: Any,
-    call: Hashable,
-    arguments: tuple[Any, ...],
-    recipe_of: Callable[[], Recipe | None],
-    key_of: Callable[[], tuple[int, int]],
+    call: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    recipe_of: Callable[[Any, tuple[Any, ...], dict[str, Any]], Recipe | None],
+    key: _Key,
 ) -> bool:
     """Draw into a small plain tensor; return False, without a change, for any other one.
 
@@ -49,28 +55,30 @@ def draw_small(
 
     Parameters
     ----------
-    tensor : object
-        Where to draw, if it is a tensor.
     call : hashable
         What reads the arguments.
-    arguments : tuple
-        With `call`, the shape and the dtype, they decide the recipe.
+    args : tuple
+        Where to draw, if it is a tensor, and arguments of the call.
+    kwargs : dict
+        Further arguments. With the others, `call`, the shape and the dtype, they decide the recipe.
     recipe_of : callable
-        Reads the call. What it raises is left to the general way to say.
-    key_of : callable
-        Returns the seed and the offset of the key; it is called once, and only if the tensor is drawn.
+        Reads the call, as ``recipe_of(call, args, kwargs)``. What it raises is left to the general way to
+        say.
+    key : tuple or callable
+        The seed and the offset of a key and n, for its n-th part; or a function that returns the seed and the
+        offset of the key, which is called once, and only if the tensor is drawn.
     """
-    is_drawn = _core.draw_small(tensor, _TORCH, call, arguments, _kept, key_of)
-    if is_drawn is None:
-        try:
-            draw = _ready(recipe_of(), tensor)
-        except (PyinitError, TypeError, ValueError, ArithmeticError, AttributeError):
-            return False
-        if len(_kept) >= _MOST_KEPT:
-            _kept.clear()
-        _kept[call, tensor.shape, tensor.dtype, arguments] = draw
-        is_drawn = _core.draw_small(tensor, _TORCH, call, arguments, _kept, key_of)
-    return bool(is_drawn)
+    is_drawn = _draw_known(call, args, kwargs, key)
+    if is_drawn is True or is_drawn is False:
+        return is_drawn
+    try:
+        draw = _ready(recipe_of(call, args, kwargs), args[0])
+    except (PyinitError, TypeError, ValueError, ArithmeticError, AttributeError):
+        return False
+    if len(_kept) >= _MOST_KEPT:
+        _kept.clear()
+    _kept[is_drawn] = draw
+    return _draw_known(call, args, kwargs, key) is True
 
 
 def _ready(recipe: Recipe | None, tensor: torch.Tensor) -> Any:
