@@ -225,7 +225,8 @@ void register_small(py::module_& module) {
       [](uint64_t elements, std::string_view dtype, const py::bytes& element) {
         const std::string_view bytes = element;
         Repeated repeated;
-        if (bytes.size() != pyinit::itemsize(dtype_named(dtype))) throw py::value_error("element and dtype differ");
+        if (bytes.size() != pyinit::itemsize(dtype_named(dtype)))
+          throw py::value_error("element and dtype differ");
         for (size_t i = 0; i < repeated.line.size(); i += bytes.size()) {
           std::memcpy(repeated.line.data() + i, bytes.data(), bytes.size());
         }
@@ -253,7 +254,8 @@ void register_small(py::module_& module) {
       },
       py::arg("elements"), py::arg("dtype"), py::arg("mean"), py::arg("std"), py::arg("lowest"),
       py::arg("highest"), py::arg("numbers"));
-  module.def("draw_small", draw_small, py::arg("torch"), py::arg("kept"), py::arg("call"), py::arg("args"),
-             py::arg("kwargs"), py::arg("key"),
-             "Draw into a small plain tensor: True; False for any other one; for a new call, its place in kept.");
+  module.def(
+      "draw_small", draw_small, py::arg("torch"), py::arg("kept"), py::arg("call"), py::arg("args"),
+      py::arg("kwargs"), py::arg("key"),
+      "Draw into a small plain tensor: True; False for any other one; for a new call, its place in kept.");
 }

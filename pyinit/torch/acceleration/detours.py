@@ -200,7 +200,13 @@ def _detour_of_constants(original: Callable[..., Any], reader: Reader) -> Callab
     def detour(*args: Any, **kwargs: Any) -> Any:
         # what other modes see here is operations, so that they have to be made
         context = None if torch.compiler.is_compiling() else innermost(alone=True)
-        if context is not None and (context.is_constructing or not watched()):
+        if context is None:
+            pass
+        elif context.is_constructing:
+            # the constructor has left out the mode
+            if written(reader, args, kwargs):
+                return args[0]
+        elif not watched():
             with torch._C.DisableTorchFunction():
                 if written(reader, args, kwargs):
                     return args[0]
