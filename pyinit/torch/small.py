@@ -31,7 +31,7 @@ _MOST_KEPT = 4096
 _TORCH = (torch.Tensor, torch.nn.Parameter, MARKS, torch._C._increment_version)
 """The classes of plain tensors, the attributes of parts, and what tells autograd of a change."""
 
-_kept: dict[tuple[Any, ...], Any] = {}
+_kept: dict[Any, Any] = {}
 """The draws of calls that were made before, by call, shape, dtype and arguments; None for the general way."""
 
 _draw_known = partial(_core.draw_small, _TORCH, _kept)
