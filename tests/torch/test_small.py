@@ -202,9 +202,9 @@ UNUSUAL: dict[str, Callable[[], Any]] = {
 )
 @pytest.mark.parametrize("name", UNUSUAL)
 def test_what_is_unusual_is_left_to_the_general_way(name: str) -> None:
-    given, keys = UNUSUAL[name](), []
-    assert not small.draw_small("test", (given,), {}, plainly, lambda: keys.append(0) or (0, 0))
-    assert keys == []
+    given = UNUSUAL[name]()
+    # a key that is asked for would raise StopIteration
+    assert not small.draw_small("test", (given,), {}, plainly, lambda: next(iter(())))
     if name in ("strided", "transposed", "view", "expanded", "computed", "inference", "part", "large"):
         assert bool((given == given.reshape(-1)[0]).all())
 
