@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <new>
@@ -12,9 +13,13 @@ namespace pyinit {
 // then be slow.
 enum class Pages : uint8_t { kAsTheyAre, kHuge, kSmall };
 
-// Whether memory goes without huge pages, judged by how long the first one of each buffer took.
-// Why two slow ones in a row: one may be a thread that had to wait for its turn. The buffer itself goes
-// without at once, the process only then, and for a while.
+// The CPU time of the calling thread. Unlike a clock's, it holds nothing of what the thread waited for its turn;
+// it holds the faults of pages. Where no system call tells it, a clock's time.
+std::chrono::nanoseconds thread_time();
+
+// Whether memory goes without huge pages, judged by the CPU time that the first ones of each buffer took.
+// Why two buffers in a row: a host may be slow for a moment, which the guest's clocks do not tell from work.
+// The buffer itself goes without at once, the process only then, and for a while.
 class HugePageJudge {
  public:
   // Returns whether a buffer of so many bytes goes without huge pages, and counts its bytes.

@@ -22,6 +22,16 @@ def block(seed: int, offset: int, n: int) -> tuple[int, int, int, int]:
 def dlpack_view(exporter: typing.Any) -> tuple[typing.Any, ...]:
     """The exporter's memory, its dtype's name, if it tells what may be written, if it is a copy."""
 
+def draw_small(
+    torch: tuple[typing.Any, ...],
+    kept: dict[str, typing.Any],
+    call: typing.Any,
+    args: tuple[typing.Any, ...],
+    kwargs: dict[str, typing.Any],
+    key: typing.Any,
+) -> typing.Any:
+    """Draw into a small plain tensor: True; False for any other one; for a new call, its place in kept."""
+
 def environment_threads() -> int:
     """PYINIT_NUM_THREADS as a number, 0 where it is not set."""
 
@@ -63,9 +73,6 @@ def fill_normal(
     std: float,
     threads: int,
 ) -> None: ...
-def fill_normal_at(
-    address: int, elements: int, seed: int, offset: int, dtype: str, mean: float, std: float
-) -> None: ...
 def fill_sparse(
     out: numpy.typing.NDArray[typing.Any],
     dtype: str,
@@ -105,18 +112,6 @@ def fill_truncated(
     numbers: tuple[int, int, int, float, float, float, float, float, float],
     threads: int,
 ) -> None: ...
-def fill_truncated_at(
-    address: int,
-    elements: int,
-    seed: int,
-    offset: int,
-    dtype: str,
-    mean: float,
-    std: float,
-    lowest: float,
-    highest: float,
-    numbers: tuple[int, int, int, float, float, float, float, float, float],
-) -> None: ...
 def fill_uniform(
     out: numpy.typing.NDArray[typing.Any],
     dtype: str,
@@ -129,17 +124,6 @@ def fill_uniform(
     lowest: float,
     highest: float,
     threads: int,
-) -> None: ...
-def fill_uniform_at(
-    address: int,
-    elements: int,
-    seed: int,
-    offset: int,
-    dtype: str,
-    low: float,
-    high: float,
-    lowest: float,
-    highest: float,
 ) -> None: ...
 def folded(seed: int, offset: int, n: int) -> tuple[int, int]:
     """The seed and the offset of a key's n-th part."""
@@ -214,6 +198,20 @@ def philox4x32(
 ) -> tuple[int, int, int, int]:
     """The four words of one Philox4x32-10 block."""
 
+def ready_constant(elements: int, dtype: str, element: bytes) -> typing_extensions.CapsuleType: ...
+def ready_normal(elements: int, dtype: str, mean: float, std: float) -> typing_extensions.CapsuleType: ...
+def ready_truncated(
+    elements: int,
+    dtype: str,
+    mean: float,
+    std: float,
+    lowest: float,
+    highest: float,
+    numbers: tuple[int, int, int, float, float, float, float, float, float],
+) -> typing_extensions.CapsuleType: ...
+def ready_uniform(
+    elements: int, dtype: str, low: float, high: float, lowest: float, highest: float
+) -> typing_extensions.CapsuleType: ...
 def slope(
     name: str,
     parameter: float,

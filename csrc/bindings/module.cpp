@@ -13,7 +13,7 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   register_machine(module);
   register_stream(module);
   register_fill(module);
-  register_address(module);
+  register_small(module);
   register_dense(module);
   register_activation(module);
   register_layer(module);

@@ -4,9 +4,9 @@
 #include "bindings/pybind.hpp"
 
 void register_machine(py::module_& module);
+void register_small(py::module_& module);
 void register_stream(py::module_& module);
 void register_fill(py::module_& module);
-void register_address(py::module_& module);
 void register_dense(py::module_& module);
 void register_activation(py::module_& module);
 void register_layer(py::module_& module);

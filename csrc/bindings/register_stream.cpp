@@ -23,8 +23,8 @@ void register_stream(py::module_& module) {
   module.def(
       "folded",
       [](uint64_t seed, uint64_t offset, uint64_t n) {
-        const PhiloxBlock w = pyinit::rng::block<Scalar>({seed, offset}, n);
-        return py::make_tuple(w[0] | uint64_t{w[1]} << 32, w[2] | uint64_t{w[3]} << 32);
+        const auto key = pyinit::rng::fold_in<Scalar>({seed, offset}, n);
+        return py::make_tuple(key.seed, key.offset);
       },
       py::arg("seed"), py::arg("offset"), py::arg("n"), "The seed and the offset of a key's n-th part.");
 }

@@ -40,7 +40,7 @@ size_t tile_bytes(Pages pages, size_t bytes) {
   return pages == Pages::kHuge && bytes >= kHugeTileFill ? kHugeTile : kSmallTile;
 }
 
-// Calls work(begin, end) for byte ranges that cover the output. Where they are cut, no value depends on.
+// Calls work(begin, end, pages) for byte ranges that cover the output. Where they are cut, no value depends on.
 template <class Work>
 void for_each_tile(void* out, size_t bytes, int threads, const Work& work) {
   if (bytes == 0) return;
@@ -53,7 +53,7 @@ void for_each_tile(void* out, size_t bytes, int threads, const Work& work) {
     const size_t end = (index + 1) * tile - before;
     const size_t stop = std::min(end, bytes);
     if (pages == Pages::kSmall) supply(static_cast<char*>(out) + begin, stop - begin);
-    in_default_environment([&]() noexcept { work(begin, stop); });
+    in_default_environment([&]() noexcept { work(begin, stop, pages); });
   });
 }
 
@@ -64,7 +64,7 @@ void fill_region(const Target& target, const Region& region, rng::Key key, const
   const size_t item = itemsize(target.dtype);
   const size_t bytes = region.size() * item;
   auto* out = static_cast<char*>(target.out);
-  for_each_tile(out, bytes, target.threads, [&](size_t begin, size_t end) noexcept {
+  for_each_tile(out, bytes, target.threads, [&](size_t begin, size_t end, Pages) noexcept {
     // `out` is aligned to its element, so tile borders fall between elements.
     for (size_t at = begin; at < end;) {
       const size_t stop = end - at < part ? end : at + part;
@@ -78,8 +78,10 @@ void fill_region(const Target& target, const Region& region, rng::Key key, const
 
 void repeat_line(const Kernels& kernels, void* out, size_t bytes, const void* line, bool stream,
                  int threads) {
-  for_each_tile(out, bytes, threads, [&](size_t begin, size_t end) noexcept {
-    kernels.constant(line, static_cast<char*>(out) + begin, end - begin, stream);
+  for_each_tile(out, bytes, threads, [&](size_t begin, size_t end, Pages pages) noexcept {
+    // A fresh page is in the cache, where the system has just cleared it: to write around it is slower.
+    const bool is_fresh = pages != Pages::kAsTheyAre;
+    kernels.constant(line, static_cast<char*>(out) + begin, end - begin, stream && !is_fresh);
   });
 }
 

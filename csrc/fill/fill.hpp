@@ -44,7 +44,7 @@ void bernoulli_sparse(const Kernels& kernels, const Target& target, const Region
 void constant(const Kernels& kernels, void* out, size_t bytes, const void* element, size_t element_bytes,
               int threads);
 
-// Writes ones, always past the cache: the memory's own speed, for benchmarks.
+// Writes ones, past the cache but on fresh pages: the memory's own speed, for benchmarks.
 void stream_constant(const Kernels& kernels, void* out, size_t bytes, int threads);
 
 }  // namespace pyinit::fill

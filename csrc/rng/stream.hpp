@@ -21,4 +21,11 @@ PhiloxBlock block(Key key, uint64_t b) {
                        {{static_cast<uint32_t>(key.seed), static_cast<uint32_t>(key.seed >> 32)}});
 }
 
+// The n-th part of a key.
+template <class S>
+Key fold_in(Key key, uint64_t n) {
+  const PhiloxBlock w = block<S>(key, n);
+  return {w[0] | uint64_t{w[1]} << 32, w[2] | uint64_t{w[3]} << 32};
+}
+
 }  // namespace pyinit::rng

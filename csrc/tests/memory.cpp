@@ -1,8 +1,17 @@
-// Which memory goes without huge pages: where two of them in a row were slow, for a while.
+// Which memory goes without huge pages: where those of two buffers in a row were slow, for a while; and that a
+// thread which waits for its turn does not look like a slow page.
 #include "memory.hpp"
 
+#include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <thread>
+#include <vector>
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
 
 namespace {
 
@@ -14,16 +23,52 @@ void expect(bool condition, const char* what) {
   std::printf("%s\n", what);
 }
 
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+void check_thread_time() {
+#if defined(__linux__)
+  const auto before = pyinit::thread_time();
+  std::this_thread::sleep_for(milliseconds(30));
+  expect(pyinit::thread_time() - before < milliseconds(5), "a thread's time holds what it waited");
+  const auto start = pyinit::thread_time();
+  while (pyinit::thread_time() - start < milliseconds(10)) {
+  }
+  // Threads that take turns on one CPU: each waits for the others.
+  constexpr int kThreads = 4;
+  std::atomic<int> waited_longer{0};
+  cpu_set_t all, one;
+  if (sched_getaffinity(0, sizeof(all), &all) != 0) return;
+  CPU_ZERO(&one);
+  int cpu = 0;
+  while (!CPU_ISSET(cpu, &all)) ++cpu;
+  CPU_SET(cpu, &one);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&]() noexcept {
+      (void)sched_setaffinity(0, sizeof(one), &one);
+      const auto begin = Clock::now();
+      const auto own = pyinit::thread_time();
+      while (pyinit::thread_time() - own < milliseconds(30)) {
+      }
+      if (Clock::now() - begin > milliseconds(60)) ++waited_longer;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  expect(waited_longer > 0, "threads that share a CPU do not wait: this test tests nothing");
+#endif
+}
+
 }  // namespace
 
 int main() {
+  check_thread_time();
   using pyinit::HugePageJudge;
   constexpr size_t kBuffer = size_t{64} << 20;
   HugePageJudge judge;
   expect(!judge.goes_without(kBuffer), "huge pages are not asked for at first");
   judge.note(true);
-  expect(!judge.goes_without(kBuffer),
-         "one slow page, which may be a thread that waited, decides for others");
+  expect(!judge.goes_without(kBuffer), "one slow buffer decides for others");
   judge.note(false);
   judge.note(true);
   expect(!judge.goes_without(kBuffer), "slow pages with a fast one between them decide");

@@ -17,7 +17,7 @@ from .key import Key
 from .plan import Plan
 from .window import Shape, contiguous_blocks
 
-__all__ = ["by_address", "execute"]
+__all__ = ["execute", "ready"]
 
 Array = npt.NDArray[Any]
 
@@ -29,24 +29,32 @@ def execute(plan: Plan, array: Array, key: Key, start: Shape | None, threads: in
     _KERNELS[plan.distribution](array, plan, key, start, threads or 0)
 
 
-def by_address(plan: Plan) -> tuple[Callable[..., None], tuple[Any, ...]] | None:
-    """Return the kernel that runs a plan on memory given by its address, and its last arguments.
+def ready(plan: Plan, elements: int) -> Any:
+    """Return a plan that is ready to run on memory given by its address, for `_core.draw_small`.
 
-    The kernel fills the whole tensor, in one thread. It is called with the address, the number of elements,
-    the key's seed and offset, and these arguments. None if the distribution has no such kernel.
+    It fills all elements, in one thread. None if the distribution has no such kernel.
     """
-    kernel = _BY_ADDRESS.get(plan.distribution)
-    return None if kernel is None or resolve(plan.dtype).is_complex else (kernel, (plan.dtype, *plan.numbers))
+    if resolve(plan.dtype).is_complex:
+        return None
+    if plan.distribution == "constant":
+        return _core.ready_constant(elements, plan.dtype, _element(plan))
+    make = _READY.get(plan.distribution)
+    return None if make is None else make(elements, plan.dtype, *plan.numbers)
 
 
 def _constant(out: Array, plan: Plan, key: Key, start: Shape, threads: int) -> None:
     dtype = resolve(plan.dtype)
-    element = encode(np.array(plan.numbers, dtype.compute), dtype)
     if dtype.is_complex:
         # memory of a complex dtype is aligned to its parts alone
-        out[...] = element
+        out[...] = encode(np.array(plan.numbers, dtype.compute), dtype)
         return
-    _core.fill_constant(out, element.tobytes(), threads)
+    _core.fill_constant(out, _element(plan), threads)
+
+
+def _element(plan: Plan) -> bytes:
+    """Return the bytes of a constant."""
+    dtype = resolve(plan.dtype)
+    return encode(np.array(plan.numbers, dtype.compute), dtype).tobytes()
 
 
 def _parts(out: Array, plan: Plan, start: Shape) -> tuple[Array, str, Shape, Shape]:
@@ -315,8 +323,8 @@ _KERNELS: dict[str, Callable[[Array, Plan, Key, Shape, int], None]] = {
     "icnr": _icnr,
 }
 
-_BY_ADDRESS: dict[str, Callable[..., None]] = {
-    "uniform": _core.fill_uniform_at,
-    "normal": _core.fill_normal_at,
-    "truncated_normal": _core.fill_truncated_at,
+_READY: dict[str, Callable[..., Any]] = {
+    "uniform": _core.ready_uniform,
+    "normal": _core.ready_normal,
+    "truncated_normal": _core.ready_truncated,
 }

@@ -8,14 +8,16 @@ of the kernel in one look-up, and the kernel takes the address. Whatever is not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import torch
 
+from .. import _core
 from ..errors import PyinitError
 from ..recipes.recipe import Recipe
-from ..stream.kernels import by_address
+from ..stream.kernels import ready
 from .partitions.holding import MARKS
 from .stored import FORMATS, as_stored
 
@@ -26,28 +28,24 @@ _MOST_BYTES = 256 << 10
 
 _MOST_KEPT = 4096
 
-_SETTLED = frozenset({float, int, str, type(None)})
-"""Types of arguments that decide by their value alone; a bool is equal to a number, and may be refused."""
+_TORCH = (torch.Tensor, torch.nn.Parameter, MARKS, torch._C._increment_version)
+"""The classes of plain tensors, the attributes of parts, and what tells autograd of a change."""
 
+_kept: dict[Any, Any] = {}
+"""The draws of calls that were made before, by call, shape, dtype and arguments; None for the general way."""
 
-class _Draw(NamedTuple):
-    """A recipe for one shape and dtype, ready to run: a kernel, its elements and its last arguments."""
+_draw_known = partial(_core.draw_small, _TORCH, _kept)
+"""Draws as `draw_small` does, without a recipe; for a call that is new it returns its place in `_kept`."""
 
-    kernel: Callable[..., None]
-    itemsize: int
-    elements: int
-    numbers: tuple[Any, ...]
-
-
-_kept: dict[tuple[Any, ...], _Draw | None] = {}
+_Key = tuple[int, int, int] | Callable[[], tuple[int, int]]
 
 
 def draw_small(
-    tensor: Any,
-    call: Hashable,
-    arguments: tuple[Any, ...],
-    recipe_of: Callable[[], Recipe | None],
-    key_of: Callable[[], tuple[int, int]],
+    call: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    recipe_of: Callable[[Any, tuple[Any, ...], dict[str, Any]], Recipe | None],
+    key: _Key,
 ) -> bool:
     """Draw into a small plain tensor; return False, without a change, for any other one.
 
@@ -57,66 +55,36 @@ def draw_small(
 
     Parameters
     ----------
-    tensor : object
-        Where to draw, if it is a tensor.
     call : hashable
         What reads the arguments.
-    arguments : tuple
-        With `call`, the shape and the dtype, they decide the recipe.
+    args : tuple
+        Where to draw, if it is a tensor, and arguments of the call.
+    kwargs : dict
+        Further arguments. With the others, `call`, the shape and the dtype, they decide the recipe.
     recipe_of : callable
-        Reads the call. What it raises is left to the general way to say.
-    key_of : callable
-        Returns the seed and the offset of the key; it is called once, and only if the tensor is drawn.
+        Reads the call, as ``recipe_of(call, args, kwargs)``. What it raises is left to the general way to
+        say.
+    key : tuple or callable
+        The seed and the offset of a key and n, for its n-th part; or a function that returns the seed and the
+        offset of the key, which is called once, and only if the tensor is drawn.
     """
-    kind = type(tensor)
-    if not (kind is torch.nn.Parameter or kind is torch.Tensor) or not _SETTLED.issuperset(
-        map(type, arguments)
-    ):
-        return False
+    is_drawn = _draw_known(call, args, kwargs, key)
+    if is_drawn is True or is_drawn is False:
+        return is_drawn
     try:
-        if (
-            not tensor.is_cpu
-            or tensor._base is not None
-            or tensor.grad_fn is not None
-            or not tensor.is_contiguous()
-            or tensor.is_neg()
-            or tensor.is_conj()
-            or tensor.is_inference()
-            or (tensor.__dict__ and not MARKS.isdisjoint(tensor.__dict__))
-        ):
-            return False
-        address, asked = tensor.data_ptr(), (call, tensor.shape, tensor.dtype, arguments)
-        if tensor.storage_offset() * tensor.itemsize + tensor.nbytes > tensor.untyped_storage().nbytes():
-            return False
-    except RuntimeError:
-        # sparse and nested tensors, and wrappers of torch.func, have no memory or no shape
+        draw = _ready(recipe_of(call, args, kwargs), args[0])
+    except (PyinitError, TypeError, ValueError, ArithmeticError, AttributeError):
         return False
-    try:
-        draw = _kept[asked]
-    except TypeError:
-        # a recipe that holds an array has no hash
-        return False
-    except KeyError:
-        try:
-            draw = _ready(recipe_of(), tensor)
-        except (PyinitError, TypeError, ValueError, ArithmeticError, AttributeError):
-            return False
-        if len(_kept) >= _MOST_KEPT:
-            _kept.clear()
-        _kept[asked] = draw
-    if draw is None or address == 0 or address % draw.itemsize:
-        return False
-    seed, offset = key_of()
-    torch._C._increment_version((tensor,))
-    draw.kernel(address, draw.elements, seed, offset, *draw.numbers)
-    return True
+    if len(_kept) >= _MOST_KEPT:
+        _kept.clear()
+    _kept[is_drawn] = draw
+    return _draw_known(call, args, kwargs, key) is True
 
 
-def _ready(recipe: Recipe | None, tensor: torch.Tensor) -> _Draw | None:
-    """Return the draw of a recipe into a tensor, or None where no kernel takes an address."""
+def _ready(recipe: Recipe | None, tensor: torch.Tensor) -> Any:
+    """Return the draw of a recipe into a tensor, or None where it goes the general way."""
     name, elements = FORMATS.get(tensor.dtype), tensor.numel()
     if recipe is None or name is None or not 0 < elements * tensor.element_size() <= _MOST_BYTES:
         return None
     shape = tuple(tensor.shape)
-    found = by_address(as_stored(recipe, shape).plan_for(shape, name))
-    return None if found is None else _Draw(found[0], tensor.element_size(), elements, found[1])
+    return ready(as_stored(recipe, shape).plan_for(shape, name), elements)

@@ -121,10 +121,14 @@ def fill(
         window is None
         # another subclass may hold numbers that == does not compare
         and "__dataclass_fields__" in type(recipe).__dict__
-        and draw_small(tensor, recipe, (), lambda: recipe, lambda: _words(as_key(key)))
+        and draw_small(recipe, (tensor,), {}, _itself, lambda: _words(as_key(key)))
     ):
         return tensor
     return fill_under(tensor, recipe, lambda: as_key(key), window, threads)
+
+
+def _itself(recipe: Recipe, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Recipe:
+    return recipe
 
 
 def _words(key: Key) -> tuple[int, int]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from ... import _core
 from ...errors import DeviceError, PyinitError
 from ...recipes.recipe import Recipe
 from ...stream.key import Key
@@ -17,7 +16,7 @@ from ..stored import FLOATING
 from ..tensor import check_lasting, fill
 from .requests import Reader, Request, requested
 
-__all__ = ["Context", "current", "enter", "filled", "innermost", "leave", "watched"]
+__all__ = ["Context", "current", "enter", "filled", "innermost", "leave", "watched", "written"]
 
 
 class Context:
@@ -44,6 +43,7 @@ class Context:
 
     def __init__(self, key: Key, threads: int | None) -> None:
         self.key = key
+        self._words = (key.seed, key.offset)
         self.fills = 0
         self.left = False
         self.depth = 0
@@ -60,7 +60,14 @@ class Context:
         new: bool = False,
     ) -> torch.Tensor | None:
         """Return the tensor of a call, filled; see `filled`."""
-        if not new and args and self.fill_small(args[0], reader, args, kwargs, recorded=recorded):
+        # small plain tensors, of which `fill` would make the same; torch refuses to change a leaf
+        if (
+            args
+            and not new
+            and not (recorded and args[0].requires_grad and torch.is_grad_enabled())
+            and draw_small(reader, args, kwargs, _recipe_of, (*self._words, self.fills))
+        ):
+            self.fills += 1
             tensor: torch.Tensor = args[0]
             return tensor
         request = requested(reader, args, kwargs)
@@ -86,7 +93,7 @@ class Context:
             # torch refuses this
             return False
         try:
-            fill(request.tensor, request.recipe, key=Key(*self._next()), threads=self._threads)
+            fill(request.tensor, request.recipe, key=self.key.fold_in(self.fills), threads=self._threads)
         except PyinitError as error:
             # a device that cannot be used would be one more cause of other numbers, seen by nobody
             if is_part or isinstance(error, DeviceError):
@@ -96,34 +103,15 @@ class Context:
         self.fills += 1
         return True
 
-    def fill_small(
-        self, tensor: Any, reader: Reader, args: tuple[Any, ...], kwargs: dict[str, Any], *, recorded: bool
-    ) -> bool:
-        """Fill the tensor of a call if it is small and plain; return False, without a change, if it is not.
 
-        `fill` makes the same of the call's request.
-        """
-        if recorded and tensor.requires_grad and torch.is_grad_enabled():
-            # torch refuses to change a leaf
-            return False
-        is_drawn = draw_small(
-            tensor,
-            (reader, *kwargs),
-            (*args[1:], *kwargs.values()),
-            lambda: _recipe(requested(reader, args, kwargs)),
-            self._next,
-        )
-        self.fills += is_drawn
-        return is_drawn
-
-    def _next(self) -> tuple[int, int]:
-        """Return the seed and the offset of the next fill's key."""
-        return _core.folded(self.key.seed, self.key.offset, self.fills)
-
-
-def _recipe(request: Request | None) -> Recipe | None:
-    """Return the recipe of a request that is taken over."""
+def _recipe_of(reader: Reader, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Recipe | None:
+    request = requested(reader, args, kwargs)
     return None if request is None or request.tensor.dtype not in FLOATING else request.recipe
+
+
+def written(reader: Reader, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Write a call's constant into a small plain tensor; return False, without a change, for any other."""
+    return draw_small(reader, args, kwargs, _recipe_of, (0, 0, 0))
 
 
 def _plain(tensor: torch.Tensor, *, recorded: bool) -> bool:

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 import torch
 
-from ..meanings import CALLS
+from ...recipes.distributions import Constant
+from ..meanings import CALLS, Meaning
 from .constructors import CONSTRUCTED, outside_mode
-from .context import filled, innermost, watched
+from .context import filled, innermost, watched, written
 from .requests import Reader, reader_of
 
 __all__ = ["OVERRIDABLE", "install", "renew", "restore"]
@@ -41,6 +42,12 @@ _DRAWING: dict[str, Reader] = {
 }
 OVERRIDABLE = {name: getattr(torch.nn.init, name) for name in ("kaiming_uniform_", "normal_", "uniform_")}
 """Those of torch.nn.init's functions that modes and classes of tensors see and may override."""
+
+# Layers that normalize write these, by two operations each that a mode would see.
+_WRITING: dict[str, Reader] = {
+    name: reader_of(lambda tensor, recipe=recipe: Meaning(lambda: recipe, ()))
+    for name, recipe in (("ones_", Constant(1.0)), ("zeros_", Constant(0.0)))
+}
 
 # timm makes truncated normals in five or seven operations; its models import the second function early.
 _OF_TIMM: dict[str, Reader] = {
@@ -131,6 +138,9 @@ def _places() -> Iterator[tuple[Any, str, tuple[Callable[..., Any], Any]]]:
         # another library's function of the name decides by itself
         if getattr(vars(torch.nn.init)[name], "__globals__", None) is vars(torch.nn.init):
             yield torch.nn.init, name, (_detour_around_modes, reader)
+    for name, reader in _WRITING.items():
+        if getattr(vars(torch.nn.init)[name], "__globals__", None) is vars(torch.nn.init):
+            yield torch.nn.init, name, (_detour_of_constants, reader)
     for kind in CONSTRUCTED:
         if vars(kind)["__init__"].__globals__["__name__"] == kind.__module__:
             yield kind, "__init__", (outside_mode, _in_place)
@@ -177,6 +187,29 @@ def _detour_around_modes(original: Callable[..., Any], reader: Reader) -> Callab
         if is_seen and torch.overrides.has_torch_function_variadic(given):
             # as the original does, which would pass on the detour that has its name now
             return torch.overrides.handle_torch_function(original, (given,), *args, **kwargs)
+        return original(*args, **kwargs)
+
+    return detour
+
+
+@cache
+def _detour_of_constants(original: Callable[..., Any], reader: Reader) -> Callable[..., Any]:
+    """Return the detour of a function that writes a constant, and has no key."""
+
+    @wraps(original)
+    def detour(*args: Any, **kwargs: Any) -> Any:
+        # what other modes see here is operations, so that they have to be made
+        context = None if torch.compiler.is_compiling() else innermost(alone=True)
+        if context is None:
+            pass
+        elif context.is_constructing:
+            # the constructor has left out the mode
+            if written(reader, args, kwargs):
+                return args[0]
+        elif not watched():
+            with torch._C.DisableTorchFunction():
+                if written(reader, args, kwargs):
+                    return args[0]
         return original(*args, **kwargs)
 
     return detour

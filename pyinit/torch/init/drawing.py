@@ -41,12 +41,16 @@ def drawn_small(
     """
     # a mode has to see the call
     return torch._C._len_torch_function_stack() == 0 and draw_small(
-        tensor,
         reading,
-        arguments,
-        lambda: reading(tensor, *arguments).recipe(),
+        (tensor, *arguments),
+        {},
+        _recipe_of,
         lambda: next_words(generator),
     )
+
+
+def _recipe_of(reading: Reading, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Recipe:
+    return reading(*args).recipe()
 
 
 def drawn(tensor: torch.Tensor, generator: torch.Generator | None, meaning: Meaning) -> torch.Tensor:

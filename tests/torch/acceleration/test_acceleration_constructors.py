@@ -207,3 +207,31 @@ def test_an_error_in_a_constructor_leaves_the_block_as_it_was() -> None:
         assert not block.is_constructing
         torch.empty(4).normal_()
     assert block.fills == 1
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+def test_constants_of_layers_are_written_as_torch_writes_them(dtype: Any) -> None:
+    def build() -> list[Any]:
+        given = torch.full((3, 5), 7.0, dtype=dtype)
+        return [
+            *torch.nn.LayerNorm(16, dtype=dtype).parameters(),
+            *torch.nn.BatchNorm2d(5, dtype=dtype).state_dict().values(),
+            torch.nn.init.zeros_(given[1:]),
+            torch.nn.init.ones_(torch.full((3, 5), 7.0, dtype=dtype)),
+            torch.nn.init.zeros_(torch.nn.Parameter(given.clone())),
+        ]
+
+    with accelerate(key=0) as block:
+        ours = build()
+    assert block.fills == 0
+    for our, their in zip(ours, build(), strict=True):
+        assert torch.equal(our, their)
+        assert our.dtype == their.dtype
+        assert our._version == their._version
+        assert our.requires_grad == their.requires_grad
+
+
+def test_a_mode_around_the_block_sees_the_constants() -> None:
+    with Seeing() as mode, accelerate(key=0):
+        torch.nn.init.zeros_(torch.ones(3))
+    assert "zero_" in mode.seen
