@@ -5,40 +5,12 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <thread>
 
-#include "cgroup.hpp"
-
-#if defined(__linux__)
-#include <sched.h>
-#endif
+#include "system/system.hpp"
 
 namespace pyinit {
-namespace {
 
-int affinity_cpus() {
-#if defined(__linux__)
-  // The kernel's mask may be wider than cpu_set_t's 1024: widen until it fits.
-  for (int cpus = CPU_SETSIZE; cpus <= 1 << 20; cpus *= 2) {
-    cpu_set_t* set = CPU_ALLOC(static_cast<size_t>(cpus));
-    if (set == nullptr) break;
-    const size_t bytes = CPU_ALLOC_SIZE(static_cast<size_t>(cpus));
-    const int count = sched_getaffinity(0, bytes, set) == 0 ? CPU_COUNT_S(bytes, set) : 0;
-    CPU_FREE(set);
-    if (count > 0) return count;
-  }
-#endif
-  const unsigned count = std::thread::hardware_concurrency();
-  return count > 0 ? static_cast<int>(count) : 1;
-}
-
-}  // namespace
-
-int usable_cpus() {
-  static const int quota = quota_cpus("");
-  const int cpus = affinity_cpus();
-  return std::min(quota > 0 && quota < cpus ? quota : cpus, kMostThreads);
-}
+int usable_cpus() { return std::min(system::usable_cpus(), kMostThreads); }
 
 int environment_threads() {
   const char* variable = std::getenv("PYINIT_NUM_THREADS");
