@@ -18,6 +18,14 @@ find_program(PYINIT_PYTHON_OF_ZIG NAMES python python3 REQUIRED)
 execute_process(COMMAND ${PYINIT_PYTHON_OF_ZIG} -c "import os, ziglang; print(os.path.join(ziglang.__path__[0], 'zig'))"
   OUTPUT_VARIABLE zig OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
 
+# Nothing of this machine's is for the target.
+get_filename_component(zig_root ${zig} DIRECTORY)
+set(CMAKE_FIND_ROOT_PATH ${zig_root})
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
+
 # CMake takes a program without arguments where zig has one for each tool.
 function(pyinit_zig_tool variable name)
   set(path ${CMAKE_BINARY_DIR}/zig-tools/${name})
@@ -30,3 +38,11 @@ pyinit_zig_tool(CMAKE_C_COMPILER cc cc -target ${PYINIT_ZIG_TARGET})
 pyinit_zig_tool(CMAKE_CXX_COMPILER c++ c++ -target ${PYINIT_ZIG_TARGET})
 pyinit_zig_tool(CMAKE_AR ar ar)
 pyinit_zig_tool(CMAKE_RANLIB ranlib ranlib)
+
+# Debian: apt-get install wine64
+if(CMAKE_SYSTEM_NAME STREQUAL "Windows")
+  find_program(PYINIT_WINE NAMES wine64 wine PATHS /usr/lib/wine)
+  if(PYINIT_WINE)
+    set(CMAKE_CROSSCOMPILING_EMULATOR ${PYINIT_WINE})
+  endif()
+endif()

@@ -115,7 +115,7 @@ def execute(arguments: argparse.Namespace) -> int:
         )
     print(render(record), end="")
     if arguments.json:
-        arguments.json.write_text(json.dumps(record.to_json(), indent=1) + "\n")
+        arguments.json.write_text(json.dumps(record.to_json(), indent=1) + "\n", encoding="utf-8")
     if arguments.plot:
         draw(record, arguments.plot)
     return 0
