@@ -1,11 +1,12 @@
 """Build a wheel of an sdist as it is published, repair it, and try it where nothing but NumPy is.
 
-Usage: python tools/wheels.py [--sdist FILE] [--out DIRECTORY] [--aarch64 SYSTEM]
+Usage: python tools/wheels.py [options]; --help lists them.
 
 Builds for this machine with g++, whose C++ library is linked into the modules, and has auditwheel name the
 oldest glibc that the wheel runs on. Then installs it into a new environment, whose PATH has no compiler, and
-runs tools/try_wheel.py there. With --aarch64, builds for aarch64 with the package ziglang, too, and compares the
-golden digests under emulation, with the Python of SYSTEM, a directory that tools/arm64_python.sh has made.
+runs tools/try_wheel.py there. With --clang, has that program build the sdist, too, and compares the golden
+digests. With --aarch64, builds for aarch64 with the package ziglang, too, and compares the digests under
+emulation, with the Python of a directory that tools/arm64_python.sh has made.
 """
 
 from __future__ import annotations
@@ -25,14 +26,17 @@ ROOT = Path(__file__).resolve().parents[1]
 MOST_BYTES = 4_000_000
 # The oldest glibc that Clang of ziglang is told to build for: that of manylinux2014.
 AARCH64_GLIBC = "2.17"
+# A module brings its C++ library along, and shows none of its names.
+FLAGS = "-static-libstdc++ -Wl,--exclude-libs,ALL"
 TRIAL = ROOT / "tools" / "try_wheel.py"
 DIGESTS = ("kernels/test_digests.py", "kernels/test_dense_digests.py")
 
 
-def run(*command: str | Path, **environment: str) -> None:
-    """Run a program, with variables beside those of this process."""
+def run(*command: str | Path, place: Path = ROOT, **environment: str) -> None:
+    """Run a program in a folder, with variables beside those of this process."""
     print("$", *command, flush=True)
-    subprocess.run([str(part) for part in command], check=True, env={**os.environ, **environment})
+    words = [str(part) for part in command]
+    subprocess.run(words, check=True, cwd=place, env={**os.environ, **environment})
 
 
 def make_sdist(out: Path) -> Path:
@@ -64,11 +68,8 @@ def repaired(wheel: Path, out: Path, architecture: str) -> Path:
 
 
 def native_wheel(sdist: Path, out: Path) -> Path:
-    """Return a repaired wheel for this machine."""
-    with tempfile.TemporaryDirectory() as scratch:
-        flags = "-static-libstdc++ -Wl,--exclude-libs,ALL"
-        wheel = make_wheel(sdist, Path(scratch), CC="gcc", CXX="g++", LDFLAGS=flags)
-        return repaired(wheel, out, platform.machine())
+    """Return a wheel for this machine that needs no C++ library."""
+    return make_wheel(sdist, out, CC="gcc", CXX="g++", LDFLAGS=FLAGS)
 
 
 def aarch64_wheel(sdist: Path, out: Path) -> Path:
@@ -106,6 +107,24 @@ def try_natively(wheel: Path) -> None:
         run(python, TRIAL, **bare)
 
 
+def try_clang(sdist: Path, clang: str) -> None:
+    """Build an sdist with Clang, and compare the golden digests."""
+    with tempfile.TemporaryDirectory() as scratch:
+        wheel = make_wheel(sdist, Path(scratch), CC=clang, CXX=clang.replace("clang", "clang++"))
+        run(
+            sys.executable, "-m", "pip", "install", "-q", f"--target={scratch}", wheel, "hypothesis", "pytest"
+        )
+        compare_digests(Path(scratch), sys.executable)
+
+
+def compare_digests(place: Path, *python: str | Path, **environment: str) -> None:
+    """Compare the golden digests with what the packages at a place make."""
+    options = ("-q", "-p", "no:cacheprovider", f"--rootdir={ROOT}", "-c", ROOT / "pyproject.toml")
+    digests = [ROOT / "tests" / name for name in DIGESTS]
+    # Python looks into the folder first in which it is started.
+    run(*python, "-m", "pytest", *options, *digests, place=place, PYTHONPATH=str(place), **environment)
+
+
 def try_emulated(wheel: Path, system: Path) -> None:
     """Unpack a wheel beside the NumPy of its architecture, and compare the golden digests."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -114,26 +133,31 @@ def try_emulated(wheel: Path, system: Path) -> None:
         only = ("--only-binary=:all:", f"--python-version={version}", *platforms, f"--target={scratch}")
         run(sys.executable, "-m", "pip", "install", "-q", *only, wheel, "hypothesis", "pytest")
         python = system / "usr" / "bin" / f"python{version}"
-        home = {"PYTHONPATH": scratch, "PYTHONHOME": str(system / "usr")}
-        options = ("-q", "-p", "no:cacheprovider", f"--rootdir={ROOT}", "-c", ROOT / "pyproject.toml")
-        digests = [ROOT / "tests" / name for name in DIGESTS]
-        os.chdir(scratch)
-        run("qemu-aarch64", "-L", system, python, "-m", "pytest", *options, *digests, **home)
-        os.chdir(ROOT)
+        emulated = ("qemu-aarch64", "-L", system, python)
+        compare_digests(Path(scratch), *emulated, PYTHONHOME=str(system / "usr"))
 
 
 def main() -> None:
     """Build and try."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sdist", type=Path, help="by default one is made of the working tree")
+    parser.add_argument(
+        "--wheel", type=Path, help=f"built with g++ and LDFLAGS='{FLAGS}'; by default it is built"
+    )
+    parser.add_argument("--clang", metavar="PROGRAM", help="build the sdist with it, too, such as clang-19")
     parser.add_argument("--out", type=Path, default=ROOT / "dist", help="where wheels go; by default dist")
     parser.add_argument("--aarch64", type=Path, metavar="SYSTEM", help="build for aarch64 and try it, too")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    sdist = arguments.sdist or make_sdist(arguments.out)
-    try_natively(native_wheel(sdist, arguments.out))
+    out = arguments.out.resolve()
+    sdist = arguments.sdist.resolve() if arguments.sdist else make_sdist(out)
+    with tempfile.TemporaryDirectory() as scratch:
+        wheel = arguments.wheel.resolve() if arguments.wheel else native_wheel(sdist, Path(scratch))
+        try_natively(repaired(wheel, out, platform.machine()))
+    if arguments.clang:
+        try_clang(sdist, arguments.clang)
     if arguments.aarch64:
-        try_emulated(aarch64_wheel(sdist, arguments.out), arguments.aarch64.resolve())
+        try_emulated(aarch64_wheel(sdist, out), arguments.aarch64.resolve())
 
 
 if __name__ == "__main__":
