@@ -16,9 +16,8 @@ struct Candidate {
   bool (*runs)();
 };
 constexpr Candidate kCandidates[] = {
-    {avx512_kernels, runs_avx512},
-    {avx2_kernels, runs_avx2},
-    {neon_kernels, [] { return true; }},
+    {avx512_kernels, runs_avx512},         {avx2_kernels, runs_avx2},
+    {neon_kernels, [] { return true; }},   {wasm_kernels, [] { return true; }},
     {scalar_kernels, [] { return true; }},
 };
 
