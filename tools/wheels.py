@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -50,9 +51,11 @@ def newest(directory: Path, pattern: str) -> Path:
     return max(directory.glob(pattern), key=lambda path: path.stat().st_mtime)
 
 
-def make_wheel(sdist: Path, out: Path, **environment: str) -> Path:
+def make_wheel(
+    sdist: Path, out: Path, python: str | Path = sys.executable, *options: str, **environment: str
+) -> Path:
     """Return a wheel of an sdist, built as pip builds it where there is no wheel."""
-    run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--wheel-dir", out, sdist, **environment)
+    run(python, "-m", "pip", "wheel", "-q", "--no-deps", *options, "--wheel-dir", out, sdist, **environment)
     return newest(out, "*.whl")
 
 
@@ -74,23 +77,44 @@ def native_wheel(sdist: Path, out: Path) -> Path:
 
 def aarch64_wheel(sdist: Path, out: Path) -> Path:
     """Return a repaired wheel for aarch64: this Python's headers, and Clang and the libraries of ziglang."""
-    tag = sysconfig.get_config_var("SOABI").split("-linux")[0].removesuffix(f"-{platform.machine()}")
-    toolchain = ROOT / "cmake" / "zig.cmake"
-    define = {
-        "CMAKE_TOOLCHAIN_FILE": str(toolchain),
-        "PYINIT_ZIG_TARGET": f"aarch64-linux-gnu.{AARCH64_GLIBC}",
-        "Python_INCLUDE_DIR": sysconfig.get_path("include"),
-        "Python_SOABI": f"{tag}-aarch64-linux-gnu",
-    }
+    tag = sysconfig.get_config_var("SOABI").removesuffix(f"-{platform.machine()}-linux-gnu")
     with tempfile.TemporaryDirectory() as scratch:
+        # pip would take the build's programs for aarch64, too, if they were not installed before.
+        home = Path(scratch) / "build"
+        venv.create(home, with_pip=True)
+        python = home / "bin" / "python"
+        run(python, "-m", "pip", "install", "-q", *build_requirements(), "cmake", "ninja", "ziglang")
+        define = {
+            "CMAKE_TOOLCHAIN_FILE": str(ROOT / "cmake" / "zig.cmake"),
+            "PYINIT_ZIG_TARGET": f"aarch64-linux-gnu.{AARCH64_GLIBC}",
+            "Python_INCLUDE_DIR": sysconfig.get_path("include"),
+            "Python_NumPy_INCLUDE_DIR": answer(python, "import numpy; print(numpy.get_include())"),
+            "Python_SOABI": f"{tag}-aarch64-linux-gnu",
+            "pybind11_DIR": answer(python, "import pybind11; print(pybind11.get_cmake_dir())"),
+        }
         wheel = make_wheel(
             sdist,
             Path(scratch),
+            python,
+            "--no-build-isolation",
             SKBUILD_CMAKE_DEFINE=";".join(f"{name}={value}" for name, value in define.items()),
             SETUPTOOLS_EXT_SUFFIX=f".{tag}-aarch64-linux-gnu.so",
             _PYTHON_HOST_PLATFORM="linux-aarch64",
+            PATH=f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}",
         )
         return repaired(wheel, out, "aarch64")
+
+
+def build_requirements() -> list[str]:
+    """Return what pyproject.toml says that a build needs."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^requires = \[(.*)\]$", text, re.MULTILINE)
+    return re.findall(r'"([^"]+)"', line)
+
+
+def answer(python: Path, line: str) -> str:
+    """Return what a line of Python prints."""
+    return subprocess.run([python, "-c", line], check=True, capture_output=True, text=True).stdout.strip()
 
 
 def try_natively(wheel: Path) -> None:
