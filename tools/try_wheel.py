@@ -1,7 +1,7 @@
 """Run what README.md shows and a part of the suite with the pyinit that is installed, without any framework.
 
 Usage: python tools/try_wheel.py
-Blocks that name a framework are left out. It needs pytest and hypothesis, and matplotlib for one picture.
+Blocks that name a framework are left out. It needs the extras bfloat16 and plot, pytest and hypothesis.
 """
 
 from __future__ import annotations

@@ -124,8 +124,8 @@ def try_natively(wheel: Path) -> None:
         venv.create(home, with_pip=True)
         bare = {"PATH": str(home / "bin"), "PYTHONPATH": "", "CC": "/nowhere", "CXX": "/nowhere"}
         python = home / "bin" / "python"
-        # pytest and hypothesis for the suite, matplotlib for README's picture
-        run(python, "-m", "pip", "install", "-q", f"{wheel}[plot]", "hypothesis", "pytest", **bare)
+        # pytest and hypothesis for the suite; what README draws as bfloat16 and plots needs two extras
+        run(python, "-m", "pip", "install", "-q", f"{wheel}[bfloat16,plot]", "hypothesis", "pytest", **bare)
         if shutil.which("g++", path=bare["PATH"]) or shutil.which("cc", path=bare["PATH"]):
             raise SystemExit("the environment must have no compiler")
         run(python, TRIAL, **bare)
