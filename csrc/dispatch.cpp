@@ -5,29 +5,10 @@
 #include <stdexcept>
 
 #include "fill/self_check.hpp"
-
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
+#include "processor.hpp"
 
 namespace pyinit {
 namespace {
-
-#if defined(__x86_64__)
-bool runs_avx512() {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-}
-// Clang's __builtin_cpu_supports does not know "f16c".
-bool runs_f16c() {
-  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
-}
-bool runs_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && runs_f16c(); }
-#else
-bool runs_avx512() { return false; }
-bool runs_avx2() { return false; }
-#endif
 
 // Every instruction set there is, widest first. A new one is a line here.
 struct Candidate {
@@ -35,9 +16,8 @@ struct Candidate {
   bool (*runs)();
 };
 constexpr Candidate kCandidates[] = {
-    {avx512_kernels, runs_avx512},
-    {avx2_kernels, runs_avx2},
-    {neon_kernels, [] { return true; }},
+    {avx512_kernels, runs_avx512},         {avx2_kernels, runs_avx2},
+    {neon_kernels, [] { return true; }},   {wasm_kernels, [] { return true; }},
     {scalar_kernels, [] { return true; }},
 };
 

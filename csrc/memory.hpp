@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <new>
@@ -12,10 +11,6 @@ namespace pyinit {
 // How the pages of a buffer come. Nobody has touched it yet where they are kHuge, or kSmall: huge ones would
 // then be slow.
 enum class Pages : uint8_t { kAsTheyAre, kHuge, kSmall };
-
-// The CPU time of the calling thread. Unlike a clock's, it holds nothing of what the thread waited for its turn;
-// it holds the faults of pages. Where no system call tells it, a clock's time.
-std::chrono::nanoseconds thread_time();
 
 // Whether memory goes without huge pages, judged by the CPU time that the first ones of each buffer took.
 // Why two buffers in a row: a host may be slow for a moment, which the guest's clocks do not tell from work.

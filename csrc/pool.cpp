@@ -8,7 +8,7 @@
 #include <system_error>
 #include <thread>
 
-#include "affinity.hpp"
+#include "system/affinity.hpp"
 #include "threads.hpp"
 #include "waiting.hpp"
 

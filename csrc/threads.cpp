@@ -5,28 +5,12 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <thread>
 
-#include "affinity.hpp"
-#include "cgroup.hpp"
+#include "system/system.hpp"
 
 namespace pyinit {
-namespace {
 
-int affinity_cpus() {
-  const int count = Affinity::of_this_thread().count();
-  if (count > 0) return count;
-  const unsigned processors = std::thread::hardware_concurrency();
-  return processors > 0 ? static_cast<int>(processors) : 1;
-}
-
-}  // namespace
-
-int usable_cpus() {
-  static const int quota = quota_cpus("");
-  const int cpus = affinity_cpus();
-  return std::min(quota > 0 && quota < cpus ? quota : cpus, kMostThreads);
-}
+int usable_cpus() { return std::min(system::usable_cpus(), kMostThreads); }
 
 int environment_threads() {
   const char* variable = std::getenv("PYINIT_NUM_THREADS");

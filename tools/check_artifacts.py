@@ -1,7 +1,7 @@
 """Build the sdist and the wheel, and fail unless they hold exactly what they should.
 
-Usage: python tools/check_artifacts.py [--directory DIST]
-With --directory, archives already built there are checked instead.
+Usage: python tools/check_artifacts.py [--directory DIST | --out DIST]
+With --directory, archives already built there are checked instead; with --out, what is built stays there.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 SOURCE_DIRECTORIES = ("benchmarks", "cmake", "csrc", "pyinit", "tests", "tools")
 SOURCE_FILES = ("CMakeLists.txt", "LICENSE", "README.md", "README.zh-CN.md", "pyproject.toml")
-NOT_IN_SDIST = (".ci/", "docs/")
+NOT_IN_SDIST = (".ci/", ".github/", "docs/")
 DIST_INFO = ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")
 JUNK = re.compile(r"(^|/)(__pycache__|build|dist|\.\w+_cache|\.git|\.nox|\.venv)/|\.(pyc|o|a)$|\.egg-info/")
 EXTENSIONS = ("pyinit/_core", "pyinit/numpy/philox")
@@ -109,9 +109,10 @@ def main() -> int:
     """Run the check; the exit status is the number of faults, at most 1."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--directory", type=Path, help="check the archives here instead of building")
+    parser.add_argument("--out", type=Path, help="build here, and leave the archives")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        directory = arguments.directory or Path(scratch)
+        directory = arguments.directory or arguments.out or Path(scratch)
         if arguments.directory is None:
             build(directory)
         faults = check(directory)

@@ -190,7 +190,7 @@ py::tuple layer_backward(const Array& x, const std::variant<Strided, DrawnNumber
                          int threads) {
   const Settled call = settled(threads);
   const Layer task = layer(x, z, given, activation, parameter, call.threads);
-  const auto [inputs, outputs] = std::pair{task.weight.inputs, task.weight.outputs};
+  const auto inputs = task.weight.inputs, outputs = task.weight.outputs;
   if (db && length(*db) != outputs) throw py::value_error("db and z differ in length");
   matrix(dz, task.batch, outputs);
   std::vector<const py::array*> written{&dz};

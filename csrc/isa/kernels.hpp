@@ -19,6 +19,7 @@ struct Kernels {
 const Kernels* avx512_kernels();
 const Kernels* avx2_kernels();
 const Kernels* neon_kernels();
+const Kernels* wasm_kernels();
 const Kernels* scalar_kernels();
 
 }  // namespace pyinit

@@ -33,7 +33,7 @@ void sum_columns(const float* matrix, size_t rows, size_t width, size_t column, 
 // Makes the weight gradient, whole or in bands of rows that are looked at and dropped.
 std::optional<Moments> weight_gradient(const LayerKernels& kernels, const Layer& layer, const Backward& task,
                                        const Demand& wanted) {
-  const auto [inputs, outputs] = std::pair{layer.weight.inputs, layer.weight.outputs};
+  const auto inputs = layer.weight.inputs, outputs = layer.weight.outputs;
   std::optional<Recorder> record = recorder(kernels.probe, task.ask_dw, inputs, outputs, wanted.threads);
   const Blocks whole(inputs, outputs);
   const size_t least = whole.block_rows;
@@ -63,7 +63,7 @@ std::optional<Moments> weight_gradient(const LayerKernels& kernels, const Layer&
 }  // namespace
 
 BackwardMoments backward(const LayerKernels& kernels, const Layer& layer, const Backward& task) {
-  const auto [inputs, outputs] = std::pair{layer.weight.inputs, layer.weight.outputs};
+  const auto inputs = layer.weight.inputs, outputs = layer.weight.outputs;
   const dense::ProductShape shape{layer.batch, inputs, outputs};
   const Demand wanted = dense::product_members(kernels.weight.dense, shape, layer.threads);
   const size_t members = wanted.threads;

@@ -17,7 +17,7 @@ void add_bias(const Tile& tile, const float* bias, float* z) {
 }  // namespace
 
 ForwardMoments forward(const LayerKernels& kernels, const Layer& layer, const Forward& task) {
-  const auto [inputs, outputs] = std::pair{layer.weight.inputs, layer.weight.outputs};
+  const auto inputs = layer.weight.inputs, outputs = layer.weight.outputs;
   const dense::ProductShape shape{layer.batch, outputs, inputs};
   const Demand wanted = dense::product_members(kernels.weight.dense, shape, layer.threads);
   const size_t members = wanted.threads;

@@ -165,7 +165,8 @@ void sweep(uint64_t begin, uint64_t end, uint64_t stride, const Visit& visit) {
                        pyinit::Demand(static_cast<size_t>(pyinit::default_threads())),
                        [&](size_t chunk) noexcept {
                          std::vector<float> x;
-                         for (uint64_t i = chunk * kChunk; i < std::min(count, (chunk + 1) * kChunk); ++i)
+                         for (uint64_t i = chunk * kChunk;
+                              i < std::min<uint64_t>(count, (chunk + 1) * kChunk); ++i)
                            x.push_back(from_bits(begin + i * stride));
                          visit(x);
                        });

@@ -1,5 +1,5 @@
 // CPU quotas of cgroups, read from directories that are laid out as the kernel does.
-#include "cgroup.hpp"
+#include "system/cgroup.hpp"
 
 #include <cstdio>
 #include <cstdlib>
@@ -31,7 +31,7 @@ void expect(const char* what, int cpus, const Files& files) {
     fs::create_directories(path.parent_path());
     std::ofstream(path) << text;
   }
-  const int found = pyinit::quota_cpus(root.string());
+  const int found = pyinit::system::quota_cpus(root.string());
   fs::remove_all(root);
   if (found == cpus) return;
   ++failures;

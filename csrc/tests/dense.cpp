@@ -7,7 +7,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <new>
 #include <string>
 #include <vector>
 
@@ -17,18 +16,14 @@
 #include "dense/thin.hpp"
 #include "dispatch.hpp"
 #include "fill/fill.hpp"
+#include "poisoned.hpp"
 #include "team.hpp"
 
-// Fresh memory holds NaN: a number that is read before it is written shows.
 void* operator new(size_t bytes, std::align_val_t alignment) {
-  const auto border = static_cast<size_t>(alignment);
-  void* memory = std::aligned_alloc(border, (bytes + border - 1) / border * border);
-  if (memory == nullptr) throw std::bad_alloc();
-  std::memset(memory, 0xFF, bytes);
-  return memory;
+  return pyinit::tests::poisoned(bytes, static_cast<size_t>(alignment));
 }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { pyinit::tests::release(memory); }
+void operator delete(void* memory, size_t, std::align_val_t) noexcept { pyinit::tests::release(memory); }
 
 namespace {
 

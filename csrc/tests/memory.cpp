@@ -1,6 +1,7 @@
 // Which memory goes without huge pages: where those of two buffers in a row were slow, for a while; and that a
 // thread which waits for its turn does not look like a slow page.
 #include "memory.hpp"
+#include "system/system.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -28,11 +29,11 @@ using std::chrono::milliseconds;
 
 void check_thread_time() {
 #if defined(__linux__)
-  const auto before = pyinit::thread_time();
+  const auto before = pyinit::system::thread_time();
   std::this_thread::sleep_for(milliseconds(30));
-  expect(pyinit::thread_time() - before < milliseconds(5), "a thread's time holds what it waited");
-  const auto start = pyinit::thread_time();
-  while (pyinit::thread_time() - start < milliseconds(10)) {
+  expect(pyinit::system::thread_time() - before < milliseconds(5), "a thread's time holds what it waited");
+  const auto start = pyinit::system::thread_time();
+  while (pyinit::system::thread_time() - start < milliseconds(10)) {
   }
   // Threads that take turns on one CPU: each waits for the others.
   constexpr int kThreads = 4;
@@ -48,8 +49,8 @@ void check_thread_time() {
     threads.emplace_back([&]() noexcept {
       (void)sched_setaffinity(0, sizeof(one), &one);
       const auto begin = Clock::now();
-      const auto own = pyinit::thread_time();
-      while (pyinit::thread_time() - own < milliseconds(30)) {
+      const auto own = pyinit::system::thread_time();
+      while (pyinit::system::thread_time() - own < milliseconds(30)) {
       }
       if (Clock::now() - begin > milliseconds(60)) ++waited_longer;
     });

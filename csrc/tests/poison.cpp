@@ -1,34 +1,24 @@
 // Memory that nobody has written holds NaN here: what reads it shows. Fresh pages are zero and would hide it.
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <new>
 #include <vector>
 
 #include "dense/matmul.hpp"
 #include "dense/orthogonal.hpp"
 #include "dispatch.hpp"
+#include "poisoned.hpp"
 
-namespace {
-
-void* poisoned(size_t bytes, size_t alignment) {
-  void* memory = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
-  if (memory == nullptr) throw std::bad_alloc();
-  std::memset(memory, 0xFF, bytes);
-  return memory;
-}
-
-}  // namespace
+using pyinit::tests::poisoned;
+using pyinit::tests::release;
 
 void* operator new(size_t bytes) { return poisoned(bytes, alignof(std::max_align_t)); }
 void* operator new(size_t bytes, std::align_val_t alignment) {
   return poisoned(bytes, static_cast<size_t>(alignment));
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory) noexcept { release(memory); }
+void operator delete(void* memory, size_t) noexcept { release(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { release(memory); }
+void operator delete(void* memory, size_t, std::align_val_t) noexcept { release(memory); }
 
 namespace {
 

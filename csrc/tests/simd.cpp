@@ -16,6 +16,7 @@ Operations operations_of(std::string_view isa) {
   if (isa == "avx512") return avx512_operations();
   if (isa == "avx2") return avx2_operations();
   if (isa == "neon") return neon_operations();
+  if (isa == "wasm") return wasm_operations();
   if (isa == "scalar") return scalar_operations();
   // a set without a line here has no operations, and fails
   return {};
@@ -51,6 +52,7 @@ int differences(const char* name, const Operations& found, const Operations& sca
 int main() {
   const Operations scalar = scalar_operations();
   int failures = differences("cuda", cuda_operations(), scalar, scalar.drawing_count);
+  failures += differences("wasm", wasm_operations(), scalar, count_of(scalar));
   for (const pyinit::Kernels* set : pyinit::available_kernels())
     failures += differences(set->name, operations_of(set->name), scalar, count_of(scalar));
   std::printf("%d failures\n", failures);

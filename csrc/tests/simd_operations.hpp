@@ -41,6 +41,7 @@ struct Operations {
 Operations avx512_operations();
 Operations avx2_operations();
 Operations neon_operations();
+Operations wasm_operations();
 Operations scalar_operations();
 Operations cuda_operations();
 

@@ -20,8 +20,13 @@ const char* threads = nullptr;
 
 }  // namespace
 
-extern "C" char* getenv(const char* name) noexcept;
-extern "C" char* getenv(const char* name) noexcept {
+#if defined(__GLIBC__)
+#define PYINIT_AS_DECLARED noexcept
+#else
+#define PYINIT_AS_DECLARED
+#endif
+extern "C" char* getenv(const char* name) PYINIT_AS_DECLARED;
+extern "C" char* getenv(const char* name) PYINIT_AS_DECLARED {
   if (std::strncmp(name, "PYINIT_", 7) != 0) return nullptr;
   ++asked;
   return std::strcmp(name, "PYINIT_NUM_THREADS") == 0 ? const_cast<char*>(threads) : nullptr;

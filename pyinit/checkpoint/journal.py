@@ -12,7 +12,6 @@ dies. So a log that can be locked belongs to nobody, and no time has to pass bef
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import re
 import shutil
@@ -24,11 +23,12 @@ from ..errors import FormatError
 from ..stream.strict_json import parsed
 from .differences import Document, difference
 from .digest import Digest
-from .locks import guarded, held, is_held
+from .locks import check_locks, guarded, held, is_held
 from .log import Known, extents_of, line_of, read_log
 from .parts import Part, assigned
 from .plan import FOLDER, CheckpointPlan
 from .plan_json import deciding
+from .system import PRIVATE, sync
 
 __all__ = ["Journal"]
 
@@ -48,10 +48,16 @@ class Journal:
     ----------
     plan : CheckpointPlan
         Its fingerprint names the directory.
+
+    Raises
+    ------
+    OSError
+        On Windows, which has no locks as these.
     """
 
     def __init__(self, plan: CheckpointPlan) -> None:
         assert isinstance(plan.directory, Path), "another kind of journal lies beside URLs"
+        check_locks(plan.directory)
         self.plan = plan
         self.directory = plan.directory
         self.place = self.directory / f"{_PREFIX}{plan.tag}"
@@ -82,7 +88,7 @@ class Journal:
                     "for it, or stop it and run the same command again",
                 )
         name = f"{part.index:05d}-of-{part.count:05d}.log"
-        self._log, self._name = held(self.place / name, fcntl.LOCK_EX | fcntl.LOCK_NB, os.O_APPEND), name
+        self._log, self._name = held(self.place / name, wait=False, flags=os.O_APPEND), name
 
     @property
     def is_held(self) -> bool:
@@ -115,7 +121,7 @@ class Journal:
     def add_named(self, places: Iterable[int]) -> None:
         """Note that files are about to get their final names; durable when it returns."""
         self._append(self._log, [f"named {place}" for place in places])
-        os.fsync(self._log)
+        sync(self._log)
 
     def forget(self, place: int) -> None:
         """Note in every log that speaks of a file that it was begun again; call it guarded."""
@@ -123,10 +129,10 @@ class Journal:
             known = read_log(path, self.plan)
             if place not in known.named and not extents_of(known, self.plan, place):
                 continue
-            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | PRIVATE)
             try:
                 self._append(descriptor, [f"again {place}"])
-                os.fsync(descriptor)
+                sync(descriptor)
             finally:
                 os.close(descriptor)
 
@@ -154,7 +160,7 @@ class Journal:
         """Count as a living writer of this plan meanwhile, beside others that write its extents."""
         with self.guarded():
             self._keep_plan()
-            descriptor = held(self.place / _WORKERS, fcntl.LOCK_SH)
+            descriptor = held(self.place / _WORKERS, shared=True)
         try:
             yield
         finally:

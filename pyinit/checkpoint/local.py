@@ -15,6 +15,7 @@ from secrets import token_hex
 from .mounts import is_in_memory
 from .naming import rename_new, rename_over
 from .sizes import readable_size
+from .system import NO_LINKS, PRIVATE, claimed, start_writing, sync, sync_names, write_at
 from .targets import exists_already
 
 __all__ = ["LocalTarget", "write_small"]
@@ -24,7 +25,7 @@ _LEAST_HINTED = 256 << 10
 # what the second name of a published file ends with
 _SECOND = ".own"
 # of unfinished files
-_FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+_FLAGS = os.O_RDWR | PRIVATE | NO_LINKS
 
 
 class LocalTarget:
@@ -141,9 +142,8 @@ class LocalTarget:
             _write_all(descriptor, offset, data)
         except OSError as error:
             raise self._explained(error, name, os.fstat(descriptor).st_size) from None
-        if len(data) >= _LEAST_HINTED and hasattr(os, "posix_fadvise"):
-            # Linux begins to write the pages out, and keeps those that are not clean yet
-            os.posix_fadvise(descriptor, offset, len(data), os.POSIX_FADV_DONTNEED)
+        if len(data) >= _LEAST_HINTED:
+            start_writing(descriptor, offset, len(data))
 
     def flush(self, name: str) -> None:
         """Wait for the disk; a file that was completed meanwhile is there already."""
@@ -199,11 +199,7 @@ class LocalTarget:
             except FileExistsError:
                 raise exists_already(path) from None
         self._made.clear()
-        descriptor = os.open(self.directory, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_names(self.directory)
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove files under their final names."""
@@ -237,7 +233,7 @@ class LocalTarget:
 
     def _sync(self, name: str, descriptor: int) -> None:
         try:
-            os.fsync(descriptor)
+            sync(descriptor)
         except OSError as error:
             raise self._explained(error, name, os.fstat(descriptor).st_size) from None
 
@@ -261,7 +257,7 @@ class LocalTarget:
 
     def _claimed(self, name: str) -> int:
         """Return the bytes of an unfinished file that have blocks."""
-        return self.partial(name).stat().st_blocks * 512
+        return claimed(self.partial(name))
 
     def _no_room(self, name: str, nbytes: int) -> OSError:
         free = max(shutil.disk_usage(self.directory).free - self._outstanding(), 0)
@@ -290,7 +286,7 @@ def write_small(path: Path, content: bytes, *, overwrite: bool) -> None:
 
 def _write_all(descriptor: int, offset: int, data: memoryview) -> None:
     while data:
-        count = os.pwrite(descriptor, data, offset)
+        count = write_at(descriptor, data, offset)
         data, offset = data[count:], offset + count
 
 

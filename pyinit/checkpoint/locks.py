@@ -3,37 +3,57 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["guarded", "held", "is_held"]
+from .system import PRIVATE, lock
+
+__all__ = ["check_locks", "guarded", "held", "is_held"]
 
 
-def held(path: Path, operation: int, *flags: int) -> int:
+def check_locks(directory: Path) -> None:
+    """Refuse a directory of this machine where the system has no locks that outlive the name of a file.
+
+    Raises
+    ------
+    OSError
+        On Windows.
+    """
+    if sys.platform == "win32":
+        raise OSError(
+            errno.ENOLCK,
+            f"a checkpoint in {directory} needs locks of files that can be renamed and removed, which "
+            "Windows does not have; write it under WSL, or to an object store (s3://...)",
+        )
+
+
+def held(path: Path, *, shared: bool = False, wait: bool = True, flags: int = 0) -> int:
     """Return a descriptor of a file, made if needed, that holds its lock.
 
     Parameters
     ----------
     path : Path
         The file.
-    operation : int
-        ``fcntl.LOCK_EX`` or ``LOCK_SH``, with ``LOCK_NB`` not to wait.
+    shared : bool
+        Whether others may hold it, too, who say the same.
+    wait : bool
+        Whether to wait for those who hold it.
     flags : int
         More flags for ``os.open``.
 
     Raises
     ------
     BlockingIOError
-        With LOCK_NB, if another open file holds it.
+        If `wait` is false and another open file holds it.
     OSError
         If the file system has no locks.
     """
-    descriptor = os.open(path, sum(flags) | os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    descriptor = os.open(path, flags | os.O_RDWR | os.O_CREAT | PRIVATE, 0o666)
     try:
-        fcntl.flock(descriptor, operation)
+        lock(descriptor, shared=shared, wait=wait)
     except BaseException as error:
         os.close(descriptor)
         if isinstance(error, OSError) and error.errno in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
@@ -55,7 +75,7 @@ def is_held(path: Path) -> bool:
     if not path.exists():
         return False
     try:
-        os.close(held(path, fcntl.LOCK_EX | fcntl.LOCK_NB))
+        os.close(held(path, wait=False))
     except BlockingIOError:
         return True
     return False
@@ -81,7 +101,7 @@ def guarded(path: Path, *, is_made: bool) -> Iterator[None]:
         if is_made:
             path.parent.mkdir(exist_ok=True)
         try:
-            descriptor = held(path, fcntl.LOCK_EX)
+            descriptor = held(path)
         except FileNotFoundError:
             if is_made:
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 __all__ = ["is_in_memory"]
@@ -25,9 +26,16 @@ def is_in_memory(directory: Path) -> bool:
         mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return False
-    number = f"{os.major(device)}:{os.minor(device)}"
+    number = _number(device)
     for line in mounts.splitlines():
         fields, _, kind = line.partition(" - ")
         if fields.split()[2:3] == [number]:
             return kind.split(" ")[0] in _IN_MEMORY
     return False
+
+
+def _number(device: int) -> str:
+    if sys.platform == "win32":
+        return ""
+    else:
+        return f"{os.major(device)}:{os.minor(device)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import sys
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -22,9 +23,9 @@ _UNKNOWN = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.EML
 def rename_new(source: Path, name: Path) -> None:
     """Give a file a name, unless another file has it: at once, where the system can.
 
-    Looking first and renaming then would replace a file that appears in between. Linux can rename without
-    replacing; elsewhere a second name is made, which never replaces, and the first one is removed. Only a
-    file system that has neither is looked at before.
+    Looking first and renaming then would replace a file that appears in between. Linux and Windows can rename
+    without replacing; elsewhere a second name is made, which never replaces, and the first one is removed.
+    Only a file system that has neither is looked at before.
 
     Raises
     ------
@@ -44,7 +45,7 @@ def rename_over(source: Path, name: Path) -> None:
         # to rename one name of a file to another does nothing
         source.unlink()
     else:
-        source.rename(name)
+        source.replace(name)
 
 
 def _is_done(way: Callable[[Path, Path], None], source: Path, name: Path) -> bool:
@@ -64,6 +65,14 @@ def _is_done(way: Callable[[Path, Path], None], source: Path, name: Path) -> boo
 
 
 def _rename_exclusively(source: Path, name: Path) -> None:
+    if sys.platform == "win32":
+        # a rename replaces nothing there
+        os.rename(source, name)
+    else:
+        _rename_exclusively_on_linux(source, name)
+
+
+def _rename_exclusively_on_linux(source: Path, name: Path) -> None:
     function = _renameat2()
     if function is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))

@@ -11,6 +11,11 @@ from typing import TYPE_CHECKING, TextIO
 
 from ..checkpoint.sizes import readable_size
 
+if sys.platform == "win32":
+    import ctypes
+else:
+    import resource
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -118,10 +123,18 @@ def peak_memory() -> int:
     # Linux's getrusage also counts what the parent held before it started this process
     status = Path("/proc/self/status")
     if status.exists():
-        for line in status.read_text().splitlines():
+        for line in status.read_text(encoding="utf-8").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    if sys.platform == "win32":
+        # PROCESS_MEMORY_COUNTERS of psapi.h: two numbers of 32 bits, then sizes, of which the peak is first
+        counters = (ctypes.c_size_t * 9)()
+        counters[0] = ctypes.sizeof(counters)
+        kernel = ctypes.windll.kernel32
+        kernel.GetCurrentProcess.restype = ctypes.c_void_p
+        process = ctypes.c_void_p(kernel.GetCurrentProcess())
+        known = kernel.K32GetProcessMemoryInfo(process, ctypes.byref(counters), ctypes.sizeof(counters))
+        return int(counters[1]) if known else 0
+    else:
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

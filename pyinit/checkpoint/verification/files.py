@@ -17,6 +17,7 @@ from ...stream.strict_json import parsed
 from ..locations import Location, Url
 from ..remote.store import Store
 from ..shards import Shard, Slab, index_content, index_name
+from ..system import PRIVATE, read_at
 from .expected import Expected
 from .finding import Finding
 
@@ -66,11 +67,11 @@ class LocalFiles:
         """Read until `out` is full."""
         with self._lock:
             if name not in self._descriptors:
-                flags = os.O_RDONLY | os.O_CLOEXEC
+                flags = os.O_RDONLY | PRIVATE
                 self._descriptors[name] = os.open(self.directory / name, flags)
             descriptor = self._descriptors[name]
         while out:
-            count = os.preadv(descriptor, [out], offset)
+            count = read_at(descriptor, out, offset)
             if not count:
                 raise OSError(f"{self.directory / name} ended while it was read")
             out, offset = out[count:], offset + count

@@ -149,7 +149,7 @@ def execute(arguments: argparse.Namespace) -> int:
     to_stdout = str(arguments.json) == "-"
     print(numbers if to_stdout else render(record), end="")
     if arguments.json and not to_stdout:
-        arguments.json.write_text(numbers)
+        arguments.json.write_text(numbers, encoding="utf-8")
     if arguments.plot and record.races:
         draw(record, arguments.plot)
     return 0

@@ -5,6 +5,11 @@ from __future__ import annotations
 import os
 import select
 import struct
+import sys
+
+if sys.platform == "win32":
+    import ctypes
+    import msvcrt
 
 __all__ = ["BINARY", "HEAD", "TEXT", "Channel", "packed"]
 
@@ -58,9 +63,21 @@ class Channel:
                     content = bytes(self._waiting[HEAD.size : end])
                     del self._waiting[:end]
                     return kind, content
-            if not wait and not select.select([self._source], [], [], 0)[0]:
+            if not wait and not _has_data(self._source):
                 return None
             piece = os.read(self._source, _PIECE)
             if not piece:
                 raise EOFError
             self._waiting += piece
+
+
+def _has_data(descriptor: int) -> bool:
+    """Tell whether a read of a pipe returns at once: with data, or because the other end is closed."""
+    if sys.platform == "win32":
+        # select is for sockets there
+        count = ctypes.c_ulong()
+        handle = ctypes.c_void_p(msvcrt.get_osfhandle(descriptor))
+        is_open = ctypes.windll.kernel32.PeekNamedPipe(handle, None, 0, None, ctypes.byref(count), None)
+        return not is_open or count.value > 0
+    else:
+        return bool(select.select([descriptor], [], [], 0)[0])

@@ -127,7 +127,8 @@ def _in_place() -> bool:
 
 
 # A forked child must not inherit a lock that is held by a thread which it does not have.
-os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 def _places() -> Iterator[tuple[Any, str, tuple[Callable[..., Any], Any]]]:

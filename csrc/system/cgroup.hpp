@@ -5,10 +5,10 @@
 
 #include <string>
 
-namespace pyinit {
+namespace pyinit::system {
 
 // CPUs the least quota amounts to, rounded up; 0 without a quota. `root` stands before /proc and /sys: "" but
 // in tests. Throws std::bad_alloc.
 int quota_cpus(const std::string& root);
 
-}  // namespace pyinit
+}  // namespace pyinit::system

@@ -1,11 +1,11 @@
-#include "cgroup.hpp"
+#include "system/cgroup.hpp"
 
 #include <cstdlib>
 #include <fstream>
 #include <limits>
 #include <string_view>
 
-namespace pyinit {
+namespace pyinit::system {
 namespace {
 
 // The quota that two texts amount to; 0 where either is not a positive number, such as "max" or "-1".
@@ -83,4 +83,4 @@ int quota_cpus(const std::string& root) {
   return result;
 }
 
-}  // namespace pyinit
+}  // namespace pyinit::system

@@ -1,4 +1,4 @@
-#include "affinity.hpp"
+#include "system/affinity.hpp"
 
 #include <bit>
 #include <cstring>
