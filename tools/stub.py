@@ -22,6 +22,8 @@ _PLAIN = {
     "numpy.ndarray": "numpy.typing.NDArray[typing.Any]",
     "tuple": "tuple[typing.Any, ...]",
     "dict": "dict[str, typing.Any]",
+    # Nobody but the core reads what it holds.
+    "typing_extensions.CapsuleType": "typing.Any",
 }
 
 
