@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from pyinit.cli import main
+from pyinit.cli import completion, main
 from pyinit.cli.commands import COMMANDS, EXIT_CODES, Command, parser_of
 from pyinit.cli.doctor.libraries import LIBRARIES
 
@@ -51,7 +53,7 @@ def test_every_command_that_prints_results_can_print_json(command: Command) -> N
     assert ("--json" in options) == (command.name != "completion")
 
 
-def _actions(name: str) -> list[object]:
+def _actions(name: str) -> list[argparse.Action]:
     (commands,) = (action for action in parser_of(name)._actions if action.dest == "command")
     return list(commands.choices[name]._actions)  # type: ignore[union-attr, call-overload, index]
 
@@ -128,20 +130,66 @@ def test_a_shells_script_knows_the_options(shell: str, capsys: pytest.CaptureFix
         assert option in script
 
 
-def test_bash_completes_with_the_script(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def completed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[[str], set[str]]:
+    """Return what bash offers for the last word of a line, in a directory of its own."""
     pytest.importorskip("shtab", reason="needs shtab")
     assert main(["completion", "bash"]) == 0
-    path = tmp_path / "pyinit"
+    path = tmp_path / "pyinit.bash"
     path.write_text(capsys.readouterr().out)
+    place = tmp_path / "place"
+    place.mkdir()
+    (place / "config.json").touch()
     asked = """
-        source "$1"
+        source "$1"; shift
         function_of=$(complete -p pyinit | sed -E 's/.*-F ([^ ]+).*/\\1/')
-        COMP_WORDS=(pyinit verify --sa) COMP_CWORD=2
-        $function_of pyinit --sa verify
+        COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+        $function_of pyinit "${COMP_WORDS[-1]}" "${COMP_WORDS[-2]}"
         printf '%s\\n' "${COMPREPLY[@]}"
     """
-    ran = subprocess.run(["bash", "-c", asked, "bash", path], capture_output=True, text=True, check=True)
-    assert ran.stdout.split() == ["--sample"]
+
+    def offered(line: str) -> set[str]:
+        words = ["bash", "-c", asked, "bash", str(path), *line.split(" ")]
+        return set(
+            subprocess.run(words, capture_output=True, text=True, check=True, cwd=place).stdout.split()
+        )
+
+    return offered
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("pyinit ver", {"verify"}),
+        ("pyinit verify --sa", {"--sample"}),
+        ("pyinit init gpt2 --dtype bf", {"bfloat16"}),
+        ("pyinit init gpt2-l", {"gpt2-large"}),
+        ("pyinit init conf", {"config.json"}),
+        ("pyinit lint conf", {"config.json"}),
+        ("pyinit verify conf", {"config.json"}),
+        ("pyinit init gpt2 --out conf", {"config.json"}),
+        ("pyinit init gpt2 --recipe critical_n", {"critical_normal"}),
+        ("pyinit init gpt2 --recipe megat", {"megatron"}),
+        ("pyinit train --data ab", {"abalone"}),
+        ("pyinit train --data conf", {"config.json"}),
+        ("pyinit bench --directory conf", {"config.json"}),
+    ],
+)
+def test_bash_completes_with_the_script(
+    line: str, words: set[str], completed: Callable[[str], set[str]]
+) -> None:
+    assert completed(line) == words
+
+
+def test_every_path_is_completed() -> None:
+    paths = [
+        action.metavar
+        for command in COMMANDS
+        for action in _actions(command.name)
+        if action.type is Path or action.metavar in ("DIR", "FILE", "SPEC")
+    ]
+    assert len(paths) > 12
+    assert set(paths) <= completion._WORDS.keys()
 
 
 def test_completion_without_its_library_says_what_to_install() -> None:

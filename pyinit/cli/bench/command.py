@@ -111,7 +111,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--elements", type=elements, help="elements a pass (default 2^26)")
     parser.add_argument("--threads", type=threads, default=0, help="threads (default: pyinit's own choice)")
-    parser.add_argument("--directory", type=Path, help="where checkpoints are written (default: temporary)")
+    parser.add_argument(
+        "--directory", type=Path, metavar="DIR", help="where checkpoints are written (default: temporary)"
+    )
 
 
 def execute(arguments: argparse.Namespace) -> int:
