@@ -14,7 +14,6 @@ import pytest
 
 from pyinit.cli import completion, main
 from pyinit.cli.commands import COMMANDS, EXIT_CODES, Command, parser_of
-from pyinit.cli.doctor.libraries import LIBRARIES
 
 EXAMPLES = [(command.name, example) for command in COMMANDS for example in command.module.EXAMPLES]
 
@@ -202,9 +201,3 @@ def test_completion_without_its_library_says_what_to_install() -> None:
     assert ran.returncode == 2
     assert ran.stderr.count("\n") == 1
     assert "pip install 'pyinit-nn[cli]'" in ran.stderr
-
-
-def test_extras_that_are_named_exist() -> None:
-    text = (Path(__file__).parents[2] / "pyproject.toml").read_text()
-    for library in LIBRARIES:
-        assert not library.extra or f"\n{library.extra} = [" in text, library

@@ -125,3 +125,21 @@ def test_versions(version: str | None, state: str, monkeypatch: pytest.MonkeyPat
     found = {finding.topic: finding for finding in libraries.libraries()}
     assert found["torch"].state == state
     assert (found["torch"].advice == "") == (state == FINE)
+
+
+def test_the_doctor_knows_each_library_of_each_extra() -> None:
+    tomllib = pytest.importorskip("tomllib", reason="needs Python 3.11")
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    known = {(library.extra, library.name): library for library in libraries.LIBRARIES}
+    assert {library.extra for library in libraries.LIBRARIES} <= {"", *extras}
+    # `cuda` is checked by loading it; the others are for who works on pyinit
+    for extra in extras.keys() - {"cuda", "dev", "docs", "test"}:
+        for need in extras[extra]:
+            name, _, least = need.partition(">=")
+            library = known.get((extra, name.partition("[")[0]))
+            # rich is in two extras, and the doctor names the smaller one
+            if extra == "plot" and name == "rich":
+                library = known["cli", "rich"]
+            assert library is not None, need
+            assert ".".join(map(str, library.least)) == least, need
