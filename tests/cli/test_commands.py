@@ -9,10 +9,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import pyinit as pi
 from pyinit.cli import completion, main
+from pyinit.cli.bench.answer import AnswerError
 from pyinit.cli.commands import COMMANDS, EXIT_CODES, Command, parser_of
 
 EXAMPLES = [(command.name, example) for command in COMMANDS for example in command.module.EXAMPLES]
@@ -108,6 +111,56 @@ def test_parts_say_in_json_when_the_checkpoint_is_complete(
     assert [state["is_complete"] for state in states] == [False, True, True, True]
     assert [state["part"] for state in states] == ["0/2", "1/2", "1/2", None]
     assert states[2]["seconds"] is None
+
+
+def strictly(text: str) -> Any:
+    """Return what JSON of any other language reads: Python's own reader also takes NaN and Infinity."""
+
+    def refused(word: str) -> None:
+        raise AssertionError(f"{word} is not JSON")
+
+    return json.loads(text, parse_constant=refused)
+
+
+def test_an_infinite_bound_is_json(spec: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = '{"recipe": "truncated_normal", "low": "-inf", "high": 0.5}'
+    assert main(["init", str(spec), "--recipe", recipe, "--dry-run", "--json"]) == 0
+    foreseen = strictly(capsys.readouterr().out)
+    assert foreseen["tensors"]["a.weight"]["bounds"][0] == "-inf"
+    with pytest.raises(AssertionError, match="Infinity"):
+        strictly("[-Infinity]")
+
+
+def test_a_dry_run_writes_no_plan_and_says_so(spec: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [
+        "init",
+        str(spec),
+        "--recipe",
+        "he_normal",
+        "--dry-run",
+        "--plan",
+        str(spec.parent / "plan.json"),
+    ]
+    assert main(words) == 2
+    assert "--dry-run or --plan, not both" in capsys.readouterr().err
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"pyinit {pi.__version__}\n"
+
+
+def test_a_wrong_answer_is_one_line_and_exit_status_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def wrong(*_: object, **__: object) -> None:
+        raise AnswerError("pyinit: the first elements need digest 1; got 2. It is not timed.")
+
+    monkeypatch.setattr("pyinit.cli.bench.command.run", wrong)
+    assert main(["bench", "--only", "normal_64x64"]) == 1
+    assert capsys.readouterr().err.endswith("got 2. It is not timed.\n")
 
 
 def test_facts_are_json(capsys: pytest.CaptureFixture[str]) -> None:
