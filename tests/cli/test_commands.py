@@ -17,6 +17,7 @@ import pyinit as pi
 from pyinit.cli import completion, main
 from pyinit.cli.bench.answer import AnswerError
 from pyinit.cli.commands import COMMANDS, EXIT_CODES, Command, parser_of
+from pyinit.cli.outcome import Outcome
 
 EXAMPLES = [(command.name, example) for command in COMMANDS for example in command.module.EXAMPLES]
 
@@ -97,6 +98,12 @@ def test_what_a_dry_run_foresees_is_what_a_run_does(spec: Path, capsys: pytest.C
     assert [file["bytes"] for file in done["files"]] == [(out / "model.safetensors").stat().st_size]
     assert done["parameters"] == foreseen["parameters"]
     assert done["seconds"] > 0
+
+
+def test_json_says_what_was_there_before(spec: Path) -> None:
+    plan = pi.plan_checkpoint(pi.find_spec(str(spec)), "he_normal", path=spec.parent / "out")
+    done = Outcome(plan, None, is_complete=True, seconds=1.0, nbytes_before=70).to_dict()
+    assert (done["bytes_before"], done["seconds"], done["is_complete"]) == (70, 1.0, True)
 
 
 def test_parts_say_in_json_when_the_checkpoint_is_complete(
