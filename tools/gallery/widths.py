@@ -25,7 +25,7 @@ width^{mup:.2f}.
 | SGD | width^{standard:.2f} | width^{mup:.2f} |
 | Adam | width^{standard_adam:.2f} | width^{mup_adam:.2f} |
 
-At the base width the two are the same training, bit for bit: {same}.
+At the base width the two are {same} training, bit for bit.
 """
 
 
@@ -71,7 +71,9 @@ def run(draw: bool) -> Page:
         "standard_times": float(standard.changes[-1, 1, -1] / standard.changes[-1, 1, 0]),
         "mup_times": float(mup.changes[-1, 1, -1] / mup.changes[-1, 1, 0]),
         "stable": mup.is_stable,
-        "same": bool(np.array_equal(standard.changes[..., 0], mup.changes[..., 0])),
+        "same": "the same"
+        if np.array_equal(standard.changes[..., 0], mup.changes[..., 0])
+        else "not the same",
     }
     picture = _picture(standard, mup) if draw else None
     return Page("widths", "One learning rate for every width", TEXT, figures, picture)
