@@ -199,6 +199,8 @@ if __name__ == "__main__":
     parser.add_argument("--from", type=Path, dest="source", help="draw the figures of this file")
     parser.add_argument("--largest", type=int, default=ELEMENTS[-1], help="elements of the largest tensor")
     arguments = parser.parse_args()
+    if arguments.largest < (least := max(SIDES[0], WIDTHS[0]) ** 2):
+        parser.error(f"--largest needs at least {least} elements; got {arguments.largest}")
     found = json.loads(arguments.source.read_text()) if arguments.source else measure(arguments.largest)
     if arguments.json:
         arguments.json.write_text(json.dumps(found, indent=1) + "\n")

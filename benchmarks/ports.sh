@@ -31,7 +31,7 @@ library=${1:-build/core/libpyinit_core.a}
   echo "ports.sh needs the core's library, as \"csrc/README.md\" says how to build it; got $library." >&2
   exit 2
 }
-mca=${LLVM_MCA:-$(compgen -c llvm-mca | sort -V | tail -1)}
+mca=${LLVM_MCA:-$(compgen -c llvm-mca | sort -V | tail -1 || true)}
 [[ -n $mca ]] || {
   echo "ports.sh needs llvm-mca. Install it (Debian: llvm-19), or name it in LLVM_MCA." >&2
   exit 2

@@ -91,6 +91,11 @@ def pages_below(app: Sphinx, page: str, text: list[str]) -> None:
         text[0] += "\n```{toctree}\n:hidden:\n:glob:\n\n*\n```\n"
 
 
+def language_of_page(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: Any) -> None:
+    """Tell browsers which page is Chinese: they choose letters, voice and translation by it."""
+    context["language"] = "zh-CN" if page == "zh" else "en"
+
+
 # packages that are functions, too, and where these are defined
 CALLED = {
     "pyinit.lab": "pyinit.lab.notebook.show.lab",
@@ -141,6 +146,7 @@ def setup(app: Sphinx) -> None:
     """Connect what this site adds to Sphinx."""
     app.add_directive("command-help", CommandHelp)
     app.connect("source-read", pages_below)
+    app.connect("html-page-context", language_of_page)
     app.connect("env-check-consistency", check_complete)
     # before napoleon reads it
     app.connect("autodoc-process-docstring", docstring_of_call, priority=100)

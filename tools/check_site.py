@@ -2,8 +2,8 @@
 
 Usage: python tools/check_site.py build/site [--pictures FOLDER]
 
-A page is wrong if it asks another machine for something, misses a file, raises an error, or is wider than its
-window. Pictures of six pages are saved to be looked at.
+A page is wrong if it asks another machine for something, misses a file, raises an error, is wider than its
+window, or is Chinese and does not say so. Pictures of six pages are saved to be looked at.
 """
 
 from __future__ import annotations
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 CHROMIUM = os.environ.get("PYINIT_CHROMIUM", "/usr/bin/chromium")
 WIDTHS = {"desk": (1280, 900), "phone": (390, 844)}
+# whether a page of words has more Chinese characters than Latin letters in its headings
+CHINESE = """() => {
+  const text = [...document.querySelectorAll("h1, h2")].map((heading) => heading.innerText).join("");
+  return (text.match(/\\p{Script=Han}/gu) || []).length > (text.match(/[a-z]/gi) || []).length;
+}"""
 PICTURED = ("index", "zh", "tour", "howto/large_model", "gallery/README", "api/torch")
 
 
@@ -44,6 +49,8 @@ def faults(page: Page, path: Path) -> list[str]:
     wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     if wide > 0:
         found.append(f"is {wide} pixels wider than its window")
+    if page.evaluate(CHINESE) != page.evaluate("document.documentElement.lang.startsWith('zh')"):
+        found.append("is in another language than its attribute lang says")
     for event, listener in listeners.items():
         page.remove_listener(event, listener)
     return found

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, NoReturn
 
+import pyinit as pi
+
 from ..masking import masked
 
 __all__ = ["COMMANDS", "EXIT_CODES", "Parser", "parser_of"]
@@ -21,9 +23,9 @@ EXIT_CODES = """\
 exit status:
   0    done
   1    verify: files differ from their receipt; lint: an error or a warning;
-       doctor: something does not work
+       doctor: something does not work; bench: an answer is wrong
   2    an argument is not valid, or the work could not be done; one line on
-       stderr says why
+       stderr says why. verify: something could not be compared
   130  interrupted with Ctrl-C (143: terminated); unfinished files are removed,
        or kept for the next run"""
 
@@ -83,11 +85,20 @@ class Parser(argparse.ArgumentParser):
         raise SystemExit(2)
 
 
+class _Version(argparse.Action):
+    """Print the version, which is read from the installation only now."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        print(f"pyinit {pi.__version__}")
+        raise SystemExit(0)
+
+
 def parser_of(chosen: str | None) -> Parser:
     """Return the parser, with the arguments of the command that is `chosen`; of all where it is None."""
     parser = Parser(
         prog="pyinit", description="Weights for neural networks, at memory speed.", epilog=EXIT_CODES
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show pyinit's version and exit")
     names = ",".join(command.name for command in COMMANDS)
     commands = parser.add_subparsers(dest="command", metavar=f"{{{names}}}", required=True)
     for command in COMMANDS:

@@ -167,6 +167,8 @@ def execute(arguments: argparse.Namespace) -> int:
     ):
         if arguments.engine is not None and is_given:
             raise ArgumentError(f"init takes --engine or --{name}, not both; an engine does the whole itself")
+    if arguments.dry_run and arguments.plan is not None:
+        raise ArgumentError("init takes --dry-run or --plan, not both; a dry run writes no plan")
     plan = _planned(arguments)
     if arguments.dry_run:
         for line in [as_json(foreseen(plan, part))] if arguments.json else table(plan, part):

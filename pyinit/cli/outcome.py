@@ -12,14 +12,15 @@ from ..checkpoint.parts import WHOLE, Part, assigned
 from ..checkpoint.plan import CheckpointPlan
 from ..checkpoint.shards import Shard
 from ..checkpoint.sizes import readable_size
+from ..stream.strict_json import finite
 from .meter import peak_memory
 
 __all__ = ["Outcome", "as_json", "foreseen", "table"]
 
 
 def as_json(content: Any) -> str:
-    """Return `content` as the lines of JSON that every command prints."""
-    return json.dumps(content, indent=1)
+    """Return `content` as lines of JSON, which has no number for an infinity: it becomes "inf"."""
+    return json.dumps(finite(content), indent=1, allow_nan=False)
 
 
 def table(plan: CheckpointPlan, part: Part | None) -> Iterator[str]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pyinit.cli import main
+import pyinit as pi
+from pyinit.cli import completion, main
+from pyinit.cli.bench.answer import AnswerError
 from pyinit.cli.commands import COMMANDS, EXIT_CODES, Command, parser_of
-from pyinit.cli.doctor.libraries import LIBRARIES
+from pyinit.cli.outcome import Outcome
 
 EXAMPLES = [(command.name, example) for command in COMMANDS for example in command.module.EXAMPLES]
 
@@ -51,7 +56,7 @@ def test_every_command_that_prints_results_can_print_json(command: Command) -> N
     assert ("--json" in options) == (command.name != "completion")
 
 
-def _actions(name: str) -> list[object]:
+def _actions(name: str) -> list[argparse.Action]:
     (commands,) = (action for action in parser_of(name)._actions if action.dest == "command")
     return list(commands.choices[name]._actions)  # type: ignore[union-attr, call-overload, index]
 
@@ -95,6 +100,12 @@ def test_what_a_dry_run_foresees_is_what_a_run_does(spec: Path, capsys: pytest.C
     assert done["seconds"] > 0
 
 
+def test_json_says_what_was_there_before(spec: Path) -> None:
+    plan = pi.plan_checkpoint(pi.find_spec(str(spec)), "he_normal", path=spec.parent / "out")
+    done = Outcome(plan, None, is_complete=True, seconds=1.0, nbytes_before=70).to_dict()
+    assert (done["bytes_before"], done["seconds"], done["is_complete"]) == (70, 1.0, True)
+
+
 def test_parts_say_in_json_when_the_checkpoint_is_complete(
     spec: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -107,6 +118,56 @@ def test_parts_say_in_json_when_the_checkpoint_is_complete(
     assert [state["is_complete"] for state in states] == [False, True, True, True]
     assert [state["part"] for state in states] == ["0/2", "1/2", "1/2", None]
     assert states[2]["seconds"] is None
+
+
+def strictly(text: str) -> Any:
+    """Return what JSON of any other language reads: Python's own reader also takes NaN and Infinity."""
+
+    def refused(word: str) -> None:
+        raise AssertionError(f"{word} is not JSON")
+
+    return json.loads(text, parse_constant=refused)
+
+
+def test_an_infinite_bound_is_json(spec: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = '{"recipe": "truncated_normal", "low": "-inf", "high": 0.5}'
+    assert main(["init", str(spec), "--recipe", recipe, "--dry-run", "--json"]) == 0
+    foreseen = strictly(capsys.readouterr().out)
+    assert foreseen["tensors"]["a.weight"]["bounds"][0] == "-inf"
+    with pytest.raises(AssertionError, match="Infinity"):
+        strictly("[-Infinity]")
+
+
+def test_a_dry_run_writes_no_plan_and_says_so(spec: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [
+        "init",
+        str(spec),
+        "--recipe",
+        "he_normal",
+        "--dry-run",
+        "--plan",
+        str(spec.parent / "plan.json"),
+    ]
+    assert main(words) == 2
+    assert "--dry-run or --plan, not both" in capsys.readouterr().err
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"pyinit {pi.__version__}\n"
+
+
+def test_a_wrong_answer_is_one_line_and_exit_status_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def wrong(*_: object, **__: object) -> None:
+        raise AnswerError("pyinit: the first elements need digest 1; got 2. It is not timed.")
+
+    monkeypatch.setattr("pyinit.cli.bench.command.run", wrong)
+    assert main(["bench", "--only", "normal_64x64"]) == 1
+    assert capsys.readouterr().err.endswith("got 2. It is not timed.\n")
 
 
 def test_facts_are_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -128,20 +189,66 @@ def test_a_shells_script_knows_the_options(shell: str, capsys: pytest.CaptureFix
         assert option in script
 
 
-def test_bash_completes_with_the_script(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def completed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[[str], set[str]]:
+    """Return what bash offers for the last word of a line, in a directory of its own."""
     pytest.importorskip("shtab", reason="needs shtab")
     assert main(["completion", "bash"]) == 0
-    path = tmp_path / "pyinit"
+    path = tmp_path / "pyinit.bash"
     path.write_text(capsys.readouterr().out)
+    place = tmp_path / "place"
+    place.mkdir()
+    (place / "config.json").touch()
     asked = """
-        source "$1"
+        source "$1"; shift
         function_of=$(complete -p pyinit | sed -E 's/.*-F ([^ ]+).*/\\1/')
-        COMP_WORDS=(pyinit verify --sa) COMP_CWORD=2
-        $function_of pyinit --sa verify
+        COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+        $function_of pyinit "${COMP_WORDS[-1]}" "${COMP_WORDS[-2]}"
         printf '%s\\n' "${COMPREPLY[@]}"
     """
-    ran = subprocess.run(["bash", "-c", asked, "bash", path], capture_output=True, text=True, check=True)
-    assert ran.stdout.split() == ["--sample"]
+
+    def offered(line: str) -> set[str]:
+        words = ["bash", "-c", asked, "bash", str(path), *line.split(" ")]
+        return set(
+            subprocess.run(words, capture_output=True, text=True, check=True, cwd=place).stdout.split()
+        )
+
+    return offered
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("pyinit ver", {"verify"}),
+        ("pyinit verify --sa", {"--sample"}),
+        ("pyinit init gpt2 --dtype bf", {"bfloat16"}),
+        ("pyinit init gpt2-l", {"gpt2-large"}),
+        ("pyinit init conf", {"config.json"}),
+        ("pyinit lint conf", {"config.json"}),
+        ("pyinit verify conf", {"config.json"}),
+        ("pyinit init gpt2 --out conf", {"config.json"}),
+        ("pyinit init gpt2 --recipe critical_n", {"critical_normal"}),
+        ("pyinit init gpt2 --recipe megat", {"megatron"}),
+        ("pyinit train --data ab", {"abalone"}),
+        ("pyinit train --data conf", {"config.json"}),
+        ("pyinit bench --directory conf", {"config.json"}),
+    ],
+)
+def test_bash_completes_with_the_script(
+    line: str, words: set[str], completed: Callable[[str], set[str]]
+) -> None:
+    assert completed(line) == words
+
+
+def test_every_path_is_completed() -> None:
+    paths = [
+        action.metavar
+        for command in COMMANDS
+        for action in _actions(command.name)
+        if action.type is Path or action.metavar in ("DIR", "FILE", "SPEC")
+    ]
+    assert len(paths) > 12
+    assert set(paths) <= completion._WORDS.keys()
 
 
 def test_completion_without_its_library_says_what_to_install() -> None:
@@ -154,9 +261,3 @@ def test_completion_without_its_library_says_what_to_install() -> None:
     assert ran.returncode == 2
     assert ran.stderr.count("\n") == 1
     assert "pip install 'pyinit-nn[cli]'" in ran.stderr
-
-
-def test_extras_that_are_named_exist() -> None:
-    text = (Path(__file__).parents[2] / "pyproject.toml").read_text()
-    for library in LIBRARIES:
-        assert not library.extra or f"\n{library.extra} = [" in text, library

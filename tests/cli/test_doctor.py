@@ -8,12 +8,14 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from pyinit import _core
 from pyinit.cli import main
-from pyinit.cli.doctor import command, libraries, processor
+from pyinit.cli.doctor import command, devices, libraries, processor
+from pyinit.cli.doctor import disk as disk_module
 from pyinit.cli.doctor.disk import disk
 from pyinit.cli.doctor.finding import FAILS, FINE, NOTE, Finding
 from pyinit.cli.doctor.processor import huge_pages
@@ -111,6 +113,65 @@ def test_files_that_are_memory_are_noted() -> None:
     assert finding.state == NOTE
 
 
+def test_a_slow_disk_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk_module, "is_in_memory", lambda directory: False)
+    states = {}
+    for seconds in (2.0, 4.0):
+        monkeypatch.setattr(disk_module, "_written", lambda directory, seconds=seconds: seconds)
+        (finding,) = disk(tmp_path)
+        states[seconds] = finding.state, "limits" in finding.advice
+    # 256 MiB at 134 and at 67 MB/s
+    assert states == {2.0: (FINE, False), 4.0: (NOTE, True)}
+
+
+def test_a_disk_without_room_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk_module.shutil, "disk_usage", lambda directory: SimpleNamespace(free=300 << 20))
+    monkeypatch.setattr(disk_module, "_written", lambda directory: pytest.fail("wrote"))
+    (finding,) = disk(tmp_path)
+    assert finding.state == NOTE
+    assert "315 MB free" in finding.found
+    assert "--directory" in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("threads", "state", "advice"), [(8, FINE, ""), (3, NOTE, "affinity")], ids=["all", "quota"]
+)
+def test_a_quota_of_cpus_is_noted(
+    threads: int, state: str, advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    core = SimpleNamespace(info=lambda: {"threads": threads}, environment_threads=lambda: 0)
+    monkeypatch.setattr(processor, "_core", core)
+    monkeypatch.setattr(processor.os, "cpu_count", lambda: 8)
+    finding = processor._threads()
+    assert finding.state == state
+    assert advice in finding.advice
+
+
+@pytest.mark.parametrize(("fresh", "state"), [(4.0, FINE), (1.0, NOTE)])
+def test_slow_fresh_memory_is_noted(fresh: float, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processor, "_BYTES", 4096)
+    rates = iter([fresh, 3.0, 5.0, 2.0])
+    monkeypatch.setattr(processor, "_rate", lambda step: next(rates))
+    finding = processor._memory()
+    assert finding.state == state
+    assert finding.found == f"normals at 5.0 GB/s, into fresh memory at {fresh:.1f} GB/s"
+
+
+@pytest.mark.parametrize(
+    ("lines", "states"),
+    [
+        ({"cuda": "none: no driver"}, {"cuda": NOTE}),
+        ({"cuda": "13.0", "device 0": "H200", "nvrtc": "none: not found"}, {"nvrtc": FAILS}),
+        ({"cuda": "13.0", "device 0": "H200", "nvrtc": "13.0"}, {}),
+    ],
+    ids=["no device", "no compiler", "all"],
+)
+def test_devices(lines: dict[str, str], states: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "described", lambda: lines)
+    found = {finding.topic: finding.state for finding in devices.devices()}
+    assert found == dict.fromkeys(lines, FINE) | states
+
+
 @pytest.mark.parametrize(
     ("version", "state"),
     [("2.3.1", FAILS), ("2.4.0", FINE), ("2.13.0+cpu", FINE), ("2.14.0a0", FINE), (None, NOTE)],
@@ -125,3 +186,21 @@ def test_versions(version: str | None, state: str, monkeypatch: pytest.MonkeyPat
     found = {finding.topic: finding for finding in libraries.libraries()}
     assert found["torch"].state == state
     assert (found["torch"].advice == "") == (state == FINE)
+
+
+def test_the_doctor_knows_each_library_of_each_extra() -> None:
+    tomllib = pytest.importorskip("tomllib", reason="needs Python 3.11")
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    known = {(library.extra, library.name): library for library in libraries.LIBRARIES}
+    assert {library.extra for library in libraries.LIBRARIES} <= {"", *extras}
+    # `cuda` is checked by loading it; the others are for who works on pyinit
+    for extra in extras.keys() - {"cuda", "dev", "docs", "test"}:
+        for need in extras[extra]:
+            name, _, least = need.partition(">=")
+            library = known.get((extra, name.partition("[")[0]))
+            # rich is in two extras, and the doctor names the smaller one
+            if extra == "plot" and name == "rich":
+                library = known["cli", "rich"]
+            assert library is not None, need
+            assert ".".join(map(str, library.least)) == least, need

@@ -94,3 +94,32 @@ def test_a_file_gets_lines_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None
         meter(10**9, 2 * 10**9)
     assert stream.getvalue().startswith(" 50%  ")
     assert stream.getvalue().endswith(" GB/s\n")
+
+
+@pytest.mark.parametrize(
+    ("states", "left"),
+    [
+        # (seconds, done) of 100: at 25 after 10 s, 30 s are left
+        ([(0.0, 0), (10.0, 25)], ", 30 s left"),
+        # what an earlier run had done took none of these seconds
+        ([(0.0, 50), (10.0, 60)], ", 40 s left"),
+        ([(0.0, 0), (60.0, 10)], ", 9 min left"),
+        ([(0.0, 0), (600.0, 1)], ", 16.5 h left"),
+        # too early to tell, no progress yet, and the end
+        ([(0.0, 0), (0.5, 10)], ""),
+        ([(5.0, 50)], ""),
+        ([(0.0, 0), (10.0, 100)], ""),
+    ],
+)
+def test_what_is_left_at_the_rate_so_far(
+    states: list[tuple[float, int]], left: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("pyinit.cli.meter._LINE_SECONDS", 0.0)
+    monkeypatch.setattr("pyinit.cli.meter.time.perf_counter", lambda: now)
+    stream = io.StringIO()
+    with Meter(stream, lambda done, total, seconds: f"{done} after {seconds:.1f} s") as meter:
+        for seconds, done in states:
+            now = 1000.0 + seconds
+            meter(done, 100)
+    assert stream.getvalue().splitlines()[-1].partition(" s")[2] == left

@@ -18,6 +18,7 @@ FAULTS = {
     "asks for https://example.org/x.js": '<script src="https://example.org/x.js"></script>',
     "misses file://": '<img src="none.png">',
     "raises wrong": '<script>throw Error("wrong")</script>',
+    "in another language": "<h1>中文简介</h1>",
     "wider than its window": '<div style="width: 3000px">wide</div>',
 }
 

@@ -25,7 +25,7 @@ width^{mup:.2f}.
 | SGD | width^{standard:.2f} | width^{mup:.2f} |
 | Adam | width^{standard_adam:.2f} | width^{mup_adam:.2f} |
 
-At the base width the two are the same training, bit for bit: {same}.
+At the base width the two are {word} training, bit for bit.
 """
 
 
@@ -60,6 +60,7 @@ def run(draw: bool) -> Page:
 
     standard, mup = (check("sgd", 0.003, is_mup) for is_mup in (False, True))
     adam = {is_mup: check("adam", 0.001, is_mup).slopes()["layers.1"] for is_mup in (False, True)}
+    is_same = bool(np.array_equal(standard.changes[..., 0], mup.changes[..., 0]))
     figures = {
         "narrow": WIDTHS[0],
         "wide": WIDTHS[-1],
@@ -71,7 +72,8 @@ def run(draw: bool) -> Page:
         "standard_times": float(standard.changes[-1, 1, -1] / standard.changes[-1, 1, 0]),
         "mup_times": float(mup.changes[-1, 1, -1] / mup.changes[-1, 1, 0]),
         "stable": mup.is_stable,
-        "same": bool(np.array_equal(standard.changes[..., 0], mup.changes[..., 0])),
+        "same": is_same,
+        "word": "the same" if is_same else "another",
     }
     picture = _picture(standard, mup) if draw else None
     return Page("widths", "One learning rate for every width", TEXT, figures, picture)

@@ -10,6 +10,8 @@ import tempfile
 from pathlib import Path
 
 from ... import _core
+from ...stream.strict_json import finite
+from .answer import AnswerError
 from .cases import races
 from .chart import draw
 from .cycles import PortsError, measure, read_model
@@ -111,13 +113,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--elements", type=elements, help="elements a pass (default 2^26)")
     parser.add_argument("--threads", type=threads, default=0, help="threads (default: pyinit's own choice)")
-    parser.add_argument("--directory", type=Path, help="where checkpoints are written (default: temporary)")
+    parser.add_argument(
+        "--directory", type=Path, metavar="DIR", help="where checkpoints are written (default: temporary)"
+    )
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Run the benchmark that `arguments` describe; return the exit status.
 
-    A missed target is a result, not a failure; a wrong answer raises.
+    A missed target is a result, not a failure; a wrong answer is one.
     """
     count = arguments.elements or (_QUICK_ELEMENTS if arguments.quick else _FULL_ELEMENTS)
     wanted = [
@@ -132,20 +136,24 @@ def execute(arguments: argparse.Namespace) -> int:
     if not is_quiet():
         progress("warning: the load average shows other work on this machine; ratios will be noisy")
     with tempfile.TemporaryDirectory(dir=arguments.directory) as directory:
-        record = run(
-            wanted,
-            elements=count,
-            threads=arguments.threads,
-            directory=Path(directory),
-            rounds=3 if arguments.quick else 5,
-            budget_seconds=3.0 if arguments.quick else 12.0,
-            progress=progress,
-        )
+        try:
+            record = run(
+                wanted,
+                elements=count,
+                threads=arguments.threads,
+                directory=Path(directory),
+                rounds=3 if arguments.quick else 5,
+                budget_seconds=3.0 if arguments.quick else 12.0,
+                progress=progress,
+            )
+        except AnswerError as error:
+            print(f"pyinit: error: {error}", file=sys.stderr)
+            return 1
     if not arguments.only or _CYCLES in arguments.only:
         progress("cycles an element")
         isas = [isa for isa in _core.available_isas() if isa != "scalar"]
         record.cycles = measure(isas, arguments.ports)
-    numbers = json.dumps(record.to_json(), indent=1) + "\n"
+    numbers = json.dumps(finite(record.to_json()), indent=1, allow_nan=False) + "\n"
     to_stdout = str(arguments.json) == "-"
     print(numbers if to_stdout else render(record), end="")
     if arguments.json and not to_stdout:

@@ -17,7 +17,7 @@ __all__ = ["disk"]
 
 _BYTES = 256 << 20
 _BLOCK = 4 << 20
-# A 70 B model in bfloat16 takes 140 GB: a day at a tenth of this.
+# At this rate a 70 B model in bfloat16, 140 GB, takes 23 minutes.
 _SLOW_BYTES_PER_SECOND = 100e6
 
 

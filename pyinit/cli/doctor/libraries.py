@@ -47,12 +47,16 @@ LIBRARIES = (
     Library("timm", (), "pyinit init timm:NAME"),
     Library("ml_dtypes", (0, 4), "bfloat16 and float8 arrays of NumPy", "bfloat16"),
     Library("matplotlib", (3, 7), "pictures", "plot"),
-    Library("rich", (13,), "progress bars, tables in colour", "plot"),
+    Library("rich", (13,), "progress bars, tables in colour", "cli"),
     Library("shtab", (1, 6), "pyinit completion", "cli"),
     Library("starlette", (0, 37), "pyinit lab", "lab"),
+    Library("uvicorn", (0, 35), "pyinit lab", "lab"),
+    Library("websockets", (13,), "pyinit lab", "lab"),
     Library("anywidget", (0, 9, 13), "pi.lab() in a notebook", "notebook"),
     Library("dask", (2024, 8), "lazy arrays, pyinit init --engine dask", "dask"),
+    Library("distributed", (2024, 8), "pyinit init --engine dask", "dask"),
     Library("ray", (2, 9), "pyinit init --engine ray", "ray"),
+    Library("fsspec", (2025, 3), "pyinit init --out with a URL", "remote"),
     Library("s3fs", (2025, 3), "pyinit init --out s3://...", "remote"),
 )
 
