@@ -161,15 +161,14 @@ constexpr size_t kChunk = 8192;
 template <class Visit>
 void sweep(uint64_t begin, uint64_t end, uint64_t stride, const Visit& visit) {
   const uint64_t count = (end - begin + stride - 1) / stride;
-  pyinit::parallel_for((count + kChunk - 1) / kChunk,
-                       pyinit::Demand(static_cast<size_t>(pyinit::default_threads())),
-                       [&](size_t chunk) noexcept {
-                         std::vector<float> x;
-                         for (uint64_t i = chunk * kChunk;
-                              i < std::min<uint64_t>(count, (chunk + 1) * kChunk); ++i)
-                           x.push_back(from_bits(begin + i * stride));
-                         visit(x);
-                       });
+  pyinit::parallel_for(
+      (count + kChunk - 1) / kChunk, pyinit::Demand(static_cast<size_t>(pyinit::default_threads())),
+      [&](size_t chunk) noexcept {
+        std::vector<float> x;
+        for (uint64_t i = chunk * kChunk; i < std::min<uint64_t>(count, (chunk + 1) * kChunk); ++i)
+          x.push_back(from_bits(begin + i * stride));
+        visit(x);
+      });
 }
 
 // Ends, kinks, zeros, and where a formula gives way to another.
