@@ -10,8 +10,10 @@ from ..checkpoint.blueprint import Blueprint
 from ..checkpoint.spec import Spec
 from ..errors import RecipeError
 from ..recipes.lookup import entry_of, recipes
+from ..recipes.models.registry import TABLE
 from ..recipes.models.roles import ROLES
-from ..recipes.recipe import Recipe, from_dict
+from ..recipes.names import nearest
+from ..recipes.recipe import Recipe, from_dict, is_known, known_names
 from ..recipes.rules import CONVENTIONS, Rule, fits
 from ..recipes.rules_json import rules_from_json
 from ..recipes.schemes.registry import SCHEMES, scheme
@@ -46,6 +48,9 @@ def recipes_of(text: str, spec: Spec | None) -> Recipe | tuple[Rule, ...] | Sche
     if isinstance(content, dict) and isinstance(content.get("model"), str):
         options = {name: value for name, value in content.items() if name != "model"}
         return _named(content["model"], options, spec)
+    is_one = content is not text or is_known(text)
+    if not is_one and (close := nearest(text, (*known_names(), *TABLE, *SCHEMES))):
+        raise RecipeError(f"unknown recipe {text!r:.100}. Did you mean {', '.join(close)}?")
     return from_dict(content)
 
 

@@ -21,9 +21,9 @@ from ..stream.plan import Plan
 from ..stream.strict_json import JsonObject, finite, restored
 from ..stream.window import Shape, Window, normal_shape
 from .makers import Spoken
-from .names import suggestion
+from .names import nearest, suggestion
 
-__all__ = ["Recipe", "as_recipe", "from_dict", "from_json", "is_known", "is_maker", "named"]
+__all__ = ["Recipe", "as_recipe", "from_dict", "from_json", "is_known", "is_maker", "known_names", "named"]
 
 
 @dataclass(frozen=True)
@@ -261,6 +261,11 @@ def is_known(name: str) -> bool:
     return name in _MAKERS
 
 
+def known_names() -> tuple[str, ...]:
+    """Return the names of recipes."""
+    return tuple(sorted(_MAKERS))
+
+
 def is_maker(value: Any) -> bool:
     """Return whether a value is a function that makes recipes, such as `pyinit.he_normal` itself."""
     return callable(value) and _MAKERS.get(getattr(value, "__name__", "")) is value
@@ -337,11 +342,15 @@ def from_dict(content: Any) -> Recipe:
             f'a recipe needs a name under "recipe"; got {brief(content)}. Write {{"recipe": "normal"}}.'
         )
     parameters = {str(name): value for name, value in content.items() if name != "recipe"}
-    maker = _MAKERS.get(content["recipe"])
+    name = content["recipe"]
+    maker = _MAKERS.get(name)
     if maker is None:
-        raise RecipeError(
-            f"unknown recipe {content['recipe']!r}. {suggestion(content['recipe'], sorted(_MAKERS))}"
+        known = suggestion(name, sorted(_MAKERS))
+        # a name that is like none of these may be a model's, which this module does not know
+        whole = (
+            "" if nearest(name, _MAKERS) else f" Rules of a whole model are pyinit.recipes({name!r}, ...)."
         )
+        raise RecipeError(f"unknown recipe {name!r}. {known}{whole}")
     return maker(**{name: restored(value) for name, value in parameters.items()})
 
 

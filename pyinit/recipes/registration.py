@@ -103,7 +103,14 @@ def register_model(
             f"a model recipe is a function that returns rules; got {brief(make)}. Write "
             "register_model(name, function)."
         )
-    for option in signature(make).parameters.values():
+    try:
+        options = signature(make).parameters.values()
+    except ValueError:
+        raise RecipeError(
+            f"a model recipe is a function whose options have names; Python knows none of {brief(make)}. "
+            "Write register_model(name, function)."
+        ) from None
+    for option in options:
         if option.kind not in (option.POSITIONAL_OR_KEYWORD, option.KEYWORD_ONLY):
             raise RecipeError(
                 f"a model recipe takes its options by name; got {option} in {name!r}. Name each option."

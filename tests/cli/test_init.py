@@ -133,6 +133,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(
         ),
         (["--out", "OUT", "--seed", "-1"], "a seed must be an integer in [0, 2**64); got -1"),
         (["--out", "OUT", "--recipe", "he_norml"], "unknown recipe 'he_norml'"),
+        (["--out", "OUT", "--recipe", "deepnrom"], "unknown recipe 'deepnrom'. Did you mean deepnorm?"),
         (["--out", "OUT", "--recipe", "no.json"], "there is no file 'no.json'"),
         (
             ["--out", "OUT", "--recipe", '{"recipe": "normal", "std": NaN}'],

@@ -253,6 +253,7 @@ def test_gated_branches_begin_with_zero(name: str, gate: str) -> None:
         ("fixup", {"depth": 4, "block": "wide"}, "'basic' or 'bottleneck'"),
         ("sub-ln", {"depth": 0}, "needs depth as an integer of at least 1"),
         ("ds-init", {"depth": 4, "layers": 3}, "takes depth, alpha, power; got layers=3"),
+        ("mup", {"width": 8, "base_width": 4, "depth": 2, "std": "a"}, "mup's std must be a number"),
     ],
 )
 def test_bad_options_of_a_scheme_are_refused(name: str, options: dict[str, Any], message: str) -> None:
@@ -300,7 +301,7 @@ def test_a_decoders_attention_to_the_encoder_is_the_decoders(name: str) -> None:
 
 def test_groups_of_another_model_are_refused() -> None:
     with pytest.raises(pi.RecipeError, match="none of the 1 parameters has such a name"):
-        pi.scheme("mup", width=8, base_width=4, depth=2).groups({"w": 1}, lr=0.1)
+        pi.scheme("mup", width=8, base_width=4, depth=2).groups({"layers.0.norm.weight": 1}, lr=0.1)
 
 
 def test_a_router_under_mup_is_an_output() -> None:
@@ -340,3 +341,11 @@ def test_a_parameter_of_another_name_gets_no_learning_rate() -> None:
     # such as the name under a wrapper, whose learning rate would be that of a vector
     with pytest.raises(pi.RecipeError, match=r"mup has no rule for the parameter 'module\.b'"):
         scheme.groups({"a": 1, "module.b": 2}, lr=1.0)
+
+
+@pytest.mark.parametrize("name", ["layers.0.adapter.weight", "layers.0.mlp.experts.down_proj"])
+def test_what_a_schemes_rules_refuse_gets_no_learning_rate(name: str) -> None:
+    scheme = pi.scheme("u-mup", width=64, hidden=256, depth=2)
+    parameters = {"layers.0.mlp.up_proj.weight": 1, name: 2}
+    with pytest.raises(pi.RecipeError, match=f"u-mup has no rule for the parameter '{name}'.* group of your"):
+        scheme.groups(parameters, lr=1.0)

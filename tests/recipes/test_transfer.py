@@ -47,12 +47,13 @@ def _completep_of_the_authors(name: str, m: float, n: float, alpha: float) -> Sh
     """Return the group of a parameter in the table of the paper; vectors have no decay in the code."""
     in_layer, is_vector = ".h." in name, name.endswith(".bias") or ".ln_" in name
     rate = n ** (alpha - 1) if in_layer else 1.0
-    epsilon = n**-alpha / m if in_layer else 1.0
+    # gradients of all parameters shrink with the width: see the test of their sizes
+    epsilon = n**-alpha / m if in_layer else 1 / m
     if is_vector:
         return Share(name, rate, 1.0, 0.0, epsilon)
     if in_layer:
         return Share(name, rate / m, 1.0, m, epsilon)
-    return Share(name, 1.0, 1 / m if name == "lm_head.weight" else 1.0)
+    return Share(name, 1.0, 1 / m if name == "lm_head.weight" else 1.0, 1.0, epsilon)
 
 
 @pytest.mark.parametrize("alpha", [1.0, 0.5])
@@ -85,7 +86,7 @@ def test_groups_have_decay_and_epsilon() -> None:
     groups = scheme.groups(((name, name) for name in names), lr=1.0, weight_decay=0.1, eps=1e-8)
     kept = [{key: value for key, value in group.items() if key != "params"} for group in groups]
     assert kept == [
-        {"lr": 1.0, "weight_decay": 0.1, "eps": 1e-8},
+        {"lr": 1.0, "weight_decay": 0.1, "eps": pytest.approx(1e-8 / 4)},
         {"lr": 1.0, "weight_decay": 0.0, "eps": pytest.approx(1e-8 / 12)},
         {"lr": 0.25, "weight_decay": pytest.approx(0.4), "eps": pytest.approx(1e-8 / 12)},
     ]
@@ -244,42 +245,55 @@ def test_sub_ln_has_the_factors_of_torchscale() -> None:
     assert checked == 6 * 6
 
 
-def _moved(torch: Any, depth: int, base: int) -> float:
-    """Return how far the stream of a model of branches moves in three steps of Adam."""
+def _blocks(torch: Any, width: int, depth: int, base: tuple[int, int]) -> tuple[Any, pi.Scheme]:
+    """Return a model of normed branches, and CompleteP of it, by which it begins."""
     from torch.nn import functional
 
     import pyinit.torch
 
     class Layer(torch.nn.Module):  # type: ignore[misc]
-        def __init__(self, width: int) -> None:
+        def __init__(self) -> None:
             super().__init__()
             for name in ("q_proj", "o_proj", "up_proj", "down_proj"):
                 self.add_module(name, torch.nn.Linear(width, width, bias=False))
 
         def forward(self, x: Any, share: float) -> Any:
-            width = x.shape[-1:]
-            x = x + share * self.o_proj(torch.tanh(self.q_proj(functional.layer_norm(x, width))))
-            return x + share * self.down_proj(functional.relu(self.up_proj(functional.layer_norm(x, width))))
+            x = x + share * self.o_proj(torch.tanh(self.q_proj(functional.layer_norm(x, (width,)))))
+            return x + share * self.down_proj(
+                functional.relu(self.up_proj(functional.layer_norm(x, (width,))))
+            )
 
-    width = 32
     model = torch.nn.Module()
     with torch.device("meta"):
         model.embed_tokens = torch.nn.Embedding(16, width)
-        model.layers = torch.nn.ModuleList(Layer(width) for _ in range(depth))
+        model.layers = torch.nn.ModuleList(Layer() for _ in range(depth))
+        model.norm = torch.nn.LayerNorm(width)
         model.lm_head = torch.nn.Linear(width, 16, bias=False)
-    options: dict[str, Any] = {"width": width, "base_width": width, "std": 0.18}
-    scheme = pi.scheme("completep", depth=depth, base_depth=base, **options)
+    sizes = {"base_width": base[0], "base_depth": base[1]}
+    scheme = pi.scheme("completep", width=width, depth=depth, std=0.18, **sizes)
     pyinit.torch.materialize(model, scheme, key=0)
+    return model, scheme
+
+
+def _step(torch: Any, model: Any, scheme: pi.Scheme) -> Any:
+    """Return the stream after all layers, and leave the gradients in the parameters."""
+    words = torch.arange(16)
+    x = model.embed_tokens(words)
+    for layer in model.layers:
+        x = layer(x, float(scheme.settings["residual branches"]))
+    logits = model.lm_head(model.norm(x)) * float(scheme.settings["logits"])
+    torch.nn.functional.cross_entropy(logits, words.roll(1)).backward()
+    return x.detach()
+
+
+def _moved(torch: Any, depth: int, base: int) -> float:
+    """Return how far the stream of a model of branches moves in three steps of Adam."""
+    model, scheme = _blocks(torch, 32, depth, (32, base))
     groups = scheme.groups(model.named_parameters(), lr=0.001, weight_decay=0.0, eps=1e-12)
-    optimizer, words = torch.optim.AdamW(groups), torch.arange(16)
-    stream = []
+    optimizer, stream = torch.optim.AdamW(groups), []
     for _ in range(4):
-        x = model.embed_tokens(words)
-        for layer in model.layers:
-            x = layer(x, float(scheme.settings["residual branches"]))
-        stream.append(x.detach())
         optimizer.zero_grad()
-        functional.cross_entropy(model.lm_head(functional.layer_norm(x, (width,))), words.roll(1)).backward()
+        stream.append(_step(torch, model, scheme))
         optimizer.step()
     return float((stream[-1] - stream[0]).square().mean().sqrt())
 
@@ -293,3 +307,27 @@ def test_under_completep_a_step_moves_the_stream_alike_at_any_depth() -> None:
     assert 0.5 < _moved(torch, 32, base=4) / shallow < 2.0
     # the mutant: each depth is its own base
     assert _moved(torch, 32, base=32) / shallow > 3.0
+
+
+@pytest.mark.interop
+def test_under_completep_epsilon_shrinks_as_the_gradients() -> None:
+    """Width and depth times 4: gradients divided by 4 each, in layers; by the width's alone elsewhere.
+
+    A draw moves the size of a gradient by up to a third, a wrong power moves the quotient by 4.
+    """
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("pyinit.torch")
+
+    def gradients(width: int, depth: int) -> tuple[dict[str, float], pi.Scheme]:
+        model, scheme = _blocks(torch, width, depth, (32, 1))
+        _step(torch, model, scheme)
+        named = model.named_parameters()
+        return {name: float(each.grad.square().mean().sqrt()) for name, each in named}, scheme
+
+    # where the branches of one layer are small beside the stream
+    for small, large in (((32, 8), (128, 8)), ((32, 8), (32, 32))):
+        (before, one), (after, other) = gradients(*small), gradients(*large)
+        names = ("embed_tokens.weight", "lm_head.weight", "norm.weight", "layers.1.q_proj.weight")
+        for name in names:
+            shrunk = other.share(name).epsilon / one.share(name).epsilon
+            assert after[name] / before[name] == pytest.approx(shrunk, rel=0.5), (name, large)

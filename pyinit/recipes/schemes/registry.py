@@ -29,8 +29,8 @@ SCHEMES: dict[str, Entry] = {
             "completep",
             completep.completep,
             "as mup, without the factor of the depth on std; with n = depth / base_depth, branches times "
-            "n^-a, learning rates of layers n^(a-1), epsilon of layers n^-a / m, weight decay of hidden "
-            "weights times m, of vectors 0",
+            "n^-a, learning rates of layers n^(a-1), epsilon n^-a / m in layers and 1 / m elsewhere, "
+            "weight decay of hidden weights times m, of vectors 0",
             "arXiv 2505.01618, Table 1; EleutherAI/nanoGPT-mup, branch completep",
             "learning rates tuned on a model that is narrower and shallower; norms before the branches",
         ),

@@ -143,12 +143,12 @@ class Scheme(Sequence[Rule]):
         ------
         RecipeError
             If a share with a learning rate of its own fits none of the parameters, no rule is for one of
-            them, or the scheme changes what is not given.
+            them or the rule refuses it, or the scheme changes what is not given.
         """
-        given = {"lr": number("lr", lr, least=0.0)}
+        given = {"lr": number("lr", lr, least=0.0, advice="Correct it.")}
         for name, value in (("weight_decay", weight_decay), ("eps", eps)):
             if value is not None:
-                given[name] = number(name, value, least=0.0)
+                given[name] = number(name, value, least=0.0, advice="Correct it.")
             elif any(getattr(share, _FACTORS[name]) != 1.0 for share in self.shares):
                 raise RecipeError(
                     f"{self.name} changes {name} of some parameters; got none. Give groups(..., {name}=...), "
@@ -160,10 +160,12 @@ class Scheme(Sequence[Rule]):
         first = self._first()
         decide = deciding(replace(rule, kernels_only=False, no_kernels=False) for rule in self.rules)
         for name, parameter in named:
-            if decide(name, True) is None:
+            rule = decide(name, True)
+            if rule is None or rule.recipe.is_refusal:
                 raise RecipeError(
                     f"{self.name} has no rule for the parameter {name!r}, and so no learning rate. Give the "
-                    "parameters of the model that the scheme is for, by the names that it was made from."
+                    "parameters of the model that the scheme is for, by the names that it was made from, and others "
+                    "in a group of your own."
                 )
             share = first(name) or Share(name)
             used.add(share.match)

@@ -29,6 +29,9 @@ def unit(
     Branch i of 2 L, counted from 0, is x / sqrt(1 + t^2) + t f(x) / sqrt(1 + t^2) with t = (L + i)^-1/2: then
     embedding, attentions and MLPs each contribute a third of the variance of the stream.
 
+    The authors train with a weight decay that no factor of a learning rate changes. torch's AdamW multiplies
+    it by the learning rate of each group, so that its ``weight_decay`` has to be divided by that.
+
     Parameters
     ----------
     width : int
@@ -65,6 +68,7 @@ def unit(
     settings: dict[str, float | str] = {
         **ATTENTION,
         "branch i of the stream": f"(x + t f(x)) / sqrt(1 + t^2), t = ({depth} + i)^-1/2, i from 0",
+        "weight decay": "a step's is the same for all groups: AdamW's weight_decay / lr of the group",
         "other operations": "have outputs and gradients of unit variance, as in unit_scaling.functional",
     }
     experts = refused("u-mup", "*experts*", "does not say how wide an expert is, and so not its multiplier")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import PyinitError, RecipeError, ShapeError
-from ...stream.arguments import brief, flag
+from ...stream.arguments import brief, flag, number
 from ...stream.window import Shape, normal_shape
 from ..depth import Depth
 from ..distributions import normal
@@ -237,7 +237,7 @@ def by_names(
     *, width: int, base_width: int, depth: int, std: float = 0.02, padding: int | None = None
 ) -> Scheme:
     """Return muP of a language model, by the names of its parameters."""
-    wider = width / base_width
+    wider, std = width / base_width, number("mup's std", std, least=0.0)
     hidden = normal(std=std / math.sqrt(wider))
     plain, out = normal(std=std), (hidden, Depth(depth))
     rules = Language(

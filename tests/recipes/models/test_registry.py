@@ -119,3 +119,17 @@ def test_options_without_names_are_refused_at_once() -> None:
         with pytest.raises(pi.RecipeError, match="takes its options by name"):
             pi.register_model("mine", make)
     assert "mine" not in TABLE
+
+
+def test_a_function_without_names_of_options_is_refused() -> None:
+    with pytest.raises(pi.RecipeError, match="a function whose options have names"):
+        pi.register_model("mine", int)
+    assert "mine" not in TABLE
+
+
+@pytest.mark.parametrize("name", ["hf", "gpt2", "deepnorm", "mine-of-a-model"])
+def test_where_one_recipe_is_taken_a_models_name_leads_to_its_rules(name: str) -> None:
+    with pytest.raises(
+        pi.RecipeError, match=rf"unknown recipe '{name}'.* pyinit\.recipes\('{name}', \.\.\.\)"
+    ):
+        pi.init_params({"l.weight": (4, 4)}, name, key=0)
