@@ -33,9 +33,9 @@ def completep(
     With m = width / base_width and n = depth / base_depth: x + n^-alpha f(LN(x)); hidden weights
     N(0, std / sqrt(m)), learning rate n^(alpha - 1) / m, weight decay m; norms and biases of layers
     n^(alpha - 1), without weight decay; AdamW's epsilon n^-alpha / m in layers, 1 / m elsewhere; logits
-    1 / m. At alpha = 1 each branch writes 1 / n of what it would write alone, and its weights still learn at the
-    rate of a shallow model's, so that learning rate and std transfer over depths, too. alpha = 1/2 is the
-    depth-muP of arXiv 2310.02244.
+    1 / m. At alpha = 1 each branch writes 1 / n of what it would write alone, and its weights still learn at
+    the rate of a shallow model's, so that learning rate and std transfer over depths, too. alpha = 1/2 is
+    the depth-muP of arXiv 2310.02244.
 
     An epsilon shrinks as the gradients that it is added to: logits are divided by m, and so are the
     gradients of all parameters; those of layers are divided by n^alpha, too. The authors' code uses the

@@ -164,8 +164,8 @@ class Scheme(Sequence[Rule]):
             if rule is None or rule.recipe.is_refusal:
                 raise RecipeError(
                     f"{self.name} has no rule for the parameter {name!r}, and so no learning rate. Give the "
-                    "parameters of the model that the scheme is for, by the names that it was made from, and others "
-                    "in a group of your own."
+                    "parameters of the model that the scheme is for, by the names that it was made from, and "
+                    "others in a group of your own."
                 )
             share = first(name) or Share(name)
             used.add(share.match)
