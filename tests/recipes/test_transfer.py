@@ -117,6 +117,7 @@ def test_u_mup_is_mup_with_the_scales_in_the_operations() -> None:
         "layers.1.self_attn.o_proj.weight": (64, 32),
         "layers.1.mlp.down_proj.weight": (64, 256),
         "embed_tokens.weight": (100, 64),
+        "embed_positions.weight": (16, 64),
         "lm_head.weight": (100, 64),
         "layers.1.input_layernorm.weight": (64,),
         "norm.weight": (64,),
@@ -200,7 +201,9 @@ def _factor(scheme: pi.Scheme, name: str, shape: tuple[int, ...]) -> float:
 
 def test_sub_ln_is_the_papers_table() -> None:
     one, both = pi.scheme("sub-ln", depth=6), pi.scheme("sub-ln", depth=6, decoder_depth=9)
-    pi.init_params({"embed_tokens.weight": (50, 32), **_stack("", ("self_attn",), 6)}, one, key=0)
+    made = pi.init_params({"embed_tokens.weight": (50, 32), **_stack("", ("self_attn",), 6)}, one, key=0)
+    for name in ("self_attn.inner_attn_ln", "ffn.ffn_layernorm"):
+        assert (made[f"layers.5.{name}.weight"] == 1).all(), name
     encoder, decoder = (
         _stack("encoder.", ("self_attn",), 6),
         _stack("decoder.", ("self_attn", "encoder_attn"), 9),
