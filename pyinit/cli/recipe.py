@@ -90,8 +90,10 @@ def _of_config(model: str, spec: Spec | None) -> dict[str, int | float]:
         if option in takes
     }
     said: dict[str, int | float] = {option: value for option, value in found.items() if value is not None}
-    heads = [config.get(field) for field in ("num_attention_heads", "head_dim")]
-    if "attention" in takes and all(type(each) is int for each in heads):
+    heads: list[int] = [
+        config[field] for field in ("num_attention_heads", "head_dim") if type(config.get(field)) is int
+    ]
+    if "attention" in takes and len(heads) == 2:
         # all heads together may be wider than the stream
         said["attention"] = math.prod(heads)
     if "tied" in takes and spec is not None and any(fits(ROLES["head"], alias) for alias in spec.ties):
