@@ -1,4 +1,4 @@
-# cython: autotestdict=False
+# cython: autotestdict=False, freethreading_compatible=True
 """NumPy's bit generator on stream version 1."""
 
 cimport cython
