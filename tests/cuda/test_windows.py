@@ -243,7 +243,6 @@ COMPLEX = {
     "disk": pi.glorot_uniform(),
     "cut": pi.variance_scaling(2.0, distribution="truncated_normal"),
     "zeros": pi.zeros(),
-    "no identity": pi.identity(gain=0.0),
 }
 
 
