@@ -14,7 +14,7 @@ from scipy import integrate
 
 import pyinit as pi
 from pyinit.recipes.transformation import exponents
-from pyinit.stream.dtypes import resolve
+from pyinit.stream.dtypes import FORMATS, decode, held, resolve
 
 from ..arrays import assert_same_bits
 
