@@ -207,3 +207,10 @@ def test_the_open_end_is_never_reached_on_either_side(dtype: str) -> None:
         assert bounds[0] <= seen.min() <= seen.max() <= bounds[1]
         if found.itemsize == 1:
             assert (seen.min(), seen.max()) == bounds
+
+
+@pytest.mark.parametrize(("dtype", "step"), [("float32", 2.0**-24), ("float64", 2.0**-53)])
+def test_a_square_of_one_counts_as_half_a_step_less(dtype: str, step: float) -> None:
+    lowest = pi.log_decay(0.0, 1.0).plan(1, dtype).bounds[0]
+    end = math.log(-math.log1p(-step / 2) / 2)
+    assert end < lowest <= end + 2 * np.spacing(np.dtype(dtype).type(-end))
