@@ -96,20 +96,6 @@ def _vit() -> torch.nn.Module:
     )
 
 
-def _rules_of_mamba() -> Sequence[pi.Rule]:
-    """Return the recipe; what it refuses begins as in the library."""
-    rules = pi.recipes("mamba", depth=_LAYERS, states=_STATES)
-    refused = [rule for rule in rules if rule.recipe.is_refusal and rule.match != "*"]
-    torch.manual_seed(0)
-    state = _mamba().state_dict()
-    copied = [
-        pi.Rule(name, pi.pretrained(value.numpy().copy()))
-        for name, value in state.items()
-        if any(rule.matches(name, is_kernel=value.ndim > 1) for rule in refused)
-    ]
-    return (*copied, *rules)
-
-
 def _letters(steps: int) -> Loss:
     """Return the loss of the next letter in Python's own documentation."""
     from pydoc_data.topics import topics
@@ -136,7 +122,9 @@ CASES = {
     "vit": Case(
         "ViT", "vit-timm", _vit, lambda: pi.recipes("vit-timm", patch_fan_in=_PATCH**2), _digits, 1e-3
     ),
-    "mamba": Case("Mamba", "mamba", _mamba, _rules_of_mamba, _letters, 3e-3),
+    "mamba": Case(
+        "Mamba", "mamba", _mamba, lambda: pi.recipes("mamba", depth=_LAYERS, states=_STATES), _letters, 3e-3
+    ),
 }
 """The models, by name."""
 

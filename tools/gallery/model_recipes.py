@@ -27,9 +27,8 @@ their losses are less than {likely} standard errors apart in 95 % of the windows
 That can fail: with matrices {large:g} times as large, the largest distances are {llama_large:.1f},
 {vit_large:.1f} and {mamba_large:.1f}. Larger is not worse everywhere: for models as narrow as these a std of
 0.02 is small, and the Llama and the ViT learn faster from twice that, while the Mamba begins with a loss far
-above that of a guess.{borrowed}
+above that of a guess.
 """
-BORROWED = " Of Mamba, `{}` begins as in the library: no recipe makes it yet."
 
 
 def run(draw: bool) -> Page:
@@ -41,11 +40,8 @@ def run(draw: bool) -> Page:
         "window": WINDOW,
         "large": LARGE,
     }
-    drawn, rows, copied = {}, [], set()
+    drawn, rows = {}, []
     for name, case in CASES.items():
-        copied |= {
-            rule.match.split("mixer.")[-1] for rule in case.rules() if rule.recipe.verb == "pretrained"
-        }
         recipe, own = curves(case, SEEDS, STEPS), curves(case, SEEDS, STEPS, own=True)
         large = curves(case, SEEDS, STEPS, factor=LARGE)
         distance = apart(recipe, own)
@@ -56,7 +52,6 @@ def run(draw: bool) -> Page:
         figures[f"{name}_large"] = float(apart(large, own).max())
         drawn[case.title] = {"recipe": recipe, "own start": own, f"recipe, times {LARGE:g}": large}
     figures["rows"] = "\n".join(rows)
-    figures["borrowed"] = BORROWED.format("`, `".join(sorted(copied))) if copied else ""
     picture = _picture(drawn) if draw else None
     return Page("model_recipes", "Recipes beside the libraries' own starts", TEXT, figures, picture)
 
