@@ -215,7 +215,8 @@ class Pool {
  private:
   Pool() noexcept {
 #if !defined(_WIN32)
-    usable_ = pthread_atfork([] { instance().before_fork(); }, [] { instance().after_fork_in_parent(); },
+    usable_ = kHasThreads &&
+              pthread_atfork([] { instance().before_fork(); }, [] { instance().after_fork_in_parent(); },
                              [] { instance().after_fork_in_child(); }) == 0;
 #endif
   }
@@ -265,9 +266,12 @@ class Pool {
   Affinity affinity_;
   uint64_t affinity_number_ = 0;
   size_t cpus_ = 0;
-  // No worker is started where a fork would break it.
-  bool usable_ = true;
+  // No worker is started where there are no threads, or where a fork would break it.
+  bool usable_ = kHasThreads;
 };
+
+// Made while the library is loaded: a child of a fork beside the first call would wait for one that is half made.
+[[maybe_unused]] const Pool& loaded = Pool::instance();
 
 }  // namespace
 

@@ -15,6 +15,13 @@ namespace pyinit {
 
 struct Worker;
 
+// Whether the program may have more than one thread. Otherwise no call gets a worker.
+#if defined(__EMSCRIPTEN__) && !defined(__EMSCRIPTEN_PTHREADS__)
+inline constexpr bool kHasThreads = false;
+#else
+inline constexpr bool kHasThreads = true;
+#endif
+
 // Workers for the length of one call.
 class Helpers {
  public:

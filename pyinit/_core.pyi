@@ -62,6 +62,9 @@ def fill_disk(
     normal: bool,
     threads: int,
 ) -> None: ...
+def fill_kernels() -> typing.Any:
+    """The active table of fills, for another module of this build, which then needs no kernels of its own."""
+
 def fill_normal(
     out: numpy.typing.NDArray[typing.Any],
     dtype: str,

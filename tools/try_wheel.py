@@ -42,7 +42,6 @@ SUITE = (
     "stream/test_key.py",
     "stream/test_window.py",
     "test_init.py",
-    "theory/test_gain.py",
 )
 # A model of a few thousand numbers in place of GPT-2's 124 million.
 CONFIG = {

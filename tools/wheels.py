@@ -6,7 +6,8 @@ Builds for this machine with g++, whose C++ library is linked into the modules, 
 oldest glibc that the wheel runs on. Then installs it into a new environment, whose PATH has no compiler, and
 runs tools/try_wheel.py there. With --clang, has that program build the sdist, too, and compares the golden
 digests. With --aarch64, builds for aarch64 with the package ziglang, too, and compares the digests under
-emulation, with the Python of a directory that tools/arm64_python.sh has made.
+emulation, with the Python of a directory that tools/arm64_python.sh has made. .ci/run uses neither option:
+a build with --clang or --aarch64 has not yet been run to its end.
 """
 
 from __future__ import annotations

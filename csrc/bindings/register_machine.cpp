@@ -37,6 +37,13 @@ void register_machine(py::module_& module) {
       "Instruction sets this machine runs, widest first.");
   module.def("multiply_in_turn", &multiply_in_turn, py::arg("count"),
              "Make `count` products of 64 bits, each of the last one; the time tells the clock rate.");
+  module.def(
+      "fill_kernels",
+      [] {
+        const pyinit::fill::Kernels& kernels = pyinit::active_kernels().fill;
+        return py::capsule(&kernels, "pyinit.fill.Kernels");
+      },
+      "The active table of fills, for another module of this build, which then needs no kernels of its own.");
   module.def("use_isa", &pyinit::use_isa, py::arg("name"),
              "Make an instruction set active; return the previous name. Not while another thread fills.");
 }

@@ -34,7 +34,12 @@ void Affinity::give_to([[maybe_unused]] std::thread& thread) const noexcept {
   if (bytes_ > 0) {
     cpu_set_t set[kMostBytes / sizeof(cpu_set_t)];
     std::memcpy(set, mask_, bytes_);
+#if defined(__ANDROID__)
+    // Its library has the other function only since version 36.
+    sched_setaffinity(pthread_gettid_np(thread.native_handle()), bytes_, set);
+#else
     pthread_setaffinity_np(thread.native_handle(), bytes_, set);
+#endif
   }
 #endif
 }

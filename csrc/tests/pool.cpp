@@ -38,7 +38,8 @@ constexpr int kRounds = 300;
 
 namespace {
 
-using pyinit::Demand, pyinit::Helpers, pyinit::parallel_for, pyinit::run_team, pyinit::Steps, pyinit::Team;
+using pyinit::Demand, pyinit::Helpers, pyinit::kHasThreads, pyinit::parallel_for, pyinit::run_team,
+    pyinit::Steps, pyinit::Team;
 
 int failures = 0;
 
@@ -293,26 +294,31 @@ void affinity() {
 }  // namespace
 
 int main() {
-  callers_side_by_side();
+  expect(shares(40, 3) && steps_follow(5, 3), "a call of three threads loses pieces or mixes steps");
   nested();
-  late_member();
   numbers();
   limit();
   demands();
+  if (kHasThreads) {
+    callers_side_by_side();
+    late_member();
 #if !defined(_WIN32)
-  signals();
-  forks();
+    signals();
+    forks();
 #endif
 #if defined(__linux__)
-  numbers_of_workers();
-  fork_inside_a_call();
-  affinity();
+    numbers_of_workers();
+    fork_inside_a_call();
+    affinity();
 #endif
-  // It goes on while the process ends.
-  std::thread([] {
-    while (true) shares(20, 3);
-  }).detach();
-  std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    // It goes on while the process ends.
+    std::thread([] {
+      while (true) shares(20, 3);
+    }).detach();
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  } else {
+    expect(Helpers(Demand(3)).size() == 0, "a call gets workers where there are no threads");
+  }
   std::printf("%d failures\n", failures);
   return failures > 0 ? 1 : 0;
 }

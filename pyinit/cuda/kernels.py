@@ -74,8 +74,10 @@ def execute(plan: Plan, memory: Memory, key: Key, start: Shape | None) -> None:
 def has_kernel(plan: Plan) -> bool:
     """Return whether a device makes what a plan describes, all of its parts included."""
     if resolve(plan.dtype).is_complex:
-        # both parts of a number are alike: drawn, or zero
-        return plan.distribution in ("normal", "uniform", "disk", "disk_normal") or plan.numbers == (0.0,)
+        # both parts of a number are alike: drawn, or zero. The imaginary part of -0 is +0
+        if plan.distribution == "constant":
+            return plan.numbers[0] == 0 and math.copysign(1, plan.numbers[0]) > 0
+        return plan.distribution in ("normal", "uniform", "disk", "disk_normal")
     return plan.distribution in _KERNELS and all(map(has_kernel, plan.parts))
 
 

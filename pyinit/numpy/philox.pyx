@@ -1,7 +1,8 @@
-# cython: autotestdict=False
+# cython: autotestdict=False, freethreading_compatible=True
 """NumPy's bit generator on stream version 1."""
 
 cimport cython
+from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdint cimport uint32_t, uint64_t
 from numpy.random cimport BitGenerator
 
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 
 from numpy.random.bit_generator import ISpawnableSeedSequence
 
+from .. import _core
 from ..errors import SeedError, StateError
 from ..stream.arguments import count
 from ..stream.key import STREAM_VERSION, Key
@@ -45,14 +47,10 @@ cdef extern from "fill/sequence.hpp" namespace "pyinit::fill":
     void c_normal "pyinit::fill::normal"(
         const FillKernels&, CKey, uint64_t, size_t, double, double, double *) noexcept nogil
 
-cdef extern from "dispatch.hpp" namespace "pyinit":
-    cdef cppclass Kernels:
-        FillKernels fill
-
-    const Kernels& active_kernels() except +
-
+# The core's table: this module has no kernels of its own.
 # A wrong PYINIT_ISA is an error here, once, and not in functions that cannot raise.
-cdef const FillKernels *kernels = &active_kernels().fill
+cdef const FillKernels *kernels = <const FillKernels *>PyCapsule_GetPointer(
+    _core.fill_kernels(), "pyinit.fill.Kernels")
 
 cdef CKey key_from(uint64_t seed, uint64_t offset) noexcept nogil:
     cdef CKey key

@@ -55,7 +55,7 @@ _WITHOUT_COMPLEX = dict.fromkeys(
         "log_of_uniform",
         "log_decay",
     ),
-    "Draw float32 parts along a last axis of 2.",
+    "Draw real parts along a last axis of 2.",
 )
 """The distributions that no complex number has here, and what to do instead."""
 

@@ -29,6 +29,13 @@ RECIPES: dict[str, Any] = {
     "identity": pi.identity(),
     "zeros": pi.zeros(),
 }
+CURVES: dict[str, Any] = {
+    "log_uniform": pi.log_uniform(0.01, 100.0),
+    "inverse_softplus": pi.inverse_softplus(0.001, 3.0),
+    "log_of_uniform": pi.log_of_uniform(0.0, 16.0),
+    "log_decay": pi.log_decay(0.9, 0.999),
+    "chrono": pi.chrono(30),
+}
 # of complex numbers, an operation may be rounded otherwise than by the kernels
 ERRORS = {"float8_e4m3fn": 0.0, "float8_e5m2": 0.0, "complex64": 2e-6, "complex128": 5e-15}
 
@@ -39,6 +46,26 @@ def _wide() -> Iterator[None]:
     jax.config.update("jax_enable_x64", True)
     yield
     jax.config.update("jax_enable_x64", before)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_functions_of_a_uniform(dtype: str) -> None:
+    key, shape = jax.random.key(3), (120, 20)
+    if dtype.startswith("complex"):
+        for recipe in CURVES.values():
+            with pytest.raises(pi.RecipeError, match=f"draws no complex numbers; got {dtype}"):
+                initializer(recipe)(key, shape, dtype)
+            with pytest.raises(pi.RecipeError, match=f"draws no complex numbers; got {dtype}"):
+                draw(recipe, keys.words(key), shape, dtype)
+        return
+    expected = [recipe(shape, key=keys.from_key(key), dtype=dtype) for recipe in CURVES.values()]
+    plans = [recipe.plan(shape, dtype) for recipe in CURVES.values()]
+    called = jax.jit(lambda key: [draw(each, keys.words(key), shape, dtype) for each in CURVES.values()])(key)
+    in_operations = jax.jit(lambda key: [traced(plan, keys.words(key)) for plan in plans])(key)
+    for right, one, other in zip(expected, called, in_operations, strict=True):
+        assert one.dtype == other.dtype == right.dtype
+        np.testing.assert_array_equal(np.asarray(one).view(np.uint8), right.view(np.uint8))
+        assert (np.asarray(other).view(np.uint8) != right.view(np.uint8)).mean() < 0.01
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

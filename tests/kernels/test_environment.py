@@ -28,8 +28,12 @@ calls = {{
         other, "float32", *where, 0.0, 1.0, 1, 0, 0.5, T
     ),
     "fill_constant": lambda: _core.fill_constant(other, bytes(4), T),
+    "fill_disk": lambda: _core.fill_disk(other, "float32", *where, 1.0, 0.5, False, T),
     "fill_normal": lambda: _core.fill_normal(other, "float32", *where, 0.0, 1.0, T),
     "fill_sparse": lambda: _core.fill_sparse(other, "float32", *where, 0.0, 1.0, 1, 0, 9, T),
+    "fill_transformed": lambda: _core.fill_transformed(
+        other, "float32", *where, "log_uniform", (1.0,) * 7, T
+    ),
     "fill_truncated": lambda: _core.fill_truncated(
         other, "float32", *where, 0.0, 1.0, -2.0, 2.0, interval, T
     ),

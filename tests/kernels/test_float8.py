@@ -30,6 +30,13 @@ RECIPES = {
     "identity": pi.identity(),
     "along": pi.along([0.1, 0.7, 3.3, 1.0, 2.0, 447.0], axis=1),
 }
+CURVES = {
+    "log_uniform": pi.log_uniform(1e-4, 400.0, floor=0.01),
+    "inverse_softplus": pi.inverse_softplus(0.001, 30.0),
+    "log_of_uniform": pi.log_of_uniform(0.0, 16.0),
+    "log_decay": pi.log_decay(0.0, 1.0),
+    "negative": pi.log_of_uniform(1.0, 783.0, scale=-1.0),
+}
 
 
 def patterns(dtype: DType) -> np.ndarray:
@@ -95,19 +102,35 @@ def test_uniforms_are_the_specification_s_and_their_bound_stays_open(
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", CURVES)
+def test_functions_of_a_uniform_are_those_of_float32_inside_their_bounds(
+    isa: str, name: str, dtype: str
+) -> None:
+    found, recipe, key = resolve(dtype), CURVES[name], pi.Key(9, 4)
+    low, high = recipe.plan((COUNT,), dtype).bounds
+    made = recipe(COUNT, key=key, dtype=dtype)
+    # what rounds out of the open interval stays at its last value
+    expected = np.clip(recipe(COUNT, key=key), np.float32(low), np.float32(high))
+    np.testing.assert_array_equal(bits(made), encode(expected, found))
+    seen = made.astype(np.float64)
+    assert (seen.min(), seen.max()) in [(low, high), (-14.0, high)]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @given(
     start=st.tuples(st.integers(0, 60), st.integers(0, 36)),
     extent=st.tuples(st.integers(0, 41), st.integers(0, 37)),
     threads=st.integers(1, 3),
-    name=st.sampled_from(["normal", "truncated", "orthogonal", "sparse", "by_chance"]),
+    name=st.sampled_from(["normal", "truncated", "orthogonal", "sparse", "by_chance", *CURVES]),
 )
 def test_windows(
     dtype: str, start: tuple[int, int], extent: tuple[int, int], threads: int, name: str
 ) -> None:
     whole = (101, 73)
-    part = RECIPES[name](extent, key=3, dtype=dtype, window=pi.Window(start, whole), threads=threads)
+    recipe = (RECIPES | CURVES)[name]
+    part = recipe(extent, key=3, dtype=dtype, window=pi.Window(start, whole), threads=threads)
     place = tuple(slice(i, i + n) for i, n in zip(start, extent, strict=True))
-    np.testing.assert_array_equal(bits(part), bits(RECIPES[name](whole, key=3, dtype=dtype)[place]))
+    np.testing.assert_array_equal(bits(part), bits(recipe(whole, key=3, dtype=dtype)[place]))
 
 
 def shares(values: np.ndarray, grid: np.ndarray) -> np.ndarray:
@@ -144,7 +167,14 @@ def test_the_share_of_every_value(dtype: str) -> None:
 
 
 def test_what_leaves_the_range_is_refused() -> None:
-    for recipe in (pi.normal(std=67.0), pi.constant(470.0), pi.uniform(-1.0, 449.0), pi.orthogonal(500.0)):
+    curves = (
+        pi.log_uniform(1.0, 449.0),
+        pi.inverse_softplus(1.0, 449.0),
+        pi.log_of_uniform(0.0, 16.0, scale=-40.0),
+        pi.log_decay(0.0, 1.0, scale=30.0),
+    )
+    others = (pi.normal(std=67.0), pi.constant(470.0), pi.uniform(-1.0, 449.0), pi.orthogonal(500.0))
+    for recipe in (*curves, *others):
         with pytest.raises(pi.RecipeError, match="float8_e4m3fn holds values up to 448"):
             recipe.plan((3, 3), "float8_e4m3fn")
         recipe.plan((3, 3), "float8_e5m2")

@@ -20,6 +20,10 @@ RECIPES: dict[str, tuple[Any, tuple[int, ...]]] = {
     "disk": (pi.he_uniform(), SHAPE),
     "disk_normal": (pi.truncated_normal(std=0.5), SHAPE),
     "truncated_normal": (pi.truncated_normal(std=0.5, low=-1.0), SHAPE),
+    "log_uniform": (pi.log_uniform(0.01, 100.0), SHAPE),
+    "inverse_softplus": (pi.inverse_softplus(0.001, 20.0, floor=0.01), SHAPE),
+    "log_of_uniform": (pi.log_of_uniform(0.0, 16.0), SHAPE),
+    "log_decay": (pi.log_decay(0.5, 0.999), SHAPE),
     "sparse": (pi.sparse(0.5, std=1.0), SHAPE),
     "bernoulli_sparse": (pi.sparse(0.5, std=1.0, exact=False), SHAPE),
     "flattened_sparse": (pi.sparse(0.5, std=1.0, in_axis=(0, 1), out_axis=2), (3, 4, 8)),
@@ -34,8 +38,16 @@ RECIPES: dict[str, tuple[Any, tuple[int, ...]]] = {
     "pretrained": (pi.pretrained(np.linspace(-1, 1, 96, dtype=np.float32).reshape(SHAPE)), SHAPE),
     "selected": (pi.pretrained(np.linspace(-1, 1, 384).reshape(24, 16), select="even"), SHAPE),
     "blocks": (pi.blocks(["orthogonal", pi.normal(std=0.1)], axis=1), SHAPE),
+    "sharing_blocks": (pi.blocks([pi.normal(std=0.1), pi.normal(std=0.1)], axis=1, streams=[1, 1]), SHAPE),
     "icnr": (pi.icnr(pi.normal(), 2, axis=0, shuffle="pixel_shuffle"), (8, 3, 3, 3)),
 }
+
+
+# what no complex number is drawn by
+REAL = {
+    "truncated_normal", "log_uniform", "inverse_softplus", "log_of_uniform", "log_decay", "sparse",
+    "bernoulli_sparse", "flattened_sparse",
+}  # fmt: skip
 
 
 def values(array: np.ndarray, dtype: str) -> np.ndarray:
@@ -51,7 +63,7 @@ def test_every_distribution_is_here() -> None:
 @pytest.mark.parametrize("name", RECIPES)
 def test_it_is_made_alike_for_each_window_or_refused_by_name(name: str, dtype: str) -> None:
     recipe, shape = RECIPES[name]
-    if dtype.startswith("complex") and ("sparse" in name or name == "truncated_normal"):
+    if dtype.startswith("complex") and name in REAL:
         # one line that names what came, before anything is drawn
         for refused in (lambda: recipe.plan(shape, dtype), lambda: recipe(shape, key=0, dtype=dtype)):
             with pytest.raises(pi.RecipeError, match=f"^[^\n]*{dtype}[^\n]*$"):

@@ -14,7 +14,7 @@ from scipy import integrate
 
 import pyinit as pi
 from pyinit.recipes.transformation import exponents
-from pyinit.stream.dtypes import resolve
+from pyinit.stream.dtypes import FORMATS, decode, held, resolve
 
 from ..arrays import assert_same_bits
 
@@ -192,3 +192,25 @@ def test_chrono_makes_units_that_remember_up_to_the_longest() -> None:
 def test_chrono_needs_a_length(longest: Any) -> None:
     with pytest.raises(pi.RecipeError, match="chrono's longest must be"):
         pi.chrono(longest)
+
+
+@pytest.mark.parametrize("dtype", [name for name in FORMATS if not name.startswith("complex")])
+def test_the_open_end_is_never_reached_on_either_side(dtype: str) -> None:
+    found = resolve(dtype)
+    # 1 and 2 are numbers of every format; without its end, a draw near 2 would round to it
+    least = found.below(2.0)
+    for scale, bounds in ((1.0, (1.0, least)), (-1.0, (-least, -1.0))):
+        recipe = pi.log_uniform(1.0, 2.0, scale=scale)
+        assert recipe.plan(1, dtype).bounds == bounds
+        made = recipe(1 << 12, key=3, dtype=dtype)
+        seen = decode(held(made, found), found).astype(np.float64)
+        assert bounds[0] <= seen.min() <= seen.max() <= bounds[1]
+        if found.itemsize == 1:
+            assert (seen.min(), seen.max()) == bounds
+
+
+@pytest.mark.parametrize(("dtype", "step"), [("float32", 2.0**-24), ("float64", 2.0**-53)])
+def test_a_square_of_one_counts_as_half_a_step_less(dtype: str, step: float) -> None:
+    lowest = pi.log_decay(0.0, 1.0).plan(1, dtype).bounds[0]
+    end = math.log(-math.log1p(-step / 2) / 2)
+    assert end < lowest <= end + 2 * np.spacing(np.dtype(dtype).type(-end))

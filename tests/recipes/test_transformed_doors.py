@@ -10,6 +10,7 @@ import pytest
 
 import pyinit as pi
 from pyinit.checkpoint.checkpoint import write_plan
+from pyinit.checkpoint.spec import TensorSpec
 from pyinit.stream.safetensors import read_header
 
 from ..arrays import assert_same_bits
@@ -34,19 +35,31 @@ def test_parameters_by_name() -> None:
         assert_same_bits(made[name], expected(name))
 
 
-@pytest.mark.parametrize("extent", [80, 1 << 20])
-def test_files_however_they_are_cut(extent: int, tmp_path: Path) -> None:
-    shapes = dict.fromkeys(RECIPES, SHAPE)
-    plan = pi.plan_checkpoint(shapes, RECIPES, key=0, path=tmp_path / "made", extent_bytes=extent)
+@pytest.mark.parametrize(
+    ("dtype", "extent"), [("float32", 80), ("float32", 1 << 20), ("float8_e4m3fn", 24), ("float8_e5m2", 24)]
+)
+def test_files_however_they_are_cut(dtype: str, extent: int, tmp_path: Path) -> None:
+    tensors = pi.Spec("spec", tuple(TensorSpec(name, SHAPE, dtype) for name in RECIPES))
+    plan = pi.plan_checkpoint(tensors, RECIPES, key=0, path=tmp_path / "made", extent_bytes=extent)
     read = pi.CheckpointPlan.from_json(plan.to_json())
     assert read.fingerprint == plan.fingerprint
     write_plan(read)
     data = (tmp_path / "made" / "model.safetensors").read_bytes()
     receipt = json.loads((tmp_path / "made" / "init.json").read_text())
     for name, info in read_header(tmp_path / "made" / "model.safetensors").tensors.items():
-        assert data[info.start : info.start + info.nbytes] == expected(name).tobytes()
+        assert data[info.start : info.start + info.nbytes] == expected(name, dtype).tobytes()
         assert receipt["tensors"][name]["recipe"] == RECIPES[name].to_dict()
     assert pi.verify(tmp_path / "made").is_same
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_complex_numbers_are_refused_before_a_file_is_begun(name: str, tmp_path: Path) -> None:
+    tensors, rules = pi.Spec("spec", (TensorSpec(name, SHAPE, "complex64"),)), {name: RECIPES[name]}
+    with pytest.raises(pi.RecipeError, match=f"{name}.*draws no complex numbers; got complex64"):
+        pi.write_checkpoint(tensors, rules, key=0, path=tmp_path / "made")
+    assert not (tmp_path / "made").exists()
+    with pytest.raises(pi.RecipeError, match="draws no complex numbers; got complex64"):
+        pi.init_params({name: SHAPE}, rules, key=0, dtype="complex64")
 
 
 @pytest.mark.interop

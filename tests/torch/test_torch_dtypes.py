@@ -25,6 +25,13 @@ RECIPES: dict[str, Any] = {
     "constant": pi.constant(0.3),
     "identity": pi.identity(),
 }
+CURVES: dict[str, Any] = {
+    "log_uniform": pi.log_uniform(0.01, 100.0),
+    "inverse_softplus": pi.inverse_softplus(0.001, 3.0),
+    "log_of_uniform": pi.log_of_uniform(0.0, 16.0),
+    "log_decay": pi.log_decay(0.9, 0.999),
+    "chrono": pi.chrono(30),
+}
 
 
 def raw(values: Any) -> np.ndarray:
@@ -35,9 +42,13 @@ def raw(values: Any) -> np.ndarray:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", [*RECIPES, *CURVES])
 def test_the_values_are_those_of_numpy_s_door(name: str, dtype: str) -> None:
-    recipe, kind = RECIPES[name], getattr(torch, dtype)
+    recipe, kind = (RECIPES | CURVES)[name], getattr(torch, dtype)
+    if name in CURVES and kind.is_complex:
+        with pytest.raises(pi.RecipeError, match=f"draws no complex numbers; got {dtype}"):
+            pit.fill(torch.empty(40, 30, dtype=kind), recipe, key=3)
+        return
     laid_out = recipe if not hasattr(recipe, "layout") else type(recipe)(**recipe_options(recipe))
     expected = raw(laid_out((40, 30), key=3, dtype=dtype))
     plain = torch.nn.Parameter(torch.empty(40, 30, dtype=kind), requires_grad=False)

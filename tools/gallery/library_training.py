@@ -123,12 +123,7 @@ CASES = {
         "ViT", "vit-timm", _vit, lambda: pi.recipes("vit-timm", patch_fan_in=_PATCH**2), _digits, 1e-3
     ),
     "mamba": Case(
-        "Mamba",
-        "mamba",
-        _mamba,
-        lambda: pi.recipes("mamba", depth=_LAYERS, states=_STATES),
-        _letters,
-        3e-3,
+        "Mamba", "mamba", _mamba, lambda: pi.recipes("mamba", depth=_LAYERS, states=_STATES), _letters, 3e-3
     ),
 }
 """The models, by name."""
