@@ -273,7 +273,7 @@ def test_what_info_shows(fake: Any) -> None:
             r"needs C-contiguous memory; got strides of \(30, 6\) bytes for elements of 4",
         ),
         ({"data": (4098, False)}, "needs memory aligned to 4 bytes; got address 0x1002"),
-        ({"typestr": "<i4"}, "needs an array of float32, float64, bfloat16 or float16; got <i4"),
+        ({"typestr": "<i4"}, "needs an array of float32, .* or complex128; got <i4"),
     ],
 )
 def test_buffers_that_cannot_be_filled(fake: Any, changes: dict[str, Any], message: str) -> None:
