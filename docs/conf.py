@@ -99,7 +99,7 @@ def language_of_page(app: Sphinx, page: str, template: str, context: dict[str, A
 # packages that are functions, too, and where these are defined
 CALLED = {
     "pyinit.lab": "pyinit.lab.notebook.show.lab",
-    "pyinit.recipes": "pyinit.recipes.models.registry.recipes",
+    "pyinit.recipes": "pyinit.recipes.lookup.recipes",
 }
 
 

@@ -241,7 +241,7 @@ class TruncatedNormal(Recipe):
         Finite, above 0; of the normal before truncation, or with `correct` of the weights.
     low, high : float
         low < high; an end may be infinite. No value is ever outside them.
-        In a complex dtype the modulus is cut: mean 0, low = -high, and |z - mean| <= high.
+        In a complex dtype the modulus is cut: mean 0, low = -high, and ``|z - mean| <= high``.
     unit : {"std", "absolute"}
         Whether the bounds count standard deviations from the mean, or are values. (torch's
         ``trunc_normal_(a, b)`` is absolute; Keras, JAX and timm count standard deviations.)

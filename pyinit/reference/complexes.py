@@ -110,7 +110,7 @@ def unitary(key: Key, rows: int, columns: int, gain: float = 1.0, dtype: str = "
     """Return gain times the orthonormal columns, or rows where they are fewer, of drawn complex reflectors.
 
     With m >= n the two sizes, number i of vector k is the complex normal draw of element i n + k. H_k = I -
-    2 v v^H / v^H v with v = x_k + s |x_k| e_k and s = x_kk / |x_kk|, and D_k is -s.
+    2 v v^H / v^H v with ``v = x_k + s |x_k| e_k`` and ``s = x_kk / |x_kk|``, and D_k is -s.
 
     Examples
     --------
