@@ -44,7 +44,7 @@ trap 'rm -rf "$scratch"' EXIT
 loops() {
   local set="pyinit::simd::$1" words="pyinit::simd::$2"
   local chains="pyinit::simd::$4" normal="pyinit::fill::StagedNormal<$set>" curve at_once
-  local truncated="pyinit::fill::StagedInOrder<$set, pyinit::rng::SymmetricTruncatedNormal<$chains>>"
+  local truncated="pyinit::fill::StagedInOrder<$set, pyinit::rng::SymmetricTruncatedNormal<$chains>, false>"
   cat <<END
 words|at once|pyinit::fill::Groups<$words, pyinit::rng::Bits<$words>>::consecutive|4
 uniform|at once|pyinit::fill::Groups<$words, pyinit::rng::Uniform<$words, float>>::consecutive|4
@@ -66,7 +66,7 @@ END
     cat <<END
 $curve|at once|$at_once|4
 $curve|words|void pyinit::fill::OrderedWords<$set>::make<pyinit::fill::BlocksInOrder|4
-$curve|weights|pyinit::fill::StagedInOrder<$set, pyinit::rng::Transformed<$chains, float, pyinit::rng::$curve>>::weights|4
+$curve|weights|pyinit::fill::StagedInOrder<$set, pyinit::rng::Transformed<$chains, float, pyinit::rng::$curve>, true>::weights|4
 END
   done
 }

@@ -68,7 +68,7 @@ class Filler {
       const size_t limit = kNarrows ? kStage : kPerGroup;
       const size_t wanted = skip + count < limit ? skip + count : limit;
       const size_t groups = (wanted + kPerGroup - 1) / kPerGroup;
-      groups_.consecutive(group, groups, stage_);
+      groups_.consecutive(group, groups, stage_, reinterpret_cast<const char*>(out));
       deliver(out, stage_ + skip, wanted - skip);
       group += groups;
       out += wanted - skip;

@@ -32,8 +32,10 @@ class Groups {
   Groups(const Draw& draw, rng::Key key)
       : loop_(draw), keys_(key.seed), seed_(key.seed), offset_(key.offset) {}
 
-  // `count` groups from group number `group` of the tensor.
-  PYINIT_NOINLINE void consecutive(uint64_t group, size_t count, Value* out) const {
+  // `count` groups from group number `group` of the tensor. As many bytes from `soon` on are written soon; a
+  // null pointer is `out`, or what comes next in it.
+  PYINIT_NOINLINE void consecutive(uint64_t group, size_t count, Value* out,
+                                   const char* soon = nullptr) const {
     uint64_t block = offset_ + group * S::kBlocks;
     while (count > 0) {
       const uint64_t to_carry = (uint64_t{1} << 32) - static_cast<uint32_t>(block);
@@ -44,18 +46,19 @@ class Groups {
         for (size_t k = 0; k < S::kBlocks; ++k) blocks[k] = block - offset_ + k;
         scattered(blocks, 1, out);
       } else {
-        loop_(BlocksInOrder<WordSet>(block, seed_, keys_), near, out);
+        loop_(BlocksInOrder<WordSet>(block, seed_, keys_), near, out, soon);
       }
       const size_t drawn = near > 0 ? near : 1;
       block += drawn * S::kBlocks;
       out += drawn * kPerGroup;
+      if (soon != nullptr) soon += drawn * kPerGroup * sizeof(Value);
       count -= drawn;
     }
   }
 
   // `count` groups, of any blocks of the tensor: S::kBlocks numbers for each.
   PYINIT_NOINLINE void scattered(const uint64_t* blocks, size_t count, Value* out) const {
-    loop_(AnyBlocks<WordSet>(blocks, offset_, keys_), count, out);
+    loop_(AnyBlocks<WordSet>(blocks, offset_, keys_), count, out, nullptr);
   }
 
  private:

@@ -1,0 +1,20 @@
+// Asks for memory that is written soon.
+// Why: a step of a staged draw stores in a burst, and a store that misses the cache waits for its line. Asked for
+// while words are made, the line is there in time. 2^26 elements, one thread, AVX-512, nanoseconds an element:
+// normal 1.07 -> 0.66, log-uniform 1.00 -> 0.65, normal in float16 0.73 -> 0.58, uniform 0.56 -> 0.51.
+// Contract: no byte changes and no address is refused, as the memory past the end of an output must not be.
+#pragma once
+
+#include <cstddef>
+
+#include "compiler.hpp"
+
+namespace pyinit::fill {
+
+template <size_t kBytes>
+PYINIT_INLINE void prefetch_to_write(const char* memory) {
+  PYINIT_UNROLL(32)
+  for (size_t byte = 0; byte < kBytes; byte += 64) PYINIT_PREFETCH_TO_WRITE(memory + byte);
+}
+
+}  // namespace pyinit::fill
