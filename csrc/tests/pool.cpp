@@ -1,5 +1,6 @@
 // The pool: every piece once, from any number of callers, nested or not; workers that come late; what a worker
-// inherits; forks, with and without other threads at work; no thread is left over.
+// inherits; forks, with and without other threads at work; no thread is left over. `pool without_forks` leaves
+// out what forks.
 #include "pool.hpp"
 
 #include <atomic>
@@ -293,7 +294,8 @@ void affinity() {
 
 }  // namespace
 
-int main() {
+int main(int count, char** arguments) {
+  [[maybe_unused]] const bool forking = count < 2 || std::string_view(arguments[1]) != "without_forks";
   expect(shares(40, 3) && steps_follow(5, 3), "a call of three threads loses pieces or mixes steps");
   nested();
   numbers();
@@ -304,11 +306,13 @@ int main() {
     late_member();
 #if !defined(_WIN32)
     signals();
-    forks();
+    if (forking) forks();
 #endif
 #if defined(__linux__)
-    numbers_of_workers();
-    fork_inside_a_call();
+    if (forking) {
+      numbers_of_workers();
+      fork_inside_a_call();
+    }
     affinity();
 #endif
     // It goes on while the process ends.

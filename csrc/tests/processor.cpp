@@ -1,10 +1,40 @@
-// What the processor is said to run is what the compiler's own library says.
+// What the processor is said to run is what Linux says, elsewhere what the compiler's own library says.
+// Why not the library everywhere: that of Zig 0.17 knows no features.
 #include "processor.hpp"
 
 #include <cstdio>
+#include <initializer_list>
+#include <string>
+
+#if defined(__linux__)
+#include <fstream>
+#endif
+
+namespace {
+
+#if defined(__x86_64__) && defined(__linux__)
+// Returns whether /proc/cpuinfo lists all of these features.
+bool has(std::initializer_list<const char*> features) {
+  std::ifstream file("/proc/cpuinfo");
+  std::string line;
+  while (std::getline(file, line) && line.rfind("flags", 0) != 0) {
+  }
+  line += ' ';
+  for (const char* feature : features) {
+    if (line.find(' ' + std::string(feature) + ' ') == std::string::npos) return false;
+  }
+  return true;
+}
+#endif
+
+}  // namespace
 
 int main() {
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(_WIN32)
+#if defined(__x86_64__) && defined(__linux__)
+  const bool avx2 = has({"avx2", "fma", "f16c"});
+  const bool avx512 = avx2 && has({"avx512f", "avx512dq", "avx512bw", "avx512vl"});
+#elif defined(__x86_64__) && defined(__GNUC__) && !defined(_WIN32)
+  __builtin_cpu_init();
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
                       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
