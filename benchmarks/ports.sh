@@ -18,7 +18,8 @@
 # that is drawn in stages has a line for each stage, and their sum; zeros come on top of a normal, and zeros by
 # chance on top of words, too. An element of a product is one vector of multiply-adds, of which these processors do
 # two a cycle; Zen 4 does one of 512 bits, and so does Sapphire Rapids by the model of LLVM 14, which knows one of
-# its two ports.
+# its two ports. Statistics are without the counting of a histogram, which is no vector's work: for two numbers, a
+# counter is loaded, added to and stored.
 set -euo pipefail
 
 lines=
@@ -59,6 +60,8 @@ chance zeros|mask|void pyinit::fill::zero_by_chance<$set, float>|4
 column zeros|shuffle|void pyinit::fill::zero_in_columns<$set, float>|=$3
 product32|tile|void pyinit::dense::packed_tile<$set, float, $5>|=$6
 product64|tile|void pyinit::dense::packed_tile<$set, double, $7>|=$6
+statistics|extremes|bool pyinit::probe::find_extremes<$set, false>|=$8
+statistics|sums|void pyinit::probe::add_up<$set, pyinit::probe::LinearPairCounts<$set, true>>|4
 END
   # Without InverseSoftplus: a rare case inside of its loop is a loop, too, and would be taken for it.
   for curve in LogUniform LogOfUniform LogDecay; do
@@ -144,7 +147,7 @@ model() {
     done
     printf '\n'
   done < <(loops "$@")
-  for fill in words uniform normal truncated "chance zeros" "column zeros" LogUniform LogOfUniform LogDecay product32 product64; do
+  for fill in words uniform normal truncated "chance zeros" "column zeros" LogUniform LogOfUniform LogDecay product32 product64 statistics; do
     [[ $seen == *"|$fill|"* ]] && continue
     echo "ports.sh needs a function of $1 for \"$fill\" in $library and found none. Correct its name in loops()." >&2
     return 1
@@ -156,10 +159,10 @@ objdump -d -C --no-show-raw-insn "$library" | sed ':again; s/> >/>>/; t again' >
 for name in avx2 avx512; do
   if [[ $name == avx2 ]]; then
     # A turn of zeros is one round of 24, for 8 rows of 8 columns; of a product, 8 steps of 6 rows of two vectors.
-    sets=('Avx2Of<2>' 'Avx2Of<1>' "$((8 * 8))/24" 'Avx2Of<4>' 16ul "$((8 * 6 * 2))" 8ul)
+    sets=('Avx2Of<2>' 'Avx2Of<1>' "$((8 * 8))/24" 'Avx2Of<4>' 16ul "$((8 * 6 * 2))" 8ul 16)
     candidates=(znver3 znver4 skylake-avx512)
   else
-    sets=('Avx512Of<2>' 'Avx512Of<2>' "$((4 * 32))/24" 'Avx512Of<4>' 32ul "$((8 * 12 * 2))" 16ul)
+    sets=('Avx512Of<2>' 'Avx512Of<2>' "$((4 * 32))/24" 'Avx512Of<4>' 32ul "$((8 * 12 * 2))" 16ul 32)
     candidates=(znver4 skylake-avx512 sapphirerapids)
   fi
   processors=()

@@ -13,6 +13,10 @@ namespace {
 
 // About what a thread looks at in 5 us.
 constexpr double kNumbersPerThread = 1 << 13;
+// Of fewer numbers, a table of pairs takes longer to add up than it saves.
+constexpr size_t kLeastNumbersOfPairs = 1 << 14;
+// Before a counter of 32 bits can be full.
+constexpr uint64_t kMostBlocksOfPairs = (uint64_t{1} << 32) / kBlockNumbers;
 
 }  // namespace
 
@@ -54,8 +58,15 @@ Recorder::Recorder(const Kernels& kernels, size_t rows, size_t columns, const Qu
   // A cache line between the tables of two threads.
   const size_t tables = Tally::kCopies * slots_ + 8;
   counts_.assign(members * tables, 0);
-  for (size_t member = 0; member < members; ++member)
-    tallies_.push_back({0, 0, counts_.data() + member * tables});
+  const bool has_pairs = question.axis.scale == Axis::Scale::kLinear && slots_ <= Tally::kPairSlots &&
+                         rows * columns >= members * kLeastNumbersOfPairs;
+  const size_t pairs = has_pairs ? Tally::kPairSlots * slots_ : 0;
+  pairs_.assign(members * pairs, 0);
+  recorded_.assign(members, 0);
+  for (size_t member = 0; member < members; ++member) {
+    tallies_.push_back(
+        {0, 0, counts_.data() + member * tables, has_pairs ? pairs_.data() + member * pairs : nullptr});
+  }
 }
 
 void Recorder::record(size_t member, size_t row, size_t column, const Matrix& part) noexcept {
@@ -66,6 +77,21 @@ void Recorder::record(size_t member, size_t row, size_t column, const Matrix& pa
       const size_t number =
           (row + i) / blocks_.block_rows * blocks_.across + (column + j) / blocks_.block_columns;
       records_[number] = kernels_.summarize(question_, block, tallies_[member]);
+      if (tallies_[member].pairs != nullptr && ++recorded_[member] == kMostBlocksOfPairs) {
+        recorded_[member] = 0;
+        add_pairs(tallies_[member]);
+      }
+    }
+  }
+}
+
+void Recorder::add_pairs(Tally& tally) const noexcept {
+  for (size_t i = 0; i < slots_; ++i) {
+    uint32_t* row = tally.pairs + i * Tally::kPairSlots;
+    for (size_t k = 0; k < slots_; ++k) {
+      tally.slots[i * Tally::kCopies] += row[k];
+      tally.slots[k * Tally::kCopies] += row[k];
+      row[k] = 0;
     }
   }
 }
@@ -86,7 +112,8 @@ Moments Recorder::result() {
   result.minimum = whole.minimum;
   result.maximum = whole.maximum;
   result.histogram.assign(slots_, 0);
-  for (const Tally& tally : tallies_) {
+  for (Tally& tally : tallies_) {
+    if (tally.pairs != nullptr) add_pairs(tally);
     result.nonfinite += tally.nonfinite;
     result.saturated += tally.saturated;
     for (size_t copy = 0; copy < Tally::kCopies; ++copy) {

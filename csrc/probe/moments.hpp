@@ -55,6 +55,10 @@ struct alignas(64) Tally {
   // Below, the bins, above: kCopies of each, side by side, so that equal neighbours need not wait in turn.
   static constexpr size_t kCopies = 4;
   uint64_t* slots;
+  // Pairs of slots, kPairSlots for each first one; null where there are more slots or few numbers. A number is
+  // counted in one of the two tables.
+  static constexpr size_t kPairSlots = 128;
+  uint32_t* pairs;
 };
 
 // A part of a matrix, `stride` elements from row to row.
@@ -105,10 +109,16 @@ class Recorder {
   Question question_;
   Blocks blocks_;
   std::vector<BlockMoments> records_;
+  // Adds a table of pairs to the slots, and empties it.
+  void add_pairs(Tally& tally) const noexcept;
+
   // Slots of a table of the histogram; 0 where there is none.
   size_t slots_;
   std::vector<uint64_t> counts_;
+  std::vector<uint32_t> pairs_;
   std::vector<Tally> tallies_;
+  // Blocks that each member has recorded since its pairs were added up.
+  std::vector<uint64_t> recorded_;
 };
 
 // Takes the statistics of a whole matrix. `threads` is at least 1. Throws std::bad_alloc.

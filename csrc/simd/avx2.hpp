@@ -290,15 +290,20 @@ struct Avx2Of {
   PYINIT_OPERATION void store(double* p, F64 x) {
     for (int i = 0; i < kRegisters; ++i) _mm256_storeu_pd(p + 4 * i, x.v[i]);
   }
-  PYINIT_OPERATION F64 widen_low(F32 x) { return widen(x, 0); }
-  PYINIT_OPERATION F64 widen_high(F32 x) { return widen(x, kRegisters); }
-  // From half `first` of a register on.
-  PYINIT_OPERATION F64 widen(F32 x, int first) {
-    return each<F64>([&](int i) {
-      const __m256 whole = x.v[(first + i) / 2];
-      return _mm256_cvtps_pd((first + i) % 2 == 0 ? _mm256_castps256_ps128(whole)
-                                                  : _mm256_extractf128_ps(whole, 1));
+  PYINIT_OPERATION F64 widen(const float* p) {
+    return each<F64>([=](int i) { return _mm256_cvtps_pd(_mm_loadu_ps(p + 4 * i)); });
+  }
+  // Between 2^52 and 2^53 the low bits of a double are the integer that it is beyond 2^52.
+  PYINIT_OPERATION U64 truncate(F64 x) {
+    const __m256d beyond = _mm256_set1_pd(0x1p52);
+    return each<U64>([&](int i) {
+      const __m256d whole = _mm256_round_pd(x.v[i], _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC);
+      return _mm256_castpd_si256(_mm256_xor_pd(_mm256_add_pd(whole, beyond), beyond));
     });
+  }
+  PYINIT_OPERATION void store(uint64_t* p, U64 x) {
+    auto* to = reinterpret_cast<__m256i*>(p);
+    for (int i = 0; i < kRegisters; ++i) _mm256_storeu_si256(to + i, x.v[i]);
   }
   PYINIT_OPERATION F64 add(F64 a, F64 b) {
     return each<F64>([&](int i) { return _mm256_add_pd(a.v[i], b.v[i]); });

@@ -274,15 +274,14 @@ struct Avx512Of {
   PYINIT_OPERATION void store(double* p, F64 x) {
     for (int i = 0; i < kRegisters; ++i) _mm512_storeu_pd(p + 8 * i, x.v[i]);
   }
-  PYINIT_OPERATION F64 widen_low(F32 x) { return widen(x, 0); }
-  PYINIT_OPERATION F64 widen_high(F32 x) { return widen(x, kRegisters); }
-  // From half `first` of a register on.
-  PYINIT_OPERATION F64 widen(F32 x, int first) {
-    return each<F64>([&](int i) {
-      const __m512 whole = x.v[(first + i) / 2];
-      return _mm512_cvtps_pd((first + i) % 2 == 0 ? _mm512_castps512_ps256(whole)
-                                                  : _mm512_extractf32x8_ps(whole, 1));
-    });
+  PYINIT_OPERATION F64 widen(const float* p) {
+    return each<F64>([=](int i) { return _mm512_cvtps_pd(_mm256_loadu_ps(p + 8 * i)); });
+  }
+  PYINIT_OPERATION U64 truncate(F64 x) {
+    return each<U64>([&](int i) { return _mm512_cvttpd_epi64(x.v[i]); });
+  }
+  PYINIT_OPERATION void store(uint64_t* p, U64 x) {
+    for (int i = 0; i < kRegisters; ++i) _mm512_storeu_si512(p + 8 * i, x.v[i]);
   }
   PYINIT_OPERATION F64 add(F64 a, F64 b) {
     return each<F64>([&](int i) { return _mm512_add_pd(a.v[i], b.v[i]); });

@@ -4,7 +4,7 @@
 // differ from set to set and the bits cannot. The bits of a NaN are the machine's own.
 // A DrawingSet has all that rng/ needs; an InstructionSet has what products, activations and statistics need
 // too. A set may be one thread of a GPU, with one lane of 64 bits: no operation shows a register, and lanes
-// meet each other only in in_order, store_alternating, widen_low and widen_high.
+// meet each other only in in_order and store_alternating.
 // Each header asserts its concept. csrc/tests/simd.cpp compares each operation with Scalar's, bit by bit;
 // csrc/tests/simd_coverage.cpp fails where an operation has no such case.
 // Why without <concepts>: compilers for GPUs bring no standard library along.
@@ -166,9 +166,15 @@ concept MoreFloats = requires(typename S::F32 x, typename S::F32 y) {
   // The larger of the two, and the smaller; NaN where x is NaN, x where both are zero. y is not NaN.
   { S::at_least(x, y) } -> Same<typename S::F32>;
   { S::at_most(x, y) } -> Same<typename S::F32>;
-  // The first kBlocks lanes as float64, and the last: exact.
-  { S::widen_low(x) } -> Same<typename S::F64>;
-  { S::widen_high(x) } -> Same<typename S::F64>;
+};
+
+template <class S>
+concept WideOperations = requires(typename S::F64 x, typename S::U64 a, const float* from, uint64_t* to) {
+  // kBlocks floats from memory as float64: exact.
+  { S::widen(from) } -> Same<typename S::F64>;
+  // The integer part of 0 <= x < 2^31.
+  { S::truncate(x) } -> Same<typename S::U64>;
+  S::store(to, a);
 };
 
 template <class S>
@@ -213,6 +219,7 @@ template <class S>
 using ChainSet = typename Steps<S>::Chains;
 
 template <class S>
-concept InstructionSet = DrawingSet<S> && MoreFloats<S> && MemoryOperations<S> && LoopSizes<S>;
+concept InstructionSet =
+    DrawingSet<S> && MoreFloats<S> && WideOperations<S> && MemoryOperations<S> && LoopSizes<S>;
 
 }  // namespace pyinit::simd

@@ -255,11 +255,14 @@ struct Neon {
   PYINIT_OPERATION void store(double* p, F64 x) {
     for (int i = 0; i < 4; ++i) vst1q_f64(p + 2 * i, x.v[i]);
   }
-  PYINIT_OPERATION F64 widen_low(F32 x) { return widen(x.v[0], x.v[1]); }
-  PYINIT_OPERATION F64 widen_high(F32 x) { return widen(x.v[2], x.v[3]); }
-  PYINIT_OPERATION F64 widen(float32x4_t low, float32x4_t high) {
-    return {{vcvt_f64_f32(vget_low_f32(low)), vcvt_high_f64_f32(low), vcvt_f64_f32(vget_low_f32(high)),
-             vcvt_high_f64_f32(high)}};
+  PYINIT_OPERATION F64 widen(const float* p) {
+    return each<F64>([=](int i) { return vcvt_f64_f32(vld1_f32(p + 2 * i)); });
+  }
+  PYINIT_OPERATION U64 truncate(F64 x) {
+    return each<U64>([&](int i) { return vcvtq_u64_f64(x.v[i]); });
+  }
+  PYINIT_OPERATION void store(uint64_t* p, U64 x) {
+    for (int i = 0; i < 4; ++i) vst1q_u64(p + 2 * i, x.v[i]);
   }
   PYINIT_OPERATION F64 add(F64 a, F64 b) {
     return each<F64>([&](int i) { return vaddq_f64(a.v[i], b.v[i]); });

@@ -218,12 +218,14 @@ struct Scalar {
     return each<F64>([=](size_t i) { return p[i]; });
   }
   PYINIT_OPERATION void store(double* p, F64 x) { std::memcpy(p, x.v, sizeof(x.v)); }
-  PYINIT_OPERATION F64 widen_low(F32 x) {
-    return each<F64>([&](size_t i) { return static_cast<double>(x.v[i]); });
+  PYINIT_OPERATION F64 widen(const float* p) {
+    return each<F64>([=](size_t i) { return static_cast<double>(p[i]); });
   }
-  PYINIT_OPERATION F64 widen_high(F32 x) {
-    return each<F64>([&](size_t i) { return static_cast<double>(x.v[i + 8]); });
+  // As a signed number of 32 bits: what every machine converts to in one step.
+  PYINIT_OPERATION U64 truncate(F64 x) {
+    return each<U64>([&](size_t i) { return static_cast<uint64_t>(static_cast<int32_t>(x.v[i])); });
   }
+  PYINIT_OPERATION void store(uint64_t* p, U64 x) { std::memcpy(p, x.v, sizeof(x.v)); }
   PYINIT_OPERATION F64 add(F64 a, F64 b) {
     return each<F64>([&](size_t i) { return a.v[i] + b.v[i]; });
   }

@@ -102,8 +102,9 @@ void stored_at(std::string_view operation, void* at) {
   VALUE(U64, all64, (uint64_t x), (x))                                              \
   VALUE(F64, load, (const double* p), (p))                                          \
   STORE(store, (double* p, F64 x), (p, x), p)                                       \
-  VALUE(F64, widen_low, (F32 x), (x))                                               \
-  VALUE(F64, widen_high, (F32 x), (x))                                              \
+  VALUE(F64, widen, (const float* p), (p))                                          \
+  VALUE(U64, truncate, (F64 x), (x))                                                \
+  STORE(store, (uint64_t* p, U64 x), (p, x), p)                                     \
   VALUE(F64, add, (F64 a, F64 b), (a, b))                                           \
   VALUE(F64, mul, (F64 a, F64 b), (a, b))                                           \
   VALUE(F64, div, (F64 a, F64 b), (a, b))                                           \

@@ -157,16 +157,19 @@ template <class S, auto kFunction>
 void stored(const Inputs& in, unsigned char* out) {
   for (size_t at = 0; at < kNarrow; at += S::kLanes) kFunction(narrow_operands<S>(in, at), out + 2 * at);
 }
-// The first half of the lanes as doubles, or the second.
+// The first half of the numbers as doubles, or the second.
 template <class S, size_t kHalf>
 void widened(const Inputs& in, unsigned char* out) {
-  unsigned char doubles[2 * kBytes];
-  for (size_t at = 0; at < kNarrow; at += S::kLanes) {
-    const auto x = narrow_operands<S>(in, at).x;
-    put<S>(doubles + 8 * at, S::widen_low(x));
-    put<S>(doubles + 8 * (at + S::kBlocks), S::widen_high(x));
-  }
-  std::memcpy(out, doubles + kHalf * kBytes, kBytes);
+  float numbers[kNarrow];
+  std::memcpy(numbers, in.x, sizeof(numbers));
+  for (size_t at = 0; at < kWide; at += S::kBlocks)
+    put<S>(out + 8 * at, S::widen(numbers + kHalf * kWide + at));
+}
+template <class S>
+void stored_integers(const Inputs& in, unsigned char* out) {
+  uint64_t lanes[kWide];
+  for (size_t at = 0; at < kWide; at += S::kBlocks) S::store(lanes + at, wide_operands<S>(in, at).i);
+  std::memcpy(out, lanes, kBytes);
 }
 // Whether function(operands) holds in every lane there is.
 template <class S, auto kFunction>
@@ -371,8 +374,16 @@ inline constexpr Operation kMore[] = {
     {"sub", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::sub(a.x, a.y); }>},
     {"at_least", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::at_least(a.x, a.low); }>},
     {"at_most", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::at_most(a.x, a.high); }>},
-    {"widen_low and widen_high, first half", Differ::kNan64, widened<S, 0>},
-    {"widen_low and widen_high, second half", Differ::kNan64, widened<S, 1>},
+    {"widen, first half", Differ::kNan64, widened<S, 0>},
+    {"widen, second half", Differ::kNan64, widened<S, 1>},
+    // Numbers of all sizes below 2^31, most of them near its ends.
+    {"truncate", Differ::kNothing,
+     wide<S, [](const Wide<S>& a) {
+       return S::truncate(S::clamp(wide_number<S>(a.x), S::all(0.0), S::all(0x1.fffffffffffffp30)));
+     }>},
+    {"truncate between", Differ::kNothing,
+     wide<S, [](const Wide<S>& a) { return S::truncate(S::mul(S::from_unsigned(a.i), S::all(0x1p-60))); }>},
+    {"store uint64", Differ::kNothing, stored_integers<S>},
     {"store_bfloat16", Differ::kNothing,
      stored<S, [](const Narrow<S>& a, unsigned char* out) { S::store_bfloat16(out, a.number); }>},
     {"store_float16", Differ::kNothing,

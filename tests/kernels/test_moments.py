@@ -54,6 +54,27 @@ def test_equals_the_twin(axis: LinearAxis | LogAxis | None, isa: str) -> None:
             assert statistics(x, question) == twin(x, question), shape
 
 
+@pytest.mark.parametrize("bins", [1, 64, 126, 127])
+@pytest.mark.parametrize("end", [8.0, 1.5], ids=["all on bins", "some outside"])
+def test_equals_the_twin_where_pairs_are_counted(bins: int, end: float, isa: str) -> None:
+    # 126 bins have 128 slots, which is the most; fewer numbers than 2^14 are counted one by one
+    question = Question(LinearAxis(-end, end + 0.1, bins), FLAT)
+    for shape in ((257, 64), (257, 65), (2100, 9)):
+        for x in (normals(shape), with_strangers(normals(shape)), np.full(shape, np.float32(0.5))):
+            assert statistics(x, question, 1) == twin(x, question), shape
+
+
+def test_a_position_that_rounds_up_to_the_end_is_in_the_last_bin(isa: str) -> None:
+    rounded_up = 0
+    for last in np.float32([0.1, 0.3, 0.7, 1.0, 1.7, 4.9, 49.0]):
+        # the end is the next float64 above a float32
+        axis = LinearAxis(-1.0, math.nextafter(float(last), math.inf), 49)
+        rounded_up += (float(last) - axis.low) * (axis.bins / (axis.high - axis.low)) >= axis.bins
+        x = np.resize(np.float32([last, np.nextafter(last, np.float32(0)), -1.0, 0.0]), (300, 64))
+        assert statistics(x, Question(axis), 1) == twin(x, Question(axis)), last
+    assert rounded_up > 0
+
+
 def test_does_not_depend_on_threads_or_layout() -> None:
     x = normals((900, 301))
     question = Question(AXES[1], FLAT)

@@ -115,7 +115,7 @@ inline __m512i mask_shuffle(const __m512i& kept, uint16_t mask, const __m512i& a
 #define _mm512_cvtepu64_pd(a) emulated::convert<double, __m512d, uint64_t>(a)
 #define _mm512_cvtepi64_pd(a) emulated::convert<double, __m512d, int64_t>(a)
 #define _mm512_cvtps_pd(a) emulated::convert<double, __m512d, float>(a)
-#define _mm512_extractf32x8_ps(a, k) emulated::convert<float, __m256, float>(a, 8 * (k))
+#define _mm512_cvttpd_epi64(a) emulated::convert<int64_t, __m512i, double>(a)
 #define _mm512_cmplt_epu32_mask(a, b) emulated::mask<uint16_t, uint32_t>(emulated::kBelow, a, b)
 #define _mm512_cmplt_epu64_mask(a, b) emulated::mask<uint8_t, uint64_t>(emulated::kBelow, a, b)
 
