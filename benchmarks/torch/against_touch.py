@@ -1,12 +1,12 @@
-"""A Llama made real beside a first touch of as many bytes: `python benchmarks/torch/against_touch.py [--layers N]`.
+"""A Llama made real beside a first touch of as many bytes: `python benchmarks/torch/against_touch.py`.
 
-Fresh memory comes as fast as the host gives it, from 1 to 16 GB/s, so that only a ratio says what a library adds.
-All contenders take turns on memory that the one before has given back, in tensors of the model's sizes: one write
-a page by NumPy, on one and on two threads; `torch.empty(n).zero_()`; and a model of 1.1 billion float32 numbers by
-`materialize` and `accelerate`, or a tree of as many by `init_tree`. *warm* is the same draw into memory that was
-touched before; a touch and a warm draw together are what a machine takes that cannot do both at a time. One line a
-contender: the median of its seconds, and of its ratio to each touch in the same round. Then the milliseconds that
-`materialize` takes to record a hundred layers, without the memory.
+Fresh memory comes as fast as the host gives it, from 1 to 16 GB/s, so that only a ratio says what a library
+adds. All contenders take turns on memory that the one before has given back, in tensors of the model's sizes:
+one write a page by NumPy, on one and on two threads; `torch.empty(n).zero_()`; and a model of 1.1 billion
+float32 numbers by `materialize` and `accelerate`, or a tree of as many by `init_tree` (`--framework jax`).
+*warm* is the same draw into memory that was touched before; a touch and a warm draw together are what a
+machine takes that cannot do both at a time. One line a contender: the median of its seconds, and of its ratio
+to each touch in the same round. Then the milliseconds that `materialize` takes for a hundred tiny layers.
 """
 
 from __future__ import annotations
@@ -168,7 +168,8 @@ def main(layers: int, rounds: int, framework: str) -> None:
     print(f"{sum(sizes) / 1e9:.2f} GB in {len(sizes)} tensors; ratios to: {', '.join(touches)}")
     for name, times in found.items():
         ratios = (
-            statistics.median(a / b for a, b in zip(times, found[touched], strict=True)) for touched in touches
+            statistics.median(a / b for a, b in zip(times, found[touched], strict=True))
+            for touched in touches
         )
         median = statistics.median(times)
         print(

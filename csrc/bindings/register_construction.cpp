@@ -49,6 +49,26 @@ bool draw(rng::Key key, const py::tuple& torch, py::dict kept, py::handle call, 
   return true;
 }
 
+// Whether each attribute of places, as owner, name and value, is what it was, and each answer is false.
+bool is_undisturbed(const py::tuple& places, const py::tuple& questions) {
+  const auto part = [&](size_t at) { return PyTuple_GET_ITEM(places.ptr(), static_cast<Py_ssize_t>(at)); };
+  for (size_t at = 0; at + 2 < places.size(); at += 3) {
+    const auto found = py::reinterpret_steal<py::object>(PyObject_GetAttr(part(at), part(at + 1)));
+    if (!found) throw py::error_already_set();
+    const int is_same = PyObject_RichCompareBool(found.ptr(), part(at + 2), Py_EQ);
+    if (is_same < 0) throw py::error_already_set();
+    if (is_same == 0) return false;
+  }
+  for (const py::handle question : questions) {
+    const auto found = py::reinterpret_steal<py::object>(PyObject_CallNoArgs(question.ptr()));
+    if (!found) throw py::error_already_set();
+    const int is_so = PyObject_IsTrue(found.ptr());
+    if (is_so < 0) throw py::error_already_set();
+    if (is_so != 0) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 void register_construction(py::module_& module) {
@@ -57,9 +77,17 @@ void register_construction(py::module_& module) {
            py::arg("offset"))
       .def_readwrite("made", &Draws::made, "How many there were.");
   module.def(
-      "begin_construction", [](Draws& draws) { constructing = &draws; }, py::arg("draws"),
-      "Let this thread's constructor draw for a block, which lives until `end_construction`.");
-  module.def("end_construction", [] { constructing = nullptr; }, "Let it draw for none.");
+      "begin_construction",
+      [](Draws& draws, const py::tuple& places, const py::tuple& questions) {
+        if (constructing != nullptr || !is_undisturbed(places, questions)) return false;
+        constructing = &draws;
+        return true;
+      },
+      py::arg("draws"), py::arg("places"), py::arg("questions"),
+      "Let this thread's constructor draw for a block until `end_construction`, unless one does already or "
+      "something has changed: whether it may.");
+  module.def("end_construction", [] { constructing = nullptr; }, "Let no constructor of this thread draw.");
+  module.def("is_constructing", [] { return constructing != nullptr; }, "Whether one does in this thread.");
   module.def(
       "draw_constructed",
       [](const py::tuple& torch, const py::dict& kept, py::handle call, const py::tuple& args,
@@ -80,28 +108,6 @@ void register_construction(py::module_& module) {
       },
       py::arg("torch"), py::arg("kept"), py::arg("call"), py::arg("args"), py::arg("kwargs"),
       "Write a constant into a weight that is being constructed: whether it was done.");
-  module.def(
-      "is_undisturbed",
-      [](const py::tuple& places, const py::tuple& questions) {
-        for (size_t at = 0; at + 2 < places.size(); at += 3) {
-          const auto found = py::reinterpret_steal<py::object>(
-              PyObject_GetAttr(PyTuple_GET_ITEM(places.ptr(), static_cast<Py_ssize_t>(at)),
-                               PyTuple_GET_ITEM(places.ptr(), static_cast<Py_ssize_t>(at + 1))));
-          if (!found) throw py::error_already_set();
-          const int same = PyObject_RichCompareBool(
-              found.ptr(), PyTuple_GET_ITEM(places.ptr(), static_cast<Py_ssize_t>(at + 2)), Py_EQ);
-          if (same < 0) throw py::error_already_set();
-          if (same == 0) return false;
-        }
-        for (const py::handle question : questions) {
-          const auto found = py::reinterpret_steal<py::object>(PyObject_CallNoArgs(question.ptr()));
-          if (!found) throw py::error_already_set();
-          const int is_so = PyObject_IsTrue(found.ptr());
-          if (is_so < 0) throw py::error_already_set();
-          if (is_so != 0) return false;
-        }
-        return true;
-      },
-      py::arg("places"), py::arg("questions"),
-      "Whether each attribute of places, as owner, name, value, is what it was, and each answer is false.");
+  module.def("is_undisturbed", is_undisturbed, py::arg("places"), py::arg("questions"),
+             "Whether each attribute of places, as owner, name, value, is what it was, and each answer is false.");
 }

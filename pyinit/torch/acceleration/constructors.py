@@ -49,14 +49,19 @@ _UNDISTURBED = (
     *(torch.nn.Module, "__setattr__", torch.nn.Module.__setattr__),
     *(torch.nn.Module, "register_parameter", torch.nn.Module.register_parameter),
     *(torch.nn.Module, "register_buffer", torch.nn.Module.register_buffer),
-    *(hooks, "_global_parameter_registration_hooks", {}),
-    *(hooks, "_global_buffer_registration_hooks", {}),
     # what makes them
     *(torch, "empty", torch.empty),
 )
 """Attributes, as owner, name and value, without which a constructor may do anything."""
 
-_SEEING = (*WATCHING, torch.is_inference_mode_enabled)
+_DISTURBING = (
+    *WATCHING,
+    torch.is_inference_mode_enabled,
+    # how many hooks see what a layer is given
+    hooks._global_parameter_registration_hooks.__len__,
+    hooks._global_buffer_registration_hooks.__len__,
+)
+"""Functions whose answer is false or zero where a constructor does as it says."""
 
 _places: dict[Any, tuple[Any, ...]] = {}
 """What has to be as it was, of the layers that may be built outside of the mode."""
@@ -81,21 +86,17 @@ def outside_mode(original: Callable[..., None]) -> Callable[..., None]:
         if (
             context is None
             or places is None
-            or context.is_constructing
             # a weight that is given may be of a class that redefines operations; it is the eighth
             or len(args) >= 8
             or "_weight" in kwargs
-            or not _core.is_undisturbed(places, _SEEING)
+            or not _core.begin_construction(context.draws, places, _DISTURBING)
         ):
             original(self, *args, **kwargs)
             return
-        context.is_constructing = True
-        _core.begin_construction(context.draws)
         try:
             with torch._C.DisableTorchFunction():
                 original(self, *args, **kwargs)
         finally:
             _core.end_construction()
-            context.is_constructing = False
 
     return construct

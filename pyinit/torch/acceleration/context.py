@@ -51,8 +51,6 @@ class Context:
         Whether the block has ended.
     depth : int
         The number of function modes with that of the block, which is the innermost when it is entered.
-    is_constructing : bool
-        Whether a constructor runs that leaves out the mode.
     """
 
     def __init__(self, key: Key, threads: int | None) -> None:
@@ -61,7 +59,6 @@ class Context:
         self.draws = _core.Draws(key.seed, key.offset)
         self.left = False
         self.depth = 0
-        self.is_constructing = False
         self._threads = threads
 
     @property

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from ... import _core
 from ...recipes.distributions import Constant
 from ..meanings import CALLS, Meaning
 from ..small import draw_constructed, write_constructed
@@ -171,7 +172,7 @@ def _detour_around_modes(original: Callable[..., Any], reader: Reader) -> Callab
         context, tensor = None if is_compiling else innermost(), None
         if context is None:
             pass
-        elif context.is_constructing:
+        elif _core.is_constructing():
             # the constructor has left out the mode
             tensor = context.answer(reader, args, kwargs)
         elif not watched():
@@ -202,7 +203,7 @@ def _detour_of_constants(original: Callable[..., Any], reader: Reader) -> Callab
         context = None if is_compiling else innermost(alone=True)
         if context is None:
             pass
-        elif context.is_constructing:
+        elif _core.is_constructing():
             # the constructor has left out the mode
             if written(reader, args, kwargs):
                 return args[0]
