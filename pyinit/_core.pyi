@@ -17,12 +17,15 @@ def available_isas() -> list[str]:
     """Instruction sets this machine runs, widest first."""
 
 def begin_construction(
-    draws: Draws, places: tuple[typing.Any, ...], questions: tuple[typing.Any, ...]
+    draws: typing.Any, places: tuple[typing.Any, ...], questions: tuple[typing.Any, ...]
 ) -> bool:
-    """Let this thread's constructor draw for a block until `end_construction`, unless one does already or something has changed: whether it may."""
+    """Let a constructor draw for a block, if nothing in the way has changed: whether it may."""
 
 def block(seed: int, offset: int, n: int) -> tuple[int, int, int, int]:
     """The four words of block n of a key."""
+
+def count_draw(draws: typing.Any) -> None:
+    """Count a draw that was made elsewhere."""
 
 def dlpack_view(exporter: typing.Any) -> tuple[typing.Any, ...]:
     """The exporter's memory, its dtype's name, if it tells what may be written, if it is a copy."""
@@ -45,6 +48,12 @@ def draw_small(
     key: typing.Any,
 ) -> typing.Any:
     """Draw into a small plain tensor: True; False for any other one; for a new call, its place in kept."""
+
+def draws(seed: int, offset: int) -> typing.Any:
+    """The account of a block's draws, under a key."""
+
+def draws_made(draws: typing.Any) -> int:
+    """How many draws a block has made."""
 
 def end_construction() -> None:
     """Let no constructor of this thread draw."""
@@ -152,7 +161,7 @@ def info() -> dict[str, typing.Any]:
     """The active instruction set and the default number of threads."""
 
 def is_constructing() -> bool:
-    """Whether one does in this thread."""
+    """Whether one may in this thread."""
 
 def is_undisturbed(places: tuple[typing.Any, ...], questions: tuple[typing.Any, ...]) -> bool:
     """Whether each attribute of places, as owner, name, value, is what it was, and each answer is false."""

@@ -21,7 +21,9 @@ struct Repeated {
 struct ReadyDraw {
   pyinit::Dtype dtype;
   uint64_t elements;
-  std::variant<pyinit::rng::UniformNumbers, pyinit::rng::NormalNumbers, pyinit::rng::TruncatedNumbers, Repeated> numbers;
+  std::variant<pyinit::rng::UniformNumbers, pyinit::rng::NormalNumbers, pyinit::rng::TruncatedNumbers,
+               Repeated>
+      numbers;
 
   void operator()(const pyinit::fill::Kernels& kernels, pyinit::rng::Key key, void* out) const noexcept {
     const pyinit::fill::Runs whole{0, 0, elements, 1};

@@ -17,6 +17,14 @@ struct Draws {
   uint64_t made;
 };
 
+constexpr const char* kDraws = "pyinit.Draws";
+
+Draws& account_of(const py::capsule& draws) {
+  auto* const account = static_cast<Draws*>(PyCapsule_GetPointer(draws.ptr(), kDraws));
+  if (account == nullptr) throw py::error_already_set();
+  return *account;
+}
+
 // Of the block in which this thread constructs a layer; nullptr outside of constructors.
 thread_local Draws* constructing = nullptr;
 
@@ -72,22 +80,30 @@ bool is_undisturbed(const py::tuple& places, const py::tuple& questions) {
 }  // namespace
 
 void register_construction(py::module_& module) {
-  py::class_<Draws>(module, "Draws", "A block's draws: the k-th one, from 0, has the k-th part of its key.")
-      .def(py::init([](uint64_t seed, uint64_t offset) { return Draws{{seed, offset}, 0}; }), py::arg("seed"),
-           py::arg("offset"))
-      .def_readwrite("made", &Draws::made, "How many there were.");
+  module.def(
+      "draws",
+      [](uint64_t seed, uint64_t offset) {
+        return py::capsule(new Draws{{seed, offset}, 0}, kDraws,
+                           [](void* account) { delete static_cast<Draws*>(account); });
+      },
+      py::arg("seed"), py::arg("offset"), "The account of a block's draws, under a key.");
+  module.def(
+      "draws_made", [](const py::capsule& draws) { return account_of(draws).made; }, py::arg("draws"),
+      "How many draws a block has made.");
+  module.def(
+      "count_draw", [](const py::capsule& draws) { ++account_of(draws).made; }, py::arg("draws"),
+      "Count a draw that was made elsewhere.");
   module.def(
       "begin_construction",
-      [](Draws& draws, const py::tuple& places, const py::tuple& questions) {
+      [](const py::capsule& draws, const py::tuple& places, const py::tuple& questions) {
         if (constructing != nullptr || !is_undisturbed(places, questions)) return false;
-        constructing = &draws;
+        constructing = &account_of(draws);
         return true;
       },
       py::arg("draws"), py::arg("places"), py::arg("questions"),
-      "Let this thread's constructor draw for a block until `end_construction`, unless one does already or "
-      "something has changed: whether it may.");
+      "Let a constructor draw for a block, if nothing in the way has changed: whether it may.");
   module.def("end_construction", [] { constructing = nullptr; }, "Let no constructor of this thread draw.");
-  module.def("is_constructing", [] { return constructing != nullptr; }, "Whether one does in this thread.");
+  module.def("is_constructing", [] { return constructing != nullptr; }, "Whether one may in this thread.");
   module.def(
       "draw_constructed",
       [](const py::tuple& torch, const py::dict& kept, py::handle call, const py::tuple& args,
@@ -108,6 +124,7 @@ void register_construction(py::module_& module) {
       },
       py::arg("torch"), py::arg("kept"), py::arg("call"), py::arg("args"), py::arg("kwargs"),
       "Write a constant into a weight that is being constructed: whether it was done.");
-  module.def("is_undisturbed", is_undisturbed, py::arg("places"), py::arg("questions"),
-             "Whether each attribute of places, as owner, name, value, is what it was, and each answer is false.");
+  module.def(
+      "is_undisturbed", is_undisturbed, py::arg("places"), py::arg("questions"),
+      "Whether each attribute of places, as owner, name, value, is what it was, and each answer is false.");
 }

@@ -28,7 +28,9 @@ inline py::object answer(py::handle tensor, const py::str& method) {
   return py::reinterpret_steal<py::object>(found);
 }
 
-inline bool is_true(py::handle tensor, const py::str& method) { return answer(tensor, method).ptr() == Py_True; }
+inline bool is_true(py::handle tensor, const py::str& method) {
+  return answer(tensor, method).ptr() == Py_True;
+}
 
 inline uint64_t integer(py::handle found) {
   const uint64_t value = PyLong_AsUnsignedLongLong(found.ptr());
@@ -52,7 +54,8 @@ inline py::handle settled_value(py::handle argument) {
 
 // The call, the shape, the dtype and the arguments but the tensor, as one tuple: what decides a draw. Nothing if
 // an argument may decide by more than its value.
-inline py::object question(py::handle call, py::handle tensor, const py::tuple& args, const py::dict& kwargs) {
+inline py::object question(py::handle call, py::handle tensor, const py::tuple& args,
+                           const py::dict& kwargs) {
   constexpr size_t kBefore = 4;
   py::tuple asked(kBefore + args.size() - 1 + 2 * kwargs.size());
   asked[0] = call;

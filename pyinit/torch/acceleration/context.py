@@ -45,8 +45,8 @@ class Context:
     ----------
     fills : int
         The number of draws that pyinit has made in the block so far.
-    draws : _core.Draws
-        The core's account of them.
+    draws : capsule
+        The core's account of them, by which constructors draw.
     left : bool
         Whether the block has ended.
     depth : int
@@ -56,7 +56,7 @@ class Context:
     def __init__(self, key: Key, threads: int | None) -> None:
         self.key = key
         self._words = (key.seed, key.offset)
-        self.draws = _core.Draws(key.seed, key.offset)
+        self.draws = _core.draws(key.seed, key.offset)
         self.left = False
         self.depth = 0
         self._threads = threads
@@ -64,7 +64,7 @@ class Context:
     @property
     def fills(self) -> int:
         """Return the number of draws that pyinit has made in the block so far."""
-        return self.draws.made
+        return _core.draws_made(self.draws)
 
     def answer(
         self,
@@ -83,7 +83,7 @@ class Context:
             and not (recorded and args[0].requires_grad and torch.is_grad_enabled())
             and draw_small(reader, args, kwargs, _recipe_of, (*self._words, self.fills))
         ):
-            self.draws.made += 1
+            _core.count_draw(self.draws)
             tensor: torch.Tensor = args[0]
             return tensor
         request = requested(reader, args, kwargs)
@@ -116,7 +116,7 @@ class Context:
                 # torch would draw the part alone, as if it were whole
                 raise
             return False
-        self.draws.made += 1
+        _core.count_draw(self.draws)
         return True
 
 
