@@ -6,7 +6,7 @@ one write a page by NumPy, on one and on two threads; `torch.empty(n).zero_()`; 
 float32 numbers by `materialize` and `accelerate`, or a tree of as many by `init_tree` (`--framework jax`).
 *warm* is the same draw into memory that was touched before; a touch and a warm draw together are what a
 machine takes that cannot do both at a time. One line a contender: the median of its seconds, and of its ratio
-to each touch in the same round. Then the milliseconds that `materialize` takes for a hundred tiny layers.
+to each touch in the same round. Then the milliseconds that `materialize` takes to record a hundred layers.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from pyinit.cli.bench.answer import AnswerError
 from pyinit.cli.bench.interleave import seconds
 from pyinit.cli.bench.machine import describe
 from pyinit.torch import accelerate, materialize
+from pyinit.torch.materialization.deciding import before_names, checked_recipes, decided
 
 Step = Callable[[], Any]
 
@@ -49,6 +50,17 @@ def model_of(layers: int, vocabulary: int, width: int = 2048) -> Any:
         num_hidden_layers=layers,
     )
     return transformers.AutoModelForCausalLM.from_config(config, dtype="float32")
+
+
+def declare_torchvision() -> None:
+    """Let transformers import torchvision, whose wheel for CUDA lacks operators beside a torch for CPUs."""
+    try:
+        import torchvision  # noqa: F401
+    except ImportError:
+        return
+    except RuntimeError:
+        for name in ("nms", "qnms"):
+            torch.library.define(f"torchvision::{name}", "(Tensor a, Tensor b, float threshold) -> Tensor")
 
 
 def on_meta(*size: int) -> Any:
@@ -125,18 +137,18 @@ def of_jax(size: tuple[int, int]) -> dict[str, Step]:
         for name, each in on_meta(*size).named_parameters()
     }
     recipe = pi.normal(std=STD)
-    return {"init_tree": lambda: jax.block_until_ready(init_tree(tree, recipe, key=0))}
+    return {"init_tree": lambda: jax.block_until_ready(init_tree(tree, recipe=recipe, key=0))}
 
 
 def recording(layers: int = 100) -> float:
-    """Return the milliseconds that `materialize` takes for so many small layers, above those of one."""
+    """Return the milliseconds that `materialize` takes to record so many layers, above those of one."""
     found = []
     for count in (layers + 1, 1):
         times = []
         for _ in range(5):
             model = on_meta(count, 8, 64)
             start = time.perf_counter()
-            materialize(model, key=0)
+            decided(model, checked_recipes(None), before_names(""))
             times.append(time.perf_counter() - start)
         found.append(min(times))
     return (found[0] - found[1]) * 1e3
@@ -144,6 +156,7 @@ def recording(layers: int = 100) -> float:
 
 def main(layers: int, rounds: int, framework: str) -> None:
     """Check, then print the table."""
+    declare_torchvision()
     size = (layers, 32000 if layers > 8 else 1024)
     made = of_jax(size) if framework == "jax" else of_torch(size)
     for step in made.values():

@@ -136,9 +136,9 @@ def test_another_function_that_makes_a_layers_tensors_is_seen(monkeypatch: pytes
 
 
 def test_constants_that_another_library_writes_are_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    with accelerate() as block:
+    with accelerate() as block, monkeypatch.context() as patch:
         torch.nn.LayerNorm(4)
-        monkeypatch.setattr(init, "ones_", lambda tensor: tensor.data.normal_())
+        patch.setattr(init, "ones_", lambda tensor: tensor.data.normal_())
         torch.nn.LayerNorm(4)
     assert block.fills == 1
 
