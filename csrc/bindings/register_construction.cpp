@@ -37,7 +37,6 @@ bool draw(rng::Key key, const py::tuple& torch, py::dict kept, py::handle call, 
   if (!py::type::handle_of(tensor).is(torch[1])) return false;
   const Names& of = names();
   py::object found;
-  const ReadyDraw* draw = nullptr;
   uint64_t address = 0;
   try {
     if (tensor.attr(of.is_cpu).ptr() != Py_True || !is_true(tensor, of.is_contiguous)) return false;
@@ -49,7 +48,7 @@ bool draw(rng::Key key, const py::tuple& torch, py::dict kept, py::handle call, 
     if (!error.matches(PyExc_RuntimeError) && !error.matches(PyExc_TypeError)) throw;
     return false;
   }
-  draw = static_cast<const ReadyDraw*>(PyCapsule_GetPointer(found.ptr(), kReadyDraw));
+  const auto* draw = static_cast<const ReadyDraw*>(PyCapsule_GetPointer(found.ptr(), kReadyDraw));
   if (draw == nullptr) throw py::error_already_set();
   if (address == 0 || address % pyinit::itemsize(draw->dtype) != 0) return false;
   torch[3](py::make_tuple(tensor));

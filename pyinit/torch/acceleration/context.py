@@ -211,6 +211,8 @@ def enter(context: Context) -> None:
 def leave(context: Context) -> None:
     """Let the context around `context` govern again, in whichever thread this is called."""
     context.left = True
+    # an interrupt may have come between a constructor's first two steps
+    _core.end_construction()
     _entered()
 
 

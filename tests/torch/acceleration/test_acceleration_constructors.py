@@ -143,6 +143,18 @@ def test_constants_that_another_library_writes_are_its_own(monkeypatch: pytest.M
     assert block.fills == 1
 
 
+def test_a_block_that_is_left_lets_no_constructor_draw() -> None:
+    with accelerate() as block:
+        assert _core.begin_construction(block.draws, (), ())
+        assert not _core.begin_construction(block.draws, (), ())
+    assert not _core.is_constructing()
+    with accelerate() as block:
+        assert not _core.begin_construction(block.draws, (torch, "empty", len), ())
+        assert not _core.begin_construction(block.draws, (), (lambda: 1,))
+    with pytest.raises(ValueError, match="incorrect name"):
+        _core.draws_made(_core.ready_normal(4, "float32", 0.0, 1.0))
+
+
 def test_nothing_is_drawn_outside_of_a_constructor() -> None:
     with accelerate(key=3) as block:
         weight = torch.nn.Linear(16, 16).weight
