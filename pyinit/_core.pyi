@@ -16,11 +16,28 @@ def activate(
 def available_isas() -> list[str]:
     """Instruction sets this machine runs, widest first."""
 
+def begin_construction(
+    draws: typing.Any, places: tuple[typing.Any, ...], questions: tuple[typing.Any, ...]
+) -> bool:
+    """Let a constructor draw for a block, if nothing in the way has changed: whether it may."""
+
 def block(seed: int, offset: int, n: int) -> tuple[int, int, int, int]:
     """The four words of block n of a key."""
 
+def count_draw(draws: typing.Any) -> None:
+    """Count a draw that was made elsewhere."""
+
 def dlpack_view(exporter: typing.Any) -> tuple[typing.Any, ...]:
     """The exporter's memory, its dtype's name, if it tells what may be written, if it is a copy."""
+
+def draw_constructed(
+    torch: tuple[typing.Any, ...],
+    kept: dict[str, typing.Any],
+    call: typing.Any,
+    args: tuple[typing.Any, ...],
+    kwargs: dict[str, typing.Any],
+) -> bool:
+    """Draw into a weight that is being constructed: whether it was done."""
 
 def draw_small(
     torch: tuple[typing.Any, ...],
@@ -31,6 +48,15 @@ def draw_small(
     key: typing.Any,
 ) -> typing.Any:
     """Draw into a small plain tensor: True; False for any other one; for a new call, its place in kept."""
+
+def draws(seed: int, offset: int) -> typing.Any:
+    """The account of a block's draws, under a key."""
+
+def draws_made(draws: typing.Any) -> int:
+    """How many draws a block has made."""
+
+def end_construction() -> None:
+    """Let no constructor of this thread draw."""
 
 def environment_threads() -> int:
     """PYINIT_NUM_THREADS as a number, 0 where it is not set."""
@@ -134,6 +160,12 @@ def folded(seed: int, offset: int, n: int) -> tuple[int, int]:
 def info() -> dict[str, typing.Any]:
     """The active instruction set and the default number of threads."""
 
+def is_constructing() -> bool:
+    """Whether one may in this thread."""
+
+def is_undisturbed(places: tuple[typing.Any, ...], questions: tuple[typing.Any, ...]) -> bool:
+    """Whether each attribute of places, as owner, name, value, is what it was, and each answer is false."""
+
 def layer_backward(
     x: numpy.typing.NDArray[numpy.float32],
     weight: numpy.typing.NDArray[numpy.float32] | tuple[str, int, int, tuple[typing.Any, ...]],
@@ -225,6 +257,15 @@ def slope(
 
 def use_isa(name: str) -> str:
     """Make an instruction set active; return the previous name. Not while another thread fills."""
+
+def write_constructed(
+    torch: tuple[typing.Any, ...],
+    kept: dict[str, typing.Any],
+    call: typing.Any,
+    args: tuple[typing.Any, ...],
+    kwargs: dict[str, typing.Any],
+) -> bool:
+    """Write a constant into a weight that is being constructed: whether it was done."""
 
 def write_roofline(out: numpy.typing.NDArray[typing.Any], threads: int) -> None:
     """Write bytes past the cache: what memory alone allows, for benchmarks."""

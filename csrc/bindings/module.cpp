@@ -14,6 +14,7 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   register_stream(module);
   register_fill(module);
   register_small(module);
+  register_construction(module);
   register_dense(module);
   register_activation(module);
   register_layer(module);

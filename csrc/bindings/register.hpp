@@ -5,6 +5,7 @@
 
 void register_machine(py::module_& module);
 void register_small(py::module_& module);
+void register_construction(py::module_& module);
 void register_stream(py::module_& module);
 void register_fill(py::module_& module);
 void register_dense(py::module_& module);

@@ -1,126 +1,18 @@
 // Draws into small tensors of torch, whose memory is known by its address, by the calling thread.
 // Why beside the fills of arrays: to make an array of a tensor's memory, to plan and to count the CPUs takes
 // ten times as long as to fill it, and to ask a tensor about itself from Python takes five times as long.
-#include <array>
-#include <cmath>
 #include <cstring>
-#include <variant>
 
-#include "bindings/buffer.hpp"
-#include "bindings/environment.hpp"
+#include "bindings/ready_draw.hpp"
 #include "bindings/register.hpp"
-#include "bindings/released.hpp"
+#include "bindings/torch_call.hpp"
 #include "bindings/truncated.hpp"
-#include "float_environment.hpp"
 #include "rng/stream.hpp"
 #include "simd/scalar.hpp"
 
 namespace {
 
 namespace rng = pyinit::rng;
-using pyinit::fill::Runs;
-
-// The same element everywhere, as its bytes, repeated to a line.
-struct Repeated {
-  alignas(64) std::array<char, 64> line;
-};
-
-// A plan for one shape and dtype, ready to run on memory that is given by its address.
-struct ReadyDraw {
-  pyinit::Dtype dtype;
-  uint64_t elements;
-  std::variant<rng::UniformNumbers, rng::NormalNumbers, rng::TruncatedNumbers, Repeated> numbers;
-
-  void operator()(const pyinit::fill::Kernels& kernels, rng::Key key, void* out) const noexcept {
-    const Runs whole{0, 0, elements, 1};
-    pyinit::in_default_environment([&]() noexcept {
-      if (const auto* uniform = std::get_if<rng::UniformNumbers>(&numbers)) {
-        kernels.uniform(dtype, *uniform, key, whole, out);
-      } else if (const auto* normal = std::get_if<rng::NormalNumbers>(&numbers)) {
-        kernels.normal(dtype, *normal, key, whole, out);
-      } else if (const auto* truncated = std::get_if<rng::TruncatedNumbers>(&numbers)) {
-        kernels.truncated_normal(dtype, *truncated, key, whole, out);
-      } else if (const auto* repeated = std::get_if<Repeated>(&numbers)) {
-        kernels.constant(repeated->line.data(), out, elements * pyinit::itemsize(dtype), false);
-      }
-    });
-  }
-};
-
-constexpr const char* kReadyDraw = "pyinit.ReadyDraw";
-
-template <class Numbers>
-py::capsule ready(uint64_t elements, std::string_view dtype, const Numbers& numbers) {
-  auto* draw = new ReadyDraw{dtype_named(dtype), elements, numbers};
-  return {draw, kReadyDraw, [](void* made) { delete static_cast<ReadyDraw*>(made); }};
-}
-
-// What torch calls the attributes and methods that say whether a tensor is plain.
-struct Names {
-  py::str is_cpu{"is_cpu"}, base{"_base"}, grad_fn{"grad_fn"}, is_contiguous{"is_contiguous"};
-  py::str is_neg{"is_neg"}, is_inference{"is_inference"}, dict{"__dict__"}, shape{"shape"}, dtype{"dtype"};
-  py::str data_ptr{"data_ptr"}, storage_offset{"storage_offset"}, storage{"untyped_storage"};
-  py::str nbytes{"nbytes"};
-};
-
-const Names& names() {
-  // Never destroyed: the interpreter may be gone by then.
-  PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<Names> kept;
-  return kept.call_once_and_store_result([] { return Names(); }).get_stored();
-}
-
-// Throws what the tensor raises.
-py::object answer(py::handle tensor, const py::str& method) {
-  PyObject* found = PyObject_CallMethodNoArgs(tensor.ptr(), method.ptr());
-  if (found == nullptr) throw py::error_already_set();
-  return py::reinterpret_steal<py::object>(found);
-}
-
-bool is_true(py::handle tensor, const py::str& method) { return answer(tensor, method).ptr() == Py_True; }
-
-uint64_t integer(py::handle found) {
-  const uint64_t value = PyLong_AsUnsignedLongLong(found.ptr());
-  if (value == static_cast<uint64_t>(-1) && PyErr_Occurred() != nullptr) throw py::error_already_set();
-  return value;
-}
-
-// Whether an argument decides by its value alone; a bool is equal to a number, and may be refused.
-bool is_settled(py::handle argument) {
-  PyObject* const given = argument.ptr();
-  return PyFloat_CheckExact(given) || PyLong_CheckExact(given) || PyUnicode_CheckExact(given) ||
-         argument.is_none();
-}
-
-// What stands for an argument; -0.0 is equal to 0.0, and means another constant.
-py::handle settled_value(py::handle argument) {
-  const bool is_minus_zero = PyFloat_CheckExact(argument.ptr()) && PyFloat_AS_DOUBLE(argument.ptr()) == 0.0 &&
-                             std::signbit(PyFloat_AS_DOUBLE(argument.ptr()));
-  return is_minus_zero ? py::handle(Py_Ellipsis) : argument;
-}
-
-// The call, the shape, the dtype and the arguments but the tensor, as one tuple: what decides a draw. Nothing if
-// an argument may decide by more than its value.
-py::object question(py::handle call, py::handle tensor, const py::tuple& args, const py::dict& kwargs) {
-  constexpr size_t kBefore = 4;
-  py::tuple asked(kBefore + args.size() - 1 + 2 * kwargs.size());
-  asked[0] = call;
-  asked[1] = tensor.attr(names().shape);
-  asked[2] = tensor.attr(names().dtype);
-  // Text may be an argument and the name of one.
-  asked[3] = args.size();
-  size_t next = kBefore;
-  for (size_t at = 1; at < args.size(); ++at) {
-    const py::handle given = PyTuple_GET_ITEM(args.ptr(), static_cast<Py_ssize_t>(at));
-    if (!is_settled(given)) return {};
-    asked[next++] = settled_value(given);
-  }
-  for (const auto& [name, given] : kwargs) {
-    if (!is_settled(given)) return {};
-    asked[next++] = name;
-    asked[next++] = settled_value(given);
-  }
-  return asked;
-}
 
 bool is_marked(py::handle tensor, const py::frozenset& marks) {
   const py::object held = tensor.attr(names().dict);
@@ -145,32 +37,6 @@ bool holds(py::handle tensor, uint64_t address, const ReadyDraw& draw) {
   const uint64_t end = (integer(answer(tensor, names().storage_offset)) + draw.elements) * item;
   return address != 0 && address % item == 0 &&
          end <= integer(answer(answer(tensor, names().storage), names().nbytes));
-}
-
-// Returns the draw of a call that was made before, None where there is none, or nothing for a new call.
-py::object look_up(const py::dict& kept, py::handle asked) {
-  PyObject* found = PyObject_GetItem(kept.ptr(), asked.ptr());
-  if (found != nullptr) return py::reinterpret_steal<py::object>(found);
-  if (PyErr_ExceptionMatches(PyExc_KeyError) == 0) throw py::error_already_set();
-  PyErr_Clear();
-  return {};
-}
-
-// Threads of other draws would wait for a larger one.
-constexpr size_t kBytesUnderTheGil = size_t{16} << 10;
-
-void run(const ReadyDraw& draw, rng::Key key, uint64_t address) {
-  // A variable that is not valid is refused here as everywhere.
-  (void)pyinit::environment_threads();
-  const pyinit::fill::Kernels& kernels = pyinit::active_kernels().fill;
-  // NOLINTNEXTLINE(performance-no-int-to-ptr)
-  void* const out = reinterpret_cast<void*>(address);
-  if (draw.elements * pyinit::itemsize(draw.dtype) <= kBytesUnderTheGil) {
-    draw(kernels, key, out);
-  } else {
-    const GilReleased released;
-    draw(kernels, key, out);
-  }
 }
 
 // The key of a draw: (seed, offset, n) for the n-th part of a key, or what a callable returns.

@@ -21,7 +21,7 @@ from ..stream.kernels import ready
 from .partitions.holding import MARKS
 from .stored import FORMATS, as_stored
 
-__all__ = ["draw_small"]
+__all__ = ["draw_constructed", "draw_small", "write_constructed"]
 
 _MOST_BYTES = 256 << 10
 """One thread fills as much in the time in which another would start."""
@@ -36,6 +36,12 @@ _kept: dict[Any, Any] = {}
 
 _draw_known = partial(_core.draw_small, _TORCH, _kept)
 """Draws as `draw_small` does, without a recipe; for a call that is new it returns its place in `_kept`."""
+
+draw_constructed = partial(_core.draw_constructed, _TORCH, _kept)
+"""Draws into a weight of a layer under construction, of a call that `draw_small` has made before."""
+
+write_constructed = partial(_core.write_constructed, _TORCH, _kept)
+"""Writes a constant into such a weight."""
 
 _Key = tuple[int, int, int] | Callable[[], tuple[int, int]]
 

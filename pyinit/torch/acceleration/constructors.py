@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from operator import attrgetter
 from typing import Any
 
 import torch
 from torch.nn.modules import module as hooks
 
-from .context import innermost, watched
+from ... import _core
+from .context import UNWATCHED, WATCHING, innermost
 
-__all__ = ["CONSTRUCTED", "outside_mode"]
+__all__ = ["CONSTRUCTED", "expect", "outside_mode"]
 
 _LAYERS: tuple[Any, ...] = (
     *(torch.nn.Linear, torch.nn.Bilinear, torch.nn.Embedding, torch.nn.EmbeddingBag),
@@ -43,41 +43,60 @@ _RESETS = {
 """What each layer calls to draw; a subclass, or whoever replaces it, may draw by anything."""
 
 
-_registering = attrgetter("__setattr__", "register_parameter", "register_buffer")
-_REGISTERING = _registering(torch.nn.Module)
-"""What takes a layer's tensors; whoever replaces it may draw."""
+_UNDISTURBED = (
+    *UNWATCHED,
+    # what takes a layer's tensors; whoever replaces it may draw
+    *(torch.nn.Module, "__setattr__", torch.nn.Module.__setattr__),
+    *(torch.nn.Module, "register_parameter", torch.nn.Module.register_parameter),
+    *(torch.nn.Module, "register_buffer", torch.nn.Module.register_buffer),
+    # what makes them
+    *(torch, "empty", torch.empty),
+)
+"""Attributes, as owner, name and value, without which a constructor may do anything."""
+
+_DISTURBING = (
+    *WATCHING,
+    torch.is_inference_mode_enabled,
+    # how many hooks see what a layer is given
+    hooks._global_parameter_registration_hooks.__len__,
+    hooks._global_buffer_registration_hooks.__len__,
+)
+"""Functions whose answer is false or zero where a constructor does as it says."""
+
+_places: dict[Any, tuple[Any, ...]] = {}
+"""What has to be as it was, of the layers that may be built outside of the mode."""
+
+
+def expect(detours: tuple[Any, ...]) -> None:
+    """Take note of the detours by which layers have to draw, as owner, name and function."""
+    global _places
+    _places = {
+        kind: (kind, "reset_parameters", reset, *_UNDISTURBED, *detours) for kind, reset in _RESETS.items()
+    }
 
 
 @functools.cache
-def outside_mode(original: Callable[..., None], in_place: Callable[[], bool]) -> Callable[..., None]:
-    """Return a constructor that leaves the mode out where it would see nothing that the detours do not.
-
-    `in_place` tells whether the functions of torch.nn.init are the detours.
-    """
+def outside_mode(original: Callable[..., None]) -> Callable[..., None]:
+    """Return a constructor that leaves the mode out where it would see nothing that the detours do not."""
 
     @functools.wraps(original)
     def construct(self: Any, *args: Any, **kwargs: Any) -> None:
-        kind, context = type(self), None if torch.compiler.is_compiling() else innermost(alone=True)
+        context = None if torch.compiler.is_compiling() else innermost(alone=True)
+        places = None if context is None else _places.get(type(self))
         if (
             context is None
-            or context.is_constructing
-            or _RESETS.get(kind) is not getattr(kind, "reset_parameters", None)
-            or not in_place()
-            or hooks._global_parameter_registration_hooks
-            or hooks._global_buffer_registration_hooks
-            or _registering(torch.nn.Module) != _REGISTERING
-            or watched()
+            or places is None
             # a weight that is given may be of a class that redefines operations; it is the eighth
             or len(args) >= 8
             or "_weight" in kwargs
+            or not _core.begin_construction(context.draws, places, _DISTURBING)
         ):
             original(self, *args, **kwargs)
             return
-        context.is_constructing = True
         try:
             with torch._C.DisableTorchFunction():
                 original(self, *args, **kwargs)
         finally:
-            context.is_constructing = False
+            _core.end_construction()
 
     return construct

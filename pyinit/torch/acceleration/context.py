@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from ... import _core
 from ...errors import DeviceError, PyinitError
 from ...recipes.recipe import Recipe
 from ...stream.key import Key
@@ -16,7 +17,18 @@ from ..stored import FLOATING
 from ..tensor import check_lasting, fill
 from .requests import Reader, Request, requested
 
-__all__ = ["Context", "current", "enter", "filled", "innermost", "leave", "watched", "written"]
+__all__ = [
+    "UNWATCHED",
+    "WATCHING",
+    "Context",
+    "current",
+    "enter",
+    "filled",
+    "innermost",
+    "leave",
+    "watched",
+    "written",
+]
 
 
 class Context:
@@ -33,22 +45,26 @@ class Context:
     ----------
     fills : int
         The number of draws that pyinit has made in the block so far.
+    draws : capsule
+        The core's account of them, by which constructors draw.
     left : bool
         Whether the block has ended.
     depth : int
         The number of function modes with that of the block, which is the innermost when it is entered.
-    is_constructing : bool
-        Whether a constructor runs that leaves out the mode.
     """
 
     def __init__(self, key: Key, threads: int | None) -> None:
         self.key = key
         self._words = (key.seed, key.offset)
-        self.fills = 0
+        self.draws = _core.draws(key.seed, key.offset)
         self.left = False
         self.depth = 0
-        self.is_constructing = False
         self._threads = threads
+
+    @property
+    def fills(self) -> int:
+        """Return the number of draws that pyinit has made in the block so far."""
+        return _core.draws_made(self.draws)
 
     def answer(
         self,
@@ -67,7 +83,7 @@ class Context:
             and not (recorded and args[0].requires_grad and torch.is_grad_enabled())
             and draw_small(reader, args, kwargs, _recipe_of, (*self._words, self.fills))
         ):
-            self.fills += 1
+            _core.count_draw(self.draws)
             tensor: torch.Tensor = args[0]
             return tensor
         request = requested(reader, args, kwargs)
@@ -100,7 +116,7 @@ class Context:
                 # torch would draw the part alone, as if it were whole
                 raise
             return False
-        self.fills += 1
+        _core.count_draw(self.draws)
         return True
 
 
@@ -171,14 +187,20 @@ def _entered() -> list[Context]:
     return contexts
 
 
+UNWATCHED = (torch.autograd.forward_ad, "_current_level", -1)
+"""Where torch says that there are no tangents, and what it says then."""
+
+WATCHING = (
+    torch._C._len_torch_dispatch_stack,
+    torch._C._are_functorch_transforms_active,
+    torch._C._is_tracing,
+)
+"""Whether a mode, a transform of torch.func or a tracer has to see each operation."""
+
+
 def watched() -> bool:
     """Return whether a mode, a transform of torch.func, tangents or a tracer has to see each operation."""
-    return (
-        torch._C._len_torch_dispatch_stack() > 0
-        or torch.autograd.forward_ad._current_level >= 0
-        or torch._C._are_functorch_transforms_active()
-        or torch._C._is_tracing()
-    )
+    return not _core.is_undisturbed(UNWATCHED, WATCHING)
 
 
 def enter(context: Context) -> None:
@@ -189,6 +211,8 @@ def enter(context: Context) -> None:
 def leave(context: Context) -> None:
     """Let the context around `context` govern again, in whichever thread this is called."""
     context.left = True
+    # an interrupt may have come between a constructor's first two steps
+    _core.end_construction()
     _entered()
 
 

@@ -7,15 +7,16 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from functools import cache, wraps
-from operator import itemgetter
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import torch
 
+from ... import _core
 from ...recipes.distributions import Constant
 from ..meanings import CALLS, Meaning
-from .constructors import CONSTRUCTED, outside_mode
+from ..small import draw_constructed, write_constructed
+from .constructors import CONSTRUCTED, expect, outside_mode
 from .context import filled, innermost, watched, written
 from .requests import Reader, reader_of
 
@@ -66,9 +67,6 @@ class _Replaced(NamedTuple):
 _lock = threading.Lock()
 _blocks = 0
 _replaced: list[_Replaced] = []
-# of the functions that modules call, in the order of _DRAWING
-_detours: tuple[Any, ...] = ()
-_drawing = itemgetter(*_DRAWING)
 # the number of imported modules at the last search
 _searched = 0
 
@@ -105,25 +103,21 @@ def restore() -> None:
 
 
 def _replace() -> None:
-    global _searched, _detours
+    global _searched
     _searched = len(sys.modules)
     known = {(each.owner, each.name) for each in _replaced}
     originals = {each.detour: each.original for each in _replaced}
-    for owner, name, (make, given) in _places():
+    for owner, name, (make, *given) in _places():
         if (owner, name) not in known:
             function = vars(owner)[name]
             # a newly imported module may have imported a detour
             original = originals.get(function, function)
-            detour = function if function in originals else make(original, given)
+            detour = function if function in originals else make(original, *given)
             _replaced.append(_Replaced(owner, name, original, detour))
             setattr(owner, name, detour)
     ours = {each.name: each.detour for each in _replaced if each.owner is torch.nn.init}
-    _detours = tuple(map(ours.get, _DRAWING))
-
-
-def _in_place() -> bool:
-    """Return whether modules draw by detours, and call neither an original nor another library's function."""
-    return bool(_drawing(vars(torch.nn.init)) == _detours)
+    # no value is None: where another library has replaced a function, it decides
+    expect(tuple(part for name in (*_DRAWING, *_WRITING) for part in (torch.nn.init, name, ours.get(name))))
 
 
 # A forked child must not inherit a lock that is held by a thread which it does not have.
@@ -131,7 +125,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
-def _places() -> Iterator[tuple[Any, str, tuple[Callable[..., Any], Any]]]:
+def _places() -> Iterator[tuple[Any, str, tuple[Any, ...]]]:
     """Yield what to replace, in torch and in the modules that are imported; and what makes the detour."""
     for name, reader in _OF_TORCH.items():
         yield torch.nn.init, name, (_detour, reader)
@@ -144,7 +138,7 @@ def _places() -> Iterator[tuple[Any, str, tuple[Callable[..., Any], Any]]]:
             yield torch.nn.init, name, (_detour_of_constants, reader)
     for kind in CONSTRUCTED:
         if vars(kind)["__init__"].__globals__["__name__"] == kind.__module__:
-            yield kind, "__init__", (outside_mode, _in_place)
+            yield kind, "__init__", (outside_mode,)
     if "timm" not in sys.modules:
         return
     for place, module in list(sys.modules.items()):
@@ -172,10 +166,13 @@ def _detour_around_modes(original: Callable[..., Any], reader: Reader) -> Callab
     @wraps(original)
     def detour(*args: Any, **kwargs: Any) -> Any:
         # a compiler that traces this call must not come to what pyinit does with it
-        context, tensor = None if torch.compiler.is_compiling() else innermost(), None
+        is_compiling = torch.compiler.is_compiling()
+        if not is_compiling and draw_constructed(reader, args, kwargs):
+            return args[0]
+        context, tensor = None if is_compiling else innermost(), None
         if context is None:
             pass
-        elif context.is_constructing:
+        elif _core.is_constructing():
             # the constructor has left out the mode
             tensor = context.answer(reader, args, kwargs)
         elif not watched():
@@ -200,10 +197,13 @@ def _detour_of_constants(original: Callable[..., Any], reader: Reader) -> Callab
     @wraps(original)
     def detour(*args: Any, **kwargs: Any) -> Any:
         # what other modes see here is operations, so that they have to be made
-        context = None if torch.compiler.is_compiling() else innermost(alone=True)
+        is_compiling = torch.compiler.is_compiling()
+        if not is_compiling and write_constructed(reader, args, kwargs):
+            return args[0]
+        context = None if is_compiling else innermost(alone=True)
         if context is None:
             pass
-        elif context.is_constructing:
+        elif _core.is_constructing():
             # the constructor has left out the mode
             if written(reader, args, kwargs):
                 return args[0]

@@ -14,6 +14,8 @@ STAND_IN = "_pyinit_stand_in"
 
 _CONTAINERS = (list, tuple, dict)
 _REGISTRIES = ("_parameters", "_buffers", "_modules")
+_SIMPLE = frozenset({bool, int, float, str, type(None)})
+"""What most attributes are, which hold no tensor."""
 
 
 def named_tensors(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
@@ -37,6 +39,8 @@ def named_tensors(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]
 def plain_tensors(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
     """Yield the tensors that a module holds in plain attributes."""
     for name, value in vars(module).items():
+        if type(value) in _SIMPLE:
+            continue
         if isinstance(value, torch.Tensor):
             yield name, value
         elif isinstance(value, _CONTAINERS) and value and name not in _REGISTRIES:
@@ -52,9 +56,12 @@ def times_written(tensor: torch.Tensor) -> int:
 
 def holds_meta(module: torch.nn.Module) -> bool:
     """Return whether a module's own tensors include one on the meta device."""
-    plain = (tensor for _, tensor in plain_tensors(module))
-    own = (*module._parameters.values(), *module._buffers.values(), *plain)
-    return any(tensor is not None and tensor.is_meta for tensor in own)
+    # most modules that hold one register it
+    for registry in (module._parameters, module._buffers):
+        for tensor in registry.values():
+            if tensor is not None and tensor.is_meta:
+                return True
+    return any(tensor.is_meta for _, tensor in plain_tensors(module))
 
 
 def substitute(module: torch.nn.Module, others: Mapping[int, torch.Tensor]) -> list[tuple[Any, Any, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
-from types import CodeType
+from types import CodeType, MethodType
 from typing import Any
 
 import torch
@@ -193,6 +193,16 @@ def _method(module: torch.nn.Module, name: str) -> Callable[..., Any] | None:
 
 def _arguments(method: Callable[..., Any]) -> dict[str, bool]:
     """Return the names of a method's arguments, and whether each is required."""
+    return _arguments_of(method.__func__) if isinstance(method, MethodType) else _read(method)
+
+
+@lru_cache(maxsize=1024)
+def _arguments_of(function: Callable[..., Any]) -> dict[str, bool]:
+    # a model has hundreds of layers of one class; the first argument is bound
+    return _read(MethodType(function, object()))
+
+
+def _read(method: Callable[..., Any]) -> dict[str, bool]:
     any_number = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return {
         each.name: each.default is each.empty

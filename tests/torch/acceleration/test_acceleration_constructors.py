@@ -13,8 +13,9 @@ torch: Any = pytest.importorskip("torch")
 
 from torch.nn import init  # noqa: E402
 
-from pyinit.torch import accelerate  # noqa: E402
-from pyinit.torch.acceleration import constructors, context  # noqa: E402
+from pyinit import _core  # noqa: E402
+from pyinit.torch import accelerate, small  # noqa: E402
+from pyinit.torch.acceleration import constructors, detours  # noqa: E402
 
 pytestmark = pytest.mark.interop
 
@@ -46,24 +47,120 @@ def torch_drew(before: Any) -> bool:
 def test_layers_are_built_outside_of_the_mode(monkeypatch: pytest.MonkeyPatch) -> None:
     """A layer larger than what goes the short way, too; and both hold what the mode makes of them."""
     seen: list[bool] = []
-    answer = context.Context.answer
 
-    def noted(self: Any, *given: Any, **how: Any) -> Any:
-        seen.append(self.is_constructing)
-        return answer(self, *given, **how)
+    def noted(*given: Any) -> bool:
+        seen.append(_core.is_constructing())
+        return small.draw_constructed(*given)
 
-    monkeypatch.setattr(context.Context, "answer", noted)
+    monkeypatch.setattr(detours, "draw_constructed", noted)
     with accelerate(key=3):
         outside = [torch.nn.Linear(16, 16), torch.nn.Linear(700, 300), torch.nn.Conv2d(4, 6, 3)]
     assert seen == [True] * 6
-    monkeypatch.setattr(constructors, "_RESETS", {})
     seen.clear()
     with accelerate(key=3):
+        monkeypatch.setattr(constructors, "_places", {})
         inside = [torch.nn.Linear(16, 16), torch.nn.Linear(700, 300), torch.nn.Conv2d(4, 6, 3)]
     assert seen == [False] * 6
     for one, other in zip(outside, inside, strict=True):
         assert torch.equal(one.weight, other.weight)
         assert torch.equal(one.bias, other.bias)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+def test_a_layer_that_was_built_before_is_drawn_as_the_first_one(
+    dtype: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build() -> list[Any]:
+        with accelerate(key=pi.Key(5, 7)) as block:
+            layers = [
+                torch.nn.Linear(16, 8, dtype=dtype),
+                torch.nn.Embedding(32, 5, padding_idx=3, dtype=dtype),
+                torch.nn.Conv2d(4, 6, 3, groups=2, dtype=dtype),
+                torch.nn.LayerNorm(7, dtype=dtype),
+                torch.nn.LSTM(3, 4, dtype=dtype),
+                torch.nn.Linear(700, 300, dtype=dtype),
+            ]
+        assert block.fills == 2 + 1 + 2 + 4 + 2
+        return [parameter for layer in layers for parameter in layer.parameters()]
+
+    short: list[bool] = []
+
+    def noted(call: Any) -> Any:
+        def run(*given: Any) -> bool:
+            short.append(call(*given))
+            return short[-1]
+
+        return run
+
+    for name in ("draw_constructed", "write_constructed"):
+        monkeypatch.setattr(detours, name, noted(getattr(small, name)))
+    small._kept.clear()
+    first = build()
+    # the biases of an LSTM are alike
+    assert sum(short) == 1
+    short.clear()
+    again = build()
+    # but the large matrix
+    assert len(short) - sum(short) == 1
+    for one, other in zip(first, again, strict=True):
+        assert torch.equal(one, other)
+        assert one._version == other._version
+
+
+def test_a_layer_of_inference_mode_is_drawn() -> None:
+    with torch.inference_mode(), accelerate(key=3) as block:
+        layers = [torch.nn.Linear(16, 16) for _ in range(2)]
+    assert block.fills == 4
+    with accelerate(key=3):
+        assert torch.equal(torch.nn.Linear(16, 16).weight, layers[0].weight)
+
+
+@pytest.mark.parametrize("device", ["meta", "cpu"])
+def test_a_layer_on_a_device_is_left_to_it(device: str) -> None:
+    with accelerate(key=3) as block:
+        for _ in range(2):
+            torch.nn.Linear(16, 16, device=device)
+        with torch.device(device):
+            torch.nn.Linear(16, 16)
+    assert block.fills == (6 if device == "cpu" else 0)
+
+
+def test_another_function_that_makes_a_layers_tensors_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = torch.empty
+    monkeypatch.setattr(torch, "empty", lambda *size, **how: empty(*size, **how).normal_())
+    before = torch.get_rng_state()
+    with accelerate() as block:
+        torch.nn.Linear(4, 4, bias=False)
+    assert block.fills == 2
+    assert not torch_drew(before)
+
+
+def test_constants_that_another_library_writes_are_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    with accelerate() as block, monkeypatch.context() as patch:
+        torch.nn.LayerNorm(4)
+        patch.setattr(init, "ones_", lambda tensor: tensor.data.normal_())
+        torch.nn.LayerNorm(4)
+    assert block.fills == 1
+
+
+def test_a_block_that_is_left_lets_no_constructor_draw() -> None:
+    with accelerate() as block:
+        assert _core.begin_construction(block.draws, (), ())
+        assert not _core.begin_construction(block.draws, (), ())
+    assert not _core.is_constructing()
+    with accelerate() as block:
+        assert not _core.begin_construction(block.draws, (torch, "empty", len), ())
+        assert not _core.begin_construction(block.draws, (), (lambda: 1,))
+    with pytest.raises(ValueError, match="incorrect name"):
+        _core.draws_made(_core.ready_normal(4, "float32", 0.0, 1.0))
+
+
+def test_nothing_is_drawn_outside_of_a_constructor() -> None:
+    with accelerate(key=3) as block:
+        weight = torch.nn.Linear(16, 16).weight
+        assert not _core.is_constructing()
+        assert not small.draw_constructed(detours._DRAWING["normal_"], (weight,), {})
+    assert block.fills == 2
 
 
 def test_a_subclass_that_draws_by_itself_is_seen() -> None:
@@ -204,7 +301,7 @@ def test_an_error_in_a_constructor_leaves_the_block_as_it_was() -> None:
     with accelerate() as block:
         with pytest.raises(TypeError):
             torch.nn.Linear("4", 4)
-        assert not block.is_constructing
+        assert not _core.is_constructing()
         torch.empty(4).normal_()
     assert block.fills == 1
 
