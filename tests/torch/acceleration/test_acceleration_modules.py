@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import pyinit as pi
+from pyinit import _core
 
 torch: Any = pytest.importorskip("torch")
 
@@ -71,6 +72,7 @@ def pyinits(monkeypatch: pytest.MonkeyPatch) -> list[Drawn]:
 
     monkeypatch.setattr(context, "fill", noted)
     monkeypatch.setattr(context, "draw_small", lambda *given: False)
+    monkeypatch.setattr(_core, "begin_construction", lambda *given: False)
     return drawn
 
 
