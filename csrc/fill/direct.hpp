@@ -20,10 +20,10 @@ class Direct {
 
   explicit Direct(const Draw& draw) : draw_(draw) {}
 
-  // `count` groups of values. `soon` is written soon; a null pointer is what comes next in `out`.
+  // `count` groups of values. As many bytes from `soon` on are written soon, if it is no null pointer: `out` itself
+  // need not be asked for, as its stores are spread over the work.
   template <class Blocks>
   PYINIT_INLINE void operator()(const Blocks& blocks, size_t count, Value* out, const char* soon) const {
-    if (soon == nullptr) soon = reinterpret_cast<const char*>(out) + kAhead;
     size_t group = 0;
     for (; group + S::kGroups <= count; group += S::kGroups) at_once<S::kGroups>(blocks, group, out, soon);
     for (; group < count; ++group) at_once<1>(blocks, group, out, soon);
@@ -31,15 +31,14 @@ class Direct {
 
  private:
   static constexpr size_t kPerGroup = S::kBlocks * rng::kPerBlock<Value>;
-  // How far before it is written memory is asked for.
-  static constexpr size_t kAhead = 2048;
 
   // As many groups as keep the registers busy.
   template <int kCount, class Blocks>
   PYINIT_INLINE void at_once(const Blocks& blocks, size_t group, Value* out, const char* soon) const {
     rng::Words<S> words[kCount];
     blocks.words(group * S::kBlocks, words);
-    prefetch_to_write<kCount * kPerGroup * sizeof(Value)>(soon + group * kPerGroup * sizeof(Value));
+    if (soon != nullptr)
+      prefetch_to_write<kCount * kPerGroup * sizeof(Value)>(soon + group * kPerGroup * sizeof(Value));
     PYINIT_UNROLL(8)
     for (int g = 0; g < kCount; ++g) draw_(words[g], out + (group + static_cast<size_t>(g)) * kPerGroup);
   }

@@ -33,7 +33,7 @@ class Groups {
       : loop_(draw), keys_(key.seed), seed_(key.seed), offset_(key.offset) {}
 
   // `count` groups from group number `group` of the tensor. As many bytes from `soon` on are written soon; a
-  // null pointer is `out`, or what comes next in it.
+  // null pointer is `out`.
   PYINIT_NOINLINE void consecutive(uint64_t group, size_t count, Value* out,
                                    const char* soon = nullptr) const {
     uint64_t block = offset_ + group * S::kBlocks;
