@@ -96,7 +96,7 @@ class _Version(argparse.Action):
 def parser_of(chosen: str | None) -> Parser:
     """Return the parser, with the arguments of the command that is `chosen`; of all where it is None."""
     parser = Parser(
-        prog="pyinit", description="Weights for neural networks, at memory speed.", epilog=EXIT_CODES
+        prog="pyinit", description="Initialize the weights of neural networks.", epilog=EXIT_CODES
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show pyinit's version and exit")
     names = ",".join(command.name for command in COMMANDS)
