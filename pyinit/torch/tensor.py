@@ -305,7 +305,8 @@ def memory(tensor: torch.Tensor, stored: np.dtype[Any]) -> Array:
     address = _check_memory(tensor)
     steps = None if tensor.is_contiguous() else tuple(n * stored.itemsize for n in tensor.stride())
     interface = {
-        "data": (address, False),
+        # an older NumPy reads 0 as no memory at all; of a tensor without elements nothing is read
+        "data": (address or stored.itemsize, False),
         "shape": tuple(tensor.shape),
         "strides": steps,
         "typestr": stored.str,

@@ -14,7 +14,7 @@ def held_and_carried(params: Mapping[str, Any], operands: int) -> tuple[int, int
     Parameters
     ----------
     params : mapping
-        Those of the scan's equation. JAX counts the operands in ``num_consts`` and ``num_carry``; since 0.12 it
+        Those of the scan's equation. JAX counts the operands in ``num_consts`` and ``num_carry``; JAX 0.12
         groups them in ``ft_in`` instead.
     operands : int
         How many operands the equation has.
