@@ -1,4 +1,4 @@
-"""Sessions: tests, oldest, lint, typecheck, stubs, docs, links, sanitize, bench, wheels. `nox -l` lists them."""
+"""Sessions: tests, oldest, lint, typecheck, stubs, docs, links, sanitize, bench, wheels (`nox -l`)."""
 
 from __future__ import annotations
 

@@ -84,11 +84,6 @@ def concrete(sharding: Any, what: str) -> Sharding | None:
             f"{what} is a jax.sharding.Sharding or a PartitionSpec; got {type(sharding).__name__} "
             f"{sharding!r}. Use jax.sharding.NamedSharding(mesh, spec)."
         )
-    if not hasattr(jax.sharding, "get_mesh"):
-        raise LayoutError(
-            f"{what} {sharding} needs a mesh, which only JAX 0.9 or later names; got JAX {jax.__version__}. "
-            "Use jax.sharding.NamedSharding(mesh, spec)."
-        )
     mesh = jax.sharding.get_mesh()
     if mesh.empty:
         raise LayoutError(

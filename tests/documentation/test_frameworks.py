@@ -1,4 +1,4 @@
-"""The table of the frameworks' versions, the pins of the oldest, the extras and what adapters refuse agree."""
+"""The table of the frameworks' versions, the pins of the oldest and what adapters refuse agree."""
 
 from __future__ import annotations
 
