@@ -12,7 +12,7 @@ __all__ = ["OLDEST", "numbers", "require", "text"]
 OLDEST: dict[str, tuple[int, ...]] = {
     "torch": (2, 9),
     "jax": (0, 10, 2),
-    "keras": (3, 11),
+    "keras": (3, 15),
 }
 """The extras of these names in pyproject.toml and the table of docs/reference/frameworks.md say the same."""
 
