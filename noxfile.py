@@ -1,4 +1,4 @@
-"""Sessions: tests, lint, typecheck, stubs, docs, links, sanitize, bench, wheels. `nox -l` lists them."""
+"""Sessions: tests, oldest, lint, typecheck, stubs, docs, links, sanitize, bench, wheels (`nox -l`)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ nox.options.sessions = ["lint", "typecheck", "stubs", "tests"]
 nox.options.error_on_missing_interpreters = False
 
 SOURCES = ("pyinit", "tests", "benchmarks", "tools", "noxfile.py")
+ADAPTERS = ("numpy", "torch", "jax", "keras")
 SANITIZERS = ("address", "undefined", "thread")
 
 
@@ -19,6 +20,13 @@ def tests(session: nox.Session) -> None:
     """Run the suite on the installed package."""
     session.install(".[test]")
     session.run("pytest", *session.posargs)
+
+
+@nox.session(python="3.11")
+def oldest(session: nox.Session) -> None:
+    """Run the adapters' tests with the oldest frameworks that they work with."""
+    session.install(".[test]", "-r", "tools/oldest.txt")
+    session.run("pytest", *(session.posargs or [f"tests/{name}" for name in ADAPTERS]))
 
 
 @nox.session

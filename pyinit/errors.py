@@ -70,7 +70,7 @@ class LabelError(PyinitError, KeyError):
 
 
 class MissingLibraryError(PyinitError, ImportError):
-    """A library that is needed for one thing, such as matplotlib for pictures, and is not installed."""
+    """A library that is needed for one thing, such as matplotlib for pictures, is absent or too old."""
 
 
 class SeedError(PyinitError, ValueError):

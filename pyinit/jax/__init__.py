@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from ..versions import require
+
+require("jax")
+
 from . import initializers
 from .haiku import for_haiku
 from .initializer import Initializer, initializer

@@ -6,6 +6,10 @@ copied; this is not tested.
 
 from __future__ import annotations
 
+from ..versions import require
+
+require("keras")
+
 from . import initializers
 from .initializer import FromRecipe
 from .seeds import from_key, to_key

@@ -131,7 +131,9 @@ def _borrow_bytes(out: Any) -> Array:
             f"raw bytes hold float32, so their length must be a multiple of 4; got {view.nbytes}. "
             "Use a NumPy view for another dtype."
         )
-    return np.frombuffer(view, np.float32)
+    # nothing is written to an empty buffer, and Python 3.13 may place it at an odd address
+    empty = not view.nbytes and not view.readonly
+    return np.empty(0, np.float32) if empty else np.frombuffer(view, np.float32)
 
 
 def _why_not(array: Array) -> str:

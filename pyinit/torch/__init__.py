@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ..versions import require
+
 if TYPE_CHECKING:
     from . import init as init
     from .acceleration.acceleration import accelerate as accelerate
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from .unit_variance.lsuv import lsuv as lsuv
     from .verification.verify import verify as verify
     from .watching.watch import watch as watch
+
+require("torch")
 
 __all__ = [
     "accelerate",

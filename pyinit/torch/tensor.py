@@ -267,6 +267,10 @@ def _is_expanded(shape: Shape, steps: Shape) -> bool:
     return any(step == 0 and n > 1 for step, n in zip(steps, shape, strict=True))
 
 
+_PLACE = 64
+"""An address for a tensor without elements; every dtype is aligned there."""
+
+
 class _Exporter:
     """The array interface of a tensor's memory, for NumPy."""
 
@@ -305,7 +309,8 @@ def memory(tensor: torch.Tensor, stored: np.dtype[Any]) -> Array:
     address = _check_memory(tensor)
     steps = None if tensor.is_contiguous() else tuple(n * stored.itemsize for n in tensor.stride())
     interface = {
-        "data": (address, False),
+        # an older NumPy reads 0 as no memory at all; of a tensor without elements nothing is read
+        "data": (address or _PLACE, False),
         "shape": tuple(tensor.shape),
         "strides": steps,
         "typestr": stored.str,

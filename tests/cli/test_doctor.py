@@ -174,7 +174,7 @@ def test_devices(lines: dict[str, str], states: dict[str, str], monkeypatch: pyt
 
 @pytest.mark.parametrize(
     ("version", "state"),
-    [("2.3.1", FAILS), ("2.4.0", FINE), ("2.13.0+cpu", FINE), ("2.14.0a0", FINE), (None, NOTE)],
+    [("2.8.0", FAILS), ("2.9.0", FINE), ("2.13.0+cpu", FINE), ("2.14.0a0", FINE), (None, NOTE)],
 )
 def test_versions(version: str | None, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def known(name: str) -> str:

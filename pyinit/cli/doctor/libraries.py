@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 
+from ...versions import OLDEST, numbers, text
 from .finding import FAILS, FINE, NOTE, Finding
 
 __all__ = ["LIBRARIES", "Library", "libraries"]
@@ -40,9 +40,9 @@ class Library:
 
 
 LIBRARIES = (
-    Library("torch", (2, 4), "pyinit.torch"),
-    Library("jax", (0, 4, 30), "pyinit.jax"),
-    Library("keras", (3, 5), "pyinit.keras"),
+    Library("torch", OLDEST["torch"], "pyinit.torch", "torch"),
+    Library("jax", OLDEST["jax"], "pyinit.jax", "jax"),
+    Library("keras", OLDEST["keras"], "pyinit.keras", "keras"),
     Library("transformers", (), "pyinit init with any config.json"),
     Library("timm", (), "pyinit init timm:NAME"),
     Library("ml_dtypes", (0, 4), "bfloat16 and float8 arrays of NumPy", "bfloat16"),
@@ -69,15 +69,8 @@ def libraries() -> Iterator[Finding]:
         except metadata.PackageNotFoundError:
             yield Finding(library.name, NOTE, f"not installed; for {library.use}", library.install)
             continue
-        least = ".".join(map(str, library.least))
-        if _numbers(version) < library.least:
-            advice = f"{library.install} --upgrade"
-            yield Finding(library.name, FAILS, f"{version}, where {library.use} needs {least}", advice)
+        if numbers(version) < library.least:
+            found = f"{version}, where {library.use} needs {text(library.least)}"
+            yield Finding(library.name, FAILS, found, f"{library.install} --upgrade")
         else:
             yield Finding(library.name, FINE, f"{version}; for {library.use}")
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    """Return the numbers that `version` begins with."""
-    found = re.match(r"\d+(?:\.\d+)*", version)
-    return tuple(int(number) for number in found[0].split(".")) if found else ()

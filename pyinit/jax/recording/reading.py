@@ -10,6 +10,7 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, Literal, jaxpr_as_fun
 from jax.interpreters import partial_eval
 
 from .laws import law_of
+from .loops import held_and_carried
 from .meanings import EXACT
 from .nodes import Graph, Node, is_key
 from .uses import CALLS
@@ -106,7 +107,7 @@ def _plain(jaxpr: Jaxpr) -> bool:
 def _scan(graph: Graph, params: Any, inputs: list[Node]) -> list[Node]:
     """Return the results of a loop: stacked where steps do not depend on each other, else step by step."""
     body: ClosedJaxpr = params["jaxpr"]
-    held, carried = params["num_consts"], params["num_carry"]
+    held, carried = held_and_carried(params, len(inputs))
     results: list[Node | None] = [None] * len(body.jaxpr.outvars)
     alone = [
         index
@@ -131,7 +132,7 @@ def _needed(jaxpr: Jaxpr, indices: list[int]) -> tuple[Jaxpr, list[bool]]:
 def _stacked(graph: Graph, params: Any, inputs: list[Node], alone: list[int]) -> list[Node]:
     """Return results whose steps are independent: one step, in which every draw has one more axis."""
     body: ClosedJaxpr = params["jaxpr"]
-    held, carried = params["num_consts"], params["num_carry"]
+    held, carried = held_and_carried(params, len(inputs))
     cut, used = _needed(body.jaxpr, alone)
     axes = [None] * held + [None] * carried + [0] * (len(inputs) - held - carried)
     taken = [(node, axis) for node, axis, needed in zip(inputs, axes, used, strict=True) if needed]
@@ -150,7 +151,8 @@ def _stacked(graph: Graph, params: Any, inputs: list[Node], alone: list[int]) ->
 def _unrolled(graph: Graph, params: Any, inputs: list[Node]) -> list[Node]:
     """Return all results, one step after another, as carries and stacks."""
     body: ClosedJaxpr = params["jaxpr"]
-    held, carried, length = params["num_consts"], params["num_carry"], params["length"]
+    held, carried = held_and_carried(params, len(inputs))
+    length = params["length"]
     constants, carry, rows = inputs[:held], inputs[held : held + carried], inputs[held + carried :]
     steps = reversed(range(length)) if params["reverse"] else range(length)
     made: dict[int, list[Node]] = {}

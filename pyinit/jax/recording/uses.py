@@ -9,6 +9,7 @@ from typing import Any
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 
 from ...stream.window import Shape
+from .loops import held_and_carried
 
 __all__ = ["CALLS", "Use", "uses"]
 
@@ -145,8 +146,8 @@ def _called(inner: Jaxpr, views: Sequence[_View], equation: Any, known: dict[Any
 
 
 def _looped(equation: Any, views: Sequence[_View], known: dict[Any, _View]) -> None:
-    body, params = equation.params["jaxpr"].jaxpr, equation.params
-    held, carried = params["num_consts"], params["num_carry"]
+    body = equation.params["jaxpr"].jaxpr
+    held, carried = held_and_carried(equation.params, len(views))
     inside: dict[Any, _View] = dict(zip(body.invars[:held], views[:held], strict=True))
     _walk(body, inside)
     for outer, variable in zip(equation.outvars[carried:], body.outvars[carried:], strict=True):

@@ -17,6 +17,7 @@ from ..arguments import number
 from ..errors import ThreadError
 from ..meanings import CALLS, parameters_of
 from ..partitions.holding import ALIASES, SHAPES, mark_alias, partition_of, refuse_part, shaped_whole
+from ..skipping import let_skip
 from ..tensor import fill
 from . import detours
 from .context import current, filled
@@ -27,7 +28,9 @@ __all__ = ["Interception"]
 _IS_META: Any = torch.Tensor.is_meta.__get__  # type: ignore[attr-defined]
 
 # Functions of torch.nn.init that compute with what they draw. Before they draw, they check whether the tensor
-# is on the meta device, and return it then, since there is nothing to draw.
+# is on the meta device, and return it then, since there is nothing to draw; `skipping` has an older torch do
+# so.
+let_skip(vars(init))
 _COMPUTING = ("orthogonal_", "sparse_")
 _READERS = {name: reader_of(CALLS[name]) for name in (*_COMPUTING, "kaiming_uniform_")}
 

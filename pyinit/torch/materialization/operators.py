@@ -13,6 +13,7 @@ from ...recipes.distributions import constant
 from ...recipes.patterns import identity
 from ...recipes.recipe import Recipe
 from ..meanings import CALLS, Reading, normal, uniform
+from ..skipping import let_skip
 
 __all__ = [
     "CONSTANTS",
@@ -102,6 +103,7 @@ CONSTANTS = frozenset({aten.zeros.default, aten.ones.default, aten.full.default}
 SILENT = frozenset({aten.set_.source_Tensor, aten.set_.source_Storage_storage_offset, aten.detach_.default})
 """Operators that change no element, although their schema declares a write."""
 
+let_skip(vars(torch.nn.init))
 SKIPPED: dict[CodeType, Reading] = {
     torch.nn.init.orthogonal_.__code__: CALLS["orthogonal_"],
     torch.nn.init.sparse_.__code__: CALLS["sparse_"],

@@ -1,0 +1,47 @@
+"""The oldest version of each framework that pyinit works with; its adapter refuses an older one by name."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+
+from .errors import MissingLibraryError
+
+__all__ = ["OLDEST", "numbers", "require", "text"]
+
+OLDEST: dict[str, tuple[int, ...]] = {
+    "torch": (2, 9),
+    "jax": (0, 10, 2),
+    "keras": (3, 15),
+}
+"""The extras of these names in pyproject.toml and the table of docs/reference/frameworks.md say the same."""
+
+
+def require(framework: str) -> None:
+    """Import the framework of an adapter of the same name, and refuse a version that is too old.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If it is not installed.
+    MissingLibraryError
+        If it is older than `OLDEST` says.
+    """
+    came = import_module(framework).__version__
+    if numbers(came) < OLDEST[framework]:
+        needed = text(OLDEST[framework])
+        raise MissingLibraryError(
+            f"pyinit.{framework} needs {framework} {needed} or later; got {framework} {came}. "
+            f"Run pip install --upgrade '{framework}>={needed}'."
+        )
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """Return the numbers that a version begins with: ``(2, 13, 0)`` for ``"2.13.0+cpu"``."""
+    found = re.match(r"\d+(?:\.\d+)*", version)
+    return tuple(int(number) for number in found[0].split(".")) if found else ()
+
+
+def text(version: tuple[int, ...]) -> str:
+    """Return a version as it is written."""
+    return ".".join(map(str, version))

@@ -1,0 +1,44 @@
+"""The table of the frameworks' versions, the pins of the oldest and what adapters refuse agree."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pyinit.versions import OLDEST, numbers, text
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "reference" / "frameworks.md"
+
+
+@pytest.fixture(scope="module")
+def table() -> dict[str, tuple[str, str]]:
+    """Return the oldest and the newest version of each library, as the page has them."""
+    if not PAGE.is_file():
+        pytest.skip("needs docs/, which an sdist has not")
+    row = re.compile(r"^\| ([\w-]+) \| (\d[\w.]*) \| (\d[\w.]*) \|", re.MULTILINE)
+    return {name: (old, new) for name, old, new in row.findall(PAGE.read_text(encoding="utf-8"))}
+
+
+def test_the_oldest_are_those_of_the_pins(table: dict[str, tuple[str, str]]) -> None:
+    lines = (ROOT / "tools" / "oldest.txt").read_text(encoding="utf-8").splitlines()
+    pins = dict(line.split("==") for line in lines if not line.startswith("#"))
+    assert {name: old for name, (old, _) in table.items()} == {name: pins[name] for name in table}
+    # those that only go with another one
+    assert pins.keys() - table == {"torchvision", "jaxlib"}
+    assert pins["jaxlib"] == pins["jax"]
+
+
+def test_the_adapters_refuse_what_is_older_than_the_pins(table: dict[str, tuple[str, str]]) -> None:
+    tomllib = pytest.importorskip("tomllib", reason="needs Python 3.11")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for name, least in OLDEST.items():
+        assert numbers(table[name][0])[: len(least)] == least
+        assert project["optional-dependencies"][name] == [f"{name}>={text(least)}"]
+
+
+def test_the_newest_are_not_older(table: dict[str, tuple[str, str]]) -> None:
+    assert len(table) >= 10
+    assert [name for name, (old, new) in table.items() if numbers(old) > numbers(new)] == []
