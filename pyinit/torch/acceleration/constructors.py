@@ -8,10 +8,13 @@ torch.nn.init, which `detours` replaces; so there is nothing else in them for th
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from inspect import isfunction, isroutine
+from types import CodeType
 from typing import Any
 
 import torch
+from torch.nn import init
 from torch.nn.modules import module as hooks
 
 from ... import _core
@@ -35,24 +38,53 @@ CONSTRUCTED = tuple(
 )
 """The classes that define the constructors of these layers."""
 
-_RESETS = {
-    kind: kind.reset_parameters
-    for kind in _LAYERS
-    if kind.reset_parameters.__globals__["__name__"].startswith("torch.nn.modules.")
+
+def _names(kind: type) -> set[str]:
+    """Return the names in a layer's constructor, and in the methods that it calls, also of bases."""
+    own = kind.__mro__[: kind.__mro__.index(torch.nn.Module)]
+    found: set[str] = set()
+    # to set an attribute needs no name
+    new = {"__init__", "__setattr__"}
+    while new:
+        found |= new
+        functions = (vars(base).get(name) for base in own for name in new)
+        new = {name for each in functions if isfunction(each) for name in _names_in(each.__code__)} - found
+    return found
+
+
+def _names_in(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names_in(constant)
+
+
+def _called(kind: type) -> Iterator[tuple[Any, str, Any]]:
+    """Yield the functions that a layer's constructor may call, as owner, name and function, but itself."""
+    bases = [base for base in kind.__mro__[1:] if issubclass(base, torch.nn.Module)]
+    for name in sorted(_names(kind)):
+        methods = {base: vars(base)[name] for base in bases if name in vars(base)}
+        if name != "__init__":
+            # whoever replaces a base's method may also do so in the layer's class
+            first = getattr(kind, name, None)
+            methods = {kind: first} | {base: each for base, each in methods.items() if each is not first}
+        for owner, function in (*methods.items(), *((each, vars(each).get(name)) for each in (torch, init))):
+            if isroutine(function):
+                yield owner, name, function
+
+
+_CALLED = {kind: list(_called(kind)) for kind in _LAYERS}
+"""What each layer's constructor may call; whoever replaces one of these may draw by anything."""
+
+_OF_TORCH = {
+    kind: called
+    for kind, called in _CALLED.items()
+    # the others were replaced before this module was imported
+    if all(
+        not isfunction(each) or f"{each.__globals__['__name__']}.".startswith("torch.") for *_, each in called
+    )
 }
-"""What each layer calls to draw; a subclass, or whoever replaces it, may draw by anything."""
-
-
-_UNDISTURBED = (
-    *UNWATCHED,
-    # what takes a layer's tensors; whoever replaces it may draw
-    *(torch.nn.Module, "__setattr__", torch.nn.Module.__setattr__),
-    *(torch.nn.Module, "register_parameter", torch.nn.Module.register_parameter),
-    *(torch.nn.Module, "register_buffer", torch.nn.Module.register_buffer),
-    # what makes them
-    *(torch, "empty", torch.empty),
-)
-"""Attributes, as owner, name and value, without which a constructor may do anything."""
+"""The layers whose constructors call torch alone."""
 
 _DISTURBING = (
     *WATCHING,
@@ -67,11 +99,19 @@ _places: dict[Any, tuple[Any, ...]] = {}
 """What has to be as it was, of the layers that may be built outside of the mode."""
 
 
-def expect(detours: tuple[Any, ...]) -> None:
-    """Take note of the detours by which layers have to draw, as owner, name and function."""
+def expect(detours: Mapping[str, Any]) -> None:
+    """Take note of the detours of torch.nn.init by which layers have to draw."""
     global _places
     _places = {
-        kind: (kind, "reset_parameters", reset, *_UNDISTURBED, *detours) for kind, reset in _RESETS.items()
+        kind: (
+            *UNWATCHED,
+            *(
+                part
+                for owner, name, function in called
+                for part in (owner, name, detours.get(name, function) if owner is init else function)
+            ),
+        )
+        for kind, called in _OF_TORCH.items()
     }
 
 

@@ -1,0 +1,64 @@
+"""Functions that a layer's constructor calls: whoever replaces one may draw, and a block sees these draws."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+torch: Any = pytest.importorskip("torch")
+
+from torch.nn import init  # noqa: E402
+
+from pyinit.torch import accelerate  # noqa: E402
+from pyinit.torch.acceleration import constructors  # noqa: E402
+
+pytestmark = pytest.mark.interop
+
+CALLED = {
+    "a method of Linear's": (
+        torch.nn.Linear,
+        "register_parameter",
+        lambda: torch.nn.Linear(4, 4, bias=False),
+    ),
+    "Linear's attributes": (torch.nn.Linear, "__setattr__", lambda: torch.nn.Linear(4, 4)),
+    "a base of Linear's": (torch.nn.Module, "__init__", lambda: torch.nn.Linear(4, 4)),
+    "fans": (init, "_calculate_fan_in_and_fan_out", lambda: torch.nn.Linear(4, 4)),
+    "a base of Conv2d's": (torch.nn.modules.conv._ConvNd, "__init__", lambda: torch.nn.Conv2d(2, 3, 3)),
+    "padding": (torch.nn.Embedding, "_fill_padding_idx_with_zero", lambda: torch.nn.Embedding(4, 4)),
+    "running statistics": (torch.nn.BatchNorm1d, "reset_running_stats", lambda: torch.nn.BatchNorm1d(4)),
+    "zeros": (torch, "zeros", lambda: torch.nn.BatchNorm1d(4)),
+    "ones": (torch, "ones", lambda: torch.nn.BatchNorm1d(4)),
+    "constants": (init, "constant_", lambda: torch.nn.PReLU(4)),
+    "weights of an LSTM": (torch.nn.LSTM, "_init_flat_weights", lambda: torch.nn.LSTM(3, 4)),
+    "attributes of an LSTM": (torch.nn.Module, "__setattr__", lambda: torch.nn.LSTM(3, 4)),
+}
+
+
+@pytest.mark.parametrize("called", CALLED)
+def test_whatever_a_constructor_calls_is_seen_where_it_is_replaced(
+    called: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, name, build = CALLED[called]
+    original, calls = getattr(owner, name), []
+
+    def drawing(*args: Any, **kwargs: Any) -> Any:
+        calls.append(args)
+        # torch.nn.init.constant_ passes the function of its name to modes, which call it again
+        if len(calls) == 1:
+            torch.empty(2).normal_()
+        return original(*args, **kwargs)
+
+    before = torch.get_rng_state()
+    with accelerate() as block, monkeypatch.context() as patch:
+        build()
+        fills = block.fills
+        patch.setattr(owner, name, drawing)
+        build()
+    assert torch.equal(before, torch.get_rng_state())
+    assert block.fills == 2 * fills + 1
+
+
+def test_all_layers_are_built_outside_of_the_mode() -> None:
+    """Their constructors name nothing that is not torch's own."""
+    assert set(constructors._OF_TORCH) == set(constructors._LAYERS)
