@@ -205,6 +205,8 @@ def watched() -> bool:
 
 def enter(context: Context) -> None:
     """Let a context govern this thread."""
+    # a constructor may run foreign code, whose block has a key of its own
+    _core.end_construction()
     _stack.contexts.append(context)
 
 

@@ -62,3 +62,23 @@ def test_whatever_a_constructor_calls_is_seen_where_it_is_replaced(
 def test_all_layers_are_built_outside_of_the_mode() -> None:
     """Their constructors name nothing that is not torch's own."""
     assert set(constructors._OF_TORCH) == set(constructors._LAYERS)
+
+
+def test_a_block_that_a_constructor_opens_has_its_own_key() -> None:
+    class Opening:
+        def __bool__(self) -> bool:
+            with accelerate(key=5) as self.block:
+                self.layer = torch.nn.Linear(16, 16, bias=False)
+            return True
+
+    opening = Opening()
+    with accelerate(key=3) as block:
+        layers = [torch.nn.Linear(16, 16), torch.nn.Linear(16, 16, bias=opening)]  # type: ignore[arg-type]
+    assert (block.fills, opening.block.fills) == (4, 1)
+    with accelerate(key=3):
+        for layer in layers:
+            again = torch.nn.Linear(16, 16)
+            assert torch.equal(layer.weight, again.weight)
+            assert torch.equal(layer.bias, again.bias)
+    with accelerate(key=5):
+        assert torch.equal(opening.layer.weight, torch.nn.Linear(16, 16).weight)
