@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
-from types import CodeType, MethodType
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 import torch
@@ -193,7 +193,9 @@ def _method(module: torch.nn.Module, name: str) -> Callable[..., Any] | None:
 
 def _arguments(method: Callable[..., Any]) -> dict[str, bool]:
     """Return the names of a method's arguments, and whether each is required."""
-    return _arguments_of(method.__func__) if isinstance(method, MethodType) else _read(method)
+    function = getattr(method, "__func__", None)
+    # other objects that are bound may have no hash
+    return _arguments_of(function) if isinstance(function, FunctionType) else _read(method)
 
 
 @lru_cache(maxsize=1024)

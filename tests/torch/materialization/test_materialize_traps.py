@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
+from types import MethodType
 from typing import Any
 
 import pytest
@@ -237,3 +239,21 @@ def test_what_was_recorded_ends_with_the_meta_tensors() -> None:
     held = weakref.ref(module.weight._pyinit_constructor)
     materialize(module, key=0)
     assert held() is None
+
+
+def test_a_reset_may_be_an_object_without_a_hash() -> None:
+    @dataclass
+    class Reset:
+        std: float
+
+        def __call__(self, layer: Any) -> None:
+            nn.init.normal_(layer.weight, std=self.std)
+
+    def build() -> Any:
+        layer = nn.Linear(8, 8, bias=False)
+        layer.reset_parameters = MethodType(Reset(0.5), layer)
+        return layer
+
+    found = materialize(methods(build), key=3)
+    assert torch.equal(found.weight, materialize(methods(build), key=3).weight)
+    assert 0.3 < found.weight.std() < 0.7
