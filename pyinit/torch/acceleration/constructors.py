@@ -64,7 +64,10 @@ def _called(kind: type) -> Iterator[tuple[Any, str, Any]]:
     bases = [base for base in kind.__mro__[1:] if issubclass(base, torch.nn.Module)]
     for name in sorted(_names(kind)):
         methods = {base: vars(base)[name] for base in bases if name in vars(base)}
-        if name != "__init__":
+        if name == "__init__":
+            # torch's compiler replaces it for good
+            methods.pop(torch.nn.Module, None)
+        else:
             # whoever replaces a base's method may also do so in the layer's class
             first = getattr(kind, name, None)
             methods = {kind: first} | {base: each for base, each in methods.items() if each is not first}
@@ -102,17 +105,13 @@ _places: dict[Any, tuple[Any, ...]] = {}
 def expect(detours: Mapping[str, Any]) -> None:
     """Take note of the detours of torch.nn.init by which layers have to draw."""
     global _places
-    _places = {
-        kind: (
-            *UNWATCHED,
-            *(
-                part
-                for owner, name, function in called
-                for part in (owner, name, detours.get(name, function) if owner is init else function)
-            ),
-        )
-        for kind, called in _OF_TORCH.items()
-    }
+    places = {}
+    for kind, called in _OF_TORCH.items():
+        expected = list(UNWATCHED)
+        for owner, name, function in called:
+            expected += (owner, name, detours.get(name, function) if owner is init else function)
+        places[kind] = tuple(expected)
+    _places = places
 
 
 @functools.cache
