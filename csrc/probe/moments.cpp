@@ -15,8 +15,10 @@ namespace {
 constexpr double kNumbersPerThread = 1 << 13;
 // Of fewer numbers, a table of pairs takes longer to add up than it saves.
 constexpr size_t kLeastNumbersOfPairs = 1 << 14;
-// Before a counter of 32 bits can be full.
-constexpr uint64_t kMostBlocksOfPairs = (uint64_t{1} << 32) / kBlockNumbers;
+// Tables of pairs are added up after so many blocks: long before a counter of 32 bits is full, and so often that
+// a test comes to it. It takes less than a hundredth of the time in which the blocks are counted.
+constexpr uint64_t kBlocksOfPairs = 1 << 12;
+static_assert(kBlocksOfPairs * kBlockNumbers < uint64_t{1} << 32);
 
 }  // namespace
 
@@ -77,10 +79,8 @@ void Recorder::record(size_t member, size_t row, size_t column, const Matrix& pa
       const size_t number =
           (row + i) / blocks_.block_rows * blocks_.across + (column + j) / blocks_.block_columns;
       records_[number] = kernels_.summarize(question_, block, tallies_[member]);
-      if (tallies_[member].pairs != nullptr && ++recorded_[member] == kMostBlocksOfPairs) {
-        recorded_[member] = 0;
+      if (tallies_[member].pairs != nullptr && ++recorded_[member] % kBlocksOfPairs == 0)
         add_pairs(tallies_[member]);
-      }
     }
   }
 }

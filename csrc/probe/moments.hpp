@@ -117,7 +117,7 @@ class Recorder {
   std::vector<uint64_t> counts_;
   std::vector<uint32_t> pairs_;
   std::vector<Tally> tallies_;
-  // Blocks that each member has recorded since its pairs were added up.
+  // Blocks that each member has recorded.
   std::vector<uint64_t> recorded_;
 };
 

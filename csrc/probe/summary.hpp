@@ -17,7 +17,7 @@ namespace pyinit::probe {
 
 // How many rows ahead of their use the rows of a block are asked for.
 inline constexpr size_t kRowsAhead = 4;
-// What is found is counted after whole rows, of at least so many: meanwhile sums are out of their registers.
+// Slots are counted at the end of a row, once at least so many are found: each time, sums leave their registers.
 inline constexpr size_t kFoundTogether = 128;
 
 // What each lane holds. It is a template over S only because of the linker (isa/table.hpp).

@@ -64,6 +64,14 @@ def test_equals_the_twin_where_pairs_are_counted(bins: int, end: float, isa: str
             assert statistics(x, question, 1) == twin(x, question), shape
 
 
+def test_a_table_of_pairs_is_added_up_in_between() -> None:
+    # a thread adds it up after 2^24 numbers, and empties it
+    numbers = np.resize(np.float32([-1.0, 0.5, -1.0, 3.0]), ((1 << 12) + 3) * 4096).reshape(-1, 64)
+    quarter = numbers.size // 4
+    found = statistics(numbers, Question(LinearAxis(-2.0, 2.0, 2)), 1).histogram
+    assert (found.below, found.counts, found.above) == (0, (2 * quarter, quarter), quarter)
+
+
 def test_a_position_that_rounds_up_to_the_end_is_in_the_last_bin(isa: str) -> None:
     rounded_up = 0
     for last in np.float32([0.1, 0.3, 0.7, 1.0, 1.7, 4.9, 49.0]):
