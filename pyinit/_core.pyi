@@ -161,7 +161,7 @@ def info() -> dict[str, typing.Any]:
     """The active instruction set and the default number of threads."""
 
 def is_constructing() -> bool:
-    """Whether one may in this thread."""
+    """Whether a constructor of this thread may draw."""
 
 def is_undisturbed(places: tuple[typing.Any, ...], questions: tuple[typing.Any, ...]) -> bool:
     """Whether each attribute of places, as owner, name, value, is what it was, and each answer is false."""

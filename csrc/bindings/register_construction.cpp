@@ -61,7 +61,11 @@ bool is_undisturbed(const py::tuple& places, const py::tuple& questions) {
   const auto part = [&](size_t at) { return PyTuple_GET_ITEM(places.ptr(), static_cast<Py_ssize_t>(at)); };
   for (size_t at = 0; at + 2 < places.size(); at += 3) {
     const auto found = py::reinterpret_steal<py::object>(PyObject_GetAttr(part(at), part(at + 1)));
-    if (!found) throw py::error_already_set();
+    if (!found) {
+      if (PyErr_ExceptionMatches(PyExc_AttributeError) == 0) throw py::error_already_set();
+      PyErr_Clear();
+      return false;
+    }
     const int is_same = PyObject_RichCompareBool(found.ptr(), part(at + 2), Py_EQ);
     if (is_same < 0) throw py::error_already_set();
     if (is_same == 0) return false;
@@ -102,7 +106,9 @@ void register_construction(py::module_& module) {
       py::arg("draws"), py::arg("places"), py::arg("questions"),
       "Let a constructor draw for a block, if nothing in the way has changed: whether it may.");
   module.def("end_construction", [] { constructing = nullptr; }, "Let no constructor of this thread draw.");
-  module.def("is_constructing", [] { return constructing != nullptr; }, "Whether one may in this thread.");
+  module.def(
+      "is_constructing", [] { return constructing != nullptr; },
+      "Whether a constructor of this thread may draw.");
   module.def(
       "draw_constructed",
       [](const py::tuple& torch, const py::dict& kept, py::handle call, const py::tuple& args,

@@ -150,6 +150,7 @@ def test_a_block_that_is_left_lets_no_constructor_draw() -> None:
     assert not _core.is_constructing()
     with accelerate() as block:
         assert not _core.begin_construction(block.draws, (torch, "empty", len), ())
+        assert not _core.begin_construction(block.draws, (torch, "no such function", None), ())
         assert not _core.begin_construction(block.draws, (), (lambda: 1,))
     with pytest.raises(ValueError, match="incorrect name"):
         _core.draws_made(_core.ready_normal(4, "float32", 0.0, 1.0))
