@@ -77,6 +77,21 @@ class Interception(TorchFunctionMode):
         return func(*args, **(kwargs or {})) if done is _NOTHING else done
 
 
+def _keep_from_compiler(function: Callable[..., Any]) -> None:
+    """Have torch's compiler run a function as it is, with what it calls, unless it traces a call of it.
+
+    The compiler runs what it cannot trace, and compiles the functions that are called there. With torch 2.13
+    a mode that is compiled so, and asks whether it is compiled, returns None.
+    """
+    frames: Any = getattr(getattr(torch._C, "_dynamo", None), "eval_frame", None)
+    if hasattr(frames, "set_code_exec_strategy"):
+        skip = frames._FrameAction.SKIP
+        frames.set_code_exec_strategy(function.__code__, frames._FrameExecStrategy(skip, skip))
+
+
+_keep_from_compiler(Interception.__torch_function__)
+
+
 # Functions that have another meaning for a tensor of which this rank holds only a part; of those that write
 # a value, the value if it is not an argument.
 _WRITTEN = {torch.Tensor.zero_: (0.0,), torch.Tensor.fill_: (), init.constant_: ()}

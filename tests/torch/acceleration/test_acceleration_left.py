@@ -193,6 +193,19 @@ def test_compiled_functions_draw_with_torch() -> None:
     torch.compiler.reset()
 
 
+def test_a_compiled_function_may_build_a_layer_that_the_mode_sees() -> None:
+    class Own(torch.nn.Linear):  # type: ignore[misc]
+        pass
+
+    compiled = torch.compile(lambda x: Own(8, 4)(x), backend="eager")
+    with accelerate() as block:
+        assert compiled(torch.ones(2, 8)).shape == (2, 4)
+        fills = block.fills
+        Own(8, 4)
+    assert block.fills == fills + 2
+    torch.compiler.reset()
+
+
 def test_compiled_functions_build_layers_with_torch() -> None:
     compiled = torch.compile(lambda x: torch.nn.Linear(8, 4)(x), backend="eager")
     with accelerate() as block:
