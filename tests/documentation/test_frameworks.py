@@ -39,6 +39,18 @@ def test_the_adapters_refuse_what_is_older_than_the_pins(table: dict[str, tuple[
         assert project["optional-dependencies"][name] == [f"{name}>={text(least)}"]
 
 
+@pytest.mark.parametrize(
+    ("page", "begin"), [("index.md", "Extras bring the rest"), ("zh.md", "其余功能按需安装")]
+)
+def test_the_landing_pages_list_every_extra(page: str, begin: str, table: dict[str, tuple[str, str]]) -> None:
+    tomllib = pytest.importorskip("tomllib", reason="needs Python 3.11")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    _, _, after = (ROOT / "docs" / page).read_text(encoding="utf-8").partition(begin)
+    listed = re.findall(r"`(\w+)`", after.partition("\n\n")[0])
+    # the others are for who works on pyinit
+    assert sorted(listed) == sorted(project["optional-dependencies"].keys() - {"dev", "docs", "test"})
+
+
 def test_the_newest_are_not_older(table: dict[str, tuple[str, str]]) -> None:
     assert len(table) >= 10
     assert [name for name, (old, new) in table.items() if numbers(old) > numbers(new)] == []
