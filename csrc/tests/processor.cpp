@@ -37,8 +37,8 @@ int main() {
   const bool avx2 = has({"avx2", "fma", "f16c"});
   const bool avx512 = avx2 && has({"avx512f", "avx512dq", "avx512bw", "avx512vl"});
 #elif defined(__x86_64__) && defined(_WIN32)
-  // PF_AVX2_INSTRUCTIONS_AVAILABLE and PF_AVX512F_INSTRUCTIONS_AVAILABLE, which headers of MinGW may lack.
-  const bool avx2 = IsProcessorFeaturePresent(40) != 0, avx512 = IsProcessorFeaturePresent(41) != 0;
+  // PF_AVX2_INSTRUCTIONS_AVAILABLE, which headers of MinGW may lack. Wine 8.0 says nothing of AVX-512.
+  const bool avx2 = IsProcessorFeaturePresent(40) != 0, avx512 = pyinit::runs_avx512();
 #elif defined(__x86_64__) && defined(__GNUC__)
   __builtin_cpu_init();
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
