@@ -25,15 +25,22 @@ def require(framework: str) -> None:
     ModuleNotFoundError
         If it is not installed.
     MissingLibraryError
-        If it is older than `OLDEST` says.
+        If it is older than `OLDEST` says, or says no version, as a folder of that name that Python takes for
+        the framework.
     """
-    came = import_module(framework).__version__
-    if numbers(came) < OLDEST[framework]:
-        needed = text(OLDEST[framework])
-        raise MissingLibraryError(
-            f"pyinit.{framework} needs {framework} {needed} or later; got {framework} {came}. "
-            f"Run pip install --upgrade '{framework}>={needed}'."
-        )
+    module = import_module(framework)
+    came = getattr(module, "__version__", None)
+    if came is not None and numbers(came) >= OLDEST[framework]:
+        return
+    needed = text(OLDEST[framework])
+    got, way_out = f"{framework} {came}", "Run "
+    if came is None:
+        place = getattr(module, "__file__", None) or [*getattr(module, "__path__", ()), "a module"][0]
+        got, way_out = f"{place}, which says no version", "Rename it, or run "
+    raise MissingLibraryError(
+        f"pyinit.{framework} needs {framework} {needed} or later; got {got}. "
+        f"{way_out}pip install --upgrade '{framework}>={needed}'."
+    )
 
 
 def numbers(version: str) -> tuple[int, ...]:

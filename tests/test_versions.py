@@ -56,6 +56,19 @@ def test_an_older_version_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch
     )
 
 
+def test_a_folder_that_hides_the_framework_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(OLDEST, "torch", (2, 9))
+    folder = ModuleType("torch")
+    folder.__path__ = [str(tmp_path / "torch")]
+    monkeypatch.setitem(sys.modules, "torch", folder)
+    with pytest.raises(pi.MissingLibraryError) as raised:
+        require("torch")
+    assert str(raised.value) == (
+        f"pyinit.torch needs torch 2.9 or later; got {tmp_path / 'torch'}, which says no version. "
+        "Rename it, or run pip install --upgrade 'torch>=2.9'."
+    )
+
+
 @pytest.mark.parametrize("framework", OLDEST)
 def test_the_import_of_an_adapter_refuses(framework: str, tmp_path: Path) -> None:
     # nothing else of the framework is there: the adapter's own modules would fail at their first import

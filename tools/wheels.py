@@ -30,6 +30,8 @@ MOST_BYTES = 4_000_000
 FLAGS = "-static-libstdc++ -Wl,--exclude-libs,ALL"
 TRIAL = ROOT / "tools" / "try_wheel.py"
 DIGESTS = ("kernels/test_digests.py", "kernels/test_dense_digests.py")
+# A test that is skipped has compared nothing.
+NO_SKIP = {"PYINIT_NO_SKIP": "1"}
 
 
 def run(*command: str | Path, place: Path = ROOT, **environment: str) -> None:
@@ -129,7 +131,7 @@ def try_natively(wheel: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(scratch) / "bare"
         venv.create(home, with_pip=True)
-        bare = {"PATH": str(home / "bin"), "PYTHONPATH": "", "CC": "/nowhere", "CXX": "/nowhere"}
+        bare = {"PATH": str(home / "bin"), "PYTHONPATH": "", "CC": "/nowhere", "CXX": "/nowhere", **NO_SKIP}
         python = home / "bin" / "python"
         # pytest and hypothesis for the suite; what README draws as bfloat16 and plots needs two extras
         run(python, "-m", "pip", "install", "-q", f"{wheel}[bfloat16,plot]", "hypothesis", "pytest", **bare)
@@ -141,7 +143,9 @@ def try_natively(wheel: Path) -> None:
 def try_clang(sdist: Path, clang: str) -> None:
     """Build an sdist with Clang, and compare the golden digests."""
     with tempfile.TemporaryDirectory() as scratch:
-        wheel = make_wheel(sdist, Path(scratch), CC=clang, CXX=clang.replace("clang", "clang++"))
+        program = Path(clang)
+        plus = str(program.with_name(program.name.replace("clang", "clang++")))
+        wheel = make_wheel(sdist, Path(scratch), CC=clang, CXX=plus)
         needed = (f"{wheel}[bfloat16]", "hypothesis", "pytest")
         run(sys.executable, "-m", "pip", "install", "-q", f"--target={scratch}", *needed)
         compare_digests(Path(scratch), sys.executable)
@@ -152,7 +156,8 @@ def compare_digests(place: Path, *python: str | Path, **environment: str) -> Non
     options = ("-q", "-p", "no:cacheprovider", f"--rootdir={ROOT}", "-c", ROOT / "pyproject.toml")
     digests = [ROOT / "tests" / name for name in DIGESTS]
     # Python looks into the folder first in which it is started.
-    run(*python, "-m", "pytest", *options, *digests, place=place, PYTHONPATH=str(place), **environment)
+    variables = {**environment, **NO_SKIP, "PYTHONPATH": str(place)}
+    run(*python, "-m", "pytest", *options, *digests, place=place, **variables)
 
 
 def try_emulated(wheel: Path, system: Path) -> None:

@@ -1,4 +1,4 @@
-// What the processor is said to run is what Linux says, elsewhere what the compiler's own library says.
+// What the processor is said to run is what Linux or Windows says, elsewhere what the compiler's own library says.
 // Why not the library everywhere: that of Zig 0.17 knows no features.
 #include "processor.hpp"
 
@@ -8,6 +8,9 @@
 
 #if defined(__linux__)
 #include <fstream>
+#elif defined(_WIN32)
+#define WIN32_LEAN_AND_MEAN
+#include <windows.h>
 #endif
 
 namespace {
@@ -33,7 +36,10 @@ int main() {
 #if defined(__x86_64__) && defined(__linux__)
   const bool avx2 = has({"avx2", "fma", "f16c"});
   const bool avx512 = avx2 && has({"avx512f", "avx512dq", "avx512bw", "avx512vl"});
-#elif defined(__x86_64__) && defined(__GNUC__) && !defined(_WIN32)
+#elif defined(__x86_64__) && defined(_WIN32)
+  // PF_AVX2_INSTRUCTIONS_AVAILABLE, which headers of MinGW may lack. Wine 8.0 says nothing of AVX-512.
+  const bool avx2 = IsProcessorFeaturePresent(40) != 0, avx512 = pyinit::runs_avx512();
+#elif defined(__x86_64__) && defined(__GNUC__)
   __builtin_cpu_init();
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&

@@ -45,11 +45,14 @@ def let_skip(names: dict[str, Any]) -> None:
     Parameters
     ----------
     names : dict
-        The namespace of ``torch.nn.init``. A function that reads `is_meta` itself stays as it is.
+        The namespace of ``torch.nn.init``. A function that reads `is_meta` itself stays as it is, and so does
+        one that somebody else has put there, as transformers does while it loads a model.
     """
     for skipping in _SKIPPING:
         function: Callable[..., Any] = names[skipping.__name__]
-        if not isinstance(function, FunctionType) or "is_meta" in function.__code__.co_names:
+        if not isinstance(function, FunctionType) or function.__globals__ is not names:
+            continue
+        if "is_meta" in function.__code__.co_names:
             continue
         original = FunctionType(
             function.__code__, names, function.__name__, function.__defaults__, function.__closure__

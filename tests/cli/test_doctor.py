@@ -182,10 +182,20 @@ def test_versions(version: str | None, state: str, monkeypatch: pytest.MonkeyPat
             raise metadata.PackageNotFoundError(name)
         return version
 
-    monkeypatch.setattr(libraries.metadata, "version", known)
+    monkeypatch.setattr(libraries, "_version", known)
     found = {finding.topic: finding for finding in libraries.libraries()}
     assert found["torch"].state == state
     assert (found["torch"].advice == "") == (state == FINE)
+
+
+def test_a_library_without_a_version_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # what a removal that was cut off leaves behind
+    (tmp_path / "torch-2.13.0.dist-info").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    found = {finding.topic: finding for finding in libraries.libraries()}
+    assert found["torch"].state == FAILS
+    assert found["torch"].found == "installed without a version; for pyinit.torch"
+    assert found["torch"].advice == "pip install 'pyinit-nn[torch]' --force-reinstall"
 
 
 def test_the_doctor_knows_each_library_of_each_extra() -> None:

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 CONFTEST = Path(__file__).resolve().parents[1] / "conftest.py"
 
 # what a file holds, and whether one of its skips is forbidden
@@ -29,7 +31,7 @@ CASES = {
 }
 
 
-def run(directory: Path, no_skip: str) -> tuple[int, set[str]]:
+def run(directory: Path, no_skip: str, processes: str) -> tuple[int, set[str]]:
     """Return pytest's exit status beside a copy of this suite's conftest, and the cases that fail."""
     shutil.copy(CONFTEST, directory / "conftest.py")
     (directory / "pytest.ini").write_text("[pytest]\nmarkers =\n    slow: slow\n")
@@ -38,7 +40,7 @@ def run(directory: Path, no_skip: str) -> tuple[int, set[str]]:
     environment = {**os.environ, "PYINIT_NO_SKIP": no_skip}
     command = [sys.executable, "-m", "pytest", "-q", "-rfE", "--continue-on-collection-errors"]
     done = subprocess.run(
-        [*command, "-p", "no:cacheprovider", str(directory)],
+        [*command, "-p", "no:cacheprovider", "-n", processes, str(directory)],
         cwd=directory,
         env=environment,
         check=False,
@@ -48,11 +50,13 @@ def run(directory: Path, no_skip: str) -> tuple[int, set[str]]:
     return done.returncode, set(re.findall(r"^(?:FAILED|ERROR) test_(\w+)\.py", done.stdout, re.MULTILINE))
 
 
-def test_forbidden_skips_fail_and_no_others(tmp_path: Path) -> None:
-    status, failed = run(tmp_path, "1")
+# 0: in the process that reads the command; CI has several
+@pytest.mark.parametrize("processes", ["0", "2"])
+def test_forbidden_skips_fail_and_no_others(processes: str, tmp_path: Path) -> None:
+    status, failed = run(tmp_path, "1", processes)
     assert status == 1
     assert failed == {name for name, (_, forbidden) in CASES.items() if forbidden}
 
 
 def test_skips_pass_without_the_switch(tmp_path: Path) -> None:
-    assert run(tmp_path, "") == (0, set())
+    assert run(tmp_path, "", "0") == (0, set())

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-READMES = ("README.md", "README.zh-CN.md", "ARCHITECTURE.md", "csrc/README.md")
+READMES = ("README.md", "README.zh-CN.md", "ARCHITECTURE.md", "CHANGELOG.md", "csrc/README.md")
 # The source distribution has neither docs nor ARCHITECTURE.md.
 PAGES = [path for path in map(ROOT.joinpath, READMES) if path.exists()] + sorted(
     (ROOT / "docs").rglob("*.md")
@@ -50,3 +50,16 @@ def test_a_broken_link_would_be_seen() -> None:
     here = ROOT / "README.md"
     page = "[a](LICENSE) [b](nowhere.md) [c](#speed) [d](#sped) [e](https://example.org) `[f](code.md)`"
     assert broken(page, here) == ["nowhere.md", "#sped"]
+
+
+def test_pages_that_include_a_file_of_the_root_lead_where_it_leads() -> None:
+    # otherwise docs/speed.md is looked for in docs/docs, which Sphinx alone would notice
+    includes = {
+        str(path): options
+        for path in PAGES
+        for options in re.findall(
+            r"^```\{include\} \.\./\w+\.md\n((?::.*\n)*)", path.read_text("utf-8"), re.MULTILINE
+        )
+    }
+    assert len(includes) >= 3 or not (ROOT / "docs").is_dir()
+    assert [path for path, options in includes.items() if ":relative-docs: docs\n" not in options] == []

@@ -125,6 +125,11 @@ def test_scalars_and_empty_tensors() -> None:
     for shape in ((0,), (3, 0, 2)):
         assert pi.normal()(shape, key=0).shape == shape
     assert pi.fill(bytearray(), pi.normal(), key=0) == bytearray()
+    # no address is a wrong one where nothing is written
+    odd = memoryview(bytearray(8))[1:1]
+    assert pi.fill(odd, pi.normal(), key=0) is odd
+    with pytest.raises(pi.LayoutError, match="read-only buffer"):
+        pi.fill(b"", pi.normal(), key=0)
 
 
 def strided() -> np.ndarray:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from types import FunctionType
 from typing import Any
 
@@ -62,6 +65,15 @@ def test_a_function_with_the_check_stays_as_it_is() -> None:
     assert not [name for name in names if name.startswith("_pyinit_")]
 
 
+def test_a_function_of_somebody_else_stays_as_it_is() -> None:
+    names = namespace(newer)
+    before = older.__code__
+    # its own globals lack what the replacement calls
+    names["orthogonal_"] = older
+    let_skip(names)
+    assert older.__code__ is before
+
+
 def test_it_happens_once() -> None:
     names = namespace(older)
     let_skip(names)
@@ -78,3 +90,31 @@ def test_the_parameters_are_those_of_torch(name: str) -> None:
     theirs, ours = getattr(torch.nn.init, name).__code__, getattr(skipping, name).__code__
     assert ours.co_varnames[: ours.co_argcount] == theirs.co_varnames[: theirs.co_argcount]
     assert (ours.co_kwonlyargcount, ours.co_flags & 12) == (theirs.co_kwonlyargcount, theirs.co_flags & 12)
+
+
+REPLACED = """
+import torch
+
+def orthogonal_(tensor, gain=1, generator=None):
+    return theirs(tensor, gain, generator)
+
+# as transformers does while it loads a model
+theirs, torch.nn.init.orthogonal_ = torch.nn.init.orthogonal_, orthogonal_
+code = orthogonal_.__code__
+import pyinit.torch as pit
+pit.accelerate, pit.deferred
+assert orthogonal_.__code__ is code
+torch.nn.init.orthogonal_ = theirs
+
+with pit.deferred():
+    layer = torch.nn.Linear(4, 4)
+    torch.nn.init.orthogonal_(layer.weight)
+weight = pit.materialize(layer, key=0).weight.detach()
+assert torch.allclose(weight @ weight.T, torch.eye(4), atol=1e-6), weight
+"""
+
+
+def test_adapters_that_are_first_imported_while_a_function_is_replaced(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", REPLACED]
+    done = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -65,12 +65,23 @@ def libraries() -> Iterator[Finding]:
     """Yield what was found about each library."""
     for library in LIBRARIES:
         try:
-            version = metadata.version(library.name)
+            version = _version(library.name)
         except metadata.PackageNotFoundError:
             yield Finding(library.name, NOTE, f"not installed; for {library.use}", library.install)
             continue
-        if numbers(version) < library.least:
+        if version is None:
+            found = f"installed without a version; for {library.use}"
+            yield Finding(library.name, FAILS, found, f"{library.install} --force-reinstall")
+        elif numbers(version) < library.least:
             found = f"{version}, where {library.use} needs {text(library.least)}"
             yield Finding(library.name, FAILS, found, f"{library.install} --upgrade")
         else:
             yield Finding(library.name, FINE, f"{version}; for {library.use}")
+
+
+def _version(name: str) -> str | None:
+    """Return a distribution's version; None if its metadata lacks it, as after a removal that was cut off."""
+    about = metadata.metadata(name)
+    if "Version" not in about:
+        return None
+    return about["Version"]

@@ -171,7 +171,7 @@ def _on_part(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
         # constant_ passes on names
         given = (*args, *kwargs.values(), *_WRITTEN[func])
         if len(given) > 1 and partition_of(given[0]) is not None:
-            if frame is not None and frame.f_code is init.dirac_.__code__:
+            if frame is not None and frame.f_globals is vars(init) and frame.f_code.co_name == "dirac_":
                 refuse_part(given[0], "torch.nn.init.dirac_")
             # otherwise torch refuses to change a leaf
             if func is init.constant_ or not (given[0].requires_grad and torch.is_grad_enabled()):

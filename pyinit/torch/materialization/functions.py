@@ -77,9 +77,11 @@ class Functions(TorchFunctionMode):
             return torch.device("cpu")
         if func == _IS_META and result:
             frame = caller()
-            reading = SKIPPED.get(frame.f_code) if frame is not None else None
-            if frame is not None and reading is not None:
-                self._draw(args[0], reading, frame.f_locals)
+            # by its name: somebody else's function may stand in its place
+            if frame is not None and frame.f_globals is vars(torch.nn.init):
+                reading = SKIPPED.get(frame.f_code.co_name)
+                if reading is not None:
+                    self._draw(args[0], reading, frame.f_locals)
         elif func in _OF_NUMBERS and result.is_meta:
             self._keep_numbers(result, args[_OF_NUMBERS[func]] if args else None)
         return result

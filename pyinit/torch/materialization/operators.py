@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from types import CodeType
 from typing import Any
 
 import torch
@@ -104,10 +103,10 @@ SILENT = frozenset({aten.set_.source_Tensor, aten.set_.source_Storage_storage_of
 """Operators that change no element, although their schema declares a write."""
 
 let_skip(vars(torch.nn.init))
-SKIPPED: dict[CodeType, Reading] = {
-    torch.nn.init.orthogonal_.__code__: CALLS["orthogonal_"],
-    torch.nn.init.sparse_.__code__: CALLS["sparse_"],
-    torch.nn.init.dirac_.__code__: CALLS["dirac_"],
-    torch.nn.init._no_grad_trunc_normal_.__code__: CALLS["trunc_normal_"],
+SKIPPED: dict[str, Reading] = {
+    "orthogonal_": CALLS["orthogonal_"],
+    "sparse_": CALLS["sparse_"],
+    "dirac_": CALLS["dirac_"],
+    "_no_grad_trunc_normal_": CALLS["trunc_normal_"],
 }
-"""Functions that do nothing on the meta device, by their code; their local variables are the parameters."""
+"""Functions of torch.nn.init that do nothing on the meta device; their local variables are the parameters."""
