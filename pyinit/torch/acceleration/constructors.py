@@ -71,9 +71,13 @@ def _called(kind: type) -> Iterator[tuple[Any, str, Any]]:
             # whoever replaces a base's method may also do so in the layer's class
             first = getattr(kind, name, None)
             methods = {kind: first} | {base: each for base, each in methods.items() if each is not first}
-        for owner, function in (*methods.items(), *((each, vars(each).get(name)) for each in (torch, init))):
+        for owner, function in (*methods.items(), (torch, vars(torch).get(name))):
             if isroutine(function):
                 yield owner, name, function
+        drawing = vars(init).get(name)
+        if isroutine(drawing):
+            # no value is None: what another library has put there is not expected
+            yield init, name, drawing if getattr(drawing, "__globals__", None) is vars(init) else None
 
 
 _CALLED = {kind: list(_called(kind)) for kind in _LAYERS}

@@ -63,6 +63,12 @@ def test_all_layers_are_built_outside_of_the_mode() -> None:
     assert set(constructors._OF_TORCH) == set(constructors._LAYERS)
 
 
+def test_what_was_replaced_before_is_not_expected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As transformers does while it loads a model, which may be the first to import pyinit."""
+    monkeypatch.setattr(init, "constant_", lambda tensor, value: tensor)
+    assert (init, "constant_", None) in constructors._called(torch.nn.PReLU)
+
+
 def test_a_block_that_a_constructor_opens_has_its_own_key() -> None:
     class Opening:
         def __bool__(self) -> bool:
