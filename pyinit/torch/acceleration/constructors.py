@@ -33,9 +33,13 @@ _LAYERS: tuple[Any, ...] = (
     *(torch.nn.RNNCell, torch.nn.LSTMCell, torch.nn.GRUCell),
 )
 
-CONSTRUCTED = tuple(
-    dict.fromkeys(next(each for each in kind.__mro__ if "__init__" in vars(each)) for kind in _LAYERS)
-)
+
+def _constructed(kind: type) -> type:
+    """Return the class that defines a layer's constructor."""
+    return next(each for each in kind.__mro__ if "__init__" in vars(each))
+
+
+CONSTRUCTED = tuple(dict.fromkeys(map(_constructed, _LAYERS)))
 """The classes that define the constructors of these layers."""
 
 
@@ -65,8 +69,9 @@ def _called(kind: type) -> Iterator[tuple[Any, str, Any]]:
     for name in sorted(_names(kind)):
         methods = {base: vars(base)[name] for base in bases if name in vars(base)}
         if name == "__init__":
-            # torch's compiler replaces it for good
-            methods.pop(torch.nn.Module, None)
+            # torch's compiler replaces Module's for good
+            for base in (_constructed(kind), torch.nn.Module):
+                methods.pop(base, None)
         else:
             # whoever replaces a base's method may also do so in the layer's class
             first = getattr(kind, name, None)

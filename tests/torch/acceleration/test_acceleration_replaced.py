@@ -10,6 +10,7 @@ torch: Any = pytest.importorskip("torch")
 
 from torch.nn import init  # noqa: E402
 
+from pyinit import _core  # noqa: E402
 from pyinit.torch import accelerate  # noqa: E402
 from pyinit.torch.acceleration import constructors  # noqa: E402
 
@@ -59,8 +60,11 @@ def test_whatever_a_constructor_calls_is_seen_where_it_is_replaced(
 
 
 def test_all_layers_are_built_outside_of_the_mode() -> None:
-    """Their constructors name nothing that is not torch's own."""
-    assert set(constructors._OF_TORCH) == set(constructors._LAYERS)
+    with accelerate() as block:
+        assert set(constructors._places) == set(constructors._LAYERS)
+        for places in constructors._places.values():
+            assert _core.begin_construction(block.draws, places, constructors._DISTURBING)
+            _core.end_construction()
 
 
 def test_what_was_replaced_before_is_not_expected(monkeypatch: pytest.MonkeyPatch) -> None:
