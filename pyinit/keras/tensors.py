@@ -64,12 +64,13 @@ def placed(tensor: Any, layout: Any) -> Any:
 def _jax(recipe: Recipe, seed: Any, shape: Shape, dtype: str, layout: Any) -> Any:
     import jax
 
+    from ..jax.arrays import mesh_in_force
     from ..jax.initializer import initializer, is_traced
 
     sharding = getattr(layout, "backend_layout", layout)
     # Keras makes a distributed variable under a mesh with explicit axes; a generator's state has another
     explicit = bool(jax.sharding.get_abstract_mesh().explicit_axes) and sharding is not None
-    outside = jax.set_mesh(jax.sharding.get_mesh()) if explicit and not is_traced(None) else nullcontext()
+    outside = jax.set_mesh(mesh_in_force()) if explicit and not is_traced(None) else nullcontext()
     with outside:
         where = next_words(seed)
         if isinstance(seed, keras.random.SeedGenerator):
