@@ -25,7 +25,6 @@ from torch.distributed.tensor import (  # noqa: E402
     Partial,
     Replicate,
     Shard,
-    debug,
     distribute_tensor,
 )
 from torch.distributed.tensor._dtensor_spec import DTensorSpec, ShardOrderEntry  # noqa: E402
@@ -35,6 +34,8 @@ from torch.testing._internal.distributed.fake_pg import FakeStore  # noqa: E402
 
 from pyinit.errors import LayoutError  # noqa: E402
 from pyinit.torch.placement import Rectangle, rectangles, shard_rectangles  # noqa: E402
+
+from .sharding_cache import forget_meshes  # noqa: E402
 
 pytestmark = pytest.mark.interop
 
@@ -202,7 +203,7 @@ def fake_rank(rank: int, world_size: int) -> Iterator[None]:
     finally:
         dist.destroy_process_group()
         # it remembers meshes, and with them the coordinate of the rank before
-        debug._clear_sharding_prop_cache()
+        forget_meshes()
 
 
 DISTRIBUTED: list[Case] = [
