@@ -59,6 +59,8 @@ def test_checks_pass(backend: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("backend", "count"), [("jax", 22), ("torch", 20), ("numpy", 20)])
 def test_keras_own_tests_pass(backend: str, count: int, tmp_path: Path) -> None:
     pytest.importorskip("absl")
+    if older("keras", 3, 15):
+        pytest.skip("the wheels of Keras before 3.15 do not have Keras' tests")
     found = find_spec("keras")
     assert found is not None
     assert found.origin is not None
