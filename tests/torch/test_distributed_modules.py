@@ -36,6 +36,7 @@ from pyinit.torch.materialization.construction import deferred as deferred_const
 from pyinit.torch.materialization.materialization import materialize  # noqa: E402
 from pyinit.torch.placement import shard_rectangles  # noqa: E402
 
+from ..older import older  # noqa: E402
 from .sharding_cache import forget_meshes  # noqa: E402
 
 pytestmark = [
@@ -201,6 +202,7 @@ def test_what_a_recorded_constructor_drew_is_sharded() -> None:
             assert_same_parts(materialize(untied, key=5), whole)
 
 
+@pytest.mark.skipif(older("transformers", 5), reason="needs transformers 5")
 @pytest.mark.usefixtures("torchvision_loads")
 def test_every_rank_of_fsdp_makes_its_part_of_a_transformer() -> None:
     transformers = pytest.importorskip("transformers")

@@ -24,6 +24,7 @@ import pyinit as pi  # noqa: E402
 import pyinit.torch as pit  # noqa: E402
 from pyinit.errors import LayoutError, RecipeError  # noqa: E402
 
+from ..older import older  # noqa: E402
 from .sharding_cache import forget_meshes  # noqa: E402
 
 pytestmark = pytest.mark.interop
@@ -202,6 +203,7 @@ def mixture() -> Any:
         return transformers.MixtralForCausalLM(transformers.MixtralConfig(**sizes, **heads))
 
 
+@pytest.mark.skipif(older("transformers", 5), reason="needs transformers 5")
 @pytest.mark.usefixtures("torchvision_loads")
 @pytest.mark.filterwarnings("ignore")
 def test_a_module_that_is_saved_in_other_tensors(tmp_path: Path) -> None:
