@@ -11,8 +11,8 @@ __all__ = ["OLDEST", "numbers", "require", "text"]
 
 OLDEST: dict[str, tuple[int, ...]] = {
     "torch": (2, 9),
-    "jax": (0, 10, 2),
-    "keras": (3, 15),
+    "jax": (0, 8, 1),
+    "keras": (3, 9),
 }
 """The extras of these names in pyproject.toml and the table of docs/reference/frameworks.md say the same."""
 

@@ -9,12 +9,12 @@ from typing import Any
 import jax
 import numpy as np
 import numpy.typing as npt
-from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec, Sharding
+from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding, PartitionSpec, Sharding
 
 from ..errors import LayoutError
 from ..stream.window import Shape
 
-__all__ = ["check_cut", "concrete", "filled"]
+__all__ = ["check_cut", "concrete", "filled", "mesh_in_force"]
 
 _ALIGNMENT = 64
 """In bytes. XLA's CPU client takes over a buffer with this alignment, and copies any other."""
@@ -84,13 +84,25 @@ def concrete(sharding: Any, what: str) -> Sharding | None:
             f"{what} is a jax.sharding.Sharding or a PartitionSpec; got {type(sharding).__name__} "
             f"{sharding!r}. Use jax.sharding.NamedSharding(mesh, spec)."
         )
-    mesh = jax.sharding.get_mesh()
-    if mesh.empty:
+    mesh = mesh_in_force()
+    if mesh is None:
         raise LayoutError(
             f"{what} {sharding} needs a mesh, and none is set. Call it under jax.set_mesh(mesh), or use "
             "jax.sharding.NamedSharding(mesh, spec)."
         )
     return NamedSharding(mesh, sharding)
+
+
+def mesh_in_force() -> Mesh | None:
+    """Return the mesh that `jax.set_mesh` set, or None."""
+    if hasattr(jax.sharding, "get_mesh"):
+        mesh = jax.sharding.get_mesh()
+    else:
+        # JAX before 0.9 has no public name for it
+        from jax._src.mesh import get_concrete_mesh
+
+        mesh = get_concrete_mesh()
+    return None if mesh is None or mesh.empty else mesh
 
 
 def _padded(sharding: Sharding | None, rank: int) -> Sharding | None:

@@ -55,21 +55,32 @@ def placed(tensor: Any, layout: Any) -> Any:
     from ..jax.arrays import concrete
     from ..jax.initializer import constrained, is_traced
 
-    sharding = getattr(layout, "backend_layout", layout)
+    sharding = _sharding(layout)
     if is_traced(tensor):
         return constrained(tensor, sharding)
     return jax.device_put(tensor, concrete(sharding, "layout"))
 
 
+def _sharding(layout: Any) -> Any:
+    """Return a layout of Keras as JAX has it, and anything else as it is."""
+    if isinstance(layout, keras.distribution.TensorLayout) and not hasattr(layout, "backend_layout"):
+        # Keras 3.9
+        from keras.src.backend.jax.distribution_lib import _to_jax_layout
+
+        return _to_jax_layout(layout)
+    return getattr(layout, "backend_layout", layout)
+
+
 def _jax(recipe: Recipe, seed: Any, shape: Shape, dtype: str, layout: Any) -> Any:
     import jax
 
+    from ..jax.arrays import mesh_in_force
     from ..jax.initializer import initializer, is_traced
 
-    sharding = getattr(layout, "backend_layout", layout)
+    sharding = _sharding(layout)
     # Keras makes a distributed variable under a mesh with explicit axes; a generator's state has another
     explicit = bool(jax.sharding.get_abstract_mesh().explicit_axes) and sharding is not None
-    outside = jax.set_mesh(jax.sharding.get_mesh()) if explicit and not is_traced(None) else nullcontext()
+    outside = jax.set_mesh(mesh_in_force()) if explicit and not is_traced(None) else nullcontext()
     with outside:
         where = next_words(seed)
         if isinstance(seed, keras.random.SeedGenerator):

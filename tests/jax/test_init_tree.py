@@ -24,6 +24,7 @@ from pyinit.errors import PyinitError  # noqa: E402
 from pyinit.jax import for_haiku, init_tree, initializers  # noqa: E402
 from pyinit.recipes.rules import Rule  # noqa: E402
 
+from ..older import older  # noqa: E402
 from .leaves import drawn, holds  # noqa: E402
 
 
@@ -180,8 +181,10 @@ def test_nnx_state_and_module() -> None:
         whole = init_tree(module, key=3)
     kernel = filled["layers"][0]["kernel"]
     assert isinstance(kernel, nnx.Param)
-    assert kernel.get_metadata()["out_sharding"] == ("in", "out")
-    assert kernel.get_value().sharding.spec == PartitionSpec("in", "out")
+    # Flax 0.12.1 has another name for it, and places nothing
+    if not older("flax", 0, 12, 8):
+        assert kernel.get_metadata()["out_sharding"] == ("in", "out")
+        assert kernel.get_value().sharding.spec == PartitionSpec("in", "out")
     expected = drawn(pi.lecun_normal(truncated=True), (8, 8), "layers.0.kernel", seed=3)
     assert np.array_equal(kernel.get_value(), expected)
     assert np.array_equal(whole.layers[0].kernel.get_value(), expected)
@@ -289,8 +292,8 @@ def test_the_rule_that_an_error_proposes_makes_the_leaf(shape: tuple[int, ...]) 
         ),
         (
             lambda: init_tree({"kernel": struct(2, 2)}, PartitionSpec("x"), key=0),
-            "kernel: a sharding P('x',) needs a mesh, and none is set. Call it under jax.set_mesh(mesh), or "
-            "use jax.sharding.NamedSharding(mesh, spec).",
+            f"kernel: a sharding {PartitionSpec('x')} needs a mesh, and none is set. Call it under "
+            "jax.set_mesh(mesh), or use jax.sharding.NamedSharding(mesh, spec).",
         ),
         (
             lambda: init_tree({"kernel": struct(2, 2)}, "x", key=0),

@@ -14,6 +14,8 @@ import pytest
 import pyinit as pi
 from pyinit.keras import FromRecipe, from_key, initializers
 
+from ..older import older
+
 HE = pi.he_normal(truncated=True, compat="keras")
 BACKEND = keras.backend.backend()
 
@@ -156,6 +158,9 @@ def test_a_stateless_scope_keeps_what_is_drawn_in_it(name: str) -> None:
         assert [int(word) for word in scope.get_current_value(generator.state)] == [5, 2]
 
 
+@pytest.mark.skipif(
+    BACKEND == "jax" and older("keras", 3, 10), reason="Keras 3.9 trains with JAX before 0.8 only"
+)
 def test_a_model_trains() -> None:
     if BACKEND == "numpy":  # which Keras has for inference alone
         assert model().predict(np.ones((2, 8, 8, 3), "float32"), verbose=0).shape == (2, 4)

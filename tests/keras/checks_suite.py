@@ -16,9 +16,13 @@ import pytest
 
 from pyinit.keras import initializers as ours
 
+from ..older import older
+
 theirs = keras.initializers
 NAMES = sorted(name for name in vars(theirs) if not name.startswith("_"))
 CLASSES = sorted(name for name in NAMES if isinstance(getattr(theirs, name), type) and name[0].isupper())
+
+AXES = [] if older("keras", 3, 15) else ["input_axes", "output_axes"]
 
 # Every option that a recipe is made of: one that Keras adds must be read, too.
 OPTIONS = {
@@ -31,13 +35,9 @@ OPTIONS = {
     "RandomUniform": ["minval", "maxval", "seed"],
     "STFT": ["side", "window", "scaling", "periodic"],
     "TruncatedNormal": ["mean", "stddev", "seed"],
-    "VarianceScaling": ["scale", "mode", "distribution", "seed", "input_axes", "output_axes"],
+    "VarianceScaling": ["scale", "mode", "distribution", "seed", *AXES],
     "Zeros": [],
-} | {
-    f"{who}{kind}": ["seed", "input_axes", "output_axes"]
-    for who in ("Glorot", "He", "Lecun")
-    for kind in ("Normal", "Uniform")
-}
+} | {f"{who}{kind}": ["seed", *AXES] for who in ("Glorot", "He", "Lecun") for kind in ("Normal", "Uniform")}
 
 
 def values(initializer: Any, shape: tuple[int, ...] = (25, 20), dtype: Any = None) -> Any:

@@ -293,3 +293,6 @@ CASES = [
         of_attention,
     ),
 ]
+if not hasattr(layers, "ReversibleEmbedding"):
+    # an older Keras
+    CASES = [case for case in CASES if "ReversibleEmbedding" not in case.name]

@@ -23,7 +23,6 @@ from torch.distributed.tensor import (  # noqa: E402
     Partial,
     Replicate,
     Shard,
-    debug,
 )
 from torch.distributed.tensor import empty as empty_distributed  # noqa: E402
 from torch.testing._internal.distributed.fake_pg import FakeStore  # noqa: E402
@@ -32,6 +31,8 @@ import pyinit as pi  # noqa: E402
 import pyinit.torch as pit  # noqa: E402
 from pyinit.stream.safetensors import read_header  # noqa: E402
 from pyinit.torch.materialization.materialization import materialize  # noqa: E402
+
+from .sharding_cache import forget_meshes  # noqa: E402
 
 pytestmark = [
     pytest.mark.interop,
@@ -137,7 +138,7 @@ def one_of(world_size: int, rank: int = 0, shape: tuple[int, ...] | None = None)
     finally:
         dist.destroy_process_group()
         # it remembers meshes, and with them the coordinate of the rank before
-        debug._clear_sharding_prop_cache()
+        forget_meshes()
 
 
 def test_a_rank_makes_its_own_rectangle_only() -> None:

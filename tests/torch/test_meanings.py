@@ -17,6 +17,8 @@ import pytest
 
 import pyinit as pi
 
+from ..older import older
+
 pytestmark = pytest.mark.interop
 
 torch = pytest.importorskip("torch")
@@ -231,6 +233,8 @@ def test_no_elements_are_nothing_to_fill(name: str) -> None:
 @pytest.mark.parametrize("name", RECIPES)
 def test_torch_draws_within_what_the_recipe_says(name: str) -> None:
     """Torch's own values are the oracle of constants, bounds and zeros."""
+    if name in ("uniform_ of minus zero", "xavier_uniform_ of gain 0") and older("torch", 2, 13):
+        pytest.skip("torch 2.9 writes 0.0 where torch 2.13 writes -0.0")
     call = ROWS[name]
     theirs_drawn = getattr(theirs, call.name)(torch.full(call.shape, 7.0), **call.arguments)
     plan = call.expected.plan(call.shape)  # type: ignore[union-attr]

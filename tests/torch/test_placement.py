@@ -25,16 +25,19 @@ from torch.distributed.tensor import (  # noqa: E402
     Partial,
     Replicate,
     Shard,
-    debug,
+    _dtensor_spec,
     distribute_tensor,
 )
-from torch.distributed.tensor._dtensor_spec import DTensorSpec, ShardOrderEntry  # noqa: E402
+from torch.distributed.tensor._dtensor_spec import DTensorSpec  # noqa: E402
 from torch.distributed.tensor._utils import _compute_local_shape_and_global_offset  # noqa: E402
 from torch.distributed.tensor.placement_types import _StridedShard  # noqa: E402
 from torch.testing._internal.distributed.fake_pg import FakeStore  # noqa: E402
 
 from pyinit.errors import LayoutError  # noqa: E402
 from pyinit.torch.placement import Rectangle, rectangles, shard_rectangles  # noqa: E402
+
+from ..older import older  # noqa: E402
+from .sharding_cache import forget_meshes  # noqa: E402
 
 pytestmark = pytest.mark.interop
 
@@ -129,6 +132,7 @@ def test_all_ranks_hold_every_element_once_per_replica(case: Case) -> None:
     assert all((counted == 1).all() for counted in times.values())
 
 
+@pytest.mark.skipif(older("torch", 2, 13), reason="torch 2.9 does not tell the order of shards")
 @given(cases())
 @settings(max_examples=300)
 def test_a_rank_holds_what_torch_gives_it(case: Case) -> None:
@@ -202,7 +206,7 @@ def fake_rank(rank: int, world_size: int) -> Iterator[None]:
     finally:
         dist.destroy_process_group()
         # it remembers meshes, and with them the coordinate of the rank before
-        debug._clear_sharding_prop_cache()
+        forget_meshes()
 
 
 DISTRIBUTED: list[Case] = [
@@ -223,6 +227,8 @@ DISTRIBUTED: list[Case] = [
 @pytest.mark.parametrize("case", DISTRIBUTED, ids=str)
 def test_every_rank_of_distribute_tensor(case: Case) -> None:
     mesh_shape, placements, shape = case
+    if shape == (9, 2) and isinstance(placements[0], _StridedShard) and older("torch", 2, 13):
+        pytest.skip("torch 2.9 cuts 9 rows another way, which is refused")
     whole = torch.arange(math.prod(shape)).view(shape)
     for rank in range(math.prod(mesh_shape)):
         with fake_rank(rank, math.prod(mesh_shape)):
@@ -251,7 +257,8 @@ def test_every_rank_of_fsdp_after_tensor_parallelism(rows: int) -> None:
             placed = layer.weight.placements
             local, _ = _compute_local_shape_and_global_offset((rows, 3), (3, 2), coordinate, placed)
             missed += local != held.shape
-    assert missed == (2 if rows == 7 else 0)
+    # torch 2.13 computes another shape than it makes
+    assert missed == (2 if rows == 7 and not older("torch", 2, 13) else 0)
 
 
 def test_fsdp_on_meta_has_the_same_rectangles() -> None:
@@ -272,12 +279,13 @@ def test_a_rank_outside_the_mesh_holds_nothing() -> None:
         assert shard_rectangles(tensor) == []
 
 
+@pytest.mark.skipif(older("torch", 2, 10), reason="torch 2.9 does not tell the order of shards")
 def test_a_spec_that_tells_its_order_is_followed() -> None:
     with fake_rank(1, 4):
         mesh = init_device_mesh("cpu", (2, 2))
         tensor = distribute_tensor(torch.arange(8), mesh, [Shard(0), Shard(0)], src_data_rank=None)
         assert shard_rectangles(tensor)[0].window.start == (2,)
-        tensor._spec.shard_order = (ShardOrderEntry(0, (1, 0)),)
+        tensor._spec.shard_order = (_dtensor_spec.ShardOrderEntry(0, (1, 0)),)
         assert shard_rectangles(tensor)[0].window.start == (4,)
 
 

@@ -17,12 +17,15 @@ import torch.distributed as dist  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.distributed.device_mesh import DeviceMesh  # noqa: E402
 from torch.distributed.fsdp import fully_shard  # noqa: E402
-from torch.distributed.tensor import DTensor, Shard, debug, distribute_tensor  # noqa: E402
+from torch.distributed.tensor import DTensor, Shard, distribute_tensor  # noqa: E402
 from torch.testing._internal.distributed.fake_pg import FakeStore  # noqa: E402
 
 import pyinit as pi  # noqa: E402
 import pyinit.torch as pit  # noqa: E402
 from pyinit.errors import LayoutError, RecipeError  # noqa: E402
+
+from ..older import older  # noqa: E402
+from .sharding_cache import forget_meshes  # noqa: E402
 
 pytestmark = pytest.mark.interop
 
@@ -150,7 +153,7 @@ def one_of(world_size: int, rank: int) -> Iterator[DeviceMesh]:
         yield DeviceMesh("cpu", torch.arange(world_size), mesh_dim_names=("dp",))
     finally:
         dist.destroy_process_group()
-        debug._clear_sharding_prop_cache()
+        forget_meshes()
 
 
 @pytest.mark.parametrize("sample", [1.0, 0.4])
@@ -200,6 +203,7 @@ def mixture() -> Any:
         return transformers.MixtralForCausalLM(transformers.MixtralConfig(**sizes, **heads))
 
 
+@pytest.mark.skipif(older("transformers", 5), reason="needs transformers 5")
 @pytest.mark.usefixtures("torchvision_loads")
 @pytest.mark.filterwarnings("ignore")
 def test_a_module_that_is_saved_in_other_tensors(tmp_path: Path) -> None:

@@ -167,7 +167,10 @@ def _computed(node: Node, values: list[Any]) -> Any:
     """Run an operation as JAX does, on this machine's CPU."""
     with jax.default_device(_cpu()), jax.ensure_compile_time_eval():
         arrays = [value if isinstance(value, jax.Array) else jnp.asarray(value) for value in values]
-        made = node.primitive.bind(*arrays, **node.primitive.get_bind_params(dict(node.params)))
+        bound = node.primitive.get_bind_params(dict(node.params))
+        # an older JAX returns functions beside the parameters
+        functions, params = bound if isinstance(bound, tuple) else ((), bound)
+        made = node.primitive.bind(*functions, *arrays, **params)
     if not node.primitive.multiple_results:
         return _held(made)
     return [_held(one) for one in made]

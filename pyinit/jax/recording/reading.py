@@ -11,6 +11,7 @@ from jax.interpreters import partial_eval
 
 from .laws import law_of
 from .loops import held_and_carried
+from .matrices import drawn_matrix
 from .meanings import EXACT
 from .nodes import Graph, Node, is_key
 from .uses import CALLS
@@ -59,7 +60,8 @@ def _equation(graph: Graph, equation: Any, inputs: list[Node]) -> Sequence[Node]
             return read(graph, inner, inputs)
     if op == "scan" and _draws(equation.params["jaxpr"].jaxpr):
         return _scan(graph, equation.params, inputs)
-    return _as_it_is(graph, equation, inputs)
+    matrix = drawn_matrix(graph, equation, inputs)
+    return _as_it_is(graph, equation, inputs) if matrix is None else [matrix]
 
 
 def _as_it_is(graph: Graph, equation: Any, inputs: list[Node]) -> list[Node]:

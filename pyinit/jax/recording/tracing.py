@@ -112,7 +112,8 @@ def _split(result: Any) -> tuple[Any, Callable[[Any], Any]]:
     nnx = sys.modules.get("flax.nnx")
     if nnx is None:
         return result, lambda filled: filled
-    is_module = nnx.graphlib.is_graph_node
+    # an older Flax has another name for it
+    is_module = (nnx.graphlib if hasattr(nnx, "graphlib") else nnx.graph).is_graph_node
     if not any(is_module(leaf) for leaf in jax.tree.leaves(result, is_leaf=is_module)):
         return result, lambda filled: filled
     definition, state = nnx.split(result)

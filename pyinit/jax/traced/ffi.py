@@ -84,7 +84,9 @@ def _varying(words: Words) -> dict[str, Any]:
     if not mesh.manual_axes:
         return {}
     everywhere = NamedSharding(mesh, PartitionSpec())
-    return {"sharding": everywhere, "manual_axis_type": jax.typeof(words).manual_axis_type}
+    # the word of JAX before 0.10
+    name = "manual_axis_type" if hasattr(jax.typeof(words), "manual_axis_type") else "vma"
+    return {"sharding": everywhere, name: getattr(jax.typeof(words), name)}
 
 
 def call(plan: Plan, words: Words, start: Words, extent: Shape) -> Any:

@@ -35,7 +35,8 @@ class VarianceScaling(Drawing, keras.initializers.VarianceScaling):
         An int or None repeats its values on every call; a generator advances.
     input_axes, output_axes : sequence of int, optional
         Where both are given, fan_in and fan_out are the products of these axes, and of no other. One alone
-        is ignored, as in Keras.
+        is ignored, as in Keras. Keras before 3.15 does not take them, and counts the axes of every weight as
+        those of a convolution.
 
     Raises
     ------
@@ -60,11 +61,13 @@ class VarianceScaling(Drawing, keras.initializers.VarianceScaling):
     def recipe_for(self, shape: Shape) -> Recipe:
         """Return the recipe with Keras' fans of this shape."""
         what = (self.scale, self.mode, _DISTRIBUTIONS[self.distribution])
-        if self.input_axes is None or self.output_axes is None:
+        # Keras before 3.15 has neither
+        in_axes, out_axes = (getattr(self, name, None) for name in ("input_axes", "output_axes"))
+        if in_axes is None or out_axes is None:
             return scaling.VarianceScaling(*what, compat="keras")
         rank = len(shape)
-        ins = set(positions(given_axes(self.input_axes, "input_axes") or (), rank, "input_axes"))
-        outs = set(positions(given_axes(self.output_axes, "output_axes") or (), rank, "output_axes"))
+        ins = set(positions(given_axes(in_axes, "input_axes") or (), rank, "input_axes"))
+        outs = set(positions(given_axes(out_axes, "output_axes") or (), rank, "output_axes"))
         # an axis of both is like a receptive field: it counts in both fans
         return scaling.VarianceScaling(
             *what,

@@ -156,6 +156,6 @@ def _timm_config(module: Any) -> dict[str, Any] | None:
     hub = import_module("timm.models._hub")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "config.json")
-        hub.save_config_for_hf(module, str(path))
+        hub.save_config_for_hf(module, path)
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return content

@@ -88,8 +88,8 @@ def test_dtypes_that_are_not_drawn(name: str, dtype: str) -> None:
         ),
         (
             lambda: ours.normal()(KEY, (2,), out_sharding=PartitionSpec("x")),
-            "out_sharding P('x',) needs a mesh, and none is set. Call it under jax.set_mesh(mesh), or use "
-            "jax.sharding.NamedSharding(mesh, spec).",
+            f"out_sharding {PartitionSpec('x')} needs a mesh, and none is set. Call it under "
+            "jax.set_mesh(mesh), or use jax.sharding.NamedSharding(mesh, spec).",
         ),
         (
             lambda: jax.jit(lambda std: ours.normal(std)(KEY, (2,)))(1.0),

@@ -20,6 +20,8 @@ from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 from pyinit.torch import accelerate  # noqa: E402
 from pyinit.torch.acceleration import context  # noqa: E402
 
+from ...older import older  # noqa: E402
+
 pytestmark = pytest.mark.interop
 
 
@@ -181,6 +183,8 @@ def alike(ours: Any, theirs: Any) -> bool:
 
 @pytest.mark.parametrize("name", CALLS)
 def test_moments_are_those_of_torch(name: str) -> None:
+    if name == "bfloat16" and older("torch", 2, 13):
+        pytest.skip("torch 2.9 draws bfloat16 normals without tails, torch 2.13 with them")
     torch.manual_seed(0)
     theirs = CALLS[name](torch.empty(ROWS, COLUMNS))
     with accelerate(key=0):

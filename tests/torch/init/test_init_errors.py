@@ -12,6 +12,8 @@ import pytest
 
 import pyinit as pi
 
+from ...older import older
+
 pytestmark = pytest.mark.interop
 
 torch = pytest.importorskip("torch")
@@ -202,6 +204,8 @@ def test_a_standard_deviation_of_zero() -> None:
 
 @pytest.mark.parametrize("name", REFUSED_HERE_ALONE)
 def test_what_is_refused_here_alone(name: str) -> None:
+    if name == "a negative std of trunc_normal_" and older("torch", 2, 13):
+        pytest.skip("torch 2.9 refuses a negative std of trunc_normal_, too")
     call, kind = REFUSED_HERE_ALONE[name]
     call(theirs)
     assert isinstance(error_of(call, init), (kind,))
@@ -294,6 +298,7 @@ def test_torchs_sparse_ignores_its_generator() -> None:
     assert torch.equal(zeros(init, 0), zeros(init, 1))
 
 
+@pytest.mark.skipif(older("torch", 2, 13), reason="draws of torch 2.9 keep within these bounds")
 def test_torchs_truncated_draws_leave_bounds_that_bfloat16_does_not_hold() -> None:
     drawn = [
         module.trunc_normal_(torch.empty(50_000, dtype=torch.bfloat16), a=-1.005, b=1.005).abs().max().item()
