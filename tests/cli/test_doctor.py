@@ -198,6 +198,14 @@ def test_a_library_without_a_version_is_a_finding(tmp_path: Path, monkeypatch: p
     assert found["torch"].advice == "pip install 'pyinit-nn[torch]' --force-reinstall"
 
 
+def test_metadata_that_are_missing_are_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise FileNotFoundError("No package metadata was found.")
+
+    monkeypatch.setattr(libraries.metadata, "metadata", missing)
+    assert {finding.state for finding in libraries.libraries()} == {FAILS}
+
+
 def test_the_doctor_knows_each_library_of_each_extra() -> None:
     tomllib = pytest.importorskip("tomllib", reason="needs Python 3.11")
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]

@@ -81,7 +81,11 @@ def libraries() -> Iterator[Finding]:
 
 def _version(name: str) -> str | None:
     """Return a distribution's version; None if its metadata lacks it, as after a removal that was cut off."""
-    about = metadata.metadata(name)
+    try:
+        about = metadata.metadata(name)
+    except FileNotFoundError:
+        # so says the backport importlib_metadata, whoever has imported it, and a newer Python
+        return None
     if "Version" not in about:
         return None
     return about["Version"]
