@@ -137,4 +137,5 @@ def test_a_run_that_is_not_finite_ends_in_words(open_lab: Open, wait: Wait) -> N
     )
     page.click("button.play")
     wait(page, "pyinit.runs[0].diverged && pyinit.store.state.finished")
-    assert "diverged" in page.locator(".legend").inner_text()
+    # the legend is painted with the next frame
+    wait(page, "document.querySelector('.legend').textContent.includes('diverged')")
