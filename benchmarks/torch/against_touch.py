@@ -1,19 +1,19 @@
 """A Llama made real beside a first touch of as many bytes: `python benchmarks/torch/against_touch.py`.
 
 Fresh memory comes as fast as the host gives it, from 1 to 16 GB/s, so that only a ratio says what a library
-adds. All contenders take turns, in another order each round, in tensors of the model's sizes. Before each turn
-as many bytes are touched and given back: what has been free for a second, a virtual machine may have to ask its
-host for, which takes ten times as long and would decide every figure.
+adds. All contenders take turns, in another order each round, in tensors of the model's sizes. Before each
+turn as many bytes are touched and given back: what has been free for a second, a virtual machine may have
+to ask its host for, which takes ten times as long and would decide every figure.
 
-The contenders: one write a page by NumPy, on one and on two threads; `torch.empty(n).zero_()`; and a model of
-1.1 billion float32 numbers by `materialize` and `accelerate`, or a tree of as many by `init_tree` (`--framework
-jax`). *warm* is the same draw into memory that was touched before; a touch and a warm draw together are what a
-machine takes that cannot do both at a time. `accelerate` draws each matrix twice, as transformers does: in the
-constructor of the layer, and in `_init_weights`.
+The contenders: one write a page by NumPy, on one and on two threads; `torch.empty(n).zero_()`; and a model
+of 1.1 billion float32 numbers by `materialize` and `accelerate`, or a tree of as many by `init_tree`
+(`--framework jax`). *warm* is the same draw into memory that was touched before; a touch and a warm draw
+together are what a machine takes that cannot do both at a time. `accelerate` draws each matrix twice, as
+transformers does: in the constructor of the layer, and in `_init_weights`.
 
 One line a contender: the median of its seconds, and of its ratio to each touch in the same round. Then the
-milliseconds that `materialize` takes to record a hundred layers, and those that transformers takes to construct
-them on the meta device.
+milliseconds that `materialize` takes to record a hundred layers, and those that transformers takes to
+construct them on the meta device.
 """
 
 from __future__ import annotations
