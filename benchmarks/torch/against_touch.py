@@ -1,17 +1,25 @@
 """A Llama made real beside a first touch of as many bytes: `python benchmarks/torch/against_touch.py`.
 
 Fresh memory comes as fast as the host gives it, from 1 to 16 GB/s, so that only a ratio says what a library
-adds. All contenders take turns on memory that the one before has given back, in tensors of the model's sizes:
-one write a page by NumPy, on one and on two threads; `torch.empty(n).zero_()`; and a model of 1.1 billion
-float32 numbers by `materialize` and `accelerate`, or a tree of as many by `init_tree` (`--framework jax`).
-*warm* is the same draw into memory that was touched before; a touch and a warm draw together are what a
-machine takes that cannot do both at a time. One line a contender: the median of its seconds, and of its ratio
-to each touch in the same round. Then the milliseconds that `materialize` takes to record a hundred layers.
+adds. All contenders take turns, in another order each round, in tensors of the model's sizes. Before each
+turn as many bytes are touched and given back: what has been free for a second, a virtual machine may have
+to ask its host for, which takes ten times as long and would decide every figure.
+
+The contenders: one write a page by NumPy, on one and on two threads; `torch.empty(n).zero_()`; and a model
+of 1.1 billion float32 numbers by `materialize` and `accelerate`, or a tree of as many by `init_tree`
+(`--framework jax`). *warm* is the same draw into memory that was touched before; a touch and a warm draw
+together are what a machine takes that cannot do both at a time. `accelerate` draws each matrix twice, as
+transformers does: in the constructor of the layer, and in `_init_weights`.
+
+One line a contender: the median of its seconds, and of its ratio to each touch in the same round. Then the
+milliseconds that `materialize` takes to record a hundred layers, and those that transformers takes to
+construct them on the meta device.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import statistics
 import time
 from collections.abc import Callable
@@ -140,18 +148,20 @@ def of_jax(size: tuple[int, int]) -> dict[str, Step]:
     return {"init_tree": lambda: jax.block_until_ready(init_tree(tree, recipe=recipe, key=0))}
 
 
-def recording(layers: int = 100) -> float:
-    """Return the milliseconds that `materialize` takes to record so many layers, above those of one."""
+def recording(layers: int = 100) -> tuple[float, float]:
+    """Return the milliseconds to record so many layers and to construct them, above those of one."""
     found = []
     for count in (layers + 1, 1):
         times = []
-        for _ in range(5):
-            model = on_meta(count, 8, 64)
+        for _ in range(7):
             start = time.perf_counter()
+            model = on_meta(count, 8, 64)
+            built = time.perf_counter()
             decided(model, checked_recipes(None), before_names(""))
-            times.append(time.perf_counter() - start)
-        found.append(min(times))
-    return (found[0] - found[1]) * 1e3
+            times.append((time.perf_counter() - built, built - start))
+        found.append([min(column) for column in zip(*times, strict=True)])
+    recorded, built = ((many - one) * 1e3 for many, one in zip(*found, strict=True))
+    return recorded, built
 
 
 def main(layers: int, rounds: int, framework: str) -> None:
@@ -173,10 +183,15 @@ def main(layers: int, rounds: int, framework: str) -> None:
         }
         steps = {**touches, "warm": lambda: warm(sizes, ready), **made}
         found: dict[str, list[float]] = {name: [] for name in steps}
-        for _ in range(rounds):
-            for name, step in steps.items():
+        for turn in range(rounds):
+            names = list(steps)
+            first = turn * len(names) // rounds
+            for name in names[first:] + names[:first]:
+                # what models leave behind in cycles would not be free
+                gc.collect()
+                touch_by_two(pool, sizes)
                 time.sleep(REST_SECONDS)
-                found[name].append(seconds(step))
+                found[name].append(seconds(steps[name]))
     print(", ".join(f"{what}: {which}" for what, which in describe().items()))
     print(f"{sum(sizes) / 1e9:.2f} GB in {len(sizes)} tensors; ratios to: {', '.join(touches)}")
     for name, times in found.items():
@@ -190,7 +205,10 @@ def main(layers: int, rounds: int, framework: str) -> None:
             *(f"{each:6.2f}x" for each in ratios),
         )
     if framework == "torch":
-        print(f"recording: {recording():.1f} ms a hundred layers")
+        recorded, built = recording()
+        print(
+            f"recording: {recorded:.1f} ms a hundred layers, beside {built:.1f} ms to construct them on meta"
+        )
 
 
 def jax_leaves(tree: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from torch import nn
@@ -139,6 +140,13 @@ _TABLES = ("embed", "embedding", "embeddings", "token", "tokens", "table")
 
 def is_of_transformers(kind: type, name: str) -> bool:
     """Return whether a class is one of transformers, or has it as a base, without importing transformers."""
+    asked: Any = kind
+    return _has_base(asked, name)
+
+
+@lru_cache(maxsize=1024)
+def _has_base(kind: type, name: str) -> bool:
+    # a model has a thousand parts of a few classes
     return any(base.__name__ == name and base.__module__.startswith("transformers.") for base in kind.__mro__)
 
 

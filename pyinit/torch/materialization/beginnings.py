@@ -20,6 +20,7 @@ from .recorder import Recorder, lasting_cell
 from .recording import Lost, Recorded, Write
 from .ties import declared_ties, untied
 from .view import View
+from .walking import all_parameters, named_parts
 
 __all__ = ["forget", "named_tensors", "record"]
 
@@ -119,11 +120,9 @@ def _begun(
     recordings: dict[str, Recorded] = {}
     often: dict[str, tuple[int, int]] = {}
     with ExitStack() as stack:
-        for tensor in meta:
-            if not tensor.is_inference():
-                # a second recording must find the same versions
-                preserved = torch.autograd._unsafe_preserve_version_counter(tensor)  # type: ignore[attr-defined]
-                stack.enter_context(preserved)
+        # a second recording must find the same versions
+        counted = tuple({id(tensor): tensor for tensor in meta if not tensor.is_inference()}.values())
+        stack.enter_context(torch.autograd._unsafe_preserve_version_counter(counted))  # type: ignore[attr-defined]
         with untied(module) as ties:
             methods = Methods(recorder, ties.tied)
             with recorder, torch.no_grad():
@@ -163,7 +162,7 @@ def _replaced(module: torch.nn.Module, meta: Mapping[str, torch.Tensor]) -> Iter
 
 def owners(module: torch.nn.Module, names: Iterable[str]) -> list[torch.nn.Module]:
     """Return the modules that hold the tensors of some names, which may end with a position in a list."""
-    modules = dict(module.named_modules(remove_duplicate=False))
+    modules = dict(named_parts(module, repeated=True))
     holders: list[torch.nn.Module] = []
     for name in names:
         path = name.rpartition(".")[0]
@@ -175,8 +174,9 @@ def owners(module: torch.nn.Module, names: Iterable[str]) -> list[torch.nn.Modul
 
 def _cut(module: torch.nn.Module) -> Iterator[tuple[str, str]]:
     """Yield parameters that a transformers model declares as tied, but that are two on the meta device."""
-    parameters = dict(module.named_parameters(remove_duplicate=False))
-    for target, source in declared_ties(module).items():
+    ties = declared_ties(module)
+    parameters = all_parameters(module) if ties else {}
+    for target, source in ties.items():
         one, other = parameters.get(target), parameters.get(source)
         if one is not None and other is not None and one is not other and one.is_meta and other.is_meta:
             why = f"the model declares it as tied to '{source}', but it is another tensor; call tie_weights()"

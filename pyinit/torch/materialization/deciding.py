@@ -21,6 +21,7 @@ from .owned import check_names
 from .partitioned import refuse_real_parts
 from .recording import Draw, Recorded, Write
 from .ruling import redrawn, ruled
+from .walking import registered
 
 __all__ = ["Recipes", "before_names", "checked_recipes", "decided"]
 
@@ -100,10 +101,10 @@ def _check_unneeded(module: torch.nn.Module, has_recipes: bool) -> None:
 
 def _check(module: torch.nn.Module, recorded: dict[str, Recorded], names: Mapping[str, str]) -> None:
     """Raise an error that names every tensor of which it is not known how it begins, as rules name it."""
-    kinds = dict.fromkeys(dict(module.named_parameters(remove_duplicate=False)), "parameter")
-    kinds |= dict.fromkeys(dict(module.named_buffers(remove_duplicate=False)), "buffer")
     unknown = {name: why for name, tensor in recorded.items() if (why := tensor.unmade) is not None}
     if unknown:
+        parameters, buffers = registered(module)
+        kinds = dict.fromkeys(dict(parameters), "parameter") | dict.fromkeys(dict(buffers), "buffer")
         named = [f"{kinds.get(name, 'attribute')} '{names[name]}': {why}" for name, why in unknown.items()]
         more = f"; and {len(named) - _TOLD} more" if len(named) > _TOLD else ""
         deferred = all(map(was_deferred, owners(module, unknown)))

@@ -15,6 +15,7 @@ from .holding import STAND_IN
 from .methods import RUN, Methods, calls_in_constructor, names_in_constructors
 from .recording import Cell, Lost
 from .replay import replay
+from .walking import named_parts
 
 __all__ = ["of_counts", "of_libraries", "refuse_real", "warn_of_constructors"]
 
@@ -43,7 +44,7 @@ def of_counts(often: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, str]]
 
 def of_libraries(module: torch.nn.Module) -> Iterator[tuple[str, str]]:
     """Yield the meta parameters of models that are initialized by constructors, with the reason."""
-    for prefix, part in module.named_modules():
+    for prefix, part in named_parts(module):
         library = type(part).__module__.partition(".")[0]
         if library in _DRAWN_BY_CONSTRUCTORS and not was_deferred(part):
             for name, parameter in part.named_parameters(prefix, remove_duplicate=False):
@@ -56,7 +57,7 @@ def warn_of_constructors(module: torch.nn.Module) -> None:
 
     Recorded constructors, and modules with a method that may repeat the draws, give no warning.
     """
-    for part in module.modules():
+    for _, part in named_parts(module):
         kind: Any = type(part)
         own = kind.__module__.partition(".")[0] in _OWN_METHODS
         if own or was_deferred(part) or any(hasattr(kind, name) for name in RUN):
@@ -97,7 +98,7 @@ def _unwritten(module: torch.nn.Module, methods: Methods) -> Iterator[str]:
     """
     if not methods.begun.get(id(module)):
         return
-    for prefix, part in module.named_modules():
+    for prefix, part in named_parts(module):
         if type(part).__module__.partition(".")[0] == "torch":
             continue
         legacy = None

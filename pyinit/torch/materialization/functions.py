@@ -22,6 +22,7 @@ from ...recipes.recipe import Recipe
 from ..meanings import Reading, of_locals
 from ..partitions.holding import ALIASES, SHAPES, mark_alias, shaped_whole
 from .operators import SKIPPED
+from .outright import Outright
 from .recording import TARGET, Call, Cell, Content, Lost
 
 __all__ = ["Functions", "caller"]
@@ -62,10 +63,16 @@ class Functions(TorchFunctionMode):
     def __init__(self, recorder: _Notes) -> None:
         super().__init__()
         self.recorder = recorder
+        self.outright = Outright()
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
+        drawn = self.outright.read(func, args, kwargs or {})
+        if drawn is not None:
+            self.recorder.draw(*drawn)
+            torch._C._increment_version(drawn[:1])
+            return drawn[0]
         if func == _SET_DATA:
             args = (args[0], self._shareable(args[0], args[1]))
         if func in SHAPES:

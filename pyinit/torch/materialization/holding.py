@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
+
+from .walking import named_parts, registered
 
 __all__ = ["STAND_IN", "holds_meta", "named_tensors", "plain_tensors", "substitute", "times_written"]
 
@@ -14,6 +17,7 @@ STAND_IN = "_pyinit_stand_in"
 
 _CONTAINERS = (list, tuple, dict)
 _REGISTRIES = ("_parameters", "_buffers", "_modules")
+_BUILT_IN = frozenset({list, tuple, dict, set, OrderedDict})
 _SIMPLE = frozenset({bool, int, float, str, type(None)})
 """What most attributes are, which hold no tensor."""
 
@@ -23,13 +27,11 @@ def named_tensors(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]
 
     Then yield the other tensors that are plain attributes, or in a list, tuple or dict that is one.
     """
-    registered = [
-        *module.named_parameters(remove_duplicate=False),
-        *module.named_buffers(remove_duplicate=False),
-    ]
-    yield from registered
-    known = {id(tensor) for _, tensor in registered}
-    for prefix, part in module.named_modules():
+    parameters, buffers = registered(module)
+    yield from parameters
+    yield from buffers
+    known = {id(tensor) for _, tensor in (*parameters, *buffers)}
+    for prefix, part in named_parts(module):
         for last, tensor in plain_tensors(part):
             if id(tensor) not in known:
                 known.add(id(tensor))
@@ -39,11 +41,12 @@ def named_tensors(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]
 def plain_tensors(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
     """Yield the tensors that a module holds in plain attributes."""
     for name, value in vars(module).items():
-        if type(value) in _SIMPLE:
+        kind = type(value)
+        if kind in _SIMPLE or (kind in _BUILT_IN and not value) or name in _REGISTRIES:
             continue
         if isinstance(value, torch.Tensor):
             yield name, value
-        elif isinstance(value, _CONTAINERS) and value and name not in _REGISTRIES:
+        elif isinstance(value, _CONTAINERS) and value:
             for key, item in value.items() if isinstance(value, dict) else enumerate(value):
                 if isinstance(item, torch.Tensor):
                     yield f"{name}.{key}", item

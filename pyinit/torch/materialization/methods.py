@@ -15,7 +15,9 @@ from .construction import was_deferred
 from .holding import holds_meta, named_tensors, times_written
 from .recorder import Recorder
 from .recording import Call, Lost
+from .resets import Resets
 from .ties import is_pretrained
+from .walking import named_parts
 
 __all__ = ["RUN", "Methods", "calls_in_constructor", "forget", "names_in_constructors"]
 
@@ -44,6 +46,7 @@ class Methods:
     def __init__(self, recorder: Recorder, watched: Sequence[torch.Tensor] = ()) -> None:
         self.recorder = recorder
         self.watched = watched
+        self._resets = Resets(recorder)
         self.begun: dict[int, bool] = {}
         self.repeated: dict[int, int] = {}
         self.applied: dict[int, int] = {}
@@ -55,7 +58,9 @@ class Methods:
         pretrained, recorded = is_pretrained(module), was_deferred(module)
         covers = inside or (pretrained and not recorded)
         below = [self.begin(child, covers) for child in module.children()]
-        self.begun[id(module)] = any(below) or holds_meta(module)
+        # to read a tensor is nothing that the recorder has to see
+        with torch._C.DisableTorchFunction():
+            self.begun[id(module)] = any(below) or holds_meta(module)
         if self.begun[id(module)] and not recorded:
             self._begin_one(module, pretrained, inside)
         return self.begun[id(module)]
@@ -98,11 +103,13 @@ class Methods:
         watched = () if name in _RESETS else self.watched
         times_before = [times_written(tensor) for tensor in watched]
         try:
-            if name in _RESETS:
+            if calls < 2 and self._resets.run(module, name, method):
+                pass
+            elif name in _RESETS:
                 # within this block, every access of a parametrized weight returns the same tensor
                 with parametrize.cached():
                     method()
-                    for part in module.modules():
+                    for _, part in named_parts(module):
                         self._assign_parametrized(part, module, name)
             else:
                 method()
@@ -165,7 +172,8 @@ def _names(code: CodeType) -> Iterator[str]:
 
 def forget(module: torch.nn.Module) -> None:
     """Remove transformers' marks from tensors on the meta device; it skips marked tensors."""
-    _forget(module, {})
+    with torch._C.DisableTorchFunction():
+        _forget(module, {})
 
 
 def _forget(module: torch.nn.Module, seen: dict[int, bool]) -> bool:
@@ -183,6 +191,14 @@ def _forget(module: torch.nn.Module, seen: dict[int, bool]) -> bool:
 
 
 def _method(module: torch.nn.Module, name: str) -> Callable[..., Any] | None:
+    kind = type(module)
+    if (
+        not hasattr(kind, name)
+        and name not in vars(module)
+        and kind.__getattr__ is torch.nn.Module.__getattr__
+    ):
+        # what torch finds elsewhere is a tensor or a module
+        return None
     method = getattr(module, name, None)
     holder = getattr(method, "__self__", module)
     if isinstance(holder, torch.nn.Module) and holder is not module:

@@ -105,6 +105,10 @@ class Recorder:
         """Return whether a meta tensor was made or written while the recorder was active."""
         return _plain(tensor) and _storage(tensor) in self.cells
 
+    def keeps(self, tensor: torch.Tensor) -> bool:
+        """Return whether a strided tensor stays unchanged."""
+        return _storage(tensor) in self.kept
+
     def hides(self, tensor: torch.Tensor) -> bool:
         """Return whether a tensor is on the meta device only because constructors are recorded.
 
@@ -115,15 +119,16 @@ class Recorder:
     def cell(self, tensor: torch.Tensor) -> Cell:
         """Return the cell of a tensor's storage."""
         at = _storage(tensor)
-        cell = self.cells.get(at)
+        return self.cells.get(at) or self._new_cell(tensor, at)
+
+    def _new_cell(self, tensor: torch.Tensor, at: int) -> Cell:
+        cell = _LASTING.get(at)
         if cell is None:
-            cell = _LASTING.get(at)
-            if cell is None:
-                storage = tensor.untyped_storage()
-                cell = Cell(int(storage.nbytes()), keep=storage)
-                if self.lasting:
-                    _LASTING[at] = cell
-            self.cells[at] = cell
+            storage = tensor.untyped_storage()
+            cell = Cell(int(storage.nbytes()), keep=storage)
+            if self.lasting:
+                _LASTING[at] = cell
+        self.cells[at] = cell
         return cell
 
     def write(self, tensor: torch.Tensor, content: Content) -> None:
@@ -132,9 +137,10 @@ class Recorder:
         if at in self.kept:
             cell = self.spared.setdefault(at, Cell(int(tensor.untyped_storage().nbytes())))
         else:
-            cell = self.cell(tensor)
+            cell = self.cells.get(at) or self._new_cell(tensor, at)
         cell.add(Write(View.of(tensor), content))
-        cell.writes = shortened(cell.writes)
+        if isinstance(content, Call):
+            cell.writes = shortened(cell.writes)
 
     def draw(self, tensor: torch.Tensor, recipe: Recipe) -> None:
         """Record that a recipe draws a meta tensor."""

@@ -14,6 +14,7 @@ from ..owners import is_of_transformers
 from .recorder import Recorder
 from .recording import Draw, Recorded
 from .view import View
+from .walking import named_parts
 
 __all__ = ["Ties", "declared_ties", "is_pretrained", "untied"]
 
@@ -28,7 +29,7 @@ def declared_ties(module: torch.nn.Module) -> dict[str, str]:
     ties: dict[str, str] = {}
     if "transformers" not in sys.modules:
         return ties
-    for prefix, part in module.named_modules():
+    for prefix, part in named_parts(module):
         if is_pretrained(part):
             tied = getattr(part, "all_tied_weights_keys", None)
             before = f"{prefix}." if prefix else ""
@@ -114,7 +115,8 @@ def untied(module: torch.nn.Module) -> Iterator[Ties]:
     slots: dict[int, list[tuple[str, dict[str, Any], str]]] = {}
     tensors: dict[int, torch.Tensor] = {}
     seen: set[int] = set()
-    for prefix, part in module.named_modules():
+    for prefix, part in named_parts(module):
+        registry: dict[str, Any]
         for registry in (part._parameters, part._buffers):
             if id(registry) in seen:
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from typing import NamedTuple
 
@@ -33,23 +34,36 @@ class View(NamedTuple):
     @property
     def dense(self) -> bool:
         """Whether the elements fill a run of the storage without gaps, in any order."""
-        expected = 1
-        for stride, n in sorted(zip(self.strides, self.shape, strict=True)):
-            if n != 1:
-                if stride != expected:
-                    return False
-                expected *= n
-        return True
+        return _dense(self)
 
     @property
     def run(self) -> tuple[int, int]:
         """The run of bytes from the first element to the last."""
-        if not self.size:
-            return 0, 0
-        last = sum(stride * (n - 1) for stride, n in zip(self.strides, self.shape, strict=True))
-        size = self.dtype.itemsize
-        return self.offset * size, (self.offset + last + 1) * size
+        return _run(self)
 
     def on(self, storage: torch.Tensor) -> torch.Tensor:
         """Return these elements of a storage, given as a tensor of bytes."""
         return storage.view(self.dtype).as_strided(self.shape, self.strides, self.offset)
+
+
+# A model has hundreds of tensors of a few shapes.
+
+
+@lru_cache(maxsize=1024)
+def _dense(view: View) -> bool:
+    expected = 1
+    for stride, n in sorted(zip(view.strides, view.shape, strict=True)):
+        if n != 1:
+            if stride != expected:
+                return False
+            expected *= n
+    return True
+
+
+@lru_cache(maxsize=1024)
+def _run(view: View) -> tuple[int, int]:
+    if not view.size:
+        return 0, 0
+    last = sum(stride * (n - 1) for stride, n in zip(view.strides, view.shape, strict=True))
+    size = view.dtype.itemsize
+    return view.offset * size, (view.offset + last + 1) * size
