@@ -12,8 +12,9 @@
 
 namespace pyinit {
 
-// How long a thread stays awake: longer than Python needs between two calls.
-inline constexpr std::chrono::microseconds kAwake{100};
+// How long a thread stays awake: inside a call, longer than the others' last pieces take; between calls, longer
+// than Python needs from one layer of a network to the next.
+inline constexpr std::chrono::microseconds kAwakeInside{1000}, kAwakeBetween{500};
 
 // Tells the CPU that this is a loop that waits.
 inline void relax() noexcept {
@@ -26,10 +27,10 @@ inline void relax() noexcept {
 
 // Calls ready() until it returns true or the time is over; returns what it returned last.
 template <class Ready>
-bool stay_awake_until(const Ready& ready) noexcept {
+bool stay_awake_until(const Ready& ready, std::chrono::microseconds awake) noexcept {
   // Between two looks at the clock.
   constexpr int kLooks = 16;
-  const auto end = std::chrono::steady_clock::now() + kAwake;
+  const auto end = std::chrono::steady_clock::now() + awake;
   do {
     for (int look = 0; look < kLooks; ++look) {
       if (ready()) return true;
