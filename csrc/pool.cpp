@@ -76,12 +76,15 @@ struct Worker {
     if (state.exchange(next_state) == State::kAsleep) wake();
   }
 
-  // Wakes it on another CPU than this thread's. A thread wakes where it fell asleep, as a rule; there it would
-  // wait for milliseconds, until this thread's slice is over or another CPU takes it away.
+  // Wakes it on another CPU than this thread's. Where it fell asleep on this one, the system may wake it here,
+  // although others are idle; it would begin milliseconds later, when this thread's slice is over.
   void wake() noexcept {
     const int here = Affinity::cpu_of_this_thread();
-    const bool is_apart = here < 0 || here != cpu.load(std::memory_order_relaxed);
-    const Affinity all = is_apart ? Affinity() : Affinity::of_this_thread();
+    if (here < 0 || here != cpu.load(std::memory_order_relaxed)) {
+      state.notify_one();
+      return;
+    }
+    const Affinity all = Affinity::of_this_thread();
     all.without(here).give_to(thread);
     state.notify_one();
     all.give_to(thread);
