@@ -1,6 +1,7 @@
 // Waiting for another thread: first awake, then asleep.
 // Why both: to wake a thread that sleeps takes 5 to 50 us, as long as a small product; a thread that never
-// sleeps takes a CPU from somebody else.
+// sleeps takes a CPU from somebody else. OpenBLAS's threads stay awake for 26 ms after a call, libgomp's for some
+// milliseconds; these for half of one.
 // Why not yield: where another process waits for this CPU, that gives it milliseconds.
 #pragma once
 

@@ -85,7 +85,11 @@ def test_one_kind_of_length_is_taken() -> None:
 def test_a_score_is_that_of_the_parts_one_after_the_other(norm: Any, left_out: int) -> None:
     # where every row is scored, and none depends on the others, no row is gathered
     data = pi.data.Dataset(
-        "a regression", DATA.inputs, DATA.targets * 1.0, train=range(99, 20, -1), test=range(left_out, 21)
+        "a regression",
+        DATA.inputs,
+        DATA.targets * 1.0,
+        train=np.arange(99, 20, -1),
+        test=np.arange(left_out, 21),
     )
     training = begin(pi.mlp([2, 8, 1], "tanh", norm=norm), data, steps=3)
     while training.step():
