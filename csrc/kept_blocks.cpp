@@ -9,24 +9,11 @@
 namespace pyinit {
 namespace {
 
-// A sanitizer sees what is read or written beyond a block only where each call has its own.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kKeeps = false;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
-constexpr bool kKeeps = false;
-#else
-constexpr bool kKeeps = true;
-#endif
-#else
-constexpr bool kKeeps = true;
-#endif
-
 constexpr int kSizes = std::countr_zero(kMostKept) - std::countr_zero(kLeastKept) + 1;
 // By size; null where nothing is kept.
 std::atomic<void*> kept[kSizes][kKeptOfASize];
 
-bool is_kept(size_t bytes) { return kKeeps && bytes > kLeastKept / 2 && bytes <= kMostKept; }
+bool is_kept(size_t bytes) { return kKeepsBlocks && bytes > kLeastKept / 2 && bytes <= kMostKept; }
 // The bytes of the block for so many.
 size_t size_of(size_t bytes) { return is_kept(bytes) ? std::bit_ceil(bytes) : bytes; }
 std::atomic<void*>* places(size_t bytes) {

@@ -12,6 +12,20 @@
 
 namespace pyinit {
 
+// Whether blocks are kept. Not under a sanitizer, which sees what is read or written beyond a block only where each
+// call has its own.
+#if defined(__SANITIZE_ADDRESS__)
+inline constexpr bool kKeepsBlocks = false;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
+inline constexpr bool kKeepsBlocks = false;
+#else
+inline constexpr bool kKeepsBlocks = true;
+#endif
+#else
+inline constexpr bool kKeepsBlocks = true;
+#endif
+
 // Sizes that are kept are powers of two. Smaller blocks stay in the allocator; larger ones are for calls that take
 // far longer than their pages.
 inline constexpr size_t kLeastKept = size_t{1} << 16;
