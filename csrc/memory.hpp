@@ -1,10 +1,9 @@
-// Huge pages, and memory for the length of a call.
+// Huge pages: which memory has them.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <new>
 
 namespace pyinit {
 
@@ -48,33 +47,5 @@ Pages advise_huge_pages(void* out, size_t bytes);
 // Has the system supply the small pages of a range together, in a third less time than one fault for each
 // takes.
 void supply(void* out, size_t bytes);
-
-// Uninitialized memory for one call, on a cache line's border; on huge pages where it is large.
-// Throws std::bad_alloc.
-template <class Value>
-class Scratch {
- public:
-  explicit Scratch(size_t count)
-      : alignment_(bytes(count) < static_cast<size_t>(kHugePage) ? kLine : kHugePage),
-        data_(static_cast<Value*>(::operator new(bytes(count), alignment_))) {
-    advise_huge_pages(data_, bytes(count));
-  }
-  ~Scratch() { ::operator delete(data_, alignment_); }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-
-  Value* data() const { return data_; }
-
- private:
-  static size_t bytes(size_t count) {
-    if (count > SIZE_MAX / sizeof(Value)) throw std::bad_array_new_length();
-    return count * sizeof(Value);
-  }
-
-  static constexpr std::align_val_t kLine{64}, kHugePage{2 << 20};
-
-  std::align_val_t alignment_;
-  Value* data_;
-};
 
 }  // namespace pyinit

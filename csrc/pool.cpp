@@ -46,14 +46,17 @@ struct Worker {
   Worker* next = nullptr;
   // Which of the pool's sets of CPUs it has.
   uint64_t affinity = 0;
+  // Where it fell asleep.
+  std::atomic<int> cpu{-1};
   std::thread thread;
 
   // Does what it is told until it shall end.
   void live() noexcept {
     bool awake = false;
     while (true) {
-      if (awake) stay_awake_until([this]() noexcept { return state.load() != State::kFree; });
+      if (awake) stay_awake_until([this]() noexcept { return state.load() != State::kFree; }, kAwakeBetween);
       State seen = State::kFree;
+      cpu.store(Affinity::cpu_of_this_thread(), std::memory_order_relaxed);
       if (state.compare_exchange_strong(seen, State::kAsleep)) {
         state.wait(State::kAsleep);
         seen = state.load();
@@ -70,7 +73,21 @@ struct Worker {
 
   // Hands it what it does next: work, or its end.
   void tell(State next_state) noexcept {
-    if (state.exchange(next_state) == State::kAsleep) state.notify_one();
+    if (state.exchange(next_state) == State::kAsleep) wake();
+  }
+
+  // Wakes it on another CPU than this thread's. Where it fell asleep on this one, the system may wake it here,
+  // although others are idle; it would begin milliseconds later, when this thread's slice is over.
+  void wake() noexcept {
+    const int here = Affinity::cpu_of_this_thread();
+    if (here < 0 || here != cpu.load(std::memory_order_relaxed)) {
+      state.notify_one();
+      return;
+    }
+    const Affinity all = Affinity::of_this_thread();
+    all.without(here).give_to(thread);
+    state.notify_one();
+    all.give_to(thread);
   }
 
   // Returns when it is free; takes back what it has not begun and returns true.
@@ -81,7 +98,7 @@ struct Worker {
       const State now = state.load();
       return now == State::kFree || now == State::kAsleep;
     };
-    if (stay_awake && stay_awake_until(is_free)) return false;
+    if (stay_awake && stay_awake_until(is_free, kAwakeInside)) return false;
     seen = State::kRunning;
     if (state.compare_exchange_strong(seen, State::kAwaited)) state.wait(State::kAwaited);
     return false;

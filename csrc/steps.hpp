@@ -54,7 +54,7 @@ class Steps {
 
   void wait_for(uint32_t step) noexcept {
     const auto over = [this, step]() noexcept { return is_over(step); };
-    if (over() || (stay_awake_ && stay_awake_until(over))) return;
+    if (over() || (stay_awake_ && stay_awake_until(over, kAwakeInside))) return;
     while (true) {
       // It changes after the step, so that none sleeps through the end.
       const uint32_t seen = ended_.load();

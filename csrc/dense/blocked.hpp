@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "dense/reflector_block.hpp"
-#include "memory.hpp"
+#include "kept_blocks.hpp"
 #include "team.hpp"
 
 namespace pyinit::dense {

@@ -5,7 +5,7 @@
 // Contract: the bits depend on a and b alone, but for the sign and payload of a NaN, which are the machine's.
 // Error: at most depth roundings, |c - ab| <= depth u |a||b|, u = 2^-24 or 2^-53. `c` is row-major and
 // overlaps neither factor. Memory: the packed part of b, at most 8 MiB in float and 16 MiB in double, and
-// for each thread at most 0.5 MiB of a.
+// for each thread at most 0.5 MiB of a; some of it is kept for the next call (kept_blocks.hpp).
 #pragma once
 
 #include <cstddef>

@@ -6,7 +6,6 @@
 #include "dense/blocked.hpp"
 #include "dense/thin.hpp"
 #include "float_environment.hpp"
-#include "memory.hpp"
 #include "team.hpp"
 
 namespace pyinit::dense {

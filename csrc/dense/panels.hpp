@@ -11,7 +11,7 @@
 
 #include "dense/matmul.hpp"
 #include "float_environment.hpp"
-#include "memory.hpp"
+#include "kept_blocks.hpp"
 #include "team.hpp"
 
 namespace pyinit::dense {
@@ -49,10 +49,12 @@ Factor<Value> part_of(const Factor<Value>& factor, size_t line, size_t depth) {
           factor.line_stride, factor.depth_stride};
 }
 
-// How many threads are worth it and have a tile each.
-inline Demand product_members(const Kernels& kernels, const ProductShape& shape, int threads) {
-  const double fma =
-      static_cast<double>(shape.rows) * static_cast<double>(shape.columns) * static_cast<double>(shape.depth);
+// How many threads are worth it and have a tile each. `beside` is what else the product's steps do, in fma.
+inline Demand product_members(const Kernels& kernels, const ProductShape& shape, int threads,
+                              double beside = 0) {
+  const double fma = static_cast<double>(shape.rows) * static_cast<double>(shape.columns) *
+                         static_cast<double>(shape.depth) +
+                     beside;
   const ProductKernels<float>& product = kernels.product32;
   const size_t tiles = ((shape.rows + product.tile_rows - 1) / product.tile_rows) *
                        ((shape.columns + product.tile_columns - 1) / product.tile_columns);

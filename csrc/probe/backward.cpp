@@ -65,7 +65,9 @@ std::optional<Moments> weight_gradient(const LayerKernels& kernels, const Layer&
 BackwardMoments backward(const LayerKernels& kernels, const Layer& layer, const Backward& task) {
   const auto inputs = layer.weight.inputs, outputs = layer.weight.outputs;
   const dense::ProductShape shape{layer.batch, inputs, outputs};
-  const Demand wanted = dense::product_members(kernels.weight.dense, shape, layer.threads);
+  const double each = kMappedFma + (task.ask_dz ? kLookedAtFma : 0);
+  const Demand wanted = dense::product_members(kernels.weight.dense, shape, layer.threads,
+                                               each * static_cast<double>(layer.batch * outputs));
   const size_t members = wanted.threads;
   std::optional<Recorder> record = recorder(kernels.probe, task.ask_dz, layer.batch, outputs, members);
   const Blocks blocks(layer.batch, outputs);

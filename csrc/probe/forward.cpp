@@ -19,7 +19,9 @@ void add_bias(const Tile& tile, const float* bias, float* z) {
 ForwardMoments forward(const LayerKernels& kernels, const Layer& layer, const Forward& task) {
   const auto inputs = layer.weight.inputs, outputs = layer.weight.outputs;
   const dense::ProductShape shape{layer.batch, outputs, inputs};
-  const Demand wanted = dense::product_members(kernels.weight.dense, shape, layer.threads);
+  const double each = kMappedFma + (task.ask_z ? kLookedAtFma : 0) + (task.ask_y ? kLookedAtFma : 0);
+  const Demand wanted = dense::product_members(kernels.weight.dense, shape, layer.threads,
+                                               each * static_cast<double>(layer.batch * outputs));
   const size_t members = wanted.threads;
   std::optional<Recorder> record_z = recorder(kernels.probe, task.ask_z, layer.batch, outputs, members);
   std::optional<Recorder> record_y = recorder(kernels.probe, task.ask_y, layer.batch, outputs, members);

@@ -26,6 +26,9 @@ inline std::optional<Moments> result(std::optional<Recorder>& recorder) {
   return recorder->result();
 }
 
+// What one number takes, in fma of a product: to be mapped by an activation or its slope, to be looked at.
+inline constexpr double kMappedFma = 16, kLookedAtFma = 32;
+
 // A block of the statistics, as a rectangle of a matrix of `width` columns.
 struct Tile {
   size_t row, rows, column, columns, width;

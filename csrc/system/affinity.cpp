@@ -28,6 +28,28 @@ int Affinity::count() const noexcept {
   return count;
 }
 
+int Affinity::cpu_of_this_thread() noexcept {
+#if defined(__linux__)
+  return sched_getcpu();
+#else
+  return -1;
+#endif
+}
+
+Affinity Affinity::without(int cpu) const noexcept {
+  Affinity rest = *this;
+  // As the kernel counts CPUs: from the lowest bit of the first word.
+  using Word = unsigned long;
+  constexpr size_t kBits = 8 * sizeof(Word);
+  const size_t at = static_cast<size_t>(cpu) / kBits * sizeof(Word);
+  if (cpu < 0 || at + sizeof(Word) > bytes_) return rest;
+  Word word;
+  std::memcpy(&word, rest.mask_ + at, sizeof(word));
+  word &= ~(Word{1} << static_cast<size_t>(cpu) % kBits);
+  std::memcpy(rest.mask_ + at, &word, sizeof(word));
+  return rest.count() > 0 ? rest : *this;
+}
+
 void Affinity::give_to([[maybe_unused]] std::thread& thread) const noexcept {
 #if defined(__linux__)
   // A set that has no usable CPU any more is refused, and the thread stays where it was.

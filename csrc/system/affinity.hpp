@@ -15,6 +15,12 @@ class Affinity {
   // The number of CPUs in the set.
   int count() const noexcept;
 
+  // The CPU that the calling thread runs on, as far as it is known; otherwise -1. It may be another one soon.
+  static int cpu_of_this_thread() noexcept;
+
+  // The set without one CPU; the whole set where no other CPU is left.
+  Affinity without(int cpu) const noexcept;
+
   // Has another thread run on these CPUs only. Does nothing where the set is empty.
   void give_to(std::thread& thread) const noexcept;
 

@@ -6,6 +6,7 @@
 #include "dense/matmul.hpp"
 #include "dense/orthogonal.hpp"
 #include "dispatch.hpp"
+#include "kept_blocks.hpp"
 #include "poisoned.hpp"
 
 using pyinit::tests::poisoned;
@@ -39,6 +40,7 @@ int unfinished_orthogonal(const Kernels& kernels, Dtype dtype, uint64_t length, 
                                    {counted(count, 1), counted(count, 1)},
                                    1.0};
   dense::orthogonal(kernels.fill, kernels.dense, task, {{{count, length}, out.data()}}, dtype, 1);
+  free_kept_blocks();
   int wrong = 0;
   for (const Value x : out) wrong += !(std::fabs(x) <= static_cast<Value>(1.0001));
   if (wrong > 0)
@@ -52,6 +54,7 @@ int unfinished_product(const Kernels& kernels, size_t rows, size_t columns, size
   std::vector<Value> c(rows * columns);
   dense::matmul<Value>(kernels.dense, {rows, columns, depth}, {a.data(), static_cast<ptrdiff_t>(depth), 1},
                        {b.data(), 1, static_cast<ptrdiff_t>(columns)}, c.data(), 1);
+  free_kept_blocks();
   int wrong = 0;
   for (const Value x : c) wrong += x != static_cast<Value>(depth);
   if (wrong > 0) std::printf("product %zu x %zu x %zu: %d wrong\n", rows, columns, depth, wrong);

@@ -3,6 +3,7 @@
 // out what forks.
 #include "pool.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -14,6 +15,7 @@
 
 #include "parallel.hpp"
 #include "steps.hpp"
+#include "system/affinity.hpp"
 #include "team.hpp"
 #include "threads.hpp"
 
@@ -39,8 +41,8 @@ constexpr int kRounds = 300;
 
 namespace {
 
-using pyinit::Demand, pyinit::Helpers, pyinit::kHasThreads, pyinit::parallel_for, pyinit::run_team,
-    pyinit::Steps, pyinit::Team;
+using pyinit::Affinity, pyinit::Demand, pyinit::Helpers, pyinit::kHasThreads, pyinit::parallel_for,
+    pyinit::run_team, pyinit::Steps, pyinit::Team;
 
 int failures = 0;
 
@@ -286,9 +288,43 @@ void affinity() {
   for (const cpu_set_t& set : {all, one, all}) {
     sched_setaffinity(0, sizeof(set), &set);
     CPU_ZERO(&found);
-    const bool looked = on_a_worker([&]() noexcept { sched_getaffinity(0, sizeof(found), &found); });
+    // A worker that was asleep may begin before its caller has given it the last CPU back.
+    const bool looked = on_a_worker([&]() noexcept {
+      for (int look = 0; look < 1000; ++look) {
+        sched_getaffinity(0, sizeof(found), &found);
+        if (CPU_EQUAL(&found, &set)) return;
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
+    });
     expect(!looked || CPU_EQUAL(&found, &set), "a worker runs on other CPUs than its caller");
   }
+}
+
+// A worker that fell asleep where its caller runs begins elsewhere, and soon.
+void wakes_apart() {
+  const Affinity all = Affinity::of_this_thread();
+  expect(all.without(-1) == all && all.without(1 << 20) == all, "a set loses a CPU that is not in it");
+  const Affinity rest = all.without(Affinity::cpu_of_this_thread());
+  expect(rest.count() == std::max(1, all.count() - 1), "a set without a CPU does not lose one");
+  if (all.count() == 1) return;
+  constexpr int kWakes = 20;
+  int apart = 0;
+  for (int wake = 0; wake < kWakes; ++wake) {
+    cpu_set_t every, one;
+    sched_getaffinity(0, sizeof(every), &every);
+    CPU_ZERO(&one);
+    CPU_SET(sched_getcpu(), &one);
+    sched_setaffinity(0, sizeof(one), &one);
+    on_a_worker([]() noexcept {});
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    sched_setaffinity(0, sizeof(every), &every);
+    const int here = sched_getcpu();
+    int there = here;
+    on_a_worker([&]() noexcept { there = sched_getcpu(); });
+    apart += there != here;
+  }
+  // Another program may take the other CPU meanwhile, and the system then moves the worker.
+  expect(apart > kWakes / 4, "a worker wakes behind its caller");
 }
 #endif
 
@@ -314,6 +350,7 @@ int main(int count, char** arguments) {
       fork_inside_a_call();
     }
     affinity();
+    wakes_apart();
 #endif
     // It goes on while the process ends.
     std::thread([] {

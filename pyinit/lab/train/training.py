@@ -87,7 +87,11 @@ class Training:
         # views, which follow every update of the vector
         self.parts = parts_by_layer(network, self.parameters)
         self.places = parts_by_layer(network, self._gradients)
-        self._rows_of = [data.part("train")] + ([data.part("test")] if len(data.test) else [])
+        self._scored = [data.train] + ([data.test] if len(data.test) else [])
+        # rows do not depend on each other: all at once need not be gathered
+        is_whole = len(data.train) + len(data.test) == len(data.inputs)
+        self._scores_all = is_whole and all(layer.norm is None for layer in network.layers)
+        self._inputs_of = [] if self._scores_all else [data.inputs[rows] for rows in self._scored]
         self._threads = threads or 0
         self._update = optimizer.start(len(self._vector))
         self._rows = self._ordered()
@@ -152,9 +156,13 @@ class Training:
             yield from batches(self._data.train, self.size, key=self._key, epoch=epoch)
 
     def _score(self, epoch: int, step: int) -> Score:
-        inputs = [x for x, _ in self._rows_of]
-        made = outputs(self.network, self.parts, inputs, self._threads)
-        train, *test = (self.goal.score(y, t) for y, (_, t) in zip(made, self._rows_of, strict=True))
+        if self._scores_all:
+            (everything,) = outputs(self.network, self.parts, [self._data.inputs], self._threads)
+            made = [everything[rows] for rows in self._scored]
+        else:
+            made = outputs(self.network, self.parts, self._inputs_of, self._threads)
+        targets = [self._data.targets[rows] for rows in self._scored]
+        train, *test = (self.goal.score(y, t) for y, t in zip(made, targets, strict=True))
         return Score(epoch, step, train, test[0] if test else None)
 
 

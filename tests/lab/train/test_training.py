@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import pyinit as pi
+from pyinit.lab.train.sweep import outputs
 from pyinit.lab.train.training import Training, begin
 
 DATA = pi.data.moons(100)
@@ -77,3 +78,23 @@ def test_progress_is_called_for_each_step_that_was_made() -> None:
 def test_one_kind_of_length_is_taken() -> None:
     with pytest.raises(pi.RecipeError, match="either epochs or steps"):
         begun(epochs=1, steps=1)
+
+
+@pytest.mark.parametrize("norm", [None, "layer", "batch"])
+@pytest.mark.parametrize("left_out", [0, 7])
+def test_a_score_is_that_of_the_parts_one_after_the_other(norm: Any, left_out: int) -> None:
+    # where every row is scored, and none depends on the others, no row is gathered
+    data = pi.data.Dataset(
+        "a regression",
+        DATA.inputs,
+        DATA.targets * 1.0,
+        train=np.arange(99, 20, -1),
+        test=np.arange(left_out, 21),
+    )
+    training = begin(pi.mlp([2, 8, 1], "tanh", norm=norm), data, steps=3)
+    while training.step():
+        pass
+    parts = [data.part("train"), data.part("test")]
+    made = outputs(training.network, training.parts, [x for x, _ in parts], 1)
+    wanted = [training.goal.score(y, t) for y, (_, t) in zip(made, parts, strict=True)]
+    assert [training.scores[-1].train, training.scores[-1].test] == wanted
