@@ -47,15 +47,15 @@ loops() {
   local chains="pyinit::simd::$4" normal="pyinit::fill::StagedNormal<$set>" curve at_once
   local truncated="pyinit::fill::StagedInOrder<$set, pyinit::rng::SymmetricTruncatedNormal<$chains>, false>"
   cat <<END
-words|at once|pyinit::fill::Groups<$words, pyinit::rng::Bits<$words>>::consecutive|4
-uniform|at once|pyinit::fill::Groups<$words, pyinit::rng::Uniform<$words, float>>::consecutive|4
-normal|at once|pyinit::fill::Groups<$set, pyinit::rng::Normal<$set, float>>::consecutive|4
+words|at once|void pyinit::fill::Groups<$words, pyinit::rng::Bits<$words>>::consecutive<unsigned int*>|4
+uniform|at once|void pyinit::fill::Groups<$words, pyinit::rng::Uniform<$words, float>>::consecutive<float*>|4
+normal|at once|void pyinit::fill::Groups<$set, pyinit::rng::Normal<$set, float>>::consecutive<float*>|4
 normal|words|void $normal::words<pyinit::fill::BlocksInOrder|4
 normal|radii|$normal::radii|2
-normal|weights|void $normal::weights<true>|4
-truncated|at once|pyinit::fill::Groups<$set, pyinit::rng::SymmetricTruncatedNormal<$set>>::consecutive|4
+normal|weights|void $normal::weights<true, float*>|4
+truncated|at once|void pyinit::fill::Groups<$set, pyinit::rng::SymmetricTruncatedNormal<$set>>::consecutive<float*>|4
 truncated|words|void pyinit::fill::OrderedWords<$set>::make<pyinit::fill::BlocksInOrder|4
-truncated|weights|$truncated::weights|4
+truncated|weights|void $truncated::weights<float*>|4
 chance zeros|mask|void pyinit::fill::zero_by_chance<$set, float>|4
 column zeros|shuffle|void pyinit::fill::zero_in_columns<$set, float>|=$3
 product32|tile|void pyinit::dense::packed_tile<$set, float, $5>|=$6
@@ -65,11 +65,11 @@ statistics|sums|void pyinit::probe::add_up<$set, pyinit::probe::LinearPairCounts
 END
   # Without InverseSoftplus: a rare case inside of its loop is a loop, too, and would be taken for it.
   for curve in LogUniform LogOfUniform LogDecay; do
-    at_once="pyinit::fill::Groups<$set, pyinit::rng::Transformed<$set, float, pyinit::rng::$curve>>::consecutive"
+    at_once="void pyinit::fill::Groups<$set, pyinit::rng::Transformed<$set, float, pyinit::rng::$curve>>::consecutive<float*>"
     cat <<END
 $curve|at once|$at_once|4
 $curve|words|void pyinit::fill::OrderedWords<$set>::make<pyinit::fill::BlocksInOrder|4
-$curve|weights|pyinit::fill::StagedInOrder<$set, pyinit::rng::Transformed<$chains, float, pyinit::rng::$curve>, true>::weights|4
+$curve|weights|void pyinit::fill::StagedInOrder<$set, pyinit::rng::Transformed<$chains, float, pyinit::rng::$curve>, true>::weights<float*>|4
 END
   done
 }

@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <cstring>
 
-namespace pyinit::fill {
+#include "fill/line.hpp"
 
-inline constexpr size_t kLine = 64;
+namespace pyinit::fill {
 
 // Whole lines of `out` are written at once, past the cache where `stream` is set.
 template <class S>

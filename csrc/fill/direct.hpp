@@ -22,8 +22,8 @@ class Direct {
 
   // `count` groups of values. As many bytes from `soon` on are written soon, if it is no null pointer: `out` itself
   // need not be asked for, as its stores are spread over the work.
-  template <class Blocks>
-  PYINIT_INLINE void operator()(const Blocks& blocks, size_t count, Value* out, const char* soon) const {
+  template <class Blocks, class To>
+  PYINIT_INLINE void operator()(const Blocks& blocks, size_t count, To out, const char* soon) const {
     size_t group = 0;
     for (; group + S::kGroups <= count; group += S::kGroups) at_once<S::kGroups>(blocks, group, out, soon);
     for (; group < count; ++group) at_once<1>(blocks, group, out, soon);
@@ -33,8 +33,8 @@ class Direct {
   static constexpr size_t kPerGroup = S::kBlocks * rng::kPerBlock<Value>;
 
   // As many groups as keep the registers busy.
-  template <int kCount, class Blocks>
-  PYINIT_INLINE void at_once(const Blocks& blocks, size_t group, Value* out, const char* soon) const {
+  template <int kCount, class Blocks, class To>
+  PYINIT_INLINE void at_once(const Blocks& blocks, size_t group, To out, const char* soon) const {
     rng::Words<S> words[kCount];
     blocks.words(group * S::kBlocks, words);
     if (soon != nullptr)

@@ -25,7 +25,9 @@ constexpr size_t kSmallTile = size_t{64} << 10;
 constexpr size_t kTwoPassBytes = size_t{16} << 10;
 // The place of an element in a column's permutation costs as much as this many normals.
 constexpr size_t kNormalsAPlace = 4;
-// A larger constant would push everything else out of the cache, and is written around it at twice the rate.
+// A larger output would push everything else out of the cache, and is written around it: nothing is read from memory
+// first. Constants are written at twice the rate. 2^26 elements of float32 took 0.81 of the time of plain stores for
+// normals and 0.85 to 0.89 for uniforms, by one thread or two with AVX-512.
 constexpr size_t kStreamBytes = size_t{8} << 20;
 // A column's permutation is set up once for a band of columns and a strip of rows.
 constexpr uint64_t kBandColumns = 256;
@@ -57,6 +59,9 @@ void for_each_tile(void* out, size_t bytes, int threads, const Work& work) {
   });
 }
 
+// A fresh page is in the cache, where the system has just cleared it: to write around it is slower.
+bool goes_past_cache(Pages pages) { return pages == Pages::kAsTheyAre; }
+
 // kernel(dtype, numbers, key, runs, out) fills the runs of a part of a tile, of at most `part` bytes.
 template <class Kernel, class Numbers>
 void fill_region(const Target& target, const Region& region, rng::Key key, const Numbers& numbers,
@@ -64,11 +69,14 @@ void fill_region(const Target& target, const Region& region, rng::Key key, const
   const size_t item = itemsize(target.dtype);
   const size_t bytes = region.size() * item;
   auto* out = static_cast<char*>(target.out);
-  for_each_tile(out, bytes, target.threads, [&](size_t begin, size_t end, Pages) noexcept {
+  for_each_tile(out, bytes, target.threads, [&](size_t begin, size_t end, Pages pages) noexcept {
+    // What a second pass reads stays in the cache.
+    const bool past_cache = goes_past_cache(pages) && bytes >= kStreamBytes && part == SIZE_MAX;
     // `out` is aligned to its element, so tile borders fall between elements.
     for (size_t at = begin; at < end;) {
       const size_t stop = end - at < part ? end : at + part;
-      region.runs(at / item, stop / item, [&](const Runs& runs, uint64_t passed) {
+      region.runs(at / item, stop / item, [&](Runs runs, uint64_t passed) {
+        runs.past_cache = past_cache;
         kernel(target.dtype, numbers, key, runs, out + at + passed * item);
       });
       at = stop;
@@ -79,9 +87,7 @@ void fill_region(const Target& target, const Region& region, rng::Key key, const
 void repeat_line(const Kernels& kernels, void* out, size_t bytes, const void* line, bool stream,
                  int threads) {
   for_each_tile(out, bytes, threads, [&](size_t begin, size_t end, Pages pages) noexcept {
-    // A fresh page is in the cache, where the system has just cleared it: to write around it is slower.
-    const bool is_fresh = pages != Pages::kAsTheyAre;
-    kernels.constant(line, static_cast<char*>(out) + begin, end - begin, stream && !is_fresh);
+    kernels.constant(line, static_cast<char*>(out) + begin, end - begin, stream && goes_past_cache(pages));
   });
 }
 

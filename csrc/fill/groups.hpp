@@ -32,11 +32,11 @@ class Groups {
   Groups(const Draw& draw, rng::Key key)
       : loop_(draw), keys_(key.seed), seed_(key.seed), offset_(key.offset) {}
 
-  // `count` groups from group number `group` of the tensor. As many bytes from `soon` on are written soon; a
-  // null pointer is `out`.
-  PYINIT_NOINLINE void consecutive(uint64_t group, size_t count, Value* out,
-                                   const char* soon = nullptr) const {
-    uint64_t block = offset_ + group * S::kBlocks;
+  // `count` groups from block number `first` of the tensor on, to a pointer or past the cache. As many bytes
+  // from `soon` on are written soon; a null pointer is `out`.
+  template <class To>
+  PYINIT_NOINLINE void consecutive(uint64_t first, size_t count, To out, const char* soon = nullptr) const {
+    uint64_t block = offset_ + first;
     while (count > 0) {
       const uint64_t to_carry = (uint64_t{1} << 32) - static_cast<uint32_t>(block);
       const size_t near = to_carry / S::kBlocks < count ? to_carry / S::kBlocks : count;
@@ -44,13 +44,13 @@ class Groups {
         // The high counter word changes inside this group.
         uint64_t blocks[S::kBlocks + kBlocksAhead] = {};
         for (size_t k = 0; k < S::kBlocks; ++k) blocks[k] = block - offset_ + k;
-        scattered(blocks, 1, out);
+        scattered(blocks, 1, simd::address(out));
       } else {
         loop_(BlocksInOrder<WordSet>(block, seed_, keys_), near, out, soon);
       }
       const size_t drawn = near > 0 ? near : 1;
       block += drawn * S::kBlocks;
-      out += drawn * kPerGroup;
+      out = out + drawn * kPerGroup;
       if (soon != nullptr) soon += drawn * kPerGroup * sizeof(Value);
       count -= drawn;
     }

@@ -9,13 +9,25 @@
 #include <cstddef>
 
 #include "compiler.hpp"
+#include "fill/line.hpp"
+#include "simd/interface.hpp"
 
 namespace pyinit::fill {
 
 template <size_t kBytes>
 PYINIT_INLINE void prefetch_to_write(const char* memory) {
   PYINIT_UNROLL(32)
-  for (size_t byte = 0; byte < kBytes; byte += 64) PYINIT_PREFETCH_TO_WRITE(memory + byte);
+  for (size_t byte = 0; byte < kBytes; byte += kLine) PYINIT_PREFETCH_TO_WRITE(memory + byte);
+}
+
+// What is asked for before `out` is written: nothing of what goes past the cache.
+template <class Value>
+PYINIT_INLINE const char* asked_for(const Value* out) {
+  return reinterpret_cast<const char*>(out);
+}
+template <class Value>
+PYINIT_INLINE const char* asked_for(simd::PastCache<Value>) {
+  return nullptr;
 }
 
 }  // namespace pyinit::fill

@@ -12,6 +12,8 @@ struct Runs {
   uint64_t stride;  // global elements from one run to the next
   uint64_t length;
   uint64_t count;
+  // Whether whole lines of the output are written around the cache, where the CPU can.
+  bool past_cache = false;
 };
 
 }  // namespace pyinit::fill

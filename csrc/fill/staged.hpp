@@ -51,16 +51,16 @@ class StagedNormal {
 
   explicit StagedNormal(const rng::Normal<S, float>& draw) : draw_(draw) {}
 
-  template <class Blocks>
-  PYINIT_INLINE void operator()(const Blocks& blocks, size_t count, float* out, const char* soon) const {
-    if (soon == nullptr) soon = reinterpret_cast<const char*>(out);
+  template <class Blocks, class To>
+  PYINIT_INLINE void operator()(const Blocks& blocks, size_t count, To out, const char* soon) const {
+    if (soon == nullptr) soon = asked_for(out);
     Stage stage;
     for (size_t group = 0; group < count; group += Sizes::kGroups) {
       const size_t now = count - group < Sizes::kGroups ? count - group : Sizes::kGroups;
       const size_t pairs = now * S::kLanes;
-      float* const to = out + group * 2 * S::kLanes;
+      const To to = out + group * 2 * S::kLanes;
       words(blocks, group * S::kBlocks, Sizes::rounded_up(pairs, ChainSet::kLanes), stage,
-            soon + group * 2 * S::kLanes * sizeof(float));
+            soon == nullptr ? nullptr : soon + group * 2 * S::kLanes * sizeof(float));
       radii(pairs, stage);
       draw_.centred() ? weights<true>(pairs, stage, to) : weights<false>(pairs, stage, to);
     }
@@ -78,7 +78,9 @@ class StagedNormal {
     for (size_t p = 0; p < pairs;) {
       rng::Words<WordSet> words[WordSet::kGroups];
       blocks.words(first + p / 2, words);
-      prefetch_to_write<2 * WordSet::kGroups * WordSet::kLanes * sizeof(float)>(soon + 2 * p * sizeof(float));
+      if (soon != nullptr)
+        prefetch_to_write<2 * WordSet::kGroups * WordSet::kLanes * sizeof(float)>(soon +
+                                                                                  2 * p * sizeof(float));
       PYINIT_UNROLL(8)
       for (const rng::Words<WordSet>& w : words) {
         WordSet::store(stage.draw + p, WordSet::pair32(w.w0, w.w2));
@@ -96,8 +98,8 @@ class StagedNormal {
     }
   }
 
-  template <bool kCentred>
-  PYINIT_NOINLINE void weights(size_t pairs, const Stage& stage, float* out) const {
+  template <bool kCentred, class To>
+  PYINIT_NOINLINE void weights(size_t pairs, const Stage& stage, To out) const {
     const rng::Normal<S, float> draw = draw_;
     for (size_t p = 0; p < pairs; p += S::kLanes) {
       const auto radius = S::as_float(S::load(stage.draw + p));
@@ -138,9 +140,9 @@ class StagedInOrder {
 
   explicit StagedInOrder(const Draw& draw) : draw_(draw) {}
 
-  template <class Blocks>
-  PYINIT_INLINE void operator()(const Blocks& blocks, size_t count, float* out, const char* soon) const {
-    if (kSoonStored && soon == nullptr) soon = reinterpret_cast<const char*>(out);
+  template <class Blocks, class To>
+  PYINIT_INLINE void operator()(const Blocks& blocks, size_t count, To out, const char* soon) const {
+    if (kSoonStored && soon == nullptr) soon = asked_for(out);
     alignas(64) uint32_t stage[Sizes::kGroups * kPerGroup];
     for (size_t group = 0; group < count; group += Sizes::kGroups) {
       const size_t now = count - group < Sizes::kGroups ? count - group : Sizes::kGroups;
@@ -151,7 +153,8 @@ class StagedInOrder {
   }
 
  private:
-  PYINIT_NOINLINE void weights(const uint32_t* stage, size_t count, float* out) const {
+  template <class To>
+  PYINIT_NOINLINE void weights(const uint32_t* stage, size_t count, To out) const {
     const Draw draw = draw_;
     for (size_t k = 0; k < count; k += ChainSet::kLanes)
       ChainSet::store(out + k, draw.weight(ChainSet::load(stage + k)));

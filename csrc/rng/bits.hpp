@@ -14,7 +14,8 @@ class Bits {
  public:
   using Value = uint32_t;
 
-  PYINIT_INLINE void operator()(const Words<S>& words, uint32_t* out) const {
+  template <class To>
+  PYINIT_INLINE void operator()(const Words<S>& words, To out) const {
     const auto words01 = S::pair32(words.w0, words.w1);
     const auto words23 = S::pair32(words.w2, words.w3);
     S::store(out, S::in_order(0, words01, words23));

@@ -28,7 +28,8 @@ class Disk<S, float> {
         low_(S::fma(step_, S::all(0.5F), S::all(static_cast<float>(n.floor)))),
         normal_(n.normal) {}
 
-  PYINIT_INLINE void operator()(const Words<S>& words, float* out) const {
+  template <class To>
+  PYINIT_INLINE void operator()(const Words<S>& words, To out) const {
     const auto drawn = S::fma(S::from_unsigned(S::pair32(words.w0, words.w2)), step_, low_);
     const auto u = S::clamp(drawn, low_, S::all(1.0F));
     const auto r = S::sqrt(normal_ ? minus_two_log<S>(u) : u);
@@ -52,7 +53,8 @@ class Disk<S, double> {
         low_(S::fma(step_, S::all(0.5), S::all(n.floor))),
         normal_(n.normal) {}
 
-  PYINIT_INLINE void operator()(const Words<S>& words, double* out) const {
+  template <class To>
+  PYINIT_INLINE void operator()(const Words<S>& words, To out) const {
     const auto drawn = S::fma(S::from_unsigned(S::pair64(words.w1, words.w0)), step_, low_);
     const auto u = S::clamp(drawn, low_, S::all(1.0));
     const auto r = S::sqrt(normal_ ? minus_two_log<S>(u) : u);

@@ -30,7 +30,8 @@ class Normal<S, float> {
         std_(S::all(static_cast<float>(n.std))),
         centred_(n.mean == 0) {}
 
-  PYINIT_INLINE void operator()(const Words<S>& words, float* out) const {
+  template <class To>
+  PYINIT_INLINE void operator()(const Words<S>& words, To out) const {
     const auto r = radius(S::pair32(words.w0, words.w2));
     const auto turn = S::pair32(words.w1, words.w3);
     centred_ ? weights<true>(r, turn, out) : weights<false>(r, turn, out);
@@ -42,8 +43,8 @@ class Normal<S, float> {
     const auto u = S::fma(S::from_unsigned(draw), S::all(0x1p-32F), S::all(0x1p-33F));
     return S::sqrt(minus_two_log<S>(u));
   }
-  template <bool kCentred>
-  PYINIT_INLINE void weights(typename S::F32 radius, typename S::U32 turn, float* out) const {
+  template <bool kCentred, class To>
+  PYINIT_INLINE void weights(typename S::F32 radius, typename S::U32 turn, To out) const {
     const auto z = polar<S>(radius, turn);
     S::store_alternating(out, weight<kCentred>(z.cos), weight<kCentred>(z.sin));
   }
@@ -68,7 +69,8 @@ class Normal<S, double> {
   explicit Normal(const NormalNumbers& n)
       : mean_(S::all(n.mean)), std_(S::all(n.std)), centred_(n.mean == 0) {}
 
-  PYINIT_INLINE void operator()(const Words<S>& words, double* out) const {
+  template <class To>
+  PYINIT_INLINE void operator()(const Words<S>& words, To out) const {
     const auto draw = S::from_unsigned(S::pair64(words.w1, words.w0));
     const auto u = S::fma(draw, S::all(0x1p-64), S::all(0x1p-65));
     const auto radius = S::sqrt(minus_two_log<S>(u));

@@ -27,7 +27,8 @@ class Transformed<S, float, Curve> {
         lowest_(S::all(static_cast<float>(n.lowest))),
         highest_(S::all(static_cast<float>(n.highest))) {}
 
-  PYINIT_INLINE void operator()(const Words<S>& words, float* out) const {
+  template <class To>
+  PYINIT_INLINE void operator()(const Words<S>& words, To out) const {
     const auto words01 = S::pair32(words.w0, words.w1);
     const auto words23 = S::pair32(words.w2, words.w3);
     S::store(out, weight(S::in_order(0, words01, words23)));
@@ -52,7 +53,8 @@ class Transformed<S, double, Curve> {
   explicit Transformed(const TransformedNumbers& n)
       : curve_(n), scale_(S::all(n.scale)), lowest_(S::all(n.lowest)), highest_(S::all(n.highest)) {}
 
-  PYINIT_INLINE void operator()(const Words<S>& words, double* out) const {
+  template <class To>
+  PYINIT_INLINE void operator()(const Words<S>& words, To out) const {
     S::store_alternating(out, weight(S::pair64(words.w1, words.w0)), weight(S::pair64(words.w3, words.w2)));
   }
 

@@ -25,7 +25,8 @@ class Uniform<S, float> {
         lowest_(S::all(static_cast<float>(n.lowest))),
         highest_(S::all(static_cast<float>(n.highest))) {}
 
-  PYINIT_INLINE void operator()(const Words<S>& words, float* out) const {
+  template <class To>
+  PYINIT_INLINE void operator()(const Words<S>& words, To out) const {
     const auto words01 = S::pair32(words.w0, words.w1);
     const auto words23 = S::pair32(words.w2, words.w3);
     S::store(out, value(S::in_order(0, words01, words23)));
@@ -54,7 +55,8 @@ class Uniform<S, double> {
         lowest_(S::all(n.lowest)),
         highest_(S::all(n.highest)) {}
 
-  PYINIT_INLINE void operator()(const Words<S>& words, double* out) const {
+  template <class To>
+  PYINIT_INLINE void operator()(const Words<S>& words, To out) const {
     S::store_alternating(out, value(S::pair64(words.w1, words.w0)), value(S::pair64(words.w3, words.w2)));
   }
 

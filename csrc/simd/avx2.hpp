@@ -426,6 +426,28 @@ struct Avx2Of {
     _mm256_stream_si256(to, _mm256_loadu_si256(p));
     _mm256_stream_si256(to + 1, _mm256_loadu_si256(p + 1));
   }
+  PYINIT_OPERATION void store(PastCache<float> p, F32 x) {
+    for (int i = 0; i < kRegisters; ++i) _mm256_stream_ps(p.memory + 8 * i, x.v[i]);
+  }
+  PYINIT_OPERATION void store(PastCache<double> p, F64 x) {
+    for (int i = 0; i < kRegisters; ++i) _mm256_stream_pd(p.memory + 4 * i, x.v[i]);
+  }
+  PYINIT_OPERATION void store(PastCache<uint32_t> p, U32 x) {
+    for (int i = 0; i < kRegisters; ++i)
+      _mm256_stream_si256(reinterpret_cast<__m256i*>(p.memory + 8 * i), x.v[i]);
+  }
+  PYINIT_OPERATION void store_alternating(PastCache<float> out, F32 even, F32 odd) {
+    for (int i = 0; i < kRegisters; ++i) {
+      _mm256_stream_ps(out.memory + 16 * i, _mm256_unpacklo_ps(even.v[i], odd.v[i]));
+      _mm256_stream_ps(out.memory + 16 * i + 8, _mm256_unpackhi_ps(even.v[i], odd.v[i]));
+    }
+  }
+  PYINIT_OPERATION void store_alternating(PastCache<double> out, F64 even, F64 odd) {
+    for (int i = 0; i < kRegisters; ++i) {
+      _mm256_stream_pd(out.memory + 8 * i, _mm256_unpacklo_pd(even.v[i], odd.v[i]));
+      _mm256_stream_pd(out.memory + 8 * i + 4, _mm256_unpackhi_pd(even.v[i], odd.v[i]));
+    }
+  }
   PYINIT_OPERATION void stream_fence() { _mm_sfence(); }
 };
 

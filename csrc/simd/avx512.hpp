@@ -388,8 +388,34 @@ struct Avx512Of {
                           _mm512_cvtps_ph(x.v[i], _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
     }
   }
+  PYINIT_OPERATION void stream_register(void* out, __m512i x) {
+    _mm512_stream_si512(static_cast<__m512i*>(out), x);
+  }
   PYINIT_OPERATION void stream_line(void* out, const void* from) {
-    _mm512_stream_si512(static_cast<__m512i*>(out), _mm512_loadu_si512(from));
+    stream_register(out, _mm512_loadu_si512(from));
+  }
+  PYINIT_OPERATION void store(PastCache<float> p, F32 x) {
+    for (int i = 0; i < kRegisters; ++i) stream_register(p.memory + 16 * i, _mm512_castps_si512(x.v[i]));
+  }
+  PYINIT_OPERATION void store(PastCache<double> p, F64 x) {
+    for (int i = 0; i < kRegisters; ++i) stream_register(p.memory + 8 * i, _mm512_castpd_si512(x.v[i]));
+  }
+  PYINIT_OPERATION void store(PastCache<uint32_t> p, U32 x) {
+    for (int i = 0; i < kRegisters; ++i) stream_register(p.memory + 16 * i, x.v[i]);
+  }
+  PYINIT_OPERATION void store_alternating(PastCache<float> out, F32 even, F32 odd) {
+    for (int i = 0; i < kRegisters; ++i) {
+      const __m512i x = _mm512_castps_si512(even.v[i]), y = _mm512_castps_si512(odd.v[i]);
+      stream_register(out.memory + 32 * i, _mm512_unpacklo_epi32(x, y));
+      stream_register(out.memory + 32 * i + 16, _mm512_unpackhi_epi32(x, y));
+    }
+  }
+  PYINIT_OPERATION void store_alternating(PastCache<double> out, F64 even, F64 odd) {
+    for (int i = 0; i < kRegisters; ++i) {
+      const __m512i x = _mm512_castpd_si512(even.v[i]), y = _mm512_castpd_si512(odd.v[i]);
+      stream_register(out.memory + 16 * i, _mm512_unpacklo_epi64(x, y));
+      stream_register(out.memory + 16 * i + 8, _mm512_unpackhi_epi64(x, y));
+    }
   }
   PYINIT_OPERATION void stream_fence() { _mm_sfence(); }
 };

@@ -189,6 +189,36 @@ concept MemoryOperations = requires(typename S::F32 x, void* to, const void* fro
   S::stream_fence();
 };
 
+// Memory that is written around the cache: the address of whole lines.
+template <class Value>
+struct PastCache {
+  Value* memory;
+
+  PYINIT_INLINE PastCache operator+(size_t count) const { return {memory + count}; }
+};
+
+// Where a store goes, whether to a pointer or past the cache.
+template <class Value>
+PYINIT_INLINE Value* address(Value* out) {
+  return out;
+}
+template <class Value>
+PYINIT_INLINE Value* address(PastCache<Value> out) {
+  return out.memory;
+}
+
+// A set whose vectors are stored past the cache, too: the same bytes as by the stores of the same names. A fence
+// comes after the last one, before another thread reads.
+template <class S>
+concept StreamingSet = requires(typename S::F32 x, typename S::F64 y, typename S::U32 z, PastCache<float> to,
+                                PastCache<double> wide, PastCache<uint32_t> words) {
+  S::store(to, x);
+  S::store(wide, y);
+  S::store(words, z);
+  S::store_alternating(to, x, x);
+  S::store_alternating(wide, y, y);
+};
+
 // What the loops ask of a set: its name, as users choose it; how many groups of blocks are in flight at once;
 // and the rows of a matrix product's tile, as many vectors of sums as the registers hold.
 template <class S>

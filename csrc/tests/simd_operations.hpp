@@ -219,23 +219,57 @@ void stream_order(const Inputs& in, unsigned char* out) {
   std::memcpy(out, words + kHalf * kNarrow, kBytes);
 }
 
+// Where a store of S goes: to memory, or past the cache if it can.
+template <class S, bool kPastCache, class Value>
+auto place(Value* memory) {
+  if constexpr (kPastCache && simd::StreamingSet<S>) {
+    return simd::PastCache<Value>{memory};
+  } else {
+    return memory;
+  }
+}
+
+template <class S, class Value>
+void past_cache(const Value* from, unsigned char* out) {
+  constexpr size_t kCount = kBytes / sizeof(Value);
+  alignas(64) Value lines[kCount];
+  for (size_t at = 0; at < kCount; at += 4 * S::kLanes / sizeof(Value))
+    S::store(place<S, true>(lines + at), S::load(from + at));
+  S::stream_fence();
+  std::memcpy(out, lines, kBytes);
+}
+template <class S>
+void floats_past_cache(const Inputs& in, unsigned char* out) {
+  float lanes[kNarrow];
+  std::memcpy(lanes, in.x, sizeof(lanes));
+  past_cache<S>(lanes, out);
+}
+template <class S>
+void doubles_past_cache(const Inputs& in, unsigned char* out) {
+  past_cache<S>(in.wide_x, out);
+}
+template <class S>
+void words_past_cache(const Inputs& in, unsigned char* out) {
+  past_cache<S>(in.x, out);
+}
+
 // Pairs of 32 bits and of 64, interleaved, as normals are.
-template <class S, size_t kHalf>
+template <class S, size_t kHalf, bool kPastCache = false>
 void alternating(const Inputs& in, unsigned char* out) {
-  float values[2 * kNarrow];
+  alignas(64) float values[2 * kNarrow];
   for (size_t block = 0; block < kWide; block += S::kBlocks) {
     const auto w = four_words<S>(S::load_counters(in.blocks + block));
-    S::store_alternating(values + 4 * block, S::from_unsigned(S::pair32(w.w0, w.w2)),
+    S::store_alternating(place<S, kPastCache>(values + 4 * block), S::from_unsigned(S::pair32(w.w0, w.w2)),
                          S::from_unsigned(S::pair32(w.w1, w.w3)));
   }
   std::memcpy(out, values + kHalf * kNarrow, kBytes);
 }
-template <class S, size_t kHalf>
+template <class S, size_t kHalf, bool kPastCache = false>
 void wide_alternating(const Inputs& in, unsigned char* out) {
-  double values[2 * kWide];
+  alignas(64) double values[2 * kWide];
   for (size_t block = 0; block < kWide; block += S::kBlocks) {
     const auto w = four_words<S>(S::load_counters(in.blocks + block));
-    S::store_alternating(values + 2 * block, S::from_unsigned(S::pair64(w.w1, w.w0)),
+    S::store_alternating(place<S, kPastCache>(values + 2 * block), S::from_unsigned(S::pair64(w.w1, w.w0)),
                          S::from_unsigned(S::pair64(w.w3, w.w2)));
   }
   std::memcpy(out, values + kHalf * kWide, kBytes);
@@ -371,6 +405,13 @@ inline constexpr Operation kDrawing[] = {
 template <class S>
 inline constexpr Operation kMore[] = {
     {"stream_line", Differ::kNothing, streamed_lines<S>},
+    {"store past the cache", Differ::kNothing, floats_past_cache<S>},
+    {"store float64 past the cache", Differ::kNothing, doubles_past_cache<S>},
+    {"store words past the cache", Differ::kNothing, words_past_cache<S>},
+    {"store_alternating past the cache, first half", Differ::kNothing, alternating<S, 0, true>},
+    {"store_alternating past the cache, second half", Differ::kNothing, alternating<S, 1, true>},
+    {"store_alternating float64 past the cache, first half", Differ::kNothing, wide_alternating<S, 0, true>},
+    {"store_alternating float64 past the cache, second half", Differ::kNothing, wide_alternating<S, 1, true>},
     {"sub", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::sub(a.x, a.y); }>},
     {"at_least", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::at_least(a.x, a.low); }>},
     {"at_most", Differ::kNan32, narrow<S, [](const Narrow<S>& a) { return S::at_most(a.x, a.high); }>},

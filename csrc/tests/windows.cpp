@@ -22,21 +22,38 @@ constexpr rng::Key kCarry{7, (uint64_t{1} << 32) - 200};
 // Each is made by a loop of its own in some instruction set.
 enum class Fill { kNormal, kUniform, kTruncated, kCurve };
 
+// [-2, 2], as pyinit/recipes/truncation.py makes it: of float64 another interval, which is as good here.
+constexpr double kShare = 0.9544997361036416, kTail = 0.02275013194817921;
+constexpr rng::TruncatedNumbers kTwo{
+    0, 1, -2, 2, false, 0, uint64_t{1} << 31, kShare * 0x1p-32, kTail, kTail, kShare * 0x1p-31, 0, 0};
+constexpr rng::NormalNumbers kNormal{0.5, 2.0};
+constexpr rng::UniformNumbers kUniform{-1, 1, -1, 0.99};
+
 void fill_with(Fill fill, const Kernels& set, const fill::Target& target, const fill::Region& region,
                rng::Key key) {
-  // [-2, 2], as pyinit/recipes/truncation.py makes it: of float64 another interval, which is as good here.
-  constexpr double kShare = 0.9544997361036416, kTail = 0.02275013194817921;
-  constexpr rng::TruncatedNumbers kTwo{
-      0, 1, -2, 2, false, 0, uint64_t{1} << 31, kShare * 0x1p-32, kTail, kTail, kShare * 0x1p-31, 0, 0};
   switch (fill) {
     case Fill::kNormal:
-      return fill::normal(set.fill, target, region, key, {0.5, 2.0});
+      return fill::normal(set.fill, target, region, key, kNormal);
     case Fill::kUniform:
-      return fill::uniform(set.fill, target, region, key, {-1, 1, -1, 0.99});
+      return fill::uniform(set.fill, target, region, key, kUniform);
     case Fill::kTruncated:
       return fill::truncated_normal(set.fill, target, region, key, kTwo);
     case Fill::kCurve:
       return fill::transformed(set.fill, target, region, key, tests::kCurves[0].of[0]);
+  }
+}
+
+// The kernel itself, on one thread.
+void fill_runs(Fill fill, const Kernels& set, Dtype dtype, const fill::Runs& runs, rng::Key key, void* out) {
+  switch (fill) {
+    case Fill::kNormal:
+      return set.fill.normal(dtype, kNormal, key, runs, out);
+    case Fill::kUniform:
+      return set.fill.uniform(dtype, kUniform, key, runs, out);
+    case Fill::kTruncated:
+      return set.fill.truncated_normal(dtype, kTwo, key, runs, out);
+    case Fill::kCurve:
+      return set.fill.transformed(dtype, tests::kCurves[0].of[0], key, runs, out);
   }
 }
 
@@ -139,6 +156,45 @@ void tiles(const Kernels& set) {
   }
 }
 
+// Past the cache: the same bytes from each element and at each alignment, and none outside.
+void past_cache(const Kernels& set, Fill fill) {
+  constexpr size_t kCount = 3000, kRoom = 64 + 8 * kCount + 64;
+  alignas(64) static unsigned char plain[kRoom], streamed[kRoom];
+  for (const NamedDtype& dtype : kDtypes) {
+    const size_t item = itemsize(dtype.dtype);
+    for (const rng::Key key : {kKey, kCarry}) {
+      for (uint64_t first = 0; first < 5; ++first) {
+        for (size_t shift = 0; shift < 64; shift += item) {
+          std::memset(plain, kGuard, kRoom);
+          std::memset(streamed, kGuard, kRoom);
+          fill_runs(fill, set, dtype.dtype, {first, 0, kCount, 1, false}, key, plain + shift);
+          fill_runs(fill, set, dtype.dtype, {first, 0, kCount, 1, true}, key, streamed + shift);
+          expect(std::memcmp(plain, streamed, kRoom) == 0, "a fill past the cache differs", set);
+        }
+      }
+    }
+  }
+}
+
+// Large enough to go past the cache by itself, in many tiles.
+void large(const Kernels& set) {
+  const uint64_t count = (uint64_t{9} << 20) / 4 + 13;
+  for (const Fill fill : {Fill::kNormal, Fill::kUniform}) {
+    bool intact = true;
+    std::vector<unsigned char> pieces;
+    for (uint64_t begin = 0; begin < count; begin += count / 3 + 5) {
+      const uint64_t length = std::min(count - begin, count / 3 + 5);
+      const auto piece = drawn(set, {count}, {begin}, {length}, Dtype::kFloat32, 1, 0, intact, kKey, fill);
+      pieces.insert(pieces.end(), piece.begin(), piece.end());
+    }
+    for (const size_t shift : {0, 16, 20}) {
+      expect(drawn(set, {count}, {0}, {count}, Dtype::kFloat32, 3, shift, intact, kKey, fill) == pieces,
+             "a large fill differs", set);
+    }
+    expect(intact, "bytes outside a large fill were touched", set);
+  }
+}
+
 // Past the cache, from and to the middle of a line.
 void streamed_constant(const Kernels& set) {
   const size_t count = (size_t{9} << 20) / 4;
@@ -176,8 +232,12 @@ void constants(const Kernels& set) {
 int main() {
   for (const Kernels* set : available_kernels()) {
     rectangles(*set);
-    for (const Fill fill : {Fill::kNormal, Fill::kUniform, Fill::kTruncated, Fill::kCurve}) rows(*set, fill);
+    for (const Fill fill : {Fill::kNormal, Fill::kUniform, Fill::kTruncated, Fill::kCurve}) {
+      rows(*set, fill);
+      past_cache(*set, fill);
+    }
     tiles(*set);
+    large(*set);
     streamed_constant(*set);
     constants(*set);
   }
