@@ -11,15 +11,18 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
 from ...stream.key import MULTIPLIERS, WEYL
 from ...stream.window import Shape
+from ...versions import numbers
 
 __all__ = [
     "Wide",
+    "apart",
     "block",
     "element_index",
     "fold_in",
@@ -37,6 +40,11 @@ Wide = tuple[Words, Words]
 """A number of 64 bits: its low word and its high word."""
 
 _MASK32 = 0xFFFFFFFF
+
+# LLVM's loop vectorizer asks of a value, by recursion over its users, whether only its first lane is used.
+# There are some 10^8 paths from the counter of a block to its words, and the LLVM of JAX 0.11 and 0.12 walks
+# them all where a square root or a maximum of a word follows: for half a minute, on one core.
+_COMPILES_TOGETHER = numbers(jax.__version__) < (0, 11)
 
 
 def _word(value: int) -> np.uint32:
@@ -111,31 +119,53 @@ def fold_in(key: Words, number: Wide) -> Words:
     return jnp.stack(block(key, number), axis=-1)
 
 
+def apart(words: Any) -> Any:
+    """Return draws as they are; on a CPU, JAX 0.11 and later compile what is made of them by itself."""
+    if _COMPILES_TOGETHER:
+        return words
+    return lax.platform_dependent(words, cpu=lax.optimization_barrier, default=_unchanged)
+
+
+def _unchanged(words: Any) -> Any:
+    return words
+
+
 def _bit(word: Words, number: int) -> Any:
     return (word & np.uint32(1 << number)) != 0
 
 
-def pair32(key: Words, index: Wide) -> tuple[Words, Words]:
-    """Return the 32-bit draws of the even element and of the odd one, of the pair that each element is in."""
+def _pair32(key: Words, index: Wide) -> tuple[Words, Words]:
     w0, w1, w2, w3 = block(key, _shifted(index, 2))
     upper = _bit(index[0], 1)
     return jnp.where(upper, w2, w0), jnp.where(upper, w3, w1)
 
 
+def pair32(key: Words, index: Wide) -> tuple[Words, Words]:
+    """Return the 32-bit draws of the even element and of the odd one, of the pair that each element is in."""
+    even, odd = apart(_pair32(key, index))
+    return even, odd
+
+
 def words32(key: Words, index: Wide) -> Words:
     """Return the 32-bit draw of each element: word i mod 4 of block i div 4."""
-    even, odd = pair32(key, index)
-    return jnp.where(_bit(index[0], 0), odd, even)
+    even, odd = _pair32(key, index)
+    return apart(jnp.where(_bit(index[0], 0), odd, even))
 
 
-def pair64(key: Words, index: Wide) -> tuple[Wide, Wide]:
-    """Return the 64-bit draws of the even element and of the odd one, of each element's pair."""
+def _pair64(key: Words, index: Wide) -> tuple[Wide, Wide]:
     w0, w1, w2, w3 = block(key, _shifted(index, 1))
     return (w1, w0), (w3, w2)
 
 
+def pair64(key: Words, index: Wide) -> tuple[Wide, Wide]:
+    """Return the 64-bit draws of the even element and of the odd one, of each element's pair."""
+    even, odd = apart(_pair64(key, index))
+    return even, odd
+
+
 def words64(key: Words, index: Wide) -> Wide:
     """Return the 64-bit draw of each element: words (0, 1) or (2, 3) of block i div 2, the first one high."""
-    (low0, high0), (low1, high1) = pair64(key, index)
+    (low0, high0), (low1, high1) = _pair64(key, index)
     odd = _bit(index[0], 0)
-    return jnp.where(odd, low1, low0), jnp.where(odd, high1, high0)
+    low, high = apart((jnp.where(odd, low1, low0), jnp.where(odd, high1, high0)))
+    return low, high
