@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.experimental.custom_partitioning import custom_partitioning
-from jax.sharding import NamedSharding, PartitionSpec
+from jax.sharding import AbstractMesh, NamedSharding, PartitionSpec
 
 from ... import _core
 from ...stream.plan import Plan
@@ -120,12 +120,15 @@ def _partition(plan: Plan, mesh: Any, arguments: Any, result: Any) -> Any:
 
     def lower(words: Words) -> Any:
         start, extent = [], []
-        for n, names in zip(plan.shape, spec[batch:], strict=True):
-            size = n // math.prod(mesh.shape[name] for name in names)
-            number = jax.lax.axis_index(names) if names else 0
-            start.append(jnp.asarray(number, jnp.uint32) * np.uint32(size))
-            extent.append(size)
-        return call(plan, words, jnp.stack(start), tuple(extent))
+        # One device's part has no mesh. On explicit axes JAX 0.12 would leave shardings in it, which XLA
+        # cannot run.
+        with jax.sharding.use_abstract_mesh(AbstractMesh((), ())):
+            for n, names in zip(plan.shape, spec[batch:], strict=True):
+                size = n // math.prod(mesh.shape[name] for name in names)
+                number = jax.lax.axis_index(names) if names else 0
+                start.append(jnp.asarray(number, jnp.uint32) * np.uint32(size))
+                extent.append(size)
+            return call(plan, words, jnp.stack(start), tuple(extent))
 
     parts = [names or None for names in spec]
     return (
