@@ -44,12 +44,14 @@ def available() -> bool:
         return False
     # a wrong PYINIT_ISA is a ValueError here
     handler = _xla.fill()
+    # JAX keeps what is registered before its backends begin; one that then refuses it does not begin
+    jax.local_devices()
     try:
         jax.ffi.register_ffi_target(TARGET, handler, platform="cpu")
     except Exception as error:  # XLA's own errors, which have no common class
         warnings.warn(
-            f"XLA needs kernels that were built for this jaxlib; it says: {error}. Build pyinit again, with "
-            "the headers of this jaxlib; until then draws are traced, more slowly.",
+            f"XLA needs kernels that were built for this jaxlib; it says: {str(error).rstrip('.')}. "
+            "Build pyinit again, with the headers of this jaxlib; until then draws are traced, more slowly.",
             RuntimeWarning,
             stacklevel=2,
         )
