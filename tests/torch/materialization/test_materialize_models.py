@@ -210,7 +210,7 @@ def constructions(info: Any) -> Iterator[tuple[Callable[[], Any], tuple[Any, ...
 def test_every_module_class_of_torch_begins_as_eager_ones() -> None:
     infos = module_infos()
     classes = {info.module_cls.__name__ for info in infos}
-    assert len(classes) >= 114
+    assert len(classes) >= (113 if older("torch", 2, 13) else 114)
     assert classes >= LAZY
     torch.manual_seed(0)
     lines, checked = [], 0
