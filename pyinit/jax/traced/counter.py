@@ -1,8 +1,8 @@
 """Stream version 1 in 32-bit words that JAX can trace: element index -> block -> words.
 
-The mapping is that of `pyinit.reference.words32` and `words64`, bit for bit, on any backend and without
-64-bit integers: a number of 64 bits is a pair (low, high) of uint32. Each element works out its own block, so
-that XLA can cut the result along any axis without communication.
+The mapping is that of `pyinit.reference.words32` and `words64`, bit for bit, on any backend, whether 64-bit
+types are on or not: a number of 64 bits is a pair (low, high) of uint32. Each element works out its own
+block, so that XLA can cut the result along any axis without communication.
 """
 
 from __future__ import annotations
@@ -18,11 +18,9 @@ from jax import lax
 
 from ...stream.key import MULTIPLIERS, WEYL
 from ...stream.window import Shape
-from ...versions import numbers
 
 __all__ = [
     "Wide",
-    "apart",
     "block",
     "element_index",
     "fold_in",
@@ -41,26 +39,25 @@ Wide = tuple[Words, Words]
 
 _MASK32 = 0xFFFFFFFF
 
-# LLVM's loop vectorizer asks of a value, by recursion over its users, whether only its first lane is used.
-# There are some 10^8 paths from the counter of a block to its words, and the LLVM of JAX 0.11 and 0.12 walks
-# them all where a square root or a maximum of a word follows: for half a minute, on one core.
-_COMPILES_TOGETHER = numbers(jax.__version__) < (0, 11)
-
 
 def _word(value: int) -> np.uint32:
     return np.uint32(value & _MASK32)
 
 
 def high_product(x: Words, y: Words) -> Words:
-    """Return the high word of x y from products of 16-bit halves, which never overflow.
+    """Return the high word of x y, by way of uint64, which needs no 64-bit types of the caller.
 
-    `lax.mulhi` would be three times as fast on one CPU device, but XLA cannot yet divide it among several.
+    Each word is used once. With products of 16-bit halves, LLVM's loop vectorizer walks some 10^8 paths from
+    the counter of a block to its words, for half a minute with JAX 0.11 and 0.12. XLA cannot divide
+    `lax.mulhi` among several devices.
     """
-    x_low, x_high = x & np.uint32(0xFFFF), x >> np.uint32(16)
-    y_low, y_high = y & np.uint32(0xFFFF), y >> np.uint32(16)
-    crossed = x_high * y_low + (x_low * y_low >> np.uint32(16))
-    middle = x_low * y_high + (crossed & np.uint32(0xFFFF))
-    return x_high * y_high + (crossed >> np.uint32(16)) + (middle >> np.uint32(16))
+    with jax.enable_x64(True):
+        wide = _wide(x) * _wide(y)
+        return lax.convert_element_type(wide >> np.uint64(32), jnp.uint32)
+
+
+def _wide(word: Words) -> Any:
+    return np.uint64(word) if isinstance(word, np.uint32) else lax.convert_element_type(word, jnp.uint64)
 
 
 def _add(a: Wide, b: Wide) -> Wide:
@@ -119,53 +116,31 @@ def fold_in(key: Words, number: Wide) -> Words:
     return jnp.stack(block(key, number), axis=-1)
 
 
-def apart(words: Any) -> Any:
-    """Return draws as they are; on a CPU, JAX 0.11 and later compile what is made of them by itself."""
-    if _COMPILES_TOGETHER:
-        return words
-    return lax.platform_dependent(words, cpu=lax.optimization_barrier, default=_unchanged)
-
-
-def _unchanged(words: Any) -> Any:
-    return words
-
-
 def _bit(word: Words, number: int) -> Any:
     return (word & np.uint32(1 << number)) != 0
 
 
-def _pair32(key: Words, index: Wide) -> tuple[Words, Words]:
+def pair32(key: Words, index: Wide) -> tuple[Words, Words]:
+    """Return the 32-bit draws of the even element and of the odd one, of the pair that each element is in."""
     w0, w1, w2, w3 = block(key, _shifted(index, 2))
     upper = _bit(index[0], 1)
     return jnp.where(upper, w2, w0), jnp.where(upper, w3, w1)
 
 
-def pair32(key: Words, index: Wide) -> tuple[Words, Words]:
-    """Return the 32-bit draws of the even element and of the odd one, of the pair that each element is in."""
-    even, odd = apart(_pair32(key, index))
-    return even, odd
-
-
 def words32(key: Words, index: Wide) -> Words:
     """Return the 32-bit draw of each element: word i mod 4 of block i div 4."""
-    even, odd = _pair32(key, index)
-    return apart(jnp.where(_bit(index[0], 0), odd, even))
-
-
-def _pair64(key: Words, index: Wide) -> tuple[Wide, Wide]:
-    w0, w1, w2, w3 = block(key, _shifted(index, 1))
-    return (w1, w0), (w3, w2)
+    even, odd = pair32(key, index)
+    return jnp.where(_bit(index[0], 0), odd, even)
 
 
 def pair64(key: Words, index: Wide) -> tuple[Wide, Wide]:
     """Return the 64-bit draws of the even element and of the odd one, of each element's pair."""
-    even, odd = apart(_pair64(key, index))
-    return even, odd
+    w0, w1, w2, w3 = block(key, _shifted(index, 1))
+    return (w1, w0), (w3, w2)
 
 
 def words64(key: Words, index: Wide) -> Wide:
     """Return the 64-bit draw of each element: words (0, 1) or (2, 3) of block i div 2, the first one high."""
-    (low0, high0), (low1, high1) = _pair64(key, index)
+    (low0, high0), (low1, high1) = pair64(key, index)
     odd = _bit(index[0], 0)
-    low, high = apart((jnp.where(odd, low1, low0), jnp.where(odd, high1, high0)))
-    return low, high
+    return jnp.where(odd, low1, low0), jnp.where(odd, high1, high0)
