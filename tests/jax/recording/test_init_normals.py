@@ -1,4 +1,4 @@
-"""Normal draws of jax.nn.initializers, which JAX 0.12 traces as operations: the numbers are always the same."""
+"""Normal draws of jax.nn.initializers: the numbers are the same where JAX 0.12 traces them as operations."""
 
 from __future__ import annotations
 
