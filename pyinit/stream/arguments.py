@@ -18,11 +18,14 @@ _MOST_THREADS = 4096
 
 def is_integer(value: Any) -> bool:
     """Return whether a value is an integer, Python's or NumPy's; a bool or an array of several is none."""
+    # NumPy 2.2 takes its own bool for an index, with a warning
+    if isinstance(value, (bool, np.bool_)):
+        return False
     try:
         index(value)
     except TypeError:
         return False
-    return not isinstance(value, bool)
+    return True
 
 
 def count(

@@ -17,7 +17,7 @@ POSITIVE = np.concatenate((np.ldexp(1.0, np.arange(-1070, 1023, 7)) * 1.37, np.l
 
 def worst(found: np.ndarray, x: np.ndarray, function: str) -> float:
     """Return the largest error, in ULP of the exact value."""
-    with decimal.localcontext(prec=60):
+    with decimal.localcontext(decimal.Context(prec=60)):
         exact = [getattr(decimal.Decimal(value), function)() for value in x.tolist()]
         return max(
             float(abs(decimal.Decimal(ours) - value) / decimal.Decimal(math.ulp(float(value))))

@@ -24,6 +24,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import pyinit as pi
 from pyinit.torch import fill
 from pyinit.torch.materialization.materialization import materialize
+from pyinit.versions import numbers
+
+# torch 2.9 gives each rank the whole of what _StridedShard alone should cut, and its full_tensor() puts parts
+# of unequal sizes together in another order
+KNOWS_STRIDED = numbers(torch.__version__) >= (2, 13)
 
 RECIPES: dict[str, tuple[pi.Recipe, tuple[int, ...], torch.dtype]] = {
     "normal": (pi.normal(std=0.02), (7, 9), torch.float32),
@@ -57,15 +62,14 @@ def meshes() -> dict[str, DeviceMesh]:
 
 def placements(mesh: DeviceMesh) -> list[tuple[Any, ...]]:
     """Return ways to place a matrix on a mesh."""
+    plain: list[tuple[Any, ...]]
     if mesh.ndim == 1:
-        return [(Shard(0),), (Shard(1),), (Replicate(),), (_StridedShard(0, split_factor=3),)]
-    return [
-        (Shard(0), Shard(0)),
-        (Shard(1), Shard(0)),
-        (Replicate(), Shard(1)),
-        (Shard(0), Replicate()),
-        (_StridedShard(0, split_factor=mesh.shape[1]), Shard(0)),
-    ]
+        strided: tuple[Any, ...] = (_StridedShard(0, split_factor=3),)
+        plain = [(Shard(0),), (Shard(1),), (Replicate(),)]
+    else:
+        strided = (_StridedShard(0, split_factor=mesh.shape[1]), Shard(0))
+        plain = [(Shard(0), Shard(0)), (Shard(1), Shard(0)), (Replicate(), Shard(1)), (Shard(0), Replicate())]
+    return [*plain, strided] if KNOWS_STRIDED else plain
 
 
 class Ears(TorchDispatchMode):

@@ -32,6 +32,7 @@ import pyinit.torch as pit  # noqa: E402
 from pyinit.stream.safetensors import read_header  # noqa: E402
 from pyinit.torch.materialization.materialization import materialize  # noqa: E402
 
+from ..older import older  # noqa: E402
 from .sharding_cache import forget_meshes  # noqa: E402
 
 pytestmark = [
@@ -91,7 +92,9 @@ def test_every_placement_on_every_rank_holds_the_same_bits(ranks: list[dict[str,
         for (name, mesh, placed), tensor in saved["filled"].items():
             assert bits(tensor) == plain[name], (name, mesh, placed)
             seen.add((name, mesh, placed))
-    placements = {1: 4, 2: 4 + 5 + 5, 4: 4 + 5}[len(ranks)]
+    on_a_line, on_a_grid = (4, 5) if program().KNOWS_STRIDED else (3, 4)
+    meshes = {1: on_a_line, 2: on_a_line + 2 * on_a_grid, 4: on_a_line + on_a_grid}
+    placements = meshes[len(ranks)]
     assert len(seen) == len(plain) * placements
 
 
@@ -125,7 +128,9 @@ def test_a_file_of_the_module_holds_the_same_bits(ranks: list[dict[str, Any]], t
 
 def test_ranks_are_heard_when_they_talk(ranks: list[dict[str, Any]]) -> None:
     """The check for collectives sees those of full_tensor(), so that it could see one in a fill."""
-    assert all((saved["heard"] > 0) == (len(ranks) > 1) for saved in ranks)
+    # a rank of torch 2.9 that is alone calls collectives, too
+    alone_talks = older("torch", 2, 13)
+    assert all((saved["heard"] > 0) == (len(ranks) > 1 or alone_talks) for saved in ranks)
 
 
 @contextmanager

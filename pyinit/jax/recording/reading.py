@@ -14,6 +14,7 @@ from .loops import held_and_carried
 from .matrices import drawn_matrix
 from .meanings import EXACT
 from .nodes import Graph, Node, is_key
+from .normals import scaled_normal
 from .uses import CALLS
 
 __all__ = ["read"]
@@ -60,8 +61,8 @@ def _equation(graph: Graph, equation: Any, inputs: list[Node]) -> Sequence[Node]
             return read(graph, inner, inputs)
     if op == "scan" and _draws(equation.params["jaxpr"].jaxpr):
         return _scan(graph, equation.params, inputs)
-    matrix = drawn_matrix(graph, equation, inputs)
-    return _as_it_is(graph, equation, inputs) if matrix is None else [matrix]
+    drawn = drawn_matrix(graph, equation, inputs) or scaled_normal(graph, equation, inputs)
+    return _as_it_is(graph, equation, inputs) if drawn is None else [drawn]
 
 
 def _as_it_is(graph: Graph, equation: Any, inputs: list[Node]) -> list[Node]:

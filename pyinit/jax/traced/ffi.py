@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.experimental.custom_partitioning import custom_partitioning
-from jax.sharding import NamedSharding, PartitionSpec
+from jax.sharding import AbstractMesh, NamedSharding, PartitionSpec
 
 from ... import _core
 from ...stream.plan import Plan
@@ -44,12 +44,14 @@ def available() -> bool:
         return False
     # a wrong PYINIT_ISA is a ValueError here
     handler = _xla.fill()
+    # JAX keeps what is registered before its backends begin; one that then refuses it does not begin
+    jax.local_devices()
     try:
         jax.ffi.register_ffi_target(TARGET, handler, platform="cpu")
     except Exception as error:  # XLA's own errors, which have no common class
         warnings.warn(
-            f"XLA needs kernels that were built for this jaxlib; it says: {error}. Build pyinit again, with "
-            "the headers of this jaxlib; until then draws are traced, more slowly.",
+            f"XLA needs kernels that were built for this jaxlib; it says: {str(error).rstrip('.')}. "
+            "Build pyinit again, with the headers of this jaxlib; until then draws are traced, more slowly.",
             RuntimeWarning,
             stacklevel=2,
         )
@@ -120,12 +122,15 @@ def _partition(plan: Plan, mesh: Any, arguments: Any, result: Any) -> Any:
 
     def lower(words: Words) -> Any:
         start, extent = [], []
-        for n, names in zip(plan.shape, spec[batch:], strict=True):
-            size = n // math.prod(mesh.shape[name] for name in names)
-            number = jax.lax.axis_index(names) if names else 0
-            start.append(jnp.asarray(number, jnp.uint32) * np.uint32(size))
-            extent.append(size)
-        return call(plan, words, jnp.stack(start), tuple(extent))
+        # One device's part has no mesh. On explicit axes JAX 0.12 would leave shardings in it, which XLA
+        # cannot run.
+        with jax.sharding.use_abstract_mesh(AbstractMesh((), ())):
+            for n, names in zip(plan.shape, spec[batch:], strict=True):
+                size = n // math.prod(mesh.shape[name] for name in names)
+                number = jax.lax.axis_index(names) if names else 0
+                start.append(jnp.asarray(number, jnp.uint32) * np.uint32(size))
+                extent.append(size)
+            return call(plan, words, jnp.stack(start), tuple(extent))
 
     parts = [names or None for names in spec]
     return (

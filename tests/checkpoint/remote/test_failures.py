@@ -216,6 +216,8 @@ def test_credentials_that_are_missing(
 
 
 def test_a_file_system_that_asks_for_credentials_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("fsspec")
+
     class DefaultCredentialsError(Exception):
         """As google.auth raises it."""
 

@@ -12,6 +12,8 @@ import pytest
 
 import pyinit as pi
 
+from ...older import older
+
 pytestmark = pytest.mark.interop
 
 torch = pytest.importorskip("torch")
@@ -222,6 +224,7 @@ def test_ties_are_one_tensor_and_dtype_and_rules_are_followed() -> None:
     assert found_in(build, small, dtype="float16") == [("underflow", "error", "embed.weight")]
 
 
+@pytest.mark.skipif(older("transformers", 5), reason="transformers 5 tells of which two tensors a tie is")
 def test_ties_that_were_undone(torchvision_loads: None) -> None:
     transformers = pytest.importorskip("transformers")
 

@@ -17,6 +17,8 @@ import pytest
 
 import pyinit as pi
 
+from ...older import older
+
 pytestmark = pytest.mark.interop
 
 torch = pytest.importorskip("torch")
@@ -106,7 +108,12 @@ def differences(eager: dict[str, Any], made: dict[str, Any]) -> Iterator[str]:
                     yield f"{name}: {moment} is {score:.1f} standard errors off"
 
 
-MODELS = ("llama", "gpt2", "bert", "vit", "timm vit")
+of_transformers_5 = pytest.mark.skipif(older("transformers", 5), reason="needs transformers 5")
+MODELS = (
+    *(pytest.param(name, marks=of_transformers_5) for name in ("llama", "gpt2", "bert")),
+    "vit",
+    "timm vit",
+)
 
 
 @pytest.mark.parametrize("kind", MODELS)
@@ -148,6 +155,7 @@ def test_models_begin_as_eager_ones(kind: str, torchvision_loads: None) -> None:
         assert any(line.startswith(f"{name}: {moment}") for line in lines), moment
 
 
+@of_transformers_5
 def test_ties_of_transformers_stay(torchvision_loads: None) -> None:
     with torch.device("meta"):
         model = built("llama")
@@ -156,6 +164,7 @@ def test_ties_of_transformers_stay(torchvision_loads: None) -> None:
     assert model(torch.arange(5)[None]).logits.isfinite().all()
 
 
+@of_transformers_5
 def test_transformers_runs_its_beginning_again_after_an_error(torchvision_loads: None) -> None:
     with torch.device("meta"):
         model = built("bert")
@@ -201,7 +210,7 @@ def constructions(info: Any) -> Iterator[tuple[Callable[[], Any], tuple[Any, ...
 def test_every_module_class_of_torch_begins_as_eager_ones() -> None:
     infos = module_infos()
     classes = {info.module_cls.__name__ for info in infos}
-    assert len(classes) >= 114
+    assert len(classes) >= (113 if older("torch", 2, 13) else 114)
     assert classes >= LAZY
     torch.manual_seed(0)
     lines, checked = [], 0
