@@ -176,9 +176,9 @@ void past_cache(const Kernels& set, Fill fill) {
   }
 }
 
-// Large enough to go past the cache by itself, in many tiles.
+// Large enough to go past the cache by itself, in many tiles. Memory that is set before is no fresh memory.
 void large(const Kernels& set) {
-  const uint64_t count = (uint64_t{9} << 20) / 4 + 13;
+  const uint64_t count = (uint64_t{32} << 20) / 4 + 13;
   for (const Fill fill : {Fill::kNormal, Fill::kUniform}) {
     bool intact = true;
     std::vector<unsigned char> pieces;
@@ -187,10 +187,9 @@ void large(const Kernels& set) {
       const auto piece = drawn(set, {count}, {begin}, {length}, Dtype::kFloat32, 1, 0, intact, kKey, fill);
       pieces.insert(pieces.end(), piece.begin(), piece.end());
     }
-    for (const size_t shift : {0, 16, 20}) {
-      expect(drawn(set, {count}, {0}, {count}, Dtype::kFloat32, 3, shift, intact, kKey, fill) == pieces,
-             "a large fill differs", set);
-    }
+    const size_t shift = fill == Fill::kNormal ? 16 : 20;
+    expect(drawn(set, {count}, {0}, {count}, Dtype::kFloat32, 3, shift, intact, kKey, fill) == pieces,
+           "a large fill differs", set);
     expect(intact, "bytes outside a large fill were touched", set);
   }
 }
