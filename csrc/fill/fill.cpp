@@ -25,10 +25,13 @@ constexpr size_t kSmallTile = size_t{64} << 10;
 constexpr size_t kTwoPassBytes = size_t{16} << 10;
 // The place of an element in a column's permutation costs as much as this many normals.
 constexpr size_t kNormalsAPlace = 4;
-// A larger output would push everything else out of the cache, and is written around it: nothing is read from memory
-// first. Constants are written at twice the rate. 2^26 elements of float32 took 0.81 of the time of plain stores for
-// normals and 0.85 to 0.89 for uniforms, by one thread or two with AVX-512.
+// A larger constant would push everything else out of the cache, and is written around it at twice the rate: nothing
+// is read from memory first.
 constexpr size_t kStreamBytes = size_t{8} << 20;
+// A larger output of a draw is written around the cache, too. With AVX-512, of the time of plain stores: 256 MiB of
+// float32 normals 0.82, uniforms 0.87; 32 MiB 0.90 and 0.95; 16 MiB 1.04 and 1.06; 8 MiB 1.26 and 1.37, as the cache
+// still holds much of it. With AVX2, and in float64, 0.98 to 1.04 from 32 MiB on.
+constexpr size_t kStreamDrawBytes = size_t{32} << 20;
 // A column's permutation is set up once for a band of columns and a strip of rows.
 constexpr uint64_t kBandColumns = 256;
 constexpr uint64_t kStripRows = 4096;
@@ -71,7 +74,7 @@ void fill_region(const Target& target, const Region& region, rng::Key key, const
   auto* out = static_cast<char*>(target.out);
   for_each_tile(out, bytes, target.threads, [&](size_t begin, size_t end, Pages pages) noexcept {
     // What a second pass reads stays in the cache.
-    const bool past_cache = goes_past_cache(pages) && bytes >= kStreamBytes && part == SIZE_MAX;
+    const bool past_cache = goes_past_cache(pages) && bytes >= kStreamDrawBytes && part == SIZE_MAX;
     // `out` is aligned to its element, so tile borders fall between elements.
     for (size_t at = begin; at < end;) {
       const size_t stop = end - at < part ? end : at + part;

@@ -1,9 +1,10 @@
 // The loop over a window: whole groups of values -> the part that is wanted -> the output type -> memory.
 // Why a stage: a draw always makes whole groups, in order; the edges of a window and the half types need
 // other steps. The stage is a few KiB in the nearest cache, written and read at once.
-// Past the cache: vectors in whole lines, from where a block of the stream begins on a line's border. Through the
-// stage a uniform went past the cache at 0.86 of the rate of plain stores; straight from registers, at 1.15. Halves and
-// bytes leave the stage by plain stores: put together to lines, halves took 1.2 times as long.
+// Past the cache: long runs of values that are not narrowed, from where a block of the stream begins on a line's
+// border; what comes before and after, and every other output, is written plainly. Through the stage a uniform
+// went past the cache at 0.86 of the rate of plain stores; straight from registers, at 1.15. Halves that were put
+// together to lines took 1.2 times as long.
 // Contract: element i of the window depends on its global index alone; nothing outside `out` is written.
 #pragma once
 
@@ -34,6 +35,8 @@ class Filler {
   static constexpr size_t kBlocks = kStage / kPerBlock;
   static constexpr size_t kBlockBytes = kPerBlock * sizeof(Out);
   static constexpr bool kNarrows = !std::is_same_v<Value, Out>;
+  // So every group begins on a line's border if the first one does, and reaches past the head of a run.
+  static_assert(kPerGroup * sizeof(Value) % kLine == 0);
   // From here on a run is drawn alone: what that draws in vain at both ends costs less than to copy it.
   static constexpr size_t kLong = kStage / 2;
 
@@ -42,7 +45,7 @@ class Filler {
   Filler(const Draw& draw, rng::Key key) : groups_(draw, key) {}
 
   void operator()(const Runs& runs, Out* out) {
-    past_cache_ = runs.past_cache;
+    past_cache_ = runs.past_cache && simd::StreamingSet<S>;
     if (runs.stride == runs.length) {
       run(runs.first, runs.length * runs.count, out);
     } else if (runs.length < kLong && runs.count > 1) {
@@ -67,7 +70,9 @@ class Filler {
           done = count / kPerGroup * kPerGroup;
           consecutive(block, count / kPerGroup, out);
         } else {
-          const size_t limit = head > 0 ? head : count;
+          // As much as one group makes, so that no group is drawn for the head alone.
+          const size_t step = past_cache_ ? kLine / sizeof(Out) : kPerBlock;
+          const size_t limit = head + (kPerGroup - skip - head) / step * step;
           done = staged(block, skip, count < limit ? count : limit, out);
         }
       } else {

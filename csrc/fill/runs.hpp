@@ -12,7 +12,7 @@ struct Runs {
   uint64_t stride;  // global elements from one run to the next
   uint64_t length;
   uint64_t count;
-  // Whether whole lines of the output are written around the cache, where the CPU can.
+  // Whether whole lines of a long run are written around the cache, where the CPU can. No byte depends on it.
   bool past_cache = false;
 };
 

@@ -26,7 +26,7 @@ RECIPES = [
     pi.sparse(0.7, std=1.0, exact=False),
 ]
 DTYPES = ["float32", "float64", "bfloat16", "float16"]
-# Ragged, several tiles; the second is large enough for tiles of 2 MiB and stores around the cache.
+# Ragged, several tiles; the second is large enough for tiles of 2 MiB.
 SHAPES = [(1003, 701), (4801, 1203)]
 
 
