@@ -37,8 +37,6 @@ class _Form(NamedTuple):
         Returns its recipe.
     method : str
         The method of tensors that makes the draw in the end.
-    others : frozenset of str
-        The names of its other parameters.
     inner : str
         The function of torch.nn.init, if any, that calls the method, without autograd.
     """
@@ -46,7 +44,6 @@ class _Form(NamedTuple):
     defaults: tuple[tuple[str, Any], ...]
     make: Callable[..., Recipe | None]
     method: str
-    others: frozenset[str]
     inner: str = ""
 
     @property
@@ -62,11 +59,9 @@ class _Form(NamedTuple):
             # the generator, which may be given by its position
             return None
         values = list(args[1:])
-        names = self.others
         for name, default in self.defaults[len(values) :]:
             values.append(keywords.get(name, default))
-            names = names | {name}
-        if keywords and not (keywords.keys() <= names and type(keywords.get("generator")) in _GENERATORS):
+        if keywords and type(keywords.get("generator")) not in _GENERATORS:
             # torch refuses this call
             return None
         for value in values:
@@ -87,21 +82,19 @@ _LARGEST = 2**53
 
 _GENERATORS = (type(None), torch.Generator)
 _NORMAL = (("mean", 0.0), ("std", 1.0))
-_DRAWN = frozenset({"generator"})
 _METHODS: dict[Any, _Form] = {
     TORCHS[form.method]: form
     for form in (
-        _Form(_NORMAL, normal, "normal_", _DRAWN),
-        _Form((("from", 0.0), ("to", 1.0)), uniform, "uniform_", _DRAWN),
-        _Form((("value", None),), _finite, "fill_", frozenset()),
-        _Form((), lambda: constant(0.0), "zero_", frozenset()),
+        _Form(_NORMAL, normal, "normal_"),
+        _Form((("from", 0.0), ("to", 1.0)), uniform, "uniform_"),
+        _Form((("value", None),), _finite, "fill_"),
+        _Form((), lambda: constant(0.0), "zero_"),
     )
 }
-_OF_INIT = frozenset({"tensor"})
 _FUNCTIONS: dict[str, _Form] = {
-    "normal_": _Form(_NORMAL, normal, "normal_", _DRAWN | _OF_INIT, "_no_grad_normal_"),
-    "uniform_": _Form((("a", 0.0), ("b", 1.0)), uniform, "uniform_", _DRAWN | _OF_INIT, "_no_grad_uniform_"),
-    "constant_": _Form((("val", None),), _finite, "fill_", _OF_INIT, "_no_grad_fill_"),
+    "normal_": _Form(_NORMAL, normal, "normal_", "_no_grad_normal_"),
+    "uniform_": _Form((("a", 0.0), ("b", 1.0)), uniform, "uniform_", "_no_grad_uniform_"),
+    "constant_": _Form((("val", None),), _finite, "fill_", "_no_grad_fill_"),
 }
 
 
@@ -164,7 +157,6 @@ def _is_plain(tensor: Any) -> bool:
         and _SKIPPED not in tensor.__dict__
         and not tensor.is_inference()
         and not tensor.is_neg()
-        and not tensor.is_conj()
         and torch._C._len_torch_dispatch_stack() == 1
         and torch._C._len_torch_function_stack() == 0
         and not torch._C._are_functorch_transforms_active()

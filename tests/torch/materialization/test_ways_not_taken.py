@@ -47,6 +47,13 @@ class Unclear:
         raise ValueError("it is unclear")
 
 
+class Unwritable:
+    """A value without a text."""
+
+    def __repr__(self) -> str:
+        raise ValueError("it has no text")
+
+
 def with_alias(layer: Any, number: int) -> None:
     layer.register_buffer("alias", torch.empty(4, 4) if number % 2 else layer.weight.detach())
 
@@ -65,6 +72,7 @@ def with_shared_count(layer: Any, number: int) -> None:
 
 CHANGES: dict[str, Callable[[Any, int], Any]] = {
     "unclear": lambda layer, number: setattr(layer, "tag", Unclear()),
+    "no text": lambda layer, number: setattr(layer, "tag", (Unwritable(),)),
     "list in a tuple": lambda layer, number: setattr(layer, "tag", ([1],)),
     "real tensor": lambda layer, number: setattr(layer, "tag", torch.tensor([0.0, 1.0], device="cpu")),
     "alias": with_alias,
@@ -96,6 +104,16 @@ def test_zero_has_a_sign_and_one_has_a_type() -> None:
     assert "-0.0" in short[0]["1.weight"]
 
 
+def test_a_kernel_in_another_order_of_memory() -> None:
+    def made() -> Any:
+        layers = nn.ModuleList(nn.Conv2d(3, 4, 2) for _ in range(3))
+        layers[1].to(memory_format=torch.channels_last)
+        return layers
+
+    short, general = both_ways(made)
+    assert short == general
+
+
 def test_empty_layers_warn_each_time() -> None:
     with torch.device("meta"), pytest.warns(UserWarning, match="no-op"):
         layers = nn.ModuleList(nn.Linear(4, 0) for _ in range(3))
@@ -111,13 +129,13 @@ def test_a_part_of_a_tensor_has_the_fan_of_the_whole() -> None:
         layers[1].weight.tensor_model_parallel = False
         return layers
 
-    found = []
-    original = resets.Resets._written
+    kinds = []
+    original = resets.Resets._kind
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(resets.Resets, "_written", lambda *given: found.append(1) or original(*given))
+        patch.setattr(resets.Resets, "_kind", lambda *given: kinds.append(original(*given)) or kinds[-1])
         short, general = both_ways(made)
     assert short == general
-    assert found == [1]
+    assert [kind is None for kind in kinds] == [False, True]
 
 
 def numbering(original: Any) -> Any:
@@ -126,9 +144,11 @@ def numbering(original: Any) -> Any:
 
     @functools.wraps(original)
     def write(first: Any, *more: Any, **keywords: Any) -> Any:
-        tensors = list(first.parameters()) if isinstance(first, nn.Module) else [first]
+        is_module = isinstance(first, nn.Module)
+        tensors = [*first._parameters.values(), *first._buffers.values()] if is_module else [first]
         for tensor in tensors:
-            torch._C.TensorBase.fill_(tensor.detach(), float(next(numbers)))
+            if tensor is not None:
+                torch._C.TensorBase.fill_(tensor.detach(), float(next(numbers)))
         return first
 
     return write
