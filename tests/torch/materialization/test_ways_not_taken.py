@@ -235,3 +235,29 @@ def test_calls_that_torch_refuses_or_makes_in_another_way(name: str, is_deferred
 
     short, general = both_ways(Module, is_deferred)
     assert short == general
+
+
+@pytest.mark.parametrize("kind", [nn.Linear, nn.BatchNorm1d])
+def test_somebody_elses_reset_may_draw_each_layer_in_another_way(kind: Any) -> None:
+    numbers = iter((1.0, 2.0, 3.0))
+
+    @functools.wraps(nn.Linear.reset_parameters)
+    def reset(layer: Any) -> None:
+        init.constant_(layer.weight, next(numbers))
+        init.zeros_(layer.bias)
+
+    def reset_statistics(layer: Any) -> None:
+        layer.running_mean.fill_(next(numbers))
+        layer.running_var.fill_(1.0)
+
+    with torch.device("meta"):
+        layers = nn.Sequential(*(kind(4, 4) if kind is nn.Linear else kind(4) for _ in range(3)))
+    name = "weight" if kind is nn.Linear else "running_mean"
+    for layer in layers:
+        layer.num_batches_tracked = None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nn.Linear, "reset_parameters", reset)
+        patch.setattr(nn.BatchNorm1d, "reset_running_stats", reset_statistics)
+        found = record(layers)
+    values = [found[f"{number}.{name}"].writes[0].content.recipe.value for number in range(3)]
+    assert values == [1.0, 2.0, 3.0]
