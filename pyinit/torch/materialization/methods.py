@@ -196,6 +196,7 @@ def _method(module: torch.nn.Module, name: str) -> Callable[..., Any] | None:
         not hasattr(kind, name)
         and name not in vars(module)
         and kind.__getattr__ is torch.nn.Module.__getattr__
+        and kind.__getattribute__ is object.__getattribute__
     ):
         # what torch finds elsewhere is a tensor or a module
         return None

@@ -20,16 +20,38 @@ from ...recipes.recipe import Recipe
 from ..meanings import normal, uniform
 from ..stored import FORMATS
 
-__all__ = ["Outright"]
+__all__ = ["TORCHS", "Outright"]
+
+TORCHS = {name: getattr(torch._C.TensorBase, name) for name in ("normal_", "uniform_", "fill_", "zero_")}
+"""Torch's own methods that draw, which somebody may have replaced in torch.Tensor."""
 
 
 class _Form(NamedTuple):
-    """How a call that draws is read: its parameters after the tensor, with their defaults, and its recipe."""
+    """How a call that draws is read.
+
+    Attributes
+    ----------
+    defaults : tuple of (str, Any)
+        Its parameters after the tensor, with their defaults.
+    make : callable
+        Returns its recipe.
+    method : str
+        The method of tensors that makes the draw in the end.
+    inner : str
+        The function of torch.nn.init, if any, that calls the method, without autograd.
+    """
 
     defaults: tuple[tuple[str, Any], ...]
     make: Callable[..., Recipe | None]
-    records: bool
-    """Whether autograd sees the call, as torch makes it without a ``no_grad`` of its own."""
+    method: str
+    inner: str = ""
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether nobody has replaced what a function of torch.nn.init calls."""
+        return vars(init)[self.inner] is _INNER[self.inner] and (
+            getattr(torch.Tensor, self.method) is TORCHS[self.method]
+        )
 
     def recipe(self, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> Recipe | None:
         """Return the recipe of a call with plain numbers; None for any other one."""
@@ -39,8 +61,11 @@ class _Form(NamedTuple):
         values = list(args[1:])
         for name, default in self.defaults[len(values) :]:
             values.append(keywords.get(name, default))
+        if keywords and type(keywords.get("generator")) not in _GENERATORS:
+            # torch refuses this call
+            return None
         for value in values:
-            if type(value) is not float and type(value) is not int:
+            if type(value) is not float and (type(value) is not int or abs(value) > _LARGEST):
                 return None
         try:
             return self.make(*values)
@@ -52,19 +77,35 @@ def _finite(value: float) -> Recipe | None:
     return constant(float(value)) if abs(value) < float("inf") else None
 
 
+_LARGEST = 2**53
+"""Torch refuses some larger integers."""
+
+_GENERATORS = (type(None), torch.Generator)
 _NORMAL = (("mean", 0.0), ("std", 1.0))
 _METHODS: dict[Any, _Form] = {
-    torch.Tensor.normal_: _Form(_NORMAL, normal, True),
-    torch.Tensor.uniform_: _Form((("from", 0.0), ("to", 1.0)), uniform, True),
-    torch.Tensor.fill_: _Form((("value", None),), _finite, True),
-    torch.Tensor.zero_: _Form((), lambda: constant(0.0), True),
+    TORCHS[form.method]: form
+    for form in (
+        _Form(_NORMAL, normal, "normal_"),
+        _Form((("from", 0.0), ("to", 1.0)), uniform, "uniform_"),
+        _Form((("value", None),), _finite, "fill_"),
+        _Form((), lambda: constant(0.0), "zero_"),
+    )
 }
 _FUNCTIONS: dict[str, _Form] = {
-    "normal_": _Form(_NORMAL, normal, False),
-    "uniform_": _Form((("a", 0.0), ("b", 1.0)), uniform, False),
-    "constant_": _Form((("val", None),), _finite, False),
+    "normal_": _Form(_NORMAL, normal, "normal_", "_no_grad_normal_"),
+    "uniform_": _Form((("a", 0.0), ("b", 1.0)), uniform, "uniform_", "_no_grad_uniform_"),
+    "constant_": _Form((("val", None),), _finite, "fill_", "_no_grad_fill_"),
 }
-_OF_INIT: dict[Any, _Form] = {vars(init)[name]: form for name, form in _FUNCTIONS.items()}
+
+
+def _torchs(name: str) -> Any:
+    """Return a function of torch.nn.init, or None if somebody else's stands in its place."""
+    function = vars(init).get(name)
+    return function if getattr(function, "__globals__", None) is vars(init) else None
+
+
+_INNER = {form.inner: _torchs(form.inner) for form in _FUNCTIONS.values()}
+_CALLED = {name: _torchs(name) for name in _FUNCTIONS}
 
 _TRANSFORMERS = "transformers.initialization"
 _SKIPPED = "_is_hf_initialized"
@@ -75,13 +116,15 @@ class Outright:
     """The calls that are recorded outright, of torch and, where it is imported by now, of transformers."""
 
     def __init__(self) -> None:
-        self._forms = {**_METHODS, **_OF_INIT}
+        self._forms = {**_METHODS, **{_CALLED[name]: form for name, form in _FUNCTIONS.items()}}
         # while a model is initialized, these stand in torch.nn.init and call the originals
-        theirs = sys.modules.get(_TRANSFORMERS)
+        theirs: Any = vars(sys.modules.get(_TRANSFORMERS, object))
+        originals = theirs.get("TORCH_INIT_FUNCTIONS", {})
         for name, form in _FUNCTIONS.items():
-            function = getattr(theirs, name, None)
-            if getattr(function, "__module__", None) == _TRANSFORMERS:
+            function = theirs.get(name)
+            if getattr(function, "__globals__", None) is theirs and originals.get(name) is _CALLED[name]:
                 self._forms[function] = form
+        self._forms.pop(None, None)
 
     def read(
         self, func: Any, args: tuple[Any, ...], keywords: Mapping[str, Any]
@@ -94,7 +137,10 @@ class Outright:
         if form is None:
             return None
         tensor: Any = args[0] if args else keywords.get("tensor")
-        if not _is_plain(tensor) or (form.records and tensor.requires_grad and torch.is_grad_enabled()):
+        if not _is_plain(tensor):
+            return None
+        if not form.is_usual if form.inner else tensor.requires_grad and torch.is_grad_enabled():
+            # somebody else's function stands between, or autograd sees the call
             return None
         recipe = form.recipe(args, keywords)
         return None if recipe is None else (tensor, recipe)
@@ -110,6 +156,7 @@ def _is_plain(tensor: Any) -> bool:
         and tensor.dtype in FORMATS
         and _SKIPPED not in tensor.__dict__
         and not tensor.is_inference()
+        and not tensor.is_neg()
         and torch._C._len_torch_dispatch_stack() == 1
         and torch._C._len_torch_function_stack() == 0
         and not torch._C._are_functorch_transforms_active()

@@ -7,21 +7,29 @@ what it does.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import torch
+from torch.nn import init
 
 from ...recipes.recipe import Recipe
+from ..partitions.holding import MARKS
 from ..stored import FORMATS
 from .holding import times_written
+from .outright import TORCHS
 from .recorder import Recorder
 from .recording import Draw
 
 __all__ = ["Resets"]
 
-_SIMPLE = frozenset({bool, int, float, str, type(None), tuple, torch.dtype})
+_SIMPLE = frozenset({bool, int, str, type(None), torch.dtype})
+_WRITTEN_OUT = frozenset({float, tuple})
+_CONTAINERS = frozenset({list, dict, set, OrderedDict})
 _NAME = "reset_parameters"
+_MODULES = "torch.nn.modules."
 
 
 class _Written(NamedTuple):
@@ -38,6 +46,8 @@ class Resets:
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self._known: dict[Any, tuple[_Written, ...]] = {}
+        self._are_usual = _are_usual()
+        self._unchanged: dict[type, bool] = {}
 
     def run(self, module: torch.nn.Module, name: str, method: Callable[[], Any]) -> bool:
         """Record a module's reset as that of a layer like it; return False if it has to be run."""
@@ -69,34 +79,48 @@ class Resets:
     def _kind(self, module: torch.nn.Module) -> Any:
         """Return what decides a reset, for a layer of torch.nn that nobody has changed; None for others."""
         kind = type(module)
-        reset: Any = getattr(kind, _NAME)
-        if not (_is_of_torch(kind) and _is_of_torch(reset)) or module._modules:
+        if not self._are_usual or not self._is_unchanged(kind) or module._modules:
             return None
         if torch._C._len_torch_dispatch_stack() != 1 or torch._C._len_torch_function_stack() != 1:
             # other modes see what a reset does
             return None
-        settings = []
-        for setting in vars(module).items():
-            if type(setting[1]) in _SIMPLE:
-                settings.append(setting)
-            elif setting[1] and setting[0] not in _REGISTRIES:
+        settings: list[tuple[str, type, Any]] = []
+        for name, value in vars(module).items():
+            sort = type(value)
+            if sort in _SIMPLE:
+                settings.append((name, sort, value))
+            elif sort in _WRITTEN_OUT and _is_simple(value):
+                # as text, because 0.0 == -0.0
+                settings.append((name, sort, repr(value)))
+            elif name not in _REGISTRIES and (sort not in _CONTAINERS or value):
                 return None
         tensors = _tensors(module)
         if not all(self._is_plain(tensor) for tensor in tensors.values()):
             return None
-        if len({id(tensor) for tensor in tensors.values()}) < len(tensors):
+        if len({tensor.untyped_storage()._cdata for tensor in tensors.values()}) < len(tensors):
+            # a write to one of them is a write to another
             return None
         shapes = tuple((name, tuple(tensor.shape), tensor.dtype) for name, tensor in tensors.items())
         return kind, tuple(settings), shapes
 
+    def _is_unchanged(self, kind: type) -> bool:
+        """Return whether a class resets itself by functions of torch.nn alone."""
+        if kind not in self._unchanged:
+            self._unchanged[kind] = kind.__module__.startswith(_MODULES) and _is_of_torch(
+                kind, getattr(kind, _NAME), {_NAME}
+            )
+        return self._unchanged[kind]
+
     def _is_plain(self, tensor: torch.Tensor) -> bool:
-        """Return whether a tensor is all of its storage on the meta device, and is no kept one."""
+        """Return whether a tensor is all of its storage on the meta device, a whole one, and no kept one."""
         return (
             type(tensor) in (torch.nn.Parameter, torch.Tensor)
             and tensor.is_meta
             and tensor.dtype in FORMATS
             and not tensor.is_inference()
             and tensor.is_contiguous()
+            and tensor.numel() > 0
+            and tensor.__dict__.keys().isdisjoint(MARKS)
             and not self._recorder.keeps(tensor)
             and tensor.untyped_storage().nbytes() == tensor.numel() * tensor.element_size()
         )
@@ -110,10 +134,10 @@ class Resets:
             times = times_written(tensor) - before[place]
             if times == 0:
                 continue
-            *earlier, last = self._recorder.cell(tensor).writes
-            if times > 1 or earlier or not isinstance(last.content, Draw):
+            contents = [write.content for write in self._recorder.cell(tensor).writes]
+            if times > 1 or len(contents) != 1 or not isinstance(contents[0], Draw):
                 return None
-            written.append(_Written(*place, last.content.recipe))
+            written.append(_Written(*place, contents[0].recipe))
         return tuple(written)
 
 
@@ -130,5 +154,39 @@ def _tensors(module: torch.nn.Module) -> dict[tuple[str, str], torch.Tensor]:
     }
 
 
-def _is_of_torch(thing: Any) -> bool:
-    return str(thing.__module__).startswith("torch.nn.modules.")
+def _is_simple(value: Any) -> bool:
+    kind = type(value)
+    return kind in _SIMPLE or kind is float or (kind is tuple and all(map(_is_simple, value)))
+
+
+def _is_of_torch(kind: type, method: Any, seen: set[str]) -> bool:
+    """Return whether torch.nn defines a method, and all methods of the class that it mentions."""
+    # its globals tell where it was written; a wrapper may have the name of what it wraps
+    if not isinstance(method, FunctionType) or not method.__globals__["__name__"].startswith(_MODULES):
+        return False
+    if method.__globals__.get("init", init) is not init:
+        return False
+    for name in method.__code__.co_names:
+        mentioned = getattr(kind, name, None)
+        if callable(mentioned) and name not in seen:
+            seen.add(name)
+            if not _is_of_torch(kind, mentioned, seen):
+                return False
+    return True
+
+
+def _are_usual() -> bool:
+    """Return whether nobody has replaced a function of torch.nn.init, or a method that one calls.
+
+    Another function may do something else each time.
+    """
+    names = vars(init)
+    return all(getattr(names.get(name), "__globals__", None) is names for name in _OF_INIT) and all(
+        getattr(torch.Tensor, name) is method for name, method in TORCHS.items()
+    )
+
+
+_OF_INIT = (
+    *(name for name in vars(init) if name.endswith("_") and not name.startswith("__")),
+    *("calculate_gain", "_calculate_correct_fan", "_calculate_fan_in_and_fan_out"),
+)
