@@ -14,10 +14,10 @@ namespace pyinit {
 
 // Whether blocks are kept. Not under a sanitizer, which sees what is read or written beyond a block only where each
 // call has its own.
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_HWADDRESS__)
 inline constexpr bool kKeepsBlocks = false;
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(hwaddress_sanitizer) || __has_feature(memory_sanitizer)
 inline constexpr bool kKeepsBlocks = false;
 #else
 inline constexpr bool kKeepsBlocks = true;

@@ -73,7 +73,14 @@ struct Worker {
 
   // Hands it what it does next: work, or its end.
   void tell(State next_state) noexcept {
-    if (state.exchange(next_state) == State::kAsleep) wake();
+    if (state.exchange(next_state) != State::kAsleep) return;
+    // One that shall end is awaited asleep, on any CPU. One that has ended has no set of CPUs: the system would
+    // take this thread for it.
+    if (next_state == State::kLeaving) {
+      state.notify_one();
+    } else {
+      wake();
+    }
   }
 
   // Wakes it on another CPU than this thread's. Where it fell asleep on this one, the system may wake it here,
@@ -85,9 +92,11 @@ struct Worker {
       return;
     }
     const Affinity all = Affinity::of_this_thread();
-    all.without(here).give_to(thread);
+    const Affinity elsewhere = all.without(here);
+    const bool has_others = !(elsewhere == all);
+    if (has_others) elsewhere.give_to(thread);
     state.notify_one();
-    all.give_to(thread);
+    if (has_others) all.give_to(thread);
   }
 
   // Returns when it is free; takes back what it has not begun and returns true.

@@ -65,6 +65,9 @@ def matmul(a: Any, b: Any, *, out: Array | None = None, threads: int | None = No
     otherwise. Infinity and NaN go where IEEE 754 takes them; only the sign and payload of a NaN are the
     machine's.
 
+    Between calls a process keeps at most 32 MiB of working memory, in blocks of at most 8 MiB, which
+    products, orthogonal matrices and probes share.
+
     The error is at most one rounding for each step: abs(c - a b) <= k u abs(a) abs(b) / (1 - k u), element by
     element, with u = 2^-24 for float32 and 2^-53 for float64, as long as nothing overflows or underflows.
 

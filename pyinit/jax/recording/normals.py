@@ -28,6 +28,11 @@ def scaled_normal(graph: Graph, equation: Any, inputs: list[Node]) -> Node | Non
     if equation.primitive.name != "mul":
         return None
     factor, curve = inputs
+    # an array of scales is multiplied before it gets the axes of the draw
+    stretched: list[Node] = []
+    while factor.op == "broadcast_in_dim":
+        stretched.append(factor)
+        (factor,) = factor.inputs
     if curve.op != "erf_inv" or factor.op != "mul" or not _is_root_of_two(factor.inputs[0]):
         return None
     (u,) = curve.inputs
@@ -36,6 +41,8 @@ def scaled_normal(graph: Graph, equation: Any, inputs: list[Node]) -> Node | Non
     out = equation.outvars[0].aval
     z = graph.node("draw", u.inputs[:1], out.shape, out.dtype, {**u.params, "law": "normal"})
     scale = factor.inputs[1]
+    for each in reversed(stretched):
+        scale = graph.node(each.op, [scale], each.shape, each.dtype, each.params, each.primitive)
     return graph.node("mul", [z, scale], out.shape, out.dtype, equation.params, equation.primitive)
 
 

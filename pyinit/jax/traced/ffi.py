@@ -37,7 +37,7 @@ KERNELS = frozenset(
 
 @lru_cache(maxsize=1)
 def available() -> bool:
-    """Return whether the kernels were built for XLA; the first call registers them."""
+    """Return whether the kernels were built for XLA; the first call starts JAX and registers them."""
     try:
         from .. import _xla
     except ImportError:

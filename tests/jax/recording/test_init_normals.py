@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -23,7 +24,7 @@ KEY = jax.random.key(0)
 SHAPE = (64, 48)
 
 
-def as_of_jax_0_12(key: Any, scale: float = 0.5, dtype: Any = jnp.float32) -> Any:
+def as_of_jax_0_12(key: Any, scale: Any = 0.5, dtype: Any = jnp.float32) -> Any:
     """Draw as the initializers of JAX 0.12 do."""
     low = np.nextafter(np.array(-1, dtype), np.array(0, dtype), dtype=dtype)
     u = jax.random.uniform(key, SHAPE, dtype, low, np.array(1, dtype))
@@ -63,6 +64,15 @@ def test_stacked_operations_of_an_initializer(known: None) -> None:
     found = made(lambda key: jax.vmap(as_of_jax_0_12)(jax.random.split(key, 3)))
     expected = pi.normal(std=0.5)((3, *SHAPE), key=pi.key(7).fold_in("w"))
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("shape", [(), (48,), (1, 48), (64, 1), SHAPE])
+def test_a_scale_may_be_an_array(shape: tuple[int, ...], known: None) -> None:
+    scale = np.linspace(0.5, 2, math.prod(shape), dtype=np.float32).reshape(shape)
+    expected = drawn(1.0) * scale
+    normal = jax.nn.initializers.normal(scale)
+    np.testing.assert_allclose(made(lambda key: as_of_jax_0_12(key, scale)), expected, rtol=2e-7)
+    np.testing.assert_allclose(made(lambda key: normal(key, SHAPE)), expected, rtol=2e-7)
 
 
 def test_the_same_operations_elsewhere_are_computed() -> None:

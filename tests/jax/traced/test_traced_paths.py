@@ -15,6 +15,7 @@ import pytest
 jax = pytest.importorskip("jax")
 pytestmark = pytest.mark.interop
 
+import jax.extend.core as jax_core  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 
 from pyinit.jax.traced import counter  # noqa: E402
@@ -71,3 +72,26 @@ def test_a_product_needs_no_64_bit_types() -> None:
         assert made.dtype == jnp.uint32
         assert made.tolist() == [0, 0, 0xFFFFFFFE]
     assert jnp.arange(3).dtype == jnp.int32
+
+
+def test_a_traced_product_is_computed_elsewhere() -> None:
+    x = jnp.array([1, 7, 0xFFFFFFFF], jnp.uint32)
+    factor = np.uint32(0xD2511F53)
+    wanted = [int(each) * int(factor) >> 32 for each in x.tolist()]
+
+    def product(word: Any) -> Any:
+        return counter.high_product(word, factor)
+
+    with jax.enable_x64(True):
+        made_there = jax.make_jaxpr(product)(x)
+    for traced in (jax.make_jaxpr(product)(x), made_there):
+        again = jax_core.jaxpr_as_fun(traced)
+        for on in (False, True):
+            with jax.enable_x64(on):
+                assert again(x)[0].tolist() == wanted
+                assert jax.jit(again)(x)[0].tolist() == wanted
+                assert jax.vmap(again)(jnp.stack([x, x]))[0].tolist() == [wanted, wanted]
+    looped = jax.lax.scan(lambda carry, word: (carry, jax.checkpoint(product)(word)), 0, x)[1]
+    assert looped.tolist() == wanted
+    with jax.numpy_dtype_promotion("strict"):
+        assert jax.jit(product)(x).tolist() == wanted
