@@ -11,10 +11,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Error, sync_playwright
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -56,6 +57,16 @@ def faults(page: Page, path: Path) -> list[str]:
     return found
 
 
+def picture(page: Page, path: Path) -> None:
+    """Save a picture of the whole page. Chromium on a busy machine cannot always make one at once."""
+    for _ in range(4):
+        with suppress(Error):
+            page.screenshot(path=path, full_page=True)
+            return
+        page.wait_for_timeout(500)
+    page.screenshot(path=path, full_page=True)
+
+
 def check(site: Path, pictures: Path | None) -> list[str]:
     """Return the faults of all pages, and save the pictures."""
     found = []
@@ -67,9 +78,7 @@ def check(site: Path, pictures: Path | None) -> list[str]:
                 stem = path.relative_to(site).with_suffix("").as_posix()
                 found += [f"{stem} ({name}) {fault}" for fault in faults(page, path)]
                 if pictures is not None and stem in PICTURED:
-                    page.screenshot(
-                        path=pictures / f"site-{stem.replace('/', '-')}-{name}.png", full_page=True
-                    )
+                    picture(page, pictures / f"site-{stem.replace('/', '-')}-{name}.png")
         browser.close()
     return found
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,3 +26,25 @@ def browser() -> Iterator[Any]:
         one = started.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *ALONE])
         yield one
         one.close()
+
+
+@pytest.fixture
+def shot() -> Callable[[Any, str], None]:
+    """Return a function that keeps a screenshot where PYINIT_SCREENSHOTS says, if it does."""
+
+    def keep(page: Any, name: str) -> None:
+        folder = os.environ.get("PYINIT_SCREENSHOTS")
+        if not folder:
+            return
+        error = pytest.importorskip("playwright.sync_api").Error
+        path = Path(folder) / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Chromium on a busy machine cannot always make one at once
+        for _ in range(4):
+            with suppress(error):
+                page.screenshot(path=path)
+                return
+            page.wait_for_timeout(500)
+        page.screenshot(path=path)
+
+    return keep

@@ -93,7 +93,8 @@ export class Lab {
     const { shown } = this.store.state;
     this.store.set({
       runs,
-      experiment: message.experiment,
+      // a setting that was changed meanwhile is about to start: this is the answer to the one before
+      experiment: this.settling ? this.store.state.experiment : message.experiment,
       data: message.data,
       own: message.own ?? false,
       python: message.python ?? "",
@@ -149,6 +150,7 @@ export class Lab {
   /** Start an experiment at once; what plays goes on playing. @param {Experiment} experiment @param {boolean} [play] */
   start(experiment, play = this.store.state.playing || this.resume) {
     clearTimeout(this.settling);
+    this.settling = 0;
     this.waiting = true;
     this.resume = play;
     this.wire.send({ type: "start", experiment });

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ import pytest
 import pyinit
 
 pytestmark = pytest.mark.interop
+
+Shot = Callable[[Any, str], None]
 
 NOTEBOOK = Path(__file__).parents[3] / "docs" / "lab.ipynb"
 TOKEN = "test"
@@ -130,7 +132,7 @@ def widget_shown(page: Any, address: str) -> str:
 
 
 def test_a_cell_shows_the_lab_which_paints_trains_rewinds_and_takes_a_file(
-    jupyter: str, browser: Any
+    jupyter: str, browser: Any, shot: Shot
 ) -> None:
     context = browser.new_context(viewport={"width": 1500, "height": 1100}, locale="en-GB")
     elsewhere: list[str] = []
@@ -154,9 +156,7 @@ def test_a_cell_shows_the_lab_which_paints_trains_rewinds_and_takes_a_file(
     first, frames = page.evaluate(weights), page.evaluate(f"({WIDGET}).stats.painted")
     page.click(".pyinit-lab button.play >> nth=0")
     page.wait_for_function(f"({WIDGET}).store.state.step >= 10 && ({WIDGET}).stats.painted > {frames} + 5")
-    if folder := os.environ.get("PYINIT_SCREENSHOTS"):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=str(Path(folder) / "jupyter.png"))
+    shot(page, "jupyter")
     page.click(".pyinit-lab button.play >> nth=0")
     page.wait_for_function(f"!({WIDGET}).store.state.playing")
     assert page.evaluate(PAINTED, canvas)["sum"] != before["sum"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -60,16 +59,3 @@ def open_page(server: str, browser: Any) -> Iterator[Callable[..., Any]]:
     for context in contexts:
         context.close()
     assert not faults
-
-
-@pytest.fixture
-def shot() -> Callable[[Any, str], None]:
-    """Return a function that keeps a screenshot where PYINIT_SCREENSHOTS says, if it does."""
-
-    def keep(page: Any, name: str) -> None:
-        folder = os.environ.get("PYINIT_SCREENSHOTS")
-        if folder:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            page.screenshot(path=str(Path(folder) / f"{name}.png"))
-
-    return keep

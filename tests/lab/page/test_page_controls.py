@@ -62,6 +62,31 @@ def test_words_and_truth_values_have_controls_that_change_the_weights(open_page:
     assert page.is_checked(".card input[type=checkbox]")
 
 
+def test_a_setting_that_is_changed_before_the_last_change_is_answered_is_kept(open_page: Open) -> None:
+    page = open_page("data=moons&depth=3&width=8&run=variance_scaling")
+    # the box is checked when the other recipe has been asked for, and before it is there
+    page.evaluate(
+        """() => {
+          const send = pyinit.wire.send.bind(pyinit.wire);
+          window.starts = [];
+          pyinit.wire.send = (message) => {
+            send(message);
+            if (message.type !== "start") return;
+            window.starts.push(message.experiment.runs[0]);
+            if (window.starts.length === 1) document.querySelector(".card input[type=checkbox]").click();
+          };
+        }"""
+    )
+    page.select_option(".card select >> nth=0", "he_normal")
+    page.wait_for_function("window.starts.length === 2")
+    assert page.evaluate("window.starts.map(run => [run.recipe, run.parameters.truncated ?? false])") == [
+        ["he_normal", False],
+        ["he_normal", True],
+    ]
+    restarted(page, "run.parameters.truncated === true")
+    assert "truncated:true" in page.evaluate("location.hash")
+
+
 def test_every_parameter_of_every_recipe_has_a_control_that_shows_its_default(open_page: Open) -> None:
     page = open_page("data=moons&depth=2&width=4")
     recipes = page.evaluate("pyinit.store.state.options.recipes")
